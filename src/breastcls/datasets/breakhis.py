@@ -1,0 +1,165 @@
+"""Reading BreakHis in whatever layout it was unpacked, by file name.
+
+The set: Spanhol et al. 2016, DOI 10.1109/TBME.2015.2496264, CC BY 4.0.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.duplicates import drop_double_pictures, drop_repeated_names
+from breastcls.datasets.scan import archives_hint, describe_others, scan_files
+from breastcls.datasets.table import BENIGN_SUBTYPES, MALIGNANCY, SUBTYPES
+from breastcls.errors import DatasetError, DatasetWarning, LayoutError
+from breastcls.images.decode import is_image_name
+
+MAGNIFICATIONS = (40, 100, 200, 400)
+LAYOUTS = (
+    "BreaKHis_v1/histology_slides/breast/{benign,malignant}/SOB/<subtype>/<slide>/<magnification>X/*.png (official)",
+    "the same nested once more, as on Kaggle, with or without Folds.csv",
+    "{train,test}/{benign,malignant}/*.png (Kaggle, 400X)",
+    "all files in one folder, or one slide's or one magnification's folder alone",
+)
+_NAME = re.compile(
+    r"SOB_(?P<malignancy>[BM])_(?P<subtype>A|F|PT|TA|DC|LC|MC|PC)-(?P<year>\d{2})-(?P<number>\d+)(?P<block>[A-Z]*)"
+    r"-(?P<magnification>40|100|200|400)-(?P<sequence>\d+)(?:\.[A-Za-z]+)?"
+)
+
+
+@dataclass(frozen=True)
+class BreakHisName:
+    """What the name of a BreakHis file says.
+
+    Args:
+        subtype: One of A, F, PT, TA, DC, LC, MC, PC.
+        slide: Year, number and block letters, `"14-22549AB"`; its authors call it the patient.
+        case: The slide without its block letters, `"14-22549"`. That one number is one patient is inferred from the
+            numbering, not documented by the authors.
+        magnification: 40, 100, 200 or 400.
+        sequence: Running number within slide and magnification.
+    """
+
+    subtype: str
+    slide: str
+    case: str
+    magnification: int
+    sequence: int
+
+    @property
+    def malignancy(self) -> str:
+        """Either "benign" or "malignant", by the subtype."""
+        return MALIGNANCY[self.subtype not in BENIGN_SUBTYPES]
+
+
+def parse_breakhis_name(name: str) -> BreakHisName | None:
+    """Read a BreakHis file name; None if it is not one.
+
+    Example:
+        >>> parse_breakhis_name("SOB_B_TA-14-22549AB-40-001.png")
+        BreakHisName(subtype='TA', slide='14-22549AB', case='14-22549', magnification=40, sequence=1)
+        >>> parse_breakhis_name("holiday.png") is None
+        True
+    """
+    match = _NAME.fullmatch(name)
+    if match is None or (match["malignancy"] == "B") != (match["subtype"] in BENIGN_SUBTYPES):
+        return None
+    case = f"{match['year']}-{match['number']}"
+    return BreakHisName(
+        match["subtype"], case + match["block"], case, int(match["magnification"]), int(match["sequence"])
+    )
+
+
+def load_breakhis(
+    root: str | os.PathLike[str],
+    *,
+    magnification: int | Sequence[int] | None = None,
+    target: Literal["malignancy", "subtype"] = "malignancy",
+    duplicates: Literal["drop", "keep", "error"] = "drop",
+) -> Dataset:
+    """Read a folder of BreakHis images, whatever its layout, by file name.
+
+    A copy of a picture under the same name in another folder, and the pictures of case 13412 that stand under two
+    names (once as DC, once as LC), are found by content.
+
+    Args:
+        root: The folder; see `LAYOUTS` for what is known.
+        magnification: Keep only 40, 100, 200 or 400, or several of them.
+        target: What to classify: "malignancy" (benign, malignant) or "subtype" (eight).
+        duplicates: "drop" keeps the first of each set of equal pictures (where their subtypes contradict each
+            other and `target="subtype"`, none of them) and says so in the notes; "keep" keeps all, saying so; "error"
+            refuses.
+
+    Returns:
+        A dataset with classes `("benign", "malignant")` or the eight subtypes. Its notes count what was passed over.
+
+    Raises:
+        LayoutError: If there is no such folder, it holds no BreakHis image, it is an archive not yet unpacked, or it
+            holds different pictures under one name.
+        DatasetError: If an argument is not valid, the magnification is not there, or `duplicates="error"` and there
+            are some.
+
+    Example:
+        >>> import tempfile
+        >>> from breastcls import make_breakhis
+        >>> root = make_breakhis(tempfile.mkdtemp(), magnifications=(200,), images_per_slide=1, image_size=(96, 128))
+        >>> load_breakhis(root).classes
+        ('benign', 'malignant')
+    """
+    wanted = _check_arguments(magnification, target, duplicates)
+    folders, names = scan_files(root)
+    parsed = [parse_breakhis_name(name) for name in names]
+    rows = [
+        (os.path.join(folder, name), name, p.malignancy, p.case, p.slide, p.magnification, p.subtype)
+        for folder, name, p in zip(folders, names, parsed, strict=True)
+        if p is not None and is_image_name(name)
+    ]
+    if not rows:
+        known = "\n  ".join(LAYOUTS)
+        raise LayoutError(
+            f"No BreakHis image was found among the {len(names)} files in {root}.{archives_hint(root, names)}\n"
+            f"Names look like SOB_B_TA-14-22549AB-40-001.png. Known layouts:\n  {known}\n"
+            "For other images use load_folder or load_table."
+        )
+    others = [name for name, p in zip(names, parsed, strict=True) if p is None or not is_image_name(name)]
+    notes = [describe_others(others)] if others else []
+    strangers = [name for name in others if is_image_name(name)]
+    if strangers:
+        warnings.warn(
+            f"{len(strangers)} images in {root} are not named as BreakHis names its images and were passed over, "
+            f"e.g. {', '.join(strangers[:3])}.",
+            DatasetWarning,
+            stacklevel=2,
+        )
+    columns = ["path", "name", "label", "case", "slide", "magnification", "subtype"]
+    table = pd.DataFrame(rows, columns=columns).assign(source="breakhis")
+    if wanted:
+        found = sorted(table["magnification"].unique().tolist())
+        table = table[table["magnification"].isin(wanted)]
+        if not len(table):
+            raise DatasetError(f"No image of magnification {magnification} in {root}; found: {found}.")
+    if target == "subtype":
+        table["label"] = table["subtype"]
+    table, more = drop_repeated_names(table, duplicates)
+    notes += more
+    table, more = drop_double_pictures(table, duplicates)
+    notes += more
+    return Dataset(table, MALIGNANCY if target == "malignancy" else SUBTYPES, tuple(notes))
+
+
+def _check_arguments(magnification: int | Sequence[int] | None, target: str, duplicates: str) -> list[int]:
+    wanted = [] if magnification is None else [magnification] if isinstance(magnification, int) else list(magnification)
+    if any(value not in MAGNIFICATIONS for value in wanted):
+        raise DatasetError(f"magnification must be 40, 100, 200 or 400, or several; found {magnification!r}.")
+    if target not in ("malignancy", "subtype"):
+        raise DatasetError(f"target must be 'malignancy' or 'subtype'; found {target!r}.")
+    if duplicates not in ("drop", "keep", "error"):
+        raise DatasetError(f"duplicates must be 'drop', 'keep' or 'error'; found {duplicates!r}.")
+    return wanted

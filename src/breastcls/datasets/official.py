@@ -1,0 +1,126 @@
+"""The five published train/test folds of BreakHis, from the authors' text files or the Kaggle `Folds.csv`."""
+
+from __future__ import annotations
+
+import csv
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from breastcls.errors import DatasetWarning, LeakageWarning, SplitError
+
+_CSV_COLUMNS = {"fold", "grp", "filename"}
+
+
+def read_fold(fold_file: str | os.PathLike[str], fold: int | None = None) -> dict[str, str]:
+    """Read which images one fold puts where.
+
+    Args:
+        fold_file: `dsfold1.txt` ... `dsfold5.txt` (rows `name.png|magnification|fold|train-or-test`), or `Folds.csv`
+            (columns fold, mag, grp, filename; five rows an image).
+        fold: 1 to 5. Needed for the CSV; for a text file it must agree with the file.
+
+    Returns:
+        File name to "train" or "test".
+
+    Raises:
+        SplitError: If the file cannot be read, has another form, or lacks the fold.
+    """
+    path = Path(fold_file)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SplitError(f"Cannot read the fold file {path}: {error}.") from error
+    rows = _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text, path)
+    known = sorted({row[1] for row in rows})
+    if fold is None and len(known) > 1:
+        raise SplitError(f"{path} holds the folds {known}: say which with fold=.")
+    wanted = known[0] if fold is None else fold
+    if wanted not in known:
+        raise SplitError(f"{path} has no fold {fold!r}; it holds {known}.")
+    groups: dict[str, str] = {}
+    for name, number, group in rows:
+        if number == wanted and groups.setdefault(name, group) != group:
+            raise SplitError(f"{path} puts {name} into both train and test of fold {number}.")
+    return groups
+
+
+def assign(
+    names: Sequence[str], cases: np.ndarray, fold_file: str | os.PathLike[str], fold: int | None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Find which of the named images are train and which test, and say what that split leaks.
+
+    Args:
+        names: File names, without folder.
+        cases: Case of each.
+        fold_file: As in `read_fold`.
+        fold: As in `read_fold`.
+
+    Returns:
+        Two boolean masks of shape (n,), and sentences for the notes of both parts.
+
+    Raises:
+        SplitError: If the file covers none of the images, or one side stays empty.
+    """
+    groups = read_fold(fold_file, fold)
+    found = np.array([groups.get(name, "") for name in names])
+    train, test = found == "train", found == "test"
+    if not train.any() or not test.any():
+        raise SplitError(
+            f"Of {len(names)} images, {fold_file} puts {int(train.sum())} into train and {int(test.sum())} into test; "
+            "both must have some. Is this BreakHis, with its file names unchanged?"
+        )
+    notes = []
+    unlisted = len(names) - int(train.sum()) - int(test.sum())
+    if unlisted:
+        notes.append(f"{unlisted} images are not listed in {Path(fold_file).name} and were left out.")
+        warnings.warn(notes[-1], DatasetWarning, stacklevel=3)
+    shared = np.isin(cases[test], np.unique(cases[train].astype(str)))
+    if shared.any():
+        notes.append(
+            f"Official fold: {shared.mean():.0%} of the test images ({int(shared.sum())} of {len(shared)}) belong to a "
+            "case that is in train too (another slide of the same number)."
+        )
+        warnings.warn(
+            notes[-1] + " fit and evaluate refuse it unless allow_leakage=True; split(by='case') does not leak.",
+            LeakageWarning,
+            stacklevel=3,
+        )
+    return train, test, tuple(notes)
+
+
+def _text_rows(text: str, path: Path) -> list[tuple[str, int, str]]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) != 4 or not fields[2].isdigit() or fields[3].lower() not in ("train", "test"):
+            raise SplitError(
+                f"{path}, line {number}: expected 'name.png|magnification|fold|train', found {line[:80]!r}."
+            )
+        rows.append((fields[0], int(fields[2]), fields[3].lower()))
+    if not rows:
+        raise SplitError(f"{path} is empty.")
+    return rows
+
+
+def _csv_rows(text: str, path: Path) -> list[tuple[str, int, str]]:
+    reader = csv.DictReader(text.splitlines())
+    columns = set(reader.fieldnames or [])
+    if not columns >= _CSV_COLUMNS:
+        raise SplitError(
+            f"{path} has the columns {sorted(columns)}; expected {sorted(_CSV_COLUMNS)}, as in Kaggle's Folds.csv."
+        )
+    rows = []
+    for number, row in enumerate(reader, start=2):
+        fold, group = str(row["fold"]).strip(), str(row["grp"]).strip().lower()
+        if not fold.isdigit() or group not in ("train", "test"):
+            raise SplitError(
+                f"{path}, line {number}: fold {fold!r} and grp {group!r} are not a number and 'train' or 'test'."
+            )
+        rows.append((str(row["filename"]).replace("\\", "/").rsplit("/", 1)[-1], int(fold), group))
+    return rows

@@ -1,0 +1,44 @@
+"""Where something was computed: versions of the packages that matter, Python, system and processors."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from breastcls._version import __version__
+
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "keras-cv",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "opencv-python-headless",
+    "matplotlib",
+)
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions, Python, system, processor count; nothing that names the machine or its user.
+
+    Example:
+        >>> sorted(describe_environment())
+        ['breastcls', 'packages', 'processors', 'python', 'system']
+    """
+    packages = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+    return {
+        "breastcls": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "packages": packages,
+    }

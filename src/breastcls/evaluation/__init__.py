@@ -1,0 +1,1 @@
+"""From a model or its predictions to figures with intervals over cases."""

@@ -1,0 +1,1 @@
+"""Pixels: reading files, the prepared store, the input pipeline, augmentation, stain."""

@@ -1,0 +1,1 @@
+"""Backbones, heads, building, saving and loading."""

@@ -1,0 +1,28 @@
+"""What every test shares: quiet TensorFlow, few threads, the real images where they are."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images, or a visible skip."""
+    folder = Path(os.environ.get("BREASTCLS_TEST_DATA", PROJECT.parent / "shared" / "data"))
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"no real images at {folder}: set BREASTCLS_TEST_DATA to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests never read or fill the user's own cache."""
+    os.environ["BREASTCLS_CACHE"] = str(tmp_path_factory.mktemp("cache"))

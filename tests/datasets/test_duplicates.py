@@ -1,0 +1,25 @@
+import pandas as pd
+
+from breastcls.datasets.duplicates import drop_double_pictures, drop_repeated_names
+
+
+def test_repeated_names_by_size_alone(tmp_path, draw):
+    paths = [draw(tmp_path / folder / "a.png", 1) for folder in ("one", "two")]
+    table = pd.DataFrame({"path": [str(path) for path in paths], "name": ["a.png"] * 2})
+    kept, notes = drop_repeated_names(table, "drop", content=False)
+    assert kept["path"].tolist() == [str(paths[0])]
+    assert notes == ["1 copies under the same name in another folder were left out."]
+
+
+def test_only_cases_of_several_subtypes_are_opened(tmp_path):
+    table = pd.DataFrame(
+        {
+            "path": ["gone.png"] * 2,
+            "name": ["a", "b"],
+            "label": "malignant",
+            "case": ["1", "1"],
+            "subtype": ["DC", "DC"],
+        }
+    )
+    kept, notes = drop_double_pictures(table, "drop")
+    assert (len(kept), notes) == (2, [])

@@ -1,0 +1,69 @@
+import json
+import shutil
+
+import pytest
+
+import breastcls as bc
+from breastcls.errors import ImageError, LeakageError
+
+
+def _dataset(paths, cases, slides=None):
+    slides = slides or cases
+    return bc.Dataset.from_columns(("b", "m"), path=paths, label=["b"] * len(paths), case=cases, slide=slides)
+
+
+@pytest.fixture
+def images(tmp_path, draw):
+    return [str(draw(tmp_path / f"{n}.png", n)) for n in range(6)]
+
+
+def test_nothing_shared(images):
+    report = bc.audit_leakage(_dataset(images[:3], list("abc")), _dataset(images[3:], list("def")))
+    assert report.clean
+    report.raise_if_leaking()
+    assert "No leak" in str(report)
+
+
+def test_each_kind_is_found(tmp_path, images):
+    import cv2
+
+    copy = str(tmp_path / "copy.png")
+    shutil.copy(images[0], copy)
+    other = str(tmp_path / "other.bmp")
+    cv2.imwrite(other, cv2.imread(images[1]))
+    train = _dataset(images[:3], ["a", "b", "c"], ["a1", "b1", "c1"])
+    test = _dataset([copy, other, images[4]], ["x", "y", "c"], ["x1", "y1", "c2"])
+    report = bc.audit_leakage(train, test)
+    assert report.shared_cases == ("c",)
+    assert report.shared_slides == ()
+    assert report.identical_files == ((images[0], copy),)
+    assert report.identical_pictures == ((images[1], other),)
+    assert report.test_images_in_shared_cases == 1
+    assert not report.clean
+    assert "33% of the test images (1 of 3)" in str(report)
+    assert json.loads(json.dumps(report.to_dict()))["shared_cases"] == ["c"]
+    with pytest.raises(LeakageError, match=r"allow_leakage=True"):
+        report.raise_if_leaking()
+    report.raise_if_leaking(allowed=True)
+    names_only = bc.audit_leakage(train, test, pictures=False)
+    assert names_only.identical_files == ()
+    assert names_only.shared_cases == ("c",)
+
+
+def test_empty_glass_is_no_leak(tmp_path):
+    import cv2
+    import numpy as np
+
+    paths = [str(tmp_path / f"{n}.png") for n in range(2)]
+    for path in paths:
+        cv2.imwrite(path, np.full((8, 8, 3), 240, np.uint8))
+    assert bc.audit_leakage(_dataset(paths[:1], ["a"]), _dataset(paths[1:], ["b"])).clean
+
+
+def test_a_broken_file_is_named(tmp_path, images):
+    broken = tmp_path / "broken.png"
+    broken.write_text("not an image")
+    with pytest.raises(ImageError, match=r"broken\.png"):
+        bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset([str(broken)], ["b"]))
+    with pytest.raises(ImageError, match=r"gone\.png"):
+        bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset([str(tmp_path / "gone.png")], ["b"]))

@@ -1,0 +1,29 @@
+import pandas as pd
+import pytest
+
+from breastcls.datasets.table import COLUMNS, check_labels, make_table
+from breastcls.errors import DatasetError
+
+
+def test_columns_are_completed_ordered_and_typed():
+    table = make_table(
+        {"case": [1, 2], "label": ["b", "m"], "path": ["x", "y"], "magnification": ["40", None], "own": [1, 2]}
+    )
+    assert tuple(table.columns) == COLUMNS
+    assert table["case"].tolist() == ["1", "2"]
+    assert table["slide"].tolist() == ["1", "2"]
+    assert table["magnification"].dtype == "Int64"
+    assert pd.isna(table["magnification"][1])
+    pd.testing.assert_frame_equal(make_table(table), table)
+
+
+def test_an_empty_name_is_a_gap():
+    with pytest.raises(DatasetError, match="'path' is empty in 1 rows, first in row 1"):
+        make_table({"path": ["x", ""], "label": ["a", "a"], "case": ["1", "1"]})
+
+
+def test_labels_must_be_classes():
+    table = make_table({"path": ["x"], "label": ["b"], "case": ["1"]})
+    assert check_labels(table, ["b", "m"]) == ("b", "m")
+    with pytest.raises(DatasetError, match=r"labels \['b'\]"):
+        check_labels(table, ["m"])

@@ -1,0 +1,56 @@
+import os
+import stat
+
+import pytest
+
+from breastcls.errors import ImageError, OutputError
+from breastcls.files import atomic_path, hash_file, make_folder, write_text
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "result.json"
+    write_text(target, "first")
+
+    def fail_halfway() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("sec")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        fail_halfway()
+    assert target.read_text() == "first"
+    assert [path.name for path in target.parent.iterdir()] == ["result.json"]
+
+
+def test_the_suffix_and_permissions_are_those_of_a_new_file(tmp_path):
+    with atomic_path(tmp_path / "figure.svg") as temporary:
+        assert temporary.suffix == ".svg"
+    (tmp_path / "plain").write_text("")
+    mode = stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "figure.svg").stat().st_mode) == mode
+
+
+def test_other_errors_pass_through(tmp_path):
+    with pytest.raises(ImageError, match=r"broken\.png"), atomic_path(tmp_path / "x.png"):
+        raise ImageError("broken.png")
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=f"Cannot create the folder {tmp_path / 'file'}"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(OutputError, match="Cannot create the folder"):
+        write_text(tmp_path / "file" / "below" / "x.txt", "")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="Choose a place that you may write to"):
+        write_text(tmp_path / "x.txt", "")
+    tmp_path.chmod(0o700)
+
+
+def test_hash(tmp_path):
+    write_text(tmp_path / "a", "abc")
+    assert hash_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
