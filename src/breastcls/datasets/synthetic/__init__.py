@@ -1,0 +1,1 @@
+"""Synthetic H&E-like images in the layouts of BreakHis and IDC."""

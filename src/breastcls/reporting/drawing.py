@@ -1,0 +1,211 @@
+"""The geometry of the report's own drawings: curves in the unit square and marks on a scale.
+
+The report draws SVG itself rather than embedding Matplotlib's, so that light and dark, screen and paper take
+their colours from one style sheet and the text stays text.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.reporting.curves import (
+    Curve,
+    operating_point,
+    read_precision_recall,
+    read_roc,
+    share_of_class,
+)
+from breastcls.reporting.scores import Score, percent_of, read_scores
+from breastcls.reporting.wording import describe_metric, format_number, is_defined
+
+if TYPE_CHECKING:
+    from breastcls.evaluation.evaluation import Evaluation
+
+# The unit square within a drawing of 400 by 400 units.
+LEFT, TOP, SIDE = 54.0, 10.0, 334.0
+# Marks keep this far, in percent, from the ends of their cell, so that none is cut.
+_MARGIN = 3.0
+
+
+@dataclass(frozen=True)
+class DrawnCurve:
+    """One curve as SVG path data."""
+
+    name: str
+    number: int
+    path: str
+    band: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of the unit square, ready for the template.
+
+    Attributes:
+        key: A word for ids, unique in the report.
+        title: What it shows.
+        description: The same in words, for those who do not see it.
+        caption: The visible caption.
+        x_name: Title of the horizontal axis.
+        y_name: Title of the vertical axis.
+        curves: What is drawn.
+        chance: Path data of the line of chance, or "".
+        point: Place of the decisions taken, in drawing units, or None.
+    """
+
+    key: str
+    title: str
+    description: str
+    caption: str
+    x_name: str
+    y_name: str
+    curves: tuple[DrawnCurve, ...]
+    chance: str = ""
+    point: tuple[float, float] | None = None
+    ticks: tuple[tuple[float, str], ...] = field(
+        default=((0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
+    )
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value with its interval on a scale, in percent of the width; None where not defined."""
+
+    kind: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def to_drawing(x: float, y: float) -> tuple[float, float]:
+    """Return the place of a point of the unit square in drawing units, y upwards."""
+    return round(LEFT + SIDE * x, 1), round(TOP + SIDE * (1 - y), 1)
+
+
+def path_through(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> str:
+    """Return SVG path data through points of the unit square.
+
+    Example:
+        >>> path_through(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+        'M54,344L388,10'
+    """
+    points = [to_drawing(float(first), float(second)) for first, second in zip(x, y, strict=True)]
+    return "M" + "L".join(f"{first:g},{second:g}" for first, second in points) if points else ""
+
+
+def draw_curves(curves: list[Curve]) -> tuple[DrawnCurve, ...]:
+    """Return curves as path data; a band only where one curve stands alone."""
+    drawn = []
+    for number, curve in enumerate(curves):
+        band = ""
+        if len(curves) == 1 and curve.has_band:
+            known = np.isfinite(curve.low) & np.isfinite(curve.high)
+            around = np.concatenate([curve.x[known], curve.x[known][::-1]])
+            band = path_through(around, np.concatenate([curve.low[known], curve.high[known][::-1]])) + "Z"
+        drawn.append(DrawnCurve(curve.name, number, path_through(curve.x, curve.y), band))
+    return tuple(drawn)
+
+
+def draw_roc(evaluation: Evaluation) -> Chart:
+    """Return the ROC chart of an evaluation."""
+    curves = read_roc(evaluation)
+    point = operating_point(evaluation)
+    classes = evaluation.predictions.classes
+    parts = [f"ROC curve of {_subject(curves)}.", _summary(evaluation, "roc_auc")]
+    place = None
+    if point and is_defined(point[0]) and is_defined(point[1]):
+        place = to_drawing(point[0], point[1])
+        parts.append(
+            f"The decisions taken have a sensitivity of {format_number(point[1])} at a false positive rate "
+            f"of {format_number(point[0])}."
+        )
+    caption = (
+        f"Of the {classes[-1]} images the share found, against the share of {classes[0]} images called so."
+        if len(classes) == 2
+        else "Each class against all others, at every threshold."
+    )
+    return Chart(
+        "roc",
+        "ROC curve",
+        " ".join(part for part in parts if part),
+        caption,
+        "False positive rate (1 − specificity)",
+        "Sensitivity",
+        draw_curves(curves),
+        path_through(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
+        place,
+    )
+
+
+def draw_precision_recall(evaluation: Evaluation) -> Chart:
+    """Return the precision–recall chart of an evaluation."""
+    curves = read_precision_recall(evaluation)
+    classes = evaluation.predictions.classes
+    point = operating_point(evaluation)
+    parts = [f"Precision–recall curve of {_subject(curves)}.", _summary(evaluation, "average_precision")]
+    chance, place = "", None
+    caption = "Each class on its own, at every threshold."
+    if len(classes) == 2:
+        caption = f"Of the images called {classes[-1]}, the share that are, against the share of them found."
+        share = share_of_class(evaluation, classes[-1])
+        if is_defined(share):
+            chance = path_through(np.array([0.0, 1.0]), np.array([share, share]))
+            parts.append(f"Chance reaches a precision of {format_number(share)}.")
+        if point and is_defined(point[1]) and is_defined(point[2]):
+            place = to_drawing(point[1], point[2])
+            parts.append(
+                f"The decisions taken have a precision of {format_number(point[2])} at a recall of "
+                f"{format_number(point[1])}."
+            )
+    return Chart(
+        "precision-recall",
+        "Precision–recall curve",
+        " ".join(part for part in parts if part),
+        caption,
+        "Recall (sensitivity)",
+        "Precision",
+        draw_curves(curves),
+        chance,
+        place,
+    )
+
+
+def scale_of(scores: list[Score]) -> tuple[float, float]:
+    """Return the ends of the scale on which these scores all find room.
+
+    Example:
+        >>> scale_of([Score(0.4, 0.3, 0.5)]), scale_of([Score(0.4, -0.1, 0.5)])
+        ((0.0, 1.0), (-0.5, 1.0))
+    """
+    below = min([end for score in scores for end in score if is_defined(end)], default=0.0)
+    return (0.0 if below >= 0 else max(-1.0, math.floor(2 * below) / 2)), 1.0
+
+
+def mark(kind: str, score: Score, scale: tuple[float, float]) -> Mark:
+    """Return a value with its interval as places on a scale, in percent."""
+
+    def place(number: float) -> float | None:
+        if not is_defined(number):
+            return None
+        share = min(max((number - scale[0]) / (scale[1] - scale[0]), 0.0), 1.0)
+        return round(_MARGIN + (100 - 2 * _MARGIN) * share, 2)
+
+    ends = (place(score.low), place(score.high)) if score.has_interval else (None, None)
+    return Mark(kind, place(score.value), *ends)
+
+
+def _subject(curves: list[Curve]) -> str:
+    return f"the class {curves[0].name}" if len(curves) == 1 else f"{len(curves)} classes"
+
+
+def _summary(evaluation: Evaluation, metric: str) -> str:
+    if metric not in evaluation.metrics.index:
+        return ""
+    score = read_scores(evaluation.metrics)[metric]
+    interval = f"{percent_of(evaluation)} interval {score.interval_text}"
+    return f"{describe_metric(metric).name}: {score.value_text}, {interval}."

@@ -1,0 +1,51 @@
+"""All figures in one place: of an evaluation and of a training run.
+
+Every function returns a `matplotlib.figure.Figure`; `save_figure` writes it at the width a journal asks for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from breastcls.reporting.confusion import plot_confusion
+from breastcls.reporting.curves import plot_precision_recall, plot_roc
+from breastcls.reporting.figures import TWO_COLUMNS, drawing_style, new_figure, save_figure
+from breastcls.reporting.forest import plot_metrics
+from breastcls.reporting.history import plot_history
+
+if TYPE_CHECKING:
+    from breastcls.evaluation.evaluation import Evaluation
+
+__all__ = [
+    "plot_confusion",
+    "plot_evaluation",
+    "plot_history",
+    "plot_metrics",
+    "plot_precision_recall",
+    "plot_roc",
+    "save_figure",
+]
+
+
+def plot_evaluation(evaluation: Evaluation) -> Figure:
+    """Draw ROC curve, precision–recall curve, confusion matrix and scores on one figure 170 mm wide.
+
+    Args:
+        evaluation: What `breastcls.evaluate` returned.
+
+    Returns:
+        The figure, two panels by two.
+    """
+    with drawing_style():
+        figure = new_figure(TWO_COLUMNS, 180.0)
+        # Each row lays itself out, so that the long names of the metrics do not push the curves aside.
+        above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
+        curves = above.subplots(1, 2)
+        tables = below.subplots(1, 2, width_ratios=(1.15, 1))
+        plot_roc(evaluation, axes=curves[0])
+        plot_precision_recall(evaluation, axes=curves[1])
+        plot_confusion(evaluation, axes=tables[0])
+        plot_metrics(evaluation, axes=tables[1])
+        return figure

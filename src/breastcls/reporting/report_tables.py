@@ -1,0 +1,171 @@
+"""The sortable tables of the report as plain values: what each cell shows, and what it is sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from breastcls.reporting.drawing import Mark, mark, scale_of
+from breastcls.reporting.scores import Score, percent_of, read_scores, unit_of
+from breastcls.reporting.wording import describe_metric, describe_subtype, is_defined
+
+if TYPE_CHECKING:
+    from breastcls.evaluation.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: what it shows, and what it is sorted by ("" goes last)."""
+
+    text: str
+    value: str = ""
+    detail: str = ""
+    marks: tuple[Mark, ...] = ()
+    undefined: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its title and whether it holds "text", a "number" or a "graphic"."""
+
+    title: str
+    kind: str
+    ends: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready for the template; the first cell of a row names the row."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def metrics_table(evaluation: Evaluation) -> Table:
+    """Return all metrics with interval, meaning and mark."""
+    scores = read_scores(evaluation.metrics)
+    scale = scale_of([score for name, score in scores.items() if describe_metric(name).is_score])
+    rows = []
+    for name, score in scores.items():
+        words = describe_metric(name)
+        graphic = Cell("no upper end") if words.is_loss else Cell("")
+        if words.is_score:
+            graphic = Cell("", marks=(mark("model", score, scale),))
+        rows.append((Cell(words.name, words.name, words.meaning), _value_cell(score), _interval_cell(score), graphic))
+    percent = percent_of(evaluation)
+    classes = evaluation.predictions.classes
+    subject = (
+        f"“The class” is {classes[-1]}."
+        if len(classes) == 2
+        else "Figures about one class are averaged over the classes, each of the same weight."
+    )
+    caption = f"All metrics by {unit_of(evaluation)}, with {percent} intervals over cases. {subject}"
+    columns = (
+        Column("Metric", "text"),
+        Column("Value", "number"),
+        Column(f"{percent} interval", "number"),
+        _graphic_column(scale),
+    )
+    return Table(caption, columns, tuple(rows))
+
+
+def baseline_table(evaluation: Evaluation) -> Table | None:
+    """Return the scores of the model beside those of colour alone, or None without a baseline."""
+    if evaluation.colour_baseline is None:
+        return None
+    model, colour = read_scores(evaluation.metrics), read_scores(evaluation.colour_baseline)
+    names = [name for name in model if name in colour and describe_metric(name).is_score]
+    scale = scale_of([scores[name] for scores in (model, colour) for name in names])
+    rows = []
+    for name in names:
+        title = describe_metric(name).name
+        marks = (mark("model", model[name], scale), mark("baseline", colour[name], scale))
+        rows.append((Cell(title, title), _score_cell(model[name]), _score_cell(colour[name]), Cell("", marks=marks)))
+    columns = (
+        Column("Metric", "text"),
+        Column("Model", "number"),
+        Column("Colour alone", "number"),
+        _graphic_column(scale),
+    )
+    caption = f"The model and colour alone on the same split, {percent_of(evaluation)} intervals."
+    return Table(caption, columns, tuple(rows))
+
+
+def class_table(evaluation: Evaluation) -> Table:
+    """Return the figures of each class."""
+    measures = ("precision", "recall", "specificity", "f1")
+    caption = f"Each class against all others; {percent_of(evaluation)} intervals below each figure."
+    return _group_table(evaluation.per_class, "Class", measures, caption)
+
+
+def subtype_table(evaluation: Evaluation) -> Table | None:
+    """Return the figures of each subtype, or None where no subtype is known."""
+    if evaluation.by_subtype is None:
+        return None
+    table = evaluation.by_subtype.rename(index=lambda name: describe_subtype(str(name)))
+    return _group_table(table, "Subtype", _GROUP_MEASURES, _group_caption(evaluation))
+
+
+def magnification_table(evaluation: Evaluation) -> Table | None:
+    """Return the figures at each magnification, or None where none is known."""
+    if evaluation.by_magnification is None:
+        return None
+    table = evaluation.by_magnification.rename(index=lambda times: f"{times}×")
+    return _group_table(table, "Magnification", _GROUP_MEASURES, _group_caption(evaluation))
+
+
+_GROUP_MEASURES = ("accuracy", "balanced_accuracy", "roc_auc")
+
+
+def _group_caption(evaluation: Evaluation) -> str:
+    return (
+        f"{percent_of(evaluation)} intervals below each figure. Few cases make wide intervals; within a "
+        "group of one class balanced accuracy and ROC AUC do not exist."
+    )
+
+
+def _group_table(table: pd.DataFrame, title: str, measures: Sequence[str], caption: str) -> Table:
+    counts = [name for name in ("images", "slides", "cases") if name in table.columns]
+    # A figure that no group has would be a column of "not defined".
+    shown = [name for name in measures if name in table.columns and table[name].notna().any()]
+    columns = [Column(title, "text"), *(Column(name.capitalize(), "number") for name in counts)]
+    columns += [Column(describe_metric(name).short, "number") for name in shown]
+    rows = []
+    for name, row in zip(table.index, table.to_dict("records"), strict=True):
+        cells = [Cell(str(name), str(name))]
+        cells += [Cell(f"{row[count]:,.0f}", f"{row[count]:.0f}") for count in counts]
+        for measure in shown:
+            ends = (row.get(f"{measure}_low", float("nan")), row.get(f"{measure}_high", float("nan")))
+            cells.append(_score_cell(Score(row[measure], *ends)))
+        rows.append(tuple(cells))
+    return Table(caption, tuple(columns), tuple(rows))
+
+
+def _graphic_column(scale: tuple[float, float]) -> Column:
+    return Column("", "graphic", (f"{scale[0]:g}".replace("-", "−"), f"{scale[1]:g}"))
+
+
+def _value_cell(score: Score) -> Cell:
+    return Cell(score.value_text, _sort_value(score.value), undefined=not is_defined(score.value))
+
+
+def _interval_cell(score: Score) -> Cell:
+    """Return a cell of an interval, sorted by its lower end."""
+    place = _sort_value(score.low) if score.has_interval else ""
+    return Cell(score.interval_text, place, undefined=not score.has_interval)
+
+
+def _score_cell(score: Score) -> Cell:
+    """Return a cell of a value with its interval below it."""
+    defined = is_defined(score.value)
+    detail = "" if not defined else score.interval_text if score.has_interval else "no interval"
+    return Cell(score.value_text, _sort_value(score.value), detail, undefined=not defined)
+
+
+def _sort_value(value: float) -> str:
+    """Return what the script sorts a number by; "" where it is not defined."""
+    return repr(float(value)) if is_defined(value) else ""

@@ -1,0 +1,291 @@
+"""The report as a file: what is in it, and that nothing in it can reach out or break in."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from breastcls.errors import EvaluationError, OutputError
+from breastcls.evaluation.predictions import Predictions
+from breastcls.reporting.html import render_report, write_report
+
+EIGHT = ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
+ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+VOID = {"meta", "link", "img", "br", "line", "circle", "path", "rect"}
+
+
+class Page(HTMLParser):
+    """Every element with its attributes and the text within it; unbalanced tags fail at once."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements = []
+        self._open = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        element = {
+            "tag": tag,
+            "attributes": dict(attrs),
+            "text": "",
+            "parents": [item["tag"] for item in self._open],
+        }
+        assert len(attrs) == len(dict(attrs)), f"an attribute twice: {attrs}"
+        self.elements.append(element)
+        if tag not in VOID:
+            self._open.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self._open.pop()["tag"] == tag
+
+    def handle_data(self, data):
+        for element in self._open:
+            element["text"] += data
+
+    def find(self, tag, **attributes):
+        return [
+            element
+            for element in self.elements
+            if element["tag"] == tag
+            and all(element["attributes"].get(name) == value for name, value in attributes.items())
+        ]
+
+    def text(self, **attributes):
+        return next(
+            " ".join(element["text"].split())
+            for element in self.elements
+            if all(element["attributes"].get(name) == value for name, value in attributes.items())
+        )
+
+
+@pytest.fixture(scope="module")
+def binary(evaluate):
+    return render_report(evaluate())
+
+
+@pytest.fixture(scope="module")
+def page(binary):
+    return Page(binary)
+
+
+@pytest.fixture(params=["binary", "eight", "bare"])
+def any_page(request, evaluate, audit):
+    if request.param == "binary":
+        evaluation = evaluate(leakage=audit(shared_cases=("14-1",)), leak_allowed=True)
+    elif request.param == "eight":
+        evaluation = evaluate(EIGHT, cases=16)
+    else:
+        evaluation = evaluate(
+            colour_baseline=None, leakage=None, by_subtype=None, by_magnification=None, caveats=(), model={}
+        )
+    return Page(render_report(evaluation))
+
+
+def test_nothing_in_it_reaches_out(any_page):
+    for element in any_page.elements:
+        for name in ("src", "href", "xlink:href", "action", "poster", "srcset", "data"):
+            address = element["attributes"].get(name)
+            assert address is None or address.startswith(("#", "data:")), element
+        assert not any(name.startswith("on") for name in element["attributes"])
+    style = any_page.find("style")[0]["text"]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert {element["tag"] for element in any_page.elements}.isdisjoint({"iframe", "object", "embed", "form"})
+
+
+def test_a_browser_is_given_an_icon_lest_it_asks_for_one(page):
+    assert page.find("link", rel="icon")[0]["attributes"]["href"] == "data:,"
+
+
+def test_its_own_policy_forbids_what_it_does_not_need(page):
+    policy = page.find("meta", **{"http-equiv": "Content-Security-Policy"})[0]["attributes"]["content"]
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe-eval" not in policy
+    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", policy)
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(any_page):
+    ids = [element["attributes"]["id"] for element in any_page.elements if "id" in element["attributes"]]
+    assert len(ids) == len(set(ids))
+    for element in any_page.elements:
+        attributes = element["attributes"]
+        if attributes.get("href", "").startswith("#"):
+            assert attributes["href"][1:] in ids
+        for name in ("aria-labelledby", "aria-describedby"):
+            assert set(attributes.get(name, "").split()) <= set(ids)
+
+
+def test_it_has_landmarks_one_heading_of_the_first_level_and_no_level_skipped(any_page):
+    for tag in ("header", "nav", "main", "footer", "h1"):
+        assert len(any_page.find(tag)) == 1, tag
+    levels = [int(element["tag"][1]) for element in any_page.elements if re.fullmatch("h[1-6]", element["tag"])]
+    assert levels[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+    assert any_page.find("html")[0]["attributes"]["lang"] == "en"
+
+
+def test_pictures_and_drawings_say_what_they_show(any_page, evaluate, tissue):
+    for drawing in any_page.find("svg"):
+        attributes = drawing["attributes"]
+        outer = "svg" in drawing["parents"]
+        assert outer or attributes.get("aria-hidden") == "true" or attributes.get("role") == "img"
+    for title in any_page.find("desc"):
+        assert len(title["text"]) > 30
+    shown = Page(render_report(evaluate(paths=tissue))).find("img")
+    assert len(shown) == 12
+    assert all("labelled" in picture["attributes"]["alt"] for picture in shown)
+
+
+def test_tables_have_captions_and_scopes(any_page):
+    tables = any_page.find("table")
+    assert len(any_page.find("caption")) == len(tables) >= 3
+    assert all(header["attributes"].get("scope") in {"row", "col"} for header in any_page.find("th"))
+
+
+def test_the_headline_is_the_metrics(evaluate, page):
+    metrics = evaluate().metrics
+    headline = page.text(**{"class": "headline"})
+    assert headline.startswith("On 288 images of 24 slides from 24 cases, the model told benign from malignant")
+    for name in ("balanced_accuracy", "roc_auc"):
+        row = metrics.loc[name]
+        assert f"{row['value']:.3f}" in headline
+        assert f"{row['low']:.3f} to {row['high']:.3f}" in headline
+
+
+def test_the_audit_is_shown_and_an_allowed_leak_is_loud(evaluate, audit, page):
+    assert not page.find("div", **{"class": "banner"})
+    assert "No leak found." in page.text(id="audit")
+    leak = audit(
+        shared_cases=tuple(f"14-{number}" for number in range(20)),
+        identical_files=(("/home/me/a.png", "C:\\data\\b.png"),),
+        test_images_in_shared_cases=72,
+    )
+    loud = Page(render_report(evaluate(leakage=leak, leak_allowed=True)))
+    assert "Do not quote these numbers." in loud.text(**{"class": "banner"})
+    words = loud.text(id="audit")
+    assert "20: 14-0, 14-1" in words
+    assert "12 more" in words
+    assert "a.png = b.png" in words
+    assert "72 of 288 (25%)" in words
+    assert "/home/me" not in words
+
+
+def test_without_audit_baseline_and_card_it_says_so(evaluate):
+    bare = Page(
+        render_report(evaluate(leakage=None, colour_baseline=None, model={}, by_subtype=None, by_magnification=None))
+    )
+    assert "Not checked." in bare.text(id="audit")
+    assert "Not measured" in bare.text(id="colour")
+    assert "without a model card" in bare.text(id="trained")
+    assert "By subtype" not in bare.text(id="groups")
+
+
+def test_undefined_figures_are_said_to_be_so(evaluate):
+    metrics = evaluate().metrics.copy()
+    metrics.loc["roc_auc"] = np.nan
+    metrics.loc["accuracy", ["low", "high"]] = np.nan
+    text = render_report(evaluate(metrics=metrics))
+    assert not re.search(r"\bnan\b", Page(text).find("main")[0]["text"], re.IGNORECASE)
+    assert "curve of not defined (not defined)" in Page(text).text(**{"class": "headline"})
+
+
+def test_eight_classes_have_eight_curves_and_eight_columns(evaluate):
+    eight = Page(render_report(evaluate(EIGHT, cases=16)))
+    assert len([path for path in eight.find("path") if path["attributes"]["class"].startswith("curve")]) == 16
+    matrix = eight.find("table", **{"class": "confusion many"})
+    assert len(matrix) == 1
+    assert "called PC" in matrix[0]["text"]
+
+
+def test_what_comes_from_outside_is_text_and_never_markup(evaluate):
+    classes = (ATTACK, "malignant")
+    evaluation = evaluate(classes, caveats=(ATTACK,), model={"backbone": ATTACK, "provenance": {ATTACK: ATTACK}})
+    names = np.array([f"/scans/{ATTACK.replace('/', '')}{row}.png" for row in range(288)], dtype=object)
+    predictions = dataclasses.replace(
+        evaluation.predictions,
+        paths=names,
+        cases=np.array([f"{ATTACK}{row % 24}" for row in range(288)], dtype=object),
+    )
+    text = render_report(dataclasses.replace(evaluation, predictions=predictions), title=ATTACK)
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    hostile = Page(text)
+    assert len(hostile.find("script")) == 1
+    assert not any("onerror" in element["attributes"] for element in hostile.elements)
+    assert hostile.find("h1")[0]["text"] == ATTACK
+
+
+def test_the_same_evaluation_gives_the_same_bytes(evaluate, tissue, tmp_path):
+    first = write_report(evaluate(paths=tissue), tmp_path / "first.html")
+    second = write_report(evaluate(paths=tissue), tmp_path / "second.html")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_it_stays_small_with_many_images_and_large_pictures(evaluate, tmp_path):
+    import cv2
+
+    noise = np.random.default_rng(0).integers(0, 256, (460, 700, 3), dtype=np.uint8)
+    path = tmp_path / "noise.png"
+    cv2.imwrite(str(path), noise)
+    steps = np.linspace(0, 1, 100_000)
+    roc = pd.DataFrame({"threshold": steps, "fpr": steps, "tpr": steps, "low": steps, "high": steps})
+    evaluation = evaluate(paths=[str(path)] * 3600, cases=300, roc=roc)
+    report = write_report(evaluation, tmp_path / "report.html", thumbnails=100)
+    assert len(Page(report.read_text(encoding="utf-8")).find("img")) == 100
+    assert report.stat().st_size < 3_000_000
+
+
+def test_missing_pictures_are_told_in_their_place(page):
+    assert len(page.find("div", **{"class": "no-image"})) == 12
+    assert "the file is not where it was" in page.text(id="mistakes")
+
+
+def test_predictions_by_case_without_slides_or_paths(evaluate):
+    evaluation = evaluate()
+    predictions = Predictions.from_arrays(
+        probabilities=[0.1, 0.9, 0.8, 0.3],
+        labels=[0, 1, 0, 1],
+        classes=("benign", "malignant"),
+        cases=list("abcd"),
+    )
+    counts = {"images": 4, "slides": None, "cases": 4, "classes": {"benign": {"images": 2, "cases": 2}}}
+    settings = dict(evaluation.settings) | {"level": "case"}
+    text = Page(
+        render_report(dataclasses.replace(evaluation, predictions=predictions, counts=counts, settings=settings))
+    )
+    assert "On 4 images from 4 cases" in text.text(**{"class": "headline"})
+    assert "2 mistakes, from 2 cases" in text.text(id="mistakes")
+
+
+def test_a_perfect_model_has_no_mistakes_to_show(evaluate):
+    evaluation = evaluate()
+    right = dataclasses.replace(evaluation.predictions, labels=evaluation.predictions.decisions)
+    words = Page(render_report(dataclasses.replace(evaluation, predictions=right))).text(id="mistakes")
+    assert "No mistakes." in words
+
+
+def test_a_title_of_ones_own_and_a_folder_that_is_made(evaluate, tmp_path):
+    path = write_report(evaluate(), tmp_path / "new" / "report.html", title="Fold 3", thumbnails=0)
+    assert path == tmp_path / "new" / "report.html"
+    assert Page(path.read_text(encoding="utf-8")).find("h1")[0]["text"] == "Fold 3"
+
+
+def test_what_cannot_be_written_is_an_error_and_leaves_nothing(evaluate, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Cannot create the folder"):
+        write_report(evaluate(), tmp_path / "file" / "report.html")
+    with pytest.raises(EvaluationError, match="thumbnails"):
+        write_report(evaluate(), tmp_path / "report.html", thumbnails=500)
+    assert not (tmp_path / "report.html").exists()
