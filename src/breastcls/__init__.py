@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from breastcls.evaluation.predictions import Predictions
     from breastcls.explanation.explain import explain
     from breastcls.explanation.explanation import Explanation
-    from breastcls.models.backbone import list_backbones, register_backbone
     from breastcls.models.build import build_model
+    from breastcls.models.catalogue import list_backbones, register_backbone
     from breastcls.models.persistence import load_model, save_model
     from breastcls.training.fit import fit
     from breastcls.training.run import Run
@@ -41,8 +41,8 @@ _PLACES = {
     "make_idc": "datasets.synthetic.trees",
     "audit_leakage": "datasets.leakage",
     "LeakageReport": "datasets.leakage",
-    "list_backbones": "models.backbone",
-    "register_backbone": "models.backbone",
+    "list_backbones": "models.catalogue",
+    "register_backbone": "models.catalogue",
     "build_model": "models.build",
     "save_model": "models.persistence",
     "load_model": "models.persistence",

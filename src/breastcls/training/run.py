@@ -1,0 +1,100 @@
+"""`Run`: what a training did, and with what."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from breastcls.files import write_text
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The record of one call of `fit`.
+
+    Args:
+        history: One row an epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
+        config: Every setting of `fit`, with defaults filled in.
+        best_epoch: The epoch whose weights the model has now; None if there was no validation set, then the last.
+        scores: The scores of that epoch.
+        stopped: Why training ended: "all epochs done", "patience" or "interrupted".
+        data: Images, slides and cases of the training and validation sets.
+        leakage: What train and validation share, as `LeakageReport.to_dict` gives it; None without validation.
+        environment: Versions and system.
+        seconds: How long it took.
+        run_dir: Where it was written, or None.
+    """
+
+    history: pd.DataFrame
+    config: dict[str, Any]
+    best_epoch: int | None
+    scores: dict[str, float]
+    stopped: str
+    data: dict[str, Any]
+    leakage: dict[str, Any] | None
+    environment: dict[str, Any] = field(repr=False)
+    seconds: float = 0.0
+    run_dir: Path | None = None
+
+    def __str__(self) -> str:
+        best = "last epoch" if self.best_epoch is None else f"epoch {self.best_epoch}"
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
+        train = self.data["train"]
+        lines = [
+            f"Trained on {train['images']} images of {train['cases']} cases for {len(self.history)} epochs in "
+            f"{self.seconds:.0f} s ({self.stopped}).",
+            f"Weights of the {best}: {scores}",
+        ]
+        if self.leakage is not None and not self.leakage["clean"]:
+            lines.append("Training and validation share cases or pictures: the validation scores are inflated.")
+        if self.run_dir is not None:
+            lines.append(f"Written to {self.run_dir}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain types, for JSON."""
+        return {
+            "config": self.config,
+            "best_epoch": self.best_epoch,
+            "scores": self.scores,
+            "stopped": self.stopped,
+            "seconds": self.seconds,
+            "data": self.data,
+            "leakage": self.leakage,
+            "environment": self.environment,
+            "history": json.loads(self.history.to_json(orient="records")),
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the record as JSON, and write it if a path is given.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=2)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Draw loss and scores over the epochs, and save the figure if a path is given.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        from breastcls.reporting.history import plot_history
+        from breastcls.reporting.plots import save_figure
+
+        figure = plot_history(self.history)
+        if path is not None:
+            save_figure(figure, path)
+        return figure

@@ -1,0 +1,43 @@
+"""Making everything random in a model and its training follow from one seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+
+@contextmanager
+def seeded(model: keras.Model, seed: int) -> Iterator[None]:
+    """Within the block every random draw follows from `seed`; the caller's Python and NumPy states are put back after.
+
+    Layers such as Dropout carry generators of their own, seeded when they were made. They are set too, since a model
+    built without a seed would otherwise train differently each time.
+
+    Args:
+        model: The model that will be trained.
+        seed: A whole number of at least 0.
+    """
+    # The global NumPy state is what Keras' own layers and third-party callbacks draw from.
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    for number, generator in enumerate(_generators(model)):
+        generator.state.assign(np.array([seed, number], dtype="uint32"))
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+def _generators(model: keras.Model) -> list[Any]:
+    found = []
+    for layer in model._flatten_layers():
+        generator = getattr(layer, "seed_generator", None)
+        if isinstance(generator, keras.random.SeedGenerator):
+            found.append(generator)
+    return found

@@ -1,0 +1,45 @@
+"""Scoring a model on the validation set after each epoch, by image and by case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+from breastcls.datasets.dataset import Dataset
+
+
+def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) -> dict[str, float]:
+    """Predict the validation images once and score them; class weights play no part.
+
+    Args:
+        model: The model, as it stands.
+        batches: The images of `data` in order, as (images, labels) batches.
+        data: The validation set.
+
+    Returns:
+        `val_loss` (mean cross-entropy by image), `val_accuracy`, `val_balanced_accuracy` (by image) and
+        `val_case_balanced_accuracy` (each case judged once, by the mean probability of its images of one class).
+    """
+    parts = [keras.ops.convert_to_numpy(model.predict_on_batch(batch[0])) for batch in batches]
+    probabilities = np.concatenate(parts).astype(np.float64)
+    labels = data.labels
+    chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0)
+    decisions = probabilities.argmax(axis=1)
+    # A case may hold images of several classes (IDC, three cases of BreakHis): each class of it is judged by itself.
+    keys = np.array([f"{case}\n{label}" for case, label in zip(data.cases, labels, strict=True)])
+    _, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    sums = np.zeros((len(first), probabilities.shape[1]))
+    np.add.at(sums, member, probabilities)
+    return {
+        "val_loss": float(-np.log(chosen).mean()),
+        "val_accuracy": float((decisions == labels).mean()),
+        "val_balanced_accuracy": _balanced_accuracy(labels, decisions),
+        "val_case_balanced_accuracy": _balanced_accuracy(labels[first], sums.argmax(axis=1)),
+    }
+
+
+def _balanced_accuracy(labels: np.ndarray, decisions: np.ndarray) -> float:
+    return float(np.mean([(decisions[labels == label] == label).mean() for label in np.unique(labels)]))

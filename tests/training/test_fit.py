@@ -1,0 +1,175 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import breastcls as bc
+from breastcls.errors import LeakageError, LeakageWarning, TrainingError, TrainingWarning
+from breastcls.models.card import get_card
+
+
+@pytest.fixture
+def quick():
+    return {"epochs": 2, "batch_size": 8, "augment": "none", "progress": False}
+
+
+def test_it_learns(parts, small, quick):
+    train, val, test = parts
+    model = small()
+    run = bc.fit(model, train, val, **{**quick, "epochs": 12})
+    assert run.scores["val_case_balanced_accuracy"] == 1.0
+    assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
+    images, labels = test.to_numpy((32, 32))
+    assert (model.predict(images, verbose=0).argmax(axis=1) == labels).mean() > 0.9
+
+
+@pytest.mark.parametrize("augment", ["none", "standard"])
+def test_the_same_seed_gives_the_same_bits(parts, small, quick, augment):
+    def train_once(seed):
+        model = small(dropout=0.5)
+        run = bc.fit(model, parts[0], parts[1], **{**quick, "augment": augment}, seed=seed)
+        return [weight.tobytes() for weight in model.get_weights()], run.history["loss"].tolist()
+
+    first, second, other = train_once(5), train_once(5), train_once(6)
+    assert first == second
+    assert first != other
+
+
+def test_a_model_without_seeds_is_made_to_repeat(parts, quick):
+    def train_once():
+        layers = keras.layers
+        dense = layers.Dense(2, activation="softmax", kernel_initializer="zeros")
+        model = keras.Sequential(
+            [keras.Input((32, 32, 3)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dropout(0.5), dense]
+        )
+        bc.fit(model, parts[0], **quick)
+        return model.get_weights()[0].tobytes()
+
+    assert train_once() == train_once()
+
+
+def test_the_callers_random_state_is_put_back(parts, small, quick):
+    np.random.seed(1)
+    expected = np.random.random(2).tolist()
+    np.random.seed(1)
+    bc.fit(small(), parts[0], **quick)
+    assert np.random.random(2).tolist() == expected
+
+
+def test_the_best_epoch_is_restored_without_early_stopping(parts, small, quick):
+    from breastcls.training.validation import score_validation
+
+    train, val, _ = parts
+    model = small()
+    # A rate far too high makes later epochs worse than the best.
+    run = bc.fit(model, train, val, **{**quick, "epochs": 8}, learning_rate=0.05, monitor="val_loss")
+    assert run.best_epoch == run.history["val_loss"].idxmin() + 1
+    batches = val.to_tf((32, 32), batch_size=8)
+    assert score_validation(model, batches, val)["val_loss"] == pytest.approx(run.history["val_loss"].min(), rel=1e-5)
+
+
+def test_patience_stops(parts, small, quick):
+    run = bc.fit(small(), *parts[:2], **{**quick, "epochs": 30}, learning_rate=0.05, monitor="val_loss", patience=2)
+    assert run.stopped == "patience"
+    assert len(run.history) < 30
+
+
+def test_phases_of_a_pretrained_model(parts, small, quick, tmp_path):
+    bc.save_model(small(), tmp_path / "first.keras")
+    source = bc.load_model(tmp_path / "first.keras")
+    backbone = next(layer for layer in source.layers if isinstance(layer, keras.Model))
+    backbone.save_weights(tmp_path / "own.weights.h5")
+    model = bc.build_model(
+        "cnn4", classes=("benign", "malignant"), image_size=32, weights=tmp_path / "own.weights.h5", seed=3
+    )
+    inner = next(layer for layer in model.layers if isinstance(layer, keras.Model))
+    before = [weight.copy() for weight in inner.get_weights()]
+    run = bc.fit(model, *parts[:2], **quick, fine_tune=False)
+    assert run.history["phase"].tolist() == ["head", "head"]
+    for old, new in zip(before, inner.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    run = bc.fit(model, *parts[:2], **{**quick, "epochs": 4}, learning_rate=1e-2)
+    assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune", "fine-tune"]
+    assert run.history["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-3, 1e-3])
+
+
+def test_the_run_folder(parts, small, quick, tmp_path):
+    model = small()
+    run = bc.fit(model, *parts[:2], **quick, run_dir=tmp_path / "run")
+    folder = tmp_path / "run"
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"config.json", "history.csv", "split.csv", "model.keras", "environment.json", "run.json"}
+    config = json.loads((folder / "config.json").read_text())
+    assert config["fit"]["epochs"] == 2
+    assert config["fit"]["class_weight"] == "balanced"
+    loaded = bc.load_model(folder / "model.keras")
+    images = parts[2].to_numpy((32, 32))[0]
+    np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+    training = get_card(loaded).provenance["training"]
+    assert set(training["cases"]) == set(parts[0].cases) | set(parts[1].cases)
+    assert json.loads(run.to_json())["stopped"] == "all epochs done"
+    assert "Written to" in str(run)
+    with pytest.raises(OSError, match="holds a run already"):
+        bc.fit(small(), *parts[:2], **quick, run_dir=folder)
+
+
+def test_a_leak_is_refused_unless_allowed(easy, small, quick):
+    train, val = easy[:24], easy[20:]
+    with pytest.raises(LeakageError, match="shared cases"):
+        bc.fit(small(), train, val, **quick)
+    with pytest.warns(LeakageWarning, match="allow_leakage"):
+        run = bc.fit(small(), train, val, **quick, allow_leakage=True)
+    assert run.leakage["shared_cases"] == ["case5"]
+    assert "inflated" in str(run)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step(parts, small, quick):
+    model = small()
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch \d, step \d"):
+        bc.fit(model, *parts[:2], **quick, learning_rate=1e30)
+
+
+def test_own_callbacks_are_called(parts, small, quick):
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append((epoch, sorted(logs))))
+    bc.fit(small(), *parts[:2], **quick, callbacks=[callback])
+    assert [epoch for epoch, _ in seen] == [0, 1]
+    assert "val_loss" in seen[0][1]
+
+
+def test_interruption_keeps_the_best(parts, small, quick):
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.warns(TrainingWarning, match="Interrupted"):
+        run = bc.fit(
+            small(), *parts[:2], **{**quick, "epochs": 9}, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop)]
+        )
+    assert run.stopped == "interrupted"
+    assert len(run.history) == 2
+
+
+def test_what_cannot_be_trained(easy, parts, small, quick):
+    train, val, _ = parts
+    with pytest.raises(TrainingError, match=r"one class only: {'benign': 4, 'malignant': 0}"):
+        bc.fit(small(), easy[:4], **quick)
+    three = bc.build_model("cnn4", classes=("a", "b", "c"), image_size=32, weights=None)
+    with pytest.raises(TrainingError, match="built for the classes"):
+        bc.fit(three, train, **quick)
+    plain = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    with pytest.raises(TrainingError, match=r"outputs of shape \(None, 1\)"):
+        bc.fit(plain, train, **quick)
+    free = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+    )
+    with pytest.raises(TrainingError, match="fixed size"):
+        bc.fit(free, train, **quick)
+    with pytest.raises(TrainingError, match="patience needs a validation set"):
+        bc.fit(small(), train, **quick, patience=3)
+    with pytest.raises(TrainingError, match="is not measured"):
+        bc.fit(small(), train, val, **quick, monitor="val_auc")
+    for wrong in ({"epochs": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"seed": -1}, {"fine_tune": "first"}):
+        with pytest.raises(TrainingError, match=next(iter(wrong))):
+            bc.fit(small(), train, **{**quick, **wrong})

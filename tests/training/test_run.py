@@ -1,0 +1,24 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from breastcls.training.run import Run
+
+
+def test_it_prints_and_serialises(tmp_path):
+    history = pd.DataFrame({"epoch": [1, 2], "phase": "all", "loss": [1.0, 0.5], "val_loss": [1.0, float("nan")]})
+    run = Run(history, {"fit": {}}, 2, {"loss": 0.5}, "patience", {"train": {"images": 3, "cases": 2}}, None, {}, 1.5)
+    assert "3 images of 2 cases for 2 epochs in 2 s (patience)" in str(run)
+    assert "epoch 2: loss 0.500" in str(run)
+    text = run.to_json(tmp_path / "run.json")
+    assert json.loads(Path(tmp_path / "run.json").read_text()) == json.loads(text)
+    assert json.loads(text)["history"][1]["val_loss"] is None
+
+
+def test_the_curves_are_drawn(tmp_path):
+    columns = {"epoch": [1, 2], "phase": "all", "loss": [1.0, 0.5], "accuracy": [0.5, 0.6], "learning_rate": 1e-3}
+    scores = {"val_loss": [1.0, 0.7], "val_case_balanced_accuracy": [0.5, 0.8], "seconds": 1.0}
+    run = Run(pd.DataFrame(columns | scores), {}, 2, {}, "all epochs done", {"train": {}}, None, {})
+    run.plot(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,55 @@
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import TrainingError
+from breastcls.training.watching import BestWeights, StopAtBadLoss
+
+
+@pytest.fixture
+def model():
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+
+
+def _see(best, model, epoch, value, loss=0.0):
+    model.set_weights([np.full((2, 2), epoch, "float32"), np.zeros(2, "float32")])
+    return best.see(model, epoch, {"val_accuracy": value, "val_loss": loss})
+
+
+def test_the_best_is_kept_and_ties_go_to_the_smaller_loss(model):
+    best = BestWeights("val_accuracy", None)
+    for epoch, (value, loss) in enumerate([(0.5, 1.0), (0.8, 0.9), (0.8, 0.5), (0.8, 0.7), (0.6, 0.1)], start=1):
+        assert not _see(best, model, epoch, value, loss)
+    best.restore(model)
+    assert best.epoch == 3
+    assert model.get_weights()[0][0, 0] == 3
+
+
+def test_losses_are_better_small(model):
+    best = BestWeights("val_loss", None)
+    for epoch, loss in enumerate([1.0, 0.2, 0.5], start=1):
+        _see(best, model, epoch, 0.0, loss)
+    assert best.epoch == 2
+
+
+def test_patience_counts_within_a_phase(model):
+    best = BestWeights("val_accuracy", 2)
+    assert not _see(best, model, 1, 0.9)
+    assert not _see(best, model, 2, 0.5)
+    best.start_phase()
+    assert not _see(best, model, 3, 0.5)
+    assert _see(best, model, 4, 0.5)
+
+
+def test_what_is_not_measured(model):
+    with pytest.raises(TrainingError, match="monitor='val_auc' is not measured"):
+        BestWeights("val_auc", None).see(model, 1, {"val_loss": 1.0})
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_bad_losses(loss):
+    watcher = StopAtBadLoss("head", 0.1)
+    watcher.on_epoch_begin(2)
+    watcher.on_train_batch_end(0, {"loss": 1.0})
+    with pytest.raises(TrainingError, match="epoch 3, step 5"):
+        watcher.on_train_batch_end(4, {"loss": loss})
