@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: demo test lint types doctest tests docs wheel benchmarks clean
 
@@ -35,7 +36,7 @@ tests: $(STAMP)
 	$(BIN)/python -m pytest tests --durations=10
 
 docs: $(STAMP)
-	$(BIN)/mkdocs build --strict --quiet --site-dir site
+	$(BIN)/mkdocs build --strict --site-dir site
 
 # The wheel must stand alone: built, installed into an empty environment, imported from elsewhere, used.
 wheel: $(STAMP)

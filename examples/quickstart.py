@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of BreakHis images; synthetic ones are drawn without it")
     parser.add_argument("--magnification", type=int, default=200, help="40, 100, 200 or 400")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--output", type=Path, default=Path("demo"))
     arguments = parser.parse_args()
@@ -47,8 +47,17 @@ def main() -> None:
     print(data.summary(), end="\n\n")
 
     train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=arguments.seed)
-    model = bc.build_model("cnn4", classes=data.classes, image_size=(112, 168), seed=arguments.seed)
-    run = bc.fit(model, train, val, epochs=arguments.epochs, augment="dihedral", seed=arguments.seed)
+    model = bc.build_model("cnn4", classes=data.classes, image_size=(96, 144), seed=arguments.seed)
+    run = bc.fit(
+        model,
+        train,
+        val,
+        epochs=arguments.epochs,
+        batch_size=8,
+        learning_rate=3e-4,
+        augment="dihedral",
+        seed=arguments.seed,
+    )
     print(run, end="\n\n")
 
     result = bc.evaluate(model, test, train=train + val)

@@ -8,7 +8,6 @@ from breastcls.models.anatomy import backbone_of, last_convolution_of, split_mod
 from breastcls.models.build import build_model
 from breastcls.models.card import get_card
 from breastcls.models.catalogue import backbones
-from breastcls.models.keras_applications import KERAS_APPLICATIONS
 from breastcls.models.persistence import load_model, save_model
 from breastcls.models.stages import set_trainable, stages_of
 

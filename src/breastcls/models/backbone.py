@@ -14,6 +14,12 @@ SCALINGS = ("tf", "torch", "caffe", "unit", "none")
 HEADS = ("linear", "mlp", "flatten-mlp")
 """Classification heads that `build_model` can put on a backbone."""
 
+NORM_MOMENTUM = 0.9
+"""How slowly the statistics of batch normalisation follow in networks trained from scratch.
+
+With the 0.99 of Keras they need some five hundred steps to arrive; a few hundred images make seven steps an epoch, and
+until then the network decides by chance on validation images while it has long learnt the training ones."""
+
 
 @dataclass(frozen=True)
 class WeightsFile:

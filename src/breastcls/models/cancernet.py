@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from breastcls.models.backbone import Backbone
+from breastcls.models.backbone import NORM_MOMENTUM, Backbone
 
 _BLOCKS = ((32, 1), (64, 2), (128, 3))
 
@@ -33,7 +33,7 @@ def build_cancernet(input_shape: tuple[int, int, int]) -> Any:
             number += 1
             x = layers.SeparableConv2D(filters, 3, padding="same", name=f"conv{number}")(x)
             x = layers.ReLU(name=f"conv{number}_relu")(x)
-            x = layers.BatchNormalization(name=f"conv{number}_bn")(x)
+            x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"conv{number}_bn")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
         x = layers.Dropout(0.25, name=f"block{block}_dropout")(x)
     return keras.Model(inputs, x, name="cancernet")

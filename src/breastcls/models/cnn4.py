@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from breastcls.models.backbone import Backbone
+from breastcls.models.backbone import NORM_MOMENTUM, Backbone
 
 
 def build_cnn4(input_shape: tuple[int, int, int], filters: Sequence[int] = (32, 64, 128, 256)) -> Any:
@@ -28,7 +28,7 @@ def build_cnn4(input_shape: tuple[int, int, int], filters: Sequence[int] = (32, 
     for block, width in enumerate(filters, start=1):
         # The normalisation brings its own offset, so a bias before it would do nothing.
         x = layers.Conv2D(int(width), 3, padding="same", use_bias=False, name=f"conv{block}")(x)
-        x = layers.BatchNormalization(name=f"conv{block}_bn")(x)
+        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"conv{block}_bn")(x)
         x = layers.ReLU(name=f"conv{block}_relu")(x)
         x = layers.MaxPooling2D(2, name=f"conv{block}_pool")(x)
     return keras.Model(inputs, x, name="cnn4")

@@ -8,6 +8,7 @@ from typing import Any
 from keras import layers
 
 from breastcls.errors import ModelError
+from breastcls.models.backbone import NORM_MOMENTUM
 
 _UNITS = 256
 
@@ -30,7 +31,7 @@ def _flatten_mlp(features: Any, dropout: float) -> Any:
     x = layers.Flatten(name="flatten")(features)
     x = layers.Dense(_UNITS, name="hidden")(x)
     x = layers.ReLU(name="hidden_relu")(x)
-    x = layers.BatchNormalization(name="hidden_bn")(x)
+    x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name="hidden_bn")(x)
     return layers.Dropout(dropout, name="dropout")(x)
 
 

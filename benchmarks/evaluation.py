@@ -1,0 +1,137 @@
+"""How long `evaluate` takes, and how much memory, beside a plain loop over scikit-learn calls.
+
+Both sides bootstrap the same metrics over cases. Each side and size runs in a process of its own, so that the peak of
+its memory is its own; the plain loop runs a few resamples and its time is scaled up to all of them, as the JSON says.
+`python benchmarks/evaluation.py`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from breastcls.environment import describe_environment
+from breastcls.evaluation.case_statistics import CaseStatistics, case_codes, case_strata
+from breastcls.evaluation.evaluate import evaluate
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.metrics import compute_metrics
+from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.subgroups import score
+from breastcls.files import write_text
+
+SIZES = (1_000, 100_000, 277_524)
+CASES = 279
+RESAMPLES = 2000
+LOOP_RESAMPLES = 5
+TARGET_SECONDS, TARGET_MEGABYTES, TARGET_RATIO = 20.0, 1000.0, 50.0
+
+
+def make_predictions(images: int) -> Predictions:
+    """Draw predictions of 279 cases in which each case holds both classes, as in IDC."""
+    generator = np.random.default_rng(0)
+    case = np.concatenate([np.arange(CASES), generator.integers(0, CASES, images - CASES)])
+    labels = (generator.random(images) < 0.28).astype(np.int64)
+    logits = generator.normal(size=images) + 0.7 * generator.normal(size=CASES)[case] + 1.5 * labels - 1
+    names = np.array([str(number) for number in case], dtype=object)
+    return Predictions.from_arrays(
+        probabilities=1 / (1 + np.exp(-logits)),
+        labels=labels,
+        classes=("negative", "positive"),
+        cases=names,
+        slides=names,
+    )
+
+
+def run_loop(predictions: Predictions, resamples: int) -> None:
+    """Bootstrap as one would write it: draw cases, copy their rows, call scikit-learn."""
+    codes = case_codes(predictions)
+    rows_of = [np.flatnonzero(codes == case) for case in range(int(codes.max()) + 1)]
+    strata = case_strata(predictions.labels, codes, 2)
+    generator = np.random.default_rng(0)
+    values = []
+    for _ in range(resamples):
+        members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+        drawn = np.concatenate([generator.choice(cases, len(cases)) for cases in members])
+        values.append(compute_metrics(predictions[np.concatenate([rows_of[case] for case in drawn])]))
+    np.nanquantile(np.array(values), [0.025, 0.975], axis=0)
+
+
+def measure(side: str, images: int) -> dict[str, float]:
+    """Run one side in this process; time excludes making the predictions."""
+    predictions = make_predictions(images)
+    began = time.perf_counter()
+    if side == "evaluate":
+        evaluate(predictions, resamples=RESAMPLES)
+    elif side == "intervals":
+        score(predictions, CaseStatistics.of(predictions), Bootstrap(RESAMPLES))
+    else:
+        run_loop(predictions, LOOP_RESAMPLES)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def measure_apart(side: str, images: int) -> dict[str, float]:
+    """Run one side in a new process."""
+    command = [sys.executable, __file__, "--side", side, "--images", str(images)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "evaluation.json")
+    parser.add_argument("--side", choices=["evaluate", "intervals", "loop"])
+    parser.add_argument("--images", type=int, default=SIZES[0])
+    arguments = parser.parse_args()
+    if arguments.side:
+        print(json.dumps(measure(arguments.side, arguments.images)))
+        return
+    sizes: dict[str, Any] = {}
+    for images in SIZES:
+        sides = {side: measure_apart(side, images) for side in ("evaluate", "intervals", "loop")}
+        sides["loop"]["seconds_of_all_resamples"] = sides["loop"]["seconds"] * RESAMPLES / LOOP_RESAMPLES
+        ratio = sides["loop"]["seconds_of_all_resamples"] / sides["intervals"]["seconds"]
+        sizes[str(images)] = {**sides, "times_faster_than_loop": ratio}
+        whole = sides["evaluate"]
+        print(
+            f"{images:>7} predictions: evaluate {whole['seconds']:.1f} s, {whole['peak_megabytes']:.0f} MB; intervals "
+            f"{sides['intervals']['seconds']:.2f} s, loop "
+            f"{sides['loop']['seconds_of_all_resamples']:.0f} s: {ratio:.0f} times"
+        )
+    small, large = (sizes[str(images)]["intervals"]["seconds"] for images in SIZES[1:])
+    growth = (SIZES[2] * math.log(SIZES[2])) / (SIZES[1] * math.log(SIZES[1]))
+    largest = sizes[str(SIZES[-1])]["evaluate"]
+    result = {
+        "what": f"{RESAMPLES} resamples over {CASES} cases; the loop ran {LOOP_RESAMPLES} and its time was scaled up",
+        "sizes": sizes,
+        "growth": {"measured": large / small, "of_n_log_n": growth},
+        "targets": {
+            "seconds": TARGET_SECONDS,
+            "megabytes": TARGET_MEGABYTES,
+            "times_faster_at_100000": TARGET_RATIO,
+        },
+        "met": {
+            "seconds": largest["seconds"] < TARGET_SECONDS,
+            "megabytes": largest["peak_megabytes"] < TARGET_MEGABYTES,
+            "times_faster_at_100000": sizes[str(SIZES[1])]["times_faster_than_loop"] >= TARGET_RATIO,
+            "growth": large / small <= growth,
+        },
+        "environment": describe_environment(),
+    }
+    write_text(arguments.output, json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result["met"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Draw the pictures of the documentation, from synthetic images only.
+
+    python docs/pictures.py
+
+Run it again when a policy, a normaliser or the synthetic tissue changes. It takes a minute or two, most of it for the
+small model whose heat-maps are shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import numpy as np
+
+import breastcls as bc
+from breastcls.images.decode import read_image
+from breastcls.images.resize import resize_image
+
+PICTURES = Path(__file__).parent / "pictures"
+MOST_BYTES = 150_000
+GAP = 4
+
+
+def main(only: set[str]) -> None:
+    """Draw every picture, or those named."""
+    PICTURES.mkdir(exist_ok=True)
+    draw_favicon()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BREASTCLS_CACHE"] = f"{folder}/cache"
+        for name, draw in DRAWINGS.items():
+            if not only or name in only:
+                save(name, draw(Path(folder)))
+
+
+def draw_favicon() -> None:
+    """A nucleus in eosin."""
+    icon = np.zeros((256, 256, 4), np.uint8)
+    cv2.circle(icon, (128, 128), 120, (196, 160, 232, 255), -1, cv2.LINE_AA)
+    cv2.ellipse(icon, ((134, 124), (130, 96), 30), (140, 58, 98, 255), -1, cv2.LINE_AA)
+    cv2.circle(icon, (120, 136), 14, (92, 30, 60, 255), -1, cv2.LINE_AA)
+    cv2.imwrite(str(PICTURES / "favicon.png"), cv2.resize(icon, (64, 64), interpolation=cv2.INTER_AREA))
+
+
+def save(name: str, picture: np.ndarray) -> None:
+    """Write an RGB picture as WebP, at the best quality that keeps it small."""
+    for quality in (90, 80, 70, 60, 50):
+        encoded = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])[
+            1
+        ]
+        if len(encoded) <= MOST_BYTES:
+            (PICTURES / f"{name}.webp").write_bytes(encoded.tobytes())
+            print(f"{name}.webp: {len(encoded) // 1000} kB, {picture.shape[1]}x{picture.shape[0]}")
+            return
+    raise SystemExit(f"{name} is larger than {MOST_BYTES} bytes at any quality.")
+
+
+def grid(rows: list[list[np.ndarray]]) -> np.ndarray:
+    """Put images of one size beside and below one another, with white between them."""
+    height, width, _ = rows[0][0].shape
+    columns = max(map(len, rows))
+    sheet = np.full((len(rows) * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            top, left = row * (height + GAP), column * (width + GAP)
+            sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def tissue(folder: Path) -> bc.Dataset:
+    """Return synthetic images at 200x, one of each slide, drawn once."""
+    root = folder / "tissue"
+    if not root.exists():
+        bc.make_breakhis(root, magnifications=[200], slides_per_subtype=2, images_per_slide=1, seed=11)
+    return bc.load_breakhis(root)
+
+
+def draw_synthetic(folder: Path) -> np.ndarray:
+    """One image of each subtype: benign above, malignant below."""
+    data = tissue(folder)
+    images = [
+        resize_image(read_image(data.where(subtype=subtype).paths[0]), (148, 225))
+        for subtype in ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
+    ]
+    return grid([images[:4], images[4:]])
+
+
+def draw_augmentation(folder: Path) -> np.ndarray:
+    """One row a policy: the image as it is, then five versions of it."""
+    from breastcls.images.augmentation.policies import list_policies
+    from breastcls.images.augmentation.preview import augment_images
+
+    data = tissue(folder)
+    image = resize_image(read_image(data.where(subtype="TA").paths[0]), (112, 150))
+    names = [name for name in list_policies() if name not in ("none", "mixup", "cutmix")]
+    return grid([[image, *augment_images(np.stack([image] * 5), name, seed=1)] for name in names])
+
+
+def draw_stain(folder: Path) -> np.ndarray:
+    """Above, four slides as they are; below, brought to the staining of the first by each method."""
+    from breastcls.images.stain.normalisers import fit_normaliser, list_normalisers
+
+    data = tissue(folder)
+    originals = [read_image(data.where(subtype=name).paths[0]) for name in ("TA", "F", "DC", "LC", "PC")]
+    rows = [originals]
+    for name in list_normalisers():
+        normaliser = fit_normaliser(name, originals[0])
+        rows.append([normaliser.transform(image) for image in originals])
+    return grid([[resize_image(image, (123, 187)) for image in row] for row in rows])
+
+
+def draw_heatmaps(folder: Path) -> np.ndarray:
+    """Image, heat-map and overlay of three test images, from the model of the tutorial."""
+    root = bc.make_breakhis(
+        folder / "images", magnifications=[200], slides_per_subtype=6, images_per_slide=8, image_size=(115, 175), seed=7
+    )
+    data = bc.load_breakhis(root)
+    train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=7)
+    model = bc.build_model("cnn4", classes=data.classes, image_size=(64, 96), seed=7)
+    bc.fit(model, train, val, epochs=8, batch_size=8, learning_rate=3e-4, augment="dihedral", seed=7)
+    bc.explain(model, test[::12]).plot(folder / "heatmaps.png", limit=3)
+    picture = read_image(folder / "heatmaps.png")
+    return resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
+
+
+DRAWINGS = {
+    "synthetic": draw_synthetic,
+    "augmentation": draw_augmentation,
+    "stain": draw_stain,
+    "heatmaps": draw_heatmaps,
+}
+
+if __name__ == "__main__":
+    main(set(sys.argv[1:]))

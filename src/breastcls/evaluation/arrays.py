@@ -1,0 +1,165 @@
+"""From whatever a caller holds to checked NumPy arrays: lists, Series, torch or TensorFlow tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+
+# A row may miss a sum of one by rounding in a CSV; beyond this it is not a distribution over the classes.
+SUM_TOLERANCE = 1e-3
+# Rows nearer to one than this are left exactly as they are, so that writing and reading changes nothing.
+ROUNDING = 1e-5
+
+
+def to_array(values: Any, name: str) -> npt.NDArray[Any]:
+    """Return `values` as a NumPy array; tensors on the CPU of any framework pass through `numpy.asarray`."""
+    if hasattr(values, "detach"):  # a torch tensor that still carries its gradient refuses to be converted
+        values = values.detach()
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise EvaluationError(f"`{name}` cannot be read as an array: {error}") from error
+
+
+def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the class names as a tuple of at least two different strings."""
+    if isinstance(classes, str):
+        raise EvaluationError(f"`classes` must be a sequence of names, not the one string {classes!r}.")
+    names = tuple(str(name) for name in classes)
+    if len(names) < 2 or len(set(names)) != len(names):
+        raise EvaluationError(
+            f"`classes` must hold two or more different names, positive class last; it holds {names}."
+        )
+    return names
+
+
+def check_probabilities(values: Any, classes: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    """Return probabilities as float32 (n, classes).
+
+    Two classes may also come as the positive class's probability alone, (n,) or (n, 1).
+    """
+    raw = to_array(values, "probabilities")
+    if raw.dtype == object or raw.dtype.kind not in "fiub":
+        try:
+            raw = raw.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise EvaluationError(f"`probabilities` must be numbers, not {raw.dtype}: {error}") from error
+    if len(classes) == 2 and (raw.ndim == 1 or (raw.ndim == 2 and raw.shape[1] == 1)):
+        positive = raw.reshape(-1).astype(np.float64)
+        raw = np.stack([1.0 - positive, positive], axis=1)
+    if raw.ndim != 2 or raw.shape[1] != len(classes):
+        also = " or, for two classes, (n,) with the positive class's probability" if len(classes) == 2 else ""
+        raise EvaluationError(
+            f"`probabilities` has shape {raw.shape}; expected (n, {len(classes)}) for the classes {classes}{also}."
+        )
+    wide = raw.astype(np.float64)
+    unusable = ~np.isfinite(wide).all(axis=1)
+    if unusable.any():
+        raise EvaluationError(
+            f"`probabilities` holds NaN or infinite values in {unusable.sum()} of {len(wide)} rows, first in row "
+            f"{int(unusable.argmax())}. Find out why the model gave them; they cannot be scored."
+        )
+    outside = (wide < -SUM_TOLERANCE) | (wide > 1 + SUM_TOLERANCE)
+    if outside.any():
+        row = int(outside.any(axis=1).argmax())
+        raise EvaluationError(
+            f"`probabilities` must lie in 0..1; row {row} is {wide[row].round(4).tolist()}. "
+            "If these are logits, apply softmax (or the sigmoid for one column) first."
+        )
+    wide = np.clip(wide, 0.0, 1.0)
+    sums = wide.sum(axis=1)
+    off = np.abs(sums - 1)
+    if off.size and off.max() > SUM_TOLERANCE:
+        row = int(off.argmax())
+        raise EvaluationError(
+            f"Every row of `probabilities` must sum to 1; row {row} sums to {sums[row]:.4f} "
+            f"({wide[row].round(4).tolist()}). Sigmoid outputs of several classes must be normalised first."
+        )
+    correct = off > ROUNDING
+    wide[correct] /= sums[correct, None]
+    return wide.astype(np.float32)
+
+
+def check_labels(values: Any, classes: tuple[str, ...], rows: int) -> npt.NDArray[np.int64]:
+    """Return class indices as int64 (n,), from indices, class names, booleans (two classes) or None (all -1)."""
+    if values is None:
+        return np.full(rows, -1, dtype=np.int64)
+    raw = to_array(values, "labels")
+    if raw.ndim == 2 and raw.shape[1] == 1:
+        raw = raw[:, 0]
+    if raw.ndim == 2 and raw.shape[1] == len(classes):
+        raise EvaluationError("`labels` is one-hot, (n, classes). Give indices: `labels.argmax(axis=1)`.")
+    if raw.shape != (rows,):
+        raise EvaluationError(f"`labels` has shape {raw.shape}; `probabilities` has {rows} rows.")
+    if raw.dtype.kind in "OUT":
+        return _labels_from_names(raw, classes)
+    if raw.dtype.kind not in "iubf" or (raw.dtype.kind == "f" and not np.array_equal(raw, np.round(raw))):
+        raise EvaluationError(f"`labels` must be class indices or class names, not {raw.dtype} with fractions or NaN.")
+    labels = raw.astype(np.int64)
+    wrong = (labels < -1) | (labels >= len(classes))
+    if wrong.any():
+        raise EvaluationError(
+            f"`labels` holds {sorted(set(labels[wrong].tolist()))[:5]}; "
+            f"expected 0..{len(classes) - 1} for {classes}, or -1 where the class is not known."
+        )
+    return labels
+
+
+def _labels_from_names(raw: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    place = {name: index for index, name in enumerate(classes)}
+    names = [str(name) for name in raw.tolist()]
+    unknown = sorted({name for name in names if name not in place})
+    if unknown:
+        raise EvaluationError(f"`labels` holds {unknown[:5]}, which are not among the classes {classes}.")
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def check_names(values: Any, name: str, rows: int, *, required: bool = False) -> npt.NDArray[np.object_] | None:
+    """Return text per row as an object array of str (missing ones ""), or None where nothing was given."""
+    if values is None:
+        return None
+    raw = to_array(values, name)
+    if raw.shape != (rows,):
+        raise EvaluationError(f"`{name}` has shape {raw.shape}; `probabilities` has {rows} rows.")
+    series = pd.Series(raw, dtype=object)
+    missing = series.isna() | (series.astype(str) == "")
+    if missing.all() and rows:
+        return None
+    if required and missing.any():
+        raise EvaluationError(
+            f"`{name}` is missing in {int(missing.sum())} of {rows} rows, first in row "
+            f"{int(missing.to_numpy().argmax())}. Every image needs one, since intervals are taken over cases."
+        )
+    text = series.astype(str).to_numpy(dtype=object)
+    text[missing.to_numpy()] = ""
+    return text
+
+
+def check_magnifications(values: Any, rows: int) -> npt.NDArray[np.int64] | None:
+    """Return magnifications as int64 (n,), -1 where not known, or None where nothing was given."""
+    if values is None:
+        return None
+    numbers = pd.to_numeric(pd.Series(to_array(values, "magnifications"), dtype=object), errors="coerce")
+    if len(numbers) != rows:
+        raise EvaluationError(f"`magnifications` has {len(numbers)} values; `probabilities` has {rows} rows.")
+    if numbers.isna().all() and rows:
+        return None
+    return np.asarray(numbers.fillna(-1), dtype=np.int64)
+
+
+def check_threshold(threshold: float | None, classes: tuple[str, ...]) -> float | None:
+    """Return the threshold on the positive class, which only two classes can have."""
+    if threshold is None:
+        return None
+    if len(classes) != 2:
+        raise EvaluationError(f"A threshold needs two classes; these predictions have {len(classes)}: {classes}.")
+    value = float(threshold)
+    if not 0.0 <= value <= 1.0:
+        raise EvaluationError(f"`threshold` is {value}; it must be a probability in 0..1.")
+    return value

@@ -1,0 +1,198 @@
+"""Whether probabilities mean what they say: reliability, calibration errors, and what the Brier score is made of.
+
+With two classes the probability of the positive class is compared with how often the class is positive; with more, the
+probability of the class decided with how often the decision is right.
+
+Expected calibration error: Naeini et al. 2015, DOI 10.1609/aaai.v29i1.9602. Even a perfectly calibrated model has one
+above zero on a finite sample: compare models on the same images, and read it beside the diagram. Brier decomposition:
+Murphy 1973, DOI 10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2, with the terms within bins of Stephenson et al. 2008,
+DOI 10.1175/2007WAF2006116.1, so that the sum is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.case_statistics import case_codes, case_strata
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.metrics import require_labels
+from breastcls.evaluation.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+Binning = Literal["equal-width", "equal-mass"]
+ERRORS = ("ece_equal_width", "ece_equal_mass", "mce_equal_width", "mce_equal_mass")
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What `assess_calibration` found.
+
+    Attributes:
+        errors: One row an error of `ERRORS`, columns `value`, `low`, `high`.
+        equal_width: Reliability in bins of equal width: columns `lower`, `upper` (edges), `images`, `cases`,
+            `probability` (mean claimed), `frequency` (found), `low`, `high` (of `frequency`). Empty bins are left out.
+        equal_mass: The same in bins of about equally many images.
+        brier: `brier` = `reliability` - `resolution` + `uncertainty` + `within_bins`, of the equal-width bins.
+    """
+
+    errors: pd.DataFrame
+    equal_width: pd.DataFrame
+    equal_mass: pd.DataFrame
+    brier: pd.Series
+
+    def __str__(self) -> str:
+        return "\n\n".join([self.errors.round(4).to_string(), self.brier.round(4).to_string()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain types, for JSON; NaN becomes None."""
+        tables = {name: getattr(self, name) for name in ("errors", "equal_width", "equal_mass")}
+        plain = {name: table.astype(object).where(table.notna(), None) for name, table in tables.items()}
+        return {
+            "errors": plain["errors"].to_dict("index"),
+            "equal_width": plain["equal_width"].to_dict("records"),
+            "equal_mass": plain["equal_mass"].to_dict("records"),
+            "brier": self.brier.to_dict(),
+        }
+
+
+def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: Bootstrap | None = None) -> Calibration:
+    """Compare claimed probabilities with what was found, with intervals over cases.
+
+    Args:
+        predictions: With known classes.
+        bins: How many bins.
+        bootstrap: How intervals are made; default: 2000 resamples, 95%, percentile.
+
+    Raises:
+        EvaluationError: If a true class is not known or there are no bins.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.25, 0.25, 0.25, 0.25, 0.75, 0.75], labels=[0, 0, 0, 1, 1, 0], classes=("no", "yes"))
+        >>> round(float(assess_calibration(some).errors.loc["ece_equal_width", "value"]), 4)
+        0.0833
+    """
+    require_labels(predictions)
+    if bins < 1:
+        raise EvaluationError(f"`bins` is {bins}; expected 1 or more, usually 10.")
+    bootstrap = bootstrap or Bootstrap()
+    claimed, found = claims(predictions)
+    codes = case_codes(predictions)
+    strata = case_strata(predictions.labels, codes, len(predictions.classes))
+    tables, errors = {}, {}
+    for binning in ("equal-width", "equal-mass"):
+        edges = bin_edges(claimed, bins, binning)
+        counted = _Binned(claimed, found, codes, edges)
+        table = counted.table()
+        low, high = bootstrap.intervals(counted.frequencies, strata)
+        full = table["images"].to_numpy() > 0
+        table["low"], table["high"] = low, high
+        tables[binning] = table[full].reset_index(drop=True)
+        point = counted.errors(np.ones((1, len(strata))))[0]
+        bounds = bootstrap.intervals(counted.errors, strata)
+        name = binning.replace("-", "_")
+        for offset, kind in enumerate(("ece", "mce")):
+            errors[f"{kind}_{name}"] = [point[offset], bounds[0][offset], bounds[1][offset]]
+    return Calibration(
+        errors=pd.DataFrame.from_dict(errors, orient="index", columns=["value", "low", "high"])
+        .loc[list(ERRORS)]
+        .rename_axis("error"),
+        equal_width=tables["equal-width"],
+        equal_mass=tables["equal-mass"],
+        brier=decompose_brier(claimed, found, bin_edges(claimed, bins, "equal-width")),
+    )
+
+
+def claims(predictions: Predictions) -> tuple[Floats, Floats]:
+    """Return the claimed probability of each row and whether it came true (1 or 0), both float64 (n,)."""
+    wide = predictions.probabilities.astype(np.float64)
+    if wide.shape[1] == 2:
+        return wide[:, 1], predictions.labels.astype(np.float64)
+    return wide.max(axis=1), (wide.argmax(axis=1) == predictions.labels).astype(np.float64)
+
+
+def bin_edges(claimed: Floats, bins: int, binning: Binning | str) -> Floats:
+    """Return ascending edges from 0 to 1; a value on an edge belongs to the bin above it, 1 to the last."""
+    if binning == "equal-width":
+        return np.linspace(0.0, 1.0, bins + 1)
+    inner = np.quantile(claimed, np.linspace(0, 1, bins + 1)[1:-1])
+    # Equal probabilities stay together, so there may be fewer bins.
+    return np.unique(np.concatenate([[0.0], inner, [1.0]]))
+
+
+class _Binned:
+    """Counts and sums by bin and case."""
+
+    def __init__(self, claimed: Floats, found: Floats, codes: npt.NDArray[np.int64], edges: Floats) -> None:
+        self._edges = edges
+        self._bins = _place(claimed, edges)
+        bins, cases = len(edges) - 1, int(codes.max()) + 1
+        cells = codes * bins + self._bins
+        shape = (cases, bins)
+        self._images = np.bincount(cells, minlength=cases * bins).reshape(shape).astype(np.float64)
+        self._claimed = np.bincount(cells, claimed, minlength=cases * bins).reshape(shape)
+        self._found = np.bincount(cells, found, minlength=cases * bins).reshape(shape)
+
+    def frequencies(self, weights: Floats) -> Floats:
+        """Return how often the claim came true in each bin, (resamples, bins); NaN in an empty bin."""
+        return _divide(weights @ self._found, weights @ self._images)
+
+    def errors(self, weights: Floats) -> Floats:
+        """Return expected and maximum calibration error, (resamples, 2)."""
+        images = weights @ self._images
+        gaps = np.abs(weights @ self._found - weights @ self._claimed)
+        expected = gaps.sum(axis=1) / images.sum(axis=1)
+        return np.stack([expected, np.nanmax(_divide(gaps, images), axis=1)], axis=1)
+
+    def table(self) -> pd.DataFrame:
+        images = self._images.sum(axis=0)
+        return pd.DataFrame(
+            {
+                "lower": self._edges[:-1],
+                "upper": self._edges[1:],
+                "images": images.astype(np.int64),
+                "cases": (self._images > 0).sum(axis=0),
+                "probability": _divide(self._claimed.sum(axis=0), images),
+                "frequency": _divide(self._found.sum(axis=0), images),
+            }
+        )
+
+
+def decompose_brier(claimed: Floats, found: Floats, edges: Floats) -> pd.Series:
+    """Split the mean squared distance of claims from what was found.
+
+    Returns:
+        `brier`, `reliability` (lower is better), `resolution` (higher is better), `uncertainty` (of the sample, not the
+        model) and `within_bins` (what binning hides); `brier` = reliability - resolution + uncertainty + within_bins.
+    """
+    bins = _place(claimed, edges)
+    count = np.bincount(bins, minlength=len(edges) - 1).astype(np.float64)
+    mean_claimed = _divide(np.bincount(bins, claimed, minlength=len(count)), count, 0.0)
+    mean_found = _divide(np.bincount(bins, found, minlength=len(count)), count, 0.0)
+    share, base = count / count.sum(), found.mean()
+    reliability = float((share * (mean_claimed - mean_found) ** 2).sum())
+    resolution = float((share * (mean_found - base) ** 2).sum())
+    spread = claimed - mean_claimed[bins]
+    within = float((spread**2).mean() - 2 * (spread * (found - mean_found[bins])).mean())
+    values = {
+        "brier": float(((claimed - found) ** 2).mean()),
+        "reliability": reliability,
+        "resolution": resolution,
+        "uncertainty": float(base * (1 - base)),
+        "within_bins": within,
+    }
+    return pd.Series(values, name="value")
+
+
+def _place(claimed: Floats, edges: Floats) -> npt.NDArray[np.int64]:
+    return np.clip(np.searchsorted(edges, claimed, side="right") - 1, 0, len(edges) - 2).astype(np.int64)
+
+
+def _divide(above: npt.NDArray[Any], below: npt.NDArray[Any], empty: float = np.nan) -> Floats:
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), empty), where=below > 0))

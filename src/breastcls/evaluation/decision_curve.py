@@ -1,0 +1,162 @@
+"""Whether using the model would do more good than harm: net benefit, and what a result means at a stated prevalence.
+
+Net benefit: Vickers & Elkin 2006, DOI 10.1177/0272989X06295361. At a threshold probability t somebody holds that
+missing one positive weighs as much as (1 - t) / t false alarms; net benefit counts found positives less false alarms in
+that currency, per image. A model is of use at t where it is above both calling everything positive and calling nothing
+positive (0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.case_statistics import case_codes, case_strata
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.metrics import require_labels
+from breastcls.evaluation.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+THRESHOLDS = tuple(np.linspace(0.01, 0.99, 99).round(2).tolist())
+
+
+def decision_curve(
+    predictions: Predictions,
+    *,
+    thresholds: Sequence[float] = THRESHOLDS,
+    prevalence: float | None = None,
+    bootstrap: Bootstrap | None = None,
+) -> pd.DataFrame:
+    """Return net benefit over threshold probabilities, with a band over cases.
+
+    Args:
+        predictions: Of two classes, with known classes and calibrated probabilities: a threshold is a probability.
+        thresholds: Threshold probabilities within 0..1.
+        prevalence: Share of positives where the model would be used; default: that of the predictions, which in a
+            collection made for research is seldom that of a clinic.
+        bootstrap: How the band is made; default: 2000 resamples, 95%, percentile.
+
+    Returns:
+        One row a threshold, columns `model`, `low`, `high`, `all`, `none`.
+
+    Raises:
+        EvaluationError: If there are not two classes, both present, or a threshold is not between 0 and 1.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.9, 0.6, 0.4, 0.1], labels=[1, 0, 1, 0], classes=("no", "yes"))
+        >>> decision_curve(some, thresholds=[0.5]).round(3)[["model", "all", "none"]].to_numpy().tolist()
+        [[0.0, 0.0, 0.0]]
+    """
+    at = np.asarray(thresholds, dtype=np.float64)
+    if at.ndim != 1 or at.size == 0 or (at <= 0).any() or (at >= 1).any():
+        raise EvaluationError(f"`thresholds` must lie between 0 and 1; found {at.tolist()[:5]}.")
+    rates = _Rates(predictions, at)
+    odds = at / (1 - at)
+
+    def measure(weights: Floats) -> Floats:
+        sensitivity, specificity, share = rates.measure(weights)
+        share = share if prevalence is None else np.full_like(share, prevalence)
+        return sensitivity * share[:, None] - (1 - specificity) * (1 - share[:, None]) * odds
+
+    bootstrap = bootstrap or Bootstrap()
+    share = float(predictions.labels.mean()) if prevalence is None else prevalence
+    low, high = bootstrap.intervals(measure, rates.strata)
+    return pd.DataFrame(
+        {
+            "model": measure(np.ones((1, len(rates.strata))))[0],
+            "low": low,
+            "high": high,
+            "all": share - (1 - share) * odds,
+            "none": 0.0,
+        },
+        index=pd.Index(at, name="threshold"),
+    )
+
+
+def operating_table(
+    predictions: Predictions,
+    *,
+    thresholds: Sequence[float] | None = None,
+    prevalences: Sequence[float] = (0.01, 0.1, 0.5),
+    bootstrap: Bootstrap | None = None,
+) -> pd.DataFrame:
+    """Return sensitivity, specificity, and predictive values at stated prevalences, with intervals over cases.
+
+    The share of positives in a research collection is not that of a clinic; PPV and NPV depend on it, and are computed
+    from sensitivity and specificity by Bayes' theorem.
+
+    Args:
+        predictions: Of two classes, with known classes.
+        thresholds: Where to decide; default: the predictions' own threshold, else 0.5.
+        prevalences: Shares of positives.
+        bootstrap: How intervals are made; default: 2000 resamples, 95%, percentile.
+
+    Returns:
+        One row a threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each also
+        with `_low` and `_high`. NaN where nothing is called positive (PPV) or negative (NPV).
+
+    Raises:
+        EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
+    """
+    own = 0.5 if predictions.threshold is None else predictions.threshold
+    at = np.asarray([own] if thresholds is None else thresholds, dtype=np.float64)
+    shares = np.asarray(prevalences, dtype=np.float64)
+    if (shares < 0).any() or (shares > 1).any():
+        raise EvaluationError(f"`prevalences` must lie in 0..1; found {shares.tolist()}.")
+    rates = _Rates(predictions, at)
+
+    def measure(weights: Floats) -> Floats:
+        sensitivity, specificity, _ = rates.measure(weights)
+        sensitivity, specificity = sensitivity[:, :, None], specificity[:, :, None]
+        found, missed = sensitivity * shares, (1 - sensitivity) * shares
+        alarms, right = (1 - specificity) * (1 - shares), specificity * (1 - shares)
+        both = np.broadcast_to(sensitivity, found.shape), np.broadcast_to(specificity, found.shape)
+        values = np.stack([*both, _share(found, alarms), _share(right, missed)], axis=-1)
+        return values.reshape(len(weights), -1)
+
+    point = measure(np.ones((1, len(rates.strata))))[0].reshape(-1, 4)
+    low, high = (bound.reshape(-1, 4) for bound in (bootstrap or Bootstrap()).intervals(measure, rates.strata))
+    columns: dict[str, Floats] = {}
+    for index, name in enumerate(("sensitivity", "specificity", "ppv", "npv")):
+        columns |= {name: point[:, index], f"{name}_low": low[:, index], f"{name}_high": high[:, index]}
+    return pd.DataFrame(columns, index=pd.MultiIndex.from_product([at, shares], names=["threshold", "prevalence"]))
+
+
+class _Rates:
+    """Sensitivity and specificity at thresholds, of weighted cases."""
+
+    def __init__(self, predictions: Predictions, thresholds: Floats) -> None:
+        require_labels(predictions)
+        if len(predictions.classes) != 2 or len(np.unique(predictions.labels)) != 2:
+            raise EvaluationError("This needs predictions of two classes, with images of both.")
+        codes = case_codes(predictions)
+        self.strata = case_strata(predictions.labels, codes, 2)
+        positive = predictions.labels == 1
+        cases = len(self.strata)
+        self._positives = np.bincount(codes[positive], minlength=cases).astype(np.float64)
+        self._negatives = np.bincount(codes[~positive], minlength=cases).astype(np.float64)
+        found, excluded = [], []
+        for threshold in thresholds:
+            called = predictions.positive >= np.float32(threshold)
+            found.append(np.bincount(codes[positive & called], minlength=cases))
+            excluded.append(np.bincount(codes[~positive & ~called], minlength=cases))
+        self._found = np.stack(found, axis=1).astype(np.float64)
+        self._excluded = np.stack(excluded, axis=1).astype(np.float64)
+
+    def measure(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return sensitivity and specificity, (resamples, thresholds), and the share of positives, (resamples,)."""
+        positives, negatives = weights @ self._positives, weights @ self._negatives
+        with np.errstate(invalid="ignore", divide="ignore"):
+            sensitivity = (weights @ self._found) / positives[:, None]
+            specificity = (weights @ self._excluded) / negatives[:, None]
+        return sensitivity, specificity, positives / (positives + negatives)
+
+
+def _share(part: Floats, other: Floats) -> Floats:
+    whole = part + other
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))

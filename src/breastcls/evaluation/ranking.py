@@ -1,0 +1,96 @@
+"""AUC and average precision of thousands of weighted copies of one ranking, sorted once.
+
+A bootstrap over cases gives every image of a case the same whole-number weight. The scores, and with them the order of
+the images, stay: only the weights change. So the images are sorted once, counted by case between the places where
+either figure can change (the distinct scores of positive images), and each resample is then a product of those counts
+with its weights and a cumulative sum. Ties are exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Floats = npt.NDArray[np.float64]
+# Elements of the largest temporary array: small enough to stay near the processor.
+BLOCK = 400_000
+
+
+class Ranking:
+    """One class's scores, sorted and counted by case.
+
+    Args:
+        scores: (n,) the class's probability.
+        positive: bool (n,), whether the row is of the class.
+        codes: int (n,), index of the row's case in 0..cases-1.
+        cases: Number of cases.
+    """
+
+    def __init__(
+        self,
+        scores: npt.NDArray[np.floating[Any]],
+        positive: npt.NDArray[np.bool_],
+        codes: npt.NDArray[np.int64],
+        cases: int,
+    ) -> None:
+        stops = np.unique(scores[positive])  # ascending; counted downwards from here on
+        self.stops = len(stops)
+        place = self.stops - np.searchsorted(stops, scores, side="right")  # how many stops lie above the score
+        reached = place < self.stops
+        tied = np.zeros(len(scores), dtype=bool)
+        tied[reached] = stops[self.stops - 1 - place[reached]] == scores[reached]
+        negative = ~positive
+        self._positive = self._count(place[positive], codes[positive], cases)
+        gap = negative & ~tied & reached
+        self._gap = self._count(place[gap], codes[gap], cases)
+        tied &= negative
+        self._tied = self._count(place[tied], codes[tied], cases) if tied.any() else None
+        self._positives = np.bincount(codes[positive], minlength=cases).astype(np.float64)
+        self._negatives = np.bincount(codes[negative], minlength=cases).astype(np.float64)
+
+    def _count(self, rows: npt.NDArray[Any], columns: npt.NDArray[Any], cases: int) -> Any:
+        counts = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(self.stops, cases), dtype=np.float64)
+        return counts.tocsr()  # sums what falls together
+
+    def score(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return ROC AUC and average precision, each (resamples,); NaN where a resample holds one class only.
+
+        Args:
+            weights: float64 (resamples, cases), how often each case counts; whole numbers.
+        """
+        count = len(weights)
+        auc, precision = np.full(count, np.nan), np.full(count, np.nan)
+        if self.stops == 0:
+            return auc, precision
+        step = max(1, BLOCK // self.stops)
+        for start in range(0, count, step):
+            part = slice(start, min(start + step, count))
+            auc[part], precision[part] = self._score(weights[part])
+        return auc, precision
+
+    def _score(self, weights: Floats) -> tuple[Floats, Floats]:
+        columns = np.ascontiguousarray(weights.T)
+        positives, negatives = weights @ self._positives, weights @ self._negatives
+        here = self._positive @ columns  # (stops, resamples): weight of positives at each stop
+        false = self._gap @ columns
+        if self._tied is None:
+            np.cumsum(false, axis=0, out=false)
+            above = np.einsum("sb,sb->b", here, false)
+        else:
+            level = self._tied @ columns
+            false += level
+            np.cumsum(false, axis=0, out=false)
+            above = np.einsum("sb,sb->b", here, false) - 0.5 * np.einsum("sb,sb->b", here, level)
+        true = np.cumsum(here, axis=0)
+        false += true
+        # Before the first image of a resample nothing is found yet: 0 of 0, counted as 0 since `here` is 0 there.
+        np.maximum(false, 1.0, out=false)
+        np.divide(true, false, out=true)
+        found = np.einsum("sb,sb->b", here, true)
+        both = (positives > 0) & (negatives > 0)
+        nothing = np.full(len(weights), np.nan)
+        auc = 1.0 - np.divide(above, positives * negatives, out=nothing.copy(), where=both)
+        return auc, np.divide(found, positives, out=nothing, where=both)

@@ -1,0 +1,134 @@
+"""The same figures within parts of the test set: by class, subtype and magnification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.case_statistics import CaseStatistics, case_codes
+from breastcls.evaluation.intervals import Bootstrap, can_vary
+from breastcls.evaluation.metrics import METRICS, PER_CLASS, compute_metrics, count_confusion, slide_codes
+from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.proportions import binary_shares, has_one_decision_a_case, wilson_interval
+
+SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
+
+
+def count_units(predictions: Predictions) -> dict[str, Any]:
+    """Return how many images, slides (None if unknown) and cases the rows come from, and of each class.
+
+    Without cases every row counts as its own.
+    """
+    slides = slide_codes(predictions)
+    codes = case_codes(predictions)
+    classes = {}
+    for index, name in enumerate(predictions.classes):
+        inside = predictions.labels == index
+        classes[name] = {"images": int(inside.sum()), "cases": int(np.unique(codes[inside]).size)}
+    return {
+        "images": len(predictions),
+        "slides": None if slides is None else int(slides.max()) + 1,
+        "cases": int(codes.max()) + 1,
+        "classes": classes,
+    }
+
+
+def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Return `PER_CLASS` of each class with intervals, and its images and cases."""
+    point = statistics.measure_classes(np.ones((1, len(statistics.strata))))[0]
+    low, high = bootstrap.intervals(statistics.measure_classes, statistics.strata)
+    counts = count_units(predictions)["classes"]
+    rows = []
+    for index, name in enumerate(predictions.classes):
+        row: dict[str, Any] = {}
+        for offset, metric in enumerate(PER_CLASS):
+            place = index * len(PER_CLASS) + offset
+            row |= {metric: point[place], f"{metric}_low": low[place], f"{metric}_high": high[place]}
+        rows.append(row | counts[name])
+    return pd.DataFrame(rows, index=pd.Index(predictions.classes, name="class"))
+
+
+def score_groups(
+    predictions: Predictions, groups: npt.NDArray[Any] | None, missing: Any, name: str, bootstrap: Bootstrap
+) -> pd.DataFrame | None:
+    """Return counts and `SHOWN` metrics with intervals of each group, groups in sorted order.
+
+    Args:
+        predictions: All rows.
+        groups: (n,) the group of each row, or None.
+        missing: The value of rows that belong to no group; they are left out.
+        name: Name of the index.
+        bootstrap: How intervals are made; in each group over its own cases.
+
+    Returns:
+        The table, or None where no row belongs to a group.
+    """
+    if groups is None:
+        return None
+    present = [group for group in np.unique(groups) if group != missing]
+    if not present:
+        return None
+    rows = []
+    for group in present:
+        part = predictions[groups == group]
+        counts = count_units(part)
+        row: dict[str, Any] = {unit: counts[unit] for unit in ("images", "slides", "cases")}
+        point = compute_metrics(part)
+        # With one class there is nothing to rank.
+        statistics = CaseStatistics.of(part, rank=bool(np.unique(part.labels).size > 1))
+        low, high = bootstrap.intervals(statistics.measure, statistics.strata)
+        for metric in SHOWN:
+            place = METRICS.index(metric)
+            row |= {metric: point[metric], f"{metric}_low": low[place], f"{metric}_high": high[place]}
+        rows.append(row)
+    return pd.DataFrame(rows, index=pd.Index([_native(group) for group in present], name=name))
+
+
+def score_levels(predictions: Predictions, bootstrap: Bootstrap, how: str = "mean") -> pd.DataFrame:
+    """Return every metric by image, slide and case side by side.
+
+    A level whose units are not known, or hold images of several classes, is left out.
+
+    Args:
+        predictions: By image.
+        bootstrap: How intervals are made; over cases at every level.
+        how: How images are aggregated; see `Predictions.at_level`.
+
+    Returns:
+        One row a metric, columns `(level, "value" | "low" | "high")`.
+    """
+    tables = {}
+    for level in ("image", "slide", "case"):
+        try:
+            at_level = predictions.at_level(level, how)  # type: ignore[arg-type]
+        except EvaluationError:
+            continue
+        tables[level] = score(at_level, CaseStatistics.of(at_level), bootstrap)
+    return pd.concat(tables, axis=1)
+
+
+def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Return every metric with its interval: index metric, columns `value`, `low`, `high`.
+
+    Intervals come from the bootstrap; where each case gives one decision, those of plain shares are Wilson's.
+    """
+    point = compute_metrics(predictions)
+    low, high = bootstrap.intervals(statistics.measure, statistics.strata)
+    undefined = np.isnan(point.to_numpy())
+    low[undefined] = high[undefined] = np.nan
+    table = pd.DataFrame({"value": point, "low": low, "high": high})
+    if has_one_decision_a_case(predictions) and can_vary(statistics.strata):
+        counts = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
+        for metric, (successes, trials) in binary_shares(counts).items():
+            if trials:
+                bounds = wilson_interval(successes, trials, bootstrap.confidence)
+                table.loc[metric, ["low", "high"]] = [float(bound) for bound in bounds]
+    return table
+
+
+def _native(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

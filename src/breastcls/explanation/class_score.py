@@ -1,0 +1,112 @@
+"""The number that is explained: the class score before softmax, where the model has one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from breastcls.explanation.layer_graph import LayerGraph, Step
+
+# The smallest probability whose logarithm is taken where a model shows no score before its last activation.
+SMALLEST_PROBABILITY = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class ClassScore:
+    """How to turn one tensor of the unrolled model into class scores and probabilities.
+
+    A probability saturates: at 0.9999 its gradient is nearly nothing, and softmax mixes in evidence against
+    the other classes. So the score is the logit. A last `Dense` with softmax or sigmoid is computed again
+    without its activation; a softmax or sigmoid that stands alone is left away; linear outputs are logits
+    already. For any other ending the score is the log-probability. One sigmoid or linear output z is read as
+    two classes with scores (-z, z).
+
+    Attributes:
+        slot: The tensor to start from.
+        dense: The last `Dense` layer, to be computed without its activation, or None.
+        activation: `"softmax"`, `"sigmoid"` or `"none"`, when nothing is known about the ending.
+    """
+
+    slot: int
+    dense: Any
+    activation: str
+
+    @property
+    def kind(self) -> str:
+        """`"logit"` or `"log-probability"`."""
+        return "log-probability" if self.activation == "none" else "logit"
+
+    def scores(self, value: Any) -> Any:
+        """Return the class scores, float32 (n, classes), from the tensor of `slot`."""
+        value = keras.ops.cast(value, "float32")
+        if self.dense is not None:
+            value = keras.ops.matmul(value, keras.ops.cast(self.dense.kernel, "float32"))
+            if self.dense.use_bias:
+                value = value + keras.ops.cast(self.dense.bias, "float32")
+        if self.activation == "none":
+            if value.shape[-1] == 1:
+                value = keras.ops.concatenate([1.0 - value, value], axis=-1)
+            return keras.ops.log(keras.ops.clip(value, SMALLEST_PROBABILITY, 1.0))
+        if value.shape[-1] == 1:
+            return keras.ops.concatenate([-value, value], axis=-1)
+        return value
+
+    def probabilities(self, scores: Any) -> Any:
+        """Return the probabilities, float32 (n, classes), that belong to class scores."""
+        if self.activation == "none":
+            return keras.ops.exp(scores)
+        if self.activation == "sigmoid":
+            return keras.ops.sigmoid(scores)
+        return keras.ops.softmax(scores, axis=-1)
+
+
+def find_class_score(graph: LayerGraph, classes: int) -> ClassScore:
+    """Find the score before the last activation of an unrolled model.
+
+    Args:
+        graph: The unrolled model.
+        classes: The number of columns of its output.
+    """
+    slot = graph.output
+    step = graph.producer(slot)
+    while step is not None and _changes_nothing(step):
+        slot = step.inputs[0]
+        step = graph.producer(slot)
+    if step is None:
+        return ClassScore(graph.output, None, "none")
+    activation = _activation_of(step)
+    if activation == "linear":
+        # Logits are the output. One of them is the log-odds of the last class, so sigmoid gives the
+        # probability.
+        return ClassScore(slot, None, "sigmoid" if classes == 1 else "softmax")
+    if activation not in ("softmax", "sigmoid"):
+        return ClassScore(graph.output, None, "none")
+    if isinstance(step.operation, keras.layers.Dense):
+        return ClassScore(step.inputs[0], step.operation, activation)
+    return ClassScore(step.inputs[0], None, activation)
+
+
+def _changes_nothing(step: Step) -> bool:
+    operation = step.operation
+    if isinstance(operation, keras.layers.Dropout | keras.layers.Identity):
+        return True
+    return isinstance(operation, keras.layers.Activation) and operation.activation is keras.activations.linear
+
+
+def _activation_of(step: Step) -> str:
+    """Return the name of the activation that a step ends with: softmax, sigmoid, linear, or `"unknown"`."""
+    operation = step.operation
+    if isinstance(operation, keras.layers.Softmax):
+        return "softmax" if operation.axis == -1 else "unknown"
+    if isinstance(operation, keras.layers.Activation) or type(operation) is keras.layers.Dense:
+        known = {
+            keras.activations.softmax: "softmax",
+            keras.activations.sigmoid: "sigmoid",
+            keras.activations.linear: "linear",
+        }
+        return known.get(operation.activation, "unknown")
+    if not isinstance(operation, keras.Layer) and type(operation).__name__ in ("Softmax", "Sigmoid"):
+        return type(operation).__name__.lower()
+    return "unknown"

@@ -1,0 +1,223 @@
+"""The result of `explain`: heat-maps with everything needed to read them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from breastcls.errors import ExplanationError
+from breastcls.explanation.frame import place_heatmap
+from breastcls.explanation.heatmap import FLAGS
+from breastcls.explanation.overlay import draw_overlay
+from breastcls.explanation.picture_source import PictureSource
+from breastcls.files import atomic_path, write_text
+
+SCHEMA = "breastcls.explanation/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Heat-maps of what in each image speaks for its target class.
+
+    Attributes:
+        method: The method's name in the registry: `"grad-cam"`.
+        heatmaps: float32 (n, h, w) at the model's input size, 0..1, each scaled by itself: heat-maps of two
+            images cannot be compared in strength.
+        images: uint8 (n, h, w, 3), RGB: what the model saw.
+        probabilities: float32 (n, classes), as `predict` gives them.
+        predicted: int64 (n,), the predicted class's index.
+        targets: int64 (n,), the explained class's index.
+        classes: Class names.
+        positive_share: float32 (n,): evidence for the target class as a share of all evidence for and against it.
+        flags: For each image `""`, or why its heat-map is not to be taken at face value: `"negative"`,
+            `"empty"`, `"incomplete"`.
+        sizes: int64 (n, 2), height and width of each image.
+        resize: How images were brought to the model's input size: `"squash"`, `"crop"` or `"pad"`.
+        score: What was explained: `"logit"` or `"log-probability"`.
+        layer: Path of the layer whose feature map was used; None for methods that use none.
+        options: The options given to the method.
+        source: The images at their own size, by number: files are opened again when needed.
+    """
+
+    method: str
+    heatmaps: np.ndarray
+    images: np.ndarray
+    probabilities: np.ndarray
+    predicted: np.ndarray
+    targets: np.ndarray
+    classes: tuple[str, ...]
+    positive_share: np.ndarray
+    flags: tuple[str, ...]
+    sizes: np.ndarray
+    resize: str
+    score: str
+    layer: str | None
+    options: Mapping[str, Any]
+    source: PictureSource
+
+    def __len__(self) -> int:
+        return len(self.heatmaps)
+
+    @property
+    def paths(self) -> tuple[str, ...] | None:
+        """The images' files, or None for images given as arrays."""
+        return self.source.paths
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The true class names, or None where they are not known."""
+        return self.source.labels
+
+    def image(self, number: int) -> np.ndarray:
+        """Return one image at its own size, uint8 (height, width, 3), RGB.
+
+        Raises:
+            ImageError: If its file cannot be read any more.
+            ExplanationError: If its file has another size now.
+        """
+        picture = self.source.read(number)
+        expected = tuple(int(side) for side in self.sizes[number])
+        if picture.shape[:2] != expected:
+            name = self.paths[number] if self.paths else f"image {number}"
+            raise ExplanationError(
+                f"{name} is {picture.shape[:2]} now and was {expected} when explained. Explain it again."
+            )
+        return picture
+
+    def heatmap(self, number: int) -> np.ndarray:
+        """Return one heat-map at its image's size, float32 (height, width); NaN where nothing was seen."""
+        height, width = (int(side) for side in self.sizes[number])
+        return place_heatmap(self.heatmaps[number], (height, width), self.resize)
+
+    def overlay(self, number: int, *, alpha: float = 0.6, colour_map: str = "viridis") -> np.ndarray:
+        """Return one heat-map laid over its image at the image's own size, uint8 (height, width, 3), RGB."""
+        return draw_overlay(self.image(number), self.heatmap(number), alpha=alpha, colour_map=colour_map)
+
+    def caption(self, number: int) -> str:
+        """Return one image's verdict in a line: `"malignant 0.98, explained: malignant"`."""
+        predicted, target = int(self.predicted[number]), int(self.targets[number])
+        text = f"{self.classes[predicted]} {self.probabilities[number, predicted]:.2f}"
+        if self.labels is not None:
+            text += f" (true: {self.labels[number]})"
+        if target != predicted:
+            text += f", explained: {self.classes[target]} {self.probabilities[number, target]:.2f}"
+        return text
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        alpha: float = 0.6,
+        colour_map: str = "viridis",
+    ) -> Path:
+        """Write each image's overlay at its own size, `heatmaps.npz` and `index.csv`, and return the folder.
+
+        Each file is there whole or not at all; `index.csv` is written last and names the rest.
+
+        Args:
+            folder: Made if need be.
+            overwrite: Replace files of the same names; without it nothing is written if there are any.
+            alpha: Opacity of the strongest evidence, 0..1.
+            colour_map: A Matplotlib colour map.
+
+        Raises:
+            OutputError: If files of the same names exist and `overwrite` is False, or the folder cannot be
+                written to.
+        """
+        from breastcls.explanation.saving import save_explanation
+
+        return save_explanation(self, Path(folder), overwrite=overwrite, alpha=alpha, colour_map=colour_map)
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        limit: int = 8,
+        alpha: float = 0.6,
+        colour_map: str = "viridis",
+    ) -> Any:
+        """Draw image, heat-map and overlay on one `matplotlib.figure.Figure`; given a path, save it.
+
+        Args:
+            path: Where to save, with the format as its suffix.
+            limit: Draw at most so many images, the first ones; the figure says how many were left out.
+            alpha: Opacity of the strongest evidence, 0..1.
+            colour_map: A Matplotlib colour map.
+        """
+        from breastcls.explanation.panel import plot_explanation
+
+        figure = plot_explanation(self, limit=limit, alpha=alpha, colour_map=colour_map)
+        if path is not None:
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, dpi=150)
+        return figure
+
+    def print(self) -> None:
+        """Print a summary."""
+        print(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but pixels and heat-maps as plain dicts, lists, numbers and strings."""
+        rows = [
+            {
+                "path": self.paths[number] if self.paths else None,
+                "label": self.labels[number] if self.labels else None,
+                "predicted": self.classes[int(self.predicted[number])],
+                "target": self.classes[int(self.targets[number])],
+                "probabilities": [float(value) for value in self.probabilities[number]],
+                "positive_share": float(self.positive_share[number]),
+                "flag": self.flags[number],
+                "height": int(self.sizes[number, 0]),
+                "width": int(self.sizes[number, 1]),
+            }
+            for number in range(len(self))
+        ]
+        return {
+            "schema": SCHEMA,
+            "method": self.method,
+            "options": dict(self.options),
+            "score": self.score,
+            "layer": self.layer,
+            "classes": list(self.classes),
+            "image_size": [int(side) for side in self.heatmaps.shape[1:]],
+            "resize": self.resize,
+            "images": rows,
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return `to_dict()` as JSON and, given a path, write it there."""
+        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        if path is not None:
+            write_text(path, text + "\n")
+        return text
+
+    def __str__(self) -> str:
+        from breastcls.explanation.methods import explainers
+
+        explainer = explainers[self.method]
+        height, width = self.heatmaps.shape[1:]
+        lines = [
+            f"Explanation of {len(self)} image{'s' * (len(self) != 1)} by {explainer.title} ({explainer.reference})",
+            f"  heat-maps {height}x{width}, of the {self.score}" + (f", at layer {self.layer}" if self.layer else ""),
+        ]
+        for index, name in enumerate(self.classes):
+            explained = self.targets == index
+            if explained.any():
+                share = float(np.median(self.positive_share[explained]))
+                # Some methods can only find evidence for a class: a share of 1 says nothing then.
+                against = f", median share of evidence that speaks for it {share:.2f}" if share < 1.0 else ""
+                lines.append(f"  {name}: {int(explained.sum())} explained{against}")
+        lines += [
+            f"  {self.flags.count(flag)} {flag}: {meaning}" for flag, meaning in FLAGS.items() if flag in self.flags
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Explanation({len(self)} images, method={self.method!r}, flagged={sum(map(bool, self.flags))})"

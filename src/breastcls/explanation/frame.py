@@ -1,0 +1,93 @@
+"""Where in a picture of its own size the model was looking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from breastcls.errors import ExplanationError
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The part of an image that became the model's input, in pixels of the image.
+
+    With `resize="pad"` the frame is larger than the image, and `top` or `left` is negative.
+    """
+
+    top: float
+    left: float
+    height: float
+    width: float
+
+
+def find_frame(size: tuple[int, int], image_size: tuple[int, int], resize: str) -> Frame:
+    """Return which part of an image of `size` the model sees at `image_size`.
+
+    Args:
+        size: (height, width) of the image.
+        image_size: (height, width) of the model's input.
+        resize: `"squash"`: all of it; `"crop"`: the largest part in the middle with the input's proportions;
+            `"pad"`: all of it, in the middle of a larger frame with the input's proportions.
+
+    Raises:
+        ExplanationError: If `resize` is another word.
+
+    Example:
+        >>> find_frame((460, 700), (224, 224), "crop")
+        Frame(top=0.0, left=120.0, height=460.0, width=460.0)
+    """
+    height, width = size
+    if resize == "squash":
+        return Frame(0.0, 0.0, float(height), float(width))
+    # The same whole pixels as in `breastcls.images.resize.resize_image`.
+    rows, columns = image_size
+    if resize == "crop":
+        scale = max(rows / height, columns / width)
+        kept_height = min(height, max(1, round(rows / scale)))
+        kept_width = min(width, max(1, round(columns / scale)))
+        return Frame(
+            float((height - kept_height) // 2), float((width - kept_width) // 2), float(kept_height), float(kept_width)
+        )
+    if resize == "pad":
+        scale = min(rows / height, columns / width)
+        inner_height = min(rows, max(1, round(height * scale)))
+        inner_width = min(columns, max(1, round(width * scale)))
+        top, left = (rows - inner_height) // 2, (columns - inner_width) // 2
+        return Frame(
+            -top * height / inner_height,
+            -left * width / inner_width,
+            rows * height / inner_height,
+            columns * width / inner_width,
+        )
+    raise ExplanationError(f"resize is {resize!r}; expected 'squash', 'crop' or 'pad'.")
+
+
+def place_heatmap(heatmap: np.ndarray, size: tuple[int, int], resize: str) -> np.ndarray:
+    """Bring a heat-map back to the image's own size.
+
+    Args:
+        heatmap: float32 (h, w) at the model's input size.
+        size: (height, width) of the image.
+        resize: How the image was brought to the model's input size.
+
+    Returns:
+        float32 (height, width); NaN where the model did not look.
+    """
+    height, width = size
+    rows, columns = heatmap.shape
+    if resize == "squash":
+        return np.asarray(cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR))
+    frame = find_frame(size, (rows, columns), resize)
+    # Pixel centres: a pixel of the image at x + 0.5 lies at (x + 0.5 - left) / width of the frame.
+    y = (np.arange(height) + 0.5 - frame.top) / frame.height
+    x = (np.arange(width) + 0.5 - frame.left) / frame.width
+    map_x, map_y = np.meshgrid(
+        (x * columns - 0.5).astype(np.float32), (y * rows - 0.5).astype(np.float32), indexing="xy"
+    )
+    placed = np.asarray(cv2.remap(heatmap, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    placed[(y < 0) | (y > 1), :] = np.nan
+    placed[:, (x < 0) | (x > 1)] = np.nan
+    return placed

@@ -1,0 +1,99 @@
+"""The images to explain, whatever they were given as: a Dataset, arrays, or paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import ExplanationError
+from breastcls.images.decode import read_image
+
+
+@dataclass(frozen=True, eq=False)
+class PictureSource:
+    """Images by number, opened one at a time.
+
+    Attributes:
+        paths: One for each image, or None for images given as arrays.
+        arrays: The images themselves, uint8 (h, w, 3) of any size, or None for images given as files.
+        labels: The true class names, where known.
+        classes: The class names, where known.
+    """
+
+    paths: tuple[str, ...] | None
+    arrays: tuple[np.ndarray, ...] | None
+    labels: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.arrays if self.arrays is not None else self.paths or ())
+
+    def read(self, number: int) -> np.ndarray:
+        """Return one image at its own size, uint8 (h, w, 3), RGB.
+
+        Raises:
+            ImageError: If its file cannot be read.
+        """
+        if self.arrays is not None:
+            return self.arrays[number]
+        assert self.paths is not None, "a source holds arrays or paths"
+        return np.asarray(read_image(self.paths[number]))
+
+
+def open_pictures(images: Any) -> PictureSource:
+    """Take a Dataset, an array (n, h, w, 3) or (h, w, 3), a path, or a sequence of arrays or of paths.
+
+    Raises:
+        ExplanationError: If it is something else, empty, or not RGB uint8.
+    """
+    source = _open(images)
+    if len(source) == 0:
+        raise ExplanationError("There are no images to explain: the selection is empty.")
+    return source
+
+
+def _open(images: Any) -> PictureSource:
+    if isinstance(images, Dataset):
+        return PictureSource(
+            tuple(str(path) for path in images.paths),
+            None,
+            labels=tuple(str(label) for label in images.table["label"]),
+            classes=tuple(images.classes),
+        )
+    if isinstance(images, str | os.PathLike):
+        images = [images]
+    if isinstance(images, np.ndarray) and images.ndim == 3:
+        images = [images]
+    if isinstance(images, np.ndarray):
+        if images.ndim != 4:
+            raise ExplanationError(f"Images have shape {images.shape}; expected (n, height, width, 3).")
+        images = list(images)
+    if not isinstance(images, Sequence):
+        raise ExplanationError(
+            f"Images are a {type(images).__name__}; expected a Dataset, a uint8 array (n, height, width, 3), "
+            "or a list of arrays or of paths."
+        )
+    if all(isinstance(item, str | os.PathLike) for item in images):
+        paths = tuple(str(Path(item)) for item in images)
+        return PictureSource(paths, None)
+    return PictureSource(None, tuple(_check(item, number) for number, item in enumerate(images)))
+
+
+def _check(image: Any, number: int) -> np.ndarray:
+    array = np.asarray(image)
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ExplanationError(f"Image {number} has shape {array.shape}; expected (height, width, 3), RGB.")
+    if array.dtype != np.uint8:
+        low, high = float(array.min()), float(array.max())
+        raise ExplanationError(
+            f"Image {number} is {array.dtype} with values {low:g} to {high:g}; expected uint8, 0..255. "
+            "Convert it with `.round().astype('uint8')`, after multiplying by 255 where values are 0..1."
+        )
+    # A copy: the caller's array may be a view of something that goes on changing.
+    return array.copy()

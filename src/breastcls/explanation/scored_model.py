@@ -1,0 +1,122 @@
+"""A model as the methods see it: images in, class scores out, with every tensor between within reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from breastcls.errors import ExplanationError
+from breastcls.explanation.class_score import ClassScore, find_class_score
+from breastcls.explanation.feature_map import FeatureMap, find_feature_map, measure_shapes
+from breastcls.explanation.gradients import Repeated
+from breastcls.explanation.layer_graph import Observer, unroll
+from breastcls.models.anatomy import backbone_of
+from breastcls.models.card import get_card
+from breastcls.models.catalogue import backbones
+
+
+class ScoredModel:
+    """A Keras model whose class scores, and the tensors on the way to them, can be computed and watched.
+
+    The model is read, never changed: no layer is added, called symbolically, or given other weights.
+
+    Args:
+        model: A Keras model with one image input and one output (n, classes).
+        example: One or more images as the model takes them, uint8 or float32 (n, h, w, 3), 0..255. They are
+            run once, by this class and by the model itself, and the two must agree.
+        batch_size: Images in one pass.
+
+    Raises:
+        ExplanationError: If the model cannot be explained, or following its layers does not give its own
+            output.
+    """
+
+    def __init__(self, model: Any, example: np.ndarray, batch_size: int = 8) -> None:
+        if batch_size < 1:
+            raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
+        self.model = model
+        self.batch_size = batch_size
+        self.graph = unroll(model)
+        self._repeated: dict[str, Repeated] = {}
+        one = np.asarray(example[:1], dtype=np.float32)
+        try:
+            expected = np.asarray(keras.ops.convert_to_numpy(model(one, training=False)), dtype=np.float32)
+        except (ValueError, TypeError) as error:
+            raise ExplanationError(
+                f"The model {model.name!r} cannot be run on images of shape {one.shape[1:]}; "
+                f"its input is {getattr(model, 'input_shape', 'unknown')}. {error}"
+            ) from error
+        if expected.ndim != 2:
+            raise ExplanationError(
+                f"The model {model.name!r} gives an output of shape {expected.shape}; expected (n, classes)."
+            )
+        self._score: ClassScore = find_class_score(self.graph, expected.shape[1])
+        self.shapes = measure_shapes(self.graph, one)
+        followed = np.asarray(keras.ops.convert_to_numpy(self.graph.run(one)), dtype=np.float32)
+        if not np.all(np.isfinite(expected)):
+            raise ExplanationError(f"The model {model.name!r} gives outputs that are not numbers (NaN or infinite).")
+        if not np.allclose(followed, expected, rtol=1e-3, atol=1e-4):
+            raise ExplanationError(
+                f"Following the model {model.name!r} layer by layer does not give its own output (largest "
+                f"difference {np.abs(followed - expected).max():.2g}): it acts outside its layers, or "
+                "is random in inference. Rebuild it as a functional model."
+            )
+        self.class_count = int(self.probabilities(one).shape[1])
+
+    @property
+    def score_kind(self) -> str:
+        """`"logit"` or `"log-probability"`."""
+        return self._score.kind
+
+    def feature_map(self, layer: str | None = None) -> FeatureMap:
+        """Find the feature map for class activation maps.
+
+        It is that of the layer named; without a name the one that the registry of backbones names for a model of
+        `build_model`; otherwise the last one, see `find_feature_map`.
+        """
+        return find_feature_map(self.graph, self.shapes, layer or _registered_layer(self.model))
+
+    def score_tensor(self, images: Any, observe: Observer | None = None) -> Any:
+        """Return the class scores of one batch as a backend tensor, float32 (n, classes)."""
+        return self._score.scores(self.graph.run(images, wanted=self._score.slot, observe=observe))
+
+    def repeated(self, name: str, function: Callable[..., Any]) -> Repeated:
+        """Return the function kept under a name, so that it is traced at most once; at first this one is kept."""
+        if name not in self._repeated:
+            traceable = not getattr(self.model, "run_eagerly", False)
+            self._repeated[name] = Repeated(function, traceable=traceable)
+        return self._repeated[name]
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Return the class scores, float32 (n, classes), in batches of `batch_size`."""
+        compute = self.repeated("scores", self.score_tensor)
+        parts = [
+            keras.ops.convert_to_numpy(compute(images[start : start + self.batch_size]))
+            for start in range(0, len(images), self.batch_size)
+        ]
+        return np.concatenate(parts).astype(np.float32)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return the probabilities, float32 (n, classes), in batches of `batch_size`."""
+        return self.probabilities_of(self.scores(images))
+
+    def probabilities_of(self, scores: np.ndarray) -> np.ndarray:
+        """Return the probabilities that belong to class scores, both float32 (n, classes)."""
+        return np.asarray(keras.ops.convert_to_numpy(self._score.probabilities(scores)), dtype=np.float32)
+
+    def features(self, images: np.ndarray, feature_map: FeatureMap) -> np.ndarray:
+        """Return a feature map of one batch, float32 (n, height, width, channels)."""
+        value = self.graph.run(images, wanted=feature_map.slot)
+        return np.asarray(keras.ops.convert_to_numpy(value), dtype=np.float32)
+
+
+def _registered_layer(model: Any) -> str | None:
+    """Return the path of the layer that the registry of backbones names for class activation maps, if it does."""
+    card = get_card(model)
+    if card is None or card.backbone is None or card.backbone not in backbones:
+        return None
+    layer = backbones[card.backbone].last_convolution
+    return None if layer is None else f"{backbone_of(model).name}/{layer}"

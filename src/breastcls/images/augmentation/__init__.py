@@ -1,0 +1,1 @@
+"""Augmentation: named policies as data, applied to batches in the graph."""

@@ -1,0 +1,125 @@
+"""The batches of the pipeline as a `keras.utils.PyDataset`, for any backend of Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.images.order import EpochOrder, Rows, sampling_groups
+from breastcls.images.pipeline import EpochCounter, find_policy_or_none, one_each
+from breastcls.images.resize import check_image_size
+from breastcls.images.source import Normaliser, Settings
+from breastcls.images.store import open_images
+
+
+class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of images as NumPy arrays, the same ones as `make_pipeline` makes, for JAX and PyTorch too.
+
+    `len` is the number of batches of an epoch, `batches[i]` is batch i of the current epoch, and Keras goes on to the
+    next epoch by `on_epoch_end`.
+
+    Args:
+        paths: Image files.
+        labels: Class indices, one an image.
+        image_size: (height, width) of the images, or one number.
+        batch_size: Images a batch; the last may hold fewer.
+        resize: `"squash"`, `"crop"` or `"pad"`.
+        shuffle: Whether each epoch has an order of its own.
+        augment: Name of an augmentation policy, a `Policy` or None. It is computed with TensorFlow, whatever the
+            backend.
+        seed: From which order and augmentation of every epoch follow.
+        initial_epoch: The number of the first epoch, or a counter.
+        sampling: None, `"class-balanced"` or `"case-balanced"`.
+        cases: The case of each image, needed for `"case-balanced"`.
+        shard: (index, number) of this worker among several.
+        drop_remainder: Whether a last batch that is not full is left out.
+        weights: Sample weights, one an image; they come as a third element.
+        class_count: Number of classes, needed for policies that mix images.
+        normaliser: A stain normaliser.
+        cache: Whether to go through the prepared store.
+        cache_dir: Where the prepared store is.
+        workers: Threads in which Keras reads batches ahead.
+        progress: Whether to show a progress bar while preparing.
+
+    Raises:
+        ImageError: If files cannot be read.
+        ValueError: If arguments do not fit together.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        labels: npt.ArrayLike,
+        *,
+        image_size: int | Sequence[int],
+        batch_size: int = 32,
+        resize: str = "squash",
+        shuffle: bool = False,
+        augment: Any = None,
+        seed: int = 0,
+        initial_epoch: int | EpochCounter = 0,
+        sampling: str | None = None,
+        cases: Sequence[Any] | None = None,
+        shard: tuple[int, int] = (0, 1),
+        drop_remainder: bool = False,
+        weights: npt.ArrayLike | None = None,
+        class_count: int | None = None,
+        normaliser: Normaliser | None = None,
+        cache: bool = True,
+        cache_dir: str | os.PathLike[str] | None = None,
+        workers: int = 1,
+        progress: bool | None = None,
+    ) -> None:
+        super().__init__(workers=workers)
+        count = len(paths)
+        self._labels = one_each(labels, "labels", count, np.int64)
+        self._weights = None if weights is None else one_each(weights, "weights", count, np.float32)
+        groups = sampling_groups(sampling, self._labels, cases, count)
+        self._order = EpochOrder(count, batch_size, shuffle, seed, groups, shard, drop_remainder)
+        self._counter = initial_epoch if isinstance(initial_epoch, EpochCounter) else EpochCounter(initial_epoch)
+        self._policy = find_policy_or_none(augment, class_count)
+        self._class_count = class_count
+        self._source = open_images(
+            paths,
+            Settings(check_image_size(image_size), resize, normaliser),
+            cache=cache,
+            cache_dir=cache_dir,
+            progress=progress,
+        )
+        self._epoch = -1
+        self._rows: Rows = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return self._order.batches
+
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
+        """Return batch `index` of the current epoch: images uint8, labels, and weights if there are any."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        epoch, rows = self._epoch_rows()
+        chosen = self._order.batch(rows, index)
+        images: Any = self._source.read(chosen)
+        labels: Any = self._labels[chosen]
+        if self._policy is not None:
+            from breastcls.images.pipeline import batch_key
+
+            key = batch_key(self._order.seed, epoch, index, self._order.shard[0])
+            images, labels = self._policy(images, labels, key, class_count=self._class_count)
+            images, labels = np.asarray(images), np.asarray(labels)
+        return (images, labels) if self._weights is None else (images, labels, self._weights[chosen])
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch."""
+        self._counter.value += 1
+
+    def _epoch_rows(self) -> tuple[int, Rows]:
+        epoch = self._counter.value
+        if epoch != self._epoch:
+            self._rows = self._order.rows(epoch)
+            self._epoch = epoch
+        return epoch, self._rows

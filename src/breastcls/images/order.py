@@ -1,0 +1,117 @@
+"""Which image comes when: the order of an epoch as a pure function of a seed and the epoch's number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+Sampling = Literal["class-balanced", "case-balanced"]
+
+
+@dataclass(frozen=True)
+class EpochOrder:
+    """The order in which an epoch visits `count` images.
+
+    Epoch 7 can be had without drawing the six before it, so that training goes on after a stop as if there had been
+    none, and nothing depends on how many threads read the images.
+
+    Attributes:
+        count: Number of images.
+        batch_size: Images a batch.
+        shuffle: Whether each epoch has an order of its own.
+        seed: From which all orders follow.
+        groups: For balanced sampling the group (class or case) of each image, as int64; each group is drawn equally
+            often.
+        shard: (index, number) of this worker among several: it gets every `number`-th image of the common order.
+        drop_remainder: Whether a last batch that is not full is left out. With it all shards have equally many batches.
+
+    Example:
+        >>> order = EpochOrder(5, batch_size=2, shuffle=True, seed=1)
+        >>> sorted(order.rows(0)) == [0, 1, 2, 3, 4], order.batches
+        (True, 3)
+        >>> (order.rows(3) == order.rows(3)).all(), (order.rows(3) == order.rows(4)).all()
+        (np.True_, np.False_)
+    """
+
+    count: int
+    batch_size: int
+    shuffle: bool = False
+    seed: int = 0
+    groups: Rows | None = None
+    shard: tuple[int, int] = (0, 1)
+    drop_remainder: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; expected at least 1.")
+        index, number = self.shard
+        if not 0 <= index < number:
+            raise ValueError(f"shard is {self.shard}; expected (index, number) with 0 <= index < number.")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; expected 0 or more.")
+
+    @property
+    def length(self) -> int:
+        """Images an epoch of this shard."""
+        index, number = self.shard
+        if self.drop_remainder:
+            return self.count // number // self.batch_size * self.batch_size
+        return len(range(index, self.count, number))
+
+    @property
+    def batches(self) -> int:
+        """Batches an epoch of this shard."""
+        return -(-self.length // self.batch_size)
+
+    def rows(self, epoch: int) -> Rows:
+        """Return the positions of the images in the order of `epoch`, int64."""
+        generator = np.random.default_rng([self.seed, epoch])
+        if self.groups is not None:
+            order = _balanced(self.groups, self.count, generator)
+        elif self.shuffle:
+            order = generator.permutation(self.count)
+        else:
+            order = np.arange(self.count)
+        index, number = self.shard
+        return order[index::number][: self.length]
+
+    def batch(self, rows: Rows, number: int) -> Rows:
+        """Return the part of `rows` that batch `number` holds."""
+        return rows[number * self.batch_size : (number + 1) * self.batch_size]
+
+
+def sampling_groups(
+    sampling: str | None, labels: npt.ArrayLike, cases: Sequence[Any] | None, count: int
+) -> Rows | None:
+    """Return the group of each image for a way of sampling, or None for none.
+
+    Raises:
+        ValueError: If `sampling` is unknown, or asks for cases where there are none.
+    """
+    if sampling is None:
+        return None
+    if sampling not in get_args(Sampling):
+        raise ValueError(f"sampling is {sampling!r}; expected None, {', '.join(map(repr, get_args(Sampling)))}.")
+    values = np.asarray(labels) if sampling == "class-balanced" else np.asarray(cases, dtype=object)
+    if values.shape != (count,):
+        raise ValueError(f"sampling={sampling!r} needs one value an image; got {values.shape} for {count} images.")
+    return np.unique(values.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def _balanced(groups: Rows, count: int, generator: np.random.Generator) -> Rows:
+    members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
+    shares = np.full(len(members), count // len(members))
+    # What is left over goes to other groups in other epochs.
+    shares[generator.permutation(len(members))[: count - int(shares.sum())]] += 1
+    drawn = []
+    for rows, share in zip(members, shares, strict=True):
+        # Whole permutations first, so that no image of a small group comes twice more often than another.
+        rounds = [generator.permutation(rows) for _ in range(-(-int(share) // len(rows)))]
+        if rounds:
+            drawn.append(np.concatenate(rounds)[:share])
+    return generator.permutation(np.concatenate(drawn))

@@ -1,0 +1,267 @@
+"""From image files to shuffled, augmented batches as a `tf.data.Dataset`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.images.order import EpochOrder, sampling_groups
+from breastcls.images.resize import Pixels, check_image_size
+from breastcls.images.source import Normaliser, Settings
+from breastcls.images.store import open_images
+
+if TYPE_CHECKING:
+    from breastcls.images.augmentation.policy import Policy
+
+_PARALLEL_BATCHES = 2
+_READ_BYTES = 64 * 2**20
+
+
+class EpochCounter:
+    """Which epoch a pipeline is in.
+
+    A pipeline made with one of these begins epoch `value` when it is iterated over, and adds one when the last batch
+    was handed out. Setting `value`, as in a callback's `on_epoch_begin`, decides what the next iteration is.
+
+    Args:
+        value: The first epoch.
+    """
+
+    def __init__(self, value: int = 0) -> None:
+        self.value = int(value)
+
+    def __repr__(self) -> str:
+        return f"EpochCounter({self.value})"
+
+
+def make_pipeline(
+    paths: Sequence[str],
+    labels: npt.ArrayLike,
+    *,
+    image_size: int | Sequence[int],
+    batch_size: int = 32,
+    resize: str = "squash",
+    shuffle: bool = False,
+    augment: str | Policy | None = None,
+    seed: int = 0,
+    initial_epoch: int | EpochCounter = 0,
+    sampling: str | None = None,
+    cases: Sequence[Any] | None = None,
+    shard: tuple[int, int] = (0, 1),
+    drop_remainder: bool = False,
+    weights: npt.ArrayLike | None = None,
+    with_rows: bool = False,
+    class_count: int | None = None,
+    crop_from: int | Sequence[int] | None = None,
+    normaliser: Normaliser | None = None,
+    cache: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Any:
+    """Make a `tf.data.Dataset` of batches, on which plain Keras code can `model.fit`.
+
+    Each iteration over it is the next epoch. The order and the augmentation of epoch e follow from `seed` and e
+    alone, so that the same seed gives the same batches however many threads read them, and training can go on at
+    epoch e.
+
+    Args:
+        paths: Image files.
+        labels: Class indices, one an image.
+        image_size: (height, width) of the images, or one number.
+        batch_size: Images a batch; the last may hold fewer.
+        resize: `"squash"`, `"crop"` or `"pad"`; see `resize_image`.
+        shuffle: Whether each epoch has an order of its own.
+        augment: Name of an augmentation policy or a `Policy`; None for validation and test images.
+        seed: From which order and augmentation of every epoch follow.
+        initial_epoch: The number of the first epoch, or a counter to be read and set from outside.
+        sampling: `"class-balanced"` or `"case-balanced"` draws each class or case equally often, in an order of its
+            own each epoch; an epoch keeps its length.
+        cases: The case of each image, needed for `"case-balanced"`.
+        shard: (index, number) of this worker among several.
+        drop_remainder: Whether a last batch that is not full is left out.
+        weights: Sample weights, one an image; they come as a third element.
+        with_rows: Whether the positions of the images in `paths` come as the last element.
+        class_count: Number of classes, needed for policies that mix images, whose labels are then float32 (b, classes).
+        crop_from: A larger size to prepare the images at; while training (`shuffle` or `sampling`) a random part of
+            `image_size` is cut out, else the middle.
+        normaliser: A stain normaliser, applied once when the image is prepared.
+        cache: Whether to go through the prepared store.
+        cache_dir: Where the prepared store is; see `cache_folder`.
+        workers: Threads for decoding; as many as processors by default.
+        progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
+
+    Returns:
+        Batches (images, labels[, weights][, rows]): images uint8 of shape (b, height, width, 3), RGB; labels int64
+            (b,), or
+        float32 (b, classes) from a policy that mixes; weights float32 (b,); rows int64 (b,).
+
+    Raises:
+        ImageError: If files cannot be read: when the pipeline is made with the store, and without it as the error of
+            TensorFlow that quotes it, when the image is reached.
+        ValueError: If arguments do not fit together.
+        RegistryError: If the policy is unknown.
+    """
+    import tensorflow as tf
+
+    size = check_image_size(image_size)
+    read_size = size if crop_from is None else check_image_size(crop_from)
+    if read_size[0] < size[0] or read_size[1] < size[1]:
+        raise ValueError(f"crop_from is {read_size}; expected at least the image_size {size}.")
+    labels = one_each(labels, "labels", len(paths), np.int64)
+    groups = sampling_groups(sampling, labels, cases, len(paths))
+    order = EpochOrder(len(paths), batch_size, shuffle, seed, groups, shard, drop_remainder)
+    counter = initial_epoch if isinstance(initial_epoch, EpochCounter) else EpochCounter(initial_epoch)
+    policy = find_policy_or_none(augment, class_count)
+    source = open_images(
+        paths,
+        Settings(read_size, resize, normaliser),
+        cache=cache,
+        cache_dir=cache_dir,
+        workers=workers,
+        progress=progress,
+    )
+
+    def plan() -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        epoch = counter.value
+        rows = order.rows(epoch)
+        for number in range(order.batches):
+            yield order.batch(rows, number), np.array([epoch, number, shard[0]], np.int64)
+
+    fixed = order.batch_size if drop_remainder else None
+    all_labels = tf.constant(labels)
+    all_weights = None if weights is None else tf.constant(one_each(weights, "weights", len(paths), np.float32))
+
+    def load(rows: Any, step: Any) -> Any:
+        images = tf.numpy_function(source.read, [rows], tf.uint8, stateful=False)
+        images.set_shape((fixed, *read_size, 3))
+        truth = tf.gather(all_labels, rows)
+        key = batch_key(seed, step[0], step[1], step[2])
+        if read_size != size:
+            images = _cut(images, size, key if shuffle or groups is not None else None)
+        if policy is not None:
+            images, truth = policy(images, truth, key, class_count=class_count)
+        batch = [images, truth]
+        if all_weights is not None:
+            batch.append(tf.gather(all_weights, rows))
+        if with_rows:
+            batch.append(rows)
+        return (*batch, step)
+
+    def note_last(step: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        # Here and not where the plan ends: that is read ahead of what was handed out.
+        if step[1] == order.batches - 1:
+            counter.value = int(step[0]) + 1
+        return step
+
+    def finish(*batch: Any) -> Any:
+        step = tf.numpy_function(note_last, [batch[-1]], tf.int64, stateful=True)
+        with tf.control_dependencies([step]):
+            images = tf.identity(batch[0])
+        return (images, *batch[1:-1])
+
+    signature = (tf.TensorSpec((fixed,), tf.int64), tf.TensorSpec((3,), tf.int64))
+    pipeline = tf.data.Dataset.from_generator(plan, output_signature=signature)
+    pipeline = pipeline.map(load, num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
+    pipeline = pipeline.prefetch(_PARALLEL_BATCHES).map(finish)
+    options = tf.data.Options()
+    # Anything read ahead of `finish` would count an epoch that was not handed out yet.
+    options.experimental_optimization.inject_prefetch = False
+    # The order is already that of this worker.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return pipeline.with_options(options).apply(tf.data.experimental.assert_cardinality(order.batches))
+
+
+def read_batch(
+    paths: Sequence[str],
+    *,
+    image_size: int | Sequence[int],
+    resize: str = "squash",
+    normaliser: Normaliser | None = None,
+    cache: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Pixels:
+    """Read images into one array.
+
+    Args:
+        paths: Image files.
+        image_size: (height, width) of the images, or one number.
+        resize: `"squash"`, `"crop"` or `"pad"`; see `resize_image`.
+        normaliser: A stain normaliser.
+        cache: Whether to go through the prepared store.
+        cache_dir: Where the prepared store is; see `cache_folder`.
+        workers: Threads for decoding; as many as processors by default.
+        progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
+
+    Returns:
+        uint8 array of shape (n, height, width, 3).
+
+    Raises:
+        ImageError: If files cannot be read.
+    """
+    settings = Settings(check_image_size(image_size), resize, normaliser)
+    source = open_images(paths, settings, cache=cache, cache_dir=cache_dir, workers=workers, progress=progress)
+    return source.read(np.arange(len(paths)))
+
+
+def one_each(values: npt.ArrayLike, name: str, count: int, dtype: type) -> npt.NDArray[Any]:
+    """Return `values` as an array of `dtype` with one value an image.
+
+    Raises:
+        ValueError: If there are more or fewer.
+    """
+    array = np.asarray(values)
+    if array.shape != (count,):
+        raise ValueError(f"{name} has the shape {array.shape}; expected one value for each of the {count} images.")
+    return array.astype(dtype)
+
+
+def find_policy_or_none(augment: str | Policy | None, class_count: int | None) -> Policy | None:
+    """Return the policy, or None where nothing is to be done.
+
+    Raises:
+        RegistryError: If no policy has that name.
+        ValueError: If it mixes labels and the number of classes is not known.
+    """
+    if augment is None or augment == "none":
+        return None
+    from breastcls.images.augmentation.policies import find_policy
+
+    policy = find_policy(augment)
+    if policy.mixes and class_count is None:
+        raise ValueError(f"The policy {policy.name!r} mixes labels and needs class_count, the number of classes.")
+    return policy
+
+
+def batch_key(seed: int, epoch: Any, number: Any, shard: Any) -> Any:
+    """Return the stateless seed of a batch, an int64 tensor of shape (2,)."""
+    import tensorflow as tf
+
+    fold = tf.random.experimental.stateless_fold_in
+    # Folding in an int32 and an int64 of the same value gives different seeds.
+    start, batch, worker = (tf.cast(value, tf.int64) for value in (epoch, number, shard))
+    return fold(fold(tf.stack([tf.constant(seed, tf.int64), start]), batch), worker)
+
+
+def _cut(images: Any, size: tuple[int, int], key: Any) -> Any:
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    room = (height - size[0], width - size[1])
+    if key is None:
+        return images[:, room[0] // 2 : room[0] // 2 + size[0], room[1] // 2 : room[1] // 2 + size[1]]
+    key = tf.random.experimental.stateless_fold_in(key, 7)
+    share = tf.random.stateless_uniform((tf.shape(images)[0], 2), key)
+    corners = tf.cast(share * tf.constant([room[0] + 1, room[1] + 1], tf.float32), tf.int32)
+    # One gather of whole rows and columns cuts every image at its own corner.
+    rows = corners[:, :1] + tf.range(size[0])
+    columns = corners[:, 1:] + tf.range(size[1])
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    images = tf.gather(tf.transpose(images, (0, 2, 1, 3)), columns, axis=1, batch_dims=1)
+    return tf.transpose(images, (0, 2, 1, 3))

@@ -1,0 +1,28 @@
+"""A progress bar for work on many images, silent where nobody watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar(what: str, total: int, show: bool | None = None) -> Iterator[Callable[[], None]]:
+    """Show how much of `total` is done; what is yielded is called after each piece, from any thread.
+
+    Args:
+        what: What is being done, for the beginning of the line.
+        total: Number of pieces.
+        show: Whether to show it; by default if standard error is a terminal.
+    """
+    if not (sys.stderr.isatty() if show is None else show):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)

@@ -1,0 +1,132 @@
+"""Bringing images to one size: by squashing, by cropping or by padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, cast, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Resize = Literal["squash", "crop", "pad"]
+
+_GLASS = 255
+
+
+def resize_image(image: Pixels, image_size: int | Sequence[int], resize: str = "squash") -> Pixels:
+    """Bring an image, or a batch of images of one size, to `image_size`.
+
+    Shrinking averages over the area of each new pixel, so that no detail is aliased; enlarging is bilinear.
+
+    Args:
+        image: uint8, (height, width, channels) or (n, height, width, channels).
+        image_size: (height, width) of the result, or one number for a square.
+        resize: `"squash"` stretches the whole frame and changes the aspect ratio; `"crop"` keeps the aspect
+            ratio and the centre, and cuts off what stands out; `"pad"` keeps the aspect ratio and the whole
+            frame, and fills up with white, the colour of empty glass.
+
+    Returns:
+        uint8 array with the same number of axes. It may be `image` itself where nothing was to be done.
+
+    Raises:
+        ValueError: If `image_size` or `resize` is not one of these, or `image` has no such shape.
+
+    Example:
+        >>> import numpy as np
+        >>> resize_image(np.zeros((460, 700, 3), np.uint8), (224, 224), "pad").shape
+        (224, 224, 3)
+    """
+    height, width = check_image_size(image_size)
+    check_resize(resize)
+    if image.ndim == 4:
+        if image.shape[1:3] == (height, width):
+            return image
+        out = np.empty((len(image), height, width, image.shape[3]), np.uint8)
+        for position, one in enumerate(image):
+            out[position] = _resize_one(one, height, width, resize)
+        return out
+    if image.ndim != 3:
+        raise ValueError(f"image has the shape {image.shape}; expected (height, width, 3) or (n, height, width, 3).")
+    return _resize_one(image, height, width, resize)
+
+
+def check_image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
+    """Return `image_size` as (height, width).
+
+    Raises:
+        ValueError: If it is not one or two positive integers.
+
+    Example:
+        >>> check_image_size(224)
+        (224, 224)
+    """
+    sides = (image_size, image_size) if isinstance(image_size, int | np.integer) else tuple(image_size)
+    if len(sides) != 2 or any(int(side) != side or side < 1 for side in sides):
+        raise ValueError(
+            f"image_size is {image_size!r}; expected (height, width) in pixels, or one number for a square."
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def check_resize(resize: str) -> Resize:
+    """Return `resize` if it is a way of resizing.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if resize not in get_args(Resize):
+        raise ValueError(f"resize is {resize!r}; expected one of {', '.join(map(repr, get_args(Resize)))}.")
+    return cast("Resize", resize)
+
+
+def empty_images(count: int, shape: tuple[int, int, int]) -> Pixels:
+    """Return an array for `count` images whose values are not set yet, uint8 of shape (count, *shape).
+
+    It begins at a multiple of 64 bytes: TensorFlow then takes it as a tensor as it is, and copies it otherwise, which
+        costs as
+    much as reading the images does.
+    """
+    size = count * int(np.prod(shape))
+    room = np.empty(size + 63, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].reshape(count, *shape)
+
+
+def _resize_one(image: Pixels, height: int, width: int, resize: str) -> Pixels:
+    rows, columns = image.shape[:2]
+    if (rows, columns) == (height, width):
+        return image
+    if resize == "crop":
+        # Cutting first and scaling then gives the same picture and scales fewer pixels.
+        scale = max(height / rows, width / columns)
+        keep_rows = min(rows, max(1, round(height / scale)))
+        keep_columns = min(columns, max(1, round(width / scale)))
+        top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
+        return _scale(image[top : top + keep_rows, left : left + keep_columns], height, width)
+    if resize == "pad":
+        scale = min(height / rows, width / columns)
+        inner_height = min(height, max(1, round(rows * scale)))
+        inner_width = min(width, max(1, round(columns * scale)))
+        top, left = (height - inner_height) // 2, (width - inner_width) // 2
+        out = np.full((height, width, image.shape[2]), _GLASS, np.uint8)
+        out[top : top + inner_height, left : left + inner_width] = _scale(image, inner_height, inner_width)
+        return out
+    return _scale(image, height, width)
+
+
+def _scale(image: Pixels, height: int, width: int) -> Pixels:
+    rows, columns = image.shape[:2]
+    # OpenCV averages over areas only where neither side grows, so that the shrinking side goes first.
+    shrunk = (min(rows, height), min(columns, width))
+    if shrunk != (rows, columns):
+        image = _resize(image, shrunk, cv2.INTER_AREA)
+    if shrunk != (height, width):
+        image = _resize(image, (height, width), cv2.INTER_LINEAR)
+    return image
+
+
+def _resize(image: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
+    scaled = cv2.resize(image, size[::-1], interpolation=interpolation)
+    return cast("Pixels", scaled.reshape(*size, image.shape[2]))

@@ -1,0 +1,181 @@
+"""One file of the prepared store: many images of one size, whole or not there at all.
+
+Layout: the images one after another as plain uint8, which `numpy.memmap(file, numpy.uint8, shape=(n, height, width,
+3))` shows; then for each image its key (16 bytes) and the CRC-32 of its pixels (4 bytes); then a footer. The file
+gets its name only when it is complete.
+
+Batches are read with positioned reads, not through a memory map: the copy costs the same, the process does not seem to
+own gigabytes of page cache, and a file cut short by someone else is an error and not the death of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import weakref
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.images.resize import Pixels
+
+KEY_BYTES = 16
+SUFFIX = ".images"
+TEMPORARY_SUFFIX = ".part"
+_MAGIC = b"breastcls-images"
+# Magic, version, number of images, bytes of one image, CRC-32 of the index.
+_FOOTER = struct.Struct("<16sIQQI")
+_VERSION = 1
+_INDEX = np.dtype([("key", f"V{KEY_BYTES}"), ("check", "<u4")])
+
+Keys = npt.NDArray[np.void]
+
+
+class DamagedSegmentError(Exception):
+    """A segment is not what was written."""
+
+
+class Segment:
+    """A complete segment, open for reading from any number of threads.
+
+    Attributes:
+        path: The file.
+        keys: What each image was made from, in order.
+
+    Raises:
+        DamagedSegmentError: If it is not what was written, as far as can be told without reading the images.
+    """
+
+    def __init__(self, path: Path, image_bytes: int) -> None:
+        self.path = path
+        self.image_bytes = image_bytes
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._close = weakref.finalize(self, os.close, self._descriptor)
+        self._lock = threading.Lock()
+        size = os.fstat(self._descriptor).st_size
+        footer = bytearray(_FOOTER.size)
+        if size < _FOOTER.size or not self._read_at(footer, size - _FOOTER.size):
+            raise DamagedSegmentError("it is shorter than its footer")
+        magic, version, count, bytes_each, check = _FOOTER.unpack(footer)
+        if magic != _MAGIC or version != _VERSION or bytes_each != image_bytes:
+            raise DamagedSegmentError("its footer is not that of a segment of this size")
+        if size != count * (image_bytes + _INDEX.itemsize) + _FOOTER.size:
+            raise DamagedSegmentError("its length does not fit its footer")
+        index = bytearray(count * _INDEX.itemsize)
+        if not self._read_at(index, count * image_bytes) or zlib.crc32(index) != check:
+            raise DamagedSegmentError("the checksum of its index is wrong")
+        table = np.frombuffer(index, _INDEX)
+        self.keys: Keys = table["key"]
+        self._checks = table["check"]
+        self._verified = np.zeros(count, bool)
+
+    def read_into(self, position: int, out: Pixels) -> bool:
+        """Read image `position` into `out`, and say whether it is what was written.
+
+        The checksum is computed when an image is read first; later epochs trust the page cache.
+        """
+        if not self._read_at(memoryview(out).cast("B"), position * self.image_bytes):
+            return False
+        if not self._verified[position]:
+            if zlib.crc32(out) != self._checks[position]:
+                return False
+            self._verified[position] = True
+        return True
+
+    def _read_at(self, buffer: bytearray | memoryview, offset: int) -> bool:
+        view = memoryview(buffer)
+        done = 0
+        while done < len(view):
+            if hasattr(os, "preadv"):
+                got = os.preadv(self._descriptor, [view[done:]], offset + done)
+            else:
+                with self._lock:
+                    os.lseek(self._descriptor, offset + done, os.SEEK_SET)
+                    part = os.read(self._descriptor, len(view) - done)
+                got = len(part)
+                view[done : done + got] = part
+            if not got:
+                return False
+            done += got
+        return True
+
+
+class SegmentWriter:
+    """A segment being written, images in any order from any number of threads.
+
+    Args:
+        folder: Where it will be.
+        keys: What each image is made from.
+        image_bytes: Bytes of one image.
+    """
+
+    def __init__(self, folder: Path, keys: Sequence[bytes], image_bytes: int) -> None:
+        self._keys = list(keys)
+        self._image_bytes = image_bytes
+        self._checks: dict[int, int] = {}
+        self._lock = threading.Lock()
+        name = f"{os.getpid():08x}-{threading.get_ident() & 0xFFFFFFFF:08x}{TEMPORARY_SUFFIX}"
+        self._temporary = folder / name
+        self._stream = open(self._temporary, "wb+", buffering=0)  # noqa: SIM115 - closed by finish or abandon
+
+    def write(self, position: int, image: Pixels) -> None:
+        """Write image `position`."""
+        check = zlib.crc32(image)
+        view = memoryview(image).cast("B")
+        offset = position * self._image_bytes
+        done = 0
+        while done < len(view):
+            if hasattr(os, "pwrite"):
+                done += os.pwrite(self._stream.fileno(), view[done:], offset + done)
+            else:
+                with self._lock:
+                    self._stream.seek(offset + done)
+                    done += self._stream.write(view[done:])
+        self._checks[position] = check
+
+    def finish(self) -> Path | None:
+        """Complete the file under its final name and return it; None where no image was written."""
+        kept = sorted(self._checks)
+        if not kept:
+            self.abandon()
+            return None
+        if kept != list(range(len(kept))):
+            self._close_gaps(kept)
+        index = np.empty(len(kept), _INDEX)
+        index["key"] = np.frombuffer(b"".join(self._keys[position] for position in kept), f"V{KEY_BYTES}")
+        index["check"] = [self._checks[position] for position in kept]
+        table = index.tobytes()
+        self._stream.seek(len(kept) * self._image_bytes)
+        self._stream.truncate()
+        footer = _FOOTER.pack(_MAGIC, _VERSION, len(kept), self._image_bytes, zlib.crc32(table))
+        _write_all(self._stream.fileno(), table + footer)
+        # No fsync: what a power cut spoils, the checksums find, and the images can be made again.
+        self._stream.close()
+        name = f"{zlib.crc32(table):08x}{self._keys[kept[0]].hex()}"
+        target = self._temporary.with_name(name + SUFFIX)
+        os.replace(self._temporary, target)
+        return target
+
+    def abandon(self) -> None:
+        """Remove what was written."""
+        self._stream.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _close_gaps(self, kept: list[int]) -> None:
+        for place, position in enumerate(kept):
+            if place == position:
+                continue
+            self._stream.seek(position * self._image_bytes)
+            image = self._stream.read(self._image_bytes)
+            self._stream.seek(place * self._image_bytes)
+            _write_all(self._stream.fileno(), image)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,1 @@
+"""Stain: optical density, normalisers, and what they are compared with."""

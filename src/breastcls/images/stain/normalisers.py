@@ -1,0 +1,84 @@
+"""The stain normalisers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from breastcls.errors import ImageError
+from breastcls.images.resize import Pixels
+from breastcls.images.stain.macenko import Macenko
+from breastcls.images.stain.normaliser import MOST_REFERENCE_PIXELS, StainNormaliser, UnfitImageError
+from breastcls.images.stain.reinhard import Reinhard
+from breastcls.images.stain.vahadane import Vahadane
+from breastcls.registry import Registry
+
+NORMALISERS: Registry[type[StainNormaliser]] = Registry("stain normaliser")
+"""Classes of normalisers by name."""
+
+for _kind in (Macenko, Reinhard, Vahadane):
+    NORMALISERS.register(_kind.name, _kind)
+
+
+def list_normalisers() -> tuple[str, ...]:
+    """Return the names of all stain normalisers.
+
+    Example:
+        >>> list_normalisers()
+        ('macenko', 'reinhard', 'vahadane')
+    """
+    return tuple(NORMALISERS)
+
+
+def register_normaliser(kind: type[StainNormaliser]) -> type[StainNormaliser]:
+    """Make a class of normalisers known by its `name`, and return it; may be used as a decorator.
+
+    Raises:
+        RegistryError: If the name is taken.
+    """
+    return NORMALISERS.register(kind.name, kind)
+
+
+def fit_normaliser(name: str, reference: Pixels | Sequence[Pixels]) -> StainNormaliser:
+    """Fit a stain normaliser on one or several reference images.
+
+    Of several images the pixels are pooled, so that one odd image does not decide. Take the reference from training
+    images only.
+
+    Args:
+        name: `"macenko"`, `"reinhard"`, `"vahadane"` or what was registered.
+        reference: uint8 of shape (height, width, 3) or (n, height, width, 3), or a list of images of any sizes.
+
+    Returns:
+        The fitted normaliser; pass it to the pipeline as `normaliser`.
+
+    Raises:
+        RegistryError: If no normaliser has that name.
+        ImageError: If the reference does not show the stains.
+
+    Example:
+        >>> import numpy as np
+        >>> amounts = np.random.default_rng(0).random((50, 50, 2))
+        >>> light = 255 * np.exp(-amounts @ [[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
+        >>> macenko = fit_normaliser("macenko", light.astype(np.uint8))
+        >>> macenko.stains.round(1).tolist()
+        [[0.6, 0.7, 0.3], [0.1, 1.0, 0.1]]
+    """
+    kind = NORMALISERS[name]
+    images = [reference] if isinstance(reference, np.ndarray) and reference.ndim == 3 else list(reference)
+    if not images:
+        raise ImageError(f"The stain normaliser {name!r} needs at least one reference image; got none.")
+    if len(images) > 1:
+        rows = [image.reshape(-1, 3) for image in images]
+        step = max(1, -(-sum(len(row) for row in rows) // MOST_REFERENCE_PIXELS))
+        pooled = np.concatenate([row[::step] for row in rows])[:, None]
+    else:
+        pooled = images[0]
+    try:
+        return kind.fit(np.ascontiguousarray(pooled))
+    except UnfitImageError as error:
+        raise ImageError(
+            f"The reference for the stain normaliser {name!r} shows {error}. Choose an image full of tissue, stained "
+            "with haematoxylin and eosin."
+        ) from error

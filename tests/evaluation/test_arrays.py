@@ -1,0 +1,37 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation import arrays
+
+
+def test_names_keep_their_text_and_mark_what_is_missing():
+    names = arrays.check_names(pd.Series(["a", None, "b"], dtype="string"), "slides", 3)
+    assert names.tolist() == ["a", "", "b"]
+    assert names.dtype == object
+    assert arrays.check_names([np.nan, None], "slides", 2) is None
+    assert arrays.check_names([1, 2], "slides", 2).tolist() == ["1", "2"]
+
+
+def test_magnifications_may_be_missing():
+    found = arrays.check_magnifications(pd.array([40, None], dtype="Int64"), 2)
+    assert found.tolist() == [40, -1]
+    assert found.dtype == np.int64
+    assert arrays.check_magnifications(pd.array([None, None], dtype="Int64"), 2) is None
+    with pytest.raises(EvaluationError, match="1 values"):
+        arrays.check_magnifications([40], 2)
+
+
+def test_what_is_no_array():
+    class Strange:
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("on another device")
+
+    with pytest.raises(EvaluationError, match="on another device"):
+        arrays.to_array(Strange(), "labels")
+
+
+def test_rounding_in_float32_is_left_alone():
+    given = np.random.default_rng(0).dirichlet(np.ones(8), 100).astype(np.float32)
+    np.testing.assert_array_equal(arrays.check_probabilities(given, tuple("abcdefgh")), given)

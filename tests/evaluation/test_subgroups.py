@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from breastcls.evaluation.case_statistics import CaseStatistics
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.metrics import compute_metrics
+from breastcls.evaluation.subgroups import count_units, score, score_classes, score_groups, score_levels
+
+QUICK = Bootstrap(100)
+
+
+def test_groups_are_the_metrics_of_their_rows(draw):
+    some = draw(3, mixed=True)
+    table = score_groups(some, some.magnifications, -1, "magnification", QUICK)
+    assert table.index.tolist() == [40, 100]
+    for group, row in table.iterrows():
+        inside = some.magnifications == group
+        y, p, d = some.labels[inside], some.positive[inside], some.decisions[inside]
+        assert row["images"] == inside.sum()
+        assert row["cases"] == len(set(some.cases[inside]))
+        assert row["slides"] == len(set(zip(some.cases[inside], some.slides[inside], strict=True)))
+        assert row["accuracy"] == pytest.approx((y == d).mean())
+        assert row["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, d))
+        assert row["roc_auc"] == pytest.approx(roc_auc_score(y, p))
+        for metric in ("accuracy", "balanced_accuracy", "roc_auc"):
+            assert row[f"{metric}_low"] <= row[metric] <= row[f"{metric}_high"]
+
+
+def test_a_subtype_has_one_class_and_so_only_accuracy(draw):
+    some = draw(3)
+    table = score_groups(some, some.subtypes, "", "subtype", QUICK)
+    assert table["accuracy"].notna().all()
+    assert table[["balanced_accuracy", "roc_auc", "roc_auc_low"]].isna().all().all()
+
+
+def test_missing_groups_are_left_out(draw):
+    some = draw(3)
+    groups = np.where(some.labels == 1, "DC", "").astype(object)
+    assert score_groups(some, groups, "", "subtype", QUICK).index.tolist() == ["DC"]
+    assert score_groups(some, np.full(len(some), "", dtype=object), "", "subtype", QUICK) is None
+    assert score_groups(some, None, "", "subtype", QUICK) is None
+
+
+def test_counts(draw):
+    some = draw(1)
+    counts = count_units(some)
+    assert counts["images"] == 300
+    assert counts["cases"] == 24
+    for index, name in enumerate(some.classes):
+        inside = some.labels == index
+        assert counts["classes"][name] == {"images": inside.sum(), "cases": len(set(some.cases[inside]))}
+
+
+def test_classes_have_intervals_around_their_values(draw):
+    some = draw(1, classes=("a", "b", "c"))
+    table = score_classes(some, CaseStatistics.of(some), QUICK)
+    assert table.index.tolist() == ["a", "b", "c"]
+    for metric in ("precision", "recall", "specificity", "f1"):
+        assert (table[f"{metric}_low"] <= table[metric]).all()
+        assert (table[metric] <= table[f"{metric}_high"]).all()
+
+
+def test_levels_side_by_side(draw):
+    some = draw(2)
+    table = score_levels(some, QUICK)
+    for level in ("image", "slide", "case"):
+        expected = compute_metrics(some.at_level(level))
+        pd.testing.assert_series_equal(table[level]["value"], expected, check_names=False)
+    # Cases of several classes have no class of their own.
+    assert "case" not in score_levels(draw(2, mixed=True), QUICK).columns.get_level_values(0)
+
+
+def test_score_is_a_table_of_value_low_high(draw):
+    some = draw(2)
+    table = score(some, CaseStatistics.of(some), QUICK)
+    assert table.columns.tolist() == ["value", "low", "high"]
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()

@@ -1,0 +1,189 @@
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import ExplanationError, ExplanationWarning
+from breastcls.explanation.explain import explain
+from breastcls.explanation.methods import explainers
+from breastcls.models.anatomy import last_convolution_of
+from breastcls.models.build import build_model
+from breastcls.models.card import ModelCard, get_card, set_card
+from breastcls.models.persistence import load_model, save_model
+
+CLASSES = ("benign", "malignant")
+CAMS = [name for name, explainer in explainers.items() if explainer.needs_feature_map]
+
+
+@pytest.fixture(scope="module")
+def built():
+    return build_model("cnn4", classes=CLASSES, image_size=32, weights=None, seed=7)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [np.random.default_rng(n).integers(0, 256, (40 + 8 * n, 50, 3), dtype=np.uint8) for n in range(3)]
+
+
+@pytest.mark.parametrize("backbone", ["cnn4", "cancernet", "squeezenet"])
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # of random weights nothing is expected
+def test_a_model_of_ours_is_explained_at_the_layer_that_its_registry_names(backbone, pictures):
+    model = build_model(backbone, classes=CLASSES, image_size=48, weights=None, seed=7)
+    explanation = explain(model, pictures, "hires-cam")
+    assert explanation.layer.split("/")[-1] == last_convolution_of(model)
+    assert explanation.classes == CLASSES
+    assert explanation.score == "logit"
+    assert explanation.heatmaps.shape == (3, 48, 48)
+
+
+def test_saved_and_loaded_by_us_and_by_plain_keras_it_is_the_same(built, pictures, tmp_path):
+    path = tmp_path / "model.keras"
+    save_model(built, path)
+    expected = explain(built, pictures, "smooth-grad")
+    ours = explain(load_model(path), pictures, "smooth-grad")
+    np.testing.assert_array_equal(ours.heatmaps, expected.heatmaps)
+    assert ours.classes == CLASSES
+    plain = explain(keras.models.load_model(path), pictures, "smooth-grad")
+    np.testing.assert_array_equal(plain.heatmaps, expected.heatmaps)
+    assert plain.classes == ("0", "1")
+
+
+def test_probabilities_and_predictions_are_the_models(planted):
+    explanation = explain(planted.model, planted.images, classes=("none", "square"))
+    expected = planted.model.predict(planted.images.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(explanation.probabilities, expected, rtol=1e-5)
+    np.testing.assert_array_equal(explanation.targets, expected.argmax(axis=1))
+    np.testing.assert_array_equal(explanation.predicted, explanation.targets)
+
+
+def test_threshold_and_temperature_of_the_card_decide_as_in_predict(planted):
+    model = keras.models.clone_model(planted.model)
+    model.set_weights(planted.model.get_weights())
+    scores = np.log(model.predict(planted.images.astype(np.float32), verbose=0).astype(np.float64))
+    cooled = np.exp(scores / 4) / np.exp(scores / 4).sum(axis=1, keepdims=True)
+    threshold = float(np.sort(cooled[:, 1])[2] - 1e-4)
+    set_card(model, ModelCard(classes=CLASSES, image_size=(32, 32), threshold=threshold, temperature=4.0))
+    explanation = explain(model, planted.images, "occlusion", target_class="malignant")
+    np.testing.assert_allclose(explanation.probabilities, cooled, rtol=1e-4)
+    np.testing.assert_array_equal(explanation.predicted, cooled[:, 1] >= threshold)
+
+
+def test_the_target_can_be_named_or_numbered(planted):
+    names = ("none", "square")
+    by_name = explain(planted.model, planted.images, target_class="square", classes=names)
+    by_number = explain(planted.model, planted.images, target_class=1, classes=names)
+    np.testing.assert_array_equal(by_name.heatmaps, by_number.heatmaps)
+    np.testing.assert_array_equal(by_name.targets, [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target_class": "sqare"}, "No class is named 'sqare'. The model's classes: none, square"),
+        ({"target_class": 2}, "expected 0 to 1"),
+        ({"target_class": -1}, "expected 0 to 1"),
+        ({"classes": ("a", "b", "c")}, "names 3 classes, but the model has 2"),
+        ({"image_size": (16, 16)}, r"takes images of \(32, 32\) only"),
+        ({"resize": "stretch"}, "'squash', 'crop', 'pad'"),
+        ({"steps": 4}, "'grad-cam' has no option 'steps'. Its options: layer"),
+        ({"layer": "dense"}, "not a feature map|No layer"),
+        ({"batch_size": 0}, "batch_size is 0"),
+    ],
+)
+def test_what_cannot_be_done_says_why(planted, options, message):
+    with pytest.raises(ExplanationError, match=message):
+        explain(planted.model, planted.images, **{"classes": ("none", "square")} | options)
+
+
+@pytest.mark.parametrize("method", CAMS)
+def test_a_dense_model_is_refused_by_class_activation_maps(noise_images, method):
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    with pytest.raises(ExplanationError, match="no feature map"):
+        explain(model, noise_images, method)
+
+
+@pytest.mark.parametrize("method", ["occlusion", "integrated-gradients", "smooth-grad"])
+def test_a_dense_model_is_explained_by_the_others(noise_images, method):
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    assert explain(model, noise_images, method).heatmaps.max() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "hires-cam"])
+def test_evidence_only_against_the_class_is_flagged_counted_and_blank(planted, method):
+    """The planted model has nothing that speaks for "none" at the last convolution but a zero map."""
+    with pytest.warns(ExplanationWarning, match=r"4 of 4 heat-maps by '.*' are flagged 'negative'"):
+        explanation = explain(planted.model, planted.images, method, target_class=0)
+    assert explanation.flags == ("negative",) * 4
+    assert explanation.heatmaps.max() == 0
+    assert np.all(explanation.positive_share == 0)
+
+
+def test_no_evidence_at_all_is_flagged(planted):
+    model = keras.models.clone_model(planted.model)
+    model.set_weights(planted.model.get_weights())
+    model.layers[-1].set_weights([np.zeros((2, 2), np.float32), np.zeros(2, np.float32)])
+    with pytest.warns(ExplanationWarning, match="flagged 'empty'"):
+        assert explain(model, planted.images, "grad-cam").flags == ("empty",) * 4
+
+
+def test_an_unfinished_sum_is_flagged(small_model, noise_images):
+    model = small_model("flatten")
+    with pytest.warns(ExplanationWarning, match="'incomplete'.*raise `steps`"):
+        explanation = explain(model, noise_images, "integrated-gradients", steps=1, baseline="black")
+    assert "incomplete" in explanation.flags
+
+
+def test_a_model_of_any_size_needs_a_size(pictures):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((None, None, 3)),
+            keras.layers.Conv2D(3, 3, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    with pytest.raises(ExplanationError, match="pass image_size"):
+        explain(model, pictures)
+    explanation = explain(model, pictures, "smooth-grad", image_size=(24, 20))
+    assert explanation.heatmaps.shape == (3, 24, 20)
+    set_card(model, ModelCard(classes=CLASSES, image_size=(20, 28), resize="pad"))
+    carded = explain(model, pictures, "smooth-grad")
+    assert carded.heatmaps.shape == (3, 20, 28)
+    assert carded.resize == "pad"
+    assert carded.classes == CLASSES
+
+
+def test_a_subclassed_model_is_explained_from_outside(noise_images):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.convolution = keras.layers.Conv2D(3, 3, activation="relu")
+            self.dense = keras.layers.Dense(2, activation="softmax")
+
+        def call(self, images):
+            return self.dense(keras.ops.mean(self.convolution(images / 255.0), axis=(1, 2)))
+
+    model = Own()
+    model(noise_images.astype(np.float32))
+    explanation = explain(model, noise_images, "smooth-grad", image_size=16)
+    assert explanation.score == "log-probability"
+    with pytest.raises(ExplanationError, match="no feature map"):
+        explain(model, noise_images, "grad-cam", image_size=(16, 16))
+
+
+def test_a_model_of_ours_has_a_card(built):
+    assert get_card(built).classes == CLASSES
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # the head is random
+def test_every_method_works_on_real_images_and_a_pretrained_mobilenet(real_data):
+    weights = real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5"
+    model = build_model("mobilenet", alpha=0.25, weights=weights, classes=CLASSES, seed=1)
+    images = sorted((real_data / "BreaKHis_v1").rglob("*.png"))[:2]
+    fast = {"score-cam": {"channels": 4}, "occlusion": {"window": 112}, "integrated-gradients": {"steps": 16}}
+    for method in explainers:
+        explanation = explain(model, images, method, **fast.get(method, {}))
+        assert explanation.image(0).shape[1] == 700
+        assert explanation.overlay(0).shape == explanation.image(0).shape

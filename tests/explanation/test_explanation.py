@@ -1,0 +1,83 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from breastcls.errors import ExplanationError, ImageError
+from breastcls.explanation.explain import explain
+
+
+@pytest.fixture
+def files(planted, tmp_path):
+    """The planted images, enlarged to a size of their own, as files."""
+    paths = []
+    for number, image in enumerate(planted.images):
+        paths.append(tmp_path / f"{number}.png")
+        large = cv2.resize(image, (32 * 3, 32 * (2 + number)), interpolation=cv2.INTER_NEAREST)
+        cv2.imwrite(str(paths[-1]), large[..., ::-1])
+    return paths
+
+
+def test_heatmap_and_overlay_are_at_the_images_own_size_and_place(planted, files):
+    explanation = explain(planted.model, files, target_class=1)
+    for number, mask in enumerate(planted.masks):
+        size = (32 * (2 + number), 96)
+        heat = explanation.heatmap(number)
+        assert heat.shape == size
+        assert explanation.image(number).shape == explanation.overlay(number).shape == (*size, 3)
+        own = cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+        assert own.ravel()[heat.argmax()]
+        changed = np.abs(explanation.overlay(number).astype(int) - explanation.image(number)).sum(axis=-1)
+        assert changed[own].mean() > 10 * changed[~own].mean()
+
+
+def test_a_file_that_changed_or_vanished_since_is_noticed(planted, files):
+    explanation = explain(planted.model, files, target_class=1)
+    cv2.imwrite(str(files[0]), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ExplanationError, match=r"0\.png is \(8, 8\) now and was \(64, 96\)"):
+        explanation.overlay(0)
+    files[1].unlink()
+    with pytest.raises(ImageError, match=r"1\.png"):
+        explanation.overlay(1)
+
+
+def test_json_holds_every_image_and_no_pixels(planted, files, tmp_path):
+    explanation = explain(planted.model, files, "grad-cam", target_class=1, layer="colour", classes=("none", "square"))
+    text = explanation.to_json(tmp_path / "explanation.json")
+    read = json.loads((tmp_path / "explanation.json").read_text(encoding="utf-8"))
+    assert read == json.loads(text)
+    assert read["method"] == "grad-cam"
+    assert read["options"] == {"layer": "colour"}
+    assert read["layer"] == "colour"
+    assert read["image_size"] == [32, 32]
+    assert [row["path"] for row in read["images"]] == [str(path) for path in files]
+    assert read["images"][2]["target"] == "square"
+    np.testing.assert_allclose(read["images"][2]["probabilities"], explanation.probabilities[2], rtol=1e-6)
+    assert len(text) < 4000
+
+
+def test_printed_it_says_what_was_done(planted, capsys):
+    with pytest.warns(match="negative"):
+        explain(planted.model, planted.images, target_class=0, classes=("none", "square")).print()
+    text = capsys.readouterr().out
+    assert "4 images by Grad-CAM" in text
+    assert "at layer colour" in text
+    assert "none: 4 explained" in text
+    assert "4 negative: no evidence for the class" in text
+
+
+def test_captions_name_prediction_truth_and_another_target(planted):
+    explanation = explain(planted.model, planted.images, target_class=1, classes=("none", "square"))
+    number = int(explanation.predicted.argmax())
+    assert explanation.caption(number).startswith("square 0.")
+    with pytest.warns(match="negative"):
+        other = explain(planted.model, planted.images, target_class=0, classes=("none", "square"))
+    assert ", explained: none 0." in other.caption(number)
+
+
+def test_it_cannot_be_changed(planted):
+    explanation = explain(planted.model, planted.images, target_class=1)
+    with pytest.raises(AttributeError):
+        explanation.method = "other"
+    assert len(explanation) == 4

@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import ExplanationError
+from breastcls.explanation.scored_model import ScoredModel
+
+
+def test_batches_change_nothing(small_model, noise_images):
+    model = small_model()
+    images = noise_images.astype(np.float32)
+    whole = ScoredModel(model, images, batch_size=5).scores(images)
+    np.testing.assert_allclose(ScoredModel(model, images, batch_size=2).scores(images), whole, rtol=1e-5)
+
+
+def test_a_model_that_does_more_than_its_layers_is_noticed(noise_images):
+    class Noisy(keras.layers.Layer):
+        def call(self, values):
+            return values + keras.random.normal((1, 3))
+
+    inputs = keras.Input((16, 16, 3))
+    model = keras.Model(inputs, Noisy()(keras.layers.GlobalAveragePooling2D()(inputs)))
+    with pytest.raises(ExplanationError, match="random in inference"):
+        ScoredModel(model, noise_images)
+
+
+def test_wrong_channels_name_the_input(noise_images):
+    model = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    with pytest.raises(ExplanationError, match=r"its input is \(None, 16, 16, 1\)"):
+        ScoredModel(model, noise_images)
+
+
+def test_outputs_that_are_no_class_scores_are_refused(noise_images):
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(2, 3)])
+    with pytest.raises(ExplanationError, match=r"expected \(n, classes\)"):
+        ScoredModel(model, noise_images)
+
+
+def test_outputs_that_are_no_numbers_are_refused(small_model, noise_images):
+    model = small_model()
+    model.layers[-1].set_weights([weight * np.nan for weight in model.layers[-1].get_weights()])
+    with pytest.raises(ExplanationError, match="NaN"):
+        ScoredModel(model, noise_images)
+
+
+def test_a_batch_of_nothing_is_refused(small_model, noise_images):
+    with pytest.raises(ExplanationError, match="batch_size is 0"):
+        ScoredModel(small_model(), noise_images, batch_size=0)
+
+
+def test_mixed_precision_is_followed(noise_images):
+    keras.utils.set_random_seed(0)
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Rescaling(1 / 255, dtype=policy),
+            keras.layers.Conv2D(4, 3, activation="relu", dtype=policy),
+            keras.layers.GlobalAveragePooling2D(dtype=policy),
+            keras.layers.Dense(2, activation="softmax", dtype="float32"),
+        ]
+    )
+    scored = ScoredModel(model, noise_images)
+    assert scored.scores(noise_images.astype(np.float32)).dtype == np.float32
+    assert scored.features(noise_images.astype(np.float32), scored.feature_map()).dtype == np.float32

@@ -1,0 +1,146 @@
+"""What holds for every registered stain normaliser, whoever wrote it."""
+
+import numpy as np
+import pytest
+
+from breastcls.errors import DatasetWarning, ImageError, RegistryError
+from breastcls.images.decode import read_image
+from breastcls.images.pipeline import read_batch
+from breastcls.images.stain.normaliser import FallbackCount, StainNormaliser, percentiles
+from breastcls.images.stain.normalisers import NORMALISERS, fit_normaliser, list_normalisers, register_normaliser
+
+HAEMATOXYLIN = np.array([0.65, 0.70, 0.29])
+EOSIN = np.array([0.07, 0.99, 0.11])
+
+
+def stained(seed, haematoxylin=1.0, eosin=1.0, side=48):
+    """Draw patches of nuclei, of stroma and of both, with glass at the border, and some noise."""
+    generator = np.random.default_rng(seed)
+    amounts = generator.gamma(0.6, 0.6, (side // 2, side // 2, 2)).repeat(2, 0).repeat(2, 1) + 0.1
+    amounts[:4] = 0.01
+    density = haematoxylin * amounts[..., :1] * HAEMATOXYLIN + eosin * amounts[..., 1:] * EOSIN
+    light = 250 * np.exp(-density) + generator.normal(0, 1, density.shape)
+    return np.clip(light, 0, 255).astype(np.uint8)
+
+
+REFERENCE = stained(0)
+
+
+def colour_distance(image):
+    """Return how far the mean and the darkest tenth of the colours are from those of the reference."""
+    shown = [np.concatenate([i.mean(axis=(0, 1)), np.percentile(i, 10, axis=(0, 1))]) for i in (image, REFERENCE)]
+    return np.linalg.norm(shown[0] - shown[1])
+
+
+@pytest.mark.parametrize("name", list_normalisers())
+class TestEveryNormaliser:
+    def test_the_reference_stays_nearly_what_it_is(self, name):
+        normaliser = fit_normaliser(name, REFERENCE)
+        out = normaliser.transform(REFERENCE)
+        assert out.dtype == np.uint8
+        assert out.shape == REFERENCE.shape
+        tissue = REFERENCE.max(axis=2) < 200
+        assert np.abs(out[tissue].astype(int) - REFERENCE[tissue]).mean() < 8
+        assert normaliser.fallbacks.total == 0
+
+    def test_other_stainings_come_nearer_to_the_reference(self, name):
+        normaliser = fit_normaliser(name, REFERENCE)
+        for haematoxylin, eosin in ((0.6, 1.4), (1.5, 0.7), (1.4, 1.4), (0.6, 0.6)):
+            image = stained(3, haematoxylin, eosin)
+            before, after = (colour_distance(shown) for shown in (image, normaliser.transform(image)))
+            assert after < 0.8 * before
+
+    @pytest.mark.parametrize("value", [0, 255, 128])
+    def test_one_colour_is_left_alone_and_counted(self, name, value):
+        normaliser = fit_normaliser(name, REFERENCE)
+        image = np.full((20, 30, 3), value, np.uint8)
+        np.testing.assert_array_equal(normaliser.transform(image), image)
+        assert normaliser.fallbacks.total == 1
+
+    def test_a_single_stain_does_no_harm(self, name):
+        normaliser = fit_normaliser(name, REFERENCE)
+        out = normaliser.transform(stained(1, eosin=0))
+        assert out.dtype == np.uint8
+
+    def test_noise_and_tiny_images_do_no_harm(self, name):
+        normaliser = fit_normaliser(name, REFERENCE)
+        generator = np.random.default_rng(0)
+        for shape in ((1, 1, 3), (1, 5, 3), (3, 2, 3), (30, 40, 3)):
+            image = generator.integers(0, 256, shape, dtype=np.uint8)
+            assert normaliser.transform(image).shape == shape
+
+    def test_a_reference_without_tissue_is_refused(self, name):
+        with pytest.raises(ImageError, match=f"'{name}' shows"):
+            fit_normaliser(name, np.full((20, 20, 3), 255, np.uint8))
+        with pytest.raises(ImageError, match="at least one"):
+            fit_normaliser(name, [])
+
+    def test_several_references_of_any_size(self, name):
+        images = [stained(seed, side=side) for seed, side in ((1, 40), (2, 48), (3, 60))]
+        normaliser = fit_normaliser(name, images)
+        alone = fit_normaliser(name, images[0])
+        assert normaliser.key != alone.key
+        assert normaliser != alone
+
+    def test_key_and_record_follow_from_the_fit(self, name):
+        first, second = fit_normaliser(name, REFERENCE), fit_normaliser(name, REFERENCE)
+        assert first == second
+        assert hash(first) == hash(second)
+        assert first.key.startswith(name)
+        assert first.to_dict()["name"] == name
+        assert first.key != fit_normaliser(name, stained(5, 1.4)).key
+
+
+def test_through_the_store(make_folder, tmp_path):
+    paths = make_folder(3)
+    normaliser = fit_normaliser("reinhard", REFERENCE)
+    found = read_batch(paths, image_size=(40, 52), normaliser=normaliser, cache_dir=tmp_path / "cache")
+    again = read_batch(paths, image_size=(40, 52), normaliser=normaliser, cache_dir=tmp_path / "cache")
+    plain = read_batch(paths, image_size=(40, 52), cache_dir=tmp_path / "cache")
+    np.testing.assert_array_equal(found, np.stack([normaliser.transform(read_image(path)) for path in paths]))
+    np.testing.assert_array_equal(again, found)
+    assert (plain != found).any()
+
+
+def test_images_left_as_they_are_are_reported(make_folder, tmp_path):
+    from PIL import Image
+
+    paths = make_folder(2)
+    Image.new("RGB", (40, 52), (255, 255, 255)).save(paths[1])
+    with pytest.warns(DatasetWarning, match=r"1 images were left as they are: 1 with one colour only"):
+        read_batch(paths, image_size=16, normaliser=fit_normaliser("reinhard", REFERENCE), cache_dir=tmp_path / "cache")
+
+
+def test_registering(monkeypatch):
+    monkeypatch.setattr(NORMALISERS, "_items", dict(NORMALISERS))
+
+    class Grey(StainNormaliser):
+        name = "grey"
+
+        @classmethod
+        def fit(cls, pixels):
+            return cls()
+
+        def normalise(self, image):
+            return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+
+    register_normaliser(Grey)
+    assert fit_normaliser("grey", REFERENCE).transform(REFERENCE).shape == REFERENCE.shape
+    with pytest.raises(RegistryError, match="registered already"):
+        register_normaliser(Grey)
+    with pytest.raises(RegistryError, match="'macenko'"):
+        fit_normaliser("macenco", REFERENCE)
+
+
+def test_counting():
+    count = FallbackCount()
+    assert str(count) == "every image was normalised"
+    for reason in ("too little tissue", "one stain only", "too little tissue"):
+        count.add(reason)
+    assert str(count) == "3 images were left as they are: 1 with one stain only, 2 with too little tissue"
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 1000])
+def test_percentiles_are_those_of_numpy(count):
+    values = np.random.default_rng(0).normal(size=count)
+    np.testing.assert_allclose(percentiles(values, (1, 50, 99)), np.percentile(values, (1, 50, 99)), rtol=1e-9)

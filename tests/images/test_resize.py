@@ -1,0 +1,101 @@
+"""Area averages when shrinking, the right part when cropping, white when padding."""
+
+import numpy as np
+import pytest
+
+from breastcls.images.resize import check_image_size, empty_images, resize_image
+
+
+def test_shrinking_averages_over_areas():
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    expected = image.reshape(10, 4, 20, 3, 3).mean(axis=(1, 3))
+    assert np.abs(resize_image(image, (10, 20)) - expected).max() <= 0.51
+
+
+def test_shrinking_by_a_fraction_keeps_the_mean():
+    image = np.random.default_rng(0).integers(0, 256, (46, 70, 3), dtype=np.uint8)
+    small = resize_image(image, 22)
+    assert small.shape == (22, 22, 3)
+    assert abs(small.mean() - image.mean()) < 0.5
+
+
+@pytest.mark.real
+def test_shrinking_is_that_of_tensorflow(real_data):
+    import tensorflow as tf
+
+    from breastcls.images.decode import read_image
+
+    image = read_image(next((real_data / "BreaKHis_v1").rglob("*.png")))
+    expected = tf.image.resize(image, (224, 224), "area").numpy()
+    # TensorFlow takes whole pixels at the borders of an area, OpenCV their covered part.
+    assert np.abs(resize_image(image, 224) - expected).mean() < 3
+
+
+def test_one_side_may_shrink_while_the_other_grows():
+    image = np.zeros((100, 4, 3), np.uint8)
+    image[::2] = 200
+    out = resize_image(image, (25, 8))
+    np.testing.assert_array_equal(out, np.full((25, 8, 3), 100))
+
+
+def test_crop_keeps_the_middle_and_the_aspect_ratio():
+    image = np.zeros((40, 80, 3), np.uint8)
+    image[:, 20:60] = 255
+    assert (resize_image(image, 20, "crop") == 255).all()
+
+
+def test_pad_keeps_everything_on_white():
+    image = np.zeros((40, 80, 3), np.uint8)
+    out = resize_image(image, 20, "pad")
+    assert (out[5:15] == 0).all()
+    assert (out[:5] == 255).all()
+    assert (out[15:] == 255).all()
+
+
+def test_squash_uses_the_whole_frame():
+    image = np.zeros((40, 80, 3), np.uint8)
+    image[:, 40:] = 255
+    out = resize_image(image, 20)
+    assert (out[:, :10] == 0).all()
+    assert (out[:, 10:] == 255).all()
+
+
+@pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("size", [(1, 1), (7, 50), (64, 3), (46, 70)])
+def test_any_size_from_any_size(resize, size):
+    for shape in ((46, 70, 3), (1, 1, 3), (3, 200, 3)):
+        out = resize_image(np.full(shape, 255, np.uint8), size, resize)
+        assert out.shape == (*size, 3)
+        assert (out == 255).all()
+
+
+def test_a_batch_is_its_images():
+    images = np.random.default_rng(0).integers(0, 256, (5, 30, 44, 3), dtype=np.uint8)
+    out = resize_image(images, (16, 16), "crop")
+    np.testing.assert_array_equal(out, np.stack([resize_image(image, (16, 16), "crop") for image in images]))
+
+
+def test_the_right_size_is_left_alone():
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(resize_image(image, 16), image)
+
+
+@pytest.mark.parametrize("size", [0, (3,), (2, -1), (1, 2, 3), (2.5, 4)])
+def test_wrong_sizes(size):
+    with pytest.raises(ValueError, match="image_size"):
+        check_image_size(size)
+
+
+def test_wrong_ways():
+    with pytest.raises(ValueError, match="'squash', 'crop', 'pad'"):
+        resize_image(np.zeros((4, 4, 3), np.uint8), 2, "stretch")
+    with pytest.raises(ValueError, match="shape"):
+        resize_image(np.zeros((4, 4), np.uint8), 2)
+
+
+def test_empty_images_are_aligned_so_that_tensorflow_need_not_copy():
+    for count, shape in ((0, (4, 4, 3)), (3, (5, 7, 3)), (32, (64, 64, 3))):
+        images = empty_images(count, shape)
+        assert images.shape == (count, *shape)
+        assert images.ctypes.data % 64 == 0
+        assert images.flags.c_contiguous

@@ -1,0 +1,187 @@
+"""The documentation: its links lead somewhere, the names in its code exist, and the tutorial runs as it stands."""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import breastcls as bc
+from breastcls.models.catalogue import list_backbones
+
+PROJECT = Path(__file__).resolve().parents[1]
+DOCS = PROJECT / "docs"
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+FENCE = re.compile(
+    r"(?P<tested><!-- runs in tests -->\n\s*)?^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^ *```",
+    re.M | re.S,
+)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def _name(page: Path) -> str:
+    return page.relative_to(PROJECT).as_posix()
+
+
+def _blocks(page: Path, *, tested_only: bool = False) -> list[str]:
+    found = [match for match in FENCE.finditer(page.read_text()) if match["language"] == "python"]
+    return [textwrap.dedent(match["code"]) for match in found if match["tested"] or not tested_only]
+
+
+def _anchors(page: Path) -> set[str]:
+    text = FENCE.sub("", page.read_text())
+    headings = re.findall(r"^#+ +(.+)$", text, re.M)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip()) for heading in headings}
+
+
+def broken_links(page: Path) -> list[str]:
+    """Links of a page to files or headings that are not there; addresses on the web are not followed."""
+    broken = []
+    for target in LINK.findall(FENCE.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue
+        place, _, anchor = target.partition("#")
+        file = (page.parent / place).resolve() if place else page
+        # Anchors of docstrings come with the build; `mkdocs build --strict` checks those.
+        heading = anchor and file.suffix == ".md" and not anchor.startswith("breastcls.")
+        lost = heading and file.exists() and anchor not in _anchors(file)
+        if not file.exists() or lost:
+            broken.append(target)
+    return broken
+
+
+def unknown_names(code: str) -> list[str]:
+    """Names that a block of code takes from the package and that are not there."""
+    unknown = []
+    for node in ast.walk(ast.parse(code)):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in ("bc", "breastcls")
+        ):
+            if not hasattr(bc, node.attr):
+                unknown.append(f"bc.{node.attr}")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "breastcls":
+            module = importlib.import_module(node.module)
+            unknown += [f"{node.module}.{alias.name}" for alias in node.names if not hasattr(module, alias.name)]
+    return unknown
+
+
+def unknown_arguments(code: str) -> list[str]:
+    """Keyword arguments that a block passes to a public function or class of the package and that it does not take."""
+    unknown = []
+    for node in ast.walk(ast.parse(code)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        owner = node.func.value
+        if isinstance(owner, ast.Name) and owner.id == "bc":
+            function = getattr(bc, node.func.attr)
+        elif isinstance(owner, ast.Attribute) and isinstance(owner.value, ast.Name) and owner.value.id == "bc":
+            function = getattr(getattr(bc, owner.attr), node.func.attr)
+        else:
+            continue
+        parameters = inspect.signature(function).parameters
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            unknown += [f"{node.func.attr}({word.arg}=)" for word in node.keywords if word.arg not in parameters]
+    return unknown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_lead_somewhere(page):
+    assert broken_links(page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_code_names_what_exists(page):
+    for code in _blocks(page):
+        assert unknown_names(code) == [], code
+        assert unknown_arguments(code) == [], code
+
+
+def test_the_checks_can_fail(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# A\n\n[one](nowhere.md) [two](#b) [three](#a) [four](https://example.org)\n")
+    assert broken_links(page) == ["nowhere.md", "#b"]
+    assert unknown_names("bc.load_brekhis('x')") == ["bc.load_brekhis"]
+    assert unknown_names("from breastcls.errors import NoSuch, BreastclsError") == ["breastcls.errors.NoSuch"]
+    assert unknown_arguments("bc.load_breakhis('x', magnify=200)\nbc.Predictions.from_csv('x', klasses=1)") == [
+        "load_breakhis(magnify=)",
+        "from_csv(klasses=)",
+    ]
+
+
+def test_every_public_name_is_in_the_reference():
+    overview = (DOCS / "reference" / "index.md").read_text()
+    assert [name for name in bc.__all__ if f"`{name}`" not in overview and not name.startswith("__")] == []
+
+
+def test_every_explanation_method_is_explained():
+    from breastcls.explanation.methods import explainers
+
+    page = (DOCS / "explanation" / "explanations.md").read_text()
+    assert [name for name in explainers if f"`{name}`" not in page] == []
+
+
+def test_every_metric_is_explained():
+    from breastcls.evaluation.metrics import METRICS
+
+    page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text()
+    assert [name for name in METRICS if f"`{name}`" not in page] == []
+
+
+def test_every_policy_normaliser_and_finding_is_explained():
+    from breastcls.images.augmentation.policies import list_policies
+    from breastcls.images.integrity import PROBLEMS
+    from breastcls.images.stain.normalisers import list_normalisers
+
+    for page, names in (("augmentation", list_policies()), ("stain", list_normalisers()), ("check-a-folder", PROBLEMS)):
+        text = (DOCS / "how-to" / f"{page}.md").read_text()
+        assert [name for name in names if f"`{name}`" not in text] == [], page
+
+
+def test_the_table_of_backbones_holds_them_all():
+    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    page = tables.on_page_markdown((DOCS / "reference" / "models.md").read_text())
+    assert tables.MARKER not in page
+    assert [name for name in list_backbones().names if f"| `{name}` |" not in page] == []
+
+
+def _run_blocks(page: Path, folder: Path) -> str:
+    """Run the blocks marked on a page one after the other, as a reader would, in an empty folder."""
+    blocks = _blocks(page, tested_only=True)
+    assert blocks, "no block is marked '<!-- runs in tests -->'"
+    script = folder / "blocks.py"
+    script.write_text("\n\n".join(blocks))
+    result = subprocess.run([sys.executable, script.name], cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+TUTORIAL = DOCS / "getting-started.md"
+MARKED = [page for page in PAGES if page != TUTORIAL and _blocks(page, tested_only=True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", MARKED, ids=_name)
+def test_marked_blocks_run(page, tmp_path):
+    assert _run_blocks(page, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path):
+    """From nothing to a model, a number, a report and heat-maps, on synthetic images."""
+    output = _run_blocks(TUTORIAL, tmp_path)
+    assert "No leak" in output
+    assert "Balanced accuracy" in output
+    assert "<script src" not in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "first.keras").is_file()
+    assert (tmp_path / "runs" / "first" / "history.csv").is_file()
+    assert len(list((tmp_path / "heatmaps").glob("*.png"))) == 8
