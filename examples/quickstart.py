@@ -47,7 +47,9 @@ def main() -> None:
     print(data.summary(), end="\n\n")
 
     train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=arguments.seed)
-    model = bc.build_model("cnn4", classes=data.classes, image_size=(96, 144), seed=arguments.seed)
+    model = bc.build_model(
+        "cnn4", classes=data.classes, image_size=(72, 108), filters=(16, 32, 64, 128), seed=arguments.seed
+    )
     run = bc.fit(
         model,
         train,

@@ -24,7 +24,7 @@ def test_it_learns(parts, small, quick):
     assert (model.predict(images, verbose=0).argmax(axis=1) == labels).mean() > 0.9
 
 
-@pytest.mark.parametrize("augment", ["none", "standard"])
+@pytest.mark.parametrize("augment", ["none", "standard", "mixup"])
 def test_the_same_seed_gives_the_same_bits(parts, small, quick, augment):
     def train_once(seed):
         model = small(dropout=0.5)

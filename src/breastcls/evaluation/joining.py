@@ -38,8 +38,8 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
     for other in parts[1:]:
         if (other.classes, other.level, other.threshold) != (first.classes, first.level, first.threshold):
             raise EvaluationError(
-                f"Predictions of {first.classes} by {first.level} at threshold {first.threshold} and of {other.classes} "
-                f"by {other.level} at {other.threshold} cannot be joined: they must agree."
+                f"Predictions of {first.classes} by {first.level} at threshold {first.threshold} and of "
+                f"{other.classes} by {other.level} at {other.threshold} cannot be joined: they must agree."
             )
     known: dict[str, Any] = {}
     for name in _OPTIONAL:

@@ -16,6 +16,7 @@ from breastcls.errors import EvaluationError, ModelError
 from breastcls.evaluation.kept_decisions import read_calibration
 from breastcls.evaluation.predictions import Predictions
 from breastcls.models.card import ModelCard, get_card
+from breastcls.models.inference import run_batches
 from breastcls.models.persistence import load_model
 
 RESIZE = "squash"
@@ -162,12 +163,8 @@ def _run(model: keras.Model, batches: Iterable[Any], card: ModelCard | None) -> 
 
 
 def _outputs(model: keras.Model, batches: Iterable[Any]) -> Iterator[npt.NDArray[Any]]:
-    if not model.compiled and getattr(model, "predict_function", None) is None:
-        # Left to itself Keras compiles by XLA, which on a processor is slower by a factor of up to 14.
-        model.jit_compile = False
-    for batch in batches:
-        output = model.predict_on_batch(batch)
+    for output in run_batches(model, batches):
         if not hasattr(output, "shape") or len(output.shape) != 2:
             found = getattr(output, "shape", type(output).__name__)
             raise EvaluationError(f"The model must give one output of shape (n, classes); it gave {found}.")
-        yield np.asarray(output)
+        yield output

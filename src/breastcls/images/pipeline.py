@@ -140,10 +140,11 @@ def make_pipeline(
         images = tf.numpy_function(source.read, [rows], tf.uint8, stateful=False)
         images.set_shape((fixed, *read_size, 3))
         truth = tf.gather(all_labels, rows)
-        key = batch_key(seed, step[0], step[1], step[2])
         if read_size != size:
-            images = _cut(images, size, key if shuffle or groups is not None else None)
+            training = shuffle or groups is not None
+            images = _cut(images, size, batch_key(seed, step[0], step[1], step[2]) if training else None)
         if policy is not None:
+            key = batch_key(seed, step[0], step[1], step[2])
             images, truth = policy(images, truth, key, class_count=class_count)
         batch = [images, truth]
         if all_weights is not None:
@@ -171,6 +172,9 @@ def make_pipeline(
     options = tf.data.Options()
     # Anything read ahead of `finish` would count an epoch that was not handed out yet.
     options.experimental_optimization.inject_prefetch = False
+    # Nothing is left to tune, and looking for it takes longer than an epoch of a small dataset.
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
     # The order is already that of this worker.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return pipeline.with_options(options).apply(tf.data.experimental.assert_cardinality(order.batches))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from breastcls.images.order import EpochOrder
 from breastcls.images.pipeline import EpochCounter
 from breastcls.models.anatomy import split_model
+from breastcls.models.inference import run_batches
 
 
 class FeatureBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -41,8 +42,7 @@ class FeatureBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 def compute_features(features: keras.Model, batches: Iterable[Any]) -> npt.NDArray[np.float32]:
     """Run the images of all batches through the frozen part, as it is at inference."""
-    parts = [keras.ops.convert_to_numpy(features.predict_on_batch(batch[0])) for batch in batches]
-    return np.concatenate(parts)
+    return np.concatenate(list(run_batches(features, (batch[0] for batch in batches))))
 
 
 def split_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:

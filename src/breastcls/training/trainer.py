@@ -73,7 +73,7 @@ class Trainer:
             learner, batches, score = self._whole_road()
         learner.compile(
             optimizer=keras.optimizers.Adam(phase.learning_rate),
-            loss="sparse_categorical_crossentropy",
+            loss=f"{'categorical' if _mixes(batches) else 'sparse_categorical'}_crossentropy",
             metrics=["accuracy"],
             # Compiling by XLA slows training on a processor up to fourteen times; Keras would choose it by itself.
             jit_compile=False,
@@ -116,7 +116,12 @@ class Trainer:
     def _whole_road(self) -> tuple[keras.Model, Any, Callable[[], dict[str, float]] | None]:
         """Show the images themselves to the whole model."""
         batches = self._batches(
-            self.train_data, shuffle=True, augment=self.augment, seed=self.seed, initial_epoch=self._epoch
+            self.train_data,
+            shuffle=True,
+            augment=self.augment,
+            seed=self.seed,
+            initial_epoch=self._epoch,
+            class_count=len(self.train_data.classes),
         )
         return self.model, batches, self._scorer(self.model, None if self.val is None else self._batches(self.val))
 
@@ -137,6 +142,12 @@ class Trainer:
 
     def _batches(self, data: Dataset, **options: Any) -> Any:
         return data.to_tf(image_size=self.image_size, batch_size=self.batch_size, resize=self.resize, **options)
+
+
+def _mixes(batches: Any) -> bool:
+    """Tell whether labels come as shares of the classes, as policies that mix images make them."""
+    specification = getattr(batches, "element_spec", None)
+    return specification is not None and specification[1].shape.rank == 2
 
 
 def _cut(features: npt.NDArray[np.float32], size: int) -> list[tuple[npt.NDArray[np.float32]]]:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.models.inference import run_batches
 
 
 def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) -> dict[str, float]:
@@ -23,7 +24,7 @@ def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) 
         `val_loss` (mean cross-entropy by image), `val_accuracy`, `val_balanced_accuracy` (by image) and
         `val_case_balanced_accuracy` (each case judged once, by the mean probability of its images of one class).
     """
-    parts = [keras.ops.convert_to_numpy(model.predict_on_batch(batch[0])) for batch in batches]
+    parts = list(run_batches(model, (batch[0] for batch in batches)))
     probabilities = np.concatenate(parts).astype(np.float64)
     labels = data.labels
     chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0)

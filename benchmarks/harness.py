@@ -1,0 +1,69 @@
+"""What the benchmarks share: both sides in turns, medians, and one JSON file with what ran where."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from breastcls.environment import describe_environment
+from breastcls.files import write_text
+
+PROJECT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def find_real_data() -> Path:
+    """Return the folder of real images, or stop and say how to name it."""
+    folder = Path(os.environ.get("BREASTCLS_TEST_DATA", PROJECT.parent / "shared" / "data"))
+    if not (folder / "BreaKHis_v1").is_dir():
+        raise SystemExit(f"This benchmark needs real images and {folder} has none: set BREASTCLS_TEST_DATA.")
+    return folder
+
+
+def run_in_turns(sides: Mapping[str, Callable[[], int]], rounds: int, warm_up: int = 1) -> dict[str, Any]:
+    """Run each side once a round, so that whatever else the machine does hits all of them alike.
+
+    Args:
+        sides: For each side a function that does the work and returns how many images it did.
+        rounds: Rounds that count.
+        warm_up: Rounds before them that do not.
+
+    Returns:
+        For each side the median images per second of wall time and of processor time, and all rounds.
+    """
+    wall: dict[str, list[float]] = {name: [] for name in sides}
+    processor: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(warm_up + rounds):
+        for name, work in sides.items():
+            began, used = time.perf_counter(), time.process_time()
+            count = work()
+            if number >= warm_up:
+                wall[name].append(count / (time.perf_counter() - began))
+                processor[name].append(count / (time.process_time() - used))
+    return {
+        name: {
+            "images_per_second": statistics.median(wall[name]),
+            "images_per_processor_second": statistics.median(processor[name]),
+            "rounds": [round(value, 1) for value in wall[name]],
+        }
+        for name in sides
+    }
+
+
+def ratio(result: Mapping[str, Any], side: str, peer: str) -> float:
+    """Return the median over rounds of how many times faster `side` was than `peer` in the same round."""
+    pairs = zip(result[side]["rounds"], result[peer]["rounds"], strict=True)
+    return statistics.median(ours / theirs for ours, theirs in pairs)
+
+
+def write_result(name: str, result: Mapping[str, Any], output: Path | None = None) -> Path:
+    """Write a result with the environment as JSON, print the way to it, and return it."""
+    target = output or RESULTS / f"{name}.json"
+    write_text(target, json.dumps({**result, "environment": describe_environment()}, indent=2) + "\n")
+    print(f"written: {target.name}")
+    return target

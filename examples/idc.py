@@ -1,0 +1,77 @@
+"""Train CancerNet on IDC patches, split by patient, and draw the prediction over the whole slide.
+
+    python examples/idc.py --data IDC_regular_ps50_idx5
+    python examples/idc.py                           # synthetic patches, to see it run
+
+Neighbouring patches of IDC share tissue, so that a random split over patches tells nothing; the patient is the case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks a lot while it starts
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import breastcls as bc
+
+
+def draw_slide(predictions: bc.Predictions, data: bc.Dataset, case: str, path: Path) -> Path:
+    """Draw true class and predicted probability of one patient's patches where they lie in the slide."""
+    rows = np.flatnonzero(data.cases == case)
+    table = data.table.iloc[rows]
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    for axes, values, title in (
+        (left, predictions.labels[rows], "true class"),
+        (right, predictions.positive[rows], "predicted probability"),
+    ):
+        points = axes.scatter(table["x"], table["y"], c=values, s=9, marker="s", cmap="viridis", vmin=0, vmax=1)
+        axes.set(title=f"patient {case}: {title}", xlabel="x (pixels)", aspect="equal")
+    left.invert_yaxis()
+    left.set_ylabel("y (pixels)")
+    figure.colorbar(points, ax=right, label="invasive ductal carcinoma")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+    return path
+
+
+def main() -> None:
+    """Split by patient, train, score, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of IDC patches; synthetic ones are drawn without it")
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path("runs/idc"))
+    arguments = parser.parse_args()
+
+    root = arguments.data
+    if root is None:
+        root = bc.make_idc(tempfile.mkdtemp(), patients=9, patches_per_patient=80, seed=arguments.seed)
+    data = bc.load_idc(root)
+    print(data.summary(), end="\n\n")
+    train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=arguments.seed)
+
+    model = bc.build_model("cancernet", classes=data.classes, seed=arguments.seed)
+    print(bc.fit(model, train, val, epochs=arguments.epochs, augment="dihedral", seed=arguments.seed), end="\n\n")
+    result = bc.evaluate(model, test, train=train + val)
+    print(result, end="\n\n")
+
+    both = [case for case in sorted(set(test.cases)) if len(set(test.labels[test.cases == case])) > 1]
+    case = both[0] if both else test.cases[0]
+    slide = draw_slide(result.predictions, test, case, arguments.output / f"slide_{case}.png")
+    bc.save_model(model, arguments.output / "model.keras")
+    heatmaps = bc.explain(model, test[:: max(1, len(test) // 8)][:8]).save(
+        arguments.output / "heatmaps", overwrite=True
+    )
+    report = result.to_html(arguments.output / "report.html")
+    print(f"Slide     {slide}\nHeat-maps {heatmaps}\nReport    {report}")
+
+
+if __name__ == "__main__":
+    main()
