@@ -1,7 +1,7 @@
 """A later epoch from the prepared store, beside `keras.utils.image_dataset_from_directory` on the same files.
 
-Originals of BreakHis at 224 without and with `classic` augmentation, each also with its list repeated so that starting an
-epoch costs nothing, and 100,000 IDC patches, made by repeating those there are. `python benchmarks/images_epoch.py`
+Originals of BreakHis at 224 without and with `classic` augmentation, each also with its list repeated, so that starting
+an epoch costs nothing, and 100,000 IDC patches, made by repeating those there are. `python benchmarks/images_epoch.py`
 """
 
 from __future__ import annotations

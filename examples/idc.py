@@ -9,11 +9,14 @@ Neighbouring patches of IDC share tissue, so that a random split over patches te
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks a lot while it starts
+# TensorFlow talks a lot while it starts, and about every model that it compiles.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -11,11 +11,14 @@ The small network is trained from scratch; for real images see `breakhis.py`.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks a lot while it starts
+# TensorFlow talks a lot while it starts, and about every model that it compiles.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 import breastcls as bc
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from breastcls.datasets.idc import load_idc
     from breastcls.datasets.leakage import LeakageReport, audit_leakage
     from breastcls.datasets.synthetic.trees import make_breakhis, make_idc
+    from breastcls.evaluation.comparison import compare
     from breastcls.evaluation.evaluate import evaluate
     from breastcls.evaluation.evaluation import Evaluation
     from breastcls.evaluation.predict import predict
@@ -52,6 +53,7 @@ _PLACES = {
     "Predictions": "evaluation.predictions",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.evaluation",
+    "compare": "evaluation.comparison",
     "explain": "explanation.explain",
     "Explanation": "explanation.explanation",
 }
@@ -66,6 +68,7 @@ __all__ = [
     "__version__",
     "audit_leakage",
     "build_model",
+    "compare",
     "evaluate",
     "explain",
     "fit",

@@ -41,8 +41,8 @@ def test_a_killed_holder_lets_go(tmp_path):
     holder.send_signal(signal.SIGKILL)
     holder.wait(10)
     holder.stdout.close()
-    with hold_lock(tmp_path / "lock"):
-        pass
+    with hold_lock(tmp_path / "lock") as alone:
+        assert alone
 
 
 def test_a_file_system_without_locks_goes_on_without(tmp_path, monkeypatch):
@@ -50,8 +50,8 @@ def test_a_file_system_without_locks_goes_on_without(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(locking.fcntl, "flock", refuse)
-    with hold_lock(tmp_path / "lock"):
-        assert True
+    with hold_lock(tmp_path / "lock") as alone:
+        assert not alone
 
 
 def test_other_errors_are_raised(tmp_path, monkeypatch):

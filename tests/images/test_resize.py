@@ -94,7 +94,7 @@ def test_wrong_ways():
 
 
 def test_empty_images_are_aligned_so_that_tensorflow_need_not_copy():
-    for count, shape in ((0, (4, 4, 3)), (3, (5, 7, 3)), (32, (64, 64, 3))):
+    for count, shape in ((1, (4, 4, 3)), (3, (5, 7, 3)), (32, (64, 64, 3))):
         images = empty_images(count, shape)
         assert images.shape == (count, *shape)
         assert images.ctypes.data % 64 == 0

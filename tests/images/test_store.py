@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from breastcls.errors import DatasetWarning, ImageError, OutputError
+from breastcls.images import preparing
 from breastcls.images import source as source_module
-from breastcls.images import store
 from breastcls.images.source import FileSource, Settings, file_states
 from breastcls.images.store import cache_folder, clear_store, open_images, prepare_images, store_size
 
@@ -95,7 +95,7 @@ def test_settings_do_not_mix(make_folder, cache):
 
 
 def test_many_segments(make_folder, cache, monkeypatch):
-    monkeypatch.setattr(store, "_SEGMENT_BYTES", 2 * 16 * 16 * 3)
+    monkeypatch.setattr(preparing, "_SEGMENT_BYTES", 2 * 16 * 16 * 3)
     paths = make_folder(7)
     source = prepare_images(paths, SETTINGS, cache_dir=cache)
     assert len(segments(cache)) == 4
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_written_falls_back_and_says_so(make_folder, tmp
 
 def test_a_full_disk_falls_back_and_says_so(make_folder, cache, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage(10**6, 10**6, 100))
+    monkeypatch.setattr(preparing.shutil, "disk_usage", lambda _: usage(10**6, 10**6, 100))
     paths = make_folder(3)
     with pytest.warns(DatasetWarning, match="needs 0 MiB"):
         source = open_images(paths, SETTINGS, cache_dir=cache)
@@ -184,7 +184,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_no_half_segment(make_folder, cach
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.SegmentWriter, "write", fail)
+    monkeypatch.setattr(preparing.SegmentWriter, "write", fail)
     with pytest.warns(DatasetWarning, match="No space left"):
         source = open_images(paths, SETTINGS, cache_dir=cache)
     assert source.prepared == 2
@@ -221,15 +221,15 @@ def test_where_the_store_is(monkeypatch, tmp_path):
 
 PREPARE = """
 import sys, time, pathlib
-from breastcls.images import store
+from breastcls.images import preparing, store
 from breastcls.images.source import Settings
-store._SEGMENT_BYTES = 16 * 16 * 3
+preparing._SEGMENT_BYTES = 16 * 16 * 3
 slow = float(sys.argv[3])
-original = store.SegmentWriter.write
+original = preparing.SegmentWriter.write
 def write(self, position, image):
     time.sleep(slow)
     original(self, position, image)
-store.SegmentWriter.write = write
+preparing.SegmentWriter.write = write
 paths = sorted(str(path) for path in pathlib.Path(sys.argv[1]).glob("*.png"))
 print("begin", flush=True)
 store.prepare_images(paths, Settings((16, 16)), cache_dir=sys.argv[2], workers=1)

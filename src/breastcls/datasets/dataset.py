@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.datasets import official, splitting
+from breastcls.datasets.checking import CheckReport, check_dataset
 from breastcls.datasets.summary import Summary, summarise
 from breastcls.datasets.table import check_labels, make_table
 from breastcls.errors import DatasetError
@@ -194,6 +195,10 @@ class Dataset:
             )
         return Dataset(self.frame.assign(label=new), tuple(classes), self.notes)
 
+    def with_notes(self, *notes: str) -> Dataset:
+        """Add sentences to the notes."""
+        return dataclasses.replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
+
     def _rows(self, positions: np.ndarray) -> Dataset:
         return dataclasses.replace(self, frame=self.frame.iloc[positions])
 
@@ -265,6 +270,24 @@ class Dataset:
         return np.array([f"{Path(p).name}|{p}" for p in self.paths], dtype=object) if by == "image" else None
 
     # Pixels, on demand
+
+    def check(self, *, on_error: Literal["raise", "drop"] = "raise", **options: Any) -> CheckReport:
+        """Read every image once and find what is broken, empty, odd, or there twice.
+
+        Args:
+            on_error: "raise" refuses if an image cannot be read, is blank, or is an exact copy of another; "drop"
+                leaves those out. What is only odd (near-constant, of another size, near duplicates) is reported
+                either way.
+            **options: `workers`, `progress`, `near_constant`, `near_distance`; see
+                `breastcls.images.integrity.check_images`.
+
+        Returns:
+            A report that prints; its `clean` is the dataset to go on with, `left_out` what is missing there.
+
+        Raises:
+            ImageError: If `on_error="raise"` and there is something to leave out; the message lists it.
+        """
+        return check_dataset(self, on_error, **options)
 
     def to_numpy(
         self, image_size: tuple[int, int], *, resize: str = "squash", cache: bool = True

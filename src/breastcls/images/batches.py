@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.images.order import EpochOrder, Rows, sampling_groups
-from breastcls.images.pipeline import EpochCounter, find_policy_or_none, one_each
+from breastcls.images.pipeline import EpochCounter, batch_key, find_policy_or_none, one_each
 from breastcls.images.resize import check_image_size
 from breastcls.images.source import Normaliser, Settings
 from breastcls.images.store import open_images
@@ -106,16 +106,21 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         images: Any = self._source.read(chosen)
         labels: Any = self._labels[chosen]
         if self._policy is not None:
-            from breastcls.images.pipeline import batch_key
-
-            key = batch_key(self._order.seed, epoch, index, self._order.shard[0])
-            images, labels = self._policy(images, labels, key, class_count=self._class_count)
-            images, labels = np.asarray(images), np.asarray(labels)
+            images, labels = self._augment(images, labels, epoch, index)
         return (images, labels) if self._weights is None else (images, labels, self._weights[chosen])
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch."""
         self._counter.value += 1
+
+    def _augment(self, images: Any, labels: Any, epoch: int, index: int) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        assert self._policy is not None
+        with tf.device("CPU:0"):
+            key = batch_key(self._order.seed, epoch, index, self._order.shard[0])
+            images, labels = self._policy(tf.constant(images), tf.constant(labels), key, class_count=self._class_count)
+        return np.asarray(images), np.asarray(labels)
 
     def _epoch_rows(self) -> tuple[int, Rows]:
         epoch = self._counter.value

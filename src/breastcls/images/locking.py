@@ -20,8 +20,10 @@ _NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVA
 
 
 @contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[bool]:
     """Hold an exclusive lock on the file `path` during the block, waiting for it as long as need be.
+
+    What is yielded says whether the lock is held.
 
     Where the system or the file system knows no such locks the block runs without: the store stays correct, since every
     file in it appears whole, and only work may be done twice.
@@ -31,14 +33,12 @@ def hold_lock(path: Path) -> Iterator[None]:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if fcntl is not None:
-            _acquire(descriptor, path)
-        yield
+        yield fcntl is not None and _acquire(descriptor, path)
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path) -> None:
+def _acquire(descriptor: int, path: Path) -> bool:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,3 +48,5 @@ def _acquire(descriptor: int, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
+        return False
+    return True

@@ -167,8 +167,10 @@ def make_pipeline(
 
     signature = (tf.TensorSpec((fixed,), tf.int64), tf.TensorSpec((3,), tf.int64))
     pipeline = tf.data.Dataset.from_generator(plan, output_signature=signature)
-    pipeline = pipeline.map(load, num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
-    pipeline = pipeline.prefetch(_PARALLEL_BATCHES).map(finish)
+    # Nothing in these branches on tensors, so that there is nothing to convert.
+    plain = tf.autograph.experimental.do_not_convert
+    pipeline = pipeline.map(plain(load), num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
+    pipeline = pipeline.prefetch(_PARALLEL_BATCHES).map(plain(finish))
     options = tf.data.Options()
     # Anything read ahead of `finish` would count an epoch that was not handed out yet.
     options.experimental_optimization.inject_prefetch = False

@@ -11,6 +11,7 @@ own gigabytes of page cache, and a file cut short by someone else is an error an
 from __future__ import annotations
 
 import os
+import secrets
 import struct
 import threading
 import weakref
@@ -118,8 +119,8 @@ class SegmentWriter:
         self._image_bytes = image_bytes
         self._checks: dict[int, int] = {}
         self._lock = threading.Lock()
-        name = f"{os.getpid():08x}-{threading.get_ident() & 0xFFFFFFFF:08x}{TEMPORARY_SUFFIX}"
-        self._temporary = folder / name
+        # Processes of two machines that share the folder may have the same number.
+        self._temporary = folder / f"{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
         self._stream = open(self._temporary, "wb+", buffering=0)  # noqa: SIM115 - closed by finish or abandon
 
     def write(self, position: int, image: Pixels) -> None:
