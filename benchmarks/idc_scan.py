@@ -41,8 +41,8 @@ def main() -> None:
         result = run_in_turns(sides, rounds=5)
     times = ratio(result, "load_idc", "sorted rglob")
     print(f"load_idc reads {times:.2f} times the files a second of sorted(rglob) alone (target: at least 1)")
-    target = {"what": "times the files a second of sorted rglob alone", "wanted": 1.0, "reached": times}
-    write_result("idc_scan", {"files": 277_524, "sides": result, "target": target})
+    what = "277,524 file names of an IDC tree, the table included, against sorted(rglob) alone"
+    write_result("idc_scan", {"what": what, "sides": result, "ratio": times, "target": 1.0, "met": times >= 1.0})
 
 
 if __name__ == "__main__":

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 MARKER = "<!-- table of backbones -->"
+BENCHMARKS = "<!-- table of benchmarks -->"
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the table of backbones where a page has its marker."""
-    return markdown.replace(MARKER, backbone_table()) if MARKER in markdown else markdown
+    """Put the tables where a page has their markers."""
+    for marker, table in ((MARKER, backbone_table), (BENCHMARKS, benchmark_table)):
+        if marker in markdown:
+            markdown = markdown.replace(marker, table())
+    return markdown
+
+
+def benchmark_table() -> str:
+    """Return every ratio that a benchmark wrote as a Markdown table."""
+    lines = ["| what | against | times as fast | target |", "|---|---|---|---|"]
+    for path in sorted(RESULTS.glob("*.json")):
+        lines += _ratios(json.loads(path.read_text()), path.stem.replace("_", " "))
+    return "\n".join(lines)
+
+
+def _ratios(result: dict[str, Any], name: str) -> Iterator[str]:
+    what = result.get("what", name)
+    if {"ratio", "target", "sides"} <= set(result):
+        peer = list(result["sides"])[1]
+        verdict = "met" if result["met"] else "not met"
+        yield f"| {what} | {peer} | {result['ratio']:.2f} | {result['target']:g}, {verdict} |"
+    for key, value in result.items():
+        if isinstance(value, dict) and key not in ("sides", "environment"):
+            yield from _ratios({"what": f"{key}: {what}", **value} if "what" not in value else value, key)
 
 
 def backbone_table() -> str:

@@ -12,19 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import os
 import tempfile
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
-# TensorFlow talks a lot while it starts, and about every model that it compiles.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-import keras
+from quiet import start_tensorflow_quietly
 
 import breastcls as bc
 from breastcls.errors import LeakageWarning
@@ -36,6 +30,8 @@ SHOWN = ("balanced_accuracy", "roc_auc", "patient_recognition_rate", "image_reco
 
 def cross_validate(data: bc.Dataset, by: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train and test on each fold; return pooled evaluations of the model and of colour alone."""
+    import keras  # here, because it starts TensorFlow
+
     began = time.perf_counter()
     scored, by_colour = [], []
     with warnings.catch_warnings():
@@ -98,6 +94,7 @@ def main() -> None:
     parser.add_argument("--progress", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("runs/breakhis"))
     arguments = parser.parse_args()
+    start_tensorflow_quietly()
 
     root = arguments.data
     if root is None:

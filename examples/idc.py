@@ -9,17 +9,12 @@ Neighbouring patches of IDC share tissue, so that a random split over patches te
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import tempfile
 from pathlib import Path
 
-# TensorFlow talks a lot while it starts, and about every model that it compiles.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
 import numpy as np
 from matplotlib.figure import Figure
+from quiet import start_tensorflow_quietly
 
 import breastcls as bc
 
@@ -52,6 +47,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/idc"))
     arguments = parser.parse_args()
+    start_tensorflow_quietly()
 
     root = arguments.data
     if root is None:

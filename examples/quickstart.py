@@ -11,14 +11,10 @@ The small network is trained from scratch; for real images see `breakhis.py`.
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import time
 from pathlib import Path
 
-# TensorFlow talks a lot while it starts, and about every model that it compiles.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
+from quiet import start_tensorflow_quietly
 
 import breastcls as bc
 
@@ -32,6 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--output", type=Path, default=Path("demo"))
     arguments = parser.parse_args()
+    start_tensorflow_quietly()
     began = time.perf_counter()
 
     root = arguments.data
@@ -51,7 +48,7 @@ def main() -> None:
 
     train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=arguments.seed)
     model = bc.build_model(
-        "cnn4", classes=data.classes, image_size=(72, 108), filters=(16, 32, 64, 128), seed=arguments.seed
+        "cnn4", classes=data.classes, image_size=(80, 128), filters=(16, 32, 64, 128), seed=arguments.seed
     )
     run = bc.fit(
         model,

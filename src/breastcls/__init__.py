@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from breastcls.datasets.frames import load_table
     from breastcls.datasets.idc import load_idc
     from breastcls.datasets.leakage import LeakageReport, audit_leakage
+    from breastcls.datasets.opening import preview
     from breastcls.datasets.synthetic.trees import make_breakhis, make_idc
     from breastcls.evaluation.comparison import compare
     from breastcls.evaluation.evaluate import evaluate
@@ -41,6 +42,7 @@ _PLACES = {
     "make_breakhis": "datasets.synthetic.trees",
     "make_idc": "datasets.synthetic.trees",
     "audit_leakage": "datasets.leakage",
+    "preview": "datasets.opening",
     "LeakageReport": "datasets.leakage",
     "list_backbones": "models.catalogue",
     "register_backbone": "models.catalogue",
@@ -81,6 +83,7 @@ __all__ = [
     "make_breakhis",
     "make_idc",
     "predict",
+    "preview",
     "register_backbone",
     "save_model",
 ]

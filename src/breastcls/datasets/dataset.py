@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from breastcls.datasets import official, splitting
+from breastcls.datasets import official, opening, splitting
 from breastcls.datasets.checking import CheckReport, check_dataset
 from breastcls.datasets.summary import Summary, summarise
 from breastcls.datasets.table import check_labels, make_table
@@ -290,14 +290,15 @@ class Dataset:
         return check_dataset(self, on_error, **options)
 
     def to_numpy(
-        self, image_size: tuple[int, int], *, resize: str = "squash", cache: bool = True
+        self, image_size: int | Sequence[int], *, resize: str = "squash", **options: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read every image.
 
         Args:
-            image_size: (height, width) to resize to.
+            image_size: (height, width) to resize to, or one number.
             resize: "squash", "crop" or "pad"; see `breastcls.images.resize`.
-            cache: Whether to go through the prepared store.
+            **options: `normaliser`, `cache`, `cache_dir`, `workers`, `progress`; see
+                `breastcls.images.pipeline.read_batch`.
 
         Returns:
             Images, uint8 of shape (n, height, width, 3), and labels, int64 of shape (n,).
@@ -305,51 +306,40 @@ class Dataset:
         Raises:
             ImageError: If a file cannot be read.
         """
-        from breastcls.images.pipeline import read_batch
+        return opening.read_arrays(self, image_size=image_size, resize=resize, **options)
 
-        return read_batch(self.paths, image_size=image_size, resize=resize, cache=cache), self.labels
-
-    def to_tf(
-        self,
-        image_size: tuple[int, int],
-        *,
-        batch_size: int = 32,
-        resize: str = "squash",
-        shuffle: bool = False,
-        augment: str | None = None,
-        seed: int = 0,
-        **options: Any,
-    ) -> Any:
+    def to_tf(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
         """Make a `tf.data.Dataset` of batches, on which plain Keras code can `model.fit`.
 
+        Each iteration over it is the next epoch, and epoch e is the same for the same seed.
+
         Args:
-            image_size: (height, width) of the images.
+            image_size: (height, width) of the images, or one number.
             batch_size: Images a batch; the last may hold fewer.
-            resize: "squash", "crop" or "pad"; see `breastcls.images.resize`.
-            shuffle: Whether each epoch has an order of its own.
-            augment: Name of an augmentation policy, or None.
-            seed: From which order and augmentation of every epoch follow.
-            **options: Passed on to `breastcls.images.pipeline.make_pipeline`.
+            **options: `resize`, `shuffle`, `augment`, `seed`, `sampling` ("class-balanced" or "case-balanced"),
+                `crop_from`, `normaliser`, `shard`, `cache_dir` and more; see
+                `breastcls.images.pipeline.make_pipeline`.
 
         Returns:
-            Batches (images, labels): uint8 or float32, 0..255, of shape (b, height, width, 3), and int64 of (b,).
+            Batches (images, labels): uint8, 0..255, of shape (b, height, width, 3), and int64 of shape (b,).
 
         Raises:
             ImageError: If a file cannot be read.
         """
-        from breastcls.images.pipeline import make_pipeline
+        return opening.make_tf(self, image_size=image_size, batch_size=batch_size, **options)
 
-        return make_pipeline(
-            self.paths,
-            self.labels,
-            image_size=image_size,
-            batch_size=batch_size,
-            resize=resize,
-            shuffle=shuffle,
-            augment=augment,
-            seed=seed,
-            **options,
-        )
+    def to_keras(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
+        """Make a `keras.utils.PyDataset` of the same batches as NumPy arrays, for any backend of Keras.
+
+        Args:
+            image_size: As in `to_tf`.
+            batch_size: As in `to_tf`.
+            **options: As in `to_tf`; see `breastcls.images.batches.ImageBatches`.
+
+        Raises:
+            ImageError: If a file cannot be read.
+        """
+        return opening.make_keras(self, image_size=image_size, batch_size=batch_size, **options)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the table with its classes; `load_table` reads it back as it was.
