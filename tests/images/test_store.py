@@ -172,7 +172,7 @@ def test_a_full_disk_falls_back_and_says_so(make_folder, cache, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(preparing.shutil, "disk_usage", lambda _: usage(10**6, 10**6, 100))
     paths = make_folder(3)
-    with pytest.warns(DatasetWarning, match="needs 0 MiB"):
+    with pytest.warns(DatasetWarning, match=r"needs 0\.0 MiB"):
         source = open_images(paths, SETTINGS, cache_dir=cache)
     np.testing.assert_array_equal(everything(source), plain(paths))
 

@@ -41,7 +41,7 @@ def write_images(folder: Path, files: FileSource, missing: Rows, progress: bool 
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OutputError(
-            f"Preparing {len(unique)} images needs {needed / 2**20:.0f} MiB, and {folder} has {free / 2**20:.0f} MiB "
+            f"Preparing {len(unique)} images needs {needed / 2**20:.1f} MiB, and {folder} has {free / 2**20:.1f} MiB "
             "left. Set BREASTCLS_CACHE or cache_dir to a folder on a larger disk, or free room with clear_store()."
         )
     per_segment = max(1, _SEGMENT_BYTES // image_bytes, -(-len(unique) // _MOST_SEGMENTS))
