@@ -9,8 +9,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from harness import find_real_data, ratio, run_in_turns, write_result
+from threadpoolctl import threadpool_limits
 from torchstain.numpy.normalizers import NumpyMacenkoNormalizer, NumpyReinhardNormalizer
 
 from breastcls.images.pipeline import read_batch
@@ -36,6 +38,7 @@ def main() -> None:
         "reinhard": reinhard.normalize,
     }
     results = {}
+    cv2.setNumThreads(1)
     for name in list_normalisers():
         normaliser = fit_normaliser(name, reference)
         work: dict[str, Any] = {"breastcls": normaliser.transform}
@@ -45,7 +48,9 @@ def main() -> None:
         def run(transform: Any) -> Any:
             return lambda: sum(transform(image) is not None for image in images)
 
-        result = run_in_turns({side: run(transform) for side, transform in work.items()}, arguments.rounds)
+        # Images are prepared in one thread each, so one thread each is measured: NumPy would give the peer all cores.
+        with threadpool_limits(1):
+            result = run_in_turns({side: run(transform) for side, transform in work.items()}, arguments.rounds)
         entry: dict[str, Any] = {"sides": result, "left_as_they_are": normaliser.fallbacks.total}
         if name in peers:
             differences = [

@@ -128,7 +128,43 @@ def draw_heatmaps(folder: Path) -> np.ndarray:
     return resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
 
 
+def draw_check(folder: Path) -> np.ndarray:
+    """An image, then it cut off as a viewer would show it, almost blank, of another size, and a near duplicate."""
+    image = resize_image(read_image(tissue(folder).where(subtype="F").paths[0]), (123, 187))
+    cut = image.copy()
+    cut[70:] = 128
+    glass = np.full_like(image, 238) + np.random.default_rng(0).integers(0, 3, image.shape, dtype=np.uint8)
+    small = np.full_like(image, 255)
+    small[40:83, 60:127] = resize_image(image, (43, 67))
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 20])[1]
+    again = cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return grid([[image, cut, glass, small, again]])
+
+
+def draw_prepare(folder: Path) -> np.ndarray:
+    """Images a second in an epoch that decodes and in one that reads the store, from the benchmark's own result."""
+    import json
+
+    from matplotlib.figure import Figure
+
+    result = json.loads((PICTURES.parents[1] / "benchmarks" / "results" / "images_epoch.json").read_text())
+    sides = result["plain_repeated"]["sides"]
+    names = ["decoded in every epoch\n(Keras)", "read from the store\n(breastcls)"]
+    values = [sides["keras"]["images_per_second"], sides["breastcls"]["images_per_second"]]
+    figure = Figure(figsize=(7.5, 2.2), layout="constrained", dpi=120)
+    axes = figure.subplots()
+    bars = axes.barh(names, values, color=["#b9a3d0", "#5e35b1"])
+    axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=4)
+    axes.set(xscale="log", xlim=(10, max(values) * 4), xlabel="images a second, 700 × 460 PNG to 224 × 224, two cores")
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(folder / "prepare.png")
+    return read_image(folder / "prepare.png")
+
+
 DRAWINGS = {
+    "check": draw_check,
+    "prepare": draw_prepare,
     "synthetic": draw_synthetic,
     "augmentation": draw_augmentation,
     "stain": draw_stain,
