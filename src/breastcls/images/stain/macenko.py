@@ -71,17 +71,19 @@ def find_stains(image: Pixels, density: Density) -> Stains:
         UnfitImageError: If the image does not show two stains.
     """
     level = (_TISSUE_LEVEL,) * 3
-    tissue = density[cv2.inRange(image, (0, 0, 0), level) > 0]
+    mask = cv2.inRange(image, (0, 0, 0), level)
+    tissue = density[mask > 0]
     if len(tissue) < max(16, _LEAST_TISSUE * image.shape[0] * image.shape[1]):
         raise UnfitImageError("too little tissue")
-    centred = tissue - tissue.mean(axis=0, dtype=np.float64)
-    spreads, axes = np.linalg.eigh(centred.T @ centred / len(tissue))
+    # Single precision is enough once the mean is taken off, and twice as fast.
+    centred = tissue - np.array(cv2.mean(density, mask=mask)[:3], np.float32)
+    spreads, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(tissue))
     if spreads[2] < 1e-6 or spreads[1] < 1e-8:
         raise UnfitImageError("one colour only")
     plane = axes[:, 1:]
     # The sign of an eigenvector is arbitrary; densities are positive.
     plane *= np.where(plane.sum(axis=0) < 0, -1.0, 1.0)
-    across, along = (tissue @ plane.astype(np.float32)).T
+    across, along = plane.T.astype(np.float32) @ tissue.T
     if along.min() > 0:
         # The angle falls where the ratio grows, so that percentiles of the ratio save 50,000 arc tangents.
         high, low = np.arctan2(1.0, percentiles(across / along, (1, 99)))
@@ -100,8 +102,8 @@ def find_strengths(density: Density, unmix: Stains) -> Stains:
     Raises:
         UnfitImageError: If there is next to nothing of one of them.
     """
-    amounts = cv2.transform(density, unmix).reshape(-1, 2)
-    strengths = np.array([percentiles(np.ascontiguousarray(amounts[:, stain]), (99,))[0] for stain in range(2)])
+    amounts = (cv2.transform(density, row[np.newaxis]).ravel() for row in unmix)
+    strengths = np.array([percentiles(amount, (99,))[0] for amount in amounts])
     if strengths.min() < 0.01:
         raise UnfitImageError("one stain only")
     return strengths
