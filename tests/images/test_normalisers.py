@@ -1,13 +1,24 @@
 """What holds for every registered stain normaliser, whoever wrote it."""
 
+import json
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from breastcls.errors import DatasetWarning, ImageError, RegistryError
 from breastcls.images.decode import read_image
 from breastcls.images.pipeline import read_batch
 from breastcls.images.stain.normaliser import FallbackCount, StainNormaliser, percentiles
-from breastcls.images.stain.normalisers import NORMALISERS, fit_normaliser, list_normalisers, register_normaliser
+from breastcls.images.stain.normalisers import (
+    NORMALISERS,
+    fit_normaliser,
+    list_normalisers,
+    normaliser_from_dict,
+    register_normaliser,
+)
 
 HAEMATOXYLIN = np.array([0.65, 0.70, 0.29])
 EOSIN = np.array([0.07, 0.99, 0.11])
@@ -90,6 +101,36 @@ class TestEveryNormaliser:
         assert first.to_dict()["name"] == name
         assert first.key != fit_normaliser(name, stained(5, 1.4)).key
 
+    @given(seed=st.integers(0, 2**16), haematoxylin=st.floats(0.4, 1.8), eosin=st.floats(0.4, 1.8))
+    @settings(max_examples=15, deadline=None)
+    def test_through_json_it_gives_the_same_pixels(self, name, seed, haematoxylin, eosin):
+        normaliser = fit_normaliser(name, stained(seed, haematoxylin, eosin))
+        again = normaliser_from_dict(json.loads(json.dumps(normaliser.to_dict())))
+        assert type(again) is type(normaliser)
+        assert again == normaliser
+        assert again.key == normaliser.key
+        assert again.to_dict() == normaliser.to_dict()
+        for image in (REFERENCE, stained(seed + 1, eosin, haematoxylin)):
+            np.testing.assert_array_equal(again.transform(image), normaliser.transform(image))
+
+    def test_what_does_not_describe_it_is_refused(self, name):
+        values = fit_normaliser(name, REFERENCE).to_dict()
+        field = next(key for key in values if key != "name")
+        short = {key: value for key, value in values.items() if key != field}
+        for wrong, words in (
+            (short, "does not describe"),
+            ({**values, "light": 240}, "does not describe"),
+            ({**values, field: values[field][:-1]}, "of shape"),
+            ({**values, field: [[float("nan")] * 3] * 2}, "finite numbers"),
+            ({**values, field: "blue"}, "finite numbers"),
+            ({**values, field: None}, "finite numbers"),
+            ({**values, field: [[1.0], [1.0, 2.0]]}, "finite numbers"),
+        ):
+            with pytest.raises(ImageError, match=words):
+                normaliser_from_dict(wrong)
+        with pytest.raises(ImageError, match="does not describe"):
+            NORMALISERS[name].from_dict({**values, "name": "another"})
+
 
 def test_through_the_store(make_folder, tmp_path):
     paths = make_folder(3)
@@ -125,11 +166,43 @@ def test_registering(monkeypatch):
             return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
 
     register_normaliser(Grey)
+    assert isinstance(normaliser_from_dict({"name": "grey"}), Grey)
     assert fit_normaliser("grey", REFERENCE).transform(REFERENCE).shape == REFERENCE.shape
     with pytest.raises(RegistryError, match="registered already"):
         register_normaliser(Grey)
     with pytest.raises(RegistryError, match="'macenko'"):
         fit_normaliser("macenco", REFERENCE)
+
+
+@pytest.mark.parametrize("wrong", [None, [], {}, {"name": 3}, "macenko"])
+def test_what_names_no_normaliser(wrong):
+    with pytest.raises(ImageError, match="described by a dict with its `name`"):
+        normaliser_from_dict(wrong)
+
+
+def test_a_normaliser_of_numbers_and_of_an_unknown_name(monkeypatch):
+    monkeypatch.setattr(NORMALISERS, "_items", dict(NORMALISERS))
+
+    @register_normaliser
+    @dataclass(frozen=True, eq=False)
+    class Darker(StainNormaliser):
+        share: float
+        name = "darker"
+
+        @classmethod
+        def fit(cls, pixels):
+            return cls(float(pixels.mean() / 255))
+
+        def normalise(self, image):
+            return (image * self.share).astype(np.uint8)
+
+    normaliser = fit_normaliser("darker", REFERENCE)
+    again = normaliser_from_dict(json.loads(json.dumps(normaliser.to_dict())))
+    assert again == normaliser
+    assert isinstance(again.share, float)
+    np.testing.assert_array_equal(again.transform(REFERENCE), normaliser.transform(REFERENCE))
+    with pytest.raises(RegistryError, match="'darker'"):
+        normaliser_from_dict({"name": "darkr", "share": 1.0})
 
 
 def test_counting():

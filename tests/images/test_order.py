@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from breastcls.images.order import EpochOrder, sampling_groups
+from breastcls.images.order import BatchPart, EpochOrder, sampling_groups
 
 
 def test_without_shuffling_it_is_the_given_order():
@@ -43,6 +43,26 @@ def test_shards_share_the_epoch_out(count, drop):
         assert all(len(part) % 4 == 0 for part in rows)
     else:
         assert len(together) == count
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 12])
+@pytest.mark.parametrize(("workers", "devices"), [(1, 1), (1, 3), (2, 1), (2, 2), (4, 2)])
+def test_parts_make_up_a_batch_and_are_of_one_size(count, workers, devices):
+    parts = [BatchPart(worker, workers, devices) for worker in range(workers)]
+    places = [part.places(count) for part in parts]
+    assert len({len(found) for found in places}) == 1
+    assert len(places[0]) % devices == 0
+    # No more are repeated than it takes to divide evenly.
+    assert len(np.concatenate(places)) - count < workers * devices
+    own = [found[: part.own(count)] for found, part in zip(places, parts, strict=True)]
+    assert np.concatenate(own).tolist() == list(range(count))
+    assert all(0 <= place < count for found in places for place in found)
+
+
+def test_a_part_that_cannot_be_is_refused():
+    for wrong in ((2, 2, 1), (-1, 2, 1), (0, 1, 0)):
+        with pytest.raises(ValueError, match="expected 0 <= worker < workers"):
+            BatchPart(*wrong)
 
 
 def test_class_balance():

@@ -9,6 +9,7 @@ from PIL import Image
 from breastcls.errors import ImageError, RegistryError
 from breastcls.images import pipeline as pipeline_module
 from breastcls.images.decode import read_image
+from breastcls.images.order import BatchPart
 from breastcls.images.pipeline import EpochCounter, make_pipeline, read_batch
 from breastcls.images.resize import resize_image
 
@@ -223,3 +224,22 @@ def test_read_batch(paths):
     expected = np.stack([resize_image(read_image(path), SIZE, "pad") for path in paths])
     for cache in (True, False):
         np.testing.assert_array_equal(read_batch(paths, image_size=SIZE, resize="pad", cache=cache), expected)
+
+
+@pytest.mark.parametrize("options", [{"augment": "standard"}, {"augment": "strong"}, {"crop_from": 24}, {}])
+def test_parts_are_read_as_they_are_in_the_whole_batch(paths, options):
+    options = {"shuffle": True, "seed": 5, "initial_epoch": 2, "with_rows": True, **options}
+    whole = collect(make(paths, **options))
+    parts = [BatchPart(worker, 3) for worker in range(3)]
+    read = [collect(make(paths, part=part, **options)) for part in parts]
+    for number, expected in enumerate(whole):
+        count = len(expected[0])
+        for place in range(len(expected)):
+            own = [batches[number][place][: part.own(count)] for batches, part in zip(read, parts, strict=True)]
+            np.testing.assert_array_equal(np.concatenate(own), expected[place])
+        assert {len(batches[number][0]) for batches in read} == {-(-count // 3)}
+
+
+def test_a_policy_that_mixes_needs_whole_batches(paths):
+    with pytest.raises(ValueError, match="mixes the images of a batch"):
+        make(paths, augment="mixup", class_count=3, part=BatchPart(0, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +127,27 @@ def audit_leakage(train: Dataset, test: Dataset, *, pictures: bool = True) -> Le
         len(test),
         int(np.isin(test.cases.astype(str), cases).sum()),
         pictures,
+    )
+
+
+def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
+    """Put the audits of several folds together: what any of them found, over all test images.
+
+    Args:
+        reports: One a fold, at least one.
+    """
+
+    def gather(name: str) -> tuple[Any, ...]:
+        return tuple(sorted({item for report in reports for item in getattr(report, name)}))
+
+    return LeakageReport(
+        shared_cases=gather("shared_cases"),
+        shared_slides=gather("shared_slides"),
+        identical_files=gather("identical_files"),
+        identical_pictures=gather("identical_pictures"),
+        test_images=sum(report.test_images for report in reports),
+        test_images_in_shared_cases=sum(report.test_images_in_shared_cases for report in reports),
+        pictures_compared=all(report.pictures_compared for report in reports),
     )
 
 

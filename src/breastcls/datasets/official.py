@@ -30,11 +30,7 @@ def read_fold(fold_file: str | os.PathLike[str], fold: int | None = None) -> dic
         SplitError: If the file cannot be read, has another form, or lacks the fold.
     """
     path = Path(fold_file)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SplitError(f"Cannot read the fold file {path}: {error}.") from error
-    rows = _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text, path)
+    rows = _read_rows(path)
     known = sorted({row[1] for row in rows})
     if fold is None and len(known) > 1:
         raise SplitError(f"{path} holds the folds {known}: say which with fold=.")
@@ -46,6 +42,15 @@ def read_fold(fold_file: str | os.PathLike[str], fold: int | None = None) -> dic
         if number == wanted and groups.setdefault(name, group) != group:
             raise SplitError(f"{path} puts {name} into both train and test of fold {number}.")
     return groups
+
+
+def list_folds(fold_file: str | os.PathLike[str]) -> tuple[int, ...]:
+    """Return the numbers of the folds that a file holds: one for `dsfoldN.txt`, five for `Folds.csv`.
+
+    Raises:
+        SplitError: If the file cannot be read or has another form.
+    """
+    return tuple(sorted({row[1] for row in _read_rows(Path(fold_file))}))
 
 
 def assign(
@@ -90,6 +95,15 @@ def assign(
             stacklevel=3,
         )
     return train, test, tuple(notes)
+
+
+def _read_rows(path: Path) -> list[tuple[str, int, str]]:
+    """Return name, fold and part of each row."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SplitError(f"Cannot read the fold file {path}: {error}.") from error
+    return _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text, path)
 
 
 def _text_rows(text: str, path: Path) -> list[tuple[str, int, str]]:

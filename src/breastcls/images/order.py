@@ -85,6 +85,47 @@ class EpochOrder:
         return rows[number * self.batch_size : (number + 1) * self.batch_size]
 
 
+@dataclass(frozen=True)
+class BatchPart:
+    """The part that one worker has of each batch which several workers learn from together.
+
+    A batch is filled up by repeating its first images until it divides evenly among all devices; each worker gets as
+    many images as its devices need, one run of neighbours. Unlike `EpochOrder.shard` this leaves the batches as one
+    worker would have them.
+
+    Attributes:
+        worker: Which worker this is, counted from 0.
+        workers: How many there are.
+        devices: Devices of each of them.
+
+    Example:
+        >>> part = BatchPart(worker=1, workers=2)
+        >>> part.places(5).tolist(), part.own(5)
+        ([3, 4, 0], 2)
+    """
+
+    worker: int = 0
+    workers: int = 1
+    devices: int = 1
+
+    def __post_init__(self) -> None:
+        if self.devices < 1 or not 0 <= self.worker < self.workers:
+            raise ValueError(f"{self}: expected 0 <= worker < workers, and at least one device.")
+
+    def places(self, count: int) -> Rows:
+        """Return which images of a batch of `count` the worker gets, as their places in it; repeated ones come last."""
+        width = self._width(count)
+        return np.arange(self.worker * width, (self.worker + 1) * width, dtype=np.int64) % count
+
+    def own(self, count: int) -> int:
+        """Return how many of `places` are no repetitions."""
+        width = self._width(count)
+        return min(max(count - self.worker * width, 0), width)
+
+    def _width(self, count: int) -> int:
+        return -(-count // (self.workers * self.devices)) * self.devices
+
+
 def sampling_groups(
     sampling: str | None, labels: npt.ArrayLike, cases: Sequence[Any] | None, count: int
 ) -> Rows | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from breastcls.images.order import EpochOrder, sampling_groups
+from breastcls.images.order import BatchPart, EpochOrder, sampling_groups
 from breastcls.images.resize import Pixels, check_image_size
 from breastcls.images.source import Normaliser, Settings
 from breastcls.images.store import open_images
@@ -52,6 +52,7 @@ def make_pipeline(
     sampling: str | None = None,
     cases: Sequence[Any] | None = None,
     shard: tuple[int, int] = (0, 1),
+    part: BatchPart | None = None,
     drop_remainder: bool = False,
     weights: npt.ArrayLike | None = None,
     with_rows: bool = False,
@@ -82,7 +83,9 @@ def make_pipeline(
         sampling: `"class-balanced"` or `"case-balanced"` draws each class or case equally often, in an order of its
             own each epoch; an epoch keeps its length.
         cases: The case of each image, needed for `"case-balanced"`.
-        shard: (index, number) of this worker among several.
+        shard: (index, number) of this worker among several, each with batches of its own.
+        part: The part of each batch that is read, augmented as it would be within the whole; for workers that learn
+            from the same batches together. Not for policies that mix images.
         drop_remainder: Whether a last batch that is not full is left out.
         weights: Sample weights, one an image; they come as a third element.
         with_rows: Whether the positions of the images in `paths` come as the last element.
@@ -117,6 +120,8 @@ def make_pipeline(
     order = EpochOrder(len(paths), batch_size, shuffle, seed, groups, shard, drop_remainder)
     counter = initial_epoch if isinstance(initial_epoch, EpochCounter) else EpochCounter(initial_epoch)
     policy = find_policy_or_none(augment, class_count)
+    if part is not None and policy is not None and policy.mixes:
+        raise ValueError(f"The policy {policy.name!r} mixes the images of a batch: it needs whole batches, not a part.")
     source = open_images(
         paths,
         Settings(read_size, resize, normaliser),
@@ -126,26 +131,30 @@ def make_pipeline(
         progress=progress,
     )
 
-    def plan() -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    def plan() -> Iterator[tuple[npt.NDArray[np.int64], ...]]:
         epoch = counter.value
         rows = order.rows(epoch)
         for number in range(order.batches):
-            yield order.batch(rows, number), np.array([epoch, number, shard[0]], np.int64)
+            batch = order.batch(rows, number)
+            places = np.arange(len(batch)) if part is None else part.places(len(batch))
+            yield batch[places], places, np.array([epoch, number, shard[0], len(batch)], np.int64)
 
-    fixed = order.batch_size if drop_remainder else None
+    fixed = order.batch_size if drop_remainder and part is None else None
     all_labels = tf.constant(labels)
     all_weights = None if weights is None else tf.constant(one_each(weights, "weights", len(paths), np.float32))
 
-    def load(rows: Any, step: Any) -> Any:
+    def load(rows: Any, places: Any, step: Any) -> Any:
         images = tf.numpy_function(source.read, [rows], tf.uint8, stateful=False)
         images.set_shape((fixed, *read_size, 3))
         truth = tf.gather(all_labels, rows)
         if read_size != size:
             training = shuffle or groups is not None
-            images = _cut(images, size, batch_key(seed, step[0], step[1], step[2]) if training else None)
+            key = batch_key(seed, step[0], step[1], step[2]) if training else None
+            images = _cut(images, size, key, places, step[3])
         if policy is not None:
             key = batch_key(seed, step[0], step[1], step[2])
-            images, truth = policy(images, truth, key, class_count=class_count)
+            drawn = None if part is None else (places, step[3])
+            images, truth = policy(images, truth, key, class_count=class_count, drawn=drawn)
         batch = [images, truth]
         if all_weights is not None:
             batch.append(tf.gather(all_weights, rows))
@@ -165,7 +174,8 @@ def make_pipeline(
             images = tf.identity(batch[0])
         return (images, *batch[1:-1])
 
-    signature = (tf.TensorSpec((fixed,), tf.int64), tf.TensorSpec((3,), tf.int64))
+    spec = tf.TensorSpec((fixed,), tf.int64)
+    signature = (spec, spec, tf.TensorSpec((4,), tf.int64))
     pipeline = tf.data.Dataset.from_generator(plan, output_signature=signature)
     # Nothing in these branches on tensors, so that there is nothing to convert.
     plain = tf.autograph.experimental.do_not_convert
@@ -255,7 +265,7 @@ def batch_key(seed: int, epoch: Any, number: Any, shard: Any) -> Any:
     return fold(fold(tf.stack([tf.constant(seed, tf.int64), start]), batch), worker)
 
 
-def _cut(images: Any, size: tuple[int, int], key: Any) -> Any:
+def _cut(images: Any, size: tuple[int, int], key: Any, places: Any, count: Any) -> Any:
     import tensorflow as tf
 
     height, width = images.shape[1:3]
@@ -263,7 +273,7 @@ def _cut(images: Any, size: tuple[int, int], key: Any) -> Any:
     if key is None:
         return images[:, room[0] // 2 : room[0] // 2 + size[0], room[1] // 2 : room[1] // 2 + size[1]]
     key = tf.random.experimental.stateless_fold_in(key, 7)
-    share = tf.random.stateless_uniform((tf.shape(images)[0], 2), key)
+    share = tf.gather(tf.random.stateless_uniform((count, 2), key), places)
     corners = tf.cast(share * tf.constant([room[0] + 1, room[1] + 1], tf.float32), tf.int32)
     # One gather of whole rows and columns cuts every image at its own corner.
     rows = corners[:, :1] + tf.range(size[0])

@@ -106,17 +106,42 @@ def find_images(
         bits, -1 for an image that is not there.
     """
     height, width = settings.image_size
+    return find_entries(folder, image_keys(paths, states), height * width * 3, repair=repair)
+
+
+def find_entries(
+    folder: Path,
+    keys: bytes,
+    entry_bytes: int,
+    *,
+    suffix: str = SUFFIX,
+    repair: bool = False,
+    what: str = "prepared images",
+) -> tuple[list[Segment], Rows]:
+    """Return the segments in `folder`, and for each key where its entry is.
+
+    Args:
+        folder: Where the segments are.
+        keys: What is looked for, `KEY_BYTES` each, one after another.
+        entry_bytes: Bytes of one entry.
+        suffix: That of the files.
+        repair: Whether to remove damaged segments, with a warning; otherwise they are ignored.
+        what: What the entries are, for the warning.
+
+    Returns:
+        As `find_images`.
+    """
     segments = []
-    for path in sorted(folder.glob("*" + SUFFIX)) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*" + suffix)) if folder.is_dir() else ():
         try:
-            segments.append(Segment(path, height * width * 3))
+            segments.append(Segment(path, entry_bytes))
         except (DamagedSegmentError, OSError) as error:
             # Told once, by whoever holds the lock and makes it again.
             if repair:
-                remove_damaged(path, str(error))
-    wanted = np.frombuffer(image_keys(paths, states), "<u8").reshape(-1, 2)
-    places = np.full(len(paths), -1, np.int64)
-    if not segments or not len(paths):
+                remove_damaged(path, str(error), what)
+    wanted = np.frombuffer(keys, "<u8").reshape(-1, 2)
+    places = np.full(len(wanted), -1, np.int64)
+    if not segments or not len(wanted):
         return segments, places
     stored = np.concatenate([segment.keys for segment in segments]).view("<u8").reshape(-1, 2)
     where = np.concatenate(
@@ -129,11 +154,9 @@ def find_images(
     return segments, places
 
 
-def remove_damaged(path: Path, reason: str) -> None:
+def remove_damaged(path: Path, reason: str, what: str = "prepared images") -> None:
     """Remove a segment that is not what was written, and say so."""
-    warnings.warn(
-        f"The prepared images in {path} are damaged ({reason}); they are made again.", DatasetWarning, stacklevel=3
-    )
+    warnings.warn(f"The {what} in {path} are damaged ({reason}); they are made again.", DatasetWarning, stacklevel=3)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -112,11 +112,13 @@ class SegmentWriter:
         folder: Where it will be.
         keys: What each image is made from.
         image_bytes: Bytes of one image.
+        suffix: That of the complete file; another one for what is not images, such as features.
     """
 
-    def __init__(self, folder: Path, keys: Sequence[bytes], image_bytes: int) -> None:
+    def __init__(self, folder: Path, keys: Sequence[bytes], image_bytes: int, suffix: str = SUFFIX) -> None:
         self._keys = list(keys)
         self._image_bytes = image_bytes
+        self._suffix = suffix
         self._checks: dict[int, int] = {}
         self._lock = threading.Lock()
         # Processes of two machines that share the folder may have the same number.
@@ -157,7 +159,7 @@ class SegmentWriter:
         # No fsync: what a power cut spoils, the checksums find, and the images can be made again.
         self._stream.close()
         name = f"{zlib.crc32(table):08x}{self._keys[kept[0]].hex()}"
-        target = self._temporary.with_name(name + SUFFIX)
+        target = self._temporary.with_name(name + self._suffix)
         os.replace(self._temporary, target)
         return target
 

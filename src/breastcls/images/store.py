@@ -24,6 +24,9 @@ from breastcls.images.preparing import write_images
 from breastcls.images.segment import TEMPORARY_SUFFIX
 from breastcls.images.source import FileSource, ImageSource, Settings, States, file_states
 
+# "features" is what training keeps of images beside them, see `breastcls.training.feature_store`.
+_FOLDERS = ("prepared", "features")
+
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder for what may be computed again.
@@ -36,7 +39,7 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def clear_store(cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Delete all prepared images and return how many bytes that freed.
+    """Delete all prepared images, and the features kept beside them, and return how many bytes that freed.
 
     Args:
         cache_dir: As for `cache_folder`.
@@ -44,20 +47,20 @@ def clear_store(cache_dir: str | os.PathLike[str] | None = None) -> int:
     Raises:
         OutputError: If they cannot be deleted.
     """
-    folder = cache_folder(cache_dir) / "prepared"
     freed = store_size(cache_dir)
-    try:
-        if folder.exists():
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise OutputError(f"Cannot clear the prepared images in {folder}: {error.strerror or error}.") from error
+    for folder in _folders(cache_dir):
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise OutputError(f"Cannot clear the prepared images in {folder}: {error.strerror or error}.") from error
     return freed
 
 
 def store_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Return how many bytes the prepared images take."""
-    folder = cache_folder(cache_dir) / "prepared"
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    """Return how many bytes the prepared images and the features take."""
+    files = (file for folder in _folders(cache_dir) for file in folder.rglob("*"))
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def open_images(
@@ -148,6 +151,10 @@ def prepare_images(
             ) from error
         found = find_images(folder, states, paths, settings)
     return PreparedSource(files, *found)
+
+
+def _folders(cache_dir: str | os.PathLike[str] | None) -> list[Path]:
+    return [cache_folder(cache_dir) / name for name in _FOLDERS]
 
 
 def _store_folder(cache_dir: str | os.PathLike[str] | None, settings: Settings) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import radians, tan
 
 from breastcls.images.augmentation.policy import Policy
 from breastcls.registry import Registry
@@ -64,6 +65,16 @@ for _policy in (
         rotation=20.0,
         zoom=0.1,
         shift=0.1,
+    ),
+    Policy(
+        "cancernet",
+        "What CancerNet was trained with: as classic, but zoom by a twentieth; and a shear too small to be seen.",
+        flip=True,
+        rotation=20.0,
+        zoom=0.05,
+        shift=0.1,
+        # Its shear_range=0.05 is read by Keras as degrees; here a shear is a share of the side.
+        shear=tan(radians(0.05)),
     ),
     replace(
         _GEOMETRY,

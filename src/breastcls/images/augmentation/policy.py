@@ -90,7 +90,15 @@ class Policy:
         """Return it as plain data, for the record of a run."""
         return asdict(self)
 
-    def __call__(self, images: Any, labels: Any, key: Any, *, class_count: int | None = None) -> tuple[Any, Any]:
+    def __call__(
+        self,
+        images: Any,
+        labels: Any,
+        key: Any,
+        *,
+        class_count: int | None = None,
+        drawn: tuple[Any, Any] | None = None,
+    ) -> tuple[Any, Any]:
         """Augment a batch, eagerly or while a TensorFlow graph is traced.
 
         Args:
@@ -98,6 +106,8 @@ class Policy:
             labels: int64 tensor of shape (b,).
             key: int64 tensor of shape (2,): a stateless seed; the same key gives the same images.
             class_count: Number of classes, needed where `mixes`.
+            drawn: For a part of a batch, (places, count): the place of each image in the whole batch, int64 (b,), and
+                how many images that has. Each image is then changed as within the whole batch. Not where `mixes`.
 
         Returns:
             uint8 images of the same shape, and labels: as they came, or float32 (b, classes) where `mixes`.
@@ -106,7 +116,9 @@ class Policy:
 
         shape = images.shape
         if self.dihedral or self.flip or self.resamples or self.recolours or self.stain:
-            draws = tf.random.stateless_uniform((tf.shape(images)[0], DRAWS), key)
+            places, count = (None, tf.shape(images)[0]) if drawn is None else drawn
+            draws = tf.random.stateless_uniform((count, DRAWS), key)
+            draws = draws if places is None else tf.gather(draws, places)
 
             def augment(batch: Any, numbers: Any) -> Any:
                 return augment_batch(self, batch, numbers)
@@ -117,7 +129,7 @@ class Policy:
         if self.random_operations:
             from breastcls.images.augmentation.random_operations import apply_random_operations
 
-            images = apply_random_operations(images, key, self.random_operations, self.magnitude)
+            images = apply_random_operations(images, key, self.random_operations, self.magnitude, drawn)
         if self.mixes:
             from breastcls.images.augmentation.mixing import cutmix, mixup
 

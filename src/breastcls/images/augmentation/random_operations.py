@@ -26,7 +26,9 @@ _NAMES = (
 )
 
 
-def apply_random_operations(images: Any, key: Any, count: int, magnitude: float) -> Any:
+def apply_random_operations(
+    images: Any, key: Any, count: int, magnitude: float, drawn: tuple[Any, Any] | None = None
+) -> Any:
     """Apply `count` operations drawn for each image (Cubuk et al. 2020, DOI 10.1109/CVPRW50498.2020.00359).
 
     Args:
@@ -34,6 +36,7 @@ def apply_random_operations(images: Any, key: Any, count: int, magnitude: float)
         key: Stateless seed, int64 (2,).
         count: Operations an image.
         magnitude: Strength, 0 to 1.
+        drawn: For a part of a batch, the places of its images in the whole and how many that has.
 
     Returns:
         uint8 tensor of the same shape.
@@ -44,8 +47,9 @@ def apply_random_operations(images: Any, key: Any, count: int, magnitude: float)
     # Layers keep variables, which must not be made while a graph is traced.
     with tf.init_scope():
         layers = _layers(magnitude)
-    batch = tf.shape(images)[0]
-    choices = tf.random.stateless_uniform((batch, count), fold(key, 200), maxval=len(layers), dtype=tf.int32)
+    number = tf.shape(images)[0]
+    places, number = (tf.range(number), number) if drawn is None else (tf.cast(drawn[0], tf.int32), drawn[1])
+    choices = tf.random.stateless_uniform((number, count), fold(key, 200), maxval=len(layers), dtype=tf.int32)
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def augment_one(item: tuple[Any, Any, Any]) -> Any:
@@ -57,7 +61,7 @@ def apply_random_operations(images: Any, key: Any, count: int, magnitude: float)
             image = tf.clip_by_value(tf.ensure_shape(image, images.shape[1:]), 0.0, 255.0)
         return tf.cast(tf.round(image), tf.uint8)
 
-    return tf.map_fn(augment_one, (images, choices, tf.range(batch)), fn_output_signature=tf.uint8)
+    return tf.map_fn(augment_one, (images, tf.gather(choices, places), places), fn_output_signature=tf.uint8)
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
@@ -38,6 +39,7 @@ class Macenko(StainNormaliser):
     stains: Stains
     strengths: Stains
     name: ClassVar[str] = "macenko"
+    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"stains": (2, 3), "strengths": (2,)}
 
     @classmethod
     def fit(cls, pixels: Pixels) -> Self:

@@ -6,12 +6,14 @@ import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.errors import ImageError
 from breastcls.images.resize import Pixels
 
 MOST_REFERENCE_PIXELS = 4_000_000
@@ -60,6 +62,8 @@ class StainNormaliser(ABC):
     """
 
     name: ClassVar[str]
+    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    """Shapes of the arrays it was fitted to, by field, where it wants `from_dict` to check them."""
     fallbacks: FallbackCount = field(default_factory=FallbackCount, init=False, compare=False, repr=False)
 
     @classmethod
@@ -104,17 +108,51 @@ class StainNormaliser(ABC):
         return f"{self.name}-{digest.hexdigest()[:16]}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what it was fitted to as plain data, for the record of a run."""
+        """Return what it was fitted to as plain data, for the record of a run and the card of a model."""
         return {
             "name": self.name,
             **{entry.name: np.asarray(getattr(self, entry.name)).tolist() for entry in fields(self) if entry.compare},
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make the normaliser again that `to_dict` described; it gives the same pixels bit for bit.
+
+        Args:
+            values: What `to_dict` returned, also after a way through JSON, which keeps float64 exactly.
+
+        Raises:
+            ImageError: If it describes another normaliser, a value is missing or too many, is not a finite number, or
+                has another shape.
+        """
+        wanted = {entry.name for entry in fields(cls) if entry.compare}
+        found = set(values) - {"name"}
+        if values.get("name") != cls.name or found != wanted:
+            raise ImageError(
+                f"This does not describe the stain normaliser {cls.name!r}: expected its name and "
+                f"{', '.join(sorted(wanted)) or 'nothing else'}; found the name {values.get('name')!r} and "
+                f"{', '.join(sorted(map(str, found))) or 'nothing else'}. Fit it anew."
+            )
+        return cls(**{name: _fitted_value(cls, name, values[name]) for name in sorted(wanted)})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StainNormaliser) and self.key == other.key
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+def _fitted_value(kind: type[StainNormaliser], name: str, value: Any) -> Any:
+    """Return one value of `from_dict`: a float64 array for a list, a number as it is."""
+    wanted = kind.shapes.get(name)
+    try:
+        array = np.array(value, np.float64)
+    except (TypeError, ValueError):
+        array = np.array(np.nan)
+    if not np.isfinite(array).all() or (wanted is not None and array.shape != wanted):
+        expected = "finite numbers" if wanted is None else f"finite numbers of shape {wanted}"
+        raise ImageError(f"{name} of the stain normaliser {kind.name!r} must be {expected}; found {value!r}.")
+    return array if isinstance(value, list | tuple | np.ndarray) else value
 
 
 def percentiles(values: npt.NDArray[Any], shares: tuple[float, ...]) -> list[float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,8 @@ def fit_normaliser(name: str, reference: Pixels | Sequence[Pixels]) -> StainNorm
         reference: uint8 of shape (height, width, 3) or (n, height, width, 3), or a list of images of any sizes.
 
     Returns:
-        The fitted normaliser; pass it to the pipeline as `normaliser`.
+        The fitted normaliser; pass it to `fit` as `stain`, or to the pipeline as `normaliser`. For the images of a
+        `Dataset` see `breastcls.datasets.stain.fit_stain`.
 
     Raises:
         RegistryError: If no normaliser has that name.
@@ -82,3 +84,29 @@ def fit_normaliser(name: str, reference: Pixels | Sequence[Pixels]) -> StainNorm
             f"The reference for the stain normaliser {name!r} shows {error}. Choose an image full of tissue, stained "
             "with haematoxylin and eosin."
         ) from error
+
+
+def normaliser_from_dict(values: Mapping[str, Any]) -> StainNormaliser:
+    """Make the stain normaliser again that `StainNormaliser.to_dict` described.
+
+    Args:
+        values: What `to_dict` returned, also after a way through JSON.
+
+    Returns:
+        A normaliser that gives the same pixels bit for bit.
+
+    Raises:
+        RegistryError: If no normaliser has that name: one of another package is registered when that is imported.
+        ImageError: If the values are not those of a normaliser of that name.
+
+    Example:
+        >>> values = {"name": "reinhard", "means": [70.0, 20.0, -10.0], "spreads": [15.0, 8.0, 6.0]}
+        >>> normaliser_from_dict(values).to_dict() == values
+        True
+    """
+    name = values.get("name") if isinstance(values, Mapping) else None
+    if not isinstance(name, str):
+        raise ImageError(
+            f"A stain normaliser is described by a dict with its `name`, as `to_dict` gives it; found {values!r}."
+        )
+    return NORMALISERS[name].from_dict(values)

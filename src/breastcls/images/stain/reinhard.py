@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self, cast
 
@@ -38,6 +39,7 @@ class Reinhard(StainNormaliser):
     means: npt.NDArray[np.float64]
     spreads: npt.NDArray[np.float64]
     name: ClassVar[str] = "reinhard"
+    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"means": (3,), "spreads": (3,)}
 
     @classmethod
     def fit(cls, pixels: Pixels) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self, cast
 
@@ -40,6 +41,7 @@ class Vahadane(StainNormaliser):
     stains: Stains
     strengths: Stains
     name: ClassVar[str] = "vahadane"
+    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"stains": (2, 3), "strengths": (2,)}
 
     @classmethod
     def fit(cls, pixels: Pixels) -> Self:
