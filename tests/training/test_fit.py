@@ -173,3 +173,61 @@ def test_what_cannot_be_trained(easy, parts, small, quick):
     for wrong in ({"epochs": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"seed": -1}, {"fine_tune": "first"}):
         with pytest.raises(TrainingError, match=next(iter(wrong))):
             bc.fit(small(), train, **{**quick, **wrong})
+
+
+def test_csv_and_tensorboard(parts, small, quick, tmp_path):
+    bc.fit(small(), *parts[:2], **quick, csv=tmp_path / "log.csv", tensorboard=tmp_path / "board")
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert "val_case_balanced_accuracy" in lines[0]
+    assert list((tmp_path / "board").rglob("events.*"))
+
+
+def test_balanced_sampling_draws_classes_alike(parts, small, quick):
+    train = parts[0]
+    few = train[[*np.flatnonzero(train.labels == 0)[:4], *np.flatnonzero(train.labels == 1)]]
+    seen = []
+
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(logs["loss"])
+
+    for augment in ("none", "dihedral"):
+        run = bc.fit(small(), few, **{**quick, "augment": augment}, sampling="class-balanced", callbacks=[Note()])
+        assert np.isfinite(run.history["loss"]).all()
+    assert seen
+
+
+def test_losses_schedules_and_rates(parts, small, quick):
+    options = {**quick, "epochs": 12, "learning_rate": 5e-3}
+    for more in ({"loss": "focal"}, {"label_smoothing": 0.1, "optimizer": "adamw", "weight_decay": 0.01}):
+        run = bc.fit(small(), *parts[:2], **options, **more, schedule="cosine", warmup_epochs=1, clip_norm=1.0)
+        assert run.scores["val_case_balanced_accuracy"] == 1.0
+        assert run.history["learning_rate"].iloc[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_an_exact_head_is_a_logistic_regression(parts, small, quick, tmp_path):
+    options = {**quick, "head_solver": "lbfgs", "fine_tune": False}
+    first, second = small(), small()
+    run = bc.fit(first, *parts[:2], **options, run_dir=tmp_path / "run")
+    bc.fit(second, *parts[:2], **options)
+    assert run.history["phase"].tolist() == ["head"]
+    assert run.best_epoch == 1
+    assert run.config["roads"] == ["features"]
+    assert [weight.tobytes() for weight in first.get_weights()] == [w.tobytes() for w in second.get_weights()]
+    images, labels = parts[2].to_numpy((32, 32))
+    assert (first.predict(images, verbose=0).argmax(axis=1) == labels).mean() > 0.9
+    again = small()
+    bc.fit(again, *parts[:2], **options, run_dir=tmp_path / "run", resume=True)
+    assert [weight.tobytes() for weight in again.get_weights()] == [w.tobytes() for w in first.get_weights()]
+
+
+def test_an_exact_head_over_views_and_fine_tuning_after_it(parts, small, quick):
+    run = bc.fit(small(), *parts[:2], **{**quick, "augment": "dihedral"}, head_solver="lbfgs", feature_views=2)
+    assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune"]
+    assert run.config["roads"] == ["features", "images"]
+
+
+def test_an_exact_head_needs_a_linear_one(parts, small, quick):
+    with pytest.raises(TrainingError, match="head"):
+        bc.fit(small(head="mlp"), parts[0], **quick, head_solver="lbfgs", fine_tune=False)

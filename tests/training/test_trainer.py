@@ -1,20 +1,29 @@
 import breastcls as bc
 from breastcls.training.phases import Phase
+from breastcls.training.placement import Place
+from breastcls.training.roads import Material
+from breastcls.training.settings import Settings
 from breastcls.training.trainer import Trainer
 
 
-def test_frozen_phases_see_each_image_once(parts, small, monkeypatch):
+def test_each_phase_takes_the_shortest_road(parts, small):
     train, val, _ = parts
-    asked = []
-    real = bc.Dataset.to_tf
-    monkeypatch.setattr(
-        bc.Dataset, "to_tf", lambda self, *a, **k: asked.append(k.get("shuffle")) or real(self, *a, **k)
-    )
-    trainer = Trainer(small(), train, val, (32, 32), 8, "squash", "none", 0, None, None, (), False)
-    assert trainer.train(Phase("head", "head", 3, 1e-3)) == "all epochs done"
-    assert asked == [None, None]
-    assert [row["epoch"] for row in trainer.rows] == [1, 2, 3]
-    trainer.train(Phase("fine-tune", "all", 1, 1e-4))
-    assert asked[2:] == [True, None]
-    assert trainer.rows[-1]["epoch"] == 4
+    settings = Settings(augment="none", batch_size=8, progress=False)
+    trainer = Trainer(Material(Place(small()), train, val, (32, 32), "squash", None, settings), None, None)
+    assert trainer.train([Phase("head", "head", 3, 1e-3), Phase("fine-tune", "all", 1, 1e-4)]) == "all epochs done"
+    assert trainer.roads == ["features", "images"]
+    assert [row["epoch"] for row in trainer.rows] == [1, 2, 3, 4]
+    assert [row["phase"] for row in trainer.rows] == ["head"] * 3 + ["fine-tune"]
     assert "val_case_balanced_accuracy" in trainer.rows[-1]
+
+
+def test_augmented_heads_learn_from_views_where_that_is_possible(parts, small):
+    options = {"epochs": 2, "batch_size": 8, "fine_tune": False, "progress": False}
+    for augment, views, road in [
+        ("dihedral", 2, "features"),
+        ("dihedral", None, "images"),
+        # Images and labels of pairs are mixed anew in each batch, so that no image has features of its own.
+        ("mixup", 2, "images"),
+    ]:
+        run = bc.fit(small(), parts[0], augment=augment, feature_views=views, **options)
+        assert run.config["roads"] == [road]

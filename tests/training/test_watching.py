@@ -20,7 +20,7 @@ def test_the_best_is_kept_and_ties_go_to_the_smaller_loss(model):
     best = BestWeights("val_accuracy", None)
     for epoch, (value, loss) in enumerate([(0.5, 1.0), (0.8, 0.9), (0.8, 0.5), (0.8, 0.7), (0.6, 0.1)], start=1):
         assert not _see(best, model, epoch, value, loss)
-    best.restore(model)
+    best.restore(model, model)
     assert best.epoch == 3
     assert model.get_weights()[0][0, 0] == 3
 
@@ -36,9 +36,20 @@ def test_patience_counts_within_a_phase(model):
     best = BestWeights("val_accuracy", 2)
     assert not _see(best, model, 1, 0.9)
     assert not _see(best, model, 2, 0.5)
-    best.start_phase()
+    best.start_phase(model)
     assert not _see(best, model, 3, 0.5)
     assert _see(best, model, 4, 0.5)
+
+
+def test_a_phase_that_never_betters_the_one_before_goes_back(model):
+    best = BestWeights("val_accuracy", None)
+    best.start_phase(model)
+    _see(best, model, 1, 0.9)
+    best.start_phase(model)
+    _see(best, model, 2, 0.5)
+    best.restore(model, model)
+    assert best.epoch == 1
+    assert model.get_weights()[0][0, 0] == 1
 
 
 def test_what_is_not_measured(model):

@@ -7,23 +7,28 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import audit_leakage
-from breastcls.environment import describe_environment
 from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
-from breastcls.models.card import get_card, set_card
+from breastcls.images.stain.normalisers import normaliser_from_dict
+from breastcls.models.card import get_card
 from breastcls.training.balance import ClassWeight, class_weights
-from breastcls.training.phases import FineTune, Phase, plan_phases
-from breastcls.training.record import open_run_dir, write_end, write_start
+from breastcls.training.checkpoints import Checkpoints
+from breastcls.training.outcome import describe_run, note_in_card
+from breastcls.training.phases import plan_phases
+from breastcls.training.placement import find_team, placed, strategy_name
+from breastcls.training.precision import choose_precision, computing_in
+from breastcls.training.preflight import check_fit, describe_config, describe_task
+from breastcls.training.record import open_run_dir, read_config, write_end, write_start
+from breastcls.training.resuming import check_same_run, is_finished, take_finished
+from breastcls.training.roads import Material
 from breastcls.training.run import Run
 from breastcls.training.seeding import seeded
+from breastcls.training.settings import FineTune, Settings
 from breastcls.training.trainer import Trainer
 from breastcls.training.watching import BestWeights
 
@@ -36,16 +41,35 @@ def fit(
     epochs: int = 20,
     batch_size: int = 32,
     learning_rate: float = 1e-3,
+    optimizer: str = "adam",
+    schedule: str = "constant",
+    warmup_epochs: float = 0.0,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    loss: str = "cross-entropy",
+    label_smoothing: float = 0.0,
     fine_tune: FineTune = True,
     head_epochs: int | None = None,
     fine_tune_rate: float | None = None,
-    augment: str = "standard",
-    resize: str | None = None,
+    layer_decay: float = 1.0,
+    batch_norm: str = "auto",
+    head_solver: str = "adam",
+    feature_views: int | None = 4,
+    augment: str | None = "standard",
+    sampling: str | None = None,
     class_weight: ClassWeight = "balanced",
+    resize: str | None = None,
+    stain: Any = None,
+    precision: str = "auto",
     monitor: str = "val_case_balanced_accuracy",
     patience: int | None = None,
     seed: int = 0,
     run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    checkpoint_steps: int | None = None,
+    strategy: Any = None,
+    tensorboard: str | os.PathLike[str] | None = None,
+    csv: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     allow_leakage: bool = False,
     progress: bool = True,
@@ -53,30 +77,66 @@ def fit(
     """Train a model: the new head first, then the backbone at a lower rate with its batch normalisation frozen.
 
     The model is changed in place. With a validation set it ends with the weights of the epoch that scored best
-    there, whether or not training stopped early. The same seed gives the same weights bit for bit on one machine.
+    there, whether or not training stopped early. The same seed gives the same weights bit for bit on one machine, also
+    when the run was cut off and resumed.
+
+    While the backbone is frozen, what it gives for an image does not change: it is computed once, kept beside the
+    prepared images, and the head learns from that. The record says which phases went by "features" and which by
+    "images".
 
     Args:
         model: From `build_model`, or any Keras model with images in and class probabilities out.
         train: Images to learn from.
         val: Images to choose the best epoch by. Without them the last weights are kept.
         epochs: Epochs in all.
-        batch_size: Images a step.
-        learning_rate: Rate of Adam in the first phase.
-        fine_tune: True for the whole backbone, "last-stage" for its last stage, False for the head alone. A backbone
-            with random weights is trained whole from the start.
+        batch_size: Images a step, over all devices.
+        learning_rate: Highest rate of the optimizer in the first phase.
+        optimizer: "adam", "adamw", "sgd" (with momentum 0.9), "rmsprop", "adagrad", "nadam" or "lion".
+        schedule: "constant", or "cosine": from the highest rate to zero within each phase.
+        warmup_epochs: Epochs at the start of each phase over which the rate rises to its highest.
+        weight_decay: Decoupled weight decay; biases and normalisation are left out.
+        clip_norm: Largest norm of the gradient over all weights.
+        loss: "cross-entropy", or "focal" (gamma 2), which counts what is already right less.
+        label_smoothing: Share of each label that is spread over all classes, 0 to below 1.
+        fine_tune: True or "all" for the whole backbone, "last-stage" for its last stage, a number for so many last
+            stages, False for the head alone. A backbone with random weights is trained whole from the start.
         head_epochs: How many of the epochs the head is trained alone; a third by default.
-        fine_tune_rate: Rate while fine-tuning; a tenth of `learning_rate` by default.
-        augment: Name of an augmentation policy; "none" for no augmentation. Never applied to validation images.
-        resize: How images are brought to the size of the model: "squash", "crop" or "pad". By default as it was trained
-            before, else "squash". It is noted in the model, so that `predict` and `explain` do the same.
+        fine_tune_rate: Highest rate while fine-tuning; a tenth of `learning_rate` by default.
+        layer_decay: By how much each stage of the backbone learns slower than the one above it, such as 0.7.
+        batch_norm: "frozen", "train", or "auto": frozen in pretrained backbones, trained in others.
+        head_solver: "adam" for the optimizer, or "lbfgs": the head, a single dense layer, is fitted exactly as a
+            logistic regression whose strength of regularisation is chosen by cross-validation over cases. It takes
+            seconds and one epoch.
+        feature_views: Where the head is trained with augmentation, how many augmented views of each image its features
+            are computed for; each epoch shows one of them, drawn anew. None augments every epoch anew, which takes as
+            much longer as there are more epochs.
+        augment: Name of an augmentation policy; "none" or None for no augmentation. Never applied to validation images.
+        sampling: "class-balanced" or "case-balanced" draws every class or case equally often; None takes each image
+            once an epoch.
         class_weight: "balanced", a mapping from class name to weight, or None. Weights count in the training loss
             only, never in a score.
+        resize: How images are brought to the size of the model: "squash", "crop" or "pad". By default as it was trained
+            before, else "squash". It is noted in the model, so that `predict` and `explain` do the same.
+        stain: A stain normaliser, from `fit_normaliser`; applied to training and validation images and noted in the
+            model, so that `predict` and `explain` do the same. By default the one noted there.
+        precision: "float32", "bfloat16", "float16" (the latter two mixed, weights stay float32), or "auto": bfloat16
+            on GPUs and on processors that gain from it with this backbone, else float32.
         monitor: The validation score that decides; by default balanced accuracy over cases, ties going to the
             smaller loss.
         patience: Stop a phase after so many epochs without a better one; None never does.
         seed: A whole number from which everything random follows.
-        run_dir: New folder for config.json, split.csv, history.csv, model.keras, environment.json and run.json.
-        callbacks: Further Keras callbacks.
+        run_dir: New folder for config.json, split.csv, history.csv, model.keras, environment.json and run.json, and for
+            checkpoints while the run is not finished.
+        resume: Go on with the run in `run_dir` from its last checkpoint; begin it if there is none, and return what it
+            gave if it is finished. The weights come out as if it had not been cut off.
+        checkpoint_steps: Write a checkpoint also after so many steps within an epoch, not only at its end.
+        strategy: None for one device; "mirrored" for all GPUs of this machine; "multi-worker" for several machines,
+            after `join_workers`; or a `tf.distribute` strategy. Losses and weights come out as on one device, within
+            rounding.
+        tensorboard: Folder for TensorBoard.
+        csv: File for one row an epoch, written while training.
+        callbacks: Further Keras callbacks. On the road by features they see the head alone as their model. What they
+            remember is not in the checkpoints.
         allow_leakage: Go on although train and validation share cases or pictures. It is written into the record.
         progress: Whether to show progress on standard error.
 
@@ -85,8 +145,9 @@ def fit(
 
     Raises:
         LeakageError: If train and validation share a case, a slide or a picture, and it was not allowed.
-        TrainingError: If an argument is not valid, the training set lacks a class, the model has other classes, or
-            the loss is not a number; the message says at which step.
+        TrainingError: If an argument is not valid, the training set lacks a class, the model has other classes, the
+            folder holds another run than the one to resume, the loss is not a number (the message says at which step),
+            or, with several machines, they differ or one of them is gone.
         OutputError: If `run_dir` cannot be written to or holds a run already.
         ImageError: If an image cannot be read.
 
@@ -94,11 +155,14 @@ def fit(
         >>> run = fit(model, train, val, epochs=30, patience=8)  # doctest: +SKIP
         >>> print(run)  # doctest: +SKIP
     """
-    settings = {name: value for name, value in locals().items() if name not in ("model", "train", "val", "callbacks")}
+    given = {name: value for name, value in locals().items() if name not in ("model", "train", "val", "callbacks")}
     began = time.perf_counter()
-    image_size = _check(model, train, val, batch_size, patience, seed)
-    resize = resize or _known_resize(model)
-    phases = plan_phases(model, epochs, learning_rate, fine_tune, head_epochs, fine_tune_rate)
+    normaliser, given["stain"] = _normaliser(stain, model)
+    given["strategy"] = strategy_name(strategy)
+    settings = Settings.of(given)
+    image_size = check_fit(model, train, val, settings)
+    resize = settings.resize or _known_resize(model)
+    phases = plan_phases(model, settings)
     weights = class_weights(class_weight, train.labels, train.classes)
     leakage = None
     if val is not None:
@@ -107,72 +171,67 @@ def fit(
         leakage = report.to_dict()
         if not report.clean:
             warnings.warn(f"allow_leakage=True: {report}", LeakageWarning, stacklevel=2)
-    config = _config(settings, model, train, phases, image_size, resize)
-    folder = None if run_dir is None else open_run_dir(run_dir)
-    if folder is not None:
-        write_start(folder, config, train, val)
+    number_format = choose_precision(precision, model)
+    config = describe_config(settings, model, train.classes, phases, image_size, resize, number_format)
+
+    team = find_team(strategy)
+    for what, known in describe_task(settings, phases, number_format, train, val).items():
+        team.check_same(what, known)
+    folder = None
+    with team.in_turn():
+        if run_dir is not None:
+            # The other workers find the run that the chief has just begun.
+            folder = open_run_dir(run_dir, resume=resume or not team.chief)
+            old = read_config(folder)
+            if old is None and team.chief:
+                write_start(folder, config, train, val)
+            elif old is None:
+                raise TrainingError(
+                    f"Worker 0 began a run in run_dir, but there is none in {folder}: share the folder."
+                )
+            else:
+                check_same_run(folder, config, old, train, val)
+                config = old
+                if is_finished(folder):
+                    return take_finished(folder, model)
 
     best = None if val is None else BestWeights(monitor, patience)
-    trainer = Trainer(
-        model, train, val, image_size, batch_size, resize, augment, seed, weights, best, tuple(callbacks), progress
-    )
-    stopped = "all epochs done"
-    with seeded(model, seed):
+    watching = (*(_writers(settings, resume) if team.chief else ()), *callbacks)
+    checkpoints = None if folder is None else Checkpoints(folder)
+    stopped = "interrupted"
+    shown = settings if team.chief else dataclasses.replace(settings, progress=False)
+    with computing_in(model, number_format), placed(model, team) as place, seeded(place.model, seed):
+        material = Material(place, train, val, image_size, resize, normaliser, shown)
+        trainer = Trainer(material, weights, best, watching, checkpoints)
         try:
-            for phase in phases:
-                stopped = trainer.train(phase)
+            stopped = trainer.train(phases)
         except KeyboardInterrupt:
-            stopped = "interrupted"
             warnings.warn("Interrupted: the model has its best weights so far.", TrainingWarning, stacklevel=2)
-        finally:
-            if best is not None:
-                best.restore(model)
-    rows = trainer.rows
-    if not rows:
+    if not trainer.rows:
         raise TrainingError(
             "Training was interrupted before the first epoch ended; the model is as it was given or nearly so."
         )
-    run = _finish(model, train, val, config, rows, best, stopped, leakage, time.perf_counter() - began, folder)
-    if folder is not None:
+    config["roads"] = trainer.roads
+    seconds = time.perf_counter() - began
+    run = describe_run(train, val, config, trainer.rows, best, stopped, leakage, seconds, folder)
+    note_in_card(model, train, val, run, resize, settings.stain)
+    if folder is not None and checkpoints is not None and team.chief:
         write_end(folder, run, model)
+        if stopped != "interrupted":
+            checkpoints.remove()
+    if stopped != "interrupted":
+        # Whoever goes on from here finds the folder complete.
+        team.wait()
     return run
 
 
-def _check(
-    model: keras.Model, train: Dataset, val: Dataset | None, batch_size: int, patience: int | None, seed: int
-) -> tuple[int, int]:
-    """Find what would go wrong before anything is changed; return the image size."""
-    for name, value, least in (("batch_size", batch_size, 1), ("patience", patience, 1), ("seed", seed, 0)):
-        if value is not None and (not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least):
-            raise TrainingError(f"{name} must be a whole number of at least {least}; found {value!r}.")
-    if patience is not None and val is None:
-        raise TrainingError("patience needs a validation set: pass val=, or leave patience out.")
-    counts = np.bincount(train.labels, minlength=len(train.classes))
-    counted = dict(zip(train.classes, counts.tolist(), strict=True))
-    if (counts > 0).sum() < 2:
-        raise TrainingError(
-            f"The training set holds images of one class only: {counted}. Check the labels, or the selection."
-        )
-    if val is not None and val.classes != train.classes:
-        raise TrainingError(f"Training classes {train.classes} and validation classes {val.classes} differ.")
-    card = get_card(model)
-    if card is not None and tuple(card.classes) != train.classes:
-        raise TrainingError(
-            f"The model was built for the classes {tuple(card.classes)}, the data has {train.classes}. Build it with "
-            "classes=data.classes."
-        )
-    outputs = model.output_shape
-    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] != len(train.classes):
-        raise TrainingError(
-            f"The model gives outputs of shape {outputs}, but {len(train.classes)} classes need "
-            f"(None, {len(train.classes)}): one probability a class, also for two."
-        )
-    shape = model.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
-        raise TrainingError(
-            f"The model takes inputs of shape {shape}; needed is (None, height, width, 3) with a fixed size."
-        )
-    return (shape[1], shape[2])
+def _writers(settings: Settings, resume: bool) -> tuple[keras.callbacks.Callback, ...]:
+    writers: list[keras.callbacks.Callback] = []
+    if settings.tensorboard is not None:
+        writers.append(keras.callbacks.TensorBoard(settings.tensorboard, write_graph=False))
+    if settings.csv is not None:
+        writers.append(keras.callbacks.CSVLogger(settings.csv, append=resume))
+    return tuple(writers)
 
 
 def _known_resize(model: keras.Model) -> str:
@@ -180,82 +239,12 @@ def _known_resize(model: keras.Model) -> str:
     return (card.resize if card is not None else None) or "squash"
 
 
-def _config(
-    settings: dict[str, Any],
-    model: keras.Model,
-    train: Dataset,
-    phases: Sequence[Phase],
-    image_size: tuple[int, int],
-    resize: str,
-) -> dict[str, Any]:
-    card = get_card(model)
-    settings = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
-    if settings["class_weight"] is not None and not isinstance(settings["class_weight"], str):
-        settings["class_weight"] = dict(settings["class_weight"])
-    settings["run_dir"] = None if settings["run_dir"] is None else str(settings["run_dir"])
-    return {
-        "fit": settings,
-        "phases": [dataclasses.asdict(phase) for phase in phases],
-        "model": {
-            "name": model.name,
-            "backbone": None if card is None else card.backbone,
-            "backbone_options": {} if card is None else dict(card.backbone_options),
-            "weights": None if card is None else card.weights,
-            "head": None if card is None else card.head,
-            "image_size": list(image_size),
-            "resize": resize,
-        },
-        "classes": list(train.classes),
-    }
-
-
-def _finish(
-    model: keras.Model,
-    train: Dataset,
-    val: Dataset | None,
-    config: dict[str, Any],
-    rows: list[dict[str, Any]],
-    best: BestWeights | None,
-    stopped: str,
-    leakage: dict[str, Any] | None,
-    seconds: float,
-    folder: Path | None,
-) -> Run:
-    skipped = ("epoch", "phase", "learning_rate", "seconds")
-    scores = {k: v for k, v in rows[-1].items() if k not in skipped} if best is None else best.scores
-    data = {"train": _describe(train)} | ({} if val is None else {"val": _describe(val)})
-    environment = describe_environment()
-    run = Run(
-        pd.DataFrame(rows),
-        config,
-        None if best is None else best.epoch,
-        scores,
-        stopped,
-        data,
-        leakage,
-        environment,
-        seconds,
-        folder,
-    )
-    card = get_card(model)
-    if card is not None:
-        seen = train if val is None else train + val
-        training = {
-            "cases": sorted(set(seen.cases.tolist())),
-            "slides": sorted(set(seen.slides.tolist())),
-            "data": data,
-            "epochs": len(rows),
-            "best_epoch": run.best_epoch,
-            "scores": scores,
-            "fit": config["fit"],
-            "leakage": leakage,
-            "environment": environment,
-        }
-        provenance = {**card.provenance, "training": training}
-        set_card(model, card.replace(provenance=provenance, resize=config["model"]["resize"]))
-    return run
-
-
-def _describe(data: Dataset) -> dict[str, Any]:
-    summary = data.summary()
-    return {**summary.total, "by_class": summary.by_class.to_dict("index")}
+def _normaliser(stain: Any, model: keras.Model) -> tuple[Any, dict[str, Any] | None]:
+    """Return the normaliser to apply, given or noted in the model, and how it is noted."""
+    if stain is None:
+        card = get_card(model)
+        values = None if card is None else card.stain
+        return (None, None) if values is None else (normaliser_from_dict(values), dict(values))
+    if not callable(getattr(stain, "to_dict", None)):
+        raise TrainingError(f"stain must be a normaliser, from fit_normaliser; found {stain!r}.")
+    return stain, stain.to_dict()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import keras
 
 from breastcls.errors import TrainingError
 from breastcls.models.card import get_card
-
-FineTune = bool | Literal["last-stage"]
+from breastcls.training.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -21,61 +19,54 @@ class Phase:
         name: "head", "fine-tune", "all" or "as-given".
         trainable: What `set_trainable` is told; None leaves the model as the caller set it.
         epochs: Number of epochs.
-        learning_rate: Rate of the optimizer.
+        learning_rate: Highest rate of the optimizer.
+        solver: "adam" for the optimizer of the settings, "lbfgs" for an exact logistic regression on features.
     """
 
     name: str
-    trainable: str | None
+    trainable: str | int | None
     epochs: int
     learning_rate: float
+    solver: str = "adam"
 
 
-def plan_phases(
-    model: keras.Model,
-    epochs: int,
-    learning_rate: float,
-    fine_tune: FineTune,
-    head_epochs: int | None = None,
-    fine_tune_rate: float | None = None,
-) -> list[Phase]:
+def plan_phases(model: keras.Model, settings: Settings) -> list[Phase]:
     """Plan the training of a model.
 
     Args:
         model: One of `build_model`, or any other Keras model.
-        epochs: Epochs in all.
-        learning_rate: Rate of the first phase.
-        fine_tune: True for the whole backbone, "last-stage" for its last stage, False for the head alone.
-        head_epochs: How many of the epochs the head is trained alone; a third by default.
-        fine_tune_rate: Rate of the second phase; a tenth of the first by default.
+        settings: The settings of the training.
 
     Returns:
         With a pretrained backbone: "head", then "fine-tune" if asked for. A backbone with random weights has nothing
-        to protect: one phase "all". A model that is not from `build_model`: one phase "as-given".
+        to protect: one phase "all". A model that is not from `build_model`: one phase "as-given". With
+        `head_solver="lbfgs"` the head takes one epoch, whatever `head_epochs` says.
 
     Raises:
-        TrainingError: If an argument is not valid.
+        TrainingError: If the settings leave no epoch for a phase, or the solver does not fit the model.
     """
-    if fine_tune not in (True, False, "last-stage"):
-        raise TrainingError(f"fine_tune must be True, False or 'last-stage'; found {fine_tune!r}.")
-    for name, value in (("epochs", epochs), ("head_epochs", head_epochs)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise TrainingError(f"{name} must be a whole number of at least 1; found {value!r}.")
-    for name, rate in (("learning_rate", learning_rate), ("fine_tune_rate", fine_tune_rate)):
-        if rate is not None and not 0 < rate < float("inf"):
-            raise TrainingError(f"{name} must be a positive number; found {rate!r}.")
     card = get_card(model)
-    if card is None:
-        return [Phase("as-given", None, epochs, learning_rate)]
-    if fine_tune is False:
-        return [Phase("head", "head", epochs, learning_rate)]
-    if card.weights is None:
-        return [Phase("all", "all", epochs, learning_rate)]
-    first = max(1, epochs // 3) if head_epochs is None else head_epochs
+    epochs, rate, tune = settings.epochs, settings.learning_rate, settings.fine_tune
+    exact = settings.head_solver == "lbfgs"
+    if card is None or card.backbone is None:
+        if exact or settings.layer_decay != 1:
+            wanted = "head_solver='lbfgs'" if exact else f"layer_decay={settings.layer_decay}"
+            raise TrainingError(
+                f"{wanted} needs a model from build_model: of this one it is not known what is backbone and what head."
+            )
+        return [Phase("as-given", None, epochs, rate)]
+    if tune is False:
+        return [Phase("head", "head", 1 if exact else epochs, rate, settings.head_solver)]
+    if card.weights is None and not exact:
+        return [Phase("all", "all", epochs, rate)]
+    depth: str | int = "all" if tune is True else tune
+    second_rate = rate / 10 if settings.fine_tune_rate is None else settings.fine_tune_rate
+    if exact:
+        return [Phase("head", "head", 1, rate, "lbfgs"), Phase("fine-tune", depth, epochs, second_rate)]
+    first = max(1, epochs // 3) if settings.head_epochs is None else settings.head_epochs
     if first >= epochs:
         raise TrainingError(
             f"epochs={epochs} leaves none for fine-tuning after {first} for the head alone. Raise epochs, or pass "
             "fine_tune=False to train the head only."
         )
-    second = "last-stage" if fine_tune == "last-stage" else "all"
-    rate = learning_rate / 10 if fine_tune_rate is None else fine_tune_rate
-    return [Phase("head", "head", first, learning_rate), Phase("fine-tune", second, epochs - first, rate)]
+    return [Phase("head", "head", first, rate), Phase("fine-tune", depth, epochs - first, second_rate)]

@@ -5,27 +5,37 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import OutputError
+from breastcls.datasets.frames import load_table
+from breastcls.errors import OutputError, TrainingError
 from breastcls.files import make_folder, write_text
 from breastcls.models.persistence import save_model
 from breastcls.training.run import Run
 
 
-def open_run_dir(run_dir: str | os.PathLike[str]) -> Path:
+def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Path:
     """Make the folder and see that it can be written to, before hours of training rather than after.
+
+    Args:
+        run_dir: The folder.
+        resume: Whether it may hold a run already.
 
     Raises:
         OutputError: If it cannot be made or written to, or holds a run already.
     """
     folder = make_folder(run_dir)
-    if (folder / "config.json").exists():
-        raise OutputError(f"{folder} holds a run already. Choose another run_dir, so that nothing is overwritten.")
+    if (folder / "config.json").exists() and not resume:
+        raise OutputError(
+            f"{folder} holds a run already. Choose another run_dir, so that nothing is overwritten, or go on with that "
+            "run by resume=True."
+        )
     try:
         with tempfile.TemporaryFile(dir=folder):
             return folder
@@ -35,11 +45,18 @@ def open_run_dir(run_dir: str | os.PathLike[str]) -> Path:
         ) from error
 
 
-def write_start(folder: Path, config: dict[str, object], train: Dataset, val: Dataset | None) -> None:
-    """Write what is known before the first step: `config.json` and `split.csv`."""
-    parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
-    write_text(folder / "split.csv", pd.concat(parts).to_csv(index=False, lineterminator="\n"))
+def write_start(folder: Path, config: Mapping[str, Any], train: Dataset, val: Dataset | None) -> None:
+    """Write what is known before the first step: `split.csv`, then `config.json`, which makes the folder a run."""
+    write_text(folder / "split.csv", split_text(train, val))
     write_text(folder / "config.json", json.dumps(config, indent=2))
+
+
+def split_text(train: Dataset, val: Dataset | None) -> str:
+    """Return both sets as one table with a column `part`, paths in full so that they hold in any folder."""
+    parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
+    table = pd.concat(parts)
+    table["path"] = [os.path.abspath(path) for path in table["path"]]
+    return "# classes: " + "|".join(train.classes) + "\n" + table.to_csv(index=False, lineterminator="\n")
 
 
 def write_end(folder: Path, run: Run, model: keras.Model) -> None:
@@ -48,3 +65,33 @@ def write_end(folder: Path, run: Run, model: keras.Model) -> None:
     write_text(folder / "environment.json", json.dumps(run.environment, indent=2))
     save_model(model, folder / "model.keras")
     run.to_json(folder / "run.json")
+
+
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Read `config.json`; None where no run was begun.
+
+    Raises:
+        TrainingError: If it is damaged.
+    """
+    path = folder / "config.json"
+    if not path.exists():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{path} is damaged ({error}). Begin the run anew in another folder.") from error
+    if not isinstance(config, dict) or not isinstance(config.get("fit"), dict):
+        raise TrainingError(f"{path} is no record of a run of breastcls. Choose another folder.")
+    return config
+
+
+def read_split(folder: Path) -> tuple[Dataset, Dataset | None]:
+    """Read the training and validation sets of a run from its `split.csv`.
+
+    Raises:
+        DatasetError: If it is missing or damaged.
+    """
+    both = load_table(folder / "split.csv")
+    # The first line names the classes.
+    parts = pd.read_csv(folder / "split.csv", skiprows=1, usecols=["part"])["part"].to_numpy()
+    return both[parts == "train"], both[parts == "val"] if (parts == "val").any() else None

@@ -71,7 +71,11 @@ class Run:
             "data": self.data,
             "leakage": self.leakage,
             "environment": self.environment,
-            "history": json.loads(self.history.to_json(orient="records")),
+            # Every digit, unlike pandas' own JSON: a history that was read back equals the one that was written.
+            "history": [
+                {name: None if value != value else value for name, value in row.items()}
+                for row in self.history.to_dict("records")
+            ],
         }
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:

@@ -25,7 +25,7 @@ def seeded(model: keras.Model, seed: int) -> Iterator[None]:
     # The global NumPy state is what Keras' own layers and third-party callbacks draw from.
     python_state, numpy_state = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
-    for number, generator in enumerate(_generators(model)):
+    for number, generator in enumerate(generators_of(model)):
         generator.state.assign(np.array([seed, number], dtype="uint32"))
     try:
         yield
@@ -34,7 +34,8 @@ def seeded(model: keras.Model, seed: int) -> Iterator[None]:
         np.random.set_state(numpy_state)
 
 
-def _generators(model: keras.Model) -> list[Any]:
+def generators_of(model: keras.Model) -> list[Any]:
+    """Return the random generators of the layers of a model, in the order of the layers."""
     found = []
     for layer in model._flatten_layers():
         generator = getattr(layer, "seed_generator", None)

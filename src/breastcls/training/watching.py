@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -27,32 +27,47 @@ class BestWeights:
         self.monitor, self.patience = monitor, patience
         self.epoch: int | None = None
         self.scores: dict[str, float] = {}
+        self._before: list[np.ndarray] = []
         self._weights: list[np.ndarray] | None = None
         self._since = 0
 
-    def start_phase(self) -> None:
-        """Begin to count patience anew."""
+    def start_phase(self, model: keras.Model) -> None:
+        """Begin to count patience anew, with the whole model as it is: at its best so far."""
         self._since = 0
+        self._weights = None
+        self._before = copy_weights(model)
 
-    def see(self, model: keras.Model, epoch: int, scores: dict[str, float]) -> bool:
-        """Look at one epoch's scores; True if training should stop.
+    def see(self, learner: keras.Model, epoch: int, scores: dict[str, float]) -> bool:
+        """Look at one epoch's scores and the part that learns; True if training should stop.
 
         Raises:
             TrainingError: If the monitored figure is not among the scores.
         """
         if self.monitor not in scores:
             raise TrainingError(f"monitor={self.monitor!r} is not measured. Measured: {', '.join(scores)}.")
-        if self._weights is None or self._rank(scores) > self._rank(self.scores):
+        if self.epoch is None or self._rank(scores) > self._rank(self.scores):
             self.epoch, self.scores, self._since = epoch, dict(scores), 0
-            self._weights = [weight.copy() for weight in model.get_weights()]
+            self._weights = copy_weights(learner)
             return False
         self._since += 1
         return self.patience is not None and self._since >= self.patience
 
-    def restore(self, model: keras.Model) -> None:
-        """Put the best weights back, if any epoch was seen."""
+    def restore(self, model: keras.Model, learner: keras.Model) -> None:
+        """Put the best weights back, if any epoch was seen: of this phase, or those it began with."""
         if self._weights is not None:
-            model.set_weights(self._weights)
+            learner.set_weights(self._weights)
+        elif self.epoch is not None:
+            model.set_weights(self._before)
+
+    def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Return what a checkpoint has to hold: plain values, and the best weights of this phase if it has any."""
+        meta = {"epoch": self.epoch, "scores": self.scores, "since": self._since, "here": self._weights is not None}
+        return meta, self._weights or []
+
+    def load(self, meta: Mapping[str, Any], weights: list[np.ndarray]) -> None:
+        """Take up what `state` gave, within the same phase."""
+        self.epoch, self.scores, self._since = meta["epoch"], dict(meta["scores"]), meta["since"]
+        self._weights = weights if meta["here"] else None
 
     def _rank(self, scores: dict[str, float]) -> tuple[float, float]:
         value = scores[self.monitor]
@@ -61,11 +76,15 @@ class BestWeights:
         return (-value if "loss" in self.monitor else value), -scores.get("val_loss", 0.0)
 
 
+def copy_weights(model: keras.Model) -> list[np.ndarray]:
+    """Return copies of all weights of a model."""
+    return [np.array(weight) for weight in model.get_weights()]
+
+
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     """After each epoch: score the validation set, note everything, keep the best, stop in time.
 
     Args:
-        model: The whole model; what Keras trains may be its head alone, which shares its weights.
         score: Gives the validation scores, or None without a validation set.
         best: Keeper of the best weights, or None without a validation set.
         rows: Where one dictionary an epoch is added.
@@ -74,14 +93,13 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        model: keras.Model,
         score: Callable[[], dict[str, float]] | None,
         best: BestWeights | None,
         rows: list[dict[str, Any]],
         phase: str,
     ) -> None:
         super().__init__()
-        self._whole, self._score, self._best, self._rows, self._phase = model, score, best, rows, phase
+        self._score, self._best, self._rows, self._phase = score, best, rows, phase
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -99,7 +117,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._rows.append(
             {"epoch": epoch + 1, "phase": self._phase, **scores, "learning_rate": rate, "seconds": seconds}
         )
-        if self._best is not None and self._best.see(self._whole, epoch + 1, scores):
+        if self._best is not None and self._best.see(self.model, epoch + 1, scores):
             self.model.stop_training = True
 
 

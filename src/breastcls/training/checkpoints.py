@@ -1,0 +1,114 @@
+"""Checkpoints: all that decides how training goes on, in files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from breastcls.errors import TrainingWarning
+from breastcls.files import atomic_path, make_folder
+
+FOLDER = "checkpoints"
+_FORMAT = 1
+_KEPT = 2
+_META = "meta"
+_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One state of training.
+
+    Args:
+        arrays: Lists of arrays by name, such as "learner" and "optimizer".
+        meta: What JSON can hold: position, rows, scores.
+    """
+
+    arrays: Mapping[str, list[np.ndarray]]
+    meta: Mapping[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        run_dir: Folder of the run.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.folder = make_folder(run_dir / FOLDER)
+
+    def write(self, name: str, state: Checkpoint) -> Path:
+        """Write a state under a name."""
+        arrays = {
+            f"{kind}-{number}": value for kind, values in state.arrays.items() for number, value in enumerate(values)
+        }
+        text = json.dumps({"format": _FORMAT, **state.meta})
+        target = self.folder / f"{name}.npz"
+        with atomic_path(target) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, allow_pickle=False, **{_META: np.frombuffer(text.encode(), np.uint8)}, **arrays)
+        return target
+
+    def read(self, name: str) -> Checkpoint | None:
+        """Read the state of a name; None, with a warning if the file is damaged, where there is none."""
+        path = self.folder / f"{name}.npz"
+        if not path.exists():
+            return None
+        try:
+            # Reading every member checks its sum, which the zip format keeps.
+            with np.load(path, allow_pickle=False) as file:
+                members = {key: file[key] for key in file.files}
+            meta = json.loads(members.pop(_META).tobytes().decode())
+            if meta.pop("format") != _FORMAT:
+                raise ValueError("it has another format")
+        except _BROKEN as error:
+            warnings.warn(
+                f"The checkpoint {path.name} cannot be read ({error}); it is passed over.",
+                TrainingWarning,
+                stacklevel=2,
+            )
+            return None
+        arrays: dict[str, list[np.ndarray]] = {}
+        for key in sorted(members, key=lambda key: (key.rpartition("-")[0], int(key.rpartition("-")[2]))):
+            arrays.setdefault(key.rpartition("-")[0], []).append(members[key])
+        return Checkpoint(arrays, meta)
+
+    def write_step(self, epoch: int, step: int, state: Checkpoint) -> Path:
+        """Write the state after some epochs and steps, and remove all but the newest two."""
+        written = self.write(f"epoch-{epoch:06d}-step-{step:08d}", state)
+        for path in self._steps()[:-_KEPT]:
+            path.unlink(missing_ok=True)
+        return written
+
+    def read_newest(self) -> Checkpoint | None:
+        """Read the newest state that is not damaged; warns of each that is."""
+        for path in reversed(self._steps()):
+            state = self.read(path.stem)
+            if state is not None:
+                return state
+        return None
+
+    def newest_phase(self) -> int | None:
+        """Return the number of the last phase whose beginning was written, or None."""
+        numbers = [int(path.stem.partition("-")[2]) for path in self.folder.glob("phase-*.npz")]
+        return max(numbers, default=None)
+
+    def remove_steps(self) -> None:
+        """Remove the states within a phase, once the next one has begun."""
+        for path in self._steps():
+            path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove all, once the run is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _steps(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch-*-step-*.npz"))

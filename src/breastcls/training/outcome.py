@@ -1,0 +1,79 @@
+"""After the last step: the record of the run, and the note of it that travels with the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.environment import describe_environment
+from breastcls.models.card import get_card, set_card
+from breastcls.training.run import Run
+from breastcls.training.watching import BestWeights
+
+_NO_SCORES = ("epoch", "phase", "learning_rate", "seconds")
+
+
+def describe_run(
+    train: Dataset,
+    val: Dataset | None,
+    config: dict[str, Any],
+    rows: list[dict[str, Any]],
+    best: BestWeights | None,
+    stopped: str,
+    leakage: dict[str, Any] | None,
+    seconds: float,
+    folder: Path | None,
+) -> Run:
+    """Put the record of a run together."""
+    last = {name: value for name, value in rows[-1].items() if name not in _NO_SCORES}
+    return Run(
+        history=pd.DataFrame(rows),
+        config=config,
+        best_epoch=None if best is None else best.epoch,
+        scores=last if best is None else best.scores,
+        stopped=stopped,
+        data={"train": _describe(train)} | ({} if val is None else {"val": _describe(val)}),
+        leakage=leakage,
+        environment=describe_environment(),
+        seconds=seconds,
+        run_dir=folder,
+    )
+
+
+def note_in_card(
+    model: keras.Model, train: Dataset, val: Dataset | None, run: Run, resize: str, stain: Any = None
+) -> None:
+    """Write into the card of a model what it was trained on, so that it can be audited wherever it goes."""
+    card = get_card(model)
+    if card is None:
+        return
+    seen = train if val is None else train + val
+    training = {
+        "cases": sorted(set(seen.cases.tolist())),
+        "slides": sorted(set(seen.slides.tolist())),
+        "data": run.data,
+        "epochs": len(run.history),
+        "best_epoch": run.best_epoch,
+        "scores": run.scores,
+        "fit": run.config["fit"],
+        "precision": run.config["precision"],
+        "leakage": run.leakage,
+        "environment": run.environment,
+    }
+    set_card(
+        model,
+        card.replace(
+            provenance={**card.provenance, "training": training},
+            resize=resize,
+            stain=None if stain is None else dict(stain),
+        ),
+    )
+
+
+def _describe(data: Dataset) -> dict[str, Any]:
+    summary = data.summary()
+    return {**summary.total, "by_class": summary.by_class.to_dict("index")}

@@ -1,0 +1,176 @@
+"""Logistic regressions over a grid of penalties, judged on held-out cases."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+
+from breastcls.errors import TrainingWarning
+
+Matrix = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+GRID = tuple(float(f"{10**exponent:.4g}") for exponent in np.arange(-8, 1.1, 0.5))
+"""The values of C that may be tried, from the strongest penalty to the weakest."""
+
+# C counts losses against the penalty: with fewer than n images, less than 0.1 / n is all penalty.
+_LEAST_SHARE = 0.1
+# Scores that stay worse than the best for so many steps of the grid do not come back: weaker penalties overfit more.
+_PATIENCE = 3
+_MOST_STEPS = 2000
+# A feature that hardly varies would be blown up by its own deviation, on new images beyond all bounds.
+_LEAST_DEVIATION = 1e-6
+
+
+class Regression:
+    """Logistic regression on standardised features, each fit beginning where the last one ended.
+
+    Args:
+        features: float64 of shape (n, d).
+        labels: Class indices, shape (n,), each class at least once.
+        weights: What a row of each class counts.
+        tolerance: Largest element of the gradient of the mean loss at the end.
+        exact: Whether to compute in float64 and not in float32, which is twice as fast and enough to choose by.
+    """
+
+    def __init__(
+        self, features: Matrix, labels: Integers, weights: Sequence[float], tolerance: float, *, exact: bool = True
+    ) -> None:
+        deviation = features.std(axis=0)
+        self.mean = features.mean(axis=0)
+        self.scale = np.where(deviation > _LEAST_DEVIATION * max(float(deviation.max()), 1e-300), deviation, 1.0)
+        standard = (features - self.mean) / self.scale
+        self._features, self._labels = standard if exact else standard.astype(np.float32), labels
+        self._model = LogisticRegression(
+            solver="lbfgs",
+            class_weight=dict(enumerate(weights)),
+            tol=tolerance,
+            max_iter=_MOST_STEPS,
+            warm_start=True,
+        )
+
+    def fit(self, c: float) -> bool:
+        """Fit with the penalty 1/c; return whether it came to its end."""
+        # What is checked by `fit_linear_probe` once need not be checked again sixty times.
+        with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._model.set_params(C=c).fit(self._features, self._labels)
+        return bool(self._model.n_iter_.max() < _MOST_STEPS)
+
+    def layer(self) -> tuple[Matrix, Matrix]:
+        """Return kernel (d, classes) and bias (classes,) of the softmax layer on features as they are."""
+        coefficients = self._model.coef_.astype(np.float64)
+        intercept = self._model.intercept_.astype(np.float64)
+        if len(coefficients) == 1:
+            # Of all softmax layers with these probabilities the one with the smallest weights.
+            coefficients = np.concatenate([-coefficients, coefficients]) / 2
+            intercept = np.concatenate([-intercept, intercept]) / 2
+        kernel = (coefficients / self.scale).T
+        bias = intercept - self.mean @ kernel
+        # The same for all classes changes no probability.
+        return kernel, bias - bias.mean()
+
+
+def deal_cases(labels: Integers, groups: Integers, class_count: int, folds: int, seed: int) -> list[Integers]:
+    """Return the held-out rows of each fold, whole groups, every class in every training part.
+
+    Args:
+        labels: Class indices, shape (n,).
+        groups: The case of each row, as a number.
+        class_count: Number of classes.
+        folds: Number of folds; fewer are made where so many would leave a class out of a training part.
+        seed: Deals the groups.
+
+    Returns:
+        At least two folds, or none where that cannot be.
+    """
+    most = min(folds, len(np.unique(groups)), int(np.bincount(labels).max()))
+    for number in range(most, 1, -1):
+        splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            # It speaks of classes with fewer rows than folds; what matters is checked below.
+            warnings.simplefilter("ignore", UserWarning)
+            held = [rows for _, rows in splitter.split(labels, labels, groups) if len(rows)]
+        if len(held) > 1 and all(len(np.unique(np.delete(labels, rows))) == class_count for rows in held):
+            return held
+    return []
+
+
+def score_penalties(
+    features: Matrix, labels: Integers, groups: Integers, weights: Sequence[float], parts: Sequence[Integers]
+) -> dict[float, tuple[float, float]]:
+    """Return the log loss by case of each C of the grid, over all held-out rows, and its standard error over cases.
+
+    Args:
+        features: float64 of shape (n, d).
+        labels: Class indices, shape (n,).
+        groups: The case of each row, as a number.
+        weights: What a row of each class counts in training, and a case of each class here.
+        parts: The held-out rows of each fold.
+
+    Returns:
+        C to log loss and standard error, from the C at which the penalty is all to `_PATIENCE` steps beyond the best.
+    """
+    folds = []
+    for held in parts:
+        rest = np.setdiff1d(np.arange(len(labels)), held)
+        folds.append((held, features[held], Regression(features[rest], labels[rest], weights, 1e-5, exact=False)))
+    # A case of several classes is one for each of them.
+    _, first, member = np.unique(groups * len(weights) + labels, return_index=True, return_inverse=True)
+    sizes, shares = np.bincount(member), np.asarray(weights)[labels[first]]
+    scores: dict[float, tuple[float, float]] = {}
+    for c in (c for c in GRID if c * len(labels) >= _LEAST_SHARE):
+        chosen = np.zeros(len(labels))
+        for held, unseen, regression in folds:
+            regression.fit(c)
+            kernel, bias = regression.layer()
+            chosen[held] = softmax(unseen @ kernel + bias)[np.arange(len(held)), labels[held]]
+        losses = -np.log(np.clip(np.bincount(member, chosen) / sizes, 1e-12, 1.0))
+        mean = float(np.average(losses, weights=shares))
+        error = float(np.sqrt(np.sum((shares * (losses - mean)) ** 2)) / shares.sum())
+        # Rounded, so that what is a tie but for rounding is a tie.
+        scores[c] = round(mean, 9), round(error, 9)
+        if list(scores).index(_best(scores)) + _PATIENCE < len(scores):
+            break
+    return scores
+
+
+def choose_penalty(scores: Mapping[float, tuple[float, float]]) -> float:
+    """Return the smallest C whose log loss is within one standard error of the best (Breiman et al. 1984).
+
+    Args:
+        scores: C to log loss and standard error.
+
+    Example:
+        >>> choose_penalty({0.001: (0.60, 0.04), 0.01: (0.52, 0.04), 0.1: (0.50, 0.03), 1.0: (0.55, 0.05)})
+        0.01
+    """
+    loss, error = scores[_best(scores)]
+    return min(c for c, (other, _) in scores.items() if other <= loss + error)
+
+
+def _best(scores: Mapping[float, tuple[float, float]]) -> float:
+    return min(scores, key=lambda c: (scores[c][0], c))
+
+
+def softmax(logits: Matrix) -> Matrix:
+    """Return probabilities of shape (n, classes)."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
+
+
+def warn_not_chosen(cases: Sequence[int], c: float) -> None:
+    """Say that there are too few cases to choose a penalty by."""
+    warnings.warn(
+        f"The penalty of the linear probe cannot be chosen over cases: the classes have {list(cases)} cases, and every "
+        f"training part needs each class. C={c:g} is taken.",
+        TrainingWarning,
+        stacklevel=3,
+    )

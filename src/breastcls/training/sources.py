@@ -1,0 +1,51 @@
+"""Where a phase gets its batches from: images through the pipeline, each epoch a pure function of its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Protocol
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.images.pipeline import EpochCounter
+
+
+class Source(Protocol):
+    """Gives the batches of any epoch, from any step on, the same ones each time it is asked."""
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Any, Any]]:
+        """Yield (inputs, labels) of an epoch, beginning with batch `first`.
+
+        Labels are class indices int64 (b,), or shares of the classes float32 (b, classes).
+        """
+
+
+class ImageSource:
+    """Images, shuffled and augmented by the pipeline.
+
+    Args:
+        data: The images.
+        **options: As in `Dataset.to_tf`.
+    """
+
+    def __init__(self, data: Dataset, **options: Any) -> None:
+        self._epoch = EpochCounter()
+        self._pipeline = data.to_tf(initial_epoch=self._epoch, class_count=len(data.classes), **options)
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return len(self._pipeline)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Any, Any]]:
+        """Yield (images uint8 (b, height, width, 3), labels) of an epoch, beginning with batch `first`.
+
+        Batches before the first are made and dropped: what is drawn at random hangs on the number of the batch, and
+        it happens once, when a run goes on.
+        """
+        self._epoch.value = epoch
+        return islice(iter(self._pipeline), first, None)

@@ -1,0 +1,116 @@
+"""Joining several machines, or several processes, for one training."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from breastcls.errors import TrainingError
+
+# TensorFlow joins other machines once in the life of a process: what is held here is a fact about the process.
+_joined: list[Any] = []
+
+
+def join_workers(*, port: int = 8888) -> Any:
+    """Join the other machines of a training; call it first in the script, before anything is built or read.
+
+    TensorFlow can connect to other machines only while it has computed nothing yet: once a model was built it is too
+    late. The same script runs on every machine; each waits here until all of them have come, and
+    `fit(..., strategy="multi-worker")` then trains on all of them together. Calling it again gives the same strategy.
+
+    Which machines there are is read from `TF_CONFIG`, or, where that is not set, from what Slurm tells each task that
+    `srun` starts.
+
+    Args:
+        port: Under Slurm, where the first task of each machine listens; the second listens one above, and so on.
+            `TF_CONFIG` names ports itself.
+
+    Returns:
+        A `tf.distribute.MultiWorkerMirroredStrategy`.
+
+    Raises:
+        TrainingError: If neither names the machines, or TensorFlow has computed something already.
+
+    Example:
+        >>> import breastcls as bc
+        >>> strategy = bc.join_workers()  # doctest: +SKIP
+        >>> bc.fit(model, train, val, strategy="multi-worker")  # doctest: +SKIP
+    """
+    if _joined:
+        return _joined[0]
+    resolver = _resolver(port)
+    import tensorflow as tf
+
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except RuntimeError as error:
+        if "program startup" not in str(error):
+            raise
+        raise TrainingError(
+            "join_workers() came too late: TensorFlow has computed something already. Call it first in the script, "
+            "right after the imports."
+        ) from error
+    _joined.append(strategy)
+    return strategy
+
+
+def joined_workers() -> Any:
+    """Return the strategy that `join_workers` made, or None if it was not called."""
+    return _joined[0] if _joined else None
+
+
+def _resolver(port: int) -> Any:
+    """Return what tells TensorFlow who is there and which of them this process is."""
+    if os.environ.get("TF_CONFIG"):
+        cluster, task, index = _read_tf_config(os.environ["TF_CONFIG"])
+    elif "SLURM_STEP_NODELIST" in os.environ:
+        cluster, task, index = _ask_slurm(port)
+    else:
+        raise TrainingError(
+            "join_workers() does not know the other machines: neither TF_CONFIG is set nor was this process started by "
+            "srun. On one machine leave it out, and use strategy='mirrored' for several GPUs."
+        )
+    import tensorflow as tf
+
+    resolvers = tf.distribute.cluster_resolver
+    return resolvers.SimpleClusterResolver(
+        tf.train.ClusterSpec(cluster), task_type=task, task_id=index, rpc_layer="grpc"
+    )
+
+
+def _read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
+    try:
+        values = json.loads(text)
+        cluster = {str(job): [str(address) for address in addresses] for job, addresses in values["cluster"].items()}
+        task, index = str(values["task"]["type"]), int(values["task"]["index"])
+        known = cluster[task][index] if index >= 0 else None
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise TrainingError(
+            f"TF_CONFIG is {text!r}, which names no cluster with this process in it ({type(error).__name__}: {error}). "
+            'Expected {"cluster": {"worker": ["host1:port", "host2:port"]}, "task": {"type": "worker", "index": 0}}, '
+            "with another index on each machine."
+        ) from error
+    if known is None or not set(cluster) <= {"chief", "worker"}:
+        raise TrainingError(f"TF_CONFIG is {text!r}: expected jobs 'worker' (and 'chief') only, and an index from 0.")
+    return cluster, task, index
+
+
+def _ask_slurm(port: int) -> tuple[dict[str, list[str]], str, int]:
+    import tensorflow as tf
+
+    try:
+        # Slurm itself says which GPUs a task sees. The resolver would count them by nvidia-smi, which fails on
+        # machines without, and set them anew; so it is told of more than any machine has.
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            port_base=port, gpus_per_node=1 << 20, gpus_per_task=1, auto_set_gpu=False
+        )
+        addresses = resolver.cluster_spec().as_dict()["worker"]
+        own = f"{os.environ['SLURMD_NODENAME']}:{port + int(os.environ['SLURM_LOCALID'])}"
+        # Not SLURM_PROCID: the resolver sorts hosts by the alphabet, n10 before n2, and Slurm by number.
+        return {"worker": list(addresses)}, "worker", addresses.index(own)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"What Slurm set for this task names no cluster with it in it ({type(error).__name__}: {error}). Start the "
+            "script by srun inside the job, one task a machine, or set TF_CONFIG."
+        ) from error

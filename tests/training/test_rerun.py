@@ -1,0 +1,68 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import breastcls as bc
+from breastcls.errors import TrainingError
+
+OPTIONS = {"epochs": 2, "batch_size": 8, "augment": "standard", "progress": False, "seed": 4}
+
+
+def bits(model):
+    return [weight.tobytes() for weight in model.get_weights()]
+
+
+def test_a_run_is_run_again_from_its_folder_alone(parts, small, tmp_path):
+    model = small()
+    first = bc.fit(
+        model, *parts[:2], run_dir=tmp_path / "first", class_weight={"benign": 2.0, "malignant": 1.0}, **OPTIONS
+    )
+    again, run = bc.rerun(tmp_path / "first", new_run_dir=tmp_path / "second", progress=False)
+    assert bits(again) == bits(model)
+    assert run.history["loss"].tolist() == first.history["loss"].tolist()
+    assert (tmp_path / "second" / "run.json").exists()
+
+
+def test_with_weights_from_a_file_and_a_stain_normaliser(parts, small, tmp_path):
+    from breastcls.images.stain.normalisers import fit_normaliser
+
+    source = small()
+    next(layer for layer in source.layers if isinstance(layer, keras.Model)).save_weights(tmp_path / "own.weights.h5")
+    model = bc.build_model(
+        "cnn4", classes=("benign", "malignant"), image_size=32, weights=tmp_path / "own.weights.h5", seed=3
+    )
+    stain = fit_normaliser("reinhard", parts[0].to_numpy(32)[0])
+    bc.fit(model, *parts[:2], run_dir=tmp_path / "first", stain=stain, **OPTIONS)
+    with pytest.raises(TrainingError, match=r"own\.weights\.h5"):
+        bc.rerun(tmp_path / "first")
+    again, _ = bc.rerun(tmp_path / "first", weights=tmp_path / "own.weights.h5", progress=False)
+    assert bits(again) == bits(model)
+
+
+def test_what_cannot_be_built_again_is_said(parts, small, tmp_path):
+    with pytest.raises(TrainingError, match=r"config\.json"):
+        bc.rerun(tmp_path)
+    trained = small()
+    bc.fit(trained, parts[0], **OPTIONS)
+    bc.fit(trained, parts[0], run_dir=tmp_path / "more", **OPTIONS)
+    with pytest.raises(TrainingError, match="other weights than the run began with"):
+        bc.rerun(tmp_path / "more")
+    own = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    )
+    bc.fit(own, parts[0], run_dir=tmp_path / "own", **OPTIONS)
+    with pytest.raises(TrainingError, match="not made by build_model"):
+        bc.rerun(tmp_path / "own")
+
+
+def test_images_that_are_gone_are_named_and_can_be_given(parts, small, tmp_path):
+    bc.fit(small(), parts[0], run_dir=tmp_path / "first", **OPTIONS)
+    split = tmp_path / "first" / "split.csv"
+    split.write_text(split.read_text().replace("easy", "gone"))
+    with pytest.raises(ValueError, match="do not exist"):
+        bc.rerun(tmp_path / "first", progress=False)
+    _, run = bc.rerun(tmp_path / "first", train=parts[0], progress=False)
+    assert json.loads(run.to_json())["stopped"] == "all epochs done"
+    assert np.isfinite(run.history["loss"]).all()

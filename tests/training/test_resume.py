@@ -1,0 +1,269 @@
+"""A run that was cut off goes on and ends with the same bits as one that was not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import breastcls as bc
+from breastcls.errors import OutputError, TrainingError, TrainingWarning
+from breastcls.training.checkpoints import Checkpoints
+from breastcls.training.resuming import load_run
+
+
+class CutOffError(Exception):
+    pass
+
+
+class CutAt(keras.callbacks.Callback):
+    """Ends the program's training as a crash would, after so many steps over all epochs."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise CutOffError
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """A weight file, so that a model has a head phase and a fine-tuning phase."""
+    model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
+    path = tmp_path_factory.mktemp("weights") / "own.weights.h5"
+    next(layer for layer in model.layers if isinstance(layer, keras.Model)).save_weights(path)
+    return path
+
+
+@pytest.fixture
+def make(pretrained):
+    def build(phases):
+        weights = pretrained if phases == 2 else None
+        return bc.build_model(
+            "cnn4", classes=("benign", "malignant"), image_size=32, weights=weights, dropout=0.5, seed=3
+        )
+
+    return build
+
+
+def bits(model):
+    return [weight.tobytes() for weight in model.get_weights()]
+
+
+COMMON = {"batch_size": 8, "progress": False, "seed": 4}
+ROADS = {
+    "images": (1, {"epochs": 3, "augment": "standard", "patience": 3, "schedule": "cosine", "warmup_epochs": 0.5}),
+    "features": (2, {"epochs": 4, "augment": "none", "fine_tune": False}),
+    "views": (2, {"epochs": 4, "augment": "dihedral", "feature_views": 2, "fine_tune": False, "optimizer": "adamw"}),
+    "phases": (2, {"epochs": 4, "head_epochs": 2, "augment": "none", "layer_decay": 0.5, "clip_norm": 1.0}),
+}
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("validated", [True, False])
+def test_cut_off_and_resumed_it_ends_with_the_same_bits(parts, make, tmp_path, road, validated):
+    train, val, _ = parts
+    val = val if validated else None
+    phases, options = ROADS[road]
+    options = {name: value for name, value in options.items() if name != "patience" or validated}
+    whole = make(phases)
+    expected = bc.fit(whole, train, val, run_dir=tmp_path / "whole", **COMMON, **options)
+
+    for cut in (1, 4, 7):
+        folder = tmp_path / f"cut{cut}"
+        with pytest.raises(CutOffError):
+            bc.fit(
+                make(phases),
+                train,
+                val,
+                run_dir=folder,
+                checkpoint_steps=1,
+                callbacks=[CutAt(cut)],
+                **COMMON,
+                **options,
+            )
+        # A new process would build the model anew; other weights stand for one that was built without a seed.
+        model = make(phases)
+        model.layers[-2].set_weights([np.ones_like(weight) for weight in model.layers[-2].get_weights()])
+        run = bc.fit(model, train, val, run_dir=folder, resume=True, **COMMON, **options)
+        assert bits(model) == bits(whole)
+        assert run.history.drop(columns="seconds").equals(expected.history.drop(columns="seconds"))
+        assert run.best_epoch == expected.best_epoch
+        assert run.scores == expected.scores
+        assert not (folder / "checkpoints").exists()
+
+
+def test_the_same_command_begins_goes_on_and_returns_what_is_finished(parts, make, tmp_path):
+    options = {**COMMON, "epochs": 2, "augment": "none", "run_dir": tmp_path / "run", "resume": True}
+    first, again = make(1), make(1)
+    run = bc.fit(first, *parts[:2], **options)
+    returned = bc.fit(again, *parts[:2], **options)
+    assert bits(again) == bits(first)
+    assert returned.to_dict() == run.to_dict()
+    assert load_run(tmp_path / "run").history.equals(run.history)
+
+
+def test_without_resume_a_run_is_not_overwritten(parts, make, tmp_path):
+    options = {**COMMON, "epochs": 1, "augment": "none", "run_dir": tmp_path / "run"}
+    bc.fit(make(1), *parts[:2], **options)
+    with pytest.raises(OutputError, match="resume=True"):
+        bc.fit(make(1), *parts[:2], **options)
+
+
+def cut_off(make, parts, folder, steps=5, **options):
+    options = {**COMMON, "epochs": 3, "augment": "none", "checkpoint_steps": 1, **options}
+    with pytest.raises(CutOffError):
+        bc.fit(make(1), *parts[:2], run_dir=folder, callbacks=[CutAt(steps)], **options)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(parts, make, tmp_path):
+    whole = make(1)
+    options = {**COMMON, "epochs": 3, "augment": "none"}
+    bc.fit(whole, *parts[:2], **options)
+    cut_off(make, parts, tmp_path)
+    *_, newest = sorted((tmp_path / "checkpoints").glob("epoch-*"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    newest.write_bytes(content)
+    model = make(1)
+    with pytest.warns(TrainingWarning, match=newest.name):
+        bc.fit(model, *parts[:2], run_dir=tmp_path, resume=True, **options)
+    assert bits(model) == bits(whole)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "emptied", "not an archive"])
+def test_if_all_checkpoints_are_damaged_it_begins_anew(parts, make, tmp_path, damage):
+    whole = make(1)
+    options = {**COMMON, "epochs": 2, "augment": "none"}
+    bc.fit(whole, *parts[:2], **options)
+    cut_off(make, parts, tmp_path, steps=4, epochs=2)
+    for path in (tmp_path / "checkpoints").glob("*.npz"):
+        content = path.read_bytes()
+        path.write_bytes(
+            {"cut short": content[: len(content) // 2], "emptied": b"", "not an archive": b"x" * 99}[damage]
+        )
+    model = make(1)
+    with pytest.warns(TrainingWarning, match="cannot be read"):
+        bc.fit(model, *parts[:2], run_dir=tmp_path, resume=True, **options)
+    assert bits(model) == bits(whole)
+
+
+def test_without_the_start_of_a_phase_it_goes_back_to_the_phase_before(parts, make, tmp_path):
+    _, options = ROADS["phases"]
+    whole = make(2)
+    bc.fit(whole, *parts[:2], **COMMON, **options)
+    with pytest.raises(CutOffError):
+        cut_at = {"run_dir": tmp_path, "checkpoint_steps": 1, "callbacks": [CutAt(9)]}
+        bc.fit(make(2), *parts[:2], **cut_at, **COMMON, **options)
+    (tmp_path / "checkpoints" / "phase-1.npz").write_bytes(b"")
+    model = make(2)
+    with pytest.warns(TrainingWarning, match=r"phase-1\.npz cannot be read"):
+        bc.fit(model, *parts[:2], run_dir=tmp_path, resume=True, **COMMON, **options)
+    assert bits(model) == bits(whole)
+
+
+def test_only_the_newest_two_are_kept(parts, make, tmp_path):
+    cut_off(make, parts, tmp_path, steps=7)
+    assert len(list((tmp_path / "checkpoints").glob("epoch-*"))) == 2
+
+
+def test_other_settings_are_refused_with_the_difference(parts, make, tmp_path):
+    cut_off(make, parts, tmp_path)
+    options = {**COMMON, "epochs": 3, "augment": "none", "run_dir": tmp_path, "resume": True}
+    with pytest.raises(TrainingError, match=r"learning_rate: 0.001 there, 0.5 here"):
+        bc.fit(make(1), *parts[:2], **options, learning_rate=0.5)
+    with pytest.raises(TrainingError, match=r"seed: 4 there, 5 here"):
+        bc.fit(make(1), *parts[:2], **{**options, "seed": 5})
+    other = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=48, weights=None, seed=3)
+    with pytest.raises(TrainingError, match="image_size"):
+        bc.fit(other, *parts[:2], **options)
+    # What changes no weight may differ.
+    bc.fit(make(1), *parts[:2], **options, csv=tmp_path / "log.csv")
+
+
+def test_other_data_is_refused_with_the_difference(parts, make, tmp_path):
+    train, val, test = parts
+    cut_off(make, parts, tmp_path)
+    options = {**COMMON, "epochs": 3, "augment": "none", "run_dir": tmp_path, "resume": True}
+    with pytest.raises(TrainingError, match=rf"train: {len(train)} images there, {len(train) - 1} here"):
+        bc.fit(make(1), train[1:], val, **options)
+    with pytest.raises(TrainingError, match="in another order"):
+        bc.fit(make(1), train[::-1], val, **options)
+    with pytest.raises(TrainingError, match=r"val: .* are new"):
+        bc.fit(make(1), train, val + test[:2], **options)
+
+
+def test_interrupted_by_the_user_it_ends_with_the_best_and_can_go_on(parts, make, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    whole = make(1)
+    options = {**COMMON, "epochs": 4, "augment": "none"}
+    bc.fit(whole, *parts[:2], **options)
+    model = make(1)
+    with pytest.warns(TrainingWarning, match="Interrupted"):
+        run = bc.fit(model, *parts[:2], run_dir=tmp_path, callbacks=[Interrupt()], **options)
+    assert run.stopped == "interrupted"
+    assert bits(bc.load_model(tmp_path / "model.keras")) == bits(model)
+    again = make(1)
+    resumed = bc.fit(again, *parts[:2], run_dir=tmp_path, resume=True, **options)
+    assert resumed.stopped == "all epochs done"
+    assert bits(again) == bits(whole)
+
+
+def test_a_file_that_is_no_run_is_refused(parts, make, tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(TrainingError, match="damaged"):
+        bc.fit(make(1), *parts[:2], epochs=1, run_dir=tmp_path, resume=True)
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(TrainingError, match="no record"):
+        bc.fit(make(1), *parts[:2], epochs=1, run_dir=tmp_path, resume=True)
+
+
+def test_a_missing_checkpoint_is_none(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.read("phase-0") is None
+    assert checkpoints.read_newest() is None
+    assert checkpoints.newest_phase() is None
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_bits(easy, tmp_path):
+    """`BREASTCLS_KILLS` says how many moments; CI takes few, a person who changed the trainer takes ten."""
+    easy.to_csv(tmp_path / "data.csv")
+    script = Path(__file__).with_name("one_run.py")
+
+    def start(folder):
+        command = [sys.executable, str(script), str(tmp_path / "data.csv"), str(folder)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    whole = start(tmp_path / "whole")
+    output, errors = whole.communicate(timeout=600)
+    assert whole.returncode == 0, errors
+    expected, seconds = output.splitlines()[-1].split()
+    generator = np.random.default_rng(int.from_bytes(os.urandom(4)))
+    killed = 0
+    for number in range(int(os.environ.get("BREASTCLS_KILLS", "2"))):
+        folder = tmp_path / f"killed{number}"
+        process = start(folder)
+        process.stdout.readline()  # it says when training begins
+        time.sleep(float(generator.uniform(0, float(seconds))))
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=600)
+        killed += process.returncode == -signal.SIGKILL
+        finished = start(folder)
+        output, errors = finished.communicate(timeout=600)
+        assert finished.returncode == 0, errors
+        assert output.splitlines()[-1].split()[0] == expected, json.dumps(os.listdir(folder))
+    assert killed

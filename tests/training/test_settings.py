@@ -1,0 +1,72 @@
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+import breastcls as bc
+from breastcls.errors import TrainingError
+from breastcls.training.settings import Settings
+
+
+def test_fit_has_every_setting_and_no_other():
+    arguments = set(inspect.signature(bc.fit).parameters) - {"model", "train", "val", "callbacks"}
+    assert arguments == set(Settings().to_dict())
+
+
+def test_they_go_through_json():
+    settings = Settings.of({"run_dir": Path("runs/first"), "class_weight": {"a": 1.0}, "fine_tune": 2, "resume": True})
+    assert Settings.of(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 2.5),
+        ("batch_size", True),
+        ("feature_views", 0),
+        ("seed", -1),
+        ("patience", 0),
+        ("learning_rate", 0),
+        ("learning_rate", float("inf")),
+        ("learning_rate", "fast"),
+        ("fine_tune_rate", -1),
+        ("clip_norm", 0),
+        ("weight_decay", -0.1),
+        ("label_smoothing", 1),
+        ("warmup_epochs", -1),
+        ("layer_decay", 0),
+        ("layer_decay", 1.1),
+        ("optimizer", "best"),
+        ("schedule", "linear"),
+        ("loss", "mse"),
+        ("head_solver", "sgd"),
+        ("batch_norm", "off"),
+        ("precision", "float64"),
+        ("sampling", "balanced"),
+        ("resize", "stretch"),
+        ("fine_tune", "first"),
+        ("fine_tune", 0.5),
+        ("csv", "log.txt"),
+    ],
+)
+def test_what_is_not_valid_is_named(name, value):
+    with pytest.raises(TrainingError, match=name):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["resume", "checkpoint_steps"])
+def test_what_needs_a_folder(name):
+    with pytest.raises(TrainingError, match="run_dir"):
+        Settings(**{name: True if name == "resume" else 1})
+
+
+def test_differences_are_those_that_change_weights():
+    old = Settings(epochs=3, run_dir="a", progress=True).to_dict()
+    assert Settings(epochs=3, run_dir="b", resume=True, progress=False).differences(old) == []
+    assert Settings(epochs=4).differences(old) == ["epochs: 3 there, 4 here"]
+
+
+def test_no_augmentation_goes_by_two_names():
+    assert Settings.of({"augment": None}) == Settings(augment="none")
