@@ -12,6 +12,7 @@ CARD = ModelCard(
     image_size=(32, 48),
     backbone="cnn4",
     backbone_options={"filters": (4, 4, 4, 4)},
+    stain={"name": "reinhard", "means": [70.25, 20.0, -10.1], "spreads": [15.0, 8.0, 6.0]},
     threshold=0.4,
     temperature=1.5,
     provenance={"data": {"cases": 70}},
@@ -23,12 +24,25 @@ def test_json_there_and_back():
     assert json.loads(CARD.to_json())["format"] == CARD_FORMAT
 
 
+def test_a_card_from_before_stain_was_kept_still_loads():
+    values = json.loads(CARD.to_json())
+    del values["stain"]
+    assert ModelCard.from_json(json.dumps(values)) == CARD.replace(stain=None)
+    with pytest.raises(ModelError, match="stain in the model card is of an unexpected type"):
+        ModelCard.from_json(json.dumps({**values, "stain": "macenko"}))
+
+
 def test_nobody_holds_a_reference_into_a_card():
     source = {"cases": [1]}
     card = CARD.replace(provenance=source)
     source["cases"].append(2)
     card.to_dict()["provenance"]["cases"].append(3)
     assert card.provenance == {"cases": [1]}
+    stain = {"name": "reinhard", "means": [1.0]}
+    card = CARD.replace(stain=stain)
+    stain["means"].append(2.0)
+    card.to_dict()["stain"]["means"].append(3.0)
+    assert card.stain == {"name": "reinhard", "means": [1.0]}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +59,10 @@ def test_nobody_holds_a_reference_into_a_card():
         {"provenance": {"array": np.zeros(2)}},
         {"provenance": {"value": float("nan")}},
         {"provenance": [1]},
+        {"stain": {}},
+        {"stain": {"name": 3}},
+        {"stain": "macenko"},
+        {"stain": {"name": "macenko", "stains": np.zeros((2, 3))}},
         {"colour": "blue"},
     ],
 )

@@ -217,9 +217,17 @@ def test_cards_that_are_none(saved, tmp_path):
     )
     with pytest.raises(ModelError, match="3 classes"):
         load_model(three)
-    huge = with_member(saved, tmp_path / "huge.keras", CARD_MEMBER, "x" * (2 << 20))
+    huge = with_member(saved, tmp_path / "huge.keras", CARD_MEMBER, "x" * (17 << 20))
     with pytest.raises(ModelError, match="no model card"):
         load_model(huge)
+
+
+def test_a_card_that_could_not_be_read_again_is_not_written(tmp_path):
+    model = model_of()
+    set_card(model, get_card(model).replace(provenance={"cases": ["x" * 1000] * 17_000}))
+    with pytest.raises(ModelError, match="more than load_model takes"):
+        save_model(model, tmp_path / "large.keras")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("member", ["../outside.txt", "/etc/outside", "assets\\..\\..\\outside", "C:/outside"])

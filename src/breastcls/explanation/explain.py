@@ -13,11 +13,13 @@ from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.attribution import Explainer
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.heatmap import FLAGS, make_heatmaps
+from breastcls.explanation.members import explain_members, open_members
 from breastcls.explanation.methods import explainers
 from breastcls.explanation.picture_source import open_pictures
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.images.resize import Resize, check_image_size, check_resize, resize_image
 from breastcls.models.card import ModelCard, get_card
+from breastcls.models.staining import find_normaliser
 
 
 def explain(
@@ -37,6 +39,10 @@ def explain(
     Works on models of `build_model`, saved and loaded or not, and on any other Keras model with one image
     input and one output (n, classes): functional, Sequential, nested at any depth. Models are only read.
     Everything runs in inference mode, and the same call gives the same heat-maps.
+
+    Images go through the stain normaliser of the model's card first, if it has one. Of an `Ensemble`, methods that
+    need a feature map explain each member for itself and average the heat-maps, each scaled to 0..1, by the members'
+    weights; the other methods explain the ensemble as a whole.
 
     What is explained is the score before softmax or sigmoid (see `ClassScore`). A heat-map shows the evidence
     *for* the target class; an image with none of it gets a blank heat-map, a flag and a warning.
@@ -83,29 +89,37 @@ def explain(
     card = get_card(model)
     size = _find_size(model, card, image_size)
     way = _find_resize(resize, card)
+    normaliser = find_normaliser(card)
 
-    def read_batch(start: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
-        pictures = [source.read(number) for number in range(start, min(start + batch_size, len(source)))]
-        own = [(picture.shape[0], picture.shape[1]) for picture in pictures]
-        return np.stack([resize_image(picture, size, resize=way) for picture in pictures]), own
+    def read(number: int) -> tuple[np.ndarray, tuple[int, int]]:
+        picture = source.read(number)
+        seen = picture if normaliser is None else normaliser.transform(np.ascontiguousarray(picture))
+        return np.asarray(resize_image(seen, size, resize=way)), (picture.shape[0], picture.shape[1])
 
-    first = np.asarray(resize_image(source.read(0), size, resize=way))[np.newaxis]
+    first = read(0)[0][np.newaxis]
     scored = ScoredModel(model, first, batch_size)
     names = _find_classes(scored.class_count, classes, card, source.classes)
     fixed = _find_target(target_class, names)
-    feature_map = scored.feature_map(options.get("layer")) if explainer.needs_feature_map else None
+    members = open_members(model, first, batch_size, options.get("layer")) if explainer.needs_feature_map else ()
+    layer = ", ".join(member.layer for member in members) or None
+    if explainer.needs_feature_map and not members:
+        layer = scored.feature_map(options.get("layer")).path
 
     seen, sizes, heatmaps, shares, probabilities, predicted, targets = [], [], [], [], [], [], []
     flags: list[str] = []
     for start in range(0, len(source), batch_size):
-        batch, own = read_batch(start)
+        batches = [read(number) for number in range(start, min(start + batch_size, len(source)))]
+        batch = np.stack([image for image, _ in batches])
         pixels = batch.astype(np.float32)
         batch_probabilities, batch_predicted = _predict(scored, pixels, card)
         batch_targets = batch_predicted if fixed is None else np.full(len(batch), fixed, dtype=np.int64)
-        attribution = explainer.method(scored, pixels, batch_targets, **options)
-        made = make_heatmaps(attribution, size, explainer.upper_percentile, explainer.smoothing)
+        if members:
+            made = explain_members(members, explainer, pixels, batch_targets, options)
+        else:
+            attribution = explainer.method(scored, pixels, batch_targets, **options)
+            made = make_heatmaps(attribution, size, explainer.upper_percentile, explainer.smoothing)
         seen.append(batch)
-        sizes += own
+        sizes += [own for _, own in batches]
         heatmaps.append(made.values)
         shares.append(made.positive_share)
         flags += made.flags
@@ -113,6 +127,8 @@ def explain(
         predicted.append(batch_predicted)
         targets.append(batch_targets)
     _warn(method, flags)
+    if normaliser is not None and normaliser.fallbacks.total:
+        warnings.warn(f"Stain normaliser {normaliser.name}: {normaliser.fallbacks}.", ExplanationWarning, stacklevel=2)
     return Explanation(
         method=method,
         heatmaps=np.concatenate(heatmaps),
@@ -126,7 +142,7 @@ def explain(
         sizes=np.array(sizes, dtype=np.int64),
         resize=way,
         score=scored.score_kind,
-        layer=None if feature_map is None else feature_map.path,
+        layer=layer,
         options=dict(options),
         source=source,
     )
@@ -192,9 +208,12 @@ def _find_target(target: int | str | None, classes: tuple[str, ...]) -> int | No
 def _predict(scored: ScoredModel, pixels: np.ndarray, card: ModelCard | None) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities and predicted classes as `predict` does: with temperature and threshold."""
     scores = scored.scores(pixels)
-    if card is not None and card.temperature is not None:
-        scores = scores / np.float32(card.temperature)
-    probabilities = scored.probabilities_of(scores)
+    if card is None or card.temperature is None:
+        probabilities = scored.probabilities_of(scores)
+    else:
+        probabilities = scored.probabilities_of(scores / np.float32(card.temperature))
+        # Logarithms of probabilities, which is what a mean of several models has for scores, no longer sum to one.
+        probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
     if card is not None and card.threshold is not None and probabilities.shape[1] == 2:
         return probabilities, (probabilities[:, 1] >= np.float32(card.threshold)).astype(np.int64)
     return probabilities, probabilities.argmax(axis=1).astype(np.int64)

@@ -33,6 +33,8 @@ class ModelCard:
         dropout: Dropout rate of the head, or None.
         seed: Seed of the initial weights, or None.
         resize: How images were brought to `image_size` in training, or None where it was never trained.
+        stain: What `to_dict` of a stain normaliser gave, where the model was trained on normalised images; `predict`,
+            `evaluate` and `explain` then normalise alike. None for images as they are.
         threshold: Probability of the positive class from which on it is predicted, binary models only; None stands
             for the most probable class.
         temperature: What the logits are divided by to calibrate the probabilities; None stands for 1.
@@ -57,6 +59,7 @@ class ModelCard:
     dropout: float | None = None
     seed: int | None = None
     resize: str | None = None
+    stain: dict[str, Any] | None = None
     threshold: float | None = None
     temperature: float | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -68,6 +71,10 @@ class ModelCard:
         object.__setattr__(self, "image_size", check_image_size(self.image_size))
         for name in ("backbone_options", "provenance"):
             object.__setattr__(self, name, _json_values(name, getattr(self, name)))
+        if self.stain is not None:
+            object.__setattr__(self, "stain", _json_values("stain", self.stain))
+            if not isinstance(self.stain.get("name"), str):
+                raise ModelError(f"stain={self.stain!r}: expected what `to_dict` of a stain normaliser gives, or None.")
         if self.threshold is not None:
             if len(self.classes) != 2:
                 raise ModelError(
@@ -135,6 +142,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "dropout": (float, int, type(None)),
     "seed": (int, type(None)),
     "resize": (str, type(None)),
+    "stain": (dict, type(None)),
     "threshold": (float, int, type(None)),
     "temperature": (float, int, type(None)),
     "version": (str,),

@@ -7,21 +7,20 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 
-def run_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[npt.NDArray[Any]]:
+def run_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[Any]:
     """Give the output of a model for each batch, as it is at inference.
 
     A last batch that is not full is filled up and its surplus cut off again: every other shape would be traced and
     compiled for itself, which costs more than the images that are computed for nothing.
 
     Args:
-        model: A Keras model with one input and one output.
+        model: A Keras model with one input.
         batches: Arrays or tensors of shape (n, ...), the first the largest.
 
     Yields:
-        One array a batch, of shape (n, ...).
+        One array a batch, of shape (n, ...); for a model with several outputs what the model gives, of such arrays.
     """
     if not model.compiled and getattr(model, "predict_function", None) is None:
         # Left to itself Keras compiles by XLA, which on a processor is slower by a factor of up to 14.
@@ -34,4 +33,4 @@ def run_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[npt.NDAr
             batch = keras.ops.convert_to_numpy(batch)
             batch = np.concatenate([batch, np.repeat(batch[-1:], full - count, axis=0)])
         output = model.predict_on_batch(batch)
-        yield np.asarray(output)[:count] if hasattr(output, "shape") else output
+        yield keras.tree.map_structure(lambda part, count=count: np.asarray(part)[:count], output)

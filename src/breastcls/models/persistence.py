@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import zipfile
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from breastcls.models.card import ModelCard, check_classes, get_card, set_card
 CARD_MEMBER = "breastcls.json"
 """Name of the card in the archive."""
 
-_LARGEST_CARD = 1 << 20
+_LARGEST_CARD = 1 << 24
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
@@ -34,7 +35,7 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         The path.
 
     Raises:
-        ModelError: If the name does not end in `.keras`, or Keras cannot save the model.
+        ModelError: If the name does not end in `.keras`, Keras cannot save the model, or its card is far too large.
         OutputError: If the file cannot be written.
 
     Example:
@@ -52,14 +53,20 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     if not isinstance(model, keras.Model):
         raise ModelError(f"Expected a keras.Model to save; found {type(model).__name__}.")
     card = get_card(model)
+    text = None if card is None else card.to_json()
+    if text is not None and len(text.encode("utf-8")) > _LARGEST_CARD:
+        raise ModelError(
+            f"The card of the model {model.name!r} is larger than {_LARGEST_CARD} bytes, more than load_model takes. "
+            "Its provenance holds too much: keep that in a file of its own."
+        )
     with atomic_path(target) as temporary:
         try:
             _without_training_state(model).save(temporary)
         except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
             raise ModelError(f"Keras cannot save the model {model.name!r}: {error}") from error
-        if card is not None:
+        if text is not None:
             with zipfile.ZipFile(temporary, "a") as archive:
-                archive.writestr(CARD_MEMBER, card.to_json())
+                archive.writestr(CARD_MEMBER, text)
     return target
 
 
@@ -80,6 +87,10 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[str] | None = 
         ModelError: If the file is missing, damaged, no `.keras` file, unsafe, or written by a newer breastcls, or if
             `classes` does not fit.
     """
+    # Keras finds the layers of breastcls in a file only where they were defined before.
+    importlib.import_module("breastcls.models.spatial_moments")
+    importlib.import_module("breastcls.models.stain_separation")
+
     file = Path(path)
     card = _read_card(file)
     try:
