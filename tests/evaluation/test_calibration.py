@@ -62,11 +62,39 @@ def test_intervals_are_those_of_repeated_cases(draw):
 
 def test_the_brier_score_is_the_sum_of_its_parts(draw):
     some = draw(4, mixed=True, ties=False)
-    parts = assess_calibration(some, bootstrap=QUICK).brier
+    table = assess_calibration(some, bootstrap=QUICK).brier
+    assert (table["low"] <= table["high"]).all()
+    parts = table["value"]
+    assert parts["log_loss"] == pytest.approx(compute_metrics(some)["log_loss"])
     assert parts["brier"] == pytest.approx(brier_score_loss(some.labels, some.positive))
     assert parts["brier"] == pytest.approx(compute_metrics(some)["brier"])
     total = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within_bins"]
     assert parts["brier"] == pytest.approx(total)
+
+
+def test_the_parts_are_those_of_the_plain_formula(draw):
+    some = draw(4, mixed=True, ties=False)
+    claimed, found = claims(some)
+    expected = decompose_brier(claimed, found, bin_edges(claimed, 10, "equal-width"))
+    table = assess_calibration(some, bootstrap=QUICK).brier
+    pd.testing.assert_series_equal(table.loc[list(expected.index), "value"], expected, check_names=False)
+
+
+def test_intervals_of_the_parts_are_those_of_repeated_cases(draw):
+    from breastcls.evaluation.case_statistics import case_codes, case_strata
+
+    some = draw(3, images=60, cases=8, ties=False)
+    bootstrap = Bootstrap(20, 0.8)
+    codes = case_codes(some)
+    values = []
+    for weights in np.concatenate(list(bootstrap.weights(case_strata(some.labels, codes, 2)))):
+        rows = np.repeat(np.arange(60), weights[codes].astype(int))
+        claimed, found = claims(some[rows])
+        values.append(decompose_brier(claimed, found, np.linspace(0, 1, 11)).to_numpy())
+    table = assess_calibration(some, bootstrap=bootstrap).brier
+    low, high = np.quantile(values, [0.1, 0.9], axis=0)
+    np.testing.assert_allclose(table["low"].iloc[:5], low)
+    np.testing.assert_allclose(table["high"].iloc[:5], high)
 
 
 def test_murphys_terms_when_each_bin_has_one_value():
@@ -105,6 +133,7 @@ def test_the_edges_of_the_range_have_a_bin():
 def test_it_serialises(draw):
     found = assess_calibration(draw(), bootstrap=QUICK)
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert content["errors"]["ece_equal_mass"]["value"] == pytest.approx(found.errors.loc["ece_equal_mass", "value"])
-    assert isinstance(found.brier, pd.Series)
+    place = content["errors"]["index"].index("ece_equal_mass")
+    assert content["errors"]["data"][place][0] == pytest.approx(found.errors.loc["ece_equal_mass", "value"])
+    assert content["claim"] == "positive class"
     assert "ece_equal_width" in str(found)

@@ -5,7 +5,8 @@ from sklearn.metrics import roc_auc_score
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.colour_baseline import colour_numbers, measure_colours, predict_by_colour
+from breastcls.evaluation.baselines import measure_images
+from breastcls.evaluation.colour_baseline import colour_numbers, predict_by_colour
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def tinted(tmp_path):
 
 
 def test_numbers_are_red_first(tinted):
-    numbers = measure_colours(tinted)
+    numbers = measure_images(colour_numbers, tinted)
     image = cv2.imread(tinted.paths[3])[:, :, ::-1].astype(float)
     np.testing.assert_allclose(numbers[3], [*image.mean(axis=(0, 1)), *image.std(axis=(0, 1))])
     assert colour_numbers(np.zeros((2, 2, 3), np.uint8)).tolist() == [0.0] * 6

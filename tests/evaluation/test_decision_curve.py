@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, precision_score
 
@@ -36,6 +39,29 @@ def test_an_example_by_hand():
     row = decision_curve(some, thresholds=[0.1], bootstrap=Bootstrap(2)).iloc[0]
     assert row["all"] == pytest.approx(0.0555556, abs=1e-6)
     assert row["model"] == pytest.approx(0.10)
+
+
+# What dca() of the R package dcurves gives for these 750 patients, from the benchmark results that its Python
+# counterpart is tested against (r_bin_dca_result_1.csv, Apache License 2.0).
+PUBLISHED = {
+    0.05: (0.1055438596491228, 0.09473684210526317),
+    0.10: (0.08740740740740742, 0.04444444444444445),
+    0.15: (0.07921568627450981, -0.011764705882352927),
+    0.20: (0.06733333333333334, -0.07499999999999998),
+    0.25: (0.06400000000000002, -0.1466666666666666),
+    0.30: (0.05466666666666668, -0.2285714285714286),
+    0.35: (0.050153846153846146, -0.32307692307692315),
+    0.40: (0.038666666666666676, -0.43333333333333335),
+}
+
+
+def test_the_published_example_of_dcurves():
+    table = pd.read_csv(Path(__file__).parent / "data" / "cancer_predictions.csv", comment="#")
+    some = Predictions.from_arrays(
+        probabilities=table["probability"].to_numpy(), labels=table["cancer"].to_numpy(), classes=("no", "cancer")
+    )
+    found = decision_curve(some, thresholds=list(PUBLISHED), bootstrap=Bootstrap(2))
+    np.testing.assert_allclose(found[["model", "all"]], list(PUBLISHED.values()), atol=1e-12)
 
 
 def test_bands_equal_repeated_cases(draw):

@@ -197,3 +197,16 @@ def test_predictions_are_scored_without_loading_keras():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_views_of_test_time_augmentation_are_scored(data):
+    from breastcls.evaluation.predict import predict
+
+    model = make_model()
+    found = evaluate(model, data[24:], tta="dihedral", **QUICK)
+    expected = predict(model, data[24:], tta="dihedral")
+    np.testing.assert_array_equal(found.predictions.probabilities, expected.probabilities)
+    assert found.settings["tta"] == "dihedral"
+    assert "tta" not in evaluate(model, data[24:], **QUICK).settings
+    with pytest.raises(EvaluationError, match="give it to `predict`"):
+        evaluate(expected, data[24:], tta="dihedral", **QUICK)

@@ -49,6 +49,48 @@ def test_strata_against_scipy_with_two_samples(interval, method):
     assert high[0] == pytest.approx(expected.high, abs=0.03 * spread)
 
 
+def test_expanded_percentiles_of_one_sample():
+    """Hesterberg's own case, a mean: percentiles at the level where the normal interval is as wide as Student's."""
+    values = np.random.default_rng(3).exponential(size=12)
+    low, high = Bootstrap(40_000, 0.9, "expanded", 1).intervals(weighted_mean(values), np.zeros(12, np.int64))
+    level = 2 * stats.norm.cdf(np.sqrt(12 / 11) * stats.t.ppf(0.05, 11))
+    expected = stats.bootstrap(
+        (values,), np.mean, n_resamples=40_000, confidence_level=1 - level, method="percentile", rng=2
+    ).confidence_interval
+    spread = expected.high - expected.low
+    assert low[0] == pytest.approx(expected.low, abs=0.02 * spread)
+    assert high[0] == pytest.approx(expected.high, abs=0.02 * spread)
+
+
+def test_expanded_percentiles_of_two_strata_have_the_freedom_of_welch():
+    generator = np.random.default_rng(4)
+    first, second = generator.normal(size=9), 3 * generator.normal(size=4) + 1
+    strata = np.repeat([0, 1], [9, 4])
+
+    def difference(weights):
+        return weighted_mean(second)(weights[:, 9:]) - weighted_mean(first)(weights[:, :9])
+
+    welch = stats.ttest_ind(second, first, equal_var=False)
+    right = (second.mean() - first.mean()) / welch.statistic
+    drawn = np.sqrt(first.var() / 9 + second.var() / 4)
+    tail = intervals._expand(difference, strata, 0.025)
+    assert tail[0] == pytest.approx(stats.norm.cdf(right / drawn * stats.t.ppf(0.025, welch.df)))
+    # A case alone in its stratum never changes, and changes nothing.
+    alone = intervals._expand(lambda weights: difference(weights[:, :13]), np.append(strata, 2), 0.025)
+    assert alone[0] == pytest.approx(tail[0])
+
+
+def test_expanded_percentiles_of_what_does_not_vary(monkeypatch):
+    low, high = Bootstrap(100, interval="expanded").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
+    assert low[0] == high[0] == 1.0
+    monkeypatch.setattr(intervals, "MOST_CASES_TO_LEAVE_OUT", 9)
+    values, strata = weighted_mean(np.arange(10.0)), np.zeros(10, np.int64)
+    for one, other in zip(
+        *(Bootstrap(100, interval=kind).intervals(values, strata) for kind in ("expanded", "percentile")), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_resamples_keep_each_stratum_and_draw_evenly():
     strata = np.array([0, 1, 0, 1, 1, 2])
     weights = np.concatenate(list(Bootstrap(4000).weights(strata)))
@@ -97,6 +139,30 @@ def test_bca_refuses_what_would_take_forever():
 
 
 @pytest.mark.slow
+def test_expanded_intervals_hold_the_truth_also_with_few_cases():
+    """Twelve cases of 6 images: over 2000 trials 92.6% of the expanded intervals hold the AUC, 88.0% of the percentile.
+
+    The bounds leave room for the chance of 500 trials.
+    """
+    generator = np.random.default_rng(3)
+    truth, place = stats.norm.cdf(0.75), METRICS.index("roc_auc")
+    held = {"percentile": 0, "expanded": 0}
+    for trial in range(500):
+        case = np.repeat(np.arange(12), 6)
+        labels = case % 2
+        scores = 1.5 * labels - 0.75 + generator.normal(size=12)[case] + generator.normal(size=len(case))
+        some = Predictions.from_arrays(
+            probabilities=1 / (1 + np.exp(-scores)), labels=labels, cases=case.astype(str), classes=("no", "yes")
+        )
+        statistics = CaseStatistics.of(some)
+        for kind in held:
+            low, high = Bootstrap(400, interval=kind, seed=trial).intervals(statistics.measure, statistics.strata)
+            held[kind] += low[place] <= truth <= high[place]
+    assert 0.905 <= held["expanded"] / 500 <= 0.975, held
+    assert held["percentile"] / 500 < 0.91, held
+
+
+@pytest.mark.slow
 def test_intervals_over_cases_hold_the_truth_where_image_intervals_do_not():
     """Clustered data, 60 cases of 6 images: the share of 95% intervals that hold the true accuracy and AUC.
 
@@ -125,3 +191,16 @@ def test_intervals_over_cases_hold_the_truth_where_image_intervals_do_not():
     by_case, by_image = (held[unit] / trials[unit] for unit in ("cases", "images"))
     assert ((by_case >= 0.91) & (by_case <= 0.98)).all(), by_case
     assert (by_image < 0.85).all(), by_image
+
+
+def test_several_measures_in_one_pass_are_those_of_each_by_itself():
+    generator = np.random.default_rng(0)
+    first, second = generator.random((12, 2)), generator.random((12, 3))
+    strata = np.repeat([0, 1], 6)
+    measures = [lambda weights, values=values: weights @ values for values in (first, second)]
+    bootstrap = Bootstrap(100)
+    together = bootstrap.intervals_of(measures, strata)
+    for measure, (low, high) in zip(measures, together, strict=True):
+        expected = bootstrap.intervals(measure, strata)
+        np.testing.assert_array_equal(low, expected[0])
+        np.testing.assert_array_equal(high, expected[1])

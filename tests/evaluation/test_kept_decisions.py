@@ -1,10 +1,19 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.calibrators import fit_calibrator
-from breastcls.evaluation.kept_decisions import read_calibration, store_calibration, store_threshold
+from breastcls.evaluation.conformal import fit_conformal
+from breastcls.evaluation.kept_decisions import (
+    read_calibration,
+    read_conformal,
+    store_calibration,
+    store_conformal,
+    store_threshold,
+)
 from breastcls.evaluation.predict import predict
 from breastcls.evaluation.thresholds import choose_threshold
 from breastcls.models.card import ModelCard, get_card, set_card
@@ -57,6 +66,19 @@ def test_a_threshold_is_applied_and_named(model, tmp_path):
     store_threshold(model, None)
     assert judge(model).threshold is None
     assert "threshold" not in get_card(model).provenance
+
+
+def test_prediction_sets_go_with_the_model(model, tmp_path):
+    fitted = fit_conformal(judge(model), coverage=0.8)
+    store_conformal(model, fitted)
+    again = load_model(save_model(model, tmp_path / "model.keras"))
+    assert read_conformal(get_card(again)) == fitted
+    with pytest.raises(EvaluationError, match="keeps prediction sets"):
+        store_calibration(model, fit_calibrator(judge(model)))
+    with pytest.raises(EvaluationError, match="the model's are"):
+        store_conformal(model, dataclasses.replace(fitted, classes=("no", "yes")))
+    store_conformal(model, None)
+    assert read_conformal(get_card(model)) is None
 
 
 def test_a_model_without_a_card():

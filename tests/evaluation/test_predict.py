@@ -132,3 +132,61 @@ def test_what_cannot_be_predicted(data):
         predict(make_model(size=(None, None)), data)
     with pytest.raises(EvaluationError, match="must lie in"):
         predict(make_model(2, None), data)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (6, 8)])
+@pytest.mark.parametrize("batch_size", [3, 32])
+def test_views_are_averaged_as_by_a_loop_over_them(data, size, batch_size):
+    model = make_model(size=size)
+    images, _ = data.to_numpy(size)
+    seen = []
+    for turns in (0, 1, 2, 3) if size[0] == size[1] else (0, 2):
+        for flipped in (images, np.flip(images, axis=2)):
+            turned = np.stack([np.rot90(image, turns) for image in flipped])
+            seen.append(keras.ops.convert_to_numpy(model(turned, training=False)))
+    found = predict(model, data, tta="dihedral", batch_size=batch_size)
+    np.testing.assert_allclose(found.probabilities, np.mean(seen, axis=0), atol=1e-6)
+    by_array = predict(model, images, tta="dihedral", batch_size=batch_size, classes=BINARY)
+    np.testing.assert_allclose(by_array.probabilities, found.probabilities, atol=1e-6)
+    plain = predict(model, data).probabilities
+    assert np.abs(plain - found.probabilities).max() > 1e-4
+
+
+def test_a_turned_image_is_predicted_as_the_image(data):
+    pixels = keras.Input((8, 8, 3))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels))  # sees where things are
+    layer = keras.layers.Dense(2, "softmax", kernel_initializer=keras.initializers.RandomNormal(0, 1, seed=0))
+    model = keras.Model(pixels, layer(flat))
+    images, _ = data.to_numpy((8, 8))
+    expected = predict(model, images, tta="dihedral", classes=BINARY).probabilities
+    plain = predict(model, images, classes=BINARY).probabilities
+    for turned in (np.rot90(images, 1, (1, 2)), np.rot90(images, 2, (1, 2)), images[:, ::-1], images[:, :, ::-1]):
+        turned = np.ascontiguousarray(turned)
+        found = predict(model, turned, tta="dihedral", classes=BINARY).probabilities
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert np.abs(predict(model, turned, classes=BINARY).probabilities - plain).max() > 0.01
+
+
+def test_calibration_and_threshold_come_after_averaging(data):
+    model = make_model()
+    plain = predict(model, data, tta="dihedral")
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8), threshold=0.3, temperature=2.0))
+    found = predict(model, data, tta="dihedral")
+    np.testing.assert_allclose(found.probabilities, apply_temperature(plain.probabilities, 2.0), atol=1e-6)
+    assert found.threshold == 0.3
+
+
+def test_views_of_one_sigmoid_of_half_precision(data):
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        models = make_model(2), make_model(1, "sigmoid")
+    finally:
+        keras.config.set_dtype_policy(policy)
+    for model in models:
+        np.testing.assert_allclose(predict(model, data, tta="dihedral").probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_views_that_are_not_known(data):
+    with pytest.raises(EvaluationError, match="`tta` is 'flips'"):
+        predict(make_model(), data, tta="flips")

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,12 +66,47 @@ def test_classes_have_intervals_around_their_values(draw):
 
 def test_levels_side_by_side(draw):
     some = draw(2)
-    table = score_levels(some, QUICK)
+    table, sentences = score_levels(some, QUICK)
+    assert table.index.names == ["level", "metric"]
+    assert sentences == ()
     for level in ("image", "slide", "case"):
         expected = compute_metrics(some.at_level(level))
-        pd.testing.assert_series_equal(table[level]["value"], expected, check_names=False)
-    # Cases of several classes have no class of their own.
-    assert "case" not in score_levels(draw(2, mixed=True), QUICK).columns.get_level_values(0)
+        pd.testing.assert_series_equal(table.loc[level, "value"], expected, check_names=False)
+
+
+def test_levels_of_mixed_units(draw):
+    some = draw(2, mixed=True)
+    table, sentences = score_levels(some, QUICK)
+    # Every case of these holds images of both classes.
+    assert "case" not in table.index.unique(0)
+    assert "24 of 24 cases hold images of several classes: the level is left out." in sentences
+    asked, sentences = score_levels(some, QUICK, mixed="last")
+    assert sentences == ()
+    assert asked.loc[("case", "recall"), "value"] == compute_metrics(some.at_level("case", mixed="last"))["recall"]
+
+
+def test_a_few_mixed_units_are_left_out_and_counted(draw):
+    some = draw(2)
+    labels = some.labels.copy()
+    rows = np.flatnonzero(some.cases == some.cases[0])
+    labels[rows[0]] = 1 - labels[rows[0]]
+    table, sentences = score_levels(dataclasses.replace(some, labels=labels), QUICK)
+    assert any("1 of 24 cases hold images of several classes: they are left out" in one for one in sentences)
+    others = some[some.cases != some.cases[0]]
+    expected = compute_metrics(others.at_level("case"))
+    pd.testing.assert_series_equal(table.loc["case", "value"], expected, check_names=False)
+
+
+def test_levels_that_are_not_known_are_left_out(draw):
+    some = dataclasses.replace(draw(2), slides=None)
+    assert list(score_levels(some, QUICK)[0].index.unique(0)) == ["image", "case"]
+    assert list(score_levels(some.at_level("case"), QUICK)[0].index.unique(0)) == ["case"]
+
+
+def test_a_level_that_is_known_is_not_scored_again(draw):
+    some = draw(2)
+    known = score(some, CaseStatistics.of(some), Bootstrap(3))
+    pd.testing.assert_frame_equal(score_levels(some, QUICK, known={"image": known})[0].loc["image"], known)
 
 
 def test_score_is_a_table_of_value_low_high(draw):

@@ -21,11 +21,13 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.case_statistics import case_codes, case_strata
 from breastcls.evaluation.intervals import Bootstrap
-from breastcls.evaluation.metrics import require_labels
+from breastcls.evaluation.metrics import log_losses, require_labels
+from breastcls.evaluation.plain import table_to_dict
 from breastcls.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
 Binning = Literal["equal-width", "equal-mass"]
+BRIER = ("brier", "reliability", "resolution", "uncertainty", "within_bins")
 ERRORS = ("ece_equal_width", "ece_equal_mass", "mce_equal_width", "mce_equal_mass")
 
 
@@ -38,27 +40,26 @@ class Calibration:
         equal_width: Reliability in bins of equal width: columns `lower`, `upper` (edges), `images`, `cases`,
             `probability` (mean claimed), `frequency` (found), `low`, `high` (of `frequency`). Empty bins are left out.
         equal_mass: The same in bins of about equally many images.
-        brier: `brier` = `reliability` - `resolution` + `uncertainty` + `within_bins`, of the equal-width bins.
+        brier: Columns `value`, `low`, `high`; of the equal-width bins `brier` = `reliability` - `resolution` +
+            `uncertainty` + `within_bins`; and `log_loss`.
+        bins: How many bins were asked for.
+        claim: Whose probability is judged: the positive class's, or that of the class decided.
     """
 
     errors: pd.DataFrame
     equal_width: pd.DataFrame
     equal_mass: pd.DataFrame
-    brier: pd.Series
+    brier: pd.DataFrame
+    bins: int = 10
+    claim: str = "positive class"
 
     def __str__(self) -> str:
         return "\n\n".join([self.errors.round(4).to_string(), self.brier.round(4).to_string()])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN becomes None."""
-        tables = {name: getattr(self, name) for name in ("errors", "equal_width", "equal_mass")}
-        plain = {name: table.astype(object).where(table.notna(), None) for name, table in tables.items()}
-        return {
-            "errors": plain["errors"].to_dict("index"),
-            "equal_width": plain["equal_width"].to_dict("records"),
-            "equal_mass": plain["equal_mass"].to_dict("records"),
-            "brier": self.brier.to_dict(),
-        }
+        tables = {name: table_to_dict(getattr(self, name)) for name in ("errors", "equal_width", "equal_mass", "brier")}
+        return {**tables, "bins": self.bins, "claim": self.claim}
 
 
 def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: Bootstrap | None = None) -> Calibration:
@@ -67,7 +68,7 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     Args:
         predictions: With known classes.
         bins: How many bins.
-        bootstrap: How intervals are made; default: 2000 resamples, 95%, percentile.
+        bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
 
     Raises:
         EvaluationError: If a true class is not known or there are no bins.
@@ -85,28 +86,41 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     claimed, found = claims(predictions)
     codes = case_codes(predictions)
     strata = case_strata(predictions.labels, codes, len(predictions.classes))
-    tables, errors = {}, {}
-    for binning in ("equal-width", "equal-mass"):
-        edges = bin_edges(claimed, bins, binning)
-        counted = _Binned(claimed, found, codes, edges)
-        table = counted.table()
-        low, high = bootstrap.intervals(counted.frequencies, strata)
-        full = table["images"].to_numpy() > 0
-        table["low"], table["high"] = low, high
-        tables[binning] = table[full].reset_index(drop=True)
-        point = counted.errors(np.ones((1, len(strata))))[0]
-        bounds = bootstrap.intervals(counted.errors, strata)
-        name = binning.replace("-", "_")
-        for offset, kind in enumerate(("ece", "mce")):
-            errors[f"{kind}_{name}"] = [point[offset], bounds[0][offset], bounds[1][offset]]
-    return Calibration(
-        errors=pd.DataFrame.from_dict(errors, orient="index", columns=["value", "low", "high"])
-        .loc[list(ERRORS)]
-        .rename_axis("error"),
-        equal_width=tables["equal-width"],
-        equal_mass=tables["equal-mass"],
-        brier=decompose_brier(claimed, found, bin_edges(claimed, bins, "equal-width")),
+    once = np.ones((1, len(strata)))
+    losses = np.bincount(codes, log_losses(predictions))
+    wide, mass = (
+        _Binned(claimed, found, codes, bin_edges(claimed, bins, binning)) for binning in ("equal-width", "equal-mass")
     )
+
+    def brier(weights: Floats) -> Floats:
+        images = weights @ np.bincount(codes)
+        return np.column_stack([wide.brier(weights), weights @ losses / images])
+
+    # One pass: drawing the cases anew for each figure would cost more than the figures.
+    bounds = bootstrap.intervals_of([wide.frequencies, mass.frequencies, wide.errors, mass.errors, brier], strata)
+    errors = np.concatenate(
+        [np.stack([binned.errors(once)[0], *bound]) for binned, bound in zip((wide, mass), bounds[2:4], strict=True)],
+        axis=1,
+    )
+    # Columns come as ECE and MCE of the one binning, then of the other.
+    return Calibration(
+        errors=_with_bounds(errors[:, [0, 2, 1, 3]], ERRORS, "error"),
+        equal_width=_reliability(wide, bounds[0]),
+        equal_mass=_reliability(mass, bounds[1]),
+        brier=_with_bounds(np.stack([brier(once)[0], *bounds[4]]), (*BRIER, "log_loss"), "part"),
+        bins=bins,
+        claim="positive class" if len(predictions.classes) == 2 else "class decided",
+    )
+
+
+def _with_bounds(rows: Floats, names: tuple[str, ...], title: str) -> pd.DataFrame:
+    return pd.DataFrame(rows.T, index=pd.Index(names, name=title), columns=["value", "low", "high"])
+
+
+def _reliability(binned: _Binned, bounds: tuple[Floats, Floats]) -> pd.DataFrame:
+    table = binned.table()
+    table["low"], table["high"] = bounds
+    return table[table["images"] > 0].reset_index(drop=True)
 
 
 def claims(predictions: Predictions) -> tuple[Floats, Floats]:
@@ -138,6 +152,7 @@ class _Binned:
         self._images = np.bincount(cells, minlength=cases * bins).reshape(shape).astype(np.float64)
         self._claimed = np.bincount(cells, claimed, minlength=cases * bins).reshape(shape)
         self._found = np.bincount(cells, found, minlength=cases * bins).reshape(shape)
+        self._squares = np.bincount(codes, (claimed - found) ** 2, minlength=cases)
 
     def frequencies(self, weights: Floats) -> Floats:
         """Return how often the claim came true in each bin, (resamples, bins); NaN in an empty bin."""
@@ -149,6 +164,21 @@ class _Binned:
         gaps = np.abs(weights @ self._found - weights @ self._claimed)
         expected = gaps.sum(axis=1) / images.sum(axis=1)
         return np.stack([expected, np.nanmax(_divide(gaps, images), axis=1)], axis=1)
+
+    def brier(self, weights: Floats) -> Floats:
+        """Return the Brier score and its parts, (resamples, 5), in the order of `BRIER`."""
+        images, found = weights @ self._images, weights @ self._found
+        total = images.sum(axis=1)
+        share = images / total[:, None]
+        frequency, claimed = _divide(found, images, 0.0), _divide(weights @ self._claimed, images, 0.0)
+        base = found.sum(axis=1) / total
+        score = weights @ self._squares / total
+        reliability = (share * (claimed - frequency) ** 2).sum(axis=1)
+        resolution = (share * (frequency - base[:, None]) ** 2).sum(axis=1)
+        uncertainty = base * (1 - base)
+        # What is left is the variance of the claims within bins less twice their covariance with the truth.
+        within = score - reliability + resolution - uncertainty
+        return np.stack([score, reliability, resolution, uncertainty, within], axis=1)
 
     def table(self) -> pd.DataFrame:
         images = self._images.sum(axis=0)

@@ -11,6 +11,7 @@ import pandas as pd
 from breastcls.evaluation.predictions import Predictions
 
 FEW_CASES = 5
+LEAKING = "Training and test images are not independent: these scores are too good for new cases."
 NO_CASES = (
     "Cases are not known, so every image counts as its own: intervals are too narrow if cases have several images."
 )
@@ -46,7 +47,7 @@ def find_caveats(
     """
     caveats: list[str] = []
     if leaking:
-        caveats.append("Training and test images are not independent: these scores are too good for new cases.")
+        caveats.append(LEAKING)
     absent = [name for name, of_class in counts["classes"].items() if of_class["images"] == 0]
     if absent:
         caveats.append(

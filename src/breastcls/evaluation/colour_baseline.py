@@ -7,8 +7,8 @@ gives away.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError
 from breastcls.evaluation.predictions import Predictions
-from breastcls.images.decode import read_image
 
 COLOUR_NUMBERS = ("mean_red", "mean_green", "mean_blue", "sd_red", "sd_green", "sd_blue")
 
@@ -35,17 +33,6 @@ def colour_numbers(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return np.concatenate([pixels.mean(axis=0, dtype=np.float64), pixels.std(axis=0, dtype=np.float64)])
 
 
-def measure_colours(data: Dataset) -> npt.NDArray[np.float64]:
-    """Read every image and return its colour numbers, float64 (n, 6).
-
-    Raises:
-        ImageError: If an image cannot be read.
-    """
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        numbers = list(pool.map(lambda path: colour_numbers(read_image(path)), data.paths))
-    return np.stack(numbers)
-
-
 def predict_by_colour(train: Dataset, test: Dataset) -> Predictions:
     """Fit the colour-only model on `train` and return its predictions of `test`.
 
@@ -57,23 +44,15 @@ def predict_by_colour(train: Dataset, test: Dataset) -> Predictions:
         EvaluationError: If the classes differ, or `train` holds images of one class only.
         ImageError: If an image cannot be read.
     """
-    if train.classes != test.classes:
-        raise EvaluationError(f"`train` has the classes {train.classes}, `test` {test.classes}; they must be the same.")
-    present = np.unique(train.labels)
-    if len(present) < 2:
-        raise EvaluationError("The training set holds one class only, so nothing can be learnt from its colours.")
+    from breastcls.evaluation.baselines import predict_by_baseline
+
+    return predict_by_baseline("colour", train, test)
+
+
+def learn_colours(
+    numbers: npt.NDArray[np.float64], train: Dataset, seed: int
+) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
+    """Fit a logistic regression on colour numbers (n, 6), every class of the same weight; nothing in it is random."""
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
-    model.fit(measure_colours(train), train.labels)
-    probabilities = np.zeros((len(test), len(test.classes)))
-    probabilities[:, present] = model.predict_proba(measure_colours(test))
-    table = test.table
-    return Predictions.from_arrays(
-        probabilities=probabilities,
-        labels=test.labels,
-        classes=test.classes,
-        cases=test.cases,
-        slides=test.slides,
-        paths=test.paths,
-        magnifications=table["magnification"].to_numpy(dtype=object),
-        subtypes=table["subtype"].to_numpy(dtype=object),
-    )
+    model.fit(numbers, train.labels)
+    return lambda others: cast("npt.NDArray[np.float64]", model.predict_proba(others))

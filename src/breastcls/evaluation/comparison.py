@@ -79,7 +79,7 @@ def compare(
     how: Aggregation = "mean",
     resamples: int = 2000,
     confidence: float = 0.95,
-    interval: Interval = "percentile",
+    interval: Interval = "expanded",
     seed: int = 0,
     batch_size: int = 32,
 ) -> Comparison:
@@ -94,7 +94,7 @@ def compare(
         how: How images are aggregated; see `Predictions.at_level`.
         resamples: Bootstrap resamples over cases, the same for all models.
         confidence: Of the intervals and verdicts.
-        interval: "percentile" or "bca".
+        interval: "expanded", "percentile" or "bca"; see `Bootstrap`.
         seed: Of the resamples.
         batch_size: Images at a time.
 

@@ -128,8 +128,8 @@ class _CurveMeasure:
         # Row 0 is what the highest threshold lets through.
         rows = len(steps) - np.searchsorted(steps, scores, side="right")
         shape = (len(steps), cases)
-        self._positive = _count(rows[positive], codes[positive], shape)
-        self._negative = _count(rows[~positive], codes[~positive], shape)
+        self._positive = count_pairs(rows[positive], codes[positive], shape)
+        self._negative = count_pairs(rows[~positive], codes[~positive], shape)
 
     def measure(self, weights: Floats) -> Floats:
         """Return sensitivities and precisions on the grids, (resamples, 301)."""
@@ -153,5 +153,8 @@ class _CurveMeasure:
         return result
 
 
-def _count(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], shape: tuple[int, int]) -> sparse.csr_array:
+def count_pairs(
+    rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], shape: tuple[int, int]
+) -> sparse.csr_array:
+    """Return how often each pair of a row and a column is named."""
     return sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=shape, dtype=np.float64).tocsr()

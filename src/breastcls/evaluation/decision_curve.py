@@ -16,11 +16,13 @@ import pandas as pd
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.case_statistics import case_codes, case_strata
+from breastcls.evaluation.curves import count_pairs
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
+PREVALENCES = (0.01, 0.1, 0.5)
 THRESHOLDS = tuple(np.linspace(0.01, 0.99, 99).round(2).tolist())
 
 
@@ -38,7 +40,7 @@ def decision_curve(
         thresholds: Threshold probabilities within 0..1.
         prevalence: Share of positives where the model would be used; default: that of the predictions, which in a
             collection made for research is seldom that of a clinic.
-        bootstrap: How the band is made; default: 2000 resamples, 95%, percentile.
+        bootstrap: How the band is made; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
         One row a threshold, columns `model`, `low`, `high`, `all`, `none`.
@@ -82,7 +84,7 @@ def operating_table(
     predictions: Predictions,
     *,
     thresholds: Sequence[float] | None = None,
-    prevalences: Sequence[float] = (0.01, 0.1, 0.5),
+    prevalences: Sequence[float] = PREVALENCES,
     bootstrap: Bootstrap | None = None,
 ) -> pd.DataFrame:
     """Return sensitivity, specificity, and predictive values at stated prevalences, with intervals over cases.
@@ -94,7 +96,7 @@ def operating_table(
         predictions: Of two classes, with known classes.
         thresholds: Where to decide; default: the predictions' own threshold, else 0.5.
         prevalences: Shares of positives.
-        bootstrap: How intervals are made; default: 2000 resamples, 95%, percentile.
+        bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
         One row a threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each also
@@ -137,24 +139,23 @@ class _Rates:
         codes = case_codes(predictions)
         self.strata = case_strata(predictions.labels, codes, 2)
         positive = predictions.labels == 1
-        cases = len(self.strata)
-        self._positives = np.bincount(codes[positive], minlength=cases).astype(np.float64)
-        self._negatives = np.bincount(codes[~positive], minlength=cases).astype(np.float64)
-        found, excluded = [], []
-        for threshold in thresholds:
-            called = predictions.positive >= np.float32(threshold)
-            found.append(np.bincount(codes[positive & called], minlength=cases))
-            excluded.append(np.bincount(codes[~positive & ~called], minlength=cases))
-        self._found = np.stack(found, axis=1).astype(np.float64)
-        self._excluded = np.stack(excluded, axis=1).astype(np.float64)
+        steps, self._order = np.unique(thresholds.astype(np.float32), return_inverse=True)
+        # How many of the ascending thresholds a score reaches; sparse, since cases may be as many as images.
+        reached = np.searchsorted(steps, predictions.positive, side="right")
+        shape = (len(steps) + 1, len(self.strata))
+        self._positive = count_pairs(reached[positive], codes[positive], shape)
+        self._negative = count_pairs(reached[~positive], codes[~positive], shape)
 
     def measure(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
         """Return sensitivity and specificity, (resamples, thresholds), and the share of positives, (resamples,)."""
-        positives, negatives = weights @ self._positives, weights @ self._negatives
+        columns = np.ascontiguousarray(weights.T)
+        below_positive = np.cumsum(self._positive @ columns, axis=0).T
+        below_negative = np.cumsum(self._negative @ columns, axis=0).T
+        positives, negatives = below_positive[:, -1:], below_negative[:, -1:]
         with np.errstate(invalid="ignore", divide="ignore"):
-            sensitivity = (weights @ self._found) / positives[:, None]
-            specificity = (weights @ self._excluded) / negatives[:, None]
-        return sensitivity, specificity, positives / (positives + negatives)
+            sensitivity = (positives - below_positive[:, self._order]) / positives
+            specificity = below_negative[:, self._order] / negatives
+        return sensitivity, specificity, (positives / (positives + negatives))[:, 0]
 
 
 def _share(part: Floats, other: Floats) -> Floats:

@@ -5,23 +5,34 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
+from breastcls.evaluation.calibration import assess_calibration
 from breastcls.evaluation.case_statistics import CaseStatistics
 from breastcls.evaluation.caveats import NO_CASES, few_cases, find_caveats
 from breastcls.evaluation.colour_baseline import predict_by_colour
+from breastcls.evaluation.conformal import ConformalSets
 from breastcls.evaluation.curves import compute_curves
+from breastcls.evaluation.decision_curve import PREVALENCES, decision_curve, operating_table
 from breastcls.evaluation.evaluation import Evaluation
+from breastcls.evaluation.fingerprints import fingerprint_predictions, fingerprint_table, fingerprint_weights
 from breastcls.evaluation.independence import check_independence, check_same_images
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.metrics import count_confusion, require_labels
-from breastcls.evaluation.predictions import Aggregation, Level, Predictions
-from breastcls.evaluation.subgroups import count_units, score, score_classes, score_groups
+from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
+from breastcls.evaluation.risk_coverage import risk_coverage
+from breastcls.evaluation.risk_histogram import risk_histogram
+from breastcls.evaluation.strangers import score_unknown
+from breastcls.evaluation.subgroups import count_units, score, score_classes, score_groups, score_levels
 from breastcls.evaluation.thresholds import Threshold
+from breastcls.evaluation.worst_cases import rank_cases
+from breastcls.files import hash_file
 
 
 def evaluate(
@@ -32,13 +43,16 @@ def evaluate(
     allow_leakage: bool = False,
     level: Level = "image",
     how: Aggregation = "mean",
-    mixed: Literal["error", "last", "drop"] = "error",
+    mixed: Mixed = "error",
     threshold: float | Threshold | None = None,
+    prevalences: Sequence[float] = PREVALENCES,
     resamples: int = 2000,
     confidence: float = 0.95,
-    interval: Interval = "percentile",
+    interval: Interval = "expanded",
     seed: int = 0,
     batch_size: int = 32,
+    tta: str | None = None,
+    unknown: Dataset | Predictions | None = None,
 ) -> Evaluation:
     """Score a model, or the predictions of any model, with an interval over cases on every figure.
 
@@ -55,12 +69,18 @@ def evaluate(
         mixed: What to do with a slide or case of several classes; see `Predictions.at_level`.
         threshold: Two classes: decide for the positive class from this probability on; default: what the model or
             the predictions carry. Choose it on validation images (`choose_threshold`), never on these.
+        prevalences: Two classes: shares of positives at which predictive values are given, in 0..1. Those of the places
+            where the model might be used; the test set's own is seldom one of them.
         resamples: Bootstrap resamples.
         confidence: Of the intervals.
-        interval: "percentile" or "bca". Where each case gives one decision (`level="case"`), accuracy, recall and
-            specificity are plain shares and get Wilson's interval instead.
+        interval: "expanded" (percentiles, further out where cases are few), "percentile" or "bca"; see `Bootstrap`.
+            Where each case gives one decision (`level="case"`), accuracy, recall and specificity are plain shares and
+            get Wilson's interval instead.
         seed: Of the resamples.
         batch_size: Images at a time.
+        tta: Test-time augmentation of a model, `"dihedral"` or None; see `predict`.
+        unknown: Images of another kind, or for predictions those of such images: how well the model's uncertainty tells
+            them from the test images is measured too; see `score_unknown`.
 
     Returns:
         The evaluation: print it, or write it with `to_html`.
@@ -91,7 +111,7 @@ def evaluate(
             f"`threshold` is {threshold!r}, a rule. A threshold is chosen on validation or out-of-fold predictions, "
             "never on the test set: `choose_threshold(predict(model, val), ...)`, then pass its value."
         )
-    predictions, model = _predictions_of(model_or_predictions, test, batch_size)
+    predictions, model, fingerprints = _predictions_of(model_or_predictions, test, batch_size, tta)
     if test is not None:
         check_same_images(predictions, test)
     require_labels(predictions)
@@ -101,11 +121,15 @@ def evaluate(
         )
     predictions = dataclasses.replace(predictions, part=predictions.part or "test")
     provenance = model.get("provenance") or {}
+    origin = _origin_of_threshold(threshold, predictions, provenance)
     if isinstance(threshold, Threshold):
         provenance = {**provenance, "threshold": threshold.to_dict()}
         predictions = predictions.with_threshold(threshold.value)
     elif threshold is not None:
         predictions = predictions.with_threshold(threshold)
+    if test is not None and predictions.paths is None:
+        # The report shows the images that were called wrongly.
+        predictions = dataclasses.replace(predictions, paths=np.array(test.paths, dtype=object))
     leakage = check_independence(predictions, test, train, provenance)
     leaking = leakage is not None and not leakage.clean
     if leakage is not None:
@@ -122,10 +146,29 @@ def evaluate(
     if train is not None and test is not None:
         by_colour = predict_by_colour(train, test).at_level(level, how, mixed=mixed)
         baseline = score(by_colour, CaseStatistics.of(by_colour), bootstrap)
-    caveats = find_caveats(predictions, scored, metrics, counts, leaking)
+    by_level, left_out = score_levels(predictions, bootstrap, how, mixed, {scored.level: metrics})
+    caveats = find_caveats(predictions, scored, metrics, counts, leaking) + left_out
     if train is not None and test is None:
         caveats += ("Without the test images only names were compared, and colour alone was not scored.",)
     _warn(predictions, counts)
+    strangers: pd.DataFrame | None = None
+    if unknown is not None and isinstance(model_or_predictions, Predictions):
+        strangers = score_unknown(None, predictions, unknown, bootstrap=bootstrap)
+    elif unknown is not None and test is not None:
+        views: dict[str, Any] = {"tta": tta, "batch_size": batch_size, "allow_leakage": allow_leakage}
+        strangers = score_unknown(model_or_predictions, test, unknown, train, **views, bootstrap=bootstrap)
+    by_stain: pd.DataFrame | None = None
+    by_sharpness: pd.DataFrame | None = None
+    if test is not None and not isinstance(model_or_predictions, Predictions):
+        # The images are there; those of given predictions need not be.
+        from breastcls.evaluation.picture_groups import score_by_picture
+
+        by_stain, by_sharpness = score_by_picture(predictions, test, bootstrap)
+    two_sided = len(scored.classes) == 2 and len(np.unique(scored.labels)) == 2
+    fingerprints |= {"predictions": fingerprint_predictions(predictions)}
+    fingerprints |= {
+        f"{part}_table": fingerprint_table(data) for part, data in (("test", test), ("train", train)) if data
+    }
     return Evaluation(
         metrics=metrics,
         per_class=score_classes(scored, statistics, bootstrap),
@@ -134,7 +177,7 @@ def evaluate(
         precision_recall=precision_recall,
         predictions=scored,
         counts=counts,
-        settings=_settings(scored, bootstrap, how),
+        settings=_settings(scored, bootstrap, how) | ({} if tta is None else {"tta": tta}),
         by_subtype=score_groups(scored, scored.subtypes, "", "subtype", bootstrap),
         by_magnification=score_groups(scored, scored.magnifications, -1, "magnification", bootstrap),
         colour_baseline=baseline,
@@ -142,6 +185,20 @@ def evaluate(
         leak_allowed=leaking,
         caveats=caveats,
         model=model,
+        by_level=by_level,
+        calibration=assess_calibration(scored, bootstrap=bootstrap),
+        decision_curve=decision_curve(scored, bootstrap=bootstrap) if two_sided else None,
+        operating=operating_table(scored, prevalences=prevalences, bootstrap=bootstrap) if two_sided else None,
+        risk_histogram=risk_histogram(scored, bootstrap=bootstrap),
+        worst_cases=rank_cases(predictions),
+        threshold=origin,
+        fingerprints=fingerprints,
+        images=None if scored.level == predictions.level else predictions,
+        by_stain=by_stain,
+        by_sharpness=by_sharpness,
+        conformal=_describe_sets(scored, provenance, bootstrap),
+        unknown=strangers,
+        risk_coverage=risk_coverage(scored, bootstrap=bootstrap),
     )
 
 
@@ -152,7 +209,7 @@ def scored_predictions(source: Any, test: Dataset | None, batch_size: int = 32) 
         EvaluationError: If they cannot be scored.
         LeakageError: If the model says that it was trained on a test case.
     """
-    predictions, model = _predictions_of(source, test, batch_size)
+    predictions, model, _ = _predictions_of(source, test, batch_size)
     if test is not None:
         check_same_images(predictions, test)
     require_labels(predictions)
@@ -162,10 +219,14 @@ def scored_predictions(source: Any, test: Dataset | None, batch_size: int = 32) 
     return predictions
 
 
-def _predictions_of(source: Any, test: Dataset | None, batch_size: int) -> tuple[Predictions, dict[str, Any]]:
-    """Return predictions and what the model says of itself."""
+def _predictions_of(
+    source: Any, test: Dataset | None, batch_size: int, tta: str | None = None
+) -> tuple[Predictions, dict[str, Any], dict[str, str]]:
+    """Return predictions, what the model says of itself, and its fingerprints."""
     if isinstance(source, Predictions):
-        return source, {}
+        if tta is not None:
+            raise EvaluationError(f"`tta` is {tta!r}, but these predictions are made already: give it to `predict`.")
+        return source, {}, {}
     if test is None:
         raise EvaluationError("A model needs images to be scored on: `evaluate(model, test)`.")
     if not isinstance(test, Dataset):
@@ -174,12 +235,42 @@ def _predictions_of(source: Any, test: Dataset | None, batch_size: int) -> tuple
     from breastcls.evaluation.predict import predict
     from breastcls.models.card import get_card
 
+    fingerprints = {}
     if isinstance(source, (str, os.PathLike)):
         from breastcls.models.persistence import load_model
 
+        fingerprints["model_file"] = hash_file(source)
         source = load_model(source)
+    fingerprints["weights"] = fingerprint_weights(source)
     card = get_card(source)
-    return predict(source, test, batch_size=batch_size), {} if card is None else card.to_dict()
+    predictions = predict(source, test, batch_size=batch_size, tta=tta)
+    return predictions, {} if card is None else card.to_dict(), fingerprints
+
+
+def _describe_sets(
+    predictions: Predictions, provenance: Mapping[str, Any], bootstrap: Bootstrap
+) -> dict[str, Any] | None:
+    """Return how the prediction sets that the model keeps fare, or None where it keeps none for this level."""
+    kept = provenance.get("conformal")
+    if not isinstance(kept, Mapping) or kept.get("level") != predictions.level:
+        return None
+    return ConformalSets.from_dict(kept).describe(predictions, bootstrap)
+
+
+def _origin_of_threshold(
+    threshold: float | Threshold | None, predictions: Predictions, provenance: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return where the decision threshold comes from, or None where the most probable class is decided."""
+    if isinstance(threshold, Threshold):
+        return {"origin": "given to evaluate", **threshold.to_dict()}
+    if threshold is not None:
+        return {"origin": "given to evaluate as a number", "value": float(threshold)}
+    if predictions.threshold is None:
+        return None
+    kept = provenance.get("threshold")
+    if isinstance(kept, Mapping) and kept.get("value") == predictions.threshold:
+        return {"origin": "kept with the model", **kept}
+    return {"origin": "came with the predictions", "value": predictions.threshold}
 
 
 def _confusion(predictions: Predictions) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -9,23 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
+from breastcls.evaluation.attachments import check_attachments
+from breastcls.evaluation.calibration import Calibration
+from breastcls.evaluation.plain import to_plain
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.schema import SCHEMA, TABLES
+from breastcls.evaluation.summary import headline, summarise
 from breastcls.files import write_text
 
 if TYPE_CHECKING:
     from breastcls.datasets.leakage import LeakageReport
 
-# Grows with the fields that `to_dict` writes; a reader can refuse what it does not know.
-SCHEMA = "breastcls.evaluation/1"
-HEADLINE = ("balanced_accuracy", "roc_auc")
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """What `breastcls.evaluate` found. Print it, plot it, write it as HTML or JSON.
+    """What `breastcls.evaluate` found. Print it, plot it, write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
         metrics: One row a metric, columns `value`, `low`, `high`; NaN where a figure is not defined.
@@ -47,6 +48,28 @@ class Evaluation:
         leak_allowed: Whether a leak was found and the caller went on knowingly.
         caveats: Plain sentences on what to keep in mind with these numbers.
         model: What is known of the model: `classes`, `backbone`, `provenance`, ... Empty for foreign predictions.
+        by_level: The metrics by image, slide and case: index `(level, metric)`, columns `value`, `low`, `high`. A level
+            whose names are not known is not there.
+        calibration: Whether the probabilities mean what they say; see `assess_calibration`.
+        decision_curve: Two classes: net benefit over threshold probabilities; see `decision_curve`.
+        operating: Two classes: `sensitivity`, `specificity`, `ppv`, `npv` at stated prevalences, index `(threshold,
+            prevalence)`; see `operating_table`.
+        risk_histogram: How the predicted risk is spread within each class; see `risk_histogram`.
+        worst_cases: One row a case, the worst first; see `rank_cases`.
+        threshold: Where the decision threshold comes from: `value`, `origin`, and what `Threshold.to_dict` tells. None
+            where the most probable class is decided.
+        fingerprints: SHA-256 of what was scored and by what: `predictions`, `weights`, `test_table`, `train_table`.
+
+        images: The predictions by image that slides or cases were joined from; None where images were scored.
+        robustness: This and what follows is None until attached by `with_sections`. One row a perturbation, strength
+            and metric: columns `perturbation`, `strength`, `metric`, `value`, `low`, `high`.
+        shortcuts: One row a check; for each metric columns `<metric>`, `<metric>_low`, `<metric>_high`.
+        baselines: One row a simple model; columns as `shortcuts`.
+        by_stain: As `by_subtype`, by quarter of the stain, from pink to blue; `evaluate` fills it in for a model.
+        by_sharpness: As `by_subtype`, by quarter of the sharpness; `evaluate` fills it in for a model.
+        conformal: What is known of prediction sets: coverage and size.
+        unknown: One row a score that tells strangers apart: `auroc`, `fpr95`, each also with `_low` and `_high`.
+        risk_coverage: Columns `coverage`, `risk`, `low`, `high`.
     """
 
     metrics: pd.DataFrame
@@ -64,69 +87,67 @@ class Evaluation:
     leak_allowed: bool = False
     caveats: tuple[str, ...] = ()
     model: Mapping[str, Any] = field(default_factory=dict)
+    by_level: pd.DataFrame | None = None
+    calibration: Calibration | None = None
+    decision_curve: pd.DataFrame | None = None
+    operating: pd.DataFrame | None = None
+    risk_histogram: pd.DataFrame | None = None
+    worst_cases: pd.DataFrame | None = None
+    threshold: Mapping[str, Any] | None = None
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    images: Predictions | None = None
+    robustness: pd.DataFrame | None = None
+    shortcuts: pd.DataFrame | None = None
+    baselines: pd.DataFrame | None = None
+    by_stain: pd.DataFrame | None = None
+    by_sharpness: pd.DataFrame | None = None
+    conformal: Mapping[str, Any] | None = None
+    unknown: pd.DataFrame | None = None
+    risk_coverage: pd.DataFrame | None = None
+
+    def with_sections(self, **sections: Any) -> Evaluation:
+        """Return the same evaluation with optional sections, which the report and the JSON then hold.
+
+        Args:
+            **sections: By the names of the fields above: tables, or results that hold one as `table`, such as
+                `robustness=robustness(model, test)`; None takes one away again.
+
+        Raises:
+            EvaluationError: If there is no such section, or a table lacks a column.
+        """
+        tables = {name: getattr(value, "table", value) for name, value in sections.items()}
+        check_attachments(tables)
+        return dataclasses.replace(self, **tables)
 
     def __str__(self) -> str:
-        lines = [self._headline(), self._origin(), "", _metrics_text(self.metrics, self.settings)]
-        if self.colour_baseline is not None:
-            lines.append("")
-            lines.append("Colour alone (mean and sd of R, G, B; no network) on the same split")
-            lines.extend(
-                f"  {name:<26}{_interval_text(self.colour_baseline.loc[name])}"
-                for name in HEADLINE
-                if name in self.colour_baseline.index
-            )
-        lines += ["", "Confusion (rows true, columns decided)", self.confusion.to_string()]
-        if self.leak_allowed:
-            lines += ["", "LEAK: training and test images are not independent, and this was allowed by the caller."]
-        if self.caveats:
-            lines += ["", "Keep in mind"] + [f"  - {caveat}" for caveat in self.caveats]
-        return "\n".join(lines)
+        return summarise(self)
 
     def __repr__(self) -> str:
-        return f"Evaluation({self._headline()})"
-
-    def _headline(self) -> str:
-        titles = {"balanced_accuracy": "Balanced accuracy", "roc_auc": "AUC"}
-        return ", ".join(f"{titles[name]} {_interval_text(self.metrics.loc[name])}" for name in HEADLINE)
-
-    def _origin(self) -> str:
-        counts = self.counts
-        classes = ", ".join(f"{name} {of['images']} of {of['cases']} cases" for name, of in counts["classes"].items())
-        slides = f", {counts['slides']} slides" if counts.get("slides") else ""
-        confidence = f"{100 * self.settings['confidence']:g}%"
-        return (
-            f"{counts['images']} images{slides}, {counts['cases']} cases ({classes}); by {self.settings['level']}; "
-            f"{confidence} intervals over cases"
-        )
+        return f"Evaluation({headline(self.metrics)})"
 
     def print(self) -> None:
         """Print everything as a table."""
         print(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the single predictions as plain dicts, lists, numbers and strings; NaN becomes None."""
-        tables = {
-            name: None if getattr(self, name) is None else _table_to_dict(getattr(self, name))
-            for name in (
-                "metrics",
-                "per_class",
-                "confusion",
-                "roc",
-                "precision_recall",
-                "by_subtype",
-                "by_magnification",
-                "colour_baseline",
-            )
-        }
+        """Return everything but the single predictions as plain dicts, lists, numbers and strings; NaN becomes None.
+
+        The form is that of `breastcls.evaluation.schema.read_schema()`, a JSON Schema.
+        """
+        tables = {name: to_plain(getattr(self, name)) for name in TABLES}
         return {
             "schema": SCHEMA,
-            "counts": _plain(self.counts),
-            "settings": _plain(self.settings),
+            "counts": to_plain(self.counts),
+            "settings": to_plain(self.settings),
             **tables,
-            "leakage": None if self.leakage is None else _plain(self.leakage.to_dict()),
+            "calibration": None if self.calibration is None else self.calibration.to_dict(),
+            "conformal": to_plain(self.conformal),
+            "threshold": to_plain(self.threshold),
+            "leakage": None if self.leakage is None else to_plain(self.leakage.to_dict()),
             "leak_allowed": self.leak_allowed,
             "caveats": list(self.caveats),
-            "model": _plain(self.model),
+            "model": to_plain(self.model),
+            "fingerprints": to_plain(self.fingerprints),
         }
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -136,63 +157,88 @@ class Evaluation:
             write_text(path, text + "\n")
         return text
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """Draw curves, confusion matrix and intervals on one `matplotlib.figure.Figure`; given a path, save it."""
-        from breastcls.reporting.plots import plot_evaluation
+    def to_markdown(
+        self, table: str = "metrics", *, digits: int = 3, path: str | os.PathLike[str] | None = None
+    ) -> str:
+        """Return a table as Markdown and, given a path, write it there.
 
-        figure = plot_evaluation(self)
+        Args:
+            table: Name of the field, such as "metrics", "by_level", "operating" or "by_subtype".
+            digits: Decimals.
+            path: Where to write.
+
+        Raises:
+            EvaluationError: If there is no such table.
+        """
+        from breastcls.reporting.tables import table_of, to_markdown
+
+        return _written(to_markdown(table_of(self, table), digits=digits), path)
+
+    def to_latex(self, table: str = "metrics", *, digits: int = 3, path: str | os.PathLike[str] | None = None) -> str:
+        """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
+        from breastcls.reporting.tables import table_of, to_latex
+
+        return _written(to_latex(table_of(self, table), digits=digits), path)
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        figure: str = "overview",
+        width_mm: float | None = None,
+        dpi: int = 300,
+    ) -> Any:
+        """Draw one figure as a `matplotlib.figure.Figure`; given a path, save it as SVG, PNG or PDF.
+
+        Args:
+            path: Where to save; the suffix chooses the format.
+            figure: "overview", or one of "roc", "precision-recall", "confusion", "metrics", "reliability",
+                "risk-histogram" and "decision-curve".
+            width_mm: Width in millimetres, for many journals 85 (one column) or 174 (two); default: the figure's own.
+            dpi: Dots per inch of a PNG.
+
+        Raises:
+            EvaluationError: If there is no such figure, or the evaluation lacks what it shows.
+            OutputError: If the suffix is another one, or the file cannot be written.
+        """
+        from breastcls.reporting.plots import draw_figure, save_figure
+
+        drawn = draw_figure(self, figure)
         if path is not None:
-            from breastcls.files import atomic_path
+            save_figure(drawn, path, width_mm=width_mm, dpi=dpi)
+        return drawn
 
-            with atomic_path(path) as temporary:
-                figure.savefig(temporary)
-        return figure
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        model: Any = None,
+        heatmaps: Any = None,
+        method: str = "grad-cam",
+        title: str | None = None,
+        thumbnails: int = 12,
+    ) -> Path:
+        """Write one HTML file that opens offline, and return its path.
 
-    def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write one HTML file that opens offline, and return its path."""
+        Args:
+            path: Where to write.
+            model: The model that was scored: the mistakes shown are explained, and their heat-maps stand beside them.
+            heatmaps: Heat-maps made before, instead of a model: the `Explanation` of images among these.
+            method: How the model is explained; see `breastcls.explain`.
+            title: Heading of the report.
+            thumbnails: How many of the most confident mistakes to show, 0 to 100.
+
+        Raises:
+            EvaluationError: If `thumbnails` is out of range, or both a model and heat-maps are given.
+            OutputError: If the file cannot be written.
+        """
         from breastcls.reporting.html import write_report
 
-        return Path(write_report(self, path))
+        options: Any = {"model": model, "heatmaps": heatmaps, "method": method}
+        return write_report(self, path, title=title, thumbnails=thumbnails, **options)
 
 
-def _interval_text(row: Any) -> str:
-    if np.isnan(row["value"]):
-        return "not defined"
-    if np.isnan(row["low"]):
-        return f"{row['value']:.3f} (no interval)"
-    return f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
-
-
-def _metrics_text(metrics: pd.DataFrame, settings: Mapping[str, Any]) -> str:
-    percent = f"{100 * settings['confidence']:g}%"
-    lines = [f"{'':<28}{'value':>7}   {percent + ' interval':<16}"]
-    for name, row in metrics.iterrows():
-        value = "-" if np.isnan(row["value"]) else f"{row['value']:.3f}"
-        interval = "-" if np.isnan(row["low"]) else f"{row['low']:.3f} to {row['high']:.3f}"
-        lines.append(f"  {name!s:<26}{value:>7}   {interval}")
-    return "\n".join(lines)
-
-
-def _table_to_dict(table: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "index": [_plain(value) for value in table.index.tolist()],
-        "columns": [str(name) for name in table.columns],
-        "data": [[_plain(value) for value in row] for row in table.astype(object).to_numpy().tolist()],
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Turn what NumPy and pandas hold into what JSON can hold."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, np.ndarray):
-        return [_plain(inner) for inner in value.tolist()]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if value is None or isinstance(value, (str, int, bool)):
-        return value
-    return str(value)
+def _written(text: str, path: str | os.PathLike[str] | None) -> str:
+    if path is not None:
+        write_text(path, text)
+    return text

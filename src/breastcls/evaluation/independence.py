@@ -13,7 +13,7 @@ from breastcls.errors import EvaluationError
 from breastcls.evaluation.predictions import Predictions
 
 # Whatever was chosen by looking at images was learnt from them.
-LEARNING_STEPS = ("training", "calibration", "threshold")
+LEARNING_STEPS = ("training", "calibration", "threshold", "conformal")
 
 
 def check_independence(
@@ -28,8 +28,8 @@ def check_independence(
         predictions: What is scored, by image.
         test: The same images as a dataset, where there is one: then files and pixels are compared too.
         train: The training set, or None.
-        provenance: The provenance of the model's card; `fit` writes there which cases and slides it saw; a threshold
-            and a calibration, which ones they were chosen on.
+        provenance: The provenance of the model's card; `fit` writes there which cases and slides it saw; a threshold,
+            a calibration and prediction sets, which ones they were chosen on.
 
     Returns:
         The report, or None where nothing is known of the training.

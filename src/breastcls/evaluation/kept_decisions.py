@@ -1,4 +1,4 @@
-"""Keeping a threshold or a calibration with the model, so that `predict` applies it wherever the model is loaded."""
+"""Keeping a threshold, a calibration or prediction sets with the model, so that they go wherever it is loaded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.calibrators import Calibrator
+from breastcls.evaluation.conformal import ConformalSets
 from breastcls.evaluation.thresholds import Threshold
 from breastcls.models.card import ModelCard, get_card, set_card
 
@@ -42,10 +43,15 @@ def store_calibration(model: Any, calibrator: Calibrator | None) -> None:
         calibrator: What `fit_calibrator` returned, fitted on the predictions of this model without a calibration.
 
     Raises:
-        EvaluationError: If the model has no card, other classes, a calibration already, or a threshold (which was
-            chosen on probabilities that would now change).
+        EvaluationError: If the model has no card, other classes, a calibration already, or a threshold or prediction
+            sets (which were chosen on probabilities that would now change).
     """
     card = _card_of(model)
+    if "conformal" in card.provenance:
+        raise EvaluationError(
+            "The model keeps prediction sets, which were fitted to the probabilities as they are. Remove them with "
+            "`store_conformal(model, None)`, calibrate, and fit them anew."
+        )
     if card.threshold is not None:
         raise EvaluationError(
             "The model keeps a threshold, which was chosen on the probabilities as they are. Remove it with "
@@ -65,6 +71,33 @@ def store_calibration(model: Any, calibrator: Calibrator | None) -> None:
     provenance["calibration"] = calibrator.to_dict()
     temperature = calibrator.parameters["temperature"] if calibrator.method == "temperature" else None
     set_card(model, card.replace(temperature=temperature, provenance=provenance))
+
+
+def store_conformal(model: Any, sets: ConformalSets | None) -> None:
+    """Keep prediction sets with a model; None removes them.
+
+    Which cases they were fitted on goes into the card's provenance, and `evaluate` counts them as seen.
+
+    Args:
+        model: A `keras.Model` with a card.
+        sets: What `fit_conformal` returned, fitted on the predictions of this model as it is, calibrated or not.
+
+    Raises:
+        EvaluationError: If the model has no card, or other classes.
+    """
+    card = _card_of(model)
+    provenance = {key: value for key, value in card.provenance.items() if key != "conformal"}
+    if sets is not None:
+        if sets.classes != card.classes:
+            raise EvaluationError(f"Fitted for the classes {sets.classes}; the model's are {card.classes}.")
+        provenance["conformal"] = sets.to_dict()
+    set_card(model, card.replace(provenance=provenance))
+
+
+def read_conformal(card: ModelCard) -> ConformalSets | None:
+    """Return the prediction sets that a card keeps, or None."""
+    kept = card.provenance.get("conformal")
+    return ConformalSets.from_dict(kept) if isinstance(kept, dict) else None
 
 
 def read_calibration(card: ModelCard) -> Calibrator | None:

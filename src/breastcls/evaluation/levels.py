@@ -31,14 +31,7 @@ def aggregate(predictions: Predictions, level: str, how: str, mixed: str) -> Pre
         raise EvaluationError(
             f"These predictions are by {predictions.level} already; aggregate the images' own instead."
         )
-    names = predictions.slides if level == "slide" else predictions.cases
-    if names is None or (names == "").any():
-        raise EvaluationError(f"Some images have no {level}; give `{level}s` for every image to score by {level}.")
-    keys: Any = names
-    if level == "slide" and predictions.cases is not None:
-        # Two cases may number their slides alike; a slide belongs to one case.
-        keys = pd.MultiIndex.from_arrays([predictions.cases, names])
-    groups, _ = pd.factorize(keys)
+    groups = _groups_of(predictions, level)
     labels, kept = _labels_of(predictions.labels, groups, predictions.classes, level, mixed)
     probabilities = _combine(predictions, groups, how)
     first = np.unique(groups, return_index=True)[1]
@@ -59,14 +52,40 @@ def aggregate(predictions: Predictions, level: str, how: str, mixed: str) -> Pre
     return whole if kept.all() else whole[kept]
 
 
-def _labels_of(
-    labels: npt.NDArray[np.int64], groups: npt.NDArray[Any], classes: tuple[str, ...], level: str, mixed: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def mixed_units(predictions: Predictions, level: str) -> tuple[int, int]:
+    """Return how many slides or cases hold images of several classes, and how many there are."""
+    low, high = _label_range(predictions.labels, _groups_of(predictions, level))
+    return int((low != high).sum()), len(low)
+
+
+def _groups_of(predictions: Predictions, level: str) -> npt.NDArray[np.int64]:
+    """Return the index of each row's slide or case, in order of first appearance."""
+    names = predictions.slides if level == "slide" else predictions.cases
+    if names is None or (names == "").any():
+        raise EvaluationError(f"Some images have no {level}; give `{level}s` for every image to score by {level}.")
+    keys: Any = names
+    if level == "slide" and predictions.cases is not None:
+        # Two cases may number their slides alike; a slide belongs to one case.
+        keys = pd.MultiIndex.from_arrays([predictions.cases, names])
+    return np.asarray(pd.factorize(keys)[0], dtype=np.int64)
+
+
+def _label_range(
+    labels: npt.NDArray[np.int64], groups: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     count = int(groups.max()) + 1
     low = np.full(count, np.iinfo(np.int64).max)
     high = np.full(count, -1, dtype=np.int64)
     np.minimum.at(low, groups, labels)
     np.maximum.at(high, groups, labels)
+    return low, high
+
+
+def _labels_of(
+    labels: npt.NDArray[np.int64], groups: npt.NDArray[Any], classes: tuple[str, ...], level: str, mixed: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    low, high = _label_range(labels, groups)
+    count = len(low)
     several = low != high
     if several.any() and mixed == "error":
         raise EvaluationError(

@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, ModelError
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.dataset_predictions import predictions_of
 from breastcls.evaluation.kept_decisions import read_calibration
+from breastcls.evaluation.pixel_batches import open_batches
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.views import list_views, see_all
 from breastcls.models.card import ModelCard, get_card
 from breastcls.models.inference import run_batches
 from breastcls.models.persistence import load_model
-
-RESIZE = "squash"
 
 
 def predict(
@@ -27,20 +28,24 @@ def predict(
     data: Dataset | npt.NDArray[np.uint8],
     *,
     batch_size: int = 32,
+    tta: str | None = None,
     labels: Any = None,
     cases: Any = None,
     classes: Sequence[str] | None = None,
 ) -> Predictions:
     """Predict the class probabilities of images.
 
-    The model runs through one compiled step, batch after batch. What its card says is followed: the input size, how
-    images are resized to it, its calibration and its decision threshold.
+    The model runs through one compiled step, batch after batch. What its card says is followed: the stain normaliser,
+    the input size, how images are resized to it, its calibration and its decision threshold.
 
     Args:
         model: A `keras.Model`, built here or elsewhere, or the path of a `.keras` file. Its input is (n, height, width,
             3), RGB 0..255; its output (n, classes), or (n, 1) for the positive class of two.
         data: A `Dataset`, or images as uint8 (n, height, width, 3) of the model's own size.
         batch_size: Images at a time.
+        tta: Test-time augmentation. `"dihedral"`: the probabilities are the mean over the image as the model takes it,
+            turned by 90, 180 and 270 degrees, and the flips of these: eight views, and for a model of images that are
+            not square the four that keep the shape. A calibration is applied to the mean. None: the image alone.
         labels: For images as an array: (n,) class indices or names, where known.
         cases: For images as an array: (n,) case names, where known.
         classes: For images as an array and a model without a card: the class names, positive class last.
@@ -49,9 +54,9 @@ def predict(
         Predictions in the order of the images.
 
     Raises:
-        EvaluationError: If the model's classes are not the dataset's, there are no images, or their size is not the
-            model's.
-        ModelError: If a model file cannot be loaded.
+        EvaluationError: If the model's classes are not the dataset's, there are no images, their size is not the
+            model's, or `tta` is not known.
+        ModelError: If a model file cannot be loaded, or the stain normaliser of its card is not known.
         ImageError: If an image cannot be read.
 
     Example:
@@ -65,95 +70,54 @@ def predict(
     """
     if isinstance(model, (str, os.PathLike)):
         model = load_model(Path(model))
-    if batch_size < 1:
-        raise EvaluationError(f"`batch_size` is {batch_size}; expected 1 or more.")
     card = get_card(model)
+    threshold = None if card is None else card.threshold
     if isinstance(data, Dataset):
         if labels is not None or cases is not None or classes is not None:
             raise EvaluationError("`labels`, `cases` and `classes` come with a Dataset; leave them out.")
-        return _predict_dataset(model, card, data, batch_size)
+        return predictions_of(data, _run(model, card, data, batch_size, tta), threshold=threshold)
     names = classes if classes is not None else None if card is None else card.classes
     if names is None:
         raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
     if card is not None and tuple(names) != card.classes:
         raise EvaluationError(f"The model's classes are {card.classes}; `classes` says {tuple(names)}.")
-    images = np.asarray(data)
-    size = input_size(model, card)
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or len(images) == 0:
-        raise EvaluationError(
-            f"Images as an array must be uint8 (n, height, width, 3), RGB 0..255; found {images.dtype} of shape "
-            f"{images.shape}."
-        )
-    if size is not None and images.shape[1:3] != size:
-        raise EvaluationError(
-            f"The model takes images of {size[0]}x{size[1]} (height x width); these are "
-            f"{images.shape[1]}x{images.shape[2]}. Resize them, or give a Dataset, which is resized as in training."
-        )
-    batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
     return Predictions.from_arrays(
-        probabilities=_run(model, batches, card),
+        probabilities=_run(model, card, data, batch_size, tta),
         labels=labels,
         cases=cases,
         classes=names,
-        threshold=None if card is None else card.threshold,
+        threshold=threshold,
     )
 
 
-def _predict_dataset(model: keras.Model, card: ModelCard | None, data: Dataset, batch_size: int) -> Predictions:
-    if len(data) == 0:
-        raise EvaluationError("The dataset holds no images, so there is nothing to predict.")
-    if card is not None and card.classes != data.classes:
-        raise EvaluationError(
-            f"The model's classes are {card.classes}, the dataset's {data.classes}. They must be the same in the same "
-            "order; load the data with the target that the model was trained for."
-        )
-    outputs = getattr(model, "output_shape", None)
-    width = outputs[-1] if isinstance(outputs, tuple) and len(outputs) == 2 else None
-    if width is not None and width != len(data.classes) and not (width == 1 and len(data.classes) == 2):
-        raise EvaluationError(
-            f"The model has {width} outputs; the dataset has {len(data.classes)} classes: {data.classes}."
-        )
-    size = input_size(model, card)
-    if size is None:
-        raise EvaluationError(
-            f"The model takes images of any size (input shape {getattr(model, 'input_shape', None)}). Say which with a "
-            "card: `set_card(model, ModelCard(classes=..., image_size=(height, width)))`."
-        )
-    resize = RESIZE if card is None or card.resize is None else card.resize
-    batches = (batch[0] for batch in data.to_tf(image_size=size, batch_size=batch_size, resize=resize))
-    table = data.table
-    return Predictions.from_arrays(
-        probabilities=_run(model, batches, card),
-        labels=data.labels,
-        classes=data.classes,
-        cases=data.cases,
-        slides=data.slides,
-        paths=data.paths,
-        magnifications=table["magnification"].to_numpy(dtype=object),
-        subtypes=table["subtype"].to_numpy(dtype=object),
-        threshold=None if card is None else card.threshold,
-    )
+def _run(model: keras.Model, card: ModelCard | None, data: Any, batch_size: int, tta: str | None) -> npt.NDArray[Any]:
+    """Return probabilities (n, classes), or (n, 1) of the positive class of two: the calibrated mean over the views."""
+    pixels = open_batches(model, card, data, batch_size)
+    views = list_views(tta, pixels.image_size)
+    outputs = run_model(model, see_all(pixels.batches, views))
+    if len(views) == 1:
+        return finish_outputs(np.concatenate(list(outputs)), card)
+    # The views of a batch follow one another: zip over one iterator takes them together.
+    of_batches = zip(*[outputs] * len(views), strict=True)
+    return finish_outputs(np.concatenate([_mean(of_batch) for of_batch in of_batches]), card)
 
 
-def input_size(model: keras.Model, card: ModelCard | None) -> tuple[int, int] | None:
-    """Return (height, width) of the images that a model takes, or None if it takes any."""
-    if card is not None:
-        return card.image_size
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3:
-        raise ModelError(
-            f"The model must take one input of shape (n, height, width, 3), RGB; its input shape is {shape}."
-        )
-    return None if None in shape[1:3] else (int(shape[1]), int(shape[2]))
+def run_model(model: keras.Model, batches: Iterable[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Yield the output (b, classes) of a model for each batch, as the model gives it.
+
+    Raises:
+        EvaluationError: If it gives something else.
+    """
+    for output in run_batches(model, batches):
+        if not hasattr(output, "shape") or len(output.shape) != 2:
+            found = getattr(output, "shape", type(output).__name__)
+            raise EvaluationError(f"The model must give one output of shape (n, classes); it gave {found}.")
+        yield output
 
 
-def _run(model: keras.Model, batches: Iterable[Any], card: ModelCard | None) -> npt.NDArray[Any]:
-    parts = list(_outputs(model, batches))
-    probabilities = np.concatenate(parts)
-    if probabilities.dtype != np.float32:
-        # Half precision rounds a softmax off its sum of one by up to half a percent; that is not an error of the model.
-        wide = probabilities.astype(np.float64)
-        probabilities = wide / wide.sum(axis=1, keepdims=True) if wide.shape[1] > 1 else wide
+def finish_outputs(outputs: npt.NDArray[Any], card: ModelCard | None) -> npt.NDArray[Any]:
+    """Turn what a model gave into probabilities: at full precision, and calibrated if its card keeps a calibration."""
+    probabilities = widen(outputs)
     calibrator = None if card is None else read_calibration(card)
     if calibrator is None:
         return probabilities
@@ -162,9 +126,16 @@ def _run(model: keras.Model, batches: Iterable[Any], card: ModelCard | None) -> 
     return calibrator(probabilities)
 
 
-def _outputs(model: keras.Model, batches: Iterable[Any]) -> Iterator[npt.NDArray[Any]]:
-    for output in run_batches(model, batches):
-        if not hasattr(output, "shape") or len(output.shape) != 2:
-            found = getattr(output, "shape", type(output).__name__)
-            raise EvaluationError(f"The model must give one output of shape (n, classes); it gave {found}.")
-        yield output
+def widen(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return probabilities of half precision at full precision, rows summing to one again.
+
+    Half precision rounds a softmax off its sum of one by up to half a percent; that is not an error of the model.
+    """
+    if outputs.dtype == np.float32:
+        return outputs
+    wide = outputs.astype(np.float64)
+    return wide / wide.sum(axis=-1, keepdims=True) if wide.shape[-1] > 1 else wide
+
+
+def _mean(views: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+    return np.asarray(np.mean([widen(output) for output in views], axis=0, dtype=np.float64), np.float32)

@@ -20,6 +20,7 @@ from breastcls.files import atomic_path, write_text
 
 Level = Literal["image", "slide", "case"]
 Aggregation = Literal["mean", "mean-logit", "majority", "maximum"]
+Mixed = Literal["error", "last", "drop"]
 PROBABILITY = "probability_"
 _ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
 
@@ -232,9 +233,7 @@ logits, apply softmax (or the sigmoid for one column) first.
         """Return the same predictions decided at another threshold."""
         return dataclasses.replace(self, threshold=arrays.check_threshold(threshold, self.classes))
 
-    def at_level(
-        self, level: Level, how: Aggregation = "mean", *, mixed: Literal["error", "last", "drop"] = "error"
-    ) -> Predictions:
+    def at_level(self, level: Level, how: Aggregation = "mean", *, mixed: Mixed = "error") -> Predictions:
         """Aggregate images to slides or cases.
 
         Args:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.errors import EvaluationError
 from breastcls.evaluation.case_statistics import CaseStatistics, case_codes
 from breastcls.evaluation.intervals import Bootstrap, can_vary
+from breastcls.evaluation.levels import LEVELS, mixed_units
 from breastcls.evaluation.metrics import METRICS, PER_CLASS, compute_metrics, count_confusion, slide_codes
-from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
 from breastcls.evaluation.proportions import binary_shares, has_one_decision_a_case, wilson_interval
 
 SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
@@ -88,27 +89,45 @@ def score_groups(
     return pd.DataFrame(rows, index=pd.Index([_native(group) for group in present], name=name))
 
 
-def score_levels(predictions: Predictions, bootstrap: Bootstrap, how: str = "mean") -> pd.DataFrame:
-    """Return every metric by image, slide and case side by side.
+def score_levels(
+    predictions: Predictions,
+    bootstrap: Bootstrap,
+    how: Aggregation = "mean",
+    mixed: Mixed = "error",
+    known: Mapping[str, pd.DataFrame] | None = None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return every metric by image, slide and case, and what has to be said of it.
 
-    A level whose units are not known, or hold images of several classes, is left out.
+    A level whose units are not known is left out. Units that hold images of several classes have no class of their own:
+    where the caller has not said what to make of them, they are left out of that level, and a sentence says how many.
 
     Args:
-        predictions: By image.
+        predictions: By image, or by slide or case: then of that level only.
         bootstrap: How intervals are made; over cases at every level.
         how: How images are aggregated; see `Predictions.at_level`.
+        mixed: See `Predictions.at_level`; "error" leaves them out here.
+        known: Levels that were scored already.
 
     Returns:
-        One row a metric, columns `(level, "value" | "low" | "high")`.
+        The table, index `(level, metric)`, columns `value`, `low`, `high`, and sentences.
     """
-    tables = {}
-    for level in ("image", "slide", "case"):
-        try:
-            at_level = predictions.at_level(level, how)  # type: ignore[arg-type]
-        except EvaluationError:
+    tables, sentences = {}, []
+    for level in LEVELS if predictions.level == "image" else (predictions.level,):
+        names = {"slide": predictions.slides, "case": predictions.cases}.get(level)
+        if level != predictions.level and (names is None or (names == "").any()):
             continue
+        if known is not None and level in known:
+            tables[level] = known[level]
+            continue
+        several, units = mixed_units(predictions, level) if level != predictions.level else (0, len(predictions))
+        if several and mixed == "error":
+            left = "the level is left out" if several == units else "they are left out of that level"
+            sentences.append(f"{several} of {units} {level}s hold images of several classes: {left}.")
+            if several == units:
+                continue
+        at_level = predictions.at_level(cast("Level", level), how, mixed="drop" if mixed == "error" else mixed)
         tables[level] = score(at_level, CaseStatistics.of(at_level), bootstrap)
-    return pd.concat(tables, axis=1)
+    return pd.concat(tables, names=["level", "metric"]), tuple(sentences)
 
 
 def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
