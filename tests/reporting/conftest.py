@@ -11,6 +11,7 @@ import pytest
 from sklearn import metrics as reference
 
 from breastcls.datasets.leakage import LeakageReport
+from breastcls.evaluation.evaluate import evaluate as score_predictions
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.predictions import Predictions
 
@@ -212,6 +213,61 @@ def evaluate_by_hand(
         },
     }
     return Evaluation(**(fields | changes))
+
+
+def attached_tables() -> dict[str, Any]:
+    """Return something for every section that can be attached."""
+    rows = [
+        (name, strength, metric, 0.9 - 0.1 * place, 0.8 - 0.1 * place, 0.95 - 0.1 * place)
+        for name in ("stain", "blur", "jpeg", "brightness")
+        for place, strength in enumerate((0.0, 1.0, 2.0))
+        for metric in ("balanced_accuracy", "roc_auc")
+    ]
+    robustness = pd.DataFrame(rows, columns=["perturbation", "strength", "metric", "value", "low", "high"])
+    checks = pd.DataFrame(
+        {
+            "roc_auc": [0.85, 0.7],
+            "roc_auc_low": [0.75, np.nan],
+            "roc_auc_high": [0.92, np.nan],
+            "images": [288, 288],
+            "note": ["all", "all"],
+        },
+        index=pd.Index(["stain-normalised", "block shuffled"], name="check"),
+    )
+    group = {"images": [100, 188], "slides": [10, 20], "cases": [9, 18]}
+    for name in ("accuracy", "balanced_accuracy", "roc_auc"):
+        group |= {name: [0.9, 0.8], f"{name}_low": [0.8, 0.7], f"{name}_high": [0.95, 0.9]}
+    groups = pd.DataFrame(group, index=pd.Index(["lowest quarter", "highest quarter"]))
+    strangers = {"auroc": [0.9, 0.8], "fpr95": [0.2, 0.5]}
+    strangers |= {f"{name}_{end}": [0.5, 0.5] for name in strangers for end in ("low", "high")}
+    return {
+        "robustness": robustness,
+        "shortcuts": checks,
+        "baselines": checks.drop(columns="note").rename(index={"stain-normalised": "PFTAS and SVM"}),
+        "by_stain": groups,
+        "by_sharpness": groups,
+        "conformal": {"coverage": 0.91, "wanted": 0.9, "by_class": checks},
+        "unknown": pd.DataFrame(strangers, index=pd.Index(["entropy", "energy"], name="score")),
+        "risk_coverage": pd.DataFrame(
+            {"coverage": [0.2, 0.6, 1.0], "risk": [0.02, 0.1, 0.2], "low": [0.0, 0.05, 0.1], "high": [0.1, 0.2, 0.3]}
+        ),
+    }
+
+
+def evaluate_whole(classes: tuple[str, ...] = ("benign", "malignant"), **options: Any) -> Evaluation:
+    """Return what `breastcls.evaluate` finds of simulated predictions, with everything attached."""
+    predictions = simulate(classes, 24, 12, options.pop("paths", None), 4)
+    return score_predictions(predictions, resamples=60, **options).with_sections(**attached_tables())
+
+
+@pytest.fixture(scope="session")
+def whole() -> Callable[..., Evaluation]:
+    return evaluate_whole
+
+
+@pytest.fixture(scope="session")
+def attached() -> dict[str, Any]:
+    return attached_tables()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 import dataclasses
 
+from breastcls.evaluation.fingerprints import fingerprint_predictions
 from breastcls.reporting import card
 
 
@@ -17,6 +18,10 @@ def test_the_card_names_use_sample_decision_and_uncertainty(evaluate):
     assert facts["Magnifications"] == "40×, 100×, 200× and 400×"
 
 
+def test_by_case_the_images_are_still_counted_as_images(whole):
+    assert facts_of(whole(level="case"))["Labelled benign"] == "144 images from 12 cases"
+
+
 def test_images_without_a_label_are_counted(evaluate):
     evaluation = evaluate()
     labels = evaluation.predictions.labels.copy()
@@ -26,7 +31,25 @@ def test_images_without_a_label_are_counted(evaluate):
     assert "Without a known label" not in facts_of(evaluation)
 
 
-def test_the_fingerprint_changes_with_what_was_scored(evaluate):
-    first, same, other = evaluate(), evaluate(), evaluate(seed=5)
-    assert card.fingerprint(first) == card.fingerprint(same)
-    assert card.fingerprint(first) != card.fingerprint(other)
+def test_the_card_says_what_it_is_not_and_what_is_missing(whole):
+    facts = facts_of(whole(threshold=0.4))
+    assert "Not a medical device" in facts["Regulation"]
+    assert "ethics" in facts["For the authors to add"]
+    assert facts["By case"].startswith("Balanced accuracy 0.")
+    assert facts["Decision"] == "malignant from a probability of 0.400"
+    assert facts["Calibration"] == "none is recorded"
+    assert facts["Robustness"] == "Robustness"
+
+
+def test_a_calibration_is_named(evaluate):
+    kept = {"provenance": {"calibration": {"method": "isotonic"}}}
+    assert facts_of(evaluate(model=kept))["Calibration"] == "by isotonic, fitted on other cases"
+    assert facts_of(evaluate(model={"temperature": 1.5}))["Calibration"].startswith("by temperature")
+
+
+def test_fingerprints_are_told_as_far_as_they_are_known(evaluate):
+    first, other = evaluate(), evaluate(seed=5)
+    name = "Predictions, SHA-256"
+    assert facts_of(first)[name] == fingerprint_predictions(first.predictions) != facts_of(other)[name]
+    assert "Model weights, SHA-256" not in facts_of(first)
+    assert facts_of(evaluate(fingerprints={"weights": "ab"}))["Model weights, SHA-256"] == "ab"

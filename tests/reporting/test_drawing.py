@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from breastcls.reporting.drawing import draw_precision_recall, draw_roc, mark, path_through, to_drawing
+from breastcls.reporting.chart import path_through, to_drawing
+from breastcls.reporting.drawing import draw_precision_recall, draw_roc, mark
 from breastcls.reporting.scores import Score
 
 NAN = float("nan")

@@ -5,11 +5,12 @@ import re
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from breastcls.errors import EvaluationError, OutputError
+from breastcls.errors import EvaluationError, EvaluationWarning, OutputError
 from breastcls.evaluation.predictions import Predictions
 from breastcls.reporting.html import render_report, write_report
 
@@ -80,12 +81,19 @@ def page(binary):
     return Page(binary)
 
 
-@pytest.fixture(params=["binary", "eight", "bare"])
-def any_page(request, evaluate, audit):
+@pytest.fixture(scope="module", params=["binary", "eight", "bare", "whole", "whole eight", "whole by case"])
+def any_page(request, evaluate, audit, whole):
     if request.param == "binary":
         evaluation = evaluate(leakage=audit(shared_cases=("14-1",)), leak_allowed=True)
     elif request.param == "eight":
         evaluation = evaluate(EIGHT, cases=16)
+    elif request.param == "whole":
+        evaluation = whole()
+    elif request.param == "whole eight":
+        with pytest.warns(EvaluationWarning, match="only 3 cases"):
+            evaluation = whole(EIGHT)
+    elif request.param == "whole by case":
+        evaluation = whole(level="case", threshold=0.4)
     else:
         evaluation = evaluate(
             colour_baseline=None, leakage=None, by_subtype=None, by_magnification=None, caveats=(), model={}
@@ -162,6 +170,78 @@ def test_the_headline_is_the_metrics(evaluate, page):
         row = metrics.loc[name]
         assert f"{row['value']:.3f}" in headline
         assert f"{row['low']:.3f} to {row['high']:.3f}" in headline
+
+
+def test_the_headline_and_what_follows_from_it_come_first(whole):
+    page = Page(render_report(whole()))
+    sections = [element["attributes"]["id"] for element in page.find("section")]
+    assert sections == [
+        "result", "audit", "trained", "colour", "metrics", "curves", "probabilities", "decisions", "confusion",
+        "groups", "robustness", "doubt", "mistakes", "reading", "card",
+    ]  # fmt: skip
+    words = page.text(id="result")
+    assert words.startswith("Result On 288 images")
+    assert "In short Not checked." in words
+    assert "By case, balanced accuracy" in words
+    assert "Worst alteration: stain." in words
+
+
+def test_the_list_of_contents_names_the_sections_there_are(any_page):
+    sections = [element["attributes"]["id"] for element in any_page.find("section")]
+    nav = [element["attributes"]["href"][1:] for element in any_page.find("a") if "nav" in element["parents"]]
+    assert nav == sections
+
+
+def test_every_section_shows_its_numbers(whole):
+    evaluation = whole(threshold=0.4)
+    page = Page(render_report(evaluation))
+    error = evaluation.calibration.errors.loc["ece_equal_mass", "value"]
+    assert f"{error:.3f}" in page.text(id="probabilities")
+    decisions = page.text(id="decisions")
+    assert "from 0.4 on, given to evaluate as a number; how it was chosen is not recorded" in decisions
+    assert f"{evaluation.operating.loc[(0.4, 0.01), 'ppv']:.3f}" in decisions
+    assert "stain-normalised" in page.text(id="colour")
+    assert "PFTAS and SVM" in page.text(id="colour")
+    assert "highest quarter" in page.text(id="groups")
+    assert "entropy" in page.text(id="doubt")
+    assert "By class" in page.text(id="doubt")
+    assert evaluation.worst_cases.index[0] in page.text(id="mistakes")
+    assert "By case" in page.text(id="metrics")
+
+
+def test_heatmaps_stand_beside_the_mistakes(whole, tissue, page):
+    from breastcls.explanation.explain import explain
+
+    evaluation = whole(paths=tissue)
+    model = make_model()
+    text = render_report(evaluation, model=model, thumbnails=4)
+    shown = Page(text)
+    pictures = [picture["attributes"]["alt"] for picture in shown.find("img")]
+    assert len(pictures) == 8
+    assert pictures[1].startswith("Heat-map over ")
+    assert "Each has a heat-map by Grad-CAM" in shown.text(id="mistakes")
+    assert "heat-map" not in page.text(id="mistakes")
+    made = explain(model, tissue[::12], image_size=(32, 32), classes=evaluation.predictions.classes)
+    matched = Page(render_report(evaluation, heatmaps=made, thumbnails=4))
+    assert len(matched.find("img")) == 8
+    with pytest.raises(EvaluationError, match="not both"):
+        render_report(evaluation, model=model, heatmaps=made)
+
+
+def make_model():
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((32, 32, 3))
+    features = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(pixels))
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    return keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(pooled))
+
+
+def test_by_case_the_images_of_the_case_are_shown(whole, tissue):
+    evaluation = whole(level="case", paths=tissue)
+    assert evaluation.predictions.paths is None
+    shown = Page(render_report(evaluation))
+    assert len(shown.find("img")) == 12
+    assert shown.find("img")[0]["attributes"]["alt"].startswith("Image ")
 
 
 def test_the_audit_is_shown_and_an_allowed_leak_is_loud(evaluate, audit, page):
@@ -242,8 +322,8 @@ def test_it_stays_small_with_many_images_and_large_pictures(evaluate, tmp_path):
     steps = np.linspace(0, 1, 100_000)
     roc = pd.DataFrame({"threshold": steps, "fpr": steps, "tpr": steps, "low": steps, "high": steps})
     evaluation = evaluate(paths=[str(path)] * 3600, cases=300, roc=roc)
-    report = write_report(evaluation, tmp_path / "report.html", thumbnails=100)
-    assert len(Page(report.read_text(encoding="utf-8")).find("img")) == 100
+    report = write_report(evaluation, tmp_path / "report.html", thumbnails=100, model=make_model())
+    assert len(Page(report.read_text(encoding="utf-8")).find("img")) == 200
     assert report.stat().st_size < 3_000_000
 
 

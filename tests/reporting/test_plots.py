@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from breastcls.errors import EvaluationError
+from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.reporting import plots
 from breastcls.reporting.curves import MOST_POINTS, operating_point, read_roc
 
@@ -116,3 +116,43 @@ def test_plots_leave_the_settings_and_figures_of_pyplot_alone():
         "assert 'tensorflow' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_reliability_diagram_shows_its_bins(whole):
+    found = whole()
+    axes = plots.plot_reliability(found).axes[0]
+    line = next(line for line in axes.get_lines() if line.get_label() == "found")
+    np.testing.assert_allclose(line.get_xdata(), found.calibration.equal_mass["probability"])
+    np.testing.assert_allclose(line.get_ydata(), found.calibration.equal_mass["frequency"])
+
+
+def test_cumulative_risk_has_one_curve_a_class_and_the_threshold(whole):
+    axes = plots.plot_risk_histogram(whole(threshold=0.4)).axes[0]
+    assert [line.get_label() for line in axes.get_lines()] == ["benign", "malignant", "threshold"]
+    assert axes.get_lines()[2].get_xdata()[0] == 0.4
+
+
+def test_the_decision_curve_shows_the_model_and_both_simple_ways(whole):
+    found = whole()
+    axes = plots.plot_decision_curve(found).axes[0]
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), found.decision_curve["model"])
+    assert [line.get_label() for line in axes.get_lines()][1:] == ["call all malignant", "call none"]
+
+
+def test_what_an_evaluation_lacks_cannot_be_drawn(evaluate):
+    for name in ("reliability", "risk-histogram", "decision-curve"):
+        with pytest.raises(EvaluationError, match="This evaluation holds no"):
+            plots.draw_figure(evaluate(), name)
+
+
+@pytest.mark.parametrize("name", plots.FIGURES)
+@pytest.mark.parametrize("classes", [("benign", "malignant"), EIGHT])
+def test_every_figure_is_drawn(whole, name, classes):
+    if len(classes) == 2:
+        found = whole(classes)
+    else:
+        with pytest.warns(EvaluationWarning, match="only 3 cases"):
+            found = whole(classes)
+    if found.decision_curve is None and name == "decision-curve":
+        return
+    assert plots.draw_figure(found, name).axes

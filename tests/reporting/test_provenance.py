@@ -12,6 +12,16 @@ def test_the_training_is_told_from_the_card_and_its_provenance(evaluate):
     assert facts["Data SHA-256"] == "9f2c" * 16
 
 
+def test_a_calibration_is_one_line_and_what_has_its_own_section_is_left_to_it(evaluate):
+    kept = {
+        "calibration": {"method": "platt", "images": 77, "cases": ["a", "b"], "parameters": {}},
+        "threshold": {"value": 0.4},
+        "conformal": {"coverage": 0.9},
+    }
+    facts = dict(training_facts(evaluate(model={"provenance": kept})))
+    assert facts == {"Calibrated": "by platt on 77 images, 2 cases"}
+
+
 def test_what_is_not_known_is_left_out():
     content = {"a": None, "b": "", "c": [], "d": {"e": 0, "f": False}, "g": float("nan")}
     assert flatten(content) == [("D: e", "0"), ("D: f", "no"), ("G", "not defined")]

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from breastcls.reporting.tables import to_latex, to_markdown
+from breastcls.evaluation.schema import TABLES
+from breastcls.reporting.tables import table_of, to_latex, to_markdown
 
 
 @pytest.fixture
@@ -29,3 +30,41 @@ def test_latex_escapes_what_latex_reads(metrics):
     assert lines[4] == r"Area under the ROC curve & 0.89 & 0.80 to 0.95 \\"
     assert lines[5] == r"Matthews correlation & $-$0.10 & $-$0.30 to 0.12 \\"
     assert lines[6] == r"Strange|100\% \& & not defined & not defined \\"
+
+
+@pytest.fixture(scope="module")
+def found(whole):
+    return whole()
+
+
+def test_every_table_of_an_evaluation_can_be_written(found):
+    for name in (*TABLES, "calibration"):
+        if getattr(found, name) is None:
+            assert name == "colour_baseline"
+            continue
+        lines = to_markdown(table_of(found, name)).splitlines()
+        assert len({len(line) for line in lines}) == 1, name
+        latex = to_latex(table_of(found, name)).splitlines()
+        columns = latex[0].removeprefix(r"\begin{tabular}{").rstrip("}")
+        rows = [line for line in latex if line.endswith(r"\\")]
+        assert {line.count(" & ") for line in rows} == {len(columns) - 1}, name
+
+
+def test_levels_stand_side_by_side(found):
+    header, _, first, *_ = to_markdown(found.by_level.loc[:], digits=2).splitlines()
+    assert [cell.strip() for cell in header.strip("|").split("|")] == ["Metric", "By image", "By slide", "By case"]
+    value, low, high = found.by_level.loc[("image", "accuracy")]
+    assert first.split("|")[2].strip() == f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def test_a_figure_and_its_bounds_are_one_cell(found):
+    table = to_markdown(table_of(found, "per_class"))
+    header = [cell.strip() for cell in table.splitlines()[0].strip("|").split("|")]
+    assert header == ["Class", "Precision", "Recall", "Specificity", "F1", "Images", "Cases"]
+    row = found.per_class.iloc[0]
+    assert f"{row['recall']:.3f} ({row['recall_low']:.3f} to {row['recall_high']:.3f})" in table
+
+
+def test_a_bound_that_is_not_known_is_left_out():
+    frame = pd.DataFrame({"auc": [0.5], "auc_low": [np.nan], "auc_high": [np.nan], "flag": [True]}, index=["a"])
+    assert to_markdown(frame).splitlines()[2].split("|")[2:4] == [" 0.500 ", "  yes "]

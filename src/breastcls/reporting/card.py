@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from breastcls.environment import describe_environment
-from breastcls.reporting.provenance import Facts, flatten
-from breastcls.reporting.scores import percent_of, unit_of
+from breastcls.evaluation.fingerprints import fingerprint_predictions
+from breastcls.reporting.provenance import Facts, describe_value, flatten
+from breastcls.reporting.scores import percent_of, read_levels, read_scores, unit_of
 from breastcls.reporting.sections import audit_verdict, sample_in_words
-from breastcls.reporting.wording import describe_subtype, format_count, format_number, join_words
+from breastcls.reporting.wording import describe_metric, describe_subtype, format_count, format_number, join_words
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
@@ -21,7 +20,7 @@ def sample_facts(evaluation: Evaluation) -> Facts:
     """Return what the numbers were measured on."""
     facts: Facts = [("Scored", sample_in_words(evaluation))]
     for name, counts in evaluation.counts.get("classes", {}).items():
-        images = format_count(counts["images"], unit_of(evaluation))
+        images = format_count(counts["images"], "image")
         facts.append((f"Labelled {name}", f"{images} from {format_count(counts['cases'], 'case')}"))
     predictions = evaluation.predictions
     if predictions.magnifications is not None:
@@ -38,22 +37,19 @@ def sample_facts(evaluation: Evaluation) -> Facts:
 
 def model_card(evaluation: Evaluation) -> list[tuple[str, Facts]]:
     """Return the model card as titled groups of facts."""
-    settings = evaluation.settings
-    classes = evaluation.predictions.classes
-    threshold = evaluation.predictions.threshold
-    rule = (
-        f"{classes[-1]} from a probability of {format_number(threshold)}"
-        if threshold is not None
-        else "the most probable class"
-    )
-    resamples = settings.get("resamples")
-    uncertainty = f"{percent_of(evaluation)} intervals by resampling whole cases"
-    if resamples:
-        uncertainty += f", {resamples:,} times"
-    if settings.get("interval"):
-        uncertainty += f" ({settings['interval']})"
-    audit = audit_verdict(evaluation)
-    use: Facts = [
+    return [
+        ("Use", _use()),
+        ("Model", _model(evaluation)),
+        ("Study", _study(evaluation)),
+        ("Performance", _performance(evaluation)),
+        ("Limits", _limits(evaluation)),
+        ("Where the guidelines' items are answered", _guidelines(evaluation)),
+        ("Environment and fingerprints", environment_facts(evaluation)),
+    ]
+
+
+def _use() -> Facts:
+    return [
         (
             "Intended use",
             "Research on the classification of breast histology images: comparing methods, studying where they fail.",
@@ -67,7 +63,46 @@ def model_card(evaluation: Evaluation) -> list[tuple[str, Facts]]:
             "Diagnosis, screening, or any decision about a patient; other organs, stains or magnifications "
             "than those named here.",
         ),
+        ("Regulation", "Not a medical device; not cleared, approved or certified by anybody for any clinical use."),
     ]
+
+
+def _model(evaluation: Evaluation) -> Facts:
+    model, classes = evaluation.model, evaluation.predictions.classes
+    provenance = model.get("provenance")
+    provenance = provenance if isinstance(provenance, Mapping) else {}
+    calibration = provenance.get("calibration")
+    method = calibration.get("method") if isinstance(calibration, Mapping) else None
+    if model.get("temperature") is not None:
+        method = "temperature"
+    known: list[tuple[str, Any]] = [
+        ("Architecture", model.get("backbone")),
+        ("Starting weights", model.get("weights")),
+        ("Output", f"probabilities of {join_words([str(name) for name in classes])}, summing to one"),
+        ("Decision", decision_rule(evaluation)),
+        ("Calibration", f"by {method}, fitted on other cases" if method else "none is recorded"),
+        ("Training", "see “What was trained on what” above" if provenance.get("training") else "not recorded here"),
+    ]
+    return [(name, describe_value(value)) for name, value in known if value is not None]
+
+
+def decision_rule(evaluation: Evaluation) -> str:
+    """Return how a class is decided for, in words."""
+    threshold = evaluation.predictions.threshold
+    if threshold is None:
+        return "the most probable class"
+    return f"{evaluation.predictions.classes[-1]} from a probability of {format_number(threshold)}"
+
+
+def _study(evaluation: Evaluation) -> Facts:
+    settings, classes = evaluation.settings, evaluation.predictions.classes
+    resamples = settings.get("resamples")
+    uncertainty = f"{percent_of(evaluation)} intervals by resampling whole cases"
+    if resamples:
+        uncertainty += f", {resamples:,} times"
+    if settings.get("interval"):
+        uncertainty += f" ({settings['interval']})"
+    audit = audit_verdict(evaluation)
     study: Facts = [
         *sample_facts(evaluation),
         (
@@ -76,7 +111,7 @@ def model_card(evaluation: Evaluation) -> list[tuple[str, Facts]]:
         ),
         ("Independence of training", f"{audit.text} {audit.explanation}"),
         ("Unit scored", unit_of(evaluation)),
-        ("Decision rule", rule),
+        ("Decision rule", decision_rule(evaluation)),
         ("Uncertainty", uncertainty),
     ]
     if unit_of(evaluation) != "image" and settings.get("how"):
@@ -85,45 +120,91 @@ def model_card(evaluation: Evaluation) -> list[tuple[str, Facts]]:
         study.append(("Averaged over classes", str(settings["average"])))
     if settings.get("seed") is not None:
         study.append(("Seed of the resampling", str(settings["seed"])))
-    study += flatten({key: value for key, value in settings.items() if key not in _SAID_ABOVE})
-    limits: Facts = [
+    return study + flatten({key: value for key, value in settings.items() if key not in _SAID_ABOVE})
+
+
+def _performance(evaluation: Evaluation) -> Facts:
+    facts: Facts = []
+    levels = {} if evaluation.by_level is None else read_levels(evaluation.by_level)
+    for level, scores in (levels or {unit_of(evaluation): read_scores(evaluation.metrics)}).items():
+        told = [
+            f"{describe_metric(name).short} {scores[name].value_text} ({scores[name].interval_text})"
+            for name in ("balanced_accuracy", "roc_auc")
+            if name in scores
+        ]
+        facts.append((f"By {level}", ", ".join(told)))
+    if evaluation.calibration is not None:
+        error = read_scores(evaluation.calibration.errors)["ece_equal_mass"]
+        facts.append(("Expected calibration error", f"{error.value_text} ({error.interval_text})"))
+    return facts
+
+
+def _limits(evaluation: Evaluation) -> Facts:
+    facts: Facts = [
         (
             "Case and patient",
             "A case is the biological source as far as file and folder names tell. That one case is one "
             "patient is inferred, not documented.",
         ),
         (
-            "For the authors to add",
-            "Where and when the tissue was taken, how patients were chosen, their age and sex, scanner and "
-            "staining protocol, who labelled the images, ethics approval, funding. The images do not say.",
+            "Other places",
+            "One collection of images; nothing here tells how the model fares with another laboratory, scanner or "
+            "stain, or with other patients than these.",
+        ),
+        (
+            "Fairness",
+            "Age, sex and origin of the patients are not known, so nothing can be said of groups of them.",
         ),
     ]
+    if evaluation.caveats:
+        facts.append(("From these data", " ".join(evaluation.caveats)))
+    facts.append(
+        (
+            "For the authors to add",
+            "Where and when the tissue was taken, how patients were chosen, their age and sex, scanner and "
+            "staining protocol, who labelled the images and how often they agreed, sample size planned, ethics "
+            "approval, registration and protocol, funding and interests, data and code availability. The images do "
+            "not say.",
+        )
+    )
+    return facts
+
+
+def _guidelines(evaluation: Evaluation) -> Facts:
+    """Return where the items of TRIPOD+AI and CLAIM are answered that an evaluation can answer."""
     return [
-        ("Use", use),
-        ("Study", study),
-        ("Limits", limits),
-        ("Environment and fingerprints", environment_facts(evaluation)),
+        ("Data, participants, sample size", "What was trained on what; Study; numbers of cases beside every figure"),
+        ("Data preparation", "What was trained on what (size, resizing, normalisation)"),
+        ("Outcome, reference standard", "Study"),
+        ("Data partitions, training versus evaluation", "Leak audit"),
+        ("Model output, threshold", "What the decisions mean"),
+        ("Class imbalance", "What was trained on what (class weights); balanced accuracy in All metrics"),
+        ("Performance with uncertainty", "Result; All metrics; Curves; Do the probabilities mean what they say?"),
+        ("Subgroups, fairness", "Groups; Limits"),
+        ("Robustness", "Robustness" if evaluation.robustness is not None else "not tried"),
+        ("Failure analysis, explainability", "Mistakes"),
+        ("Comparison with simple models", "Beside colour alone"),
+        ("Limitations, usability", "Keep in mind; Use; Limits"),
+        ("Reproducibility", "Environment and fingerprints; the settings in Study"),
     ]
 
 
 _SAID_ABOVE = {"resamples", "confidence", "interval", "level", "threshold", "how", "average", "seed"}
 
 
+_FINGERPRINTS = {
+    "predictions": "Predictions, SHA-256",
+    "weights": "Model weights, SHA-256",
+    "model_file": "Model file, SHA-256",
+    "test_table": "Table of test images, SHA-256",
+    "train_table": "Table of training images, SHA-256",
+}
+
+
 def environment_facts(evaluation: Evaluation) -> Facts:
-    """Return where the report was written, in versions, and the fingerprint of what was scored."""
+    """Return where the report was written, in versions, and the fingerprints of what was scored and by what."""
     here = describe_environment()
     facts: Facts = [("breastcls", here["breastcls"]), ("Python", here["python"]), ("System", here["system"])]
     facts += list(here["packages"].items())
-    facts.append(("Predictions, SHA-256", fingerprint(evaluation)))
-    return facts
-
-
-def fingerprint(evaluation: Evaluation) -> str:
-    """Return a SHA-256 of the scored probabilities, labels and cases, in their order."""
-    predictions = evaluation.predictions
-    digest = hashlib.sha256("\n".join(predictions.classes).encode())
-    digest.update(np.ascontiguousarray(predictions.probabilities, dtype="<f4").tobytes())
-    digest.update(np.ascontiguousarray(predictions.labels, dtype="<i8").tobytes())
-    if predictions.cases is not None:
-        digest.update("\n".join(map(str, predictions.cases)).encode())
-    return digest.hexdigest()
+    known = {"predictions": fingerprint_predictions(evaluation.predictions), **evaluation.fingerprints}
+    return facts + [(title, known[name]) for name, title in _FINGERPRINTS.items() if name in known]

@@ -7,12 +7,12 @@ their colours from one style sheet and the text stays text.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from breastcls.reporting.chart import Axis, Chart, DrawnCurve, band_between, level_line, path_through, to_drawing
 from breastcls.reporting.curves import (
     Curve,
     operating_point,
@@ -26,50 +26,8 @@ from breastcls.reporting.wording import describe_metric, format_number, is_defin
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
 
-# The unit square within a drawing of 400 by 400 units.
-LEFT, TOP, SIDE = 54.0, 10.0, 334.0
 # Marks keep this far, in percent, from the ends of their cell, so that none is cut.
 _MARGIN = 3.0
-
-
-@dataclass(frozen=True)
-class DrawnCurve:
-    """One curve as SVG path data."""
-
-    name: str
-    number: int
-    path: str
-    band: str = ""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart of the unit square, ready for the template.
-
-    Attributes:
-        key: A word for ids, unique in the report.
-        title: What it shows.
-        description: The same in words, for those who do not see it.
-        caption: The visible caption.
-        x_name: Title of the horizontal axis.
-        y_name: Title of the vertical axis.
-        curves: What is drawn.
-        chance: Path data of the line of chance, or "".
-        point: Place of the decisions taken, in drawing units, or None.
-    """
-
-    key: str
-    title: str
-    description: str
-    caption: str
-    x_name: str
-    y_name: str
-    curves: tuple[DrawnCurve, ...]
-    chance: str = ""
-    point: tuple[float, float] | None = None
-    ticks: tuple[tuple[float, str], ...] = field(
-        default=((0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
-    )
 
 
 @dataclass(frozen=True)
@@ -82,31 +40,11 @@ class Mark:
     high: float | None
 
 
-def to_drawing(x: float, y: float) -> tuple[float, float]:
-    """Return the place of a point of the unit square in drawing units, y upwards."""
-    return round(LEFT + SIDE * x, 1), round(TOP + SIDE * (1 - y), 1)
-
-
-def path_through(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> str:
-    """Return SVG path data through points of the unit square.
-
-    Example:
-        >>> path_through(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
-        'M54,344L388,10'
-    """
-    points = [to_drawing(float(first), float(second)) for first, second in zip(x, y, strict=True)]
-    return "M" + "L".join(f"{first:g},{second:g}" for first, second in points) if points else ""
-
-
 def draw_curves(curves: list[Curve]) -> tuple[DrawnCurve, ...]:
     """Return curves as path data; a band only where one curve stands alone."""
     drawn = []
     for number, curve in enumerate(curves):
-        band = ""
-        if len(curves) == 1 and curve.has_band:
-            known = np.isfinite(curve.low) & np.isfinite(curve.high)
-            around = np.concatenate([curve.x[known], curve.x[known][::-1]])
-            band = path_through(around, np.concatenate([curve.low[known], curve.high[known][::-1]])) + "Z"
+        band = band_between(curve.x, curve.low, curve.high) if len(curves) == 1 else ""
         drawn.append(DrawnCurve(curve.name, number, path_through(curve.x, curve.y), band))
     return tuple(drawn)
 
@@ -134,11 +72,12 @@ def draw_roc(evaluation: Evaluation) -> Chart:
         "ROC curve",
         " ".join(part for part in parts if part),
         caption,
-        "False positive rate (1 − specificity)",
-        "Sensitivity",
+        Axis("False positive rate (1 − specificity)"),
+        Axis("Sensitivity"),
         draw_curves(curves),
-        path_through(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
+        (("chance", path_through(np.array([0.0, 1.0]), np.array([0.0, 1.0]))),),
         place,
+        band_name(evaluation),
     )
 
 
@@ -148,13 +87,14 @@ def draw_precision_recall(evaluation: Evaluation) -> Chart:
     classes = evaluation.predictions.classes
     point = operating_point(evaluation)
     parts = [f"Precision–recall curve of {_subject(curves)}.", _summary(evaluation, "average_precision")]
-    chance, place = "", None
+    place: tuple[float, float] | None = None
+    chance: tuple[tuple[str, str], ...] = ()
     caption = "Each class on its own, at every threshold."
     if len(classes) == 2:
         caption = f"Of the images called {classes[-1]}, the share that are, against the share of them found."
         share = share_of_class(evaluation, classes[-1])
         if is_defined(share):
-            chance = path_through(np.array([0.0, 1.0]), np.array([share, share]))
+            chance = (("chance", level_line(share)),)
             parts.append(f"Chance reaches a precision of {format_number(share)}.")
         if point and is_defined(point[1]) and is_defined(point[2]):
             place = to_drawing(point[1], point[2])
@@ -167,12 +107,18 @@ def draw_precision_recall(evaluation: Evaluation) -> Chart:
         "Precision–recall curve",
         " ".join(part for part in parts if part),
         caption,
-        "Recall (sensitivity)",
-        "Precision",
+        Axis("Recall (sensitivity)"),
+        Axis("Precision"),
         draw_curves(curves),
         chance,
         place,
+        band_name(evaluation),
     )
+
+
+def band_name(evaluation: Evaluation) -> str:
+    """Return what the bands around curves are."""
+    return f"{percent_of(evaluation)} band over cases"
 
 
 def scale_of(scores: list[Score]) -> tuple[float, float]:

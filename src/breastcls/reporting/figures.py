@@ -17,7 +17,7 @@ from breastcls.files import atomic_path
 
 MILLIMETRES_PER_INCH = 25.4
 ONE_COLUMN = 85.0
-TWO_COLUMNS = 170.0
+TWO_COLUMNS = 174.0
 
 INK = "#211e27"
 MUTED = "#5d5868"
@@ -103,7 +103,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, width_mm: float
     Args:
         figure: What `plot_roc` and its like return, or any Matplotlib figure.
         path: Where to write; the suffix `.svg`, `.png` or `.pdf` chooses the format.
-        width_mm: Width in millimetres, for many journals 85 (one column) or 170 (two); the height follows.
+        width_mm: Width in millimetres, for many journals 85 (one column) or 174 (two); the height follows.
             The figure keeps its own size if None.
         dpi: Dots per inch of a PNG.
 
@@ -127,7 +127,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, width_mm: float
             f"Cannot save a figure as {target.name!r}: the suffix chooses the format. Use .svg, .png or .pdf."
         )
     if width_mm is not None and not width_mm > 0:
-        raise OutputError(f"width_mm is {width_mm}; expected a positive number of millimetres, such as 85 or 170.")
+        raise OutputError(f"width_mm is {width_mm}; expected a positive number of millimetres, such as 85 or 174.")
     own_width, own_height = figure.get_size_inches()
     width = own_width if width_mm is None else width_mm / MILLIMETRES_PER_INCH
     with matplotlib.rc_context(_OUTPUT_STYLE), atomic_path(target) as temporary:

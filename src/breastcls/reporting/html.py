@@ -14,39 +14,72 @@ from markupsafe import Markup
 
 from breastcls._version import __version__
 from breastcls.files import write_text
-from breastcls.reporting import card, drawing, provenance, report_tables, scores, sections, wording
-from breastcls.reporting.mistakes import find_mistakes, show_mistakes
+from breastcls.reporting import (
+    attached_drawing,
+    card,
+    drawing,
+    provenance,
+    report_tables,
+    risk_drawing,
+    scores,
+    section_tables,
+    sections,
+    verdicts,
+    wording,
+)
+from breastcls.reporting.gallery import show_gallery
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
+    from breastcls.explanation.explanation import Explanation
 
 
 def write_report(
-    evaluation: Evaluation, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: int = 12
+    evaluation: Evaluation,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    thumbnails: int = 12,
+    model: Any = None,
+    heatmaps: Explanation | None = None,
+    method: str = "grad-cam",
 ) -> Path:
     """Write an evaluation as one HTML file, whole or not at all.
 
     The file asks nothing of any network: style, script, drawings and pictures are inside it. The same
     evaluation gives the same bytes in the same environment. Its model card follows the items of TRIPOD+AI
-    (DOI 10.1136/bmj-2023-078378) and CLAIM (DOI 10.1148/ryai.2020200029) that an evaluation can answer.
+    (DOI 10.1136/bmj-2023-078378) and CLAIM (DOI 10.1148/ryai.240300) that an evaluation can answer.
 
     Args:
         evaluation: What `breastcls.evaluate` returned.
         path: Where to write; folders are made.
         title: Heading of the report; says the task if None.
         thumbnails: How many of the most confident mistakes to show, 0 to 100.
+        model: The model that was scored, or its file: the mistakes shown are explained.
+        heatmaps: Heat-maps made before, instead of a model.
+        method: How the model is explained; see `breastcls.explain`.
 
     Returns:
         The path written.
 
     Raises:
-        EvaluationError: If `thumbnails` is out of range.
+        EvaluationError: If `thumbnails` is out of range, or both a model and heat-maps are given.
+        ExplanationError: If the model or the method cannot be used.
         OutputError: If the file cannot be written.
     """
-    return write_text(path, render_report(evaluation, title=title, thumbnails=thumbnails))
+    text = render_report(evaluation, title=title, thumbnails=thumbnails, model=model, heatmaps=heatmaps, method=method)
+    return write_text(path, text)
 
 
-def render_report(evaluation: Evaluation, *, title: str | None = None, thumbnails: int = 12) -> str:
+def render_report(
+    evaluation: Evaluation,
+    *,
+    title: str | None = None,
+    thumbnails: int = 12,
+    model: Any = None,
+    heatmaps: Explanation | None = None,
+    method: str = "grad-cam",
+) -> str:
     """Return the report as text; see `write_report`."""
     environment = Environment(
         loader=PackageLoader("breastcls.reporting", "templates"),
@@ -59,7 +92,6 @@ def render_report(evaluation: Evaluation, *, title: str | None = None, thumbnail
     script = _read_template("script.js")
     style = environment.get_template("style.css.j2").render()
     classes = evaluation.predictions.classes
-    mistakes = find_mistakes(evaluation.predictions)
     context: dict[str, Any] = {
         "title": title if title is not None else _task_title(classes),
         "script": Markup(script),  # our own files, the only text that is not escaped
@@ -68,20 +100,62 @@ def render_report(evaluation: Evaluation, *, title: str | None = None, thumbnail
         "version": __version__,
         "unit": scores.unit_of(evaluation),
         "percent": scores.percent_of(evaluation),
+        "positive": classes[-1],
+        "seed": evaluation.settings.get("seed"),
+        "number": wording.format_number,
+        **_results(evaluation),
+        **_decisions(evaluation),
+        **_attached(evaluation),
+        **show_gallery(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method),
+        "caveats": evaluation.caveats,
+        "glossary": [wording.describe_metric(str(name)) for name in evaluation.metrics.index],
+        "card": card.model_card(evaluation),
+    }
+    context["contents"] = [(key, name) for key, name, needs in _CONTENTS if not needs or any(map(context.get, needs))]
+    return environment.get_template("report.html.j2").render(context)
+
+
+# Sections in their order: id, name in the list of contents, and what must be there for the section to be.
+_CONTENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("result", "Result", ()),
+    ("audit", "Leak audit", ()),
+    ("trained", "Trained on", ()),
+    ("colour", "Yardsticks", ()),
+    ("metrics", "All metrics", ()),
+    ("curves", "Curves", ()),
+    ("probabilities", "Probabilities", ("reliability",)),
+    ("decisions", "Decisions", ()),
+    ("confusion", "Confusion", ()),
+    ("groups", "Groups", ()),
+    ("robustness", "Robustness", ("robustness",)),
+    ("doubt", "Doubt", ("unknown", "risk_coverage", "conformal_facts", "conformal_tables")),
+    ("mistakes", "Mistakes", ()),
+    ("caveats", "Caveats", ("caveats",)),
+    ("reading", "How to read", ()),
+    ("card", "Model card", ()),
+)
+
+
+def _results(evaluation: Evaluation) -> dict[str, Any]:
+    training = provenance.training_facts(evaluation)
+    return {
         "settings": evaluation.settings,
         "sample": sections.sample_in_words(evaluation),
         "task": sections.task_in_words(evaluation),
         "balanced_accuracy": sections.headline_score(evaluation, "balanced_accuracy"),
         "roc_auc": sections.headline_score(evaluation, "roc_auc"),
         "key_figures": sections.key_figures(evaluation),
+        "in_short": verdicts.in_short(evaluation),
         "leak_allowed": evaluation.leak_allowed,
         "audit": sections.audit_verdict(evaluation),
         "audit_facts": sections.audit_facts(evaluation),
-        "training_facts": provenance.training_facts(evaluation),
+        "training_facts": [fact for fact in training if not provenance.is_setting(fact[0])],
+        "setting_facts": [fact for fact in training if provenance.is_setting(fact[0])],
         "sample_facts": card.sample_facts(evaluation),
         "baseline": report_tables.baseline_table(evaluation),
         "baseline_verdict": sections.baseline_verdict(evaluation),
         "metrics": report_tables.metrics_table(evaluation),
+        "levels": section_tables.level_table(evaluation),
         "charts": [drawing.draw_roc(evaluation), drawing.draw_precision_recall(evaluation)],
         "confusion": _confusion(evaluation),
         "groups": [
@@ -90,20 +164,44 @@ def render_report(evaluation: Evaluation, *, title: str | None = None, thumbnail
                 ("By class", report_tables.class_table(evaluation)),
                 ("By subtype", report_tables.subtype_table(evaluation)),
                 ("By magnification", report_tables.magnification_table(evaluation)),
+                *section_tables.attached_groups(evaluation),
             )
             if table is not None
         ],
-        "mistakes": show_mistakes(evaluation.predictions, thumbnails),
-        "mistake_count": wording.format_count(len(mistakes), "mistake"),
-        "mistake_total": len(mistakes),
-        "mistake_cases": _cases_of(evaluation, mistakes.tolist()),
-        "caveats": evaluation.caveats,
-        "glossary": [wording.describe_metric(str(name)) for name in evaluation.metrics.index],
-        "card": card.model_card(evaluation),
-        "seed": evaluation.settings.get("seed"),
-        "number": wording.format_number,
     }
-    return environment.get_template("report.html.j2").render(context)
+
+
+def _decisions(evaluation: Evaluation) -> dict[str, Any]:
+    risk_charts = (risk_drawing.draw_risk_histogram(evaluation), risk_drawing.draw_cumulative_risk(evaluation))
+    return {
+        "reliability": risk_drawing.draw_reliability(evaluation),
+        "risk_charts": [chart for chart in risk_charts if chart is not None],
+        "calibration": section_tables.calibration_table(evaluation),
+        "calibration_verdict": verdicts.calibration_verdict(evaluation),
+        "bins": section_tables.bin_table(evaluation),
+        "threshold_verdict": verdicts.threshold_verdict(evaluation),
+        "decision_curve": risk_drawing.draw_decision_curve(evaluation),
+        "operating": section_tables.operating_points(evaluation),
+        "worst_cases": section_tables.worst_case_table(evaluation),
+    }
+
+
+def _attached(evaluation: Evaluation) -> dict[str, Any]:
+    def table(name: str, title: str, caption: str) -> Any:
+        content = getattr(evaluation, name)
+        return None if content is None else section_tables.free_table(evaluation, content, title, caption)
+
+    conformal = evaluation.conformal or {}
+    return {
+        "baselines": table("baselines", "Simple model", "What simple models reach on the same split."),
+        "shortcuts": table("shortcuts", "Check", "What is left of the score when something is taken from the images."),
+        "unknown": table("unknown", "Score", "Telling images of another kind from those the model was made for."),
+        "robustness": section_tables.robustness_table(evaluation),
+        "robustness_charts": attached_drawing.draw_robustness(evaluation),
+        "risk_coverage": attached_drawing.draw_risk_coverage(evaluation),
+        "conformal_facts": section_tables.conformal_facts(conformal),
+        "conformal_tables": section_tables.conformal_tables(evaluation, conformal),
+    }
 
 
 def _read_template(name: str) -> str:
@@ -132,10 +230,3 @@ def _confusion(evaluation: Evaluation) -> dict[str, Any]:
         ]
         rows.append({"name": str(name), "total": f"{total:,}", "cells": cells})
     return {"names": names, "rows": rows, "many": len(names) > 4}
-
-
-def _cases_of(evaluation: Evaluation, rows: list[int]) -> str:
-    cases = evaluation.predictions.cases
-    if cases is None:
-        return ""
-    return wording.format_count(len({str(cases[row]) for row in rows}), "case")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from breastcls.reporting.provenance import file_name
 
 if TYPE_CHECKING:
     from breastcls.evaluation.predictions import Predictions
+    from breastcls.reporting.heatmaps import Overlay
 
 MOST_THUMBNAILS = 100
 # The pictures share this many bytes, which leaves the report well under 3 MB however many there are.
@@ -47,6 +49,8 @@ class Mistake:
         file_name: Name of the file without its folders, or "".
         picture: The picture, or None.
         problem: Why there is no picture, or "".
+        heatmap: The picture with its heat-map over it, or None.
+        remark: What is to be said of the heat-map, or "".
     """
 
     true: str
@@ -57,6 +61,8 @@ class Mistake:
     file_name: str
     picture: Picture | None
     problem: str
+    heatmap: Picture | None = None
+    remark: str = ""
 
 
 def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:
@@ -67,24 +73,30 @@ def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:
     return wrong[np.argsort(-certainty, kind="stable")]
 
 
-def show_mistakes(predictions: Predictions, count: int) -> list[Mistake]:
-    """Return the `count` most certain mistakes with their pictures; fewer if there are fewer.
+def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, Overlay] | None = None) -> list[Mistake]:
+    """Return the `count` most certain mistakes with small pictures; a file that is gone or broken is named instead.
 
-    A file that is missing or cannot be read is said to be so in its place.
+    Args:
+        predictions: What was scored.
+        count: At most so many.
+        overlays: Heat-maps by row, where there are any.
 
     Raises:
-        EvaluationError: If `count` is not within 0 to 100.
+        EvaluationError: If `count` is out of range.
     """
     if not 0 <= count <= MOST_THUMBNAILS:
         raise EvaluationError(
             f"`thumbnails` is {count}; expected 0 to {MOST_THUMBNAILS}, so that the report stays small."
         )
-    rows = find_mistakes(predictions)[:count]
+    rows = find_mistakes(predictions)[:count].tolist()
+    overlays = overlays or {}
     decisions = predictions.decisions
     mistakes = []
-    for row in rows.tolist():
+    for row in rows:
         path = "" if predictions.paths is None else str(predictions.paths[row])
-        picture, problem = _picture(path, _BUDGET // len(rows))
+        budget = _BUDGET // (len(rows) + len(overlays))
+        picture, problem = _picture(path, budget)
+        overlay = overlays.get(row)
         mistakes.append(
             Mistake(
                 true=predictions.classes[predictions.labels[row]],
@@ -95,6 +107,8 @@ def show_mistakes(predictions: Predictions, count: int) -> list[Mistake]:
                 file_name=file_name(path),
                 picture=picture,
                 problem=problem,
+                heatmap=None if overlay is None else encode_picture(overlay.pixels, budget),
+                remark="" if overlay is None else overlay.remark,
             )
         )
     return mistakes

@@ -5,32 +5,39 @@ Every function returns a `matplotlib.figure.Figure`; `save_figure` writes it at 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from breastcls.errors import EvaluationError
 from breastcls.reporting.confusion import plot_confusion
 from breastcls.reporting.curves import plot_precision_recall, plot_roc
 from breastcls.reporting.figures import TWO_COLUMNS, drawing_style, new_figure, save_figure
 from breastcls.reporting.forest import plot_metrics
 from breastcls.reporting.history import plot_history
+from breastcls.reporting.risk_plots import plot_decision_curve, plot_reliability, plot_risk_histogram
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
 
 __all__ = [
+    "draw_figure",
     "plot_confusion",
+    "plot_decision_curve",
     "plot_evaluation",
     "plot_history",
     "plot_metrics",
     "plot_precision_recall",
+    "plot_reliability",
+    "plot_risk_histogram",
     "plot_roc",
     "save_figure",
 ]
 
 
 def plot_evaluation(evaluation: Evaluation) -> Figure:
-    """Draw ROC curve, precision–recall curve, confusion matrix and scores on one figure 170 mm wide.
+    """Draw ROC curve, precision–recall curve, confusion matrix and scores on one figure 174 mm wide.
 
     Args:
         evaluation: What `breastcls.evaluate` returned.
@@ -49,3 +56,30 @@ def plot_evaluation(evaluation: Evaluation) -> Figure:
         plot_confusion(evaluation, axes=tables[0])
         plot_metrics(evaluation, axes=tables[1])
         return figure
+
+
+FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
+    "overview": plot_evaluation,
+    "roc": plot_roc,
+    "precision-recall": plot_precision_recall,
+    "confusion": plot_confusion,
+    "metrics": plot_metrics,
+    "reliability": plot_reliability,
+    "risk-histogram": plot_risk_histogram,
+    "decision-curve": plot_decision_curve,
+}
+
+
+def draw_figure(evaluation: Evaluation, name: str) -> Figure:
+    """Draw one figure of an evaluation by its name.
+
+    Args:
+        evaluation: What `breastcls.evaluate` returned.
+        name: One of `FIGURES`.
+
+    Raises:
+        EvaluationError: If there is no such figure, or the evaluation lacks what it shows.
+    """
+    if name not in FIGURES:
+        raise EvaluationError(f"There is no figure {name!r}; expected one of {', '.join(FIGURES)}.")
+    return FIGURES[name](evaluation)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Facts = list[tuple[str, str]]
 
 _LONGEST_LIST = 8
+# Of the provenance: told above, or in a section of its own.
+_TOLD_APART = ("training", "threshold", "calibration", "conformal")
 _TITLES = {
     "image_size": "Input size",
     "weights": "Starting weights",
@@ -46,9 +48,17 @@ def training_facts(evaluation: Evaluation) -> Facts:
         training = provenance.get("training")
         if isinstance(training, Mapping):
             facts += _of_fit(training)
-            provenance = {key: value for key, value in provenance.items() if key != "training"}
-        facts += flatten(provenance)
+        calibration = provenance.get("calibration")
+        if isinstance(calibration, Mapping) and "method" in calibration:
+            counts = {"images": calibration.get("images"), "cases": len(calibration.get("cases") or ())}
+            facts.append(("Calibrated", f"by {calibration['method']} on {_counts_in_words(counts)}"))
+        facts += flatten({key: value for key, value in provenance.items() if key not in _TOLD_APART})
     return facts
+
+
+def is_setting(title: str) -> bool:
+    """Return whether a fact is a detail of the training that few will want to see."""
+    return title.startswith(("Fit:", "Scores:", "Trained with", "Leakage", "Format", "Environment"))
 
 
 def _of_fit(training: Mapping[str, Any]) -> Facts:

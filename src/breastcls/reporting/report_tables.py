@@ -55,7 +55,7 @@ def metrics_table(evaluation: Evaluation) -> Table:
         graphic = Cell("no upper end") if words.is_loss else Cell("")
         if words.is_score:
             graphic = Cell("", marks=(mark("model", score, scale),))
-        rows.append((Cell(words.name, words.name, words.meaning), _value_cell(score), _interval_cell(score), graphic))
+        rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score), graphic))
     percent = percent_of(evaluation)
     classes = evaluation.predictions.classes
     subject = (
@@ -84,7 +84,7 @@ def baseline_table(evaluation: Evaluation) -> Table | None:
     for name in names:
         title = describe_metric(name).name
         marks = (mark("model", model[name], scale), mark("baseline", colour[name], scale))
-        rows.append((Cell(title, title), _score_cell(model[name]), _score_cell(colour[name]), Cell("", marks=marks)))
+        rows.append((Cell(title, title), score_cell(model[name]), score_cell(colour[name]), Cell("", marks=marks)))
     columns = (
         Column("Metric", "text"),
         Column("Model", "number"),
@@ -99,7 +99,7 @@ def class_table(evaluation: Evaluation) -> Table:
     """Return the figures of each class."""
     measures = ("precision", "recall", "specificity", "f1")
     caption = f"Each class against all others; {percent_of(evaluation)} intervals below each figure."
-    return _group_table(evaluation.per_class, "Class", measures, caption)
+    return group_table(evaluation.per_class, "Class", measures, caption)
 
 
 def subtype_table(evaluation: Evaluation) -> Table | None:
@@ -107,7 +107,7 @@ def subtype_table(evaluation: Evaluation) -> Table | None:
     if evaluation.by_subtype is None:
         return None
     table = evaluation.by_subtype.rename(index=lambda name: describe_subtype(str(name)))
-    return _group_table(table, "Subtype", _GROUP_MEASURES, _group_caption(evaluation))
+    return group_table(table, "Subtype", GROUP_MEASURES, group_caption(evaluation))
 
 
 def magnification_table(evaluation: Evaluation) -> Table | None:
@@ -115,20 +115,22 @@ def magnification_table(evaluation: Evaluation) -> Table | None:
     if evaluation.by_magnification is None:
         return None
     table = evaluation.by_magnification.rename(index=lambda times: f"{times}×")
-    return _group_table(table, "Magnification", _GROUP_MEASURES, _group_caption(evaluation))
+    return group_table(table, "Magnification", GROUP_MEASURES, group_caption(evaluation))
 
 
-_GROUP_MEASURES = ("accuracy", "balanced_accuracy", "roc_auc")
+GROUP_MEASURES = ("accuracy", "balanced_accuracy", "roc_auc")
 
 
-def _group_caption(evaluation: Evaluation) -> str:
+def group_caption(evaluation: Evaluation) -> str:
+    """Return what has to be said below every table of groups."""
     return (
         f"{percent_of(evaluation)} intervals below each figure. Few cases make wide intervals; within a "
         "group of one class balanced accuracy and ROC AUC do not exist."
     )
 
 
-def _group_table(table: pd.DataFrame, title: str, measures: Sequence[str], caption: str) -> Table:
+def group_table(table: pd.DataFrame, title: str, measures: Sequence[str], caption: str) -> Table:
+    """Return a table of groups: their counts, and each measure with its interval below it."""
     counts = [name for name in ("images", "slides", "cases") if name in table.columns]
     # A figure that no group has would be a column of "not defined".
     shown = [name for name in measures if name in table.columns and table[name].notna().any()]
@@ -140,7 +142,7 @@ def _group_table(table: pd.DataFrame, title: str, measures: Sequence[str], capti
         cells += [Cell(f"{row[count]:,.0f}", f"{row[count]:.0f}") for count in counts]
         for measure in shown:
             ends = (row.get(f"{measure}_low", float("nan")), row.get(f"{measure}_high", float("nan")))
-            cells.append(_score_cell(Score(row[measure], *ends)))
+            cells.append(score_cell(Score(row[measure], *ends)))
         rows.append(tuple(cells))
     return Table(caption, tuple(columns), tuple(rows))
 
@@ -149,23 +151,24 @@ def _graphic_column(scale: tuple[float, float]) -> Column:
     return Column("", "graphic", (f"{scale[0]:g}".replace("-", "−"), f"{scale[1]:g}"))
 
 
-def _value_cell(score: Score) -> Cell:
-    return Cell(score.value_text, _sort_value(score.value), undefined=not is_defined(score.value))
+def value_cell(score: Score) -> Cell:
+    """Return a cell of a value alone."""
+    return Cell(score.value_text, sort_value(score.value), undefined=not is_defined(score.value))
 
 
-def _interval_cell(score: Score) -> Cell:
+def interval_cell(score: Score) -> Cell:
     """Return a cell of an interval, sorted by its lower end."""
-    place = _sort_value(score.low) if score.has_interval else ""
+    place = sort_value(score.low) if score.has_interval else ""
     return Cell(score.interval_text, place, undefined=not score.has_interval)
 
 
-def _score_cell(score: Score) -> Cell:
+def score_cell(score: Score) -> Cell:
     """Return a cell of a value with its interval below it."""
     defined = is_defined(score.value)
     detail = "" if not defined else score.interval_text if score.has_interval else "no interval"
-    return Cell(score.value_text, _sort_value(score.value), detail, undefined=not defined)
+    return Cell(score.value_text, sort_value(score.value), detail, undefined=not defined)
 
 
-def _sort_value(value: float) -> str:
+def sort_value(value: float) -> str:
     """Return what the script sorts a number by; "" where it is not defined."""
     return repr(float(value)) if is_defined(value) else ""

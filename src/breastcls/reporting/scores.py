@@ -29,6 +29,10 @@ class Score(NamedTuple):
         """The value in words."""
         return format_number(self.value)
 
+    def value_text_of(self, digits: int) -> str:
+        """Return the value with so many decimals."""
+        return format_number(self.value, digits)
+
     @property
     def interval_text(self) -> str:
         """The interval in words."""
@@ -51,6 +55,15 @@ def read_scores(metrics: pd.DataFrame) -> dict[str, Score]:
     names = [str(name) for name in metrics.index]
     columns = [metrics[column].astype(float).tolist() for column in ("value", "low", "high")]
     return {name: Score(*row) for name, *row in zip(names, *columns, strict=True)}
+
+
+def read_levels(by_level: pd.DataFrame) -> dict[str, dict[str, Score]]:
+    """Return the rows of a table of metrics by level, index `(level, metric)`, by level and then by name."""
+    levels: dict[str, dict[str, Score]] = {}
+    columns = [by_level[column].astype(float).tolist() for column in ("value", "low", "high")]
+    for (level, name), *row in zip(by_level.index.tolist(), *columns, strict=True):
+        levels.setdefault(str(level), {})[str(name)] = Score(*row)
+    return levels
 
 
 def percent_of(evaluation: Evaluation) -> str:

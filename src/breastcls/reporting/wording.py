@@ -91,6 +91,90 @@ METRICS: dict[str, MetricWords] = {
         None,
         is_loss=True,
     ),
+    "ece_equal_width": MetricWords(
+        "Expected calibration error, bins of equal width",
+        "ECE, equal width",
+        "How far claimed probabilities lie from what was found, averaged over the images; 0 is the best, but chance "
+        "keeps it above 0 in a small set.",
+        0.0,
+        None,
+        is_loss=True,
+    ),
+    "ece_equal_mass": MetricWords(
+        "Expected calibration error, bins of equally many images",
+        "ECE, equal mass",
+        "The same, with bins that hold equally many images each.",
+        0.0,
+        None,
+        is_loss=True,
+    ),
+    "mce_equal_width": MetricWords(
+        "Maximum calibration error, bins of equal width",
+        "MCE, equal width",
+        "The distance in the worst bin; a bin of few images can decide it.",
+        0.0,
+        None,
+        is_loss=True,
+    ),
+    "mce_equal_mass": MetricWords(
+        "Maximum calibration error, bins of equally many images",
+        "MCE, equal mass",
+        "The same, with bins that hold equally many images each.",
+        0.0,
+        None,
+        is_loss=True,
+    ),
+    "reliability": MetricWords(
+        "Brier part: reliability",
+        "Reliability",
+        "What miscalibration adds to the Brier score; 0 is the best.",
+        0.0,
+        None,
+        is_loss=True,
+    ),
+    "resolution": MetricWords(
+        "Brier part: resolution",
+        "Resolution",
+        "What telling images apart takes off the Brier score; more is better.",
+        0.0,
+        None,
+    ),
+    "uncertainty": MetricWords(
+        "Brier part: uncertainty",
+        "Uncertainty",
+        "How mixed the classes are in this set; it says nothing of the model.",
+        0.0,
+        None,
+    ),
+    "within_bins": MetricWords(
+        "Brier part: within bins",
+        "Within bins",
+        "What the bins hide; Brier score = reliability − resolution + uncertainty + this.",
+        None,
+        None,
+    ),
+    "sensitivity": _score("Sensitivity", "Of the images that are of the class, the share called so."),
+    "ppv": _score(
+        "Positive predictive value", "Of the images called so, the share that are, at the stated prevalence.", "PPV"
+    ),
+    "npv": _score(
+        "Negative predictive value",
+        "Of the images not called so, the share that are not, at the stated prevalence.",
+        "NPV",
+    ),
+    "auroc": _score(
+        "AUROC of strangers",
+        "How often a strange image gets the higher score than a known one; 0.5 is chance.",
+        "AUROC",
+    ),
+    "fpr95": MetricWords(
+        "Strangers that pass",
+        "FPR at 95%",
+        "Share of the strange images that pass for known where 95% of the known do; 0 is the best, 0.95 is chance.",
+        0.0,
+        1.0,
+        is_loss=True,
+    ),
 }
 
 

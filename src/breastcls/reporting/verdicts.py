@@ -1,0 +1,146 @@
+"""What follows from the further sections, in words: the probabilities, the threshold, the level; and all in short."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from breastcls.evaluation.summary import describe_threshold
+from breastcls.reporting.scores import percent_of, read_levels, read_scores, unit_of
+from breastcls.reporting.sections import Verdict, audit_verdict, baseline_verdict
+from breastcls.reporting.wording import format_count, format_number, is_defined
+
+if TYPE_CHECKING:
+    from breastcls.evaluation.evaluation import Evaluation
+
+# Rules of thumb for the words, not tests: the interval beside them says how sure they are.
+SMALL_ERROR, LARGE_ERROR = 0.05, 0.10
+FEW_CASES = 10
+
+
+def calibration_verdict(evaluation: Evaluation) -> Verdict | None:
+    """Return in words whether probabilities can be taken at their word."""
+    if evaluation.calibration is None:
+        return None
+    error = read_scores(evaluation.calibration.errors)["ece_equal_mass"]
+    if not is_defined(error.value):
+        return None
+    table = evaluation.calibration.equal_width
+    claimed, found = (float(np.average(table[name], weights=table["images"])) for name in ("probability", "frequency"))
+    of_class = evaluation.calibration.claim == "positive class"
+    subject = evaluation.predictions.classes[-1] if of_class else "the class decided"
+    interval = f" ({percent_of(evaluation)} interval {error.interval_text})" if error.has_interval else ""
+    came_true = "found" if of_class else "right"
+    numbers = (
+        f"They are {format_number(error.value, 2)} off on average{interval}; {subject} is claimed at "
+        f"{format_number(claimed, 2)} on average and is {came_true} in {format_number(found, 2)}."
+    )
+    if error.value < SMALL_ERROR:
+        return Verdict("good", "Probabilities close to what was found.", numbers)
+    tone = "bad" if error.value >= LARGE_ERROR else "caution"
+    advice = "Calibrate on validation images (fit_calibrator) before anybody reads them as chances."
+    if is_calibrated(evaluation):
+        advice = "They were calibrated; the images they were calibrated on were few, or unlike these."
+    direction = "not to be taken at their word"
+    if abs(claimed - found) >= SMALL_ERROR / 2:
+        direction = "too high" if claimed > found else "too low"
+    return Verdict(tone, f"Probabilities {direction}.", f"{numbers} {advice}")
+
+
+def is_calibrated(evaluation: Evaluation) -> bool:
+    """Return whether the model's card keeps a calibration."""
+    provenance = evaluation.model.get("provenance")
+    kept = provenance.get("calibration") if isinstance(provenance, Mapping) else None
+    return bool(kept) or evaluation.model.get("temperature") is not None
+
+
+def threshold_verdict(evaluation: Evaluation) -> Verdict:
+    """Return in words where the decisions come from."""
+    classes = evaluation.predictions.classes
+    threshold = evaluation.threshold
+    if threshold is None and evaluation.predictions.threshold is None:
+        text = (
+            f"{classes[-1].capitalize()} is called from a probability of 0.5 on."
+            if len(classes) == 2
+            else "The most probable class is called."
+        )
+        return Verdict("", text, "No threshold was chosen; none was fitted to these images either.")
+    if threshold is None:
+        number = format_number(evaluation.predictions.threshold, 2)
+        return Verdict("", f"{classes[-1].capitalize()} is called from {number} on.", "")
+    text = f"{classes[-1].capitalize()} is called {describe_threshold(threshold)}."
+    votes = unit_of(evaluation) != "image" and evaluation.settings.get("how") == "majority"
+    after = f" Each image is decided so, and the majority decides for its {unit_of(evaluation)}." if votes else ""
+    if "rule" not in threshold:
+        return Verdict(
+            "caution",
+            text,
+            f"Had it been chosen on these images, every figure of the decisions would be too good.{after}",
+        )
+    return Verdict("good", text, f"No case it was chosen on is among these.{after}")
+
+
+def level_verdict(evaluation: Evaluation) -> Verdict | None:
+    """Return the headline by case, where the report is about images or slides and cases are known."""
+    levels = {} if evaluation.by_level is None else read_levels(evaluation.by_level)
+    if unit_of(evaluation) == "case" or "case" not in levels:
+        return None
+    score = levels["case"]["balanced_accuracy"]
+    if not is_defined(score.value):
+        return None
+    interval = f" ({percent_of(evaluation)} interval {score.interval_text})" if score.has_interval else ""
+    return Verdict(
+        "", f"By case, balanced accuracy {score.value_text}.", f"Each case counted once, its images joined{interval}."
+    )
+
+
+def size_verdict(evaluation: Evaluation) -> Verdict | None:
+    """Return a warning where the smallest class rests on few cases."""
+    if evaluation.predictions.cases is None:
+        return None
+    cases = {name: of["cases"] for name, of in evaluation.counts["classes"].items() if of["cases"]}
+    if not cases or min(cases.values()) >= FEW_CASES:
+        return None
+    name = min(cases, key=lambda one: cases[one])
+    return Verdict(
+        "caution",
+        "Few cases.",
+        f"All that is said of {name} rests on {format_count(cases[name], 'case')}; the intervals are wide, and may "
+        "still be too narrow.",
+    )
+
+
+def in_short(evaluation: Evaluation) -> list[tuple[Verdict, str]]:
+    """Return the verdicts of the report, each with the section that tells more."""
+    found = [
+        (audit_verdict(evaluation), "audit"),
+        (size_verdict(evaluation), "card"),
+        (baseline_verdict(evaluation), "colour"),
+        (level_verdict(evaluation), "metrics"),
+        (calibration_verdict(evaluation), "probabilities"),
+        (_robustness_verdict(evaluation), "robustness"),
+    ]
+    return [(verdict, section) for verdict, section in found if verdict is not None]
+
+
+def _robustness_verdict(evaluation: Evaluation) -> Verdict | None:
+    """Return the largest loss of balanced accuracy under any alteration, where these were tried."""
+    table = evaluation.robustness
+    if table is None:
+        return None
+    rows = table[table["metric"] == "balanced_accuracy"].reset_index(drop=True)
+    score = read_scores(evaluation.metrics).get("balanced_accuracy")
+    if score is None or not is_defined(score.value) or not np.isfinite(rows["value"]).any():
+        return None
+    worst = rows.iloc[int(rows["value"].argmin())]
+    name = str(worst["perturbation"]).replace("_", " ").replace("-", " ")
+    loss = score.value - float(worst["value"])
+    tone = "bad" if loss >= 2 * LARGE_ERROR else "caution" if loss >= SMALL_ERROR else "good"
+    return Verdict(
+        tone,
+        f"Worst alteration: {name}.",
+        f"Balanced accuracy {format_number(worst['value'])} at strength {worst['strength']:g}, "
+        f"{score.value_text} on the images as they are.",
+    )

@@ -1,0 +1,84 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from breastcls.evaluation.calibration import assess_calibration
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.thresholds import Threshold
+from breastcls.reporting import verdicts
+
+
+def with_probabilities(evaluation, claimed, labels):
+    some = Predictions.from_arrays(
+        probabilities=claimed, labels=labels, classes=("benign", "malignant"), cases=np.arange(len(labels)).astype(str)
+    )
+    return dataclasses.replace(evaluation, calibration=assess_calibration(some, bootstrap=Bootstrap(20)))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "share", "tone", "words"),
+    [
+        (0.8, 0.8, "good", "close to what was found"),
+        (0.92, 0.8, "bad", "too high"),
+        (0.73, 0.8, "caution", "too low"),
+    ],
+)
+def test_probabilities_are_judged_by_how_far_and_which_way_they_are_off(evaluate, claimed, share, tone, words):
+    labels = (np.arange(100) < 100 * share).astype(int)
+    verdict = verdicts.calibration_verdict(with_probabilities(evaluate(), np.full(100, claimed), labels))
+    assert verdict.tone == tone
+    assert words in verdict.text
+    assert f"claimed at {claimed:.2f} on average and is found in {share:.2f}" in verdict.explanation
+
+
+def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):
+    claimed = np.repeat([0.3, 0.7], 50)
+    labels = np.concatenate([np.zeros(50, int), np.ones(50, int)])
+    verdict = verdicts.calibration_verdict(with_probabilities(evaluate(), claimed, labels))
+    assert verdict.text == "Probabilities not to be taken at their word."
+    assert verdicts.calibration_verdict(evaluate()) is None
+
+
+def test_a_model_that_is_calibrated_is_not_told_to_be(evaluate):
+    off = with_probabilities(evaluate(model={"temperature": 2.0}), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
+    assert "They were calibrated" in verdicts.calibration_verdict(off).explanation
+    plain = with_probabilities(evaluate(), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
+    assert "fit_calibrator" in verdicts.calibration_verdict(plain).explanation
+
+
+def test_where_the_threshold_comes_from(whole):
+    chosen = Threshold(0.4, "sensitivity of at least 0.95", 0.96, 0.5, 80, ("a", "b"))
+    verdict = verdicts.threshold_verdict(whole(threshold=chosen))
+    assert verdict.tone == "good"
+    assert "sensitivity of at least 0.95, chosen on 80 images of 2 cases" in verdict.text
+    assert verdicts.threshold_verdict(whole(threshold=0.4)).tone == "caution"
+    votes = verdicts.threshold_verdict(whole(threshold=chosen, level="case", how="majority"))
+    assert "the majority decides for its case" in votes.explanation
+    none = dataclasses.replace(whole(), threshold=None)
+    none = dataclasses.replace(none, predictions=none.predictions.with_threshold(None))
+    assert "from a probability of 0.5 on" in verdicts.threshold_verdict(none).text
+
+
+def test_the_level_by_case_is_told_unless_cases_were_scored(whole):
+    found = whole()
+    value = found.by_level.loc[("case", "balanced_accuracy"), "value"]
+    assert f"{value:.3f}" in verdicts.level_verdict(found).text
+    assert verdicts.level_verdict(whole(level="case")) is None
+
+
+def test_few_cases_are_told(evaluate):
+    assert verdicts.size_verdict(evaluate()) is None
+    counts = dict(evaluate().counts) | {
+        "classes": {"benign": {"images": 9, "cases": 4}, "malignant": {"images": 9, "cases": 20}}
+    }
+    assert "benign rests on 4 cases" in verdicts.size_verdict(evaluate(counts=counts)).explanation
+
+
+def test_the_worst_alteration(whole):
+    found = whole()
+    short = {section: verdict for verdict, section in verdicts.in_short(found)}
+    assert short["robustness"].text == "Worst alteration: stain."
+    assert "Balanced accuracy 0.700 at strength 2" in short["robustness"].explanation
+    assert "robustness" not in {section for _, section in verdicts.in_short(found.with_sections(robustness=None))}
