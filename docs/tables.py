@@ -9,12 +9,30 @@ from typing import Any
 
 MARKER = "<!-- table of backbones -->"
 BENCHMARKS = "<!-- table of benchmarks -->"
+COVERAGE = "<!-- table of interval coverage -->"
+RECIPES = "<!-- table of recipes -->"
+RECIPE_RESULTS = "<!-- results of recipes -->"
+SPLITS = "<!-- comparison of splits -->"
+PROTOCOL = "<!-- breakhis protocol -->"
+TO_BEAT = "<!-- model to beat, nested -->"
+TO_BEAT_ALL = "<!-- model to beat, all tried -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the tables where a page has their markers."""
-    for marker, table in ((MARKER, backbone_table), (BENCHMARKS, benchmark_table)):
+    tables = (
+        (MARKER, backbone_table),
+        (BENCHMARKS, benchmark_table),
+        (COVERAGE, coverage_table),
+        (RECIPES, recipe_table),
+        (RECIPE_RESULTS, recipe_results),
+        (SPLITS, split_table),
+        (PROTOCOL, protocol_table),
+        (TO_BEAT, nested_table),
+        (TO_BEAT_ALL, tried_table),
+    )
+    for marker, table in tables:
         if marker in markdown:
             markdown = markdown.replace(marker, table())
     return markdown
@@ -26,6 +44,94 @@ def benchmark_table() -> str:
     for path in sorted(RESULTS.glob("*.json")):
         lines += _ratios(json.loads(path.read_text()), path.stem.replace("_", " "))
     return "\n".join(lines)
+
+
+def coverage_table() -> str:
+    """Return how often intervals held the truth in the simulation as a Markdown table."""
+    found = json.loads((RESULTS / "interval_coverage.json").read_text())["cases"]
+    names = ("accuracy", "balanced_accuracy", "roc_auc")
+    lines = ["| cases | drawn | " + " | ".join(f"`{name}`" for name in names) + " |", "|---|---|---|---|---|"]
+    for cases, by_unit in found.items():
+        for unit, by_name in by_unit.items():
+            cells = " | ".join(f"{100 * by_name[name]['held']:.1f}%" for name in names)
+            lines.append(f"| {cases} | {unit} | {cells} |")
+    return "\n".join(lines)
+
+
+def nested_table() -> str:
+    """Return what `benchmarks/small_cpu.py` found by nested validation as a Markdown table, one row a split seed."""
+    found = json.loads((RESULTS / "small_cpu.json").read_text())["nested"]
+    lines = ["| seed of the folds | AUC of what was chosen | 95% interval |", "|---|---|---|"]
+    lines += [f"| {row['seed']} | {row['auc']:.3f} | {row['low']:.3f} to {row['high']:.3f} |" for row in found]
+    return "\n".join(lines)
+
+
+def tried_table() -> str:
+    """Return every configuration of `benchmarks/small_cpu.py` as a Markdown table, the best first."""
+    found = json.loads((RESULTS / "small_cpu.json").read_text())["configurations"]
+    seeds = [row["seed"] for row in found[0]["by_case"]]
+    head = " | ".join(f"seed {seed}" for seed in seeds)
+    lines = [f"| configuration | mean | {head} | inner | at random |", "|---|---|" + "---|" * (len(seeds) + 2)]
+    for row in found:
+        cells = " | ".join(f"{one['auc']:.3f} ({one['low']:.2f} to {one['high']:.2f})" for one in row["by_case"])
+        inner = "control" if row["mean_inner_auc"] is None else f"{row['mean_inner_auc']:.3f}"
+        lines.append(
+            f"| {row['configuration']} | {row['mean_auc']:.3f} | {cells} | {inner} | {row['random_split_auc']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def split_table() -> str:
+    """Return what `benchmarks/compare_splits.py` measured, as it was put into words then."""
+    return str(json.loads((RESULTS / "compare_splits.json").read_text())["comparison"]["markdown"])
+
+
+def protocol_table() -> str:
+    """Return the BreakHis protocol as `benchmarks/compare_splits.py` measured it."""
+    return str(json.loads((RESULTS / "compare_splits.json").read_text())["protocol"]["markdown"])
+
+
+def recipe_table() -> str:
+    """Return every published recipe as a Markdown table; loads neither Keras nor TensorFlow."""
+    from breastcls.recipes.published import PUBLISHED
+
+    lines = ["| recipe | what the project did | split here | reported |", "|---|---|---|---|"]
+    lines += [
+        f"| `{entry.name}` | {entry.summary} | {entry.split_in_words} | {entry.reported} |" for entry in PUBLISHED
+    ]
+    return "\n".join(lines)
+
+
+def recipe_results() -> str:
+    """Return what `benchmarks/recipes.py` measured as a Markdown table, and what its runs departed in."""
+    found = json.loads((RESULTS / "recipes.json").read_text())["recipes"]
+    heads = ("recipe, model", "images, cases", "reported", "accuracy as they did it", "accuracy over cases")
+    heads += ("AUC as they did it", "AUC over cases", "colour alone, AUC over cases")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    notes = []
+    for name, result in found.items():
+        for trial in result["trials"]:
+            reported = ", ".join(f"{key} {value:.4g}" for key, value in trial["reported"].items()) or "–"
+            over_images, over_cases = (trial[side]["figures"] for side in ("over_images", "over_cases"))
+            cells = [
+                _interval(figures[metric])
+                for metric in ("accuracy", "roc_auc")
+                for figures in (over_images, over_cases)
+            ]
+            colour = _interval(over_cases["colour alone: roc_auc"])
+            lines.append(
+                f"| `{name}`, {trial['model']} | {trial['images']}, {trial['cases']} | {reported} "
+                f"| {' | '.join(cells)} | {colour} |"
+            )
+        notes.append(f"- `{name}`: {'; '.join(result['departures'])}.")
+    return "\n".join([*lines, "", "In what these runs depart from the recipes:", "", *notes])
+
+
+def _interval(figure: list[float | None]) -> str:
+    value, low, high = figure
+    if value is None:
+        return "not defined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f}–{high:.3f})"
 
 
 def _ratios(result: dict[str, Any], name: str) -> Iterator[str]:

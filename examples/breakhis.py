@@ -5,7 +5,8 @@ The difference between the two tables is what a random split over images adds to
     python examples/breakhis.py --data BreaKHis_v1 --magnification 200 --weights mobilenet_2_5_224_tf_no_top.h5
     python examples/breakhis.py                      # synthetic images and random weights, to see it run
 
-`--weights` takes a weight file of MobileNet 0.25 without its top, `imagenet` (fetched by Keras), or `none`.
+`--weights` takes a weight file of MobileNet 0.25 without its top, `imagenet` (fetched by Keras), or `none`. A run that
+was cut off goes on when it is started again in the same way; one with other settings needs another `--output`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,56 +22,46 @@ from quiet import start_tensorflow_quietly
 
 import breastcls as bc
 from breastcls.errors import LeakageWarning
-from breastcls.evaluation.colour_baseline import predict_by_colour
-from breastcls.evaluation.joining import join_predictions
 
 SHOWN = ("balanced_accuracy", "roc_auc", "patient_recognition_rate", "image_recognition_rate")
 
 
-def cross_validate(data: bc.Dataset, by: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train and test on each fold; return pooled evaluations of the model and of colour alone."""
-    import keras  # here, because it starts TensorFlow
+def cross_validate(data: bc.Dataset, by: Any, arguments: argparse.Namespace) -> bc.CrossValidation:
+    """Train and test on each fold, or go on with what the output folder holds of that."""
 
-    began = time.perf_counter()
-    scored, by_colour = [], []
+    def build() -> Any:
+        return bc.build_model(
+            arguments.backbone,
+            classes=data.classes,
+            weights=None if arguments.weights == "none" else arguments.weights,
+            image_size=arguments.image_size,
+            seed=arguments.seed,
+            **({"alpha": 0.25} if arguments.backbone == "mobilenet" else {}),
+        )
+
+    print(f"{arguments.folds} folds by {by}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)  # splitting by image leaks; that is what is shown here
-        folds = data.folds(arguments.folds, by=by, seed=arguments.seed)
-        for number, (train, test) in enumerate(folds, start=1):
-            print(f"by {by}, fold {number} of {arguments.folds}: {len(train)} to learn from, {len(test)} to judge")
-            keras.utils.clear_session()
-            model = bc.build_model(
-                arguments.backbone,
-                classes=data.classes,
-                weights=None if arguments.weights == "none" else arguments.weights,
-                image_size=arguments.image_size,
-                seed=arguments.seed,
-                **({"alpha": 0.25} if arguments.backbone == "mobilenet" else {}),
-            )
-            bc.fit(
-                model,
-                train,
-                epochs=arguments.epochs,
-                fine_tune=arguments.fine_tune,
-                augment=arguments.augment,
-                learning_rate=arguments.learning_rate,
-                seed=arguments.seed,
-                progress=arguments.progress,
-            )
-            scored.append(bc.predict(model, test))
-            by_colour.append(predict_by_colour(train, test))
-    return {
-        "seconds": time.perf_counter() - began,
-        "model": bc.evaluate(join_predictions(scored)),
-        "colour": bc.evaluate(join_predictions(by_colour)),
-        "last_model": model,
-        "last_test": test,
-    }
+        return bc.cross_validate(
+            build,
+            data,
+            folds=arguments.folds,
+            by=by,
+            seed=arguments.seed,
+            run_dir=arguments.output / f"by-{by}",
+            resume=True,
+            tta="dihedral" if arguments.views else None,
+            epochs=arguments.epochs,
+            fine_tune=arguments.fine_tune,
+            augment=arguments.augment,
+            learning_rate=arguments.learning_rate,
+            progress=arguments.progress,
+        )
 
 
-def describe(result: bc.Evaluation) -> str:
+def describe(metrics: Any) -> str:
     """Write the main figures with their intervals on one line."""
-    rows = result.metrics.loc[[name for name in SHOWN if name in result.metrics.index]]
+    rows = metrics.loc[[name for name in SHOWN if name in metrics.index]]
     return "  ".join(f"{name} {row.value:.3f} ({row.low:.3f}-{row.high:.3f})" for name, row in rows.iterrows())
 
 
@@ -90,6 +80,7 @@ def main() -> None:
     parser.add_argument("--augment", default="none", help="an augmentation policy; 'none' trains on fixed features")
     parser.add_argument("--fine-tune", action="store_true", help="train the backbone too, after the head")
     parser.add_argument("--by", nargs="+", default=["case", "image"], choices=("case", "slide", "image"))
+    parser.add_argument("--views", action="store_true", help="predict eight views of each image and average them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--progress", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("runs/breakhis"))
@@ -107,21 +98,23 @@ def main() -> None:
     results = {by: cross_validate(data, by, arguments) for by in arguments.by}
     print()
     for by, result in results.items():
-        print(f"by {by}, {result['seconds']:.0f} s")
-        print(f"  model        {describe(result['model'])}")
-        print(f"  colour alone {describe(result['colour'])}")
+        print(f"by {by}, {sum(run.seconds for run in result.runs):.0f} s")
+        print(f"  model        {describe(result.evaluation.metrics)}")
+        print(f"  colour alone {describe(result.evaluation.colour_baseline)}")
     print("\nIntervals are 95%, over cases, of the pooled predictions of all folds.")
 
     first = results[arguments.by[0]]
-    report = first["model"].to_html(arguments.output / "report.html")
-    folder = bc.explain(first["last_model"], first["last_test"][:8]).save(arguments.output / "heatmaps", overwrite=True)
+    report = first.evaluation.to_html(arguments.output / "report.html")
+    some = data[first.fold_of == arguments.folds][:8]  # images of the last fold, by the model that had not seen them
+    heatmaps = bc.explain(bc.load_model(first.models[-1]), some)
+    folder = heatmaps.save(arguments.output / "heatmaps", overwrite=True)
     figures = {
         by: {
-            "seconds": r["seconds"],
-            "model": r["model"].to_dict()["metrics"],
-            "colour": r["colour"].to_dict()["metrics"],
+            "seconds": sum(run.seconds for run in result.runs),
+            "model": result.evaluation.to_dict()["metrics"],
+            "colour": result.evaluation.to_dict()["colour_baseline"],
         }
-        for by, r in results.items()
+        for by, result in results.items()
     }
     (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2))
     print(f"Heat-maps {folder}\nReport    {report}")

@@ -16,4 +16,18 @@ root = bc.make_breakhis(tempfile.mkdtemp(), magnifications=(200,), images_per_sl
 data = bc.load_breakhis(root)
 train, test = data.split((0.5, 0.5))
 assert bc.audit_leakage(train, test).clean
+
+labels = [case % 2 for case in range(12) for _ in range(4)]
+scored = bc.Predictions.from_arrays(
+    probabilities=[(0.3 + 0.4 * label + row % 7 / 20) for row, label in enumerate(labels)],
+    labels=labels,
+    cases=[str(row // 4) for row in range(48)],
+    classes=("benign", "malignant"),
+)
+result = bc.evaluate(scored, resamples=50)
+from breastcls.evaluation.schema import read_schema  # noqa: E402 - read from the installed files
+
+assert read_schema()["properties"]["schema"]["const"] == result.to_dict()["schema"]
+report = result.to_html(f"{tempfile.mkdtemp()}/report.html")
+assert "Do the probabilities mean what they say?" in report.read_text(encoding="utf-8")
 print(f"breastcls {bc.__version__} installed by itself: {data}")

@@ -128,11 +128,43 @@ def test_every_explanation_method_is_explained():
     assert [name for name in explainers if f"`{name}`" not in page] == []
 
 
+def test_every_uncertainty_score_is_explained():
+    from breastcls.evaluation.uncertainty import uncertainty_scores
+
+    page = (DOCS / "how-to" / "uncertainty.md").read_text()
+    assert [name for name in uncertainty_scores if f"| `{name}` |" not in page] == []
+
+
 def test_every_metric_is_explained():
     from breastcls.evaluation.metrics import METRICS
 
     page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text()
     assert [name for name in METRICS if f"`{name}`" not in page] == []
+
+
+def test_every_figure_of_calibration_and_use_is_explained():
+    from breastcls.evaluation.calibration import BRIER, ERRORS
+
+    page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text()
+    names = (*ERRORS, *BRIER, "sensitivity", "ppv", "npv", "worst_cases", "by_stain", "by_sharpness", "by_level")
+    assert [name for name in names if f"`{name}`" not in page and f"{name}`" not in page] == []
+
+
+def test_every_field_of_the_json_is_described():
+    from breastcls.evaluation.schema import SCHEMA, read_schema
+
+    page = (DOCS / "reference" / "evaluation-json.md").read_text()
+    assert [name for name in read_schema()["properties"] if f"`{name}`" not in page] == []
+    assert f'"{SCHEMA}"' in page
+
+
+def test_every_threshold_rule_and_calibration_is_described():
+    from breastcls.evaluation.calibrators import METHODS
+    from breastcls.evaluation.thresholds import RULES
+
+    page = (DOCS / "how-to" / "thresholds-and-calibration.md").read_text()
+    assert [name for name in METHODS if f"`{name}`" not in page] == []
+    assert [name for name in RULES if f'`"{name}"`' not in page] == []
 
 
 def test_every_policy_normaliser_and_finding_is_explained():
@@ -145,6 +177,15 @@ def test_every_policy_normaliser_and_finding_is_explained():
         assert [name for name in names if f"`{name}`" not in text] == [], page
 
 
+def test_every_perturbation_check_and_baseline_is_explained():
+    from breastcls.evaluation.baselines import list_baselines
+    from breastcls.evaluation.shortcuts import CHECKS
+    from breastcls.images.perturbations import list_perturbations
+
+    page = (DOCS / "how-to" / "find-weak-spots.md").read_text()
+    assert [name for name in (*list_perturbations(), *CHECKS, *list_baselines()) if f"| `{name}` |" not in page] == []
+
+
 def test_the_table_of_backbones_holds_them_all():
     spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
     tables = importlib.util.module_from_spec(spec)
@@ -152,6 +193,32 @@ def test_the_table_of_backbones_holds_them_all():
     page = tables.on_page_markdown((DOCS / "reference" / "models.md").read_text())
     assert tables.MARKER not in page
     assert [name for name in list_backbones().names if f"| `{name}` |" not in page] == []
+
+
+def test_the_tables_of_recipes_hold_them_all():
+    from breastcls.recipes.published import PUBLISHED
+
+    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    page = tables.on_page_markdown((DOCS / "explanation" / "recipes.md").read_text())
+    assert tables.RECIPES not in page
+    assert tables.RECIPE_RESULTS not in page
+    for recipe in PUBLISHED:
+        assert f"| `{recipe.name}` |" in page
+        for contender in recipe.contenders:
+            assert f"| `{recipe.name}`, {contender.name}" in page
+            # Every figure that a project reported stands beside what was measured.
+            assert all(f"{metric} {value:.4g} |" in page for metric, value in contender.reported.items())
+
+
+def test_the_table_of_interval_coverage_comes_from_the_simulation():
+    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    page = tables.on_page_markdown((DOCS / "explanation" / "intervals.md").read_text())
+    assert tables.COVERAGE not in page
+    assert "| 100 | images, percentile |" in page
 
 
 def _run_blocks(page: Path, folder: Path) -> str:

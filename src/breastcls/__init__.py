@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from breastcls._version import __version__
 
 if TYPE_CHECKING:
+    from breastcls import recipes
     from breastcls.datasets.breakhis import load_breakhis
     from breastcls.datasets.dataset import Dataset
     from breastcls.datasets.folder import load_folder
@@ -19,19 +20,40 @@ if TYPE_CHECKING:
     from breastcls.datasets.idc import load_idc
     from breastcls.datasets.leakage import LeakageReport, audit_leakage
     from breastcls.datasets.opening import preview
+    from breastcls.datasets.stain import fit_stain
     from breastcls.datasets.synthetic.trees import make_breakhis, make_idc
-    from breastcls.evaluation.comparison import compare
+    from breastcls.evaluation.baselines import score_baselines
+    from breastcls.evaluation.calibration import assess_calibration
+    from breastcls.evaluation.calibrators import Calibrator, fit_calibrator
+    from breastcls.evaluation.comparison import Comparison, compare
+    from breastcls.evaluation.conformal import fit_conformal
+    from breastcls.evaluation.decision_curve import decision_curve, operating_table
     from breastcls.evaluation.evaluate import evaluate
     from breastcls.evaluation.evaluation import Evaluation
+    from breastcls.evaluation.kept_decisions import store_calibration, store_conformal, store_threshold
     from breastcls.evaluation.predict import predict
     from breastcls.evaluation.predictions import Predictions
+    from breastcls.evaluation.robustness import robustness
+    from breastcls.evaluation.shortcuts import shortcut_checks
+    from breastcls.evaluation.strangers import score_unknown
+    from breastcls.evaluation.texture_baseline import predict_by_texture
+    from breastcls.evaluation.thresholds import Threshold, choose_threshold
     from breastcls.explanation.explain import explain
     from breastcls.explanation.explanation import Explanation
     from breastcls.models.build import build_model
     from breastcls.models.catalogue import list_backbones, register_backbone
+    from breastcls.models.ensemble import Ensemble
     from breastcls.models.persistence import load_model, save_model
+    from breastcls.recipes.running import run_recipe
+    from breastcls.reporting.figures import save_figure
+    from breastcls.training.breakhis_protocol import evaluate_protocol
+    from breastcls.training.comparison_of_splits import compare_splits
+    from breastcls.training.cross_validation import cross_validate
+    from breastcls.training.cross_validation_result import CrossValidation
     from breastcls.training.fit import fit
+    from breastcls.training.rerun import rerun
     from breastcls.training.run import Run
+    from breastcls.training.workers import join_workers
 
 _PLACES = {
     "Dataset": "datasets.dataset",
@@ -43,37 +65,79 @@ _PLACES = {
     "make_idc": "datasets.synthetic.trees",
     "audit_leakage": "datasets.leakage",
     "preview": "datasets.opening",
+    "fit_stain": "datasets.stain",
     "LeakageReport": "datasets.leakage",
     "list_backbones": "models.catalogue",
     "register_backbone": "models.catalogue",
     "build_model": "models.build",
     "save_model": "models.persistence",
     "load_model": "models.persistence",
+    "Ensemble": "models.ensemble",
     "fit": "training.fit",
+    "rerun": "training.rerun",
     "Run": "training.run",
+    "join_workers": "training.workers",
+    "cross_validate": "training.cross_validation",
+    "compare_splits": "training.comparison_of_splits",
+    "evaluate_protocol": "training.breakhis_protocol",
+    "CrossValidation": "training.cross_validation_result",
     "predict": "evaluation.predict",
     "Predictions": "evaluation.predictions",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.evaluation",
     "compare": "evaluation.comparison",
+    "Comparison": "evaluation.comparison",
+    "Threshold": "evaluation.thresholds",
+    "choose_threshold": "evaluation.thresholds",
+    "Calibrator": "evaluation.calibrators",
+    "fit_calibrator": "evaluation.calibrators",
+    "assess_calibration": "evaluation.calibration",
+    "store_threshold": "evaluation.kept_decisions",
+    "store_calibration": "evaluation.kept_decisions",
+    "store_conformal": "evaluation.kept_decisions",
+    "decision_curve": "evaluation.decision_curve",
+    "operating_table": "evaluation.decision_curve",
+    "save_figure": "reporting.figures",
+    "fit_conformal": "evaluation.conformal",
+    "score_unknown": "evaluation.strangers",
+    "robustness": "evaluation.robustness",
+    "shortcut_checks": "evaluation.shortcuts",
+    "score_baselines": "evaluation.baselines",
+    "predict_by_texture": "evaluation.texture_baseline",
     "explain": "explanation.explain",
     "Explanation": "explanation.explanation",
+    "run_recipe": "recipes.running",
 }
 
 __all__ = [
+    "Calibrator",
+    "Comparison",
+    "CrossValidation",
     "Dataset",
+    "Ensemble",
     "Evaluation",
     "Explanation",
     "LeakageReport",
     "Predictions",
     "Run",
+    "Threshold",
     "__version__",
+    "assess_calibration",
     "audit_leakage",
     "build_model",
+    "choose_threshold",
     "compare",
+    "compare_splits",
+    "cross_validate",
+    "decision_curve",
     "evaluate",
+    "evaluate_protocol",
     "explain",
     "fit",
+    "fit_calibrator",
+    "fit_conformal",
+    "fit_stain",
+    "join_workers",
     "list_backbones",
     "load_breakhis",
     "load_folder",
@@ -82,14 +146,29 @@ __all__ = [
     "load_table",
     "make_breakhis",
     "make_idc",
+    "operating_table",
     "predict",
+    "predict_by_texture",
     "preview",
+    "recipes",
     "register_backbone",
+    "rerun",
+    "robustness",
+    "run_recipe",
+    "save_figure",
     "save_model",
+    "score_baselines",
+    "score_unknown",
+    "shortcut_checks",
+    "store_calibration",
+    "store_conformal",
+    "store_threshold",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "recipes":  # the one public name that is a package of its own
+        return importlib.import_module("breastcls.recipes")
     if name not in _PLACES:
         raise AttributeError(f"module 'breastcls' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"breastcls.{_PLACES[name]}"), name)

@@ -64,6 +64,10 @@ class ExplanationError(BreastclsError, ValueError):
     """A model or an image cannot be explained with the method asked for."""
 
 
+class RecipeError(BreastclsError, ValueError):
+    """A recipe is not what it should be, or cannot be run as asked."""
+
+
 class BreastclsWarning(UserWarning):
     """Base class of every warning that breastcls issues."""
 
