@@ -93,10 +93,10 @@ def _make() -> dict[str, Candidate]:
         "averages", (_blocks("macenko", _FIRST), _blocks("H+E", _FIRST))
     )
     for seed in (0, 1, 2):
-        table[f"random filters H+E, seed {seed}, logistic C=0.03"] = Candidate(
+        table[f"random filters macenko+H+E, seed {seed}, logistic C=0.03"] = Candidate(
             "random filters", ((f"random {seed}",),), c=0.03
         )
-    table["random filters H+E, three averaged"] = Candidate(
+    table["random filters macenko+H+E, three averaged"] = Candidate(
         "random filters", (("random 0",), ("random 1",), ("random 2",)), c=0.03
     )
     return table
@@ -111,7 +111,7 @@ _QUICK = (
     "mobilenet raw, last block, logistic",
     "mobilenet macenko, blocks 2-4, logistic",
     "mobilenet H+E, blocks 2-4, logistic C=0.003",
-    "random filters H+E, seed 0, logistic C=0.03",
+    "random filters macenko+H+E, seed 0, logistic C=0.03",
 )
 
 

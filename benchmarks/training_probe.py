@@ -26,9 +26,9 @@ from harness import find_real_data, ratio, write_result
 
 import breastcls as bc
 from breastcls.datasets.splitting import assign_parts, equal_fractions
-from breastcls.training.feature_store import read_features
-from breastcls.training.frozen import split_frozen
-from breastcls.training.linear_probe import fit_linear_probe
+from breastcls.training.features.feature_store import read_features
+from breastcls.training.features.frozen import split_frozen
+from breastcls.training.features.linear_probe import fit_linear_probe
 
 TARGET, ROWS, WIDE = 10.0, 839, 1280
 

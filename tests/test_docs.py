@@ -129,7 +129,7 @@ def test_every_explanation_method_is_explained():
 
 
 def test_every_uncertainty_score_is_explained():
-    from breastcls.evaluation.uncertainty import uncertainty_scores
+    from breastcls.evaluation.doubt.uncertainty import uncertainty_scores
 
     page = (DOCS / "how-to" / "uncertainty.md").read_text()
     assert [name for name in uncertainty_scores if f"| `{name}` |" not in page] == []
@@ -143,7 +143,7 @@ def test_every_metric_is_explained():
 
 
 def test_every_figure_of_calibration_and_use_is_explained():
-    from breastcls.evaluation.calibration import BRIER, ERRORS
+    from breastcls.evaluation.decisions.calibration import BRIER, ERRORS
 
     page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text()
     names = (*ERRORS, *BRIER, "sensitivity", "ppv", "npv", "worst_cases", "by_stain", "by_sharpness", "by_level")
@@ -159,8 +159,8 @@ def test_every_field_of_the_json_is_described():
 
 
 def test_every_threshold_rule_and_calibration_is_described():
-    from breastcls.evaluation.calibrators import METHODS
-    from breastcls.evaluation.thresholds import RULES
+    from breastcls.evaluation.decisions.calibrators import METHODS
+    from breastcls.evaluation.decisions.thresholds import RULES
 
     page = (DOCS / "how-to" / "thresholds-and-calibration.md").read_text()
     assert [name for name in METHODS if f"`{name}`" not in page] == []
@@ -178,8 +178,8 @@ def test_every_policy_normaliser_and_finding_is_explained():
 
 
 def test_every_perturbation_check_and_baseline_is_explained():
-    from breastcls.evaluation.baselines import list_baselines
-    from breastcls.evaluation.shortcuts import CHECKS
+    from breastcls.evaluation.yardsticks.baselines import list_baselines
+    from breastcls.evaluation.yardsticks.shortcuts import CHECKS
     from breastcls.images.perturbations import list_perturbations
 
     page = (DOCS / "how-to" / "find-weak-spots.md").read_text()

@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from breastcls.datasets.opening import preview
     from breastcls.datasets.stain import fit_stain
     from breastcls.datasets.synthetic.trees import make_breakhis, make_idc
-    from breastcls.evaluation.baselines import score_baselines
-    from breastcls.evaluation.calibration import assess_calibration
-    from breastcls.evaluation.calibrators import Calibrator, fit_calibrator
-    from breastcls.evaluation.comparison import Comparison, compare
-    from breastcls.evaluation.conformal import fit_conformal
-    from breastcls.evaluation.decision_curve import decision_curve, operating_table
+    from breastcls.evaluation.comparing.comparison import Comparison, compare
+    from breastcls.evaluation.decisions.calibration import assess_calibration
+    from breastcls.evaluation.decisions.calibrators import Calibrator, fit_calibrator
+    from breastcls.evaluation.decisions.conformal import fit_conformal
+    from breastcls.evaluation.decisions.decision_curve import decision_curve, operating_table
+    from breastcls.evaluation.decisions.kept_decisions import store_calibration, store_conformal, store_threshold
+    from breastcls.evaluation.decisions.thresholds import Threshold, choose_threshold
+    from breastcls.evaluation.doubt.strangers import score_unknown
     from breastcls.evaluation.evaluate import evaluate
     from breastcls.evaluation.evaluation import Evaluation
-    from breastcls.evaluation.kept_decisions import store_calibration, store_conformal, store_threshold
     from breastcls.evaluation.predict import predict
     from breastcls.evaluation.predictions import Predictions
-    from breastcls.evaluation.robustness import robustness
-    from breastcls.evaluation.shortcuts import shortcut_checks
-    from breastcls.evaluation.strangers import score_unknown
-    from breastcls.evaluation.texture_baseline import predict_by_texture
-    from breastcls.evaluation.thresholds import Threshold, choose_threshold
+    from breastcls.evaluation.yardsticks.baselines import score_baselines
+    from breastcls.evaluation.yardsticks.robustness import robustness
+    from breastcls.evaluation.yardsticks.shortcuts import shortcut_checks
+    from breastcls.evaluation.yardsticks.texture_baseline import predict_by_texture
     from breastcls.explanation.explain import explain
     from breastcls.explanation.explanation import Explanation
     from breastcls.models.build import build_model
@@ -46,14 +46,14 @@ if TYPE_CHECKING:
     from breastcls.models.persistence import load_model, save_model
     from breastcls.recipes.running import run_recipe
     from breastcls.reporting.figures import save_figure
-    from breastcls.training.breakhis_protocol import evaluate_protocol
-    from breastcls.training.comparison_of_splits import compare_splits
-    from breastcls.training.cross_validation import cross_validate
-    from breastcls.training.cross_validation_result import CrossValidation
+    from breastcls.training.distribution.workers import join_workers
     from breastcls.training.fit import fit
+    from breastcls.training.protocols.breakhis_protocol import evaluate_protocol
+    from breastcls.training.protocols.comparison_of_splits import compare_splits
+    from breastcls.training.protocols.cross_validation import cross_validate
+    from breastcls.training.protocols.cross_validation_result import CrossValidation
     from breastcls.training.rerun import rerun
     from breastcls.training.run import Run
-    from breastcls.training.workers import join_workers
 
 _PLACES = {
     "Dataset": "datasets.dataset",
@@ -76,34 +76,34 @@ _PLACES = {
     "fit": "training.fit",
     "rerun": "training.rerun",
     "Run": "training.run",
-    "join_workers": "training.workers",
-    "cross_validate": "training.cross_validation",
-    "compare_splits": "training.comparison_of_splits",
-    "evaluate_protocol": "training.breakhis_protocol",
-    "CrossValidation": "training.cross_validation_result",
+    "join_workers": "training.distribution.workers",
+    "cross_validate": "training.protocols.cross_validation",
+    "compare_splits": "training.protocols.comparison_of_splits",
+    "evaluate_protocol": "training.protocols.breakhis_protocol",
+    "CrossValidation": "training.protocols.cross_validation_result",
     "predict": "evaluation.predict",
     "Predictions": "evaluation.predictions",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.evaluation",
-    "compare": "evaluation.comparison",
-    "Comparison": "evaluation.comparison",
-    "Threshold": "evaluation.thresholds",
-    "choose_threshold": "evaluation.thresholds",
-    "Calibrator": "evaluation.calibrators",
-    "fit_calibrator": "evaluation.calibrators",
-    "assess_calibration": "evaluation.calibration",
-    "store_threshold": "evaluation.kept_decisions",
-    "store_calibration": "evaluation.kept_decisions",
-    "store_conformal": "evaluation.kept_decisions",
-    "decision_curve": "evaluation.decision_curve",
-    "operating_table": "evaluation.decision_curve",
+    "compare": "evaluation.comparing.comparison",
+    "Comparison": "evaluation.comparing.comparison",
+    "Threshold": "evaluation.decisions.thresholds",
+    "choose_threshold": "evaluation.decisions.thresholds",
+    "Calibrator": "evaluation.decisions.calibrators",
+    "fit_calibrator": "evaluation.decisions.calibrators",
+    "assess_calibration": "evaluation.decisions.calibration",
+    "store_threshold": "evaluation.decisions.kept_decisions",
+    "store_calibration": "evaluation.decisions.kept_decisions",
+    "store_conformal": "evaluation.decisions.kept_decisions",
+    "decision_curve": "evaluation.decisions.decision_curve",
+    "operating_table": "evaluation.decisions.decision_curve",
     "save_figure": "reporting.figures",
-    "fit_conformal": "evaluation.conformal",
-    "score_unknown": "evaluation.strangers",
-    "robustness": "evaluation.robustness",
-    "shortcut_checks": "evaluation.shortcuts",
-    "score_baselines": "evaluation.baselines",
-    "predict_by_texture": "evaluation.texture_baseline",
+    "fit_conformal": "evaluation.decisions.conformal",
+    "score_unknown": "evaluation.doubt.strangers",
+    "robustness": "evaluation.yardsticks.robustness",
+    "shortcut_checks": "evaluation.yardsticks.shortcuts",
+    "score_baselines": "evaluation.yardsticks.baselines",
+    "predict_by_texture": "evaluation.yardsticks.texture_baseline",
     "explain": "explanation.explain",
     "Explanation": "explanation.explanation",
     "run_recipe": "recipes.running",

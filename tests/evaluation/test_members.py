@@ -5,8 +5,8 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.calibrators import Calibrator
-from breastcls.evaluation.kept_decisions import store_calibration
+from breastcls.evaluation.decisions.calibrators import Calibrator
+from breastcls.evaluation.decisions.kept_decisions import store_calibration
 from breastcls.evaluation.members import predict_members
 from breastcls.evaluation.predict import predict
 from breastcls.models.build import build_model

@@ -5,7 +5,7 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, ModelError
-from breastcls.evaluation.calibration_map import apply_temperature
+from breastcls.evaluation.decisions.calibration_map import apply_temperature
 from breastcls.evaluation.predict import predict
 from breastcls.models.card import ModelCard, set_card
 

@@ -9,9 +9,9 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import LeakageError, ModelError
-from breastcls.evaluation.calibrators import Calibrator
+from breastcls.evaluation.decisions.calibrators import Calibrator
+from breastcls.evaluation.decisions.kept_decisions import store_calibration
 from breastcls.evaluation.evaluate import evaluate
-from breastcls.evaluation.kept_decisions import store_calibration
 from breastcls.evaluation.members import predict_members
 from breastcls.evaluation.predict import predict
 from breastcls.images.resize import resize_image

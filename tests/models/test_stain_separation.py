@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.images.stain.macenko import find_stains, find_strengths
+from breastcls.images.stain.macenko import Macenko, find_stains, find_strengths
 from breastcls.images.stain.optical_density import density_table, to_density
 from breastcls.models.stain_separation import StainSeparation
 
@@ -42,6 +42,15 @@ def test_it_equals_the_macenko_of_the_package_in_one_batch_of_different_images()
     result = keras.ops.convert_to_numpy(StainSeparation()(images))
     for image, pictures in zip(images, result, strict=True):
         np.testing.assert_allclose(pictures, reference(image), atol=0.25)
+
+
+def test_the_colour_picture_is_that_of_the_normaliser_of_the_package():
+    image, _ = draw(USUAL, 7)
+    result = keras.ops.convert_to_numpy(StainSeparation(colours=True)(image[None]))[0]
+    expected = Macenko(USUAL, np.array([1.6, 1.0])).normalise(image)
+    # The normaliser rounds.
+    np.testing.assert_allclose(result[..., :3], expected, atol=0.6)
+    np.testing.assert_allclose(result[..., 3:], reference(image), atol=0.25)
 
 
 def test_pictures_show_the_amounts_that_were_drawn():
@@ -94,9 +103,9 @@ def test_a_gradient_reaches_the_image():
 
 
 def test_its_settings_survive_saving():
-    layer = StainSeparation(density=0.9, name="stains")
+    layer = StainSeparation(density=0.9, colours=True, name="stains")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert (again.density, again.name) == (0.9, "stains")
+    assert (again.density, again.colours, again.name) == (0.9, True, "stains")
     image, _ = draw(USUAL, 4)
     np.testing.assert_array_equal(layer(image[None]), again(image[None]))
 

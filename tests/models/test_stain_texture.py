@@ -52,12 +52,12 @@ def test_probabilities_and_card(model, images):
     assert card.provenance["architecture"] == {"name": "stain-texture", "blocks": [2, 3, 4]}
 
 
-def test_features_are_the_moments_of_mobilenet_over_both_pictures(model, images):
+def test_features_are_the_moments_of_mobilenet_over_the_three_pictures(model, images):
     from breastcls.models.build import build_model
     from breastcls.models.stain_separation import StainSeparation
 
     features, head = split_model(model)
-    assert (features.output_shape, head.output_shape) == ((None, 512), (None, 2))
+    assert (features.output_shape, head.output_shape) == ((None, 768), (None, 2))
     source = build_model("mobilenet", classes=CLASSES, image_size=64, weights=None, alpha=0.25, head="linear", seed=3)
     network = next(layer for layer in source.layers if isinstance(layer, keras.Model))
     filters = model.get_layer("stain_texture").get_layer("filters")
@@ -65,11 +65,10 @@ def test_features_are_the_moments_of_mobilenet_over_both_pictures(model, images)
         if layer.weights and layer.name != "moments":
             network.get_layer(layer.name).set_weights(layer.get_weights())
     maps = keras.Model(network.inputs[0], [network.get_layer(f"conv_pw_{block}_relu").output for block in (2, 3, 4)])
-    pictures = keras.ops.convert_to_numpy(StainSeparation()(images))
+    pictures = keras.ops.convert_to_numpy(StainSeparation(colours=True)(images))
     expected = []
-    for stain in (0, 1):
-        grey = np.repeat(pictures[..., stain : stain + 1], 3, axis=-1) / 127.5 - 1
-        for found in (keras.ops.convert_to_numpy(part) for part in maps(grey)):
+    for channels in ((0, 1, 2), (3, 3, 3), (4, 4, 4)):
+        for found in (keras.ops.convert_to_numpy(part) for part in maps(pictures[..., channels] / 127.5 - 1)):
             expected += [found.mean((1, 2)), found.std((1, 2))]
     np.testing.assert_allclose(
         features.predict(images, verbose=0), np.concatenate(expected, axis=1), rtol=1e-3, atol=2e-4
@@ -86,7 +85,7 @@ def test_random_filters_neither_shrink_nor_blow_up_what_passes(model, images):
 
 def test_what_lies_behind_the_last_block_is_left_out(model):
     small = build_stain_texture(classes=CLASSES, image_size=64, weights=None, blocks=(1,))
-    assert small.get_layer("stain_texture").output_shape == (None, 64)
+    assert small.get_layer("stain_texture").output_shape == (None, 96)
     assert small.count_params() < model.count_params() < 20_000
 
 

@@ -105,9 +105,9 @@ def test_folds_judge_every_image_once_on_both_sides(folds_result, tissue):
 
 
 def test_the_pool_of_colour_is_scored_as_the_baseline_is(folds_result, tissue):
-    from breastcls.evaluation.colour_baseline import predict_by_colour
     from breastcls.evaluation.joining import join_predictions
     from breastcls.evaluation.metrics import compute_metrics
+    from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour
 
     by_hand = compute_metrics(
         join_predictions([predict_by_colour(train, test) for train, test in tissue.folds(2, by="case", seed=0)])

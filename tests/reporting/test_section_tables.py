@@ -34,7 +34,7 @@ def test_operating_points(found):
     table = tables.operating_points(found)
     assert [row[0].text for row in table.rows] == ["1%", "10%", "50%"]
     assert [float(row[3].value) for row in table.rows] == found.operating["ppv"].tolist()
-    from breastcls.evaluation.decision_curve import operating_table
+    from breastcls.evaluation.decisions.decision_curve import operating_table
 
     several = operating_table(found.predictions, thresholds=[0.2, 0.8], prevalences=[0.05])
     several = tables.operating_points(dataclasses.replace(found, operating=several))

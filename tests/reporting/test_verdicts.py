@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from breastcls.evaluation.calibration import assess_calibration
+from breastcls.evaluation.decisions.calibration import assess_calibration
+from breastcls.evaluation.decisions.thresholds import Threshold
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.predictions import Predictions
-from breastcls.evaluation.thresholds import Threshold
 from breastcls.reporting import verdicts
 
 

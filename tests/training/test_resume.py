@@ -78,7 +78,7 @@ def test_cut_off_and_resumed_it_ends_with_the_same_bits(parts, make, tmp_path, r
     whole = make(phases)
     expected = bc.fit(whole, train, val, run_dir=tmp_path / "whole", **COMMON, **options)
 
-    for cut in (1, 4, 7):
+    for cut in (1, 7) if validated else (4,):
         folder = tmp_path / f"cut{cut}"
         with pytest.raises(CutOffError):
             bc.fit(
@@ -161,8 +161,8 @@ def test_without_the_start_of_a_phase_it_goes_back_to_the_phase_before(parts, ma
     _, options = ROADS["phases"]
     whole = make(2)
     bc.fit(whole, *parts[:2], **COMMON, **options)
+    cut_at = {"run_dir": tmp_path, "checkpoint_steps": 1, "callbacks": [CutAt(9)]}
     with pytest.raises(CutOffError):
-        cut_at = {"run_dir": tmp_path, "checkpoint_steps": 1, "callbacks": [CutAt(9)]}
         bc.fit(make(2), *parts[:2], **cut_at, **COMMON, **options)
     (tmp_path / "checkpoints" / "phase-1.npz").write_bytes(b"")
     model = make(2)

@@ -1,6 +1,6 @@
 import breastcls as bc
+from breastcls.training.distribution.placement import Place
 from breastcls.training.phases import Phase
-from breastcls.training.placement import Place
 from breastcls.training.roads import Material
 from breastcls.training.settings import Settings
 from breastcls.training.trainer import Trainer

@@ -13,25 +13,25 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
-from breastcls.evaluation.calibration import assess_calibration
 from breastcls.evaluation.case_statistics import CaseStatistics
 from breastcls.evaluation.caveats import NO_CASES, few_cases, find_caveats
-from breastcls.evaluation.colour_baseline import predict_by_colour
-from breastcls.evaluation.conformal import ConformalSets
 from breastcls.evaluation.curves import compute_curves
-from breastcls.evaluation.decision_curve import PREVALENCES, decision_curve, operating_table
+from breastcls.evaluation.decisions.calibration import assess_calibration
+from breastcls.evaluation.decisions.conformal import ConformalSets
+from breastcls.evaluation.decisions.decision_curve import PREVALENCES, decision_curve, operating_table
+from breastcls.evaluation.decisions.risk_histogram import risk_histogram
+from breastcls.evaluation.decisions.thresholds import Threshold
+from breastcls.evaluation.doubt.risk_coverage import risk_coverage
+from breastcls.evaluation.doubt.strangers import score_unknown
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.fingerprints import fingerprint_predictions, fingerprint_table, fingerprint_weights
 from breastcls.evaluation.independence import check_independence, check_same_images
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.metrics import count_confusion, require_labels
 from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
-from breastcls.evaluation.risk_coverage import risk_coverage
-from breastcls.evaluation.risk_histogram import risk_histogram
-from breastcls.evaluation.strangers import score_unknown
 from breastcls.evaluation.subgroups import count_units, score, score_classes, score_groups, score_levels
-from breastcls.evaluation.thresholds import Threshold
 from breastcls.evaluation.worst_cases import rank_cases
+from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour
 from breastcls.files import hash_file
 
 
@@ -161,7 +161,7 @@ def evaluate(
     by_sharpness: pd.DataFrame | None = None
     if test is not None and not isinstance(model_or_predictions, Predictions):
         # The images are there; those of given predictions need not be.
-        from breastcls.evaluation.picture_groups import score_by_picture
+        from breastcls.evaluation.yardsticks.picture_groups import score_by_picture
 
         by_stain, by_sharpness = score_by_picture(predictions, test, bootstrap)
     two_sided = len(scored.classes) == 2 and len(np.unique(scored.labels)) == 2

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from breastcls.evaluation.attachments import check_attachments
-from breastcls.evaluation.calibration import Calibration
+from breastcls.evaluation.decisions.calibration import Calibration
 from breastcls.evaluation.plain import to_plain
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.schema import SCHEMA, TABLES

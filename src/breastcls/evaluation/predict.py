@@ -14,7 +14,7 @@ import numpy.typing as npt
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.dataset_predictions import predictions_of
-from breastcls.evaluation.kept_decisions import read_calibration
+from breastcls.evaluation.decisions.kept_decisions import read_calibration
 from breastcls.evaluation.pixel_batches import open_batches
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.views import list_views, see_all

@@ -24,7 +24,7 @@ from breastcls.images.preparing import write_images
 from breastcls.images.segment import TEMPORARY_SUFFIX
 from breastcls.images.source import FileSource, ImageSource, Settings, States, file_states
 
-# "features" is what training keeps of images beside them, see `breastcls.training.feature_store`.
+# "features" is what training keeps of images beside them, see `breastcls.training.features.feature_store`.
 _FOLDERS = ("prepared", "features")
 
 

@@ -13,7 +13,9 @@ _TISSUE_LEVEL = 205.0
 _LEAST_TISSUE = 0.005
 _LEAST_ANGLE = 3.0
 _LEAST_STRENGTH = 0.01
-# Haematoxylin and eosin of Ruifrok & Johnston 2001, as rows of length one: for images whose own cannot be found.
+# Haematoxylin and eosin of Ruifrok & Johnston 2001, as rows of length one: for images whose own cannot be found, and
+# for the colour picture, in which their 99th percentiles have these strengths.
+_COLOUR_STRENGTHS = (1.6, 1.0)
 _USUAL_STAINS = ((0.6511, 0.7012, 0.2905), (0.0701, 0.9910, 0.1101))
 
 
@@ -31,9 +33,10 @@ class StainSeparation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
 
     Args:
         density: Optical density of the 99th percentile of either stain in the pictures.
+        colours: Whether to give the image in normalised colours too: both stains together, in the usual colours.
 
     Input: RGB 0..255, (n, height, width, 3), any dtype. Output: float32 0..255, (n, height, width, 2): haematoxylin,
-    eosin.
+    eosin; with `colours`, (n, height, width, 5): red, green, blue, haematoxylin, eosin.
 
     Example:
         >>> import numpy as np
@@ -42,20 +45,25 @@ class StainSeparation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
         TensorShape([1, 8, 8, 2])
     """
 
-    def __init__(self, density: float = 1.2, **keywords: Any) -> None:
+    def __init__(self, density: float = 1.2, colours: bool = False, **keywords: Any) -> None:
         # float32 whatever the precision policy: percentiles of amounts in bfloat16 would be steps.
         super().__init__(**{**keywords, "dtype": "float32", "trainable": False})
         self.density = float(density)
+        self.colours = bool(colours)
 
     def build(self, input_shape: Any) -> None:
         """There is nothing to make."""
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the two pictures."""
+        """Return the pictures."""
         amounts, strengths = self.find_amounts(inputs)
-        grey = 255.0 * ops.exp(-self.density * amounts / strengths[:, None, None, :])
-        return ops.clip(grey, 0.0, 255.0)
+        relative = amounts / strengths[:, None, None, :]
+        light = 255.0 * ops.exp(-self.density * relative)
+        if self.colours:
+            usual = ops.convert_to_tensor(_USUAL_STAINS, "float32") * ops.reshape(_COLOUR_STRENGTHS, (2, 1))
+            light = ops.concatenate([_LIGHT * ops.exp(-ops.matmul(relative, usual)), light], axis=-1)
+        return ops.clip(light, 0.0, 255.0)
 
     def find_amounts(self, inputs: Any) -> tuple[Any, Any]:
         """Return the amounts of both stains, (n, height, width, 2), and their 99th percentiles, (n, 2)."""
@@ -79,13 +87,13 @@ class StainSeparation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
         return ops.reshape(amounts, (-1, height, width, 2)), ops.stop_gradient(strengths)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """Return (n, height, width, 2)."""
-        return (*input_shape[:-1], 2)
+        """Return (n, height, width, 2), or 5 channels with colours."""
+        return (*input_shape[:-1], 5 if self.colours else 2)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         config = {name: value for name, value in super().get_config().items() if name not in ("dtype", "trainable")}
-        return {**config, "density": self.density}
+        return {**config, "density": self.density, "colours": self.colours}
 
 
 def _find_stains(density: Any, tissue: Any) -> tuple[Any, Any]:

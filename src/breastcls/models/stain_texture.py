@@ -1,4 +1,4 @@
-"""A classifier of texture: each stain's picture through the first layers of a small network, in means and spreads."""
+"""A classifier of texture: normalised pictures through the first layers of a small network, in means and spreads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def build_stain_texture(
     """Build a classifier of H&E texture with a linear head, for `fit(..., fine_tune=False, head_solver="lbfgs")`.
 
     The image is taken apart into a grey picture of its haematoxylin and one of its eosin (`StainSeparation`), both of
-    one strength whatever the slide's staining. Each goes through the first blocks of MobileNet v1 0.25 (Howard et al.
+    one strength whatever the slide's staining, and put together again in the usual colours. These three pictures go
+    through the first blocks of MobileNet v1 0.25 (Howard et al.
     2017, DOI 10.48550/arXiv.1704.04861), and of every channel of the chosen blocks the mean and the standard deviation
     over the image are kept (`SpatialMoments`): a description of texture that knows no places and no colours. One dense
     layer and a softmax follow. Nothing before the dense layer has to be trained.
@@ -59,7 +60,7 @@ def build_stain_texture(
     Example:
         >>> model = build_stain_texture(classes=("benign", "malignant"), image_size=64, weights=None)
         >>> model.output_shape, model.get_layer("stain_texture").output_shape
-        ((None, 2), (None, 512))
+        ((None, 2), (None, 768))
     """
     chosen = _check_blocks(blocks)
     source = build_model(
@@ -76,12 +77,12 @@ def build_stain_texture(
     filters = keras.Model(network.inputs[0], joined, name="filters")
 
     image = keras.Input((*card.image_size, 3), dtype="float32", name="image")
-    stains = StainSeparation(name="stains")(image)
+    stains = StainSeparation(colours=True, name="stains")(image)
     scaled = keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="scaling")(stains)
-    described = []
-    for number, name in enumerate(("haematoxylin", "eosin")):
+    described = [filters(scaled[..., :3])]
+    for channel, name in ((3, "haematoxylin"), (4, "eosin")):
         # The filters were made for colours: a grey picture is three equal ones.
-        picture = keras.layers.Concatenate(name=name)([scaled[..., number : number + 1]] * 3)
+        picture = keras.layers.Concatenate(name=name)([scaled[..., channel : channel + 1]] * 3)
         described.append(filters(picture))
     features = keras.layers.Concatenate(name="texture", dtype="float32")(described)
     backbone = keras.Model(image, features, name="stain_texture")

@@ -15,11 +15,11 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage
 from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.caveats import LEAKING
-from breastcls.evaluation.colour_baseline import predict_by_colour
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.joining import join_predictions
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour
 from breastcls.recipes.parts import By, Part
 from breastcls.recipes.recipe import Contender, Recipe
 from breastcls.recipes.result import Side

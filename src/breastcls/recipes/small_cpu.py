@@ -34,10 +34,10 @@ def train_small_cpu(
 ) -> keras.Model:
     """Describe every image by `breastcls.models.stain_texture.build_stain_texture`, and fit its one dense layer.
 
-    The image is taken apart into haematoxylin and eosin, each goes through the first blocks of MobileNet 0.25, and a
-    logistic regression with a strong penalty, every class counting alike, is fitted to the means and deviations of
-    their channels. There is no random number in it but with `weights=None`, and nothing to stop early, so it needs no
-    validation set. 571 images of 224x224 take about a minute on two cores.
+    The image is taken apart into haematoxylin and eosin. Both, and the image in normalised colours, go through the
+    first blocks of MobileNet 0.25, and a logistic regression with a strong penalty, every class counting alike, is
+    fitted to the means and deviations of their channels. There is no random number in it but with `weights=None`, and
+    nothing to stop early, so it needs no validation set. 571 images of 224x224 take about a minute on two cores.
 
     Args:
         train: Images to learn from, of two classes or more.
@@ -71,8 +71,8 @@ def train_small_cpu(
     from breastcls.models.inference import run_batches
     from breastcls.models.stain_texture import BLOCKS, build_stain_texture
     from breastcls.training.balance import class_weights
-    from breastcls.training.linear_probe import LinearProbe, write_probe
-    from breastcls.training.penalty_search import Regression
+    from breastcls.training.features.linear_probe import LinearProbe, write_probe
+    from breastcls.training.features.penalty_search import Regression
 
     began = time.perf_counter()
     _check(train, c)
@@ -154,7 +154,7 @@ SMALL_CPU = Recipe(
     name="small-cpu",
     title="Texture of both stains, linear",
     summary="The image taken apart into haematoxylin and eosin, means and deviations of the first blocks of MobileNet "
-    "0.25 over each, and a logistic regression with a strong penalty: the model that has to be beaten.",
+    "0.25 over each and over the image in normalised colours, and a logistic regression with a strong penalty.",
     data="any",
     contenders=(Contender("stain-texture", None, (224, 224), head="linear"),),
     fractions=(0.8, 0.2),

@@ -18,9 +18,9 @@ from breastcls.images.stain.normalisers import normaliser_from_dict
 from breastcls.models.card import get_card
 from breastcls.training.balance import ClassWeight, class_weights
 from breastcls.training.checkpoints import Checkpoints
+from breastcls.training.distribution.placement import find_team, placed, strategy_name
 from breastcls.training.outcome import describe_run, note_in_card
 from breastcls.training.phases import plan_phases
-from breastcls.training.placement import find_team, placed, strategy_name
 from breastcls.training.precision import choose_precision, computing_in
 from breastcls.training.preflight import check_fit, describe_config, describe_task
 from breastcls.training.record import open_run_dir, read_config, write_end, write_start

@@ -14,8 +14,8 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingError
 from breastcls.models.card import get_card
+from breastcls.training.features.linear_probe import find_linear_head
 from breastcls.training.hashing import hash_shapes, hash_weights
-from breastcls.training.linear_probe import find_linear_head
 from breastcls.training.phases import Phase
 from breastcls.training.settings import Settings
 

@@ -15,11 +15,11 @@ from breastcls.images.augmentation.policies import find_policy
 from breastcls.images.order import EpochOrder, sampling_groups
 from breastcls.models.anatomy import frozen_view
 from breastcls.models.inference import run_batches
-from breastcls.training.feature_store import read_features
-from breastcls.training.feature_views import FeatureBatches
-from breastcls.training.frozen import split_frozen
+from breastcls.training.distribution.placement import Place
+from breastcls.training.features.feature_store import read_features
+from breastcls.training.features.feature_views import FeatureBatches
+from breastcls.training.features.frozen import split_frozen
 from breastcls.training.phases import Phase
-from breastcls.training.placement import Place
 from breastcls.training.settings import Settings
 from breastcls.training.sources import ImageSource, Source
 from breastcls.training.validation import score_validation

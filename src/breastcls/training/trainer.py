@@ -11,17 +11,17 @@ import numpy as np
 
 from breastcls.models.stages import set_trainable
 from breastcls.training.checkpoints import Checkpoint, Checkpoints
-from breastcls.training.frozen import split_frozen
-from breastcls.training.linear_probe import fit_linear_probe, write_probe
+from breastcls.training.distribution.placement import SameDecision
+from breastcls.training.distribution.team import Team
+from breastcls.training.features.frozen import split_frozen
+from breastcls.training.features.linear_probe import fit_linear_probe, write_probe
 from breastcls.training.loop import Position, run_epochs
 from breastcls.training.optimisation import layer_shares, make_loss, make_optimizer, make_schedule
 from breastcls.training.phases import Phase
-from breastcls.training.placement import SameDecision
 from breastcls.training.precision import has_gpu
 from breastcls.training.roads import Material, Road, read_training_features, score_probe, take_road
 from breastcls.training.seeding import generators_of
 from breastcls.training.step import EpochMeans
-from breastcls.training.team import Team
 from breastcls.training.watching import BestWeights, EpochEnd, ProgressBar, StopAtBadLoss, copy_weights
 
 

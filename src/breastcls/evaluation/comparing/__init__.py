@@ -1,0 +1,1 @@
+"""Models beside one another on the same cases."""

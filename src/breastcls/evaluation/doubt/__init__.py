@@ -1,0 +1,1 @@
+"""When not to believe a model: uncertainty, strangers, abstaining."""

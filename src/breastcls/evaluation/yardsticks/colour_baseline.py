@@ -1,0 +1,58 @@
+"""What a model that sees only colour would have scored on the same split.
+
+Staining differs between laboratories, days and slides, and so between cases. Six numbers an image (mean and standard
+deviation of red, green and blue) with a logistic regression know nothing of tissue; what they reach is what the split
+gives away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.evaluation.predictions import Predictions
+
+COLOUR_NUMBERS = ("mean_red", "mean_green", "mean_blue", "sd_red", "sd_green", "sd_blue")
+
+
+def colour_numbers(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Return mean and standard deviation of red, green and blue, float64 (6,), of an image uint8 (h, w, 3).
+
+    Example:
+        >>> colour_numbers(np.full((2, 2, 3), (200, 100, 50), np.uint8)).tolist()
+        [200.0, 100.0, 50.0, 0.0, 0.0, 0.0]
+    """
+    pixels = image.reshape(-1, 3)
+    return np.concatenate([pixels.mean(axis=0, dtype=np.float64), pixels.std(axis=0, dtype=np.float64)])
+
+
+def predict_by_colour(train: Dataset, test: Dataset) -> Predictions:
+    """Fit the colour-only model on `train` and return its predictions of `test`.
+
+    Args:
+        train: Images to learn from.
+        test: Images to judge; the same classes.
+
+    Raises:
+        EvaluationError: If the classes differ, or `train` holds images of one class only.
+        ImageError: If an image cannot be read.
+    """
+    from breastcls.evaluation.yardsticks.baselines import predict_by_baseline
+
+    return predict_by_baseline("colour", train, test)
+
+
+def learn_colours(
+    numbers: npt.NDArray[np.float64], train: Dataset, seed: int
+) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
+    """Fit a logistic regression on colour numbers (n, 6), every class of the same weight; nothing in it is random."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
+    model.fit(numbers, train.labels)
+    return lambda others: cast("npt.NDArray[np.float64]", model.predict_proba(others))

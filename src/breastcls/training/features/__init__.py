@@ -1,0 +1,1 @@
+"""What a frozen backbone gives for images: computed once, kept, and learnt from."""

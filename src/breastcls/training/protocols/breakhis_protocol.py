@@ -1,0 +1,313 @@
+"""`evaluate_protocol`: the protocol of the BreakHis paper in full, beside the same without shared cases.
+
+Spanhol et al. 2016, DOI 10.1109/TBME.2015.2496264: one magnification at a time, mean and standard deviation over the
+five published folds, of the share of images decided rightly and of the mean of that share over the slides. The folds
+keep slides apart, but not the slides of one case.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.datasets.breakhis import parse_breakhis_name
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.official import list_folds, read_fold
+from breastcls.datasets.stain import fit_stain
+from breastcls.environment import describe_environment
+from breastcls.errors import TrainingError
+from breastcls.evaluation.metrics import compute_metrics
+from breastcls.evaluation.plain import to_plain
+from breastcls.evaluation.predict import predict
+from breastcls.evaluation.predictions import Predictions
+from breastcls.training.fit import fit
+from breastcls.training.protocols.cross_validation import build_afresh
+from breastcls.training.protocols.protocol_result import CASE_CLEAN, FIGURES, OFFICIAL, UNSEEN, ProtocolResult
+
+FoldFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Foreign = Mapping[tuple[int, int], Predictions]
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One published fold at one magnification."""
+
+    magnification: int
+    fold: int
+    train: Dataset
+    test: Dataset
+
+    @property
+    def name(self) -> str:
+        return f"{self.magnification}X, fold {self.fold}"
+
+
+def evaluate_protocol(
+    build: Callable[[], keras.Model] | Foreign,
+    data: Dataset,
+    fold_files: FoldFiles,
+    *,
+    magnifications: Sequence[int] | None = None,
+    case_clean: bool = True,
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **fit_options: Any,
+) -> ProtocolResult:
+    """Train and test as the authors of BreakHis prescribe, and once more without the cases that stand on both sides.
+
+    Beside the published folds stand, on the same test images: the same decisions on those alone whose case is not in
+    training; and a model trained anew without any image of a case of the test images. It runs on an incomplete copy of
+    the set too, and names what is missing.
+
+    Args:
+        build: Makes an untrained model; called once a training. Or the predictions of a model of any framework, by
+            `(magnification, fold)`, with the paths of the images.
+        data: The images, under their official names; see `load_breakhis`.
+        fold_files: `dsfold1.txt` ... `dsfold5.txt`, the folder that holds them, or the `Folds.csv` of the Kaggle copy.
+        magnifications: Some of 40, 100, 200, 400; all that the data holds by default.
+        case_clean: Whether to train anew without the shared cases; it doubles the time.
+        val_fraction: Share of each training part, split off by case, by which `fit` chooses the best epoch.
+        seed: From which models, validation parts and trainings follow.
+        run_dir: Folder with one run a training.
+        resume: Go on with what `run_dir` holds.
+        progress: Whether to show progress on standard error.
+        **fit_options: What else `fit` takes. `stain` may be the name of a normaliser, which is fitted anew on each
+            training part.
+
+    Returns:
+        The rates by fold and over the folds; print it.
+
+    Raises:
+        TrainingError: If an argument is not valid, the magnification of an image is not known, given predictions are
+            not of the test images of their fold, or no fold can be evaluated.
+        SplitError: If a fold file cannot be read or has another form.
+        ImageError: If an image cannot be read.
+
+    Example:
+        >>> found = evaluate_protocol(build, data, "breakhis_folds", epochs=20)  # doctest: +SKIP
+        >>> print(found.to_markdown())  # doctest: +SKIP
+    """
+    began = time.perf_counter()
+    foreign = isinstance(build, Mapping)
+    if not foreign and (not callable(build) or isinstance(build, keras.Model)):
+        raise TrainingError(
+            f"build must be a function that makes an untrained model, or predictions by (magnification, fold); found "
+            f"{type(build).__name__}."
+        )
+    folds = read_folds(fold_files)
+    wanted = _check_magnifications(data, magnifications)
+    parts, missing = _cut(data, folds, wanted)
+    # A picture that stands under two names was kept under one of them, and the other is missing.
+    missing += data.notes
+    predicted: dict[tuple[int, int, str], Predictions] = {}
+    rows: dict[tuple[int, int, str], dict[str, float]] = {}
+    for part in parts:
+        known = np.isin(part.test.cases.astype(str), np.unique(part.train.cases.astype(str)))
+        if isinstance(build, Mapping):
+            one, absent = _take(build, part)
+            missing += absent
+            if one is None:
+                continue
+            known = known[np.isin(_names(part.test), _names_of(one))]
+        else:
+            if lacking := _lacking(part.train):
+                missing.append(f"{part.name}: no image of {lacking} to learn from; left out.")
+                continue
+            run = None if run_dir is None else Path(run_dir) / f"{part.magnification}X-fold-{part.fold}"
+            options = {**fit_options, "seed": seed, "resume": resume, "progress": progress}
+            one = _train(build, part, part.train, val_fraction, run, OFFICIAL, options)
+        sides: dict[str, tuple[Predictions, int, float]] = {OFFICIAL: (one, len(part.train), float(known.mean()))}
+        if not known.all():
+            sides[UNSEEN] = (one[~known], len(part.train), 0.0)
+        if case_clean and not isinstance(build, Mapping):
+            clean = part.train[~np.isin(part.train.cases.astype(str), np.unique(part.test.cases.astype(str)))]
+            if lacking := _lacking(clean):
+                missing.append(f"{part.name}: without the cases of the test images no {lacking} is left to learn from.")
+            elif len(clean) == len(part.train):
+                sides[CASE_CLEAN] = sides[OFFICIAL]
+            else:
+                again = _train(build, part, clean, val_fraction, run, CASE_CLEAN, options)
+                sides[CASE_CLEAN] = (again, len(clean), 0.0)
+        for side, (judged, train_images, share) in sides.items():
+            key = part.magnification, part.fold, side
+            predicted[key], figures = judged, compute_metrics(judged)
+            rows[key] = {
+                "train_images": train_images,
+                "test_images": len(judged),
+                "known_share": share,
+                **{figure: float(figures[figure]) for figure in FIGURES},
+            }
+    if not rows:
+        raise TrainingError("No fold can be evaluated.\n" + "\n".join(missing))
+    table = pd.DataFrame.from_dict(rows, orient="index").astype({"train_images": np.int64, "test_images": np.int64})
+    table.index = pd.MultiIndex.from_tuples(list(rows), names=["magnification", "fold", "side"])
+    return ProtocolResult(
+        by_fold=table,
+        missing=tuple(missing),
+        predictions=predicted,
+        settings={
+            "seed": seed,
+            "val_fraction": val_fraction,
+            "foreign": foreign,
+            "fit": to_plain({name: value for name, value in fit_options.items() if name != "callbacks"}),
+        },
+        environment=describe_environment(),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def read_folds(fold_files: FoldFiles) -> dict[int, dict[str, str]]:
+    """Return for each fold by number which file name is "train" and which "test".
+
+    Raises:
+        SplitError: If a file cannot be read or has another form.
+        TrainingError: If there is none, or two files hold the same fold.
+    """
+    if isinstance(fold_files, (str, os.PathLike)):
+        folder = Path(fold_files)
+        files = sorted(folder.glob("dsfold*.txt")) if folder.is_dir() else [folder]
+    else:
+        files = [Path(file) for file in fold_files]
+    folds: dict[int, dict[str, str]] = {}
+    for file in files:
+        for fold in list_folds(file):
+            if fold in folds:
+                raise TrainingError(f"fold_files: {file} holds fold {fold}, and so does a file before it.")
+            folds[fold] = read_fold(file, fold)
+    if not folds:
+        raise TrainingError(f"There is no fold file in {fold_files}: expected dsfold1.txt and so on, or Folds.csv.")
+    return dict(sorted(folds.items()))
+
+
+def _check_magnifications(data: Dataset, magnifications: Sequence[int] | None) -> tuple[int, ...]:
+    column = data.table["magnification"]
+    if column.isna().any():
+        raise TrainingError(
+            f"The magnification of {int(column.isna().sum())} of {len(data)} images is not known; the protocol takes "
+            "one at a time. `load_breakhis` reads it from the file names."
+        )
+    there = sorted(int(value) for value in column.unique())
+    wanted = there if magnifications is None else sorted({int(value) for value in magnifications})
+    absent = [value for value in wanted if value not in there]
+    if absent or not wanted:
+        raise TrainingError(f"magnifications is {magnifications!r}, but the data holds {there}.")
+    return tuple(wanted)
+
+
+def _cut(
+    data: Dataset, folds: Mapping[int, Mapping[str, str]], magnifications: Sequence[int]
+) -> tuple[list[_Part], list[str]]:
+    """Return the folds at each magnification, and what is missing in sentences."""
+    names, of_image = _names(data), data.table["magnification"].to_numpy(dtype=np.int64)
+    listed: dict[int, set[str]] = {}
+    for name in sorted(set().union(*folds.values())):
+        parsed = parse_breakhis_name(name)
+        listed.setdefault(-1 if parsed is None else parsed.magnification, set()).add(name)
+    missing = [
+        f"{magnification}X: no image is there, of {len(listed[magnification])} listed."
+        for magnification in sorted(listed)
+        if magnification > 0 and magnification not in of_image
+    ]
+    parts = []
+    for magnification in magnifications:
+        here = of_image == magnification
+        absent = sorted(listed.get(magnification, set()) - set(names[here]))
+        if absent:
+            first = ", ".join(absent[:_NAMED])
+            missing.append(
+                f"{magnification}X: {len(absent)} of {len(listed[magnification])} listed images are not there, such as "
+                f"{first}."
+            )
+        strange = int(here.sum()) - int(np.isin(names[here], list(listed.get(magnification, ()))).sum())
+        if strange:
+            missing.append(f"{magnification}X: {strange} images are in no fold file, and are left out.")
+        for fold, groups in folds.items():
+            group = np.array([groups.get(name, "") for name in names])
+            train, test = data[here & (group == "train")], data[here & (group == "test")]
+            part = _Part(magnification, fold, train, test)
+            if len(test) == 0:
+                missing.append(f"{part.name}: no test image; left out.")
+                continue
+            if lacking := _lacking(test):
+                missing.append(f"{part.name}: no test image of {lacking}; its rates are of the other images alone.")
+            parts.append(part)
+    return parts, missing
+
+
+def _take(predictions: Foreign, part: _Part) -> tuple[Predictions | None, list[str]]:
+    """Return the given predictions of a fold in the order of its test images, and what is missing of them."""
+    given = predictions.get((part.magnification, part.fold))
+    if given is None:
+        return None, [f"{part.name}: no predictions were given."]
+    wanted, found = _names(part.test), _names_of(given)
+    row_of = {name: row for row, name in enumerate(found)}
+    strangers = sorted(set(row_of) - set(wanted))
+    if strangers or len(row_of) < len(found) or given.classes != part.test.classes:
+        raise TrainingError(
+            f"The predictions of {part.name} are not of its test images: {len(strangers)} others such as "
+            f"{', '.join(strangers[:_NAMED]) or 'none'}, {len(found) - len(row_of)} twice, classes {given.classes} for "
+            f"{part.test.classes}."
+        )
+    kept = [name for name in wanted if name in row_of]
+    if not kept:
+        return None, [f"{part.name}: no predictions were given."]
+    rows = np.array([row_of[name] for name in kept])
+    if not np.array_equal(given.labels[rows], part.test.labels[np.isin(wanted, kept)]):
+        raise TrainingError(f"The predictions of {part.name} have other labels than its test images.")
+    less = len(wanted) - len(kept)
+    return given[rows], [f"{part.name}: {less} of {len(wanted)} test images have no prediction."] if less else []
+
+
+def _train(
+    build: Callable[[], keras.Model],
+    part: _Part,
+    train: Dataset,
+    val_fraction: float,
+    folder: Path | None,
+    side: str,
+    options: Mapping[str, Any],
+) -> Predictions:
+    chosen = dict(options)
+    if chosen["progress"]:
+        print(f"{part.name}, {side}: {len(train)} to learn from, {len(part.test)} to judge", file=sys.stderr)
+    val = None
+    if val_fraction > 0:
+        train, val = train.split((1 - val_fraction, val_fraction), by="case", seed=chosen["seed"])
+    if isinstance(chosen.get("stain"), str):
+        chosen["stain"] = fit_stain(train, chosen["stain"], seed=chosen["seed"])
+    if folder is not None:
+        chosen["run_dir"] = folder.with_name(f"{folder.name}-{side}")
+    else:
+        chosen.pop("resume")
+    model = build_afresh(build, chosen["seed"])
+    fit(model, train, val, **chosen)
+    return predict(model, part.test, batch_size=chosen.get("batch_size", 32)).with_threshold(None)
+
+
+def _lacking(data: Dataset) -> str:
+    """Return the classes of which there is no image, as text."""
+    return ", ".join(name for index, name in enumerate(data.classes) if index not in set(data.labels.tolist()))
+
+
+def _names(data: Dataset) -> npt.NDArray[np.object_]:
+    return np.array([Path(path).name for path in data.paths], dtype=object)
+
+
+def _names_of(predictions: Predictions) -> npt.NDArray[np.object_]:
+    if predictions.paths is None:
+        raise TrainingError("Predictions of the protocol need the paths or names of their images: give `paths`.")
+    return np.array([str(path).replace("\\", "/").rsplit("/", 1)[-1] for path in predictions.paths], dtype=object)

@@ -1,0 +1,315 @@
+"""`cross_validate`: train and test on folds, so that every image is judged once by a model that had not seen it."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
+from breastcls.datasets.stain import fit_stain
+from breastcls.errors import LeakageWarning, TrainingError
+from breastcls.evaluation.case_statistics import CaseStatistics
+from breastcls.evaluation.evaluate import evaluate
+from breastcls.evaluation.evaluation import Evaluation
+from breastcls.evaluation.fingerprints import fingerprint_table
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.joining import join_predictions
+from breastcls.evaluation.predict import predict
+from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.subgroups import score
+from breastcls.evaluation.views import list_views
+from breastcls.evaluation.yardsticks.baselines import cross_validate_baselines
+from breastcls.models.card import get_card
+from breastcls.training.distribution.placement import strategy_name
+from breastcls.training.fit import fit
+from breastcls.training.protocols.cross_validation_result import CrossValidation
+from breastcls.training.protocols.fold_folder import FoldFolder, plain_settings
+from breastcls.training.run import Run
+from breastcls.training.settings import Settings
+
+_OWN = ("model", "train", "val", "seed", "run_dir", "resume", "progress", "allow_leakage")
+_LEAKING = "Training and test images are not independent: these scores are too good for new cases."
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fold:
+    """What one fold learns from, chooses by and is judged on."""
+
+    number: int
+    train: Dataset
+    val: Dataset | None
+    test: Dataset
+    leakage: LeakageReport
+
+
+def cross_validate(
+    build: Callable[[], keras.Model],
+    data: Dataset,
+    *,
+    folds: int = 5,
+    by: Unit = "case",
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    tta: str | None = None,
+    keep_models: bool = False,
+    allow_leakage: bool = False,
+    progress: bool = True,
+    **fit_options: Any,
+) -> CrossValidation:
+    """Train a model anew on each fold and judge every image by the one model that had not seen it.
+
+    The predictions of all folds are scored together, with intervals over all cases. A mean over folds would weigh folds
+    of few cases like those of many, and its spread is no standard error, because the trainings share images.
+
+    Args:
+        build: Makes an untrained model; called once a fold. Random draws in it follow from `seed`.
+        data: All images.
+        folds: Number of folds.
+        by: What is kept whole: "case"; "slide" or "image" leak, which is warned of and written into the result.
+        val_fraction: Share of each training part, split off by case, by which `fit` chooses the best epoch. 0: none,
+            and the last epoch counts.
+        seed: From which the folds and, in each fold, the validation part and the training follow.
+        run_dir: New folder: `fold-1` and so on hold what `fit` writes, the model included, and `predictions.csv`;
+            beside them `cross-validation.json`, `folds.csv`, and at the end `predictions.csv` and `result.json`.
+        resume: Go on with what `run_dir` holds: finished folds are read, a fold that was cut off goes on from its last
+            checkpoint. The result equals that of an undisturbed run bit for bit on one machine.
+        tta: Test-time augmentation; see `predict`.
+        keep_models: Keep the models in memory where they are not written to a folder.
+        allow_leakage: Go on although folds by case share files or pictures under several names.
+        progress: Whether to show progress on standard error.
+        **fit_options: Anything else that `fit` takes: `epochs`, `augment`, `fine_tune`, ... `tensorboard` and `csv`
+            get a place of their own for each fold. `stain` may be the name of a normaliser: it is then fitted anew on
+            the training part of each fold, see `fit_stain`. A normaliser that is fitted already has to come from images
+            that are in none of the folds.
+
+    Returns:
+        The predictions, their evaluation beside what colour alone reaches on the same folds, and the record of each
+        training. A threshold that `build` put into the model's card is not used, since it was chosen for other weights.
+
+    Raises:
+        SplitError: If the folds, or the validation parts, cannot be made.
+        LeakageError: If folds by case share files or pictures, and it was not allowed.
+        TrainingError: If an argument is not valid, or `run_dir` holds a cross-validation with other settings, another
+            model or other images; the message shows the differences.
+        OutputError: If `run_dir` cannot be written to or holds a cross-validation already.
+        ImageError: If an image cannot be read.
+        KeyboardInterrupt: After Ctrl-C; what was reached is in `run_dir`.
+
+    Warns:
+        LeakageWarning: If the folds leak.
+        EvaluationWarning: If a class has few cases.
+
+    Example:
+        >>> build = lambda: build_model("resnet50", classes=data.classes)  # doctest: +SKIP
+        >>> result = cross_validate(build, data, val_fraction=0.15, run_dir="runs/cv", epochs=30)  # doctest: +SKIP
+        >>> print(result)  # doctest: +SKIP
+    """
+    _check(build, val_fraction, seed, run_dir, resume, tta, fit_options)
+    settings = plain_settings(
+        {"folds": folds, "by": by, "val_fraction": val_fraction, "seed": seed, "tta": tta, "fit": fit_options}
+    )
+    # Before anything is trained: whatever cannot be split, or leaks, is better known now than in the last fold.
+    parts, fold_of = _make_folds(data, folds, by, val_fraction, seed)
+    leakage = join_reports([part.leakage for part in parts])
+    leakage.raise_if_leaking(allowed=allow_leakage or by != "case")
+    if not leakage.clean:
+        warnings.warn(f"Folds by {by} leak. {leakage}", LeakageWarning, stacklevel=2)
+    folder = None if run_dir is None else FoldFolder(run_dir, settings, data, fold_of, resume=resume)
+    fitting = {**fit_options, "seed": seed, "allow_leakage": allow_leakage, "progress": progress}
+
+    scored: list[Predictions] = []
+    runs: list[Run] = []
+    models: list[Any] = []
+    described: Mapping[str, Any] = {}
+    for part in parts:
+        finished = None if folder is None else folder.read_finished(part.number, part.test)
+        if finished is None:
+            if progress:
+                _tell(part, folds)
+            model = build_afresh(build, seed)
+            described = _describe(model)
+            if folder is not None:
+                folder.note_model(described)
+            run = _train(model, part, folder, fitting)
+            predictions = predict(model, part.test, tta=tta, batch_size=fit_options.get("batch_size", 32))
+            finished = predictions.with_threshold(None), run
+            if folder is not None:
+                folder.finish(part.number, finished[0])
+            elif keep_models:
+                models.append(model)
+            del model  # Two are never in memory at once, unless they are kept.
+        scored.append(finished[0])
+        runs.append(finished[1])
+    if folder is not None:
+        models, described = [folder.fold(part.number) / "model.keras" for part in parts], folder.model or {}
+
+    pooled = join_predictions(scored)
+    pooled = pooled[np.argsort(np.concatenate([np.flatnonzero(fold_of == part.number) for part in parts]))]
+    evaluation = _evaluate(pooled, data, leakage, settings, described)
+    result = CrossValidation(
+        predictions=pooled,
+        evaluation=evaluation,
+        runs=tuple(runs),
+        fold_of=fold_of,
+        by=by,
+        folds=folds,
+        seed=seed,
+        settings=settings,
+        models=tuple(models),
+        run_dir=None if folder is None else folder.path,
+    )
+    if folder is not None:
+        pooled.to_csv(folder.path / "predictions.csv")
+        result.to_json(folder.path / "result.json")
+    return result
+
+
+def _check(
+    build: Any, val_fraction: Any, seed: Any, run_dir: Any, resume: bool, tta: str | None, options: Mapping[str, Any]
+) -> None:
+    """Find what is wrong with the arguments before anything is split, read or trained."""
+    if not callable(build) or isinstance(build, keras.Model):
+        raise TrainingError(
+            f"build must be a function that makes an untrained model, such as lambda: build_model(...); found "
+            f"{type(build).__name__}. One model cannot be used: the second fold would go on from what the first learnt."
+        )
+    if isinstance(val_fraction, bool) or not isinstance(val_fraction, (int, float)) or not 0 <= val_fraction < 1:
+        raise TrainingError(f"val_fraction must be a number from 0 to below 1; found {val_fraction!r}.")
+    list_views(tta, (1, 1))
+    known = [name for name in inspect.signature(fit).parameters if name not in _OWN]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            hint = f" Nearest: {', '.join(near)}." if near else f" It takes {', '.join(known)}."
+            raise TrainingError(f"cross_validate has no argument {name!r}, and fit takes none.{hint}")
+    if val_fraction == 0 and options.get("patience") is not None:
+        raise TrainingError("patience needs validation images: pass val_fraction=, such as 0.15, or leave it out.")
+    if strategy_name(options.get("strategy")) == "multi-worker":
+        # Every machine would write the folders of the folds.
+        raise TrainingError(
+            "cross_validate runs on one machine: pass strategy='mirrored' or none, or call fit for each fold."
+        )
+    checked = {name: value for name, value in options.items() if name not in ("stain", "strategy", "callbacks")}
+    Settings.of({**checked, "seed": seed, "run_dir": run_dir, "resume": resume})
+
+
+def _make_folds(
+    data: Dataset, folds: int, by: Unit, val_fraction: float, seed: int
+) -> tuple[tuple[_Fold, ...], np.ndarray]:
+    """Split, and say in which fold, from 1 on, each image is judged."""
+    row_of = {path: row for row, path in enumerate(data.paths)}
+    if len(row_of) < len(data):
+        raise TrainingError(
+            f"{len(data) - len(row_of)} of {len(data)} rows name a file that another row names too; each image must "
+            "stand in the data once, so that it is judged once."
+        )
+    fold_of = np.zeros(len(data), dtype=np.int64)
+    parts = []
+    with warnings.catch_warnings():
+        # The leak itself is audited, and told once, with how much it is.
+        warnings.simplefilter("ignore", LeakageWarning)
+        pairs = data.folds(folds, by=by, seed=seed)
+    for number, (rest, test) in enumerate(pairs, start=1):
+        fold_of[[row_of[path] for path in test.paths]] = number
+        train, val = rest, None
+        if val_fraction > 0:
+            train, val = rest.split((1 - val_fraction, val_fraction), by="case", seed=seed)
+        parts.append(_Fold(number, train, val, test, audit_leakage(rest, test)))
+    return tuple(parts), fold_of
+
+
+def build_afresh(build: Callable[[], keras.Model], seed: int) -> keras.Model:
+    """Build a model as in a new process: same names, same random draws, nothing of the fold before."""
+    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
+    keras.utils.clear_session()
+    # Clearing forgets what the caller set for all models.
+    keras.config.set_dtype_policy(policy)
+    keras.distribution.set_distribution(distribution)
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        model = build()
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+    if not isinstance(model, keras.Model):
+        raise TrainingError(f"build must return a keras.Model; it returned {type(model).__name__}.")
+    return model
+
+
+def _train(model: keras.Model, part: _Fold, folder: FoldFolder | None, options: Mapping[str, Any]) -> Run:
+    chosen = dict(options)
+    if isinstance(chosen.get("stain"), str):
+        chosen["stain"] = fit_stain(part.train, chosen["stain"], seed=chosen["seed"])
+    if chosen.get("tensorboard") is not None:
+        chosen["tensorboard"] = Path(chosen["tensorboard"]) / f"fold-{part.number}"
+    if chosen.get("csv") is not None:
+        path = Path(chosen["csv"])
+        chosen["csv"] = path.with_name(f"{path.stem}-fold-{part.number}{path.suffix}")
+    if folder is not None:
+        chosen |= {"run_dir": folder.fold(part.number), "resume": folder.is_begun(part.number)}
+    run = fit(model, part.train, part.val, **chosen)
+    if run.stopped == "interrupted":
+        go_on = "" if folder is None else f" cross_validate(..., run_dir={str(folder.path)!r}, resume=True) goes on."
+        raise KeyboardInterrupt(f"Interrupted in fold {part.number}.{go_on}")
+    return run
+
+
+def _describe(model: keras.Model) -> dict[str, Any]:
+    """Return what makes a model the same in every fold: its card, less what is of one training, and its size."""
+    card = get_card(model)
+    known = {} if card is None else card.to_dict()
+    for name in ("provenance", "threshold", "temperature", "version", "format"):
+        known.pop(name, None)
+    return {**known, "parameters": int(model.count_params())}
+
+
+def _evaluate(
+    pooled: Predictions,
+    data: Dataset,
+    leakage: LeakageReport,
+    settings: Mapping[str, Any],
+    model: Mapping[str, Any],
+) -> Evaluation:
+    folds, by, seed = settings["folds"], settings["by"], settings["seed"]
+    evaluation = evaluate(pooled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakageWarning)  # told already
+        by_colour = cross_validate_baselines(data, folds=folds, by=by, baselines=("colour",), seed=seed)["colour"]
+    caveats = evaluation.caveats
+    if not leakage.clean:
+        torn = () if by == "case" else (f"The folds keep each {by} whole, but not each case.",)
+        caveats = (_LEAKING, *torn, *caveats)
+    return dataclasses.replace(
+        evaluation,
+        colour_baseline=score(by_colour, CaseStatistics.of(by_colour), Bootstrap()),
+        leakage=leakage,
+        leak_allowed=not leakage.clean,
+        caveats=caveats,
+        model=model,
+        settings={**evaluation.settings, "cross_validation": {"folds": folds, "by": by, "seed": seed}}
+        | ({} if settings["tta"] is None else {"tta": settings["tta"]}),
+        fingerprints={**evaluation.fingerprints, "test_table": fingerprint_table(data)},
+    )
+
+
+def _tell(part: _Fold, folds: int) -> None:
+    chosen = "" if part.val is None else f", {len(part.val)} to choose by"
+    print(
+        f"Fold {part.number} of {folds}: {len(part.train)} images to learn from{chosen}, {len(part.test)} to judge",
+        file=sys.stderr,
+    )

@@ -1,0 +1,138 @@
+"""`SplitComparison`: the same model under several splits, side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from breastcls.evaluation.comparing.paired_scores import score_text
+from breastcls.evaluation.plain import table_to_dict, to_plain
+from breastcls.evaluation.predictions import Predictions
+from breastcls.files import write_text
+from breastcls.training.run import Run
+
+SCHEMA = "breastcls.split-comparison/1"
+SPLIT_NAMES = {"image": "at random over images", "slide": "by slide", "case": "by case"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SplitComparison:
+    """What `compare_splits` found. Print it, or write it as JSON or Markdown.
+
+    Attributes:
+        table: One row a way to score and a split, index `(what, split)`: `what` is "model" or the name of a baseline,
+            `split` "image", "slide" or "case"; for each metric `<metric>`, `<metric>_low`, `<metric>_high`; and
+            `test_images_of_known_cases`, the share of test images whose case was in training too.
+        inflation: One row a way to score, split and metric, index `(what, split, metric)`: `difference` of that split
+            from the one by case, `low`, `high`.
+        verdicts: Plain sentences: what the split adds, and how the model by case stands beside the baselines.
+        predictions: The pooled predictions by `(what, split)`, all in the order of the data.
+        runs: The trainings of each split.
+        counts: `images`, `slides`, `cases`, `classes`.
+        settings: `folds`, `seed`, `metrics`, `resamples`, `confidence`, `interval`, `fit`, and `model`, what the cards
+            say of it.
+        caveats: Plain sentences on what to keep in mind.
+        environment: Versions and system.
+        seconds: How long each split took, trainings and baselines.
+    """
+
+    table: pd.DataFrame
+    inflation: pd.DataFrame
+    verdicts: tuple[str, ...]
+    predictions: Mapping[tuple[str, str], Predictions] = field(repr=False)
+    runs: Mapping[str, tuple[Run, ...]] = field(repr=False)
+    counts: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    caveats: tuple[str, ...]
+    environment: Mapping[str, Any]
+    seconds: Mapping[str, float]
+
+    def __str__(self) -> str:
+        return f"{self._headline()}\n\n{plain_table(self._rows())}\n\n{self._sentences('')}"
+
+    __repr__ = __str__
+
+    def _headline(self) -> str:
+        counts, confidence = self.counts, f"{100 * self.settings['confidence']:g}%"
+        return (
+            f"{counts['images']} images, {counts['slides']} slides, {counts['cases']} cases; {self.settings['folds']} "
+            f"folds, test folds pooled, seed {self.settings['seed']}; {confidence} intervals over cases"
+        )
+
+    def _rows(self) -> list[list[str]]:
+        metrics = list(self.settings["metrics"])
+        names = [{"roc_auc": "AUC"}.get(metric, metric.replace("_", " ")) for metric in metrics]
+        rows = [["", "split", *names, "test images of cases in training"]]
+        for (what, split), row in zip(self.table.index, self.table.to_dict("records"), strict=True):
+            scores = [score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics]
+            rows.append([str(what), SPLIT_NAMES[str(split)], *scores, f"{row['test_images_of_known_cases']:.0%}"])
+        return rows
+
+    def _sentences(self, mark: str) -> str:
+        return "\n".join([*(f"{mark}{one}" for one in self.verdicts), *(f"{mark}{one}" for one in self.caveats)])
+
+    def print(self) -> None:
+        """Print the scores side by side, and what follows from them."""
+        print(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the single predictions as plain types, for JSON; NaN becomes None."""
+        return {
+            "schema": SCHEMA,
+            "table": table_to_dict(self.table),
+            "inflation": table_to_dict(self.inflation),
+            "verdicts": list(self.verdicts),
+            "caveats": list(self.caveats),
+            "counts": to_plain(self.counts),
+            "settings": to_plain(self.settings),
+            "runs": {split: [run.to_dict() for run in runs] for split, runs in self.runs.items()},
+            "environment": to_plain(self.environment),
+            "seconds": to_plain(self.seconds),
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return `to_dict()` as JSON and, given a path, write it there.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        if path is not None:
+            write_text(path, text + "\n")
+        return text
+
+    def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the table and the sentences as Markdown and, given a path, write them there.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        head, *rows = self._rows()
+        lines = [
+            f"{self._headline()}.",
+            "",
+            markdown_line(head),
+            markdown_line(["---"] * len(head)),
+            *map(markdown_line, rows),
+        ]
+        text = "\n".join([*lines, "", self._sentences("- ")]) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
+
+def plain_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of text, the first of them the heads, as columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown_line(cells: Sequence[str]) -> str:
+    """Return cells as one line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,120 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.decisions.calibrators import METHODS, Calibrator, fit_calibrator
+from breastcls.evaluation.predictions import Predictions
+
+
+def overconfident(seed=0, images=3000, classes=2, factor=3.0):
+    """Predictions whose true logits are `factor` times smaller than those claimed."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(images, classes))
+    truth = softmax(logits, axis=1)
+    labels = (truth.cumsum(axis=1) < generator.random((images, 1))).sum(axis=1)
+    names = tuple("abcdefgh"[:classes])
+    cases = [str(number // 5) for number in range(images)]
+    some = Predictions.from_arrays(
+        probabilities=softmax(factor * logits, axis=1), labels=labels, classes=names, cases=cases
+    )
+    return some, truth
+
+
+def loss(some):
+    return log_loss(some.labels, some.probabilities, labels=range(len(some.classes)))
+
+
+def test_temperature_finds_what_was_put_in_and_the_minimum():
+    some, _ = overconfident(classes=3)
+    fitted = fit_calibrator(some)
+    temperature = fitted.parameters["temperature"]
+    assert temperature == pytest.approx(3.0, abs=0.25)
+    grid = np.geomspace(0.5, 10, 400)
+    losses = [log_loss(some.labels, softmax(np.log(some.probabilities + 1e-30) / value, axis=1)) for value in grid]
+    assert temperature == pytest.approx(grid[np.argmin(losses)], rel=0.02)
+    np.testing.assert_array_equal(fitted.apply(some).decisions, some.decisions)
+
+
+def test_platt_against_scikit_learn():
+    some, _ = overconfident()
+    wide = np.clip(some.probabilities.astype(float), 1e-7, 1)
+    score = np.log(wide[:, 1] / wide[:, 0])[:, None]
+    positives, negatives = (some.labels == 1).sum(), (some.labels == 0).sum()
+    # Platt's smoothed targets as weighted copies of each row with either label.
+    high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
+    share = np.where(some.labels == 1, high, low)
+    model = LogisticRegression(C=1e12, tol=1e-10, max_iter=1000)
+    model.fit(np.vstack([score, score]), np.repeat([1, 0], len(score)), sample_weight=np.r_[share, 1 - share])
+    found = fit_calibrator(some, "platt").apply(some)
+    np.testing.assert_allclose(found.positive, model.predict_proba(score)[:, 1], atol=1e-4)
+
+
+def test_platt_stays_finite_where_classes_are_apart():
+    some = Predictions.from_arrays(probabilities=[0.1, 0.2, 0.8, 0.9], labels=[0, 0, 1, 1], classes=("a", "b"))
+    found = fit_calibrator(some, "platt").apply(some)
+    assert 0.5 < found.positive[3] < 0.95
+
+
+def test_isotonic_against_scikit_learn():
+    some, _ = overconfident()
+    model = IsotonicRegression(out_of_bounds="clip").fit(some.positive.astype(float), some.labels)
+    other, _ = overconfident(seed=9)
+    found = fit_calibrator(some, "isotonic").apply(other)
+    np.testing.assert_allclose(found.positive, model.predict(other.positive.astype(float)), atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_vector_and_dirichlet_reach_the_minimum_of_multinomial_regression(classes):
+    some, _ = overconfident(classes=classes)
+    logits = np.log(np.clip(some.probabilities.astype(float), 1e-7, 1))
+    model = LogisticRegression(C=1e6, tol=1e-8, max_iter=5000).fit(logits, some.labels)
+    full = log_loss(some.labels, model.predict_proba(logits))
+    vector, matrix = (loss(fit_calibrator(some, method).apply(some)) for method in ("vector", "dirichlet"))
+    temperature = loss(fit_calibrator(some).apply(some))
+    assert full - 1e-6 <= matrix <= full + 2e-3
+    assert full - 1e-6 <= vector <= temperature + 1e-6
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_each_method_helps_on_new_images_and_survives_json(method, classes):
+    if method == "platt" and classes > 2:
+        pytest.skip("two classes only")
+    some, _ = overconfident(classes=classes)
+    other, truth = overconfident(seed=5, classes=classes)
+    fitted = fit_calibrator(some, method)
+    after = fitted.apply(other)
+    assert loss(after) < loss(other) - 0.05
+    assert np.abs(after.probabilities - truth).mean() < 0.05
+    np.testing.assert_allclose(after.probabilities.sum(axis=1), 1, atol=1e-5)
+    again = Calibrator.from_dict(json.loads(json.dumps(fitted.to_dict())))
+    np.testing.assert_array_equal(again(other.probabilities), after.probabilities)
+    assert fitted.images == 3000
+    assert len(fitted.cases) == 600
+
+
+def test_what_is_refused():
+    some, _ = overconfident(images=50)
+    with pytest.raises(EvaluationError, match="test predictions"):
+        fit_calibrator(dataclasses.replace(some, part="test"))
+    with pytest.raises(EvaluationError, match="expected one of"):
+        fit_calibrator(some, "histogram")
+    with pytest.raises(EvaluationError, match="every class"):
+        fit_calibrator(some[some.labels == 0])
+    three, _ = overconfident(images=50, classes=3)
+    with pytest.raises(EvaluationError, match="for two classes"):
+        fit_calibrator(three, "platt")
+    with pytest.raises(EvaluationError, match="Fitted for the classes"):
+        fit_calibrator(some).apply(three)
+
+
+def test_a_threshold_does_not_survive():
+    some, _ = overconfident(images=50)
+    assert fit_calibrator(some).apply(some.with_threshold(0.3)).threshold is None

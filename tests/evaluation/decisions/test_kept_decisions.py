@@ -1,0 +1,88 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.decisions.calibrators import fit_calibrator
+from breastcls.evaluation.decisions.conformal import fit_conformal
+from breastcls.evaluation.decisions.kept_decisions import (
+    read_calibration,
+    read_conformal,
+    store_calibration,
+    store_conformal,
+    store_threshold,
+)
+from breastcls.evaluation.decisions.thresholds import choose_threshold
+from breastcls.evaluation.predict import predict
+from breastcls.models.card import ModelCard, get_card, set_card
+from breastcls.models.persistence import load_model, save_model
+
+BINARY = ("benign", "malignant")
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
+LABELS = np.arange(40) % 2
+CASES = [str(number // 4) for number in range(40)]
+
+
+@pytest.fixture
+def model():
+    pixels = keras.Input((8, 8, 3))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels))
+    start = keras.initializers.RandomNormal(0, 0.5, 1)
+    made = keras.Model(pixels, keras.layers.Dense(2, "softmax", kernel_initializer=start)(flat))
+    set_card(made, ModelCard(classes=BINARY, image_size=(8, 8)))
+    return made
+
+
+def judge(model):
+    return predict(model, IMAGES, labels=LABELS, cases=CASES)
+
+
+@pytest.mark.parametrize("method", ["temperature", "platt", "isotonic", "vector", "dirichlet"])
+def test_a_calibration_is_applied_after_saving_and_loading(model, method, tmp_path):
+    before = judge(model)
+    fitted = fit_calibrator(before, method)
+    store_calibration(model, fitted)
+    again = load_model(save_model(model, tmp_path / "model.keras"))
+    for one in (model, again):
+        np.testing.assert_allclose(judge(one).probabilities, fitted.apply(before).probabilities, atol=1e-5)
+    assert get_card(again).provenance["calibration"]["cases"] == sorted(set(CASES))
+    with pytest.raises(EvaluationError, match="calibrated already"):
+        store_calibration(model, fitted)
+    store_calibration(model, None)
+    assert read_calibration(get_card(model)) is None
+    np.testing.assert_array_equal(judge(model).probabilities, before.probabilities)
+
+
+def test_a_threshold_is_applied_and_named(model, tmp_path):
+    threshold = choose_threshold(judge(model), "sensitivity", target=0.9)
+    store_threshold(model, threshold)
+    again = load_model(save_model(model, tmp_path / "model.keras"))
+    assert judge(again).threshold == threshold.value
+    assert get_card(again).provenance["threshold"]["rule"] == "sensitivity of at least 0.9"
+    with pytest.raises(EvaluationError, match="keeps a threshold"):
+        store_calibration(model, fit_calibrator(judge(model)))
+    store_threshold(model, None)
+    assert judge(model).threshold is None
+    assert "threshold" not in get_card(model).provenance
+
+
+def test_prediction_sets_go_with_the_model(model, tmp_path):
+    fitted = fit_conformal(judge(model), coverage=0.8)
+    store_conformal(model, fitted)
+    again = load_model(save_model(model, tmp_path / "model.keras"))
+    assert read_conformal(get_card(again)) == fitted
+    with pytest.raises(EvaluationError, match="keeps prediction sets"):
+        store_calibration(model, fit_calibrator(judge(model)))
+    with pytest.raises(EvaluationError, match="the model's are"):
+        store_conformal(model, dataclasses.replace(fitted, classes=("no", "yes")))
+    store_conformal(model, None)
+    assert read_conformal(get_card(model)) is None
+
+
+def test_a_model_without_a_card():
+    pixels = keras.Input((8, 8, 3))
+    bare = keras.Model(pixels, keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(pixels)))
+    with pytest.raises(EvaluationError, match="no card"):
+        store_threshold(bare, None)

@@ -1,0 +1,132 @@
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+import breastcls as bc
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import EvaluationError, LeakageError, RegistryError
+from breastcls.evaluation.predict import predict
+from breastcls.evaluation.yardsticks.robustness import DEFAULT, robustness
+from breastcls.images.perturbations import PERTURBATIONS, Perturbation, list_perturbations
+
+
+@pytest.fixture(scope="module")
+def swept(pictures):
+    from breastcls.models.build import build_model
+
+    model = build_model("cnn4", classes=pictures.classes, image_size=24, weights=None, seed=0)
+    return robustness(model, pictures, resamples=50, batch_size=8), model
+
+
+def test_every_perturbation_is_tried(swept):
+    table = swept[0].table
+    assert list_perturbations() == DEFAULT
+    assert table["perturbation"].unique().tolist() == list(DEFAULT)
+    for name, rows in table.groupby("perturbation"):
+        assert sorted(rows["strength"].unique()) == sorted({0.0, *PERTURBATIONS[name].strengths})
+        assert set(rows["metric"]) == {"balanced_accuracy", "roc_auc"}
+        assert set(rows["unit"]) == {PERTURBATIONS[name].unit}
+    assert (table["low"] <= table["high"]).all()
+    assert {"perturbation", "strength", "metric", "value", "low", "high"} <= set(table.columns)
+
+
+def test_strength_nought_is_the_clean_score_exactly(swept, pictures):
+    found, model = swept
+    clean = bc.evaluate(model, pictures, resamples=50, batch_size=8).metrics
+    unchanged = found.table[found.table["strength"] == 0]
+    assert len(unchanged) == 2 * len(DEFAULT)
+    for row in unchanged.itertuples():
+        assert [row.value, row.low, row.high] == clean.loc[row.metric, ["value", "low", "high"]].tolist()
+        assert (row.change, row.change_low, row.change_high) == (0, 0, 0)
+
+
+def test_blur_by_hand(pictures, colour_model, tmp_path):
+    """Blur the files with OpenCV, predict those, score with scikit-learn."""
+    model = colour_model()
+    found = robustness(model, pictures, perturbations="blur", strengths={"blur": [1.5]}, resamples=20).table
+    paths = []
+    for path in pictures.paths:
+        paths.append(str(tmp_path / path.rsplit("/", 1)[-1]))
+        cv2.imwrite(paths[-1], cv2.GaussianBlur(cv2.imread(path), (0, 0), 1.5))
+    blurred = predict(model, Dataset(pictures.table.assign(path=paths), pictures.classes))
+    values = found[found["strength"] == 1.5].set_index("metric")["value"]
+    assert values["roc_auc"] == roc_auc_score(blurred.labels, blurred.positive)
+    assert values["balanced_accuracy"] == balanced_accuracy_score(blurred.labels, blurred.decisions)
+
+
+def test_a_model_of_colour_minds_colour(pictures, colour_model):
+    found = robustness(colour_model(), pictures, perturbations=("brightness", "jpeg"), resamples=50).table
+    worst = found[found["metric"] == "balanced_accuracy"].groupby("perturbation")["value"].min()
+    assert worst["brightness"] == 0.5
+    assert worst["jpeg"] > 0.8
+
+
+def test_the_seed_and_nothing_else_decides(pictures, colour_model):
+    options = {"perturbations": ("stain", "noise"), "strengths": {"stain": [0.5], "noise": [40]}, "resamples": 20}
+    first = robustness(colour_model(), pictures, **options)
+    order = np.random.default_rng(0).permutation(len(pictures))
+    again = robustness(colour_model(), pictures[order], batch_size=5, **options)
+    for column in ("value", "change"):
+        np.testing.assert_allclose(first.table[column], again.table[column], atol=1e-9)
+    other = robustness(colour_model(), pictures, seed=1, metrics="log_loss", **options).table["value"]
+    same = robustness(colour_model(), pictures, metrics="log_loss", **options).table["value"]
+    assert (other != same).any()
+
+
+def test_images_of_a_slide_are_stained_alike(pictures, colour_model, tmp_path):
+    image = cv2.imread(pictures.paths[0])
+    paths = [str(tmp_path / f"{number}.png") for number in range(4)]
+    for path in paths:
+        cv2.imwrite(path, image)
+    copies = Dataset.from_columns(
+        pictures.classes, path=paths, label=["benign"] * 4, case=list("aabb"), slide=["s", "s", "t", "t"]
+    )
+    seen = {}
+
+    def note(image, strength, generator):
+        changed = PERTURBATIONS["stain"](image, strength, generator)
+        seen.setdefault("all", []).append(changed.tobytes())
+        return changed
+
+    mine = Perturbation("mine", "As stain.", "", (0.3,), note, shared_by="slide")
+    robustness(colour_model(), copies, perturbations=[mine], metrics=["accuracy"], resamples=10)
+    assert len(seen["all"]) == 4
+    assert len(set(seen["all"])) == 2
+
+
+def test_it_prints_plots_and_serialises(swept, tmp_path, pictures):
+    found, model = swept
+    text = str(found)
+    assert "40 images of 10 cases" in text
+    assert all(name in text for name in DEFAULT)
+    content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert content["counts"] == {"images": 40, "cases": 10}
+    assert len(content["table"]["data"]) == len(found.table)
+    figure = found.plot(tmp_path / "robustness.svg", metric="balanced_accuracy")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == list(DEFAULT)
+    assert (tmp_path / "robustness.svg").stat().st_size > 5_000
+    with pytest.raises(EvaluationError, match="was not measured"):
+        found.plot(metric="f1")
+    kept = bc.evaluate(model, pictures, resamples=20).with_sections(robustness=found.table)
+    pd.testing.assert_frame_equal(kept.robustness, found.table)
+
+
+def test_wrong_arguments(pictures, colour_model):
+    model = colour_model()
+    with pytest.raises(RegistryError, match="Did you mean 'blur'"):
+        robustness(model, pictures, perturbations=["blurr"])
+    with pytest.raises(EvaluationError, match="names 'blur'"):
+        robustness(model, pictures, perturbations=["jpeg"], strengths={"blur": [1]})
+    with pytest.raises(EvaluationError, match="several different ones"):
+        robustness(model, pictures, perturbations=["jpeg", "jpeg"])
+    with pytest.raises(EvaluationError, match="several different ones"):
+        robustness(model, pictures, perturbations=[])
+    with pytest.raises(EvaluationError, match="metrics"):
+        robustness(model, pictures, metrics=["auc"])
+    seen = colour_model(provenance={"training": {"cases": ["case 0"]}})
+    with pytest.raises(LeakageError):
+        robustness(seen, pictures)
