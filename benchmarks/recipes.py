@@ -30,9 +30,9 @@ from breastcls.recipes.result import COLOUR
 PLANS: dict[str, dict[str, Any]] = {
     "vgg16-breakhis": {"image_size": 64, "epochs": 12, "folds": 2},
     "vgg19-resnet50-breakhis": {"image_size": 64, "epochs": 10, "folds": 2},
-    "resnet50-breakhis": {"image_size": 64, "epochs": 10, "folds": 2},
+    "resnet50-breakhis": {"image_size": 64, "epochs": 4, "folds": 2},
     "cancernet-idc": {"epochs": 10, "folds": 2},
-    "vgg16-128-breakhis": {"image_size": 64, "epochs": 12, "folds": 2},
+    "vgg16-128-breakhis": {"image_size": 64, "epochs": 6, "folds": 2},
 }
 SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
 

@@ -55,7 +55,7 @@ def test_equals_against_all_orders():
 @pytest.mark.parametrize("ties", [True, False])
 def test_bands_equal_repeated_cases(draw, ties):
     some = draw(3, images=90, cases=9, ties=ties)
-    bootstrap = Bootstrap(30, 0.8)
+    bootstrap = Bootstrap(30, 0.8, "percentile")
     curve = risk_coverage(some, coverages=[0.3, 0.7], bootstrap=bootstrap)
     area = aurc(some, bootstrap=bootstrap)
     codes, curves, areas = case_codes(some), [], []

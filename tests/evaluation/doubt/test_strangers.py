@@ -48,7 +48,7 @@ def test_intervals_equal_repeated_cases(block, monkeypatch):
     known, unknown = generator.normal(size=60).round(1), (generator.normal(size=40) + 1).round(1)
     # The same names on both sides are other cases.
     cases = generator.integers(0, 8, 60), generator.integers(0, 6, 40)
-    bootstrap = Bootstrap(40, 0.8)
+    bootstrap = Bootstrap(40, 0.8, "percentile")
     found = separate(known, unknown, *cases, bootstrap=bootstrap)
     order = [list(dict.fromkeys(one.tolist())) for one in cases]
     values = []
