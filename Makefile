@@ -33,7 +33,8 @@ doctest: $(STAMP)
 	$(BIN)/python -m pytest --doctest-modules src/breastcls -q -W ignore::breastcls.errors.BreastclsWarning
 
 tests: $(STAMP)
-	$(BIN)/python -m pytest tests --durations=10
+	# Two processes, each of which loads TensorFlow once; a file is never divided between them.
+	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadfile --durations=15
 
 docs: $(STAMP)
 	$(BIN)/mkdocs build --strict --site-dir site
