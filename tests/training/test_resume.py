@@ -258,7 +258,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(easy, tmp_path):
         folder = tmp_path / f"killed{number}"
         process = start(folder)
         process.stdout.readline()  # it says when training begins
-        time.sleep(float(generator.uniform(0, float(seconds))))
+        # Half the time, since the machine may have become faster meanwhile, and a run that ended cannot be killed.
+        time.sleep(float(generator.uniform(0, float(seconds) / 2)))
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=600)
         killed += process.returncode == -signal.SIGKILL
