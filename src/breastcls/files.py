@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from breastcls.errors import BreastclsError, OutputError
 
@@ -71,6 +73,28 @@ def write_text(target: str | os.PathLike[str], text: str) -> Path:
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     return Path(target)
+
+
+def write_json(values: Mapping[str, Any], target: str | os.PathLike[str] | None = None) -> str:
+    """Return plain values as JSON and, given a target, write it there, whole or not at all.
+
+    Args:
+        values: What JSON can hold; NaN and infinity are not among it.
+        target: The file, or None to write nothing.
+
+    Raises:
+        OutputError: If it cannot be written.
+
+    Example:
+        >>> print(write_json({"auc": 0.5}))
+        {
+          "auc": 0.5
+        }
+    """
+    text = json.dumps(values, indent=2, allow_nan=False)
+    if target is not None:
+        write_text(target, text + "\n")
+    return text
 
 
 def hash_file(path: str | os.PathLike[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from breastcls.evaluation.plain import to_plain
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.schema import SCHEMA, TABLES
 from breastcls.evaluation.summary import headline, summarise
-from breastcls.files import write_text
+from breastcls.files import write_json, write_text
 
 if TYPE_CHECKING:
     from breastcls.datasets.leakage import LeakageReport
@@ -152,10 +151,7 @@ class Evaluation:
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return `to_dict()` as JSON and, given a path, write it there."""
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
+        return write_json(self.to_dict(), path)
 
     def to_markdown(
         self, table: str = "metrics", *, digits: int = 3, path: str | os.PathLike[str] | None = None

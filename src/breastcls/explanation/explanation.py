@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from breastcls.explanation.frame import place_heatmap
 from breastcls.explanation.heatmap import FLAGS
 from breastcls.explanation.overlay import draw_overlay
 from breastcls.explanation.picture_source import PictureSource
-from breastcls.files import atomic_path, write_text
+from breastcls.files import atomic_path, write_json
 
 SCHEMA = "breastcls.explanation/1"
 
@@ -193,10 +192,7 @@ class Explanation:
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return `to_dict()` as JSON and, given a path, write it there."""
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
+        return write_json(self.to_dict(), path)
 
     def __str__(self) -> str:
         from breastcls.explanation.methods import explainers

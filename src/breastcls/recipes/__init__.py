@@ -9,12 +9,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from breastcls.recipes.catalogue import RecipeTable, list_recipes, register_recipe
+from breastcls.recipes.catalogue import RecipeTable, list_recipes, recipes, register_recipe
 from breastcls.recipes.recipe import Contender, Recipe
 
 if TYPE_CHECKING:
     from breastcls.recipes.result import RecipeResult
     from breastcls.recipes.running import run_recipe
+
+find = recipes.__getitem__
+"""The recipe of a name; an unknown name raises RegistryError, which lists the nearest."""
 
 list = list_recipes
 """All recipes, as a table."""
@@ -24,6 +27,7 @@ __all__ = [
     "Recipe",
     "RecipeResult",
     "RecipeTable",
+    "find",
     "list",
     "register_recipe",
     "run_recipe",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import os
 
     from breastcls.datasets.dataset import Dataset
+    from breastcls.recipes.trainer import RecipeTrainer
 
 KINDS = ("breakhis", "idc", "any")
 """What images a recipe is for: BreakHis, the IDC patches, or any."""
@@ -151,6 +152,34 @@ class Recipe:
             '72/8/20'
         """
         return "/".join(f"{100 * share:g}" for share in self.fractions)
+
+    def trainer(
+        self,
+        contender: str | None = None,
+        *,
+        weights: Any = "default",
+        image_size: int | tuple[int, int] | None = None,
+        epochs: int | None = None,
+    ) -> RecipeTrainer:
+        """Return one of its models with all settings, as `evaluate_protocol` takes it.
+
+        Args:
+            contender: Name of the model; needed where the recipe compares several.
+            weights: What the backbone starts from, as in `build_model`.
+            image_size: (height, width), or one number for a square, instead of the recipe's own.
+            epochs: Instead of the recipe's own.
+
+        Raises:
+            RecipeError: If there is no such contender, or it has to be named.
+        """
+        from breastcls.recipes.trainer import RecipeTrainer
+
+        names = [one.name for one in self.contenders]
+        if contender not in names and not (contender is None and len(names) == 1):
+            raise RecipeError(f"contender is {contender!r}; the recipe {self.name!r} has {', '.join(names)}.")
+        chosen = self.contenders[0 if contender is None else names.index(contender)]
+        size = None if image_size is None else check_image_size(image_size)
+        return RecipeTrainer(self, chosen, weights, size, epochs)
 
     def load(self, path: str | os.PathLike[str], **options: Any) -> Dataset:
         """Read a folder with the reader that the recipe's images need; for any images, with the first that knows it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pandas as pd
 
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.plain import to_plain
-from breastcls.files import write_text
+from breastcls.files import write_json, write_text
 from breastcls.recipes.parts import By
 from breastcls.recipes.recipe import Contender, Recipe
 from breastcls.training.run import Run
@@ -183,10 +182,7 @@ class RecipeResult:
         Raises:
             OutputError: If it cannot be written.
         """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-        if path is not None:
-            write_text(path, text)
-        return text
+        return write_json(self.to_dict(), path)
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
         """Return the table of both sides as Markdown and, given a path, write it there.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.leakage import LeakageReport, audit_leakage
+from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
 from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.caveats import LEAKING
 from breastcls.evaluation.evaluate import evaluate
@@ -122,7 +122,7 @@ class _Pool:
         """Score everything that was judged."""
         if self.alone is not None:
             return self.alone
-        report = _join_reports(self.reports)
+        report = join_reports(self.reports)
         together = evaluate(join_predictions(self.judged))
         leak = () if report.clean else (LEAKING,)
         return dataclasses.replace(
@@ -211,20 +211,3 @@ def has_published_weights(backbone: str) -> bool:
     from breastcls.models.catalogue import backbones
 
     return backbones[backbone].pretrained is not None
-
-
-def _join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
-    """Put the audits of all folds together: what any of them found, over all test images."""
-
-    def gather(name: str) -> tuple[Any, ...]:
-        return tuple(sorted({item for report in reports for item in getattr(report, name)}))
-
-    return LeakageReport(
-        shared_cases=gather("shared_cases"),
-        shared_slides=gather("shared_slides"),
-        identical_files=gather("identical_files"),
-        identical_pictures=gather("identical_pictures"),
-        test_images=sum(report.test_images for report in reports),
-        test_images_in_shared_cases=sum(report.test_images_in_shared_cases for report in reports),
-        pictures_compared=all(report.pictures_compared for report in reports),
-    )

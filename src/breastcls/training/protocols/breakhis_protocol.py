@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -39,6 +39,31 @@ Foreign = Mapping[tuple[int, int], Predictions]
 _NAMED = 3
 
 
+class Trains(Protocol):
+    """Turns images into a trained model by itself, as a recipe does (`Recipe.trainer`)."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the record."""
+
+    @property
+    def tta(self) -> str | None:
+        """Test-time augmentation, as in `predict`."""
+
+    def train_model(
+        self,
+        train: Dataset,
+        val: Dataset | None,
+        *,
+        seed: int,
+        run_dir: Path | None,
+        resume: bool,
+        progress: bool,
+        **others: Any,
+    ) -> keras.Model:
+        """Train, choosing the best epoch by `val` where there is one."""
+
+
 @dataclass(frozen=True)
 class _Part:
     """One published fold at one magnification."""
@@ -54,7 +79,7 @@ class _Part:
 
 
 def evaluate_protocol(
-    build: Callable[[], keras.Model] | Foreign,
+    build: Callable[[], keras.Model] | Trains | Foreign,
     data: Dataset,
     fold_files: FoldFiles,
     *,
@@ -74,8 +99,9 @@ def evaluate_protocol(
     the set too, and names what is missing.
 
     Args:
-        build: Makes an untrained model; called once a training. Or the predictions of a model of any framework, by
-            `(magnification, fold)`, with the paths of the images.
+        build: Makes an untrained model; called once a training. Or a recipe with its own settings:
+            `breastcls.recipes.find("small-cpu").trainer(weights=...)`. Or the predictions of a model of any framework,
+            by `(magnification, fold)`, with the paths of the images.
         data: The images, under their official names; see `load_breakhis`.
         fold_files: `dsfold1.txt` ... `dsfold5.txt`, the folder that holds them, or the `Folds.csv` of the Kaggle copy.
         magnifications: Some of 40, 100, 200, 400; all that the data holds by default.
@@ -103,10 +129,11 @@ def evaluate_protocol(
     """
     began = time.perf_counter()
     foreign = isinstance(build, Mapping)
-    if not foreign and (not callable(build) or isinstance(build, keras.Model)):
+    trains = callable(getattr(build, "train_model", None))
+    if not foreign and not trains and (not callable(build) or isinstance(build, keras.Model)):
         raise TrainingError(
-            f"build must be a function that makes an untrained model, or predictions by (magnification, fold); found "
-            f"{type(build).__name__}."
+            f"build must be a function that makes an untrained model, recipe.trainer(), or predictions by "
+            f"(magnification, fold); found {type(build).__name__}."
         )
     folds = read_folds(fold_files)
     wanted = _check_magnifications(data, magnifications)
@@ -163,6 +190,7 @@ def evaluate_protocol(
             "seed": seed,
             "val_fraction": val_fraction,
             "foreign": foreign,
+            "trainer": getattr(build, "name", None) if trains else None,
             "fit": to_plain({name: value for name, value in fit_options.items() if name != "callbacks"}),
         },
         environment=describe_environment(),
@@ -273,7 +301,7 @@ def _take(predictions: Foreign, part: _Part) -> tuple[Predictions | None, list[s
 
 
 def _train(
-    build: Callable[[], keras.Model],
+    build: Callable[[], keras.Model] | Trains,
     part: _Part,
     train: Dataset,
     val_fraction: float,
@@ -287,10 +315,15 @@ def _train(
     val = None
     if val_fraction > 0:
         train, val = train.split((1 - val_fraction, val_fraction), by="case", seed=chosen["seed"])
+    run_dir = None if folder is None else folder.with_name(f"{folder.name}-{side}")
+    if not callable(build):
+        resume = bool(chosen.pop("resume")) and run_dir is not None
+        model = build.train_model(train, val, run_dir=run_dir, resume=resume, **chosen)
+        return predict(model, part.test, tta=build.tta).with_threshold(None)
     if isinstance(chosen.get("stain"), str):
         chosen["stain"] = fit_stain(train, chosen["stain"], seed=chosen["seed"])
-    if folder is not None:
-        chosen["run_dir"] = folder.with_name(f"{folder.name}-{side}")
+    if run_dir is not None:
+        chosen["run_dir"] = run_dir
     else:
         chosen.pop("resume")
     model = build_afresh(build, chosen["seed"])

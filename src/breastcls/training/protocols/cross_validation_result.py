@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from breastcls.evaluation.metrics import compute_metrics
 from breastcls.evaluation.plain import table_to_dict
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.subgroups import count_units
-from breastcls.files import write_text
+from breastcls.files import write_json
 from breastcls.training.run import Run
 
 if TYPE_CHECKING:
@@ -114,7 +113,4 @@ class CrossValidation:
         Raises:
             OutputError: If it cannot be written.
         """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
+        return write_json(self.to_dict(), path)

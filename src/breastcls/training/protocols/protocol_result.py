@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import pandas as pd
 
 from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.predictions import Predictions
-from breastcls.files import write_text
+from breastcls.files import write_json, write_text
 from breastcls.training.protocols.split_comparison import markdown_line, plain_table
 
 SCHEMA = "breastcls.breakhis-protocol/1"
@@ -112,10 +111,7 @@ class ProtocolResult:
         Raises:
             OutputError: If it cannot be written.
         """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
+        return write_json(self.to_dict(), path)
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the table as Markdown and, given a path, write it there.

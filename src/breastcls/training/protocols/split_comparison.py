@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import pandas as pd
 from breastcls.evaluation.comparing.paired_scores import score_text
 from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.predictions import Predictions
-from breastcls.files import write_text
+from breastcls.files import write_json, write_text
 from breastcls.training.run import Run
 
 SCHEMA = "breastcls.split-comparison/1"
@@ -101,10 +100,7 @@ class SplitComparison:
         Raises:
             OutputError: If it cannot be written.
         """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        if path is not None:
-            write_text(path, text + "\n")
-        return text
+        return write_json(self.to_dict(), path)
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the table and the sentences as Markdown and, given a path, write them there.
