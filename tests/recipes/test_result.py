@@ -35,7 +35,7 @@ def test_it_prints_everything(tiny_result, capsys):
 def test_json_holds_it_all(tiny_result, tmp_path):
     text = tiny_result.to_json(tmp_path / "result.json")
     values = json.loads((tmp_path / "result.json").read_text())
-    assert text == (tmp_path / "result.json").read_text()
+    assert text + "\n" == (tmp_path / "result.json").read_text()
     assert values["recipe"]["name"] == "tiny"
     (trial,) = values["trials"]
     assert trial["reported"] == {"accuracy": 0.9}
