@@ -11,7 +11,7 @@ import breastcls as bc
 
 PACKAGE = Path(bc.__file__).parent
 FLOORS = ["images", "datasets", "models", "evaluation", "training", "explanation", "reporting", "recipes"]
-GROUND = {"errors", "registry", "files", "environment", "_version"}
+GROUND = {"errors", "registry", "files", "environment", "result", "text_tables", "_version"}
 ALLOWED = {
     "images": set(),
     "datasets": {"images"},

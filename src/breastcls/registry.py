@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import abc
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from breastcls.errors import RegistryError
+from breastcls.text_tables import plain_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Item = TypeVar("Item")
+
+
+class Named(Protocol):
+    """Whatever knows the name it is registered under."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+Entry = TypeVar("Entry", bound=Named)
 
 
 class Registry(Mapping[str, Item], Generic[Item]):
@@ -64,3 +81,52 @@ class Registry(Mapping[str, Item], Generic[Item]):
 
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}: {', '.join(self._items)})"
+
+
+@dataclass(frozen=True, repr=False)
+class RegistryTable(abc.ABC, Generic[Entry]):
+    """What is registered, to look at: prints as a table, iterates over the entries.
+
+    A sub-class says which columns there are, by `heads` and `cells` for print and by `record` for the DataFrame.
+
+    Attributes:
+        entries: In order of registration.
+    """
+
+    entries: tuple[Entry, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that are known."""
+        return tuple(entry.name for entry in self.entries)
+
+    @property
+    @abc.abstractmethod
+    def heads(self) -> tuple[str, ...]:
+        """Heads of the printed columns."""
+
+    @abc.abstractmethod
+    def cells(self, entry: Entry) -> tuple[str, ...]:
+        """What is printed of an entry, one text a column."""
+
+    @abc.abstractmethod
+    def record(self, entry: Entry) -> dict[str, Any]:
+        """Everything that is known of an entry, with its `name`."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Everything that is known, one row an entry, indexed by `name`."""
+        import pandas as pd
+
+        return pd.DataFrame([self.record(entry) for entry in self.entries]).set_index("name")
+
+    def __str__(self) -> str:
+        return plain_table([self.heads, *map(self.cells, self.entries)], rule=True)
+
+    def __repr__(self) -> str:
+        return str(self)

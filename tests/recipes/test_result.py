@@ -44,7 +44,7 @@ def test_json_holds_it_all(tiny_result, tmp_path):
     assert trial["over_cases"]["evaluation"]["roc"]["data"]
     assert trial["over_cases"]["runs"][0]["config"]["fit"]["epochs"] == 1
     # The same, as it was written beside the runs.
-    assert (tiny_result.output / "result.json").read_text() == text
+    assert (tiny_result.output / "result.json").read_text() == text + "\n"
 
 
 def test_markdown_is_one_table(tiny_result, tmp_path):

@@ -1,8 +1,10 @@
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
 
+from breastcls.training.resuming import load_run
 from breastcls.training.run import Run
 
 
@@ -14,6 +16,17 @@ def test_it_prints_and_serialises(tmp_path):
     text = run.to_json(tmp_path / "run.json")
     assert json.loads(Path(tmp_path / "run.json").read_text()) == json.loads(text)
     assert json.loads(text)["history"][1]["val_loss"] is None
+
+
+def test_a_loss_that_diverged_is_kept_and_the_json_stays_json(tmp_path):
+    nan = float("nan")
+    history = pd.DataFrame({"epoch": [1], "phase": "all", "loss": [nan]})
+    run = Run(history, {}, None, {"loss": nan, "val_loss": 1.0}, "all epochs done", {}, None, {})
+    text = run.to_json(tmp_path / "run.json")
+    assert "NaN" not in text
+    back = load_run(tmp_path)
+    assert math.isnan(back.scores["loss"])
+    assert back.scores["val_loss"] == 1.0
 
 
 def test_the_curves_are_drawn(tmp_path):

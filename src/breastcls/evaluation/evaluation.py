@@ -17,14 +17,15 @@ from breastcls.evaluation.plain import to_plain
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.schema import SCHEMA, TABLES
 from breastcls.evaluation.summary import headline, summarise
-from breastcls.files import write_json, write_text
+from breastcls.files import write_text
+from breastcls.result import Result
 
 if TYPE_CHECKING:
     from breastcls.datasets.leakage import LeakageReport
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation:
+class Evaluation(Result):
     """What `breastcls.evaluate` found. Print it, plot it, write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
@@ -124,10 +125,6 @@ class Evaluation:
     def __repr__(self) -> str:
         return f"Evaluation({headline(self.metrics)})"
 
-    def print(self) -> None:
-        """Print everything as a table."""
-        print(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the single predictions as plain dicts, lists, numbers and strings; NaN becomes None.
 
@@ -148,10 +145,6 @@ class Evaluation:
             "model": to_plain(self.model),
             "fingerprints": to_plain(self.fingerprints),
         }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return `to_dict()` as JSON and, given a path, write it there."""
-        return write_json(self.to_dict(), path)
 
     def to_markdown(
         self, table: str = "metrics", *, digits: int = 3, path: str | os.PathLike[str] | None = None

@@ -17,6 +17,7 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.evaluation import arrays
 from breastcls.files import atomic_path, write_text
+from breastcls.result import Result
 
 Level = Literal["image", "slide", "case"]
 Aggregation = Literal["mean", "mean-logit", "majority", "maximum"]
@@ -26,7 +27,7 @@ _ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifica
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Predictions:
+class Predictions(Result):
     """Class probabilities of n images, of whatever model, with what is known of each image.
 
     Make them with `breastcls.predict`, `Predictions.from_arrays` or `Predictions.from_csv`, which check their input.
@@ -312,12 +313,6 @@ logits, apply softmax (or the sigmoid for one column) first.
         cases = "" if self.cases is None or self.level == "case" else f" of {pd.unique(self.cases).size} cases"
         threshold = "" if self.threshold is None else f", threshold {self.threshold:.4g}"
         return f"Predictions: {units}{cases} ({', '.join(parts)}){threshold}"
-
-    __repr__ = __str__
-
-    def print(self) -> None:
-        """Print the counts."""
-        print(self)
 
 
 def _column(table: pd.DataFrame, name: str) -> Any:

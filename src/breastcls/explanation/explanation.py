@@ -15,13 +15,14 @@ from breastcls.explanation.frame import place_heatmap
 from breastcls.explanation.heatmap import FLAGS
 from breastcls.explanation.overlay import draw_overlay
 from breastcls.explanation.picture_source import PictureSource
-from breastcls.files import atomic_path, write_json
+from breastcls.files import atomic_path
+from breastcls.result import Result
 
 SCHEMA = "breastcls.explanation/1"
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Result):
     """Heat-maps of what in each image speaks for its target class.
 
     Attributes:
@@ -158,10 +159,6 @@ class Explanation:
                 figure.savefig(temporary, dpi=150)
         return figure
 
-    def print(self) -> None:
-        """Print a summary."""
-        print(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but pixels and heat-maps as plain dicts, lists, numbers and strings."""
         rows = [
@@ -189,10 +186,6 @@ class Explanation:
             "resize": self.resize,
             "images": rows,
         }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return `to_dict()` as JSON and, given a path, write it there."""
-        return write_json(self.to_dict(), path)
 
     def __str__(self) -> str:
         from breastcls.explanation.methods import explainers

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from breastcls.models.backbone import Backbone
 from breastcls.models.cancernet import CANCERNET
 from breastcls.models.cnn4 import CNN4
 from breastcls.models.keras_applications import KERAS_APPLICATIONS
 from breastcls.models.squeezenet import SQUEEZENET
-from breastcls.registry import Registry
-
-if TYPE_CHECKING:
-    import pandas as pd
+from breastcls.registry import Registry, RegistryTable
 
 backbones: Registry[Backbone] = Registry("backbone")
 for _entry in (CNN4, CANCERNET, SQUEEZENET, *KERAS_APPLICATIONS):
@@ -62,73 +58,43 @@ def register_backbone(
     return backbones.register(name, entry)
 
 
-@dataclass(frozen=True)
-class BackboneTable:
-    """What `list_backbones` returns: prints as a table, iterates over the entries.
+class BackboneTable(RegistryTable[Backbone]):
+    """What `list_backbones` returns: prints as a table, iterates over the backbones, has their `names`."""
 
-    Attributes:
-        entries: The backbones, in order of registration.
-    """
+    heads = ("backbone", "size", "scaling", "head", "stages", "options", "ImageNet", "licence of the weights")
 
-    entries: tuple[Backbone, ...]
+    def cells(self, entry: Backbone) -> tuple[str, ...]:
+        """What is printed of a backbone."""
+        height, width = entry.image_size
+        return (
+            entry.name,
+            f"{height}x{width}",
+            entry.scaling,
+            entry.head,
+            str(len(entry.stages)),
+            ", ".join(entry.options) or "-",
+            "yes" if entry.pretrained is not None else "no",
+            entry.licence,
+        )
 
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __iter__(self) -> Iterator[Backbone]:
-        return iter(self.entries)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names that `build_model` takes."""
-        return tuple(entry.name for entry in self.entries)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Everything that is known, one row a backbone, indexed by `name`."""
-        import pandas as pd
-
-        rows = [
-            {
-                "name": entry.name,
-                "height": entry.image_size[0],
-                "width": entry.image_size[1],
-                "minimum_height": entry.minimum_size[0],
-                "minimum_width": entry.minimum_size[1],
-                "scaling": entry.scaling,
-                "head": entry.head,
-                "options": ", ".join(entry.options),
-                "imagenet": entry.pretrained is not None,
-                "last_convolution": entry.last_convolution or "output",
-                "stages": len(entry.stages),
-                "licence": entry.licence,
-                "origin": entry.origin,
-                "paper": entry.paper,
-            }
-            for entry in self.entries
-        ]
-        return pd.DataFrame(rows).set_index("name")
-
-    def __str__(self) -> str:
-        rows = [("backbone", "size", "scaling", "head", "stages", "options", "ImageNet", "licence of the weights")]
-        for entry in self.entries:
-            height, width = entry.image_size
-            rows.append(
-                (
-                    entry.name,
-                    f"{height}x{width}",
-                    entry.scaling,
-                    entry.head,
-                    str(len(entry.stages)),
-                    ", ".join(entry.options) or "-",
-                    "yes" if entry.pretrained is not None else "no",
-                    entry.licence,
-                )
-            )
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-    __repr__ = __str__
+    def record(self, entry: Backbone) -> dict[str, Any]:
+        """Everything that is known of a backbone."""
+        return {
+            "name": entry.name,
+            "height": entry.image_size[0],
+            "width": entry.image_size[1],
+            "minimum_height": entry.minimum_size[0],
+            "minimum_width": entry.minimum_size[1],
+            "scaling": entry.scaling,
+            "head": entry.head,
+            "options": ", ".join(entry.options),
+            "imagenet": entry.pretrained is not None,
+            "last_convolution": entry.last_convolution or "output",
+            "stages": len(entry.stages),
+            "licence": entry.licence,
+            "origin": entry.origin,
+            "paper": entry.paper,
+        }
 
 
 def list_backbones() -> BackboneTable:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from breastcls.recipes.published import PUBLISHED
 from breastcls.recipes.recipe import Recipe
 from breastcls.recipes.small_cpu import SMALL_CPU
-from breastcls.registry import Registry
-
-if TYPE_CHECKING:
-    import pandas as pd
+from breastcls.registry import Registry, RegistryTable
 
 recipes: Registry[Recipe] = Registry("recipe")
 """Recipes by name, in order of registration."""
@@ -37,57 +32,28 @@ def register_recipe(recipe: Recipe) -> Recipe:
     return recipes.register(recipe.name, recipe)
 
 
-@dataclass(frozen=True)
-class RecipeTable:
-    """What `breastcls.recipes.list` returns: prints as a table, iterates over the recipes.
+class RecipeTable(RegistryTable[Recipe]):
+    """What `breastcls.recipes.list` returns: prints as a table, iterates over the recipes, has their `names`."""
 
-    Attributes:
-        entries: The recipes, in order of registration.
-    """
+    heads = ("recipe", "images", "models", "size", "split", "what it is")
 
-    entries: tuple[Recipe, ...]
+    def cells(self, entry: Recipe) -> tuple[str, ...]:
+        """What is printed of a recipe."""
+        return entry.name, entry.data, _models(entry), _sizes(entry), entry.split_in_words, entry.title
 
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __iter__(self) -> Iterator[Recipe]:
-        return iter(self.entries)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names that `run_recipe` takes."""
-        return tuple(entry.name for entry in self.entries)
-
-    def to_frame(self) -> pd.DataFrame:
-        """What each recipe is, one row a recipe, indexed by `name`."""
-        import pandas as pd
-
-        rows = [
-            {
-                "name": entry.name,
-                "title": entry.title,
-                "data": entry.data,
-                "models": ", ".join(contender.name for contender in entry.contenders),
-                "image_size": _sizes(entry),
-                "augment": entry.augment,
-                "split": entry.split_in_words,
-                "reported": entry.reported,
-                "summary": entry.summary,
-            }
-            for entry in self.entries
-        ]
-        return pd.DataFrame(rows).set_index("name")
-
-    def __str__(self) -> str:
-        rows = [("recipe", "images", "models", "size", "split", "what it is")]
-        for entry in self.entries:
-            models = ", ".join(contender.name for contender in entry.contenders)
-            rows.append((entry.name, entry.data, models, _sizes(entry), entry.split_in_words, entry.title))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-    __repr__ = __str__
+    def record(self, entry: Recipe) -> dict[str, Any]:
+        """What a recipe is."""
+        return {
+            "name": entry.name,
+            "title": entry.title,
+            "data": entry.data,
+            "models": _models(entry),
+            "image_size": _sizes(entry),
+            "augment": entry.augment,
+            "split": entry.split_in_words,
+            "reported": entry.reported,
+            "summary": entry.summary,
+        }
 
 
 def list_recipes() -> RecipeTable:
@@ -105,6 +71,10 @@ def list_recipes() -> RecipeTable:
         '48x48'
     """
     return RecipeTable(tuple(recipes.values()))
+
+
+def _models(recipe: Recipe) -> str:
+    return ", ".join(contender.name for contender in recipe.contenders)
 
 
 def _sizes(recipe: Recipe) -> str:

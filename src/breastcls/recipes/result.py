@@ -12,9 +12,10 @@ import pandas as pd
 
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.plain import to_plain
-from breastcls.files import write_json, write_text
+from breastcls.files import write_text
 from breastcls.recipes.parts import By
 from breastcls.recipes.recipe import Contender, Recipe
+from breastcls.result import Result
 from breastcls.training.run import Run
 
 COLOUR = "colour alone: "
@@ -100,7 +101,7 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RecipeResult:
+class RecipeResult(Result):
     """What `run_recipe` found. Print it, or write it as JSON, Markdown or a folder of HTML.
 
     Args:
@@ -159,10 +160,6 @@ class RecipeResult:
     def __repr__(self) -> str:
         return f"RecipeResult({self.recipe.name!r}, {', '.join(trial.name for trial in self.trials)})"
 
-    def print(self) -> None:
-        """Print both sides beside what was reported."""
-        print(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the single predictions as plain dicts, lists, numbers and strings."""
         return {
@@ -175,14 +172,6 @@ class RecipeResult:
             "environment": to_plain(dict(self.environment)),
             "seconds": self.seconds,
         }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return `to_dict()` as JSON and, given a path, write it there.
-
-        Raises:
-            OutputError: If it cannot be written.
-        """
-        return write_json(self.to_dict(), path)
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
         """Return the table of both sides as Markdown and, given a path, write it there.

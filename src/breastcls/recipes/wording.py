@@ -10,6 +10,7 @@ import pandas as pd
 from breastcls.evaluation.caveats import LEAKING
 from breastcls.evaluation.summary import interval_text
 from breastcls.reporting.wording import describe_metric, format_count, format_interval, format_number
+from breastcls.text_tables import markdown_table, plain_table
 
 if TYPE_CHECKING:
     from breastcls.recipes.result import RecipeResult, Side, Trial
@@ -100,12 +101,12 @@ def write_markdown(result: RecipeResult, digits: int) -> str:
     several = len(result.trials) > 1
     leaking = " (leaks)" if any(leaks(trial.over_images) for trial in result.trials) else ""
     head = [*(["Model"] if several else []), "Figure", "Reported", f"At random over images{leaking}", "Over cases"]
-    lines = [f"| {' | '.join(head)} |", f"|{'|'.join(['---'] * len(head))}|"]
+    rows = [head]
     for (model, metric), (_, row) in zip(table.index, table.iterrows(), strict=True):
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"], digits)
         cells = [metric_name(str(metric)), reported, *(_cell(row, side, digits) for side in _SIDES)]
-        lines.append(f"| {' | '.join([*([str(model)] if several else []), *cells])} |")
-    lines += ["", f"Reported: {result.recipe.reported}.", ""]
+        rows.append([*([str(model)] if several else []), *cells])
+    lines = [markdown_table(rows), "", f"Reported: {result.recipe.reported}.", ""]
     lines += [f"- {line}" for line in (*result.departures, *result.caveats)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -127,9 +128,7 @@ def _side_by_side(result: RecipeResult, trial: Trial) -> list[str]:
         reported = "" if np.isnan(row["reported"]) else f"{row['reported']:.3f}"
         rows.append((metric_name(str(metric)), reported, *(_interval(row, side) for side in _SIDES)))
     rows.append(("trained and judged in", "", *(f"{side.seconds:.0f} s" for side in trial.sides)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    lines = [plain_table(rows, rule=True)]
     lines += [f"{where}: {judged_in_words(side)}" for where, side in zip((RANDOM, BY_CASE), trial.sides, strict=True)]
     return lines
 

@@ -91,8 +91,10 @@ def load_run(run_dir: str | Path) -> Run:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         history = pd.DataFrame(values.pop("history"))
+        scores = values["scores"].items()
+        values["scores"] = {name: float("nan") if score is None else score for name, score in scores}
         return Run(history=history, run_dir=folder, **values)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise TrainingError(
             f"{path} cannot be read as the record of a finished run ({error}). If the run was cut off, call fit again "
             "with resume=True."

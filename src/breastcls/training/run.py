@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from breastcls.files import write_text
+from breastcls.result import Result
 
 if TYPE_CHECKING:
     import os
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Result):
     """The record of one call of `fit`.
 
     Args:
@@ -41,7 +41,7 @@ class Run:
     stopped: str
     data: dict[str, Any]
     leakage: dict[str, Any] | None
-    environment: dict[str, Any] = field(repr=False)
+    environment: dict[str, Any]
     seconds: float = 0.0
     run_dir: Path | None = None
 
@@ -61,33 +61,19 @@ class Run:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain types, for JSON."""
+        """Return everything as plain types, for JSON; NaN, as a loss that diverged, becomes None."""
         return {
             "config": self.config,
             "best_epoch": self.best_epoch,
-            "scores": self.scores,
+            "scores": _without_nan(self.scores),
             "stopped": self.stopped,
             "seconds": self.seconds,
             "data": self.data,
             "leakage": self.leakage,
             "environment": self.environment,
             # Every digit, unlike pandas' own JSON: a history that was read back equals the one that was written.
-            "history": [
-                {name: None if value != value else value for name, value in row.items()}
-                for row in self.history.to_dict("records")
-            ],
+            "history": [_without_nan(row) for row in self.history.to_dict("records")],
         }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return the record as JSON, and write it if a path is given.
-
-        Raises:
-            OutputError: If it cannot be written.
-        """
-        text = json.dumps(self.to_dict(), indent=2)
-        if path is not None:
-            write_text(path, text)
-        return text
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw loss and scores over the epochs, and save the figure if a path is given.
@@ -102,3 +88,7 @@ class Run:
         if path is not None:
             save_figure(figure, path)
         return figure
+
+
+def _without_nan(values: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): None if value != value else value for name, value in values.items()}

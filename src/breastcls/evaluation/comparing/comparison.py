@@ -28,13 +28,14 @@ from breastcls.evaluation.intervals import Bootstrap, Interval, can_vary
 from breastcls.evaluation.metrics import LOSSES, METRICS, compute_metrics
 from breastcls.evaluation.predictions import Aggregation, Level, Predictions
 from breastcls.evaluation.proportions import has_one_decision_a_case
+from breastcls.result import Result
 
 Floats = npt.NDArray[np.float64]
 COMPARED = ("balanced_accuracy", "roc_auc", "average_precision", "f1", "mcc", "brier", "log_loss")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Result):
     """What `compare` found.
 
     Attributes:
@@ -57,8 +58,6 @@ class Comparison:
     def __str__(self) -> str:
         shown = self.metrics.loc[list(COMPARED)].round(3)
         return "\n".join([shown.to_string(na_rep="-"), "", *self.verdicts])
-
-    __repr__ = __str__
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN becomes None."""

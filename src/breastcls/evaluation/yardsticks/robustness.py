@@ -24,6 +24,7 @@ from breastcls.evaluation.yardsticks.altered import (
 )
 from breastcls.images.perturbations import PERTURBATIONS, Perturbation
 from breastcls.images.resize import Pixels
+from breastcls.result import Result
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +35,7 @@ DEFAULT_METRICS = ("balanced_accuracy", "roc_auc")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Robustness:
+class Robustness(Result):
     """What `robustness` found. Print it, plot it, or attach its table to an evaluation.
 
     Attributes:
@@ -66,12 +67,6 @@ class Robustness:
                     for row in scores.to_dict("records")
                 ]
         return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def print(self) -> None:
-        """Print the scores of every strength."""
-        print(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN becomes None."""

@@ -26,6 +26,7 @@ from breastcls.evaluation.yardsticks.altered import (
 from breastcls.images.reductions import shuffle_blocks, shuffle_pixels, to_grey, to_mean_colour
 from breastcls.images.resize import Pixels
 from breastcls.images.stain.normaliser import StainNormaliser
+from breastcls.result import Result
 
 if TYPE_CHECKING:
     import keras
@@ -43,7 +44,7 @@ DEFAULT_METRICS = ("balanced_accuracy", "roc_auc")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ShortcutChecks:
+class ShortcutChecks(Result):
     """What `shortcut_checks` found. Print it, or attach its table to an evaluation.
 
     Attributes:
@@ -71,12 +72,6 @@ class ShortcutChecks:
             scores = (score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics)
             lines.append(f"  {check!s:<14}" + "".join(f"{score:<24}" for score in scores))
         return "\n".join([*lines, "", *(f"- {sentence}" for sentence in self.reading)])
-
-    __repr__ = __str__
-
-    def print(self) -> None:
-        """Print the table and how to read it."""
-        print(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN becomes None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,18 +15,15 @@ from breastcls.evaluation.metrics import compute_metrics
 from breastcls.evaluation.plain import table_to_dict
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.subgroups import count_units
-from breastcls.files import write_json
+from breastcls.result import Result
 from breastcls.training.run import Run
-
-if TYPE_CHECKING:
-    import os
 
 SCHEMA = "breastcls.cross-validation/1"
 _SHOWN = ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CrossValidation:
+class CrossValidation(Result):
     """What `cross_validate` found.
 
     Attributes:
@@ -93,10 +90,6 @@ class CrossValidation:
     def __repr__(self) -> str:
         return f"CrossValidation({self.folds} folds by {self.by}, {self.evaluation!r})"
 
-    def print(self) -> None:
-        """Print the pooled evaluation and a table of the folds."""
-        print(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the single predictions and the models as plain types, for JSON."""
         return {
@@ -106,11 +99,3 @@ class CrossValidation:
             "by_fold": table_to_dict(self.by_fold),
             "runs": [run.to_dict() for run in self.runs],
         }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return `to_dict()` as JSON and, given a path, write it there.
-
-        Raises:
-            OutputError: If it cannot be written.
-        """
-        return write_json(self.to_dict(), path)

@@ -12,8 +12,9 @@ import pandas as pd
 
 from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.predictions import Predictions
-from breastcls.files import write_json, write_text
-from breastcls.training.protocols.split_comparison import markdown_line, plain_table
+from breastcls.files import write_text
+from breastcls.result import Result
+from breastcls.text_tables import markdown_table, plain_table
 
 SCHEMA = "breastcls.breakhis-protocol/1"
 RATES = ("image_recognition_rate", "patient_recognition_rate")
@@ -28,7 +29,7 @@ SIDES = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ProtocolResult:
+class ProtocolResult(Result):
     """What `evaluate_protocol` found. Print it, or write it as JSON or Markdown.
 
     Attributes:
@@ -87,12 +88,6 @@ class ProtocolResult:
         missing = ["", "Not there", *(f"  - {sentence}" for sentence in self.missing)] if self.missing else []
         return "\n".join([head, "", plain_table(self._rows()), "", *self._legend(), *missing])
 
-    __repr__ = __str__
-
-    def print(self) -> None:
-        """Print the rates side by side, and what is missing."""
-        print(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the single predictions as plain types, for JSON; NaN becomes None."""
         return {
@@ -105,22 +100,13 @@ class ProtocolResult:
             "seconds": self.seconds,
         }
 
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return `to_dict()` as JSON and, given a path, write it there.
-
-        Raises:
-            OutputError: If it cannot be written.
-        """
-        return write_json(self.to_dict(), path)
-
     def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the table as Markdown and, given a path, write it there.
 
         Raises:
             OutputError: If it cannot be written.
         """
-        head, *rows = self._rows()
-        lines = [*map(markdown_line, (head, ["---"] * len(head), *rows)), ""]
+        lines = [markdown_table(self._rows()), ""]
         lines += [f"- {sentence}" for sentence in (*self._legend(), *self.missing)]
         text = "\n".join(lines) + "\n"
         if path is not None:

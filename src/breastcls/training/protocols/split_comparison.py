@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,9 @@ import pandas as pd
 from breastcls.evaluation.comparing.paired_scores import score_text
 from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.predictions import Predictions
-from breastcls.files import write_json, write_text
+from breastcls.files import write_text
+from breastcls.result import Result
+from breastcls.text_tables import markdown_table, plain_table
 from breastcls.training.run import Run
 
 SCHEMA = "breastcls.split-comparison/1"
@@ -20,7 +22,7 @@ SPLIT_NAMES = {"image": "at random over images", "slide": "by slide", "case": "b
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SplitComparison:
+class SplitComparison(Result):
     """What `compare_splits` found. Print it, or write it as JSON or Markdown.
 
     Attributes:
@@ -54,8 +56,6 @@ class SplitComparison:
     def __str__(self) -> str:
         return f"{self._headline()}\n\n{plain_table(self._rows())}\n\n{self._sentences('')}"
 
-    __repr__ = __str__
-
     def _headline(self) -> str:
         counts, confidence = self.counts, f"{100 * self.settings['confidence']:g}%"
         return (
@@ -75,10 +75,6 @@ class SplitComparison:
     def _sentences(self, mark: str) -> str:
         return "\n".join([*(f"{mark}{one}" for one in self.verdicts), *(f"{mark}{one}" for one in self.caveats)])
 
-    def print(self) -> None:
-        """Print the scores side by side, and what follows from them."""
-        print(self)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the single predictions as plain types, for JSON; NaN becomes None."""
         return {
@@ -94,41 +90,13 @@ class SplitComparison:
             "seconds": to_plain(self.seconds),
         }
 
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return `to_dict()` as JSON and, given a path, write it there.
-
-        Raises:
-            OutputError: If it cannot be written.
-        """
-        return write_json(self.to_dict(), path)
-
     def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the table and the sentences as Markdown and, given a path, write them there.
 
         Raises:
             OutputError: If it cannot be written.
         """
-        head, *rows = self._rows()
-        lines = [
-            f"{self._headline()}.",
-            "",
-            markdown_line(head),
-            markdown_line(["---"] * len(head)),
-            *map(markdown_line, rows),
-        ]
-        text = "\n".join([*lines, "", self._sentences("- ")]) + "\n"
+        text = "\n".join([f"{self._headline()}.", "", markdown_table(self._rows()), "", self._sentences("- ")]) + "\n"
         if path is not None:
             write_text(path, text)
         return text
-
-
-def plain_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text, the first of them the heads, as columns."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def markdown_line(cells: Sequence[str]) -> str:
-    """Return cells as one line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
