@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras_clock import EpochClock
 from sklearn.metrics import roc_auc_score
 
 import breastcls as bc
@@ -65,8 +65,8 @@ def train_ours(model: Any, data: Any, task: Task, seed: int) -> Any:
     )
 
 
-def train_peer(model: Any, tree: Path, task: Task, epochs: int) -> list[float]:
-    """Train the head as the tutorials of Keras do, and return when each epoch ended."""
+def train_peer(model: Any, tree: Path, task: Task, epochs: int) -> EpochClock:
+    """Train the head as the tutorials of Keras do, and return what its epochs took."""
     backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
     backbone.trainable = False
     batches = keras.utils.image_dataset_from_directory(
@@ -76,10 +76,9 @@ def train_peer(model: Any, tree: Path, task: Task, epochs: int) -> list[float]:
         batches = batches.map(keras_layers(task.augment), num_parallel_calls=tf.data.AUTOTUNE)
     inference = keras.Model(model.inputs, _called_as_inference(model, backbone))
     inference.compile(keras.optimizers.Adam(RATE), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    ends: list[float] = []
-    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
+    clock = EpochClock()
     inference.fit(batches.prefetch(tf.data.AUTOTUNE), epochs=epochs, verbose=0, callbacks=[clock])
-    return ends
+    return clock
 
 
 def _called_as_inference(model: Any, backbone: Any) -> Any:

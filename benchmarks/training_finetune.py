@@ -4,8 +4,10 @@
 
 Both train the same architecture with random weights on the same images at 224, batch 16. Ours is the whole call of
 `bc.fit` from its second epoch on, reading from the prepared store; the peer is `model.fit` on a uint8 array, defaults
-throughout. What cannot be met on a processor without AVX512-BF16 is what half precision would give: the result says
-which precision "auto" chose.
+throughout. Keras waits at the end of each epoch for a thread of TensorFlow (`keras_clock.py`), which would flatter us
+in epochs this short: the ratio is given with and without, and the target is held against the one without. What cannot
+be met on a processor without AVX512-BF16 is what half precision would give: the result says which precision "auto"
+chose.
 """
 
 from __future__ import annotations
@@ -18,16 +20,18 @@ from typing import Any
 
 import numpy as np
 from harness import ratio, write_result
+from keras_clock import EpochClock
 
 TARGETS = {"vgg16": 1.7, "resnet50": 1.25, "efficientnetv2b0": 0.97, "mobilenetv2": 0.97}
 SIZE, BATCH = 224, 16
+PEER, WITHOUT_WAITS = "Keras compile and fit", "Keras, its steps alone"
 
 
 def main() -> None:
     """Measure each backbone, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", nargs="+", default=list(TARGETS), choices=TARGETS)
-    parser.add_argument("--steps", type=int, default=4, help="steps an epoch")
+    parser.add_argument("--steps", type=int, default=6, help="steps an epoch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
@@ -63,30 +67,38 @@ def _measure(bc: Any, keras: Any, name: str, data: Any, arguments: argparse.Name
         chosen.append(run.config["precision"])
         return float(run.history["seconds"].iloc[1])
 
-    def plain() -> float:
-        model = build()
+    def plain() -> tuple[float, float]:
+        model, clock = build(), EpochClock()
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0)
         began = time.perf_counter()
-        model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0)
-        return time.perf_counter() - began
+        model.fit(images, labels, batch_size=BATCH, epochs=1, verbose=0, callbacks=[clock])
+        seconds = time.perf_counter() - began
+        return seconds, sum(clock.steps())
 
-    rounds: dict[str, list[float]] = {"breastcls": [], "Keras compile and fit": []}
+    rounds: dict[str, list[float]] = {"breastcls": [], PEER: [], WITHOUT_WAITS: []}
     for _ in range(arguments.rounds):
         rounds["breastcls"].append(len(data) / ours())
-        rounds["Keras compile and fit"].append(len(data) / plain())
+        whole, trained = plain()
+        rounds[PEER].append(len(data) / whole)
+        rounds[WITHOUT_WAITS].append(len(data) / trained)
     sides = {
         side: {"images_per_second": float(np.median(values)), "rounds": [round(value, 2) for value in values]}
         for side, values in rounds.items()
     }
-    factor = ratio(sides, "breastcls", "Keras compile and fit")
-    print(f"{name}: {factor:.2f} times ({chosen[-1]})", {side: found["rounds"] for side, found in sides.items()})
+    factor, trained = ratio(sides, "breastcls", PEER), ratio(sides, "breastcls", WITHOUT_WAITS)
+    print(
+        f"{name}: {factor:.2f} times, {trained:.2f} without waits ({chosen[-1]})",
+        {side: found["rounds"] for side, found in sides.items()},
+        flush=True,
+    )
     return {
         "what": f"full fine-tuning, {name} at {SIZE}",
         "sides": sides,
         "ratio": factor,
+        "ratio_without_waits": trained,
         "target": TARGETS[name],
-        "met": factor >= TARGETS[name],
+        "met": trained >= TARGETS[name],
         "precision": chosen[-1],
     }
 

@@ -9,8 +9,11 @@ defaults, augmentation by the preprocessing layers of Keras. Both begin with a m
 its head, and images on disk; ours with an empty cache. Then both are trained on the same case-wise folds, and every
 image is judged by the models that had not seen its case.
 
-`--peer-epochs 3` measures so many epochs of the peer and counts the later ones as often as need be: VGG16 takes ten
-minutes for twenty of them on two cores.
+Keras waits at the end of each epoch for a thread of TensorFlow (`keras_clock.py`): the ratio is given with and without
+these waits, and the target is held against the one without.
+
+VGG16 takes ten minutes for twenty epochs of the peer on two cores: three are measured there, and the later ones counted
+as often as need be; `--peer-epochs` asks for another number in all rows.
 """
 
 from __future__ import annotations
@@ -35,10 +38,11 @@ import breastcls as bc
 
 ROWS = {
     "mobilenet": {"backbone": "mobilenet", "augment": "none", "views": None, "target": 6.0, "folds": 5},
-    "vgg16": {"backbone": "vgg16", "augment": "none", "views": None, "target": 18.0, "folds": 0},
+    "vgg16": {"backbone": "vgg16", "augment": "none", "views": None, "target": 18.0, "folds": 0, "peer_epochs": 3},
     "classic": {"backbone": "mobilenet", "augment": "classic", "views": 4, "target": 4.0, "folds": 5},
 }
 MOST_DIFFERENCE = 0.01
+WITHOUT_WAITS = "keras, without waits"
 
 
 def main() -> None:
@@ -47,7 +51,9 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
     parser.add_argument("--images", type=int, help="so many of the images, spread over all; all by default")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--peer-epochs", type=int, help="epochs of the peer that are measured; all by default")
+    parser.add_argument(
+        "--peer-epochs", type=int, help="epochs of the peer that are measured; all by default, 3 of VGG16"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folds", type=int, help="folds for the AUC; 0 for none; by default 5, none for VGG16")
     parser.add_argument("--seed", type=int, default=0)
@@ -65,8 +71,8 @@ def measure(name: str, data: Any, weights: Path, arguments: argparse.Namespace) 
     """Return one row: speed in turns, then AUC over the same folds."""
     row = ROWS[name]
     task = Task(row["backbone"], weights, row["augment"], row["views"], arguments.epochs)
-    peer_epochs = min(arguments.peer_epochs or arguments.epochs, arguments.epochs)
-    rounds: dict[str, list[float]] = {"breastcls": [], "keras": []}
+    peer_epochs = min(arguments.peer_epochs or row.get("peer_epochs", arguments.epochs), arguments.epochs)
+    rounds: dict[str, list[float]] = {"breastcls": [], "keras": [], WITHOUT_WAITS: []}
     with tempfile.TemporaryDirectory() as temporary:
         tree = prepare_folder(data, Path(temporary) / "tree")
         for number in range(arguments.rounds):
@@ -79,31 +85,40 @@ def measure(name: str, data: Any, weights: Path, arguments: argparse.Namespace) 
                         train_ours(model, data, task, arguments.seed)
                         seconds = time.perf_counter() - began
                     else:
-                        ends = train_peer(model, tree, task, peer_epochs)
+                        clock = train_peer(model, tree, task, peer_epochs)
+                        ended, missing = time.perf_counter(), arguments.epochs - peer_epochs
+                        steps, waits = np.array(clock.steps()), np.array(clock.waits(ended))
                         # The epochs that were not run are counted as the median of those after the first.
-                        later = float(np.median(np.diff(ends))) if len(ends) > 1 else ends[0] - began
-                        seconds = ends[-1] - began + (arguments.epochs - peer_epochs) * later
+                        later = np.s_[1:] if peer_epochs > 1 else np.s_[:]
+                        seconds = float(ended - began + missing * np.median((steps + waits)[later]))
+                        waited = float(waits.sum() + missing * np.median(waits[later]))
+                        rounds[WITHOUT_WAITS].append(len(data) * arguments.epochs / (seconds - waited))
                 rounds[side].append(len(data) * arguments.epochs / seconds)
                 print(f"{name}, {side}: {seconds:.1f} s", flush=True)
     sides = {
         side: {"images_per_second": float(np.median(values)), "rounds": [round(value, 1) for value in values]}
         for side, values in rounds.items()
     }
-    times = ratio(sides, "breastcls", "keras")
+    times, times_trained = ratio(sides, "breastcls", "keras"), ratio(sides, "breastcls", WITHOUT_WAITS)
     views = f", {row['views']} views" if row["views"] else ""
     result = {
         "what": f"{arguments.epochs} frozen epochs, {row['backbone']}, {len(data)} images, augmentation "
         f"{row['augment']}{views}",
         "sides": sides,
         "ratio": times,
+        "ratio_without_waits": times_trained,
         "target": row["target"],
-        "met": times >= row["target"],
+        "met": times_trained >= row["target"],
         "epochs_of_the_peer_measured": peer_epochs,
     }
     folds = row["folds"] if arguments.folds is None else arguments.folds
     if folds:
         result["auc"] = compare_auc(data, task, folds, arguments.seed)
-    print(f"{name}: {times:.1f} times (target {row['target']:g})", result.get("auc", ""), flush=True)
+    print(
+        f"{name}: {times:.1f} times, {times_trained:.1f} without waits (target {row['target']:g})",
+        result.get("auc", ""),
+        flush=True,
+    )
     return result
 
 
