@@ -1,6 +1,7 @@
 """How often 95% intervals hold the truth, by simulation: bootstrap over cases, and over images as if independent.
 
-Cases have several images that resemble one another; the true figures are known in closed form. NumPy and SciPy only, no
+Cases have several images that resemble one another. They are of one class each, or hold a mixture of 2 or 4 classes of
+their own. The true figures are known in closed form or from many images that share no case. NumPy and SciPy only, no
 real images, no model. `python benchmarks/interval_coverage.py`
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +19,46 @@ from harness import write_result
 from scipy.stats import norm
 
 from breastcls.evaluation.case_statistics import CaseStatistics
+from breastcls.evaluation.decisions.decision_curve import predictive_values
 from breastcls.evaluation.intervals import Bootstrap, Interval
-from breastcls.evaluation.metrics import METRICS
+from breastcls.evaluation.metrics import METRICS, compute_metrics
 from breastcls.evaluation.predictions import Predictions
 
 CASES = (10, 20, 50, 100)
-FIGURES = ("accuracy", "balanced_accuracy", "roc_auc")
+FIGURES = ("accuracy", "balanced_accuracy", "roc_auc", "average_precision", "patient_recognition_rate")
+# Two classes only, at a prevalence that is not that of the sample.
+PREDICTIVE = ("ppv", "npv")
+PREVALENCE = 0.1
 MALIGNANT = 0.6
 MEAN_IMAGES = 8
 SHIFT = 0.75
 # Between cases the logits vary as much as between the images of one case: an intraclass correlation of one half.
 SPREAD_OF_CASES, SPREAD_OF_IMAGES = 1.0, 1.0
+# Share of images of each class where cases are mixed; the lower the evenness, the more a case is of one class.
+MIXTURES = {2: (0.6, 0.4), 4: (0.4, 0.3, 0.2, 0.1)}
+EVENNESS = 2.0
+IMAGES_OF_TRUTH = 1_000_000
 UNITS: dict[str, tuple[bool, Interval]] = {
     "cases, percentile": (True, "percentile"),
     "cases, BCa": (True, "bca"),
     "cases, expanded": (True, "expanded"),
     "images, percentile": (False, "percentile"),
 }
+# Images are many cases: a fifth of the trials shows what is to be seen.
+SHARE_OVER_IMAGES = 0.2
+Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def true_figures() -> np.ndarray:
-    """Return the population's figures, in the order of `FIGURES`."""
-    spread = np.hypot(SPREAD_OF_CASES, SPREAD_OF_IMAGES)
-    right = norm.cdf(SHIFT / spread)
-    return np.array([right, right, norm.cdf(2 * SHIFT / (np.sqrt(2) * spread))])
+@dataclass(frozen=True)
+class Design:
+    """How test sets are drawn, what is scored, and what is true of the population."""
+
+    classes: tuple[str, ...]
+    draw: Callable[[np.random.Generator, int], Sample]
+    truth: dict[str, float]
 
 
-def draw(
-    generator: np.random.Generator, cases: int, share: float = MALIGNANT
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw(generator: np.random.Generator, cases: int, share: float = MALIGNANT) -> Sample:
     """Draw the case, label and logit of each image; a share of the cases is malignant."""
     malignant = np.arange(cases) < round(share * cases)
     case = np.repeat(np.arange(cases), 1 + generator.poisson(MEAN_IMAGES - 1, cases))
@@ -53,55 +67,148 @@ def draw(
     return case, labels, logits + SPREAD_OF_IMAGES * generator.normal(size=len(case))
 
 
-def run_trials(cases: int, trials: int, resamples: int, share: float) -> dict[str, Any]:
+def draw_mixed(generator: np.random.Generator, cases: int, classes: int) -> Sample:
+    """Draw cases that hold a mixture of classes each, until every class is there."""
+    while True:
+        mixtures = generator.dirichlet(EVENNESS * np.array(MIXTURES[classes]), cases)
+        case = np.repeat(np.arange(cases), 1 + generator.poisson(MEAN_IMAGES - 1, cases))
+        labels = (generator.random(len(case))[:, None] > np.cumsum(mixtures, axis=1)[case][:, :-1]).sum(axis=1)
+        if len(np.unique(labels)) == classes:
+            break
+    if classes == 2:
+        logits = SHIFT * (2 * labels - 1) + SPREAD_OF_CASES * generator.normal(size=cases)[case]
+        return case, labels, logits + SPREAD_OF_IMAGES * generator.normal(size=len(case))
+    logits = 2 * SHIFT * np.eye(classes)[labels] + SPREAD_OF_CASES * generator.normal(size=(cases, classes))[case]
+    return case, labels, logits + SPREAD_OF_IMAGES * generator.normal(size=logits.shape)
+
+
+def true_figures(share: float) -> dict[str, float]:
+    """Return the figures of a population of two classes in which a share of the images is malignant."""
+    spread = np.hypot(SPREAD_OF_CASES, SPREAD_OF_IMAGES)
+    right = norm.cdf(SHIFT / spread)
+    # Average precision is the precision averaged over the scores of malignant images: here at their quantiles.
+    scores = norm.ppf((np.arange(100_000) + 0.5) / 100_000)
+    found, alarms = share * norm.sf(scores), (1 - share) * norm.sf(scores + 2 * SHIFT / spread)
+    ppv, npv = predictive_values(*(np.float64(value) for value in (right, right, PREVALENCE)))
+    figures = (right, right, norm.cdf(2 * SHIFT / (np.sqrt(2) * spread)), (found / (found + alarms)).mean(), right)
+    return dict(zip((*FIGURES, *PREDICTIVE), map(float, (*figures, ppv, npv)), strict=True))
+
+
+def to_predictions(sample: Sample, classes: tuple[str, ...], over_cases: bool = True) -> Predictions:
+    """Return a sample as predictions; every second image of a case is of its second slide."""
+    case, labels, logits = sample
+    if len(classes) > 2:
+        scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = scaled / scaled.sum(axis=1, keepdims=True)
+    else:
+        probabilities = 1 / (1 + np.exp(-logits))
+    return Predictions.from_arrays(
+        probabilities=probabilities,
+        labels=labels,
+        cases=case.astype(str) if over_cases else None,
+        slides=(np.arange(len(case)) % 2).astype(str) if over_cases else None,
+        classes=classes,
+    )
+
+
+def find_truth(classes: int) -> dict[str, float]:
+    """Return the figures of many images that share no case, of several classes."""
+    generator = np.random.default_rng(0)
+    case, labels, logits = draw_mixed(generator, IMAGES_OF_TRUTH, classes)
+    first = np.unique(case, return_index=True)[1]
+    names = tuple(str(number) for number in range(classes))
+    figures = compute_metrics(to_predictions((case[first], labels[first], logits[first]), names))
+    return {name: float(figures["accuracy" if name == "patient_recognition_rate" else name]) for name in FIGURES}
+
+
+class Remembered:
+    """A measure that is not taken twice of the same resamples, which all ways of making an interval share."""
+
+    def __init__(self, predictions: Predictions, figures: tuple[str, ...]) -> None:
+        self.statistics = CaseStatistics.of(predictions)
+        self._places = [METRICS.index(name) for name in figures if name in METRICS]
+        self._predictive = PREDICTIVE[0] in figures
+        self._known: dict[bytes, np.ndarray] = {}
+
+    def __call__(self, weights: np.ndarray) -> np.ndarray:
+        """Return the figures of each weighting of the cases, (resamples, figures)."""
+        key = weights.tobytes()
+        if key not in self._known:
+            values = self.statistics.measure(weights)
+            found = values[:, self._places]
+            if self._predictive:
+                sensitivity, specificity = (values[:, METRICS.index(name)] for name in ("recall", "specificity"))
+                predictive = predictive_values(sensitivity, specificity, np.float64(PREVALENCE))
+                found = np.column_stack([found, *predictive])
+            self._known[key] = found
+        return self._known[key]
+
+
+def run_trials(design: Design, cases: int, trials: int, resamples: int) -> dict[str, Any]:
     """Return for each way of drawing and each figure the share of intervals that hold the truth, and their width."""
     generator = np.random.default_rng(cases)
-    truth, places = true_figures(), [METRICS.index(name) for name in FIGURES]
-    held = {unit: np.zeros(len(FIGURES)) for unit in UNITS}
-    width = {unit: np.zeros(len(FIGURES)) for unit in UNITS}
+    figures, truth = tuple(design.truth), np.array(list(design.truth.values()))
+    held, width = ({unit: np.zeros(len(truth)) for unit in UNITS} for _ in range(2))
+    over_images = max(1, int(trials * SHARE_OVER_IMAGES))
+    done = {unit: trials if over_cases else over_images for unit, (over_cases, _) in UNITS.items()}
     for trial in range(trials):
-        case, labels, logits = draw(generator, cases, share)
+        sample = design.draw(generator, cases)
+        measures: dict[bool, Remembered] = {}
         for unit, (over_cases, interval) in UNITS.items():
-            some = Predictions.from_arrays(
-                probabilities=1 / (1 + np.exp(-logits)),
-                labels=labels,
-                cases=case.astype(str) if over_cases else None,
-                classes=("benign", "malignant"),
-            )
-            statistics = CaseStatistics.of(some)
+            if trial >= done[unit]:
+                continue
+            if over_cases not in measures:
+                measures[over_cases] = Remembered(to_predictions(sample, design.classes, over_cases), figures)
+            measure = measures[over_cases]
             bootstrap = Bootstrap(resamples, 0.95, interval, seed=trial)
-            low, high = bootstrap.intervals(statistics.measure, statistics.strata)
-            held[unit] += (low[places] <= truth) & (truth <= high[places])
-            width[unit] += high[places] - low[places]
-    return {
-        unit: {
-            name: {"held": held[unit][index] / trials, "width": width[unit][index] / trials}
-            for index, name in enumerate(FIGURES)
+            low, high = bootstrap.intervals(measure, measure.statistics.strata)
+            held[unit] += (low <= truth) & (truth <= high)
+            width[unit] += high - low
+    found: dict[str, Any] = {}
+    for unit in UNITS:
+        found[unit] = {
+            name: {"held": held[unit][index] / done[unit], "width": width[unit][index] / done[unit]}
+            for index, name in enumerate(figures)
+            # Without cases slides are not known either.
+            if np.isfinite(width[unit][index])
         }
-        for unit in UNITS
+    return found
+
+
+def make_designs(share: float) -> dict[str, Design]:
+    """Return the designs by what a case holds."""
+    two, mixed = ("benign", "malignant"), true_figures(MIXTURES[2][1])
+    return {
+        "one class": Design(two, lambda generator, cases: draw(generator, cases, share), true_figures(share)),
+        "2 classes": Design(two, lambda generator, cases: draw_mixed(generator, cases, 2), mixed),
+        "4 classes": Design(tuple("abcd"), lambda generator, cases: draw_mixed(generator, cases, 4), find_truth(4)),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--trials", type=int, default=2000, help="test sets of cases of one class; half with mixtures")
     parser.add_argument("--resamples", type=int, default=500)
     parser.add_argument("--cases", type=int, nargs="+", default=CASES)
     parser.add_argument("--malignant", type=float, default=MALIGNANT, help="share of the cases that is malignant")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    found = {}
-    for cases in arguments.cases:
-        began = time.perf_counter()
-        found[str(cases)] = run_trials(cases, arguments.trials, arguments.resamples, arguments.malignant)
-        shown = {
-            unit: " ".join(f"{value['held']:.3f}" for value in by_name.values())
-            for unit, by_name in found[str(cases)].items()
-        }
-        print(f"{cases:>4} cases, {time.perf_counter() - began:.0f} s: {shown}")
+    designs = make_designs(arguments.malignant)
+    found: dict[str, Any] = {}
+    for name, design in designs.items():
+        trials = arguments.trials if name == "one class" else arguments.trials // 2
+        found[name] = {"trials": trials, "truth": design.truth, "cases": {}}
+        for cases in arguments.cases:
+            began = time.perf_counter()
+            result = run_trials(design, cases, trials, arguments.resamples)
+            found[name]["cases"][str(cases)] = result
+            print(f"a case holds {name}; {cases} cases, {time.perf_counter() - began:.0f} s", flush=True)
+            for unit, by_name in result.items():
+                shown = "  ".join(f"{figure} {value['held']:.3f}" for figure, value in by_name.items())
+                print(f"    {unit}: {shown}", flush=True)
     result = {
-        "what": "share of 95% intervals that hold the true figure, and their mean width",
-        "trials": arguments.trials,
+        "what": "share of 95% intervals that hold the true figure, and their mean width, by what a case holds",
+        "share_of_trials_over_images": SHARE_OVER_IMAGES,
         "resamples": arguments.resamples,
         "design": {
             "malignant_cases": arguments.malignant,
@@ -109,9 +216,11 @@ def main() -> None:
             "logit_shift": SHIFT,
             "spread_of_cases": SPREAD_OF_CASES,
             "spread_of_images": SPREAD_OF_IMAGES,
+            "prevalence_of_ppv_and_npv": PREVALENCE,
+            "mixtures": {str(classes): list(shares) for classes, shares in MIXTURES.items()},
+            "evenness_of_mixtures": EVENNESS,
         },
-        "truth": dict(zip(FIGURES, true_figures().tolist(), strict=True)),
-        "cases": found,
+        "found": found,
     }
     write_result("interval_coverage", result, arguments.output)
 

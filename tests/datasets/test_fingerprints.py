@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from breastcls.datasets import fingerprints
-from breastcls.datasets.fingerprints import fingerprint_files
+from breastcls.datasets.fingerprints import fingerprint_files, known_files
+from breastcls.errors import ImageError
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +74,16 @@ def test_one_colour_has_no_fingerprint(tmp_path):
     cv2.imwrite(path, np.full((5, 5, 3), 255, np.uint8))
     assert fingerprint_files([path])["pixels"][0] is None
     assert os.path.exists(path)
+
+
+def test_what_is_known_of_a_file_is_told_without_reading_it(tmp_path, draw, monkeypatch):
+    path = draw(tmp_path / "a.png", 1)
+    size = path.stat().st_size
+    assert known_files([str(path)]).to_dict("records") == [{"size": size, "sha256": ""}]
+    digest = fingerprint_files([str(path)])["bytes"][0]
+    _forget(monkeypatch)
+    assert known_files([str(path), str(path)])["sha256"].tolist() == [digest, digest]
+    path.write_bytes(path.read_bytes() + b"more")
+    assert known_files([str(path)]).to_dict("records") == [{"size": size + 4, "sha256": ""}]
+    with pytest.raises(ImageError, match=r"gone\.png"):
+        known_files([str(tmp_path / "gone.png")])

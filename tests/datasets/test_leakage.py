@@ -1,9 +1,11 @@
+import dataclasses
 import json
 import shutil
 
 import pytest
 
 import breastcls as bc
+from breastcls.datasets.leakage import join_reports
 from breastcls.errors import ImageError, LeakageError
 
 
@@ -48,6 +50,21 @@ def test_each_kind_is_found(tmp_path, images):
     names_only = bc.audit_leakage(train, test, pictures=False)
     assert names_only.identical_files == ()
     assert names_only.shared_cases == ("c",)
+
+
+def test_it_says_what_was_compared_and_with_what(images):
+    report = bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset(images[1:2], ["b"]), pictures=False)
+    assert str(report) == "No leak: train and test share nothing (compared: cases and slides, not pixels)."
+    assert report.to_dict()["compared_with"] == ["training"]
+    other = dataclasses.replace(report, compared_with=("threshold",), compared_by=("cases",))
+    expected = "No leak: what was learnt from (threshold) and test share nothing (compared: cases, not pixels)."
+    assert str(other) == expected
+    both = join_reports([report, other])
+    assert both.compared_with == ("threshold", "training")
+    assert both.compared_by == ("cases",)
+    leaking = dataclasses.replace(other, shared_cases=("b",), test_images_in_shared_cases=1)
+    assert "case that is in it too" in str(leaking)
+    assert "train" not in str(leaking)
 
 
 def test_empty_glass_is_no_leak(tmp_path):

@@ -23,6 +23,33 @@ def test_magnifications_may_be_missing():
         arrays.check_magnifications([40], 2)
 
 
+def test_labels_of_a_file():
+    assert arrays.read_labels(["b", " a", "", "NaN"], ("a", "b")).tolist() == [1, 0, -1, -1]
+    assert arrays.read_labels(["True", "False"], ("a", "b")).tolist() == [1, 0]
+    assert arrays.read_labels(["-1", "1.0"], ("a", "b")).tolist() == [-1, 1]
+    assert arrays.read_labels(["nan", ""], ("a", "nan")).tolist() == [1, -1]
+    for wrong, words in ((["0.5"], "0.5"), (["2"], "holds .2."), (["A"], "not among the classes")):
+        with pytest.raises(EvaluationError, match=words):
+            arrays.read_labels(wrong, ("a", "b"))
+
+
+def test_shares_and_numbers():
+    assert arrays.check_share(None, "share") is None
+    assert arrays.check_share(1, "share") == 1
+    for wrong in (1.1, -0.1, float("nan")):
+        with pytest.raises(EvaluationError, match="`share` is"):
+            arrays.check_share(wrong, "share")
+    assert arrays.to_number("0.25", "x") == 0.25
+    assert arrays.to_number(None, "x") is None
+
+
+def test_class_names_that_are_their_own_places_may_be_numbers():
+    assert arrays.check_classes([0, 1]) == ("0", "1")
+    assert arrays.check_classes([False, True]) == ("False", "True")
+    with pytest.raises(EvaluationError, match="as text"):
+        arrays.check_classes(np.array([1, 2]))
+
+
 def test_what_is_no_array():
     class Strange:
         def __array__(self, dtype=None, copy=None):

@@ -100,6 +100,36 @@ def test_resamples_keep_each_stratum_and_draw_evenly():
     np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.06)
 
 
+def mixed_cases(generator, cases, images=6, classes=4):
+    """Draw predictions of cases with a mixture of classes each; the share of right decisions varies between cases."""
+    mixtures = generator.dirichlet(0.5 * np.arange(classes, 0, -1), cases)
+    labels = np.concatenate([generator.choice(classes, images, p=mixture) for mixture in mixtures])
+    case = np.repeat(np.arange(cases), images)
+    logits = 1.5 * np.eye(classes)[labels] + generator.normal(size=(cases, classes))[case]
+    scaled = np.exp(logits + generator.normal(size=logits.shape))
+    return Predictions.from_arrays(
+        probabilities=scaled / scaled.sum(axis=1, keepdims=True),
+        labels=labels,
+        cases=case.astype(str),
+        classes=[str(number) for number in range(classes)],
+    )
+
+
+def test_mixed_cases_have_the_spread_of_cases():
+    """Six images a case, so accuracy is a mean over cases, and its spread over resamples that of a mean."""
+    ratios = []
+    for seed in range(30):
+        some = mixed_cases(np.random.default_rng(seed), 20, classes=8)
+        statistics = CaseStatistics.of(some)
+        accuracy = np.diagonal(statistics.confusion, axis1=1, axis2=2).sum(axis=1) / 6
+        low, high = Bootstrap(1000).intervals(weighted_mean(accuracy), statistics.strata)
+        student = 2 * stats.t.ppf(0.975, 19) * stats.sem(accuracy)
+        ratios.append((high[0] - low[0]) / student)
+    # Strata take out a little of the spread. By the exact set of classes of each case, two thirds of it were gone.
+    assert 0.85 < np.mean(ratios) < 1.15, np.mean(ratios)
+    assert min(ratios) > 0.6, min(ratios)
+
+
 def test_the_same_seed_gives_the_same_bits(draw):
     statistics = CaseStatistics.of(draw(1))
     for interval in ("percentile", "bca"):

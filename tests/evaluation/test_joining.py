@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,21 @@ def test_rows_are_put_together():
     np.testing.assert_array_equal(whole.probabilities, np.concatenate([one.probabilities, other.probabilities]))
     assert whole.magnifications is None
     assert whole.part == "out-of-fold"
+
+
+def test_calibrations_of_the_folds_leak_only_within_their_fold():
+    one, other = _some(["1", "2"]), _some(["3", "4"])
+
+    def fitted(some, *cases):
+        record = {"method": "platt", "level": "image", "how": None, "images": len(cases), "cases": list(cases)}
+        return dataclasses.replace(some, calibration=record)
+
+    assert join_predictions([one, other]).calibration is None
+    apart = join_predictions([fitted(one, "3", "4"), fitted(other, "1", "2")]).calibration
+    assert (apart["cases"], apart["images"], apart["method"]) == ([], 4, "platt")
+    assert join_predictions([fitted(one, "2", "3"), fitted(other, "1")]).calibration["cases"] == ["2"]
+    alike = join_predictions([fitted(one, "9"), fitted(other, "9")]).calibration
+    assert (alike["cases"], alike["images"]) == (["9"], 1)
 
 
 def test_what_cannot_be_joined():

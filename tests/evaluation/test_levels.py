@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.levels import AGGREGATIONS
+from breastcls.evaluation.levels import AGGREGATIONS, scored_images
 from breastcls.evaluation.predictions import Predictions
 
 
@@ -52,6 +52,32 @@ def test_a_threshold_stays_but_votes_use_it_up():
     assert votes.threshold is None
     np.testing.assert_allclose(votes.positive, [2 / 3], atol=1e-6)
     assert votes.decisions.tolist() == [1]
+
+
+def test_a_drawn_vote_is_called_positive():
+    some = Predictions.from_arrays(
+        probabilities=[0.9, 0.1, 0.9, 0.1, 0.2], labels=[1] * 5, cases=list("aabbb"), classes=("no", "yes")
+    )
+    votes = some.at_level("case", "majority")
+    assert votes.positive[0] == 0.5
+    assert votes.decisions.tolist() == [1, 0]
+    # The votes themselves follow the images' threshold.
+    assert some.with_threshold(0.2).at_level("case", "majority").positive.tolist() == pytest.approx([0.5, 2 / 3])
+
+
+def test_the_images_behind_what_is_scored():
+    some = Predictions.from_arrays(
+        probabilities=[0.9, 0.1, 0.2, 0.8], labels=[1, 0, 0, 1], cases=["m", "m", "n", "p"], classes=("no", "yes")
+    )
+    assert scored_images(some, "image", "error") is some
+    last = scored_images(some, "case", "last")
+    assert last.labels.tolist() == [1, 1, 0, 1]
+    assert last.positive.tolist() == some.positive.tolist()
+    dropped = scored_images(some, "case", "drop")
+    assert dropped.cases.tolist() == ["n", "p"]
+    assert dropped.labels.tolist() == [0, 1]
+    with pytest.raises(EvaluationError, match="several classes"):
+        scored_images(some, "case", "error")
 
 
 def test_mixed_cases(draw):

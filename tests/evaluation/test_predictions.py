@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -40,6 +41,7 @@ def test_positive_scores_become_two_columns():
         ({"cases": ["a", None, "b"]}, "`cases` is missing in 1 of 3 rows, first in row 1"),
         ({"classes": ("benign", "benign")}, "two or more different"),
         ({"classes": "ab"}, "sequence of names"),
+        ({"classes": (1, 2)}, r"`classes` holds numbers, \(1, 2\)"),
         ({"threshold": 1.5}, "0..1"),
         ({"probabilities": np.eye(3), "classes": ("a", "b", "c"), "threshold": 0.5}, "needs two classes"),
     ],
@@ -80,7 +82,8 @@ def test_decisions_follow_the_threshold_inclusive():
     some = make(probabilities=[0.3, 0.29, 0.6])
     assert some.decisions.tolist() == [0, 0, 1]
     assert some.with_threshold(0.3).decisions.tolist() == [1, 0, 1]
-    assert make(probabilities=[0.5, 0.5, 0.5]).decisions.tolist() == [0, 0, 0]
+    # Without a threshold as at 0.5: a tie is positive.
+    assert make(probabilities=[0.5, 0.5, 0.49]).decisions.tolist() == [1, 1, 0]
 
 
 def test_it_is_read_only_but_the_callers_array_is_not():
@@ -112,6 +115,82 @@ def test_csv_loses_nothing(draw, tmp_path, classes):
         np.testing.assert_array_equal(getattr(back, name), getattr(some, name))
     assert back.classes == some.classes
     assert back.paths is None
+
+
+def test_csv_keeps_level_threshold_part_and_unknown_labels(draw, tmp_path):
+    some = dataclasses.replace(draw(images=40, cases=8).with_threshold(0.1 + 0.2), part="out-of-fold")
+    labels = some.labels.copy()
+    labels[[0, 7]] = -1
+    back = Predictions.from_csv(dataclasses.replace(some, labels=labels).to_csv(tmp_path / "some.csv"))
+    assert back.labels.tolist() == labels.tolist()
+    assert (back.level, back.how, back.threshold, back.part) == ("image", None, 0.1 + 0.2, "out-of-fold")
+    file = some.at_level("case", "maximum").to_csv(tmp_path / "case.csv")
+    back = Predictions.from_csv(file)
+    assert (back.level, back.how, back.threshold, back.part) == ("case", "maximum", 0.1 + 0.2, "out-of-fold")
+    np.testing.assert_array_equal(back.decisions, some.at_level("case", "maximum").decisions)
+    told = Predictions.from_csv(file, threshold=0.7, part="validation")
+    assert (told.threshold, told.part) == (0.7, "validation")
+
+
+def test_csv_columns_that_say_something_else(tmp_path):
+    file = tmp_path / "other.csv"
+    text = "probability_b,probability_m,label,part\n0.5,0.5,m,{}\n0.25,0.75,b,{}\n"
+    file.write_text(text.format("train", "test"))
+    with pytest.raises(EvaluationError, match=r"`part` of .* holds \['test', 'train'\]; expected one value"):
+        Predictions.from_csv(file)
+    assert Predictions.from_csv(file, part="test").part == "test"
+    # A column that the caller reads as something else is that.
+    assert Predictions.from_csv(file, case="part").part is None
+    file.write_text(text.format("val", "val"))
+    with pytest.raises(EvaluationError, match="`part` is 'val'; expected one of"):
+        Predictions.from_csv(file)
+    file.write_text(text.replace("part", "threshold").format("high", "high"))
+    with pytest.raises(EvaluationError, match="`threshold` is 'high'; expected a number"):
+        Predictions.from_csv(file)
+    file.write_text(text.format("", ""))
+    assert Predictions.from_csv(file).part is None
+
+
+@pytest.mark.parametrize(
+    ("names", "written", "indices"),
+    [
+        (("1", "2", "3"), "1 2 2", [0, 1, 1]),
+        (("1", "2", "3"), "1.0 2.0 3.0", [0, 1, 2]),
+        (("1", "2", "3"), "0 1 2", [0, 1, 2]),
+        (("0", "1", "2"), "2 1 0", [2, 1, 0]),
+        (("3", "2", "1"), "1 2 3", [2, 1, 0]),
+        (("NA", "None", "x"), "None NA x", [1, 0, 2]),
+        (("a", "b", "c"), "c  2", None),
+    ],
+)
+def test_csv_labels_are_names_first(tmp_path, names, written, indices):
+    file = tmp_path / "some.csv"
+    columns = [f"probability_{name}" for name in names]
+    rows = [f"{label},0.25,0.25,0.5" for label in written.split(" ")]
+    file.write_text("\n".join([",".join(["label", *columns]), *rows]))
+    if indices is None:
+        with pytest.raises(EvaluationError, match=r"\['c'\]"):
+            Predictions.from_csv(file)
+        return
+    some = Predictions.from_csv(file)
+    assert some.labels.tolist() == indices
+    again = Predictions.from_csv(some.to_csv(tmp_path / "again.csv"))
+    assert again.labels.tolist() == indices
+
+
+def test_the_part_and_the_level_are_known_words(draw):
+    for part in ("train", "validation", "out-of-fold", "test", None):
+        assert make(part=part).part == part
+    for wrong in ({"part": "val"}, {"part": "Test"}, {"level": "patient"}, {"how": "median"}):
+        with pytest.raises(EvaluationError, match="expected one of"):
+            dataclasses.replace(draw(), **wrong)
+    with pytest.raises(EvaluationError, match="`part` is 'val'"):
+        make(part="val")
+
+
+def test_how_images_were_joined_is_kept(draw):
+    assert draw().how is None
+    assert draw().at_level("case", "mean-logit").how == "mean-logit"
 
 
 def test_csv_with_names_of_its_own(tmp_path):

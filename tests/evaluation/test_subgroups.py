@@ -80,6 +80,7 @@ def test_levels_of_mixed_units(draw):
     # Every case of these holds images of both classes.
     assert "case" not in table.index.unique(0)
     assert "24 of 24 cases hold images of several classes: the level is left out." in sentences
+    assert score_levels(some, QUICK, mixed="drop")[1][-1] == sentences[-1]
     asked, sentences = score_levels(some, QUICK, mixed="last")
     assert sentences == ()
     assert asked.loc[("case", "recall"), "value"] == compute_metrics(some.at_level("case", mixed="last"))["recall"]

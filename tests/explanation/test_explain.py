@@ -67,6 +67,16 @@ def test_threshold_and_temperature_of_the_card_decide_as_in_predict(planted):
     np.testing.assert_array_equal(explanation.predicted, cooled[:, 1] >= threshold)
 
 
+def test_two_classes_without_a_threshold_are_decided_at_one_half():
+    pixels = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3, name="conv")(pixels))
+    even = keras.Model(pixels, keras.layers.Dense(2, "softmax", kernel_initializer="zeros")(pooled))
+    with pytest.warns(ExplanationWarning, match="empty"):
+        made = explain(even, np.full((1, 8, 8, 3), 100, np.uint8), "occlusion", target_class=0)
+    assert made.probabilities.tolist() == [[0.5, 0.5]]
+    assert made.predicted.tolist() == [1]
+
+
 def test_the_target_can_be_named_or_numbered(planted):
     names = ("none", "square")
     by_name = explain(planted.model, planted.images, target_class="square", classes=names)

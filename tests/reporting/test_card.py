@@ -18,6 +18,14 @@ def test_the_card_names_use_sample_decision_and_uncertainty(evaluate):
     assert facts["Magnifications"] == "40×, 100×, 200× and 400×"
 
 
+def test_without_a_threshold_two_classes_are_decided_at_one_half(evaluate):
+    found = evaluate()
+    none = dataclasses.replace(found, predictions=found.predictions.with_threshold(None))
+    assert facts_of(none)["Decision rule"] == "malignant from a probability of 0.500"
+    eight = evaluate(("A", "F", "PT", "TA", "DC", "LC", "MC", "PC"))
+    assert facts_of(eight)["Decision rule"] == "the most probable class"
+
+
 def test_by_case_the_images_are_still_counted_as_images(whole):
     assert facts_of(whole(level="case"))["Labelled benign"] == "144 images from 12 cases"
 
@@ -42,9 +50,22 @@ def test_the_card_says_what_it_is_not_and_what_is_missing(whole):
 
 
 def test_a_calibration_is_named(evaluate):
-    kept = {"provenance": {"calibration": {"method": "isotonic"}}}
-    assert facts_of(evaluate(model=kept))["Calibration"] == "by isotonic, fitted on other cases"
-    assert facts_of(evaluate(model={"temperature": 1.5}))["Calibration"].startswith("by temperature")
+    def told(**record):
+        return facts_of(evaluate(model={"provenance": {"calibration": {"method": "isotonic", **record}}}))[
+            "Calibration"
+        ]
+
+    assert told(cases=["elsewhere"]) == "by isotonic, fitted on other cases"
+    assert told(cases=[]) == told() == "by isotonic; whether it was fitted on other cases than these cannot be told"
+    own = sorted(set(evaluate().predictions.cases))[:2]
+    assert told(cases=[*own, "elsewhere"]).startswith("by isotonic, fitted on 2 cases of these")
+    temperature = facts_of(evaluate(model={"temperature": 1.5}))["Calibration"]
+    assert temperature.startswith("by temperature; whether")
+    # Of another framework: what the predictions carry.
+    carried = dataclasses.replace(evaluate().predictions, calibration={"method": "platt", "cases": ["elsewhere"]})
+    assert facts_of(evaluate(predictions=carried))["Calibration"] == "by platt, fitted on other cases"
+    nameless = dataclasses.replace(carried, cases=None)
+    assert facts_of(evaluate(predictions=nameless))["Calibration"].endswith("cannot be told")
 
 
 def test_fingerprints_are_told_as_far_as_they_are_known(evaluate):

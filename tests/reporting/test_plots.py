@@ -139,8 +139,19 @@ def test_the_decision_curve_shows_the_model_and_both_simple_ways(whole):
     assert [line.get_label() for line in axes.get_lines()][1:] == ["call all malignant", "call none"]
 
 
+def test_scores_against_strength_are_those_attached(whole):
+    found = whole()
+    figure = plots.draw_figure(found, "robustness")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == list(found.robustness["perturbation"].unique())
+    table = found.robustness[(found.robustness["perturbation"] == "stain") & (found.robustness["metric"] == "roc_auc")]
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), table["value"])
+    assert plots.plot_robustness(found, "balanced_accuracy").axes[0].get_ylabel() == "Balanced accuracy"
+    with pytest.raises(EvaluationError, match="'f1' was not measured"):
+        plots.plot_robustness(found, "f1")
+
+
 def test_what_an_evaluation_lacks_cannot_be_drawn(evaluate):
-    for name in ("reliability", "risk-histogram", "decision-curve"):
+    for name in ("reliability", "risk-histogram", "decision-curve", "risk-coverage", "robustness"):
         with pytest.raises(EvaluationError, match="This evaluation holds no"):
             plots.draw_figure(evaluate(), name)
 

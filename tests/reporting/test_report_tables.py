@@ -32,6 +32,16 @@ def test_a_value_without_interval_says_so(evaluate):
     assert {row[2].detail for row in table.rows} == {"no interval"}
 
 
+def test_the_difference_from_colour_stands_beside_both_where_it_is_known(evaluate):
+    assert [column.title for column in baseline_table(evaluate()).columns] == ["Metric", "Model", "Colour alone", ""]
+    difference = evaluate().metrics * 0 + 0.11
+    table = baseline_table(evaluate(colour_difference=difference))
+    assert [column.title for column in table.columns] == ["Metric", "Model", "Colour alone", "Difference", ""]
+    assert {row[3].text for row in table.rows} == {"0.110"}
+    assert {len(row) for row in table.rows} == {5}
+    assert "go by" in table.caption
+
+
 def test_no_baseline_no_subtypes_no_magnifications(evaluate):
     evaluation = evaluate(colour_baseline=None, by_subtype=None, by_magnification=None)
     assert baseline_table(evaluation) is None

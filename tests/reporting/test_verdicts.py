@@ -3,11 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from breastcls.errors import LeakageWarning
 from breastcls.evaluation.decisions.calibration import assess_calibration
 from breastcls.evaluation.decisions.thresholds import Threshold
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.predictions import Predictions
 from breastcls.reporting import verdicts
+from breastcls.reporting.sections import audit_verdict
 
 
 def with_probabilities(evaluation, claimed, labels):
@@ -44,8 +46,21 @@ def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):
 def test_a_model_that_is_calibrated_is_not_told_to_be(evaluate):
     off = with_probabilities(evaluate(model={"temperature": 2.0}), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
     assert "They were calibrated" in verdicts.calibration_verdict(off).explanation
+    foreign = with_probabilities(evaluate(), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
+    record = {"method": "platt", "cases": ["z"]}
+    foreign = dataclasses.replace(foreign, predictions=dataclasses.replace(foreign.predictions, calibration=record))
+    assert "They were calibrated" in verdicts.calibration_verdict(foreign).explanation
     plain = with_probabilities(evaluate(), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
     assert "fit_calibrator" in verdicts.calibration_verdict(plain).explanation
+
+
+@pytest.mark.parametrize(("how", "words"), [("majority", "shares of votes"), ("maximum", "the highest among")])
+def test_votes_and_maxima_are_not_judged_as_probabilities(whole, how, words):
+    found = whole(level="case", how=how)
+    verdict = verdicts.calibration_verdict(found)
+    assert verdict.text == "No probabilities to judge."
+    assert words in verdict.explanation
+    assert "Probabilities" in verdicts.calibration_verdict(whole(level="case")).text
 
 
 def test_where_the_threshold_comes_from(whole):
@@ -54,8 +69,22 @@ def test_where_the_threshold_comes_from(whole):
     assert verdict.tone == "good"
     assert "sensitivity of at least 0.95, chosen on 80 images of 2 cases" in verdict.text
     assert verdicts.threshold_verdict(whole(threshold=0.4)).tone == "caution"
+    nameless = verdicts.threshold_verdict(whole(threshold=dataclasses.replace(chosen, cases=())))
+    assert nameless.tone == "caution"
+    assert "cannot be told" in nameless.explanation
+    scored = whole(threshold=chosen)
+    # That the threshold was chosen elsewhere says nothing of the training.
+    assert audit_verdict(scored).text == "Not checked."
+    unnamed = dataclasses.replace(scored, predictions=dataclasses.replace(scored.predictions, cases=None))
+    assert verdicts.threshold_verdict(unnamed).tone == "caution"
+    own = dataclasses.replace(chosen, cases=("a", *sorted(set(scored.predictions.cases))[:2]))
+    with pytest.warns(LeakageWarning):
+        leaked = verdicts.threshold_verdict(whole(threshold=own, allow_leakage=True))
+    assert leaked.tone == "bad"
+    assert leaked.explanation.startswith("2 cases of those it was chosen on are among these")
     votes = verdicts.threshold_verdict(whole(threshold=chosen, level="case", how="majority"))
-    assert "the majority decides for its case" in votes.explanation
+    assert "half of the votes or more call its case malignant" in votes.explanation
+    assert "half of the votes" not in verdicts.threshold_verdict(whole(threshold=chosen, level="case")).explanation
     none = dataclasses.replace(whole(), threshold=None)
     none = dataclasses.replace(none, predictions=none.predictions.with_threshold(None))
     assert "from a probability of 0.5 on" in verdicts.threshold_verdict(none).text

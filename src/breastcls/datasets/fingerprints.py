@@ -51,6 +51,26 @@ def fingerprint_files(paths: Sequence[str], *, workers: int | None = None) -> pd
     )
 
 
+def known_files(paths: Sequence[str]) -> pd.DataFrame:
+    """Tell what is known of files without reading them.
+
+    Args:
+        paths: Image files.
+
+    Returns:
+        Columns `size` (in bytes) and `sha256` (of the file, where `fingerprint_files` was asked for it before and it
+        has not changed since, else ""), one row a path, in order.
+
+    Raises:
+        ImageError: If a file is missing.
+    """
+    keys = [_identity(path) for path in paths]
+    _recall([key for key in dict.fromkeys(keys) if key not in _remembered])
+    return pd.DataFrame(
+        {"size": [key[1] for key in keys], "sha256": [_remembered.get(key, ("", None))[0] for key in keys]}
+    )
+
+
 def _identity(path: str) -> tuple[str, int, int]:
     try:
         status = os.stat(path)

@@ -27,6 +27,9 @@ class LeakageReport:
         test_images: Number of test images.
         test_images_in_shared_cases: How many of them belong to a shared case.
         pictures_compared: Whether files and pixels were compared, and not only names.
+        compared_with: What the test images were compared with: "training", and where something was learnt elsewhere,
+            "calibration", "threshold" or "conformal" (prediction sets).
+        compared_by: Which names both sides have: "cases", "slides".
     """
 
     shared_cases: tuple[str, ...]
@@ -36,21 +39,28 @@ class LeakageReport:
     test_images: int
     test_images_in_shared_cases: int
     pictures_compared: bool = True
+    compared_with: tuple[str, ...] = ("training",)
+    compared_by: tuple[str, ...] = ("cases", "slides")
 
     @property
     def clean(self) -> bool:
-        """True if nothing is shared."""
+        """True if nothing is shared, as far as `compared_with` and `compared_by` reach."""
         return not (self.shared_cases or self.shared_slides or self.identical_files or self.identical_pictures)
 
     def __str__(self) -> str:
-        compared = "cases, slides, files and pixels" if self.pictures_compared else "cases and slides, not pixels"
+        names = " and ".join(self.compared_by) or "no names"
+        compared = f"{names}, not pixels"
+        if self.pictures_compared:
+            compared = f"{', '.join(self.compared_by)}, files and pixels"
+        others = tuple(step for step in self.compared_with if step != "training")
+        sides = "Train and test" if not others else f"What was learnt from ({', '.join(self.compared_with)}) and test"
         if self.clean:
-            return f"No leak: train and test share nothing (compared: {compared})."
+            return f"No leak: {sides[0].lower()}{sides[1:]} share nothing (compared: {compared})."
         share = self.test_images_in_shared_cases / self.test_images
         lines = [
-            "Train and test are not independent:",
+            f"{sides} are not independent:",
             f"  {share:.0%} of the test images ({self.test_images_in_shared_cases} of {self.test_images}) belong to a "
-            "case that is in train too",
+            f"case that is in {'train' if not others else 'it'} too",
             *_listing("shared cases", self.shared_cases),
             *_listing("shared slides", self.shared_slides),
             *_listing("identical files", [f"{a} = {b}" for a, b in self.identical_files]),
@@ -81,6 +91,8 @@ class LeakageReport:
             "test_images": self.test_images,
             "test_images_in_shared_cases": self.test_images_in_shared_cases,
             "pictures_compared": self.pictures_compared,
+            "compared_with": list(self.compared_with),
+            "compared_by": list(self.compared_by),
         }
 
 
@@ -148,6 +160,10 @@ def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
         test_images=sum(report.test_images for report in reports),
         test_images_in_shared_cases=sum(report.test_images_in_shared_cases for report in reports),
         pictures_compared=all(report.pictures_compared for report in reports),
+        compared_with=gather("compared_with"),
+        compared_by=tuple(
+            name for name in reports[0].compared_by if all(name in report.compared_by for report in reports)
+        ),
     )
 
 

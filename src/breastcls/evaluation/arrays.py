@@ -15,6 +15,8 @@ from breastcls.errors import EvaluationError
 SUM_TOLERANCE = 1e-3
 # Rows nearer to one than this are left exactly as they are, so that writing and reading changes nothing.
 ROUNDING = 1e-5
+# How files write a class that is not known.
+_MISSING = ("", "NA", "NaN", "nan")
 
 
 def to_array(values: Any, name: str) -> npt.NDArray[Any]:
@@ -27,11 +29,17 @@ def to_array(values: Any, name: str) -> npt.NDArray[Any]:
         raise EvaluationError(f"`{name}` cannot be read as an array: {error}") from error
 
 
-def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
+def check_classes(classes: Sequence[Any]) -> tuple[str, ...]:
     """Return the class names as a tuple of at least two different strings."""
     if isinstance(classes, str):
         raise EvaluationError(f"`classes` must be a sequence of names, not the one string {classes!r}.")
     names = tuple(str(name) for name in classes)
+    numbers = any(isinstance(name, (int, float, np.number)) and not isinstance(name, bool) for name in classes)
+    if numbers and names != tuple(map(str, range(len(names)))):
+        raise EvaluationError(
+            f"`classes` holds numbers, {tuple(classes)}, and so may `labels`: whether a label 1 is the class 1 or "
+            "the second one would be open. Give the names of classes, and labels that are names, as text."
+        )
     if len(names) < 2 or len(set(names)) != len(names):
         raise EvaluationError(
             f"`classes` must hold two or more different names, positive class last; it holds {names}."
@@ -118,6 +126,55 @@ def _labels_from_names(raw: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.N
     if unknown:
         raise EvaluationError(f"`labels` holds {unknown[:5]}, which are not among the classes {classes}.")
     return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def read_labels(texts: Sequence[str], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return class indices of labels as they stand in a file: names if all are names of classes, else indices.
+
+    Example:
+        >>> read_labels(["1", "2.0", ""], ("1", "2", "3")).tolist(), read_labels(["1", "0"], ("a", "b")).tolist()
+        ([0, 1, -1], [1, 0])
+    """
+    place = {name: index for index, name in enumerate(classes)}
+    stripped = [text if text in place else text.strip() for text in texts]
+    known = [text for text in dict.fromkeys(stripped) if text in place or text not in _MISSING]
+    # A column with gaps is written with decimals by many programs: "2.0" is the class "2".
+    whole = {text: text if text in place else _whole(text) for text in known}
+    if all(name in place for name in whole.values()):
+        return np.array([place[whole[text]] if text in whole else -1 for text in stripped], dtype=np.int64)
+    truth = {"true": 1, "false": 0} if len(classes) == 2 else {}
+    indices = {text: truth.get(text.lower(), whole[text]) for text in known}
+    strange = [text for text, index in indices.items() if not str(index).removeprefix("-").isdecimal()]
+    if strange:
+        raise EvaluationError(f"`labels` holds {sorted(strange)[:5]}, which are not among the classes {classes}.")
+    return check_labels([int(indices.get(text, -1)) for text in stripped], classes, len(stripped))
+
+
+def _whole(text: str) -> str:
+    """Return "2" for "2.0", and other text as it is."""
+    number, point, decimals = text.partition(".")
+    return number if point and not decimals.strip("0") else text
+
+
+def check_word(value: Any, name: str, known: Sequence[str]) -> None:
+    """Raise `EvaluationError` unless the value is one of the words known."""
+    if value not in known:
+        raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
+
+
+def to_number(text: str | None, name: str) -> float | None:
+    """Return text as a number; None stays None."""
+    try:
+        return None if text is None else float(text)
+    except ValueError as error:
+        raise EvaluationError(f"`{name}` is {text!r}; expected a number.") from error
+
+
+def check_share(value: float | None, name: str) -> float | None:
+    """Return a share, which lies in 0..1, or None."""
+    if value is not None and not 0 <= value <= 1:
+        raise EvaluationError(f"`{name}` is {value}; it must lie in 0..1.")
+    return value
 
 
 def check_names(values: Any, name: str, rows: int, *, required: bool = False) -> npt.NDArray[np.object_] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +34,51 @@ def case_codes(predictions: Predictions) -> Integers:
 
 
 def case_strata(labels: Integers, codes: Integers, classes: int) -> Integers:
-    """Return the stratum of each case, int64 (cases,): cases whose images have the same set of classes share one."""
+    """Return the stratum of each case, int64 (cases,): the cases that a bootstrap draws in place of one another.
+
+    Cases of one class share a stratum. Those of several are with others whose rarest class (the one that the fewest
+    cases hold) is the same: nearly every resample then holds every class, and as many cases as hold a rare class speak
+    for it. A stratum for each exact set of classes would not do: where images carry the labels each case has a set of
+    its own, and a case alone is in every resample and adds nothing to the spread.
+
+    A case that would be alone goes with the largest stratum, unless it is the only one of a class: then it stays alone,
+    since every resample needs it. A resample may so, seldom, lose a class; figures that need it are then not defined.
+
+    Args:
+        labels: int64 (n,), the class of each row.
+        codes: int64 (n,), index of the case of each row.
+        classes: Number of classes.
+    """
+    holds = _classes_held(labels, codes, classes)
+    holders = np.where(holds, holds.sum(axis=0), len(holds) + 1)
+    several = holds.sum(axis=1) > 1
+    # The order of the strata is that of the random draws.
+    strata = _number(np.where(several, 2 * classes, classes) - holders.argmin(axis=1))
+    sizes, only = np.bincount(strata), _only_of_a_class(holds)
+    lone = (sizes[strata] == 1) & ~only
+    if lone.any():
+        sizes[strata[only]] = 0
+        strata = _number(np.where(lone, sizes.argmax(), strata))
+    return strata
+
+
+def share_that_stays(labels: Integers, codes: Integers, classes: int) -> float:
+    """Return the share of rows in cases that are the only one of a class, and so in every resample exactly once."""
+    return float(_only_of_a_class(_classes_held(labels, codes, classes))[codes].mean())
+
+
+def _classes_held(labels: Integers, codes: Integers, classes: int) -> npt.NDArray[np.bool_]:
     holds = np.zeros((int(codes.max()) + 1, classes), dtype=bool)
     holds[codes, labels] = True
-    packed = np.ascontiguousarray(np.packbits(holds, axis=1))
-    _, strata = np.unique(packed, axis=0, return_inverse=True)
-    return strata.reshape(-1).astype(np.int64)
+    return holds
+
+
+def _only_of_a_class(holds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return np.asarray((holds & (holds.sum(axis=0) == 1)).any(axis=1))
+
+
+def _number(keys: npt.NDArray[Any]) -> Integers:
+    return np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +150,14 @@ class CaseStatistics:
             weights: float64 (resamples, cases), whole numbers: how often each case counts.
 
         Returns:
-            float64 (resamples, metrics), in the order of `METRICS`; NaN where a figure is not defined.
+            float64 (resamples, metrics), in the order of `METRICS`; NaN where a figure is not defined, and where it
+            compares classes and a class that the cases hold has no weight: a mean over the classes that are left would
+            be another figure.
         """
         counts = self.confusions(weights)
-        values = _decision_metrics(counts)
+        held = self.confusion.sum(axis=(0, 2)) > 0
+        complete = (counts.sum(axis=2)[:, held] > 0).all(axis=1) & (held.sum() > 1)
+        values = _decision_metrics(counts, complete)
         images = counts.sum(axis=(1, 2))
         values["brier"] = weights @ self.squared_errors / images
         values["log_loss"] = weights @ self.log_losses / images
@@ -126,7 +170,8 @@ class CaseStatistics:
         values["roc_auc"], values["average_precision"] = nothing, nothing
         if self.rankings:
             both = np.stack([np.stack(ranking.score(weights)) for ranking in self.rankings])
-            values["roc_auc"], values["average_precision"] = _mean_of_defined(both.transpose(1, 2, 0))
+            means = _mean_of_defined(both.transpose(1, 2, 0))
+            values["roc_auc"], values["average_precision"] = np.where(complete, means, np.nan)
         return np.stack([values[name] for name in METRICS], axis=1)
 
     def measure_classes(self, weights: Floats) -> Floats:
@@ -139,26 +184,28 @@ def _sum(codes: Integers, values: Floats, cases: int) -> Floats:
     return np.asarray(np.bincount(codes, weights=values, minlength=cases), dtype=np.float64)
 
 
-def _decision_metrics(counts: Floats) -> dict[str, Floats]:
-    """Return the metrics of the decisions from confusion counts (resamples, classes, classes)."""
+def _decision_metrics(counts: Floats, complete: npt.NDArray[np.bool_]) -> dict[str, Floats]:
+    """Return the metrics of the decisions from confusion counts (resamples, classes, classes).
+
+    Those that compare classes are NaN except where `complete`, bool (resamples,).
+    """
     hits = np.diagonal(counts, axis1=1, axis2=2).sum(axis=1)
     true, decided, images = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
-    several = (true > 0).sum(axis=1) > 1
     classes = per_class_metrics(counts)
     values = {"accuracy": hits / images, "image_recognition_rate": hits / images}
-    values["balanced_accuracy"] = np.where(several, _mean_of_defined(classes["recall"]), np.nan)
+    values["balanced_accuracy"] = np.where(complete, _mean_of_defined(classes["recall"]), np.nan)
     spread = (images**2 - (true**2).sum(axis=1)) * (images**2 - (decided**2).sum(axis=1))
     shared = hits * images - (true * decided).sum(axis=1)
     correlation = np.divide(shared, np.sqrt(spread), out=np.zeros(len(counts)), where=spread > 0)
-    values["mcc"] = np.where(several, correlation, np.nan)
+    values["mcc"] = np.where(complete, correlation, np.nan)
     if counts.shape[1] == 2:
         values["recall"], values["specificity"] = classes["recall"][:, 1], classes["specificity"][:, 1]
         for name in ("precision", "f1"):
-            values[name] = np.where(several, classes[name][:, 1], np.nan)
+            values[name] = np.where(complete, classes[name][:, 1], np.nan)
     else:
         for name in PER_CLASS:
             shown = np.where(true > 0, classes[name], np.nan)
-            values[name] = np.where(several, _mean_of_defined(shown), np.nan)
+            values[name] = np.where(complete, _mean_of_defined(shown), np.nan)
     return values
 
 

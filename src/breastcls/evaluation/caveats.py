@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from breastcls.evaluation.case_statistics import case_codes, share_that_stays
+from breastcls.evaluation.levels import mixed_units, scored_images
 from breastcls.evaluation.predictions import Predictions
 
 FEW_CASES = 5
@@ -15,17 +17,20 @@ LEAKING = "Training and test images are not independent: these scores are too go
 NO_CASES = (
     "Cases are not known, so every image counts as its own: intervals are too narrow if cases have several images."
 )
+# Ways to join images whose results are no probabilities, and what they are.
+NO_PROBABILITIES = {"majority": "shares of votes", "maximum": "the highest among the images"}
+PATIENT_RATE = "patient_recognition_rate"
 
 
 def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each class that is there with fewer than five cases."""
+    """Return a sentence for each class that was scored on fewer than five cases."""
     sentences = []
     for name, of_class in counts["classes"].items():
         cases = of_class["cases"]
         if 0 < cases < FEW_CASES:
             one = "1 case" if cases == 1 else f"{cases} cases"
             also = "it cannot tell how other cases of it would fare" if cases == 1 else "it is likely too narrow"
-            sentences.append(f"The class {name} has only {one} in the test set: take its interval with care, {also}.")
+            sentences.append(f"The class {name} has only {one} that were scored: take its interval with care, {also}.")
     return tuple(sentences)
 
 
@@ -35,6 +40,10 @@ def find_caveats(
     metrics: pd.DataFrame,
     counts: Mapping[str, Any],
     leaking: bool,
+    *,
+    how: str = "mean",
+    mixed: str = "error",
+    joined: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return the caveats of an evaluation.
 
@@ -42,34 +51,109 @@ def find_caveats(
         predictions: By image.
         scored: At the level that was scored.
         metrics: The figures.
-        counts: As `count_units` returns.
+        counts: What was scored, as `count_units` returns.
         leaking: Whether training and test are not independent.
+        how: How images were joined; see `Predictions.at_level`.
+        mixed: What became of slides and cases of several classes; see `Predictions.at_level`.
+        joined: The levels that figures were given for by joining images.
     """
     caveats: list[str] = []
     if leaking:
         caveats.append(LEAKING)
     absent = [name for name, of_class in counts["classes"].items() if of_class["images"] == 0]
     if absent:
+        whole = scored.level == predictions.level
+        missed = f"The test set holds no {predictions.level}" if whole else f"No {scored.level} that was scored is"
         caveats.append(
-            f"The test set holds no image of {', '.join(absent)}: figures that need it are not defined, means over "
-            "classes are over the others."
+            f"{missed} of {', '.join(absent)}: figures that need it are not defined, means over classes are over the "
+            "others."
         )
     if counts["cases"] == 1:
-        caveats.append("All images are of one case: no interval can be given, since nothing is known of other cases.")
+        caveats.append(
+            "All images scored are of one case: no interval can be given, since nothing is known of other cases."
+        )
     if predictions.cases is None:
         caveats.append(NO_CASES)
     else:
         caveats += few_cases(counts)
-    if predictions.slides is None:
-        caveats.append("Slides are not known, so there is no patient recognition rate.")
+        caveats += _always_drawn(scored, counts)
+    caveats += _slides_missing(predictions, scored)
+    caveats += _several_classes(predictions, mixed, joined)
     decided = set(np.unique(scored.decisions).tolist())
     never = [name for index, name in enumerate(scored.classes) if index not in decided]
     if never:
         caveats.append(f"The model never decided for {', '.join(never)}: its precision counts as 0.")
     if scored.level != predictions.level:
-        caveats.append(f"Scored by {scored.level}: {len(scored)} {scored.level}s stand for {len(predictions)} images.")
+        caveats.append(f"Scored by {scored.level}: {len(scored)} {scored.level}s stand for {counts['images']} images.")
+    if predictions.how is None:
+        caveats += _no_probabilities(scored, how, joined)
+    else:
+        caveats += _no_probabilities(scored, predictions.how, [predictions.level])
     missing = metrics["value"].notna() & metrics["low"].isna()
+    if predictions.cases is None and PATIENT_RATE in metrics.index and missing[PATIENT_RATE]:
+        # A slide would span several cases, were each image its own.
+        missing[PATIENT_RATE] = False
+        caveats.append(f"No interval can be given for {PATIENT_RATE}: cases are not known.")
     if missing.any() and counts["cases"] > 1:
         names = ", ".join(str(name) for name in metrics.index[missing])
         caveats.append(f"No interval can be given for {names}: too few cases alike.")
     return tuple(caveats)
+
+
+def _always_drawn(scored: Predictions, counts: Mapping[str, Any]) -> list[str]:
+    """Say how much hangs on cases that no resample can do without."""
+    share = share_that_stays(scored.labels, case_codes(scored), len(scored.classes))
+    if share == 0 or counts["cases"] == 1:
+        return []
+    return [
+        f"{100 * share:.0f}% of the {scored.level}s are of cases that are the only one of a class: every resample "
+        "holds them, so the intervals say nothing of how other such cases would fare and are too narrow."
+    ]
+
+
+def _slides_missing(predictions: Predictions, scored: Predictions) -> list[str]:
+    """Say why there is no patient recognition rate, where there is none."""
+    if predictions.slides is None:
+        return ["Slides are not known, so there is no patient recognition rate."]
+    unknown = int((predictions.slides == "").sum())
+    if unknown:
+        return [
+            f"The slide of {unknown} of {len(predictions)} {predictions.level}s is not known, so there is no patient "
+            "recognition rate."
+        ]
+    if scored.slides is None or (scored.slides == "").any():
+        return [f"A {scored.level} may have several slides, so by {scored.level} there is no patient recognition rate."]
+    return []
+
+
+def _several_classes(predictions: Predictions, mixed: str, joined: Sequence[str]) -> list[str]:
+    """Say of how many slides and cases of several classes something was made, as the caller asked."""
+    sentences = []
+    for level in joined if mixed != "error" else ():
+        several, units = mixed_units(predictions, level)
+        if several and mixed == "drop":
+            left = len(predictions) - len(scored_images(predictions, level, mixed))
+            sentences.append(
+                f"{several} of {units} {level}s hold images of several classes and were left out, and with them {left} "
+                f"of {len(predictions)} images."
+            )
+        elif several:
+            taken = predictions.classes[-1] if len(predictions.classes) == 2 else "the last of their classes"
+            sentences.append(f"{several} of {units} {level}s hold images of several classes and count as {taken}.")
+    return sentences
+
+
+def _no_probabilities(scored: Predictions, how: str, joined: Sequence[str]) -> list[str]:
+    """Say that votes and maxima are no probabilities, and how many votes were drawn."""
+    if how not in NO_PROBABILITIES or not joined:
+        return []
+    sentences = [
+        f"By {' and by '.join(joined)} the values are {NO_PROBABILITIES[how]}, not probabilities: Brier score, log "
+        "loss, calibration and decision curve do not mean of them what they mean of probabilities."
+    ]
+    highest = np.sort(scored.probabilities, axis=1)
+    drawn = int((highest[:, -1] == highest[:, -2]).sum())
+    if scored.how == "majority" and drawn:
+        taken = scored.classes[-1] if len(scored.classes) == 2 else "the first of the classes with most votes"
+        sentences.append(f"The vote of {drawn} of {len(scored)} {scored.level}s is drawn; they are called {taken}.")
+    return sentences

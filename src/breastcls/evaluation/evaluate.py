@@ -19,6 +19,7 @@ from breastcls.evaluation.curves import compute_curves
 from breastcls.evaluation.decisions.calibration import assess_calibration
 from breastcls.evaluation.decisions.conformal import ConformalSets
 from breastcls.evaluation.decisions.decision_curve import PREVALENCES, decision_curve, operating_table
+from breastcls.evaluation.decisions.kept_caveats import find_kept_caveats
 from breastcls.evaluation.decisions.risk_histogram import risk_histogram
 from breastcls.evaluation.decisions.thresholds import Threshold
 from breastcls.evaluation.doubt.risk_coverage import risk_coverage
@@ -27,11 +28,13 @@ from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.fingerprints import fingerprint_predictions, fingerprint_table, fingerprint_weights
 from breastcls.evaluation.independence import check_independence, check_same_images
 from breastcls.evaluation.intervals import Bootstrap, Interval
+from breastcls.evaluation.levels import scored_images
 from breastcls.evaluation.metrics import count_confusion, require_labels
 from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
 from breastcls.evaluation.subgroups import count_units, score, score_classes, score_groups, score_levels
 from breastcls.evaluation.worst_cases import rank_cases
-from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour
+from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour, score_beside_colour
+from breastcls.evaluation.zero_width import find_zero_width
 from breastcls.files import hash_file
 
 
@@ -68,14 +71,14 @@ def evaluate(
         how: How they are aggregated; see `Predictions.at_level`.
         mixed: What to do with a slide or case of several classes; see `Predictions.at_level`.
         threshold: Two classes: decide for the positive class from this probability on; default: what the model or
-            the predictions carry. Choose it on validation images (`choose_threshold`), never on these.
+            the predictions carry, else 0.5. Choose it on validation images (`choose_threshold`), never on these.
         prevalences: Two classes: shares of positives at which predictive values are given, in 0..1. Those of the places
             where the model might be used; the test set's own is seldom one of them.
         resamples: Bootstrap resamples.
         confidence: Of the intervals.
         interval: "expanded" (percentiles, further out where cases are few), "percentile" or "bca"; see `Bootstrap`.
-            Where each case gives one decision (`level="case"`), accuracy, recall and specificity are plain shares and
-            get Wilson's interval instead.
+            Where each case gives one decision (`level="case"`), accuracy, precision, recall, specificity and what else
+            is a plain share get Wilson's interval instead.
         seed: Of the resamples.
         batch_size: Images at a time.
         tta: Test-time augmentation of a model, `"dihedral"` or None; see `predict`.
@@ -87,11 +90,12 @@ def evaluate(
 
     Raises:
         EvaluationError: If there is nothing to score, a true class is not known, or the classes disagree.
-        LeakageError: If training and test are not independent and `allow_leakage` is not set.
+        LeakageError: If training and test are not independent, or the threshold, the calibration or prediction sets
+            were learnt from a case of the test set, and `allow_leakage` is not set.
         ImageError: If an image cannot be read.
 
     Warns:
-        EvaluationWarning: If a class has fewer than five cases, or cases are not known.
+        EvaluationWarning: If a class is scored on fewer than five cases, or cases are not known.
         LeakageWarning: If a leak was found and allowed.
 
     Example:
@@ -114,11 +118,7 @@ def evaluate(
     predictions, model, fingerprints = _predictions_of(model_or_predictions, test, batch_size, tta)
     if test is not None:
         check_same_images(predictions, test)
-    require_labels(predictions)
-    if predictions.part in ("train", "validation"):
-        raise EvaluationError(
-            f"These predictions are of the {predictions.part} part; a score on it says nothing about new cases."
-        )
+    _require_scorable(predictions)
     predictions = dataclasses.replace(predictions, part=predictions.part or "test")
     provenance = model.get("provenance") or {}
     origin = _origin_of_threshold(threshold, predictions, provenance)
@@ -137,19 +137,31 @@ def evaluate(
     if leaking:
         warnings.warn(f"Scored across a leak, as allowed. {leakage}", LeakageWarning, stacklevel=2)
 
-    counts = count_units(predictions)
     scored = predictions.at_level(level, how, mixed=mixed)
+    counts = count_units(scored_images(predictions, level, mixed))
     statistics = CaseStatistics.of(scored)
     metrics = score(scored, statistics, bootstrap)
     roc, precision_recall = compute_curves(scored, bootstrap)
-    baseline = None
+    baseline: pd.DataFrame | None = None
+    colour_difference: pd.DataFrame | None = None
     if train is not None and test is not None:
-        by_colour = predict_by_colour(train, test).at_level(level, how, mixed=mixed)
-        baseline = score(by_colour, CaseStatistics.of(by_colour), bootstrap)
+        by_colour = predict_by_colour(train, test)
+        if predictions.cases is not None or level != "image":
+            # Both are to be joined to, and drawn as, the same cases.
+            by_colour = dataclasses.replace(by_colour, cases=predictions.cases, slides=predictions.slides)
+        by_colour = by_colour.at_level(level, how, mixed=mixed)
+        baseline, colour_difference = score_beside_colour(scored, by_colour, bootstrap)
     by_level, left_out = score_levels(predictions, bootstrap, how, mixed, {scored.level: metrics})
-    caveats = find_caveats(predictions, scored, metrics, counts, leaking) + left_out
+    joined = [name for name in by_level.index.unique(0) if name != predictions.level]
+    caveats = find_caveats(predictions, scored, metrics, counts, leaking, how=how, mixed=mixed, joined=joined)
+    caveats += left_out
+    caveats += find_kept_caveats(predictions, scored, list(by_level.index.unique(0)), how, origin, provenance)
     if train is not None and test is None:
-        caveats += ("Without the test images only names were compared, and colour alone was not scored.",)
+        if leakage is None:
+            compared = "Neither cases nor slides of these images are known: nothing was compared with the training set"
+        else:
+            compared = "Without the test images only names were compared"
+        caveats += (f"{compared}, and colour alone was not scored.",)
     _warn(predictions, counts)
     strangers: pd.DataFrame | None = None
     if unknown is not None and isinstance(model_or_predictions, Predictions):
@@ -165,30 +177,39 @@ def evaluate(
 
         by_stain, by_sharpness = score_by_picture(predictions, test, bootstrap)
     two_sided = len(scored.classes) == 2 and len(np.unique(scored.labels)) == 2
+    per_class = score_classes(scored, statistics, bootstrap)
+    by_subtype = score_groups(scored, scored.subtypes, "", "subtype", bootstrap)
+    by_magnification = score_groups(scored, scored.magnifications, -1, "magnification", bootstrap)
+    calibration = assess_calibration(scored, bootstrap=bootstrap)
+    operating = operating_table(scored, prevalences=prevalences, bootstrap=bootstrap) if two_sided else None
+    groups = {"class": per_class, "threshold and prevalence": operating, "subtype": by_subtype}
+    groups |= {"magnification": by_magnification, "stain": by_stain, "sharpness": by_sharpness}
+    caveats += find_zero_width(metrics, groups)
     fingerprints |= {"predictions": fingerprint_predictions(predictions)}
     fingerprints |= {
         f"{part}_table": fingerprint_table(data) for part, data in (("test", test), ("train", train)) if data
     }
     return Evaluation(
         metrics=metrics,
-        per_class=score_classes(scored, statistics, bootstrap),
+        per_class=per_class,
         confusion=_confusion(scored),
         roc=roc,
         precision_recall=precision_recall,
         predictions=scored,
         counts=counts,
-        settings=_settings(scored, bootstrap, how) | ({} if tta is None else {"tta": tta}),
-        by_subtype=score_groups(scored, scored.subtypes, "", "subtype", bootstrap),
-        by_magnification=score_groups(scored, scored.magnifications, -1, "magnification", bootstrap),
+        settings=_settings(scored, bootstrap) | ({} if tta is None else {"tta": tta}),
+        by_subtype=by_subtype,
+        by_magnification=by_magnification,
         colour_baseline=baseline,
+        colour_difference=colour_difference,
         leakage=leakage,
         leak_allowed=leaking,
         caveats=caveats,
         model=model,
         by_level=by_level,
-        calibration=assess_calibration(scored, bootstrap=bootstrap),
+        calibration=calibration,
         decision_curve=decision_curve(scored, bootstrap=bootstrap) if two_sided else None,
-        operating=operating_table(scored, prevalences=prevalences, bootstrap=bootstrap) if two_sided else None,
+        operating=operating,
         risk_histogram=risk_histogram(scored, bootstrap=bootstrap),
         worst_cases=rank_cases(predictions),
         threshold=origin,
@@ -196,7 +217,7 @@ def evaluate(
         images=None if scored.level == predictions.level else predictions,
         by_stain=by_stain,
         by_sharpness=by_sharpness,
-        conformal=_describe_sets(scored, provenance, bootstrap),
+        conformal=_describe_sets(scored, provenance, bootstrap, allow_leakage),
         unknown=strangers,
         risk_coverage=risk_coverage(scored, bootstrap=bootstrap),
     )
@@ -212,11 +233,19 @@ def scored_predictions(source: Any, test: Dataset | None, batch_size: int = 32) 
     predictions, model, _ = _predictions_of(source, test, batch_size)
     if test is not None:
         check_same_images(predictions, test)
-    require_labels(predictions)
+    _require_scorable(predictions)
     leakage = check_independence(predictions, test, None, model.get("provenance") or {})
     if leakage is not None:
         leakage.raise_if_leaking()
     return predictions
+
+
+def _require_scorable(predictions: Predictions) -> None:
+    require_labels(predictions)
+    if predictions.part in ("train", "validation"):
+        raise EvaluationError(
+            f"These predictions are of the {predictions.part} part; a score on it says nothing about new cases."
+        )
 
 
 def _predictions_of(
@@ -248,19 +277,19 @@ def _predictions_of(
 
 
 def _describe_sets(
-    predictions: Predictions, provenance: Mapping[str, Any], bootstrap: Bootstrap
+    predictions: Predictions, provenance: Mapping[str, Any], bootstrap: Bootstrap, allow_leakage: bool
 ) -> dict[str, Any] | None:
     """Return how the prediction sets that the model keeps fare, or None where it keeps none for this level."""
     kept = provenance.get("conformal")
     if not isinstance(kept, Mapping) or kept.get("level") != predictions.level:
         return None
-    return ConformalSets.from_dict(kept).describe(predictions, bootstrap)
+    return ConformalSets.from_dict(kept).describe(predictions, bootstrap, allow_leakage=allow_leakage)
 
 
 def _origin_of_threshold(
     threshold: float | Threshold | None, predictions: Predictions, provenance: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Return where the decision threshold comes from, or None where the most probable class is decided."""
+    """Return where the decision threshold comes from, or None where none was chosen."""
     if isinstance(threshold, Threshold):
         return {"origin": "given to evaluate", **threshold.to_dict()}
     if threshold is not None:
@@ -279,12 +308,12 @@ def _confusion(predictions: Predictions) -> pd.DataFrame:
     return pd.DataFrame(counts, index=names.rename("true"), columns=names.rename("decided"))
 
 
-def _settings(predictions: Predictions, bootstrap: Bootstrap, how: str) -> dict[str, Any]:
+def _settings(predictions: Predictions, bootstrap: Bootstrap) -> dict[str, Any]:
     positive = f"positive class {predictions.classes[-1]}"
     return {
         **dataclasses.asdict(bootstrap),
         "level": predictions.level,
-        "how": None if predictions.level == "image" else how,
+        "how": predictions.how,
         "threshold": predictions.threshold,
         "average": positive if len(predictions.classes) == 2 else "macro",
     }

@@ -37,14 +37,18 @@ class Evaluation(Result):
             More: one curve a class against the rest, one below the other, with a column `class`.
         precision_recall: Columns `threshold`, `recall`, `precision`, `low`, `high`, and `class` as in `roc`.
         predictions: What was scored, at the level it was scored at.
-        counts: `images`, `slides`, `cases`, `classes` ({class: {`images`, `cases`}}).
+        counts: Of what was scored: `images`, `slides`, `cases`, `classes` ({class: {`images`, `cases`}}). By slide or
+            case an image counts for the class of its slide or case; what `mixed` drops is left out.
         settings: `resamples`, `confidence`, `interval`, `seed`, `level`, `how`, `threshold`, `average`.
         by_subtype: One row a subtype: `images`, `slides`, `cases`, and `accuracy`, `balanced_accuracy`, `roc_auc`,
             each also with `_low` and `_high`. None where no subtype is known.
         by_magnification: The same by magnification.
         colour_baseline: What six colour numbers an image reach on the same split, shaped as `metrics`. None where no
             training set was given.
-        leakage: The audit of training against test images, or None.
+        colour_difference: The metrics less those of colour alone, shaped as `metrics`; its intervals are of the
+            difference, over the same cases on both sides.
+        leakage: The audit of training against test images, or None where the training was not looked at, or neither
+            cases nor slides were there to compare.
         leak_allowed: Whether a leak was found and the caller went on knowingly.
         caveats: Plain sentences on what to keep in mind with these numbers.
         model: What is known of the model: `classes`, `backbone`, `provenance`, ... Empty for foreign predictions.
@@ -57,7 +61,7 @@ class Evaluation(Result):
         risk_histogram: How the predicted risk is spread within each class; see `risk_histogram`.
         worst_cases: One row a case, the worst first; see `rank_cases`.
         threshold: Where the decision threshold comes from: `value`, `origin`, and what `Threshold.to_dict` tells. None
-            where the most probable class is decided.
+            where none was chosen: two classes are then decided at 0.5, more for the most probable.
         fingerprints: SHA-256 of what was scored and by what: `predictions`, `weights`, `test_table`, `train_table`.
 
         images: The predictions by image that slides or cases were joined from; None where images were scored.
@@ -83,6 +87,7 @@ class Evaluation(Result):
     by_subtype: pd.DataFrame | None = None
     by_magnification: pd.DataFrame | None = None
     colour_baseline: pd.DataFrame | None = None
+    colour_difference: pd.DataFrame | None = None
     leakage: LeakageReport | None = None
     leak_allowed: bool = False
     caveats: tuple[str, ...] = ()
@@ -182,7 +187,7 @@ class Evaluation(Result):
         Args:
             path: Where to save; the suffix chooses the format.
             figure: "overview", or one of "roc", "precision-recall", "confusion", "metrics", "reliability",
-                "risk-histogram" and "decision-curve".
+                "risk-histogram", "decision-curve", "risk-coverage" and, where attached, "robustness".
             width_mm: Width in millimetres, for many journals 85 (one column) or 174 (two); default: the figure's own.
             dpi: Dots per inch of a PNG.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage
@@ -14,6 +16,8 @@ from breastcls.evaluation.predictions import Predictions
 
 # Whatever was chosen by looking at images was learnt from them.
 LEARNING_STEPS = ("training", "calibration", "threshold", "conformal")
+# The same images, as predictions and, where they are there, as a dataset.
+Scored = Sequence[Predictions | Dataset]
 
 
 def check_independence(
@@ -29,45 +33,108 @@ def check_independence(
         test: The same images as a dataset, where there is one: then files and pixels are compared too.
         train: The training set, or None.
         provenance: The provenance of the model's card; `fit` writes there which cases and slides it saw; a threshold,
-            a calibration and prediction sets, which ones they were chosen on.
+            a calibration and prediction sets, which ones they were chosen on. What predictions carry of their
+            calibration counts as well.
 
     Returns:
-        The report, or None where nothing is known of the training.
+        The report, or None where no leak was found and the training was not looked at: nothing is known of it, or
+        neither the cases nor the slides of the scored images are. A leak elsewhere, such as in the choice of the
+        threshold, is reported all the same.
     """
-    cases, slides = _seen(provenance, "cases"), _seen(provenance, "slides")
-    from_card = _compare_names(predictions, cases, slides)
-    if train is None:
-        return from_card if cases or slides else None
-    report = _compare_names(predictions, train.cases, train.slides) if test is None else audit_leakage(train, test)
-    if report.clean and not from_card.clean:
-        # The model saw more than the training set that was handed in.
-        return from_card
-    return report
+    # Predictions of another framework may name their cases otherwise than the dataset does; both are looked at.
+    own = (predictions,) if test is None else (predictions, test)
+    report = _compare_names(own, _records(predictions, provenance))
+    if train is not None:
+        given = {"training": {"cases": train.cases, "slides": train.slides}}
+        audit = _compare_names(own, given) if test is None else audit_leakage(train, test)
+        # The model may have seen more than the training set that was handed in.
+        report = _join(audit, report, own)
+    # That the threshold was chosen elsewhere says nothing of the training, and nothing compared is nothing found.
+    return None if report.clean and "training" not in report.compared_with else report
 
 
-def _seen(provenance: Mapping[str, Any], what: str) -> set[str]:
-    seen: set[str] = set()
-    for step in LEARNING_STEPS:
-        record = provenance.get(step)
-        if isinstance(record, Mapping):
-            seen.update(str(name) for name in record.get(what) or ())
-    return seen
+def count_shared_cases(predictions: Predictions, cases: Collection[Any]) -> int | None:
+    """Return how many of the cases that something was learnt from are among those of the predictions.
+
+    None where it cannot be told, since one side or the other has no names.
+
+    Example:
+        >>> some = Predictions.from_arrays(probabilities=[0.9], labels=[1], cases=["a"], classes=("no", "yes"))
+        >>> count_shared_cases(some, ["a", "b"]), count_shared_cases(some, ["b"]), count_shared_cases(some, [])
+        (1, 0, None)
+    """
+    own = _known(predictions.cases)
+    return len(own & set(map(str, cases))) if own and len(cases) else None
 
 
-def _compare_names(predictions: Predictions, cases: Iterable[Any], slides: Iterable[Any]) -> LeakageReport:
-    own_cases = np.array([]) if predictions.cases is None else predictions.cases.astype(str)
-    own_slides = np.array([]) if predictions.slides is None else predictions.slides.astype(str)
-    shared_cases = sorted(set(own_cases.tolist()) & {str(name) for name in cases})
-    shared_slides = sorted((set(own_slides.tolist()) & {str(name) for name in slides}) - {""})
+def _records(predictions: Predictions, provenance: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what is recorded of each step that learnt from images: the names it saw, under "cases" and "slides"."""
+    found = {step: provenance[step] for step in LEARNING_STEPS if isinstance(provenance.get(step), Mapping)}
+    carried = predictions.calibration
+    if carried is not None:
+        seen = (*found.get("calibration", {}).get("cases", ()), *carried.get("cases", ()))
+        found["calibration"] = {**carried, "cases": seen}
+    return found
+
+
+def _compare_names(scored: Scored, records: Mapping[str, Mapping[str, Any]]) -> LeakageReport:
+    own = {
+        "cases": set().union(*(_known(one.cases) for one in scored)),
+        "slides": set().union(*(_known(one.slides) for one in scored)),
+    }
+    shared: dict[str, set[str]] = {"cases": set(), "slides": set()}
+    compared: dict[str, list[str]] = {}
+    for step, record in records.items():
+        for what, names in own.items():
+            seen = set(map(str, _names(record, what)))
+            if seen and names:
+                compared.setdefault(step, []).append(what)
+                shared[what] |= names & seen
     return LeakageReport(
-        shared_cases=tuple(shared_cases),
-        shared_slides=tuple(shared_slides),
+        shared_cases=tuple(sorted(shared["cases"])),
+        shared_slides=tuple(sorted(shared["slides"])),
         identical_files=(),
         identical_pictures=(),
-        test_images=len(predictions),
-        test_images_in_shared_cases=int(np.isin(own_cases, shared_cases).sum()),
+        test_images=len(scored[0]),
+        test_images_in_shared_cases=_count_images(scored, shared["cases"]),
         pictures_compared=False,
+        compared_with=tuple(step for step in LEARNING_STEPS if step in compared),
+        compared_by=tuple(what for what in own if any(what in names for names in compared.values())),
     )
+
+
+def _join(audit: LeakageReport, of_names: LeakageReport, scored: Scored) -> LeakageReport:
+    """Return an audit with what the names of further records add to it."""
+    cases = {*audit.shared_cases, *of_names.shared_cases}
+    return dataclasses.replace(
+        audit,
+        shared_cases=tuple(sorted(cases)),
+        shared_slides=tuple(sorted({*audit.shared_slides, *of_names.shared_slides})),
+        test_images_in_shared_cases=_count_images(scored, cases),
+        compared_with=tuple(
+            step for step in LEARNING_STEPS if step in audit.compared_with or step in of_names.compared_with
+        ),
+        compared_by=tuple(
+            what for what in ("cases", "slides") if what in audit.compared_by or what in of_names.compared_by
+        ),
+    )
+
+
+def _count_images(scored: Scored, cases: set[str]) -> int:
+    inside = np.zeros(len(scored[0]), dtype=bool)
+    for one in scored:
+        if one.cases is not None:
+            inside |= np.isin(one.cases.astype(str), sorted(cases))
+    return int(inside.sum())
+
+
+def _names(record: Mapping[str, Any], what: str) -> Collection[Any]:
+    names = record.get(what)
+    return () if names is None else names
+
+
+def _known(names: npt.NDArray[Any] | None) -> set[str]:
+    return set() if names is None else set(names.astype(str).tolist()) - {""}
 
 
 def check_same_images(predictions: Predictions, test: Dataset) -> None:

@@ -1,8 +1,9 @@
 """Bootstrap intervals over cases, stratified by class.
 
 Images of one case resemble one another: a test set of 500 images of 16 cases holds 16 independent facts. So whole cases
-are drawn with replacement, as many as there are, within each stratum (cases whose images have the same set of classes),
-so that every resample holds every class. A resample is kept as how often each case was drawn; no image is copied.
+are drawn with replacement, as many as there are, within each stratum (`case_strata`), so that every resample holds
+every class; where cases hold several classes one may seldom be lost, and such a resample does not count for the figures
+that need the class. A resample is kept as how often each case was drawn; no image is copied.
 
 Percentile interval: Efron 1979, DOI 10.1214/aos/1176344552. BCa: Efron 1987, DOI 10.2307/2289144; the acceleration of
 a stratified sample after Davison & Hinkley 1997, chapter 5, DOI 10.1017/CBO9780511802843. Expanded percentile:
@@ -101,17 +102,19 @@ class Bootstrap:
         if not can_vary(strata):
             nothing = np.full(measure(np.ones((1, cases))).shape[1], np.nan)
             return nothing, nothing.copy()
-        values = self.distribution(measure, strata)
+        return self.bounds(self.distribution(measure, strata), measure, strata)
+
+    def bounds(self, values: Floats, measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
+        """Return lower and upper bounds from what `distribution` gave; see `intervals`."""
         tail = (1 - self.confidence) / 2
         if self.interval == "percentile":
             return _quantiles(values, np.full(values.shape[1], tail), np.full(values.shape[1], 1 - tail))
         if self.interval == "expanded":
             tails = _expand(measure, strata, tail)
             return _quantiles(values, tails, 1 - tails)
-        point = measure(np.ones((1, cases)))[0]
-        bias = _bias(values, point)
-        acceleration = _acceleration(measure, strata)
-        levels = [ndtr(bias + (bias + z) / (1 - acceleration * (bias + z))) for z in (ndtri(tail), ndtri(1 - tail))]
+        point = measure(np.ones((1, len(strata))))[0]
+        bias, skew = median_bias(values, point), acceleration(measure, strata)
+        levels = [ndtr(bias + (bias + z) / (1 - skew * (bias + z))) for z in (ndtri(tail), ndtri(1 - tail))]
         low, high = _quantiles(values, *levels)
         undefined = np.isnan(point)
         low[undefined] = high[undefined] = np.nan
@@ -142,7 +145,7 @@ def _quantiles(values: Floats, low: Floats, high: Floats) -> tuple[Floats, Float
     return bounds[0], bounds[1]
 
 
-def _bias(values: Floats, point: Floats) -> Floats:
+def median_bias(values: Floats, point: Floats) -> Floats:
     """Return the median bias of each column in normal quantiles; half of the ties count as below."""
     defined = np.isfinite(values)
     count = np.maximum(defined.sum(axis=0), 1)
@@ -151,7 +154,7 @@ def _bias(values: Floats, point: Floats) -> Floats:
     return np.asarray(ndtri(np.clip(below / (2 * count), 0.5 / count, 1 - 0.5 / count)))
 
 
-def _acceleration(measure: Measure, strata: Integers) -> Floats:
+def acceleration(measure: Measure, strata: Integers) -> Floats:
     """Return the acceleration of each figure from leaving out each case in turn, within its stratum."""
     cases = len(strata)
     if cases > MOST_CASES_TO_LEAVE_OUT:
@@ -166,23 +169,30 @@ def _acceleration(measure: Measure, strata: Integers) -> Floats:
 
 
 def _expand(measure: Measure, strata: Integers, tail: float) -> Floats:
-    """Return the tail of each figure at which percentiles are as wide as a t interval would be.
+    """Return the tail of each figure at which percentiles are as wide as a t interval would be."""
+    wider, freedom = widening(measure, strata)
+    return np.asarray(np.where(np.isfinite(freedom), ndtr(wider * stdtrit(freedom, tail)), tail))
+
+
+def widening(measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
+    """Return by what factor the resamples of each figure spread too little, and its degrees of freedom.
 
     The variance of n cases drawn with replacement is that of their sample with divisor n, where n - 1 is right; and it
-    is itself uncertain, which a normal quantile leaves out.
+    is itself uncertain, which a normal quantile leaves out. With very many cases, and for a figure that does not vary,
+    there is nothing to widen: the factor is 1, the degrees of freedom infinite.
     """
     if len(strata) > MOST_CASES_TO_LEAVE_OUT:
-        return np.full(measure(np.ones((1, len(strata)))).shape[1], tail)
+        figures = measure(np.ones((1, len(strata)))).shape[1]
+        return np.ones(figures), np.full(figures, np.inf)
     parts = list(_influences(measure, strata))
     sizes = np.array([len(influence) for influence in parts], dtype=np.float64)[:, None]
     drawn = np.stack([(influence**2).sum(axis=0) / len(influence) ** 2 for influence in parts])
     right = drawn * sizes / (sizes - 1)
     total, uncertain = right.sum(axis=0), (right**2 / (sizes - 1)).sum(axis=0)
     varies = np.isfinite(total) & (total > 0)
-    # A figure that does not vary has no spread to expand; any tail gives the same.
-    freedom = np.divide(total**2, uncertain, out=np.ones_like(total), where=varies)
+    freedom = np.divide(total**2, uncertain, out=np.full_like(total, np.inf), where=varies)
     wider = np.sqrt(np.divide(total, drawn.sum(axis=0), out=np.ones_like(total), where=varies))
-    return np.asarray(np.where(varies, ndtr(wider * stdtrit(freedom, tail)), tail))
+    return wider, freedom
 
 
 def _influences(measure: Measure, strata: Integers) -> Iterator[Floats]:

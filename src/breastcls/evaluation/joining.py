@@ -22,7 +22,8 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
         part: What the joined rows were used for; "out-of-fold" when each comes from a model that had not seen it.
 
     Returns:
-        All rows, in the order of the parts. What one part does not know of its images, the whole does not know.
+        All rows, in the order of the parts. What one part does not know of its images, the whole does not know. Of
+        calibrations fitted for each fold, the whole keeps the cases that stand in the fold they were fitted for.
 
     Raises:
         EvaluationError: If there are none, classes or levels differ, or an image stands in several parts.
@@ -57,5 +58,26 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
         probabilities=np.concatenate([one.probabilities for one in parts]),
         labels=np.concatenate([one.labels for one in parts]),
         part=part,
+        calibration=_join_calibrations(parts),
         **known,
     )
+
+
+def _join_calibrations(parts: Sequence[Predictions]) -> dict[str, Any] | None:
+    records = [one.calibration for one in parts if one.calibration is not None]
+    if not records:
+        return None
+    if len(records) == len(parts) and all(record == records[0] for record in records):
+        return dict(records[0])
+    # A case that one fold was calibrated on may well be scored in another: only within a fold is it a leak.
+    own: set[str] = set()
+    for one in parts:
+        if one.calibration is not None and one.cases is not None:
+            own |= set(one.cases.tolist()) & set(one.calibration.get("cases", ()))
+    return {
+        "method": " and ".join(sorted({record["method"] for record in records})),
+        "level": parts[0].level,
+        "how": parts[0].how,
+        "images": sum(record["images"] for record in records),
+        "cases": sorted(own),
+    }

@@ -44,12 +44,26 @@ def aggregate(predictions: Predictions, level: str, how: str, mixed: str) -> Pre
         probabilities=probabilities.astype(np.float32),
         labels=labels,
         paths=None,
-        # A vote is decided by its majority; a threshold for one image's probability has been used in it.
+        # Half of the votes decide; a threshold for one image's probability has been used in them.
         threshold=None if how == "majority" else predictions.threshold,
         level=cast("Level", level),
+        how=how,
         **shared,
     )
     return whole if kept.all() else whole[kept]
+
+
+def scored_images(predictions: Predictions, level: str, mixed: str) -> Predictions:
+    """Return the images behind what is scored at a level, each with the class of its slide or case.
+
+    Those of slides or cases that `mixed` drops are left out.
+    """
+    if level == predictions.level:
+        return predictions
+    groups = _groups_of(predictions, level)
+    labels, kept = _labels_of(predictions.labels, groups, predictions.classes, level, mixed)
+    relabelled = dataclasses.replace(predictions, labels=labels[groups])
+    return relabelled if kept.all() else relabelled[kept[groups]]
 
 
 def mixed_units(predictions: Predictions, level: str) -> tuple[int, int]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,17 @@ import pandas as pd
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation import arrays
+from breastcls.evaluation.deciding import decide
 from breastcls.files import atomic_path, write_text
 from breastcls.result import Result
 
 Level = Literal["image", "slide", "case"]
 Aggregation = Literal["mean", "mean-logit", "majority", "maximum"]
 Mixed = Literal["error", "last", "drop"]
+PARTS = ("train", "validation", "out-of-fold", "test")
 PROBABILITY = "probability_"
+# Columns of a CSV that say the same of every row.
+CONSTANT = ("level", "how", "threshold", "part")
 _ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
 
 
@@ -42,10 +46,19 @@ class Predictions(Result):
         paths: Files (n,), or None.
         magnifications: int64 (n,), -1 where not known, or None.
         subtypes: Subtype names (n,), "" where not known, or None.
-        threshold: Two classes: the positive class is decided at `positive >= threshold`. None: the most probable class.
+        threshold: Two classes: the positive class is decided at `positive >= threshold`. None: from 0.5 on with two
+            classes, the most probable class with more.
         level: What one row stands for: "image", "slide" or "case".
-        part: What the rows were used for: "validation", "out-of-fold", "test", or None where not stated. Thresholds and
-            calibration are never fitted on "test".
+        part: What the rows were used for: "train", "validation", "out-of-fold", "test", or None where not stated.
+            Thresholds, calibration and prediction sets are never fitted on "train" or "test", and only "test" and
+            "out-of-fold" are scored.
+        how: How the images were joined where a row stands for a slide or case, as `at_level` says it; else None.
+        calibration: What `Calibrator.apply` left: `method`, `level`, `how`, `images` and the `cases` that it was fitted
+            on, which `evaluate` counts as seen; None where the probabilities are as the model gave them, or nobody
+            said.
+
+    Raises:
+        EvaluationError: If `level`, `part` or `how` is something else.
 
     Example:
         >>> some = Predictions.from_arrays(
@@ -68,8 +81,14 @@ class Predictions(Result):
     threshold: float | None = None
     level: Level = "image"
     part: str | None = None
+    how: str | None = None
+    calibration: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        arrays.check_word(self.level, "level", get_args(Level))
+        for name, known in (("part", PARTS), ("how", get_args(Aggregation))):
+            if getattr(self, name) is not None:
+                arrays.check_word(getattr(self, name), name, known)
         for name in _ROW_FIELDS:
             value = getattr(self, name)
             if value is not None:
@@ -97,7 +116,8 @@ class Predictions(Result):
         Args:
             probabilities: (n, classes) with rows summing to one within 0.001; for two classes also (n,) or (n, 1) with
                 the probability of the positive class. Lists, arrays, Series, torch and TensorFlow tensors.
-            labels: (n,) class indices, or class names, or None where the truth is not known.
+            labels: (n,) class indices, or class names, or None where the truth is not known. Numbers are always
+                indices, text is always names.
             cases: (n,) names of the biological source. Without them every image counts as its own case, and
                 `evaluate` says so.
             classes: Class names in the order of the columns, positive class last.
@@ -106,11 +126,11 @@ class Predictions(Result):
             magnifications: (n,) integers.
             subtypes: (n,) subtype names.
             threshold: Decision threshold of two classes, chosen elsewhere than on these images.
-            part: "validation", "out-of-fold" or "test".
+            part: "train", "validation", "out-of-fold" or "test".
 
         Raises:
-            EvaluationError: If shapes disagree, a value is NaN or outside 0..1, a row does not sum to one, or a label
-                is not a class.
+            EvaluationError: If shapes disagree, a value is NaN or outside 0..1, a row does not sum to one, a label is
+                not a class, or `part` is something else.
 
         Example:
             >>> Predictions.from_arrays(probabilities=[[2.0, -1.0]], labels=[0], classes=("benign", "malignant"))
@@ -160,19 +180,22 @@ logits, apply softmax (or the sigmoid for one column) first.
             classes: Class names, positive class last. Default: from the columns `probability_<class>`.
             probabilities: Columns of the probabilities in the order of `classes`, or the one column of the positive
                 class. Default: `probability_<class>` for each class.
-            label: Column of the true class, by name or index.
+            label: Column of the true class. Read as names where all are names of classes, also if these are numbers,
+                else as indices. Empty: not known.
             case: Column of the case. It, like the columns that follow, may be absent.
             slide: Column of the slide.
             image: Column of the file.
             magnification: Column of the magnification.
             subtype: Column of the subtype.
-            threshold: As in `from_arrays`.
-            part: As in `from_arrays`.
+            threshold: As in `from_arrays`. Default: from the column `threshold`, as `to_csv` writes it.
+            part: As in `from_arrays`. Default: from the column `part`. What a row stands for, and how it was joined,
+                comes from the columns `level` and `how`; without them it is an image.
 
         Raises:
-            EvaluationError: If the file cannot be read or a column is missing, naming those present.
+            EvaluationError: If the file cannot be read, a column is missing, naming those present, or one of `level`,
+                `how`, `threshold` and `part` does not hold one and the same value.
         """
-        text = dict.fromkeys((case, slide, image, subtype), str)
+        text = dict.fromkeys((case, slide, image, subtype, *CONSTANT), str)
         try:
             table = pd.read_csv(path, dtype=text)
         except (OSError, ValueError) as error:
@@ -189,18 +212,28 @@ logits, apply softmax (or the sigmoid for one column) first.
                 f"{path} has no columns {missing or [PROBABILITY + '<class>']}; it has {list(table.columns)}. "
                 "Name them with `probabilities=`, `classes=` and `label=`."
             )
-        return cls.from_arrays(
+        named = {label, case, slide, image, magnification, subtype, *columns}
+        written = {
+            name: _constant(table, name, path)
+            for name, given in zip(CONSTANT, (None, None, threshold, part), strict=True)
+            if given is None and name not in named
+        }
+        # Once more as they stand there: a class may be called "1", "NA" or "None".
+        labels = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False)[label].tolist()
+        read = cls.from_arrays(
             probabilities=table[columns].to_numpy(),
-            labels=table[label].to_numpy(),
+            labels=arrays.read_labels(labels, arrays.check_classes(classes)),
             classes=classes,
             cases=_column(table, case),
             slides=_column(table, slide),
             paths=_column(table, image),
             magnifications=_column(table, magnification),
             subtypes=_column(table, subtype),
-            threshold=threshold,
-            part=part,
+            threshold=arrays.to_number(written["threshold"], "threshold") if "threshold" in written else threshold,
+            part=written.get("part", part),
         )
+        level: Any = written.get("level") or "image"
+        return dataclasses.replace(read, level=level, how=written.get("how"))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -225,10 +258,12 @@ logits, apply softmax (or the sigmoid for one column) first.
 
     @property
     def decisions(self) -> npt.NDArray[np.int64]:
-        """The class decided for each row, int64 (n,): at the threshold where there is one, else the most probable."""
-        if self.threshold is not None:
-            return (self.positive >= np.float32(self.threshold)).astype(np.int64)
-        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+        """The class decided for each row, int64 (n,).
+
+        Two classes: the positive one at `positive >= threshold`, without a threshold from 0.5 on. More: the most
+        probable, of equals the first.
+        """
+        return decide(self.probabilities, self.threshold)
 
     def with_threshold(self, threshold: float | None) -> Predictions:
         """Return the same predictions decided at another threshold."""
@@ -240,8 +275,9 @@ logits, apply softmax (or the sigmoid for one column) first.
         Args:
             level: "image" (returns these), "slide" or "case".
             how: "mean" of the probabilities, "mean-logit" (mean of the log-probabilities, normalised), "majority"
-                (share of the images decided for each class) or "maximum" (two classes: the highest probability of the
-                positive class; more: the highest of each, normalised).
+                (share of the images decided for each class; two classes: as many for as against is decided as positive)
+                or "maximum" (two classes: the highest probability of the positive class; more: the highest of each,
+                normalised). The values of the last two are no probabilities.
             mixed: What to do with a slide or case whose images have several classes and which hence has no label of
                 its own: raise, take the last class among them (two classes: positive if any image is), or drop it.
 
@@ -279,9 +315,18 @@ logits, apply softmax (or the sigmoid for one column) first.
         return pd.DataFrame(columns)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write `to_frame()` as CSV, which `from_csv` reads back without loss, and return the path."""
+        """Write `to_frame()` as CSV, which `from_csv` reads back, and return the path.
+
+        Columns `level`, `how`, `threshold` and `part` are added where they say something. What is lost: the record of a
+        calibration, and names of cases, slides and subtypes that pandas takes for missing, such as "NA".
+        """
+        frame = self.to_frame()
+        for name in CONSTANT:
+            value = getattr(self, name)
+            if value is not None and value != "image":
+                frame[name] = value
         with atomic_path(path) as temporary:
-            self.to_frame().to_csv(temporary, index=False)
+            frame.to_csv(temporary, index=False)
         return Path(path)
 
     def to_dict(self) -> dict[str, Any]:
@@ -291,6 +336,8 @@ logits, apply softmax (or the sigmoid for one column) first.
             "threshold": self.threshold,
             "level": self.level,
             "part": self.part,
+            "how": self.how,
+            "calibration": None if self.calibration is None else dict(self.calibration),
         }
         for name in _ROW_FIELDS:
             value = getattr(self, name)
@@ -317,3 +364,16 @@ logits, apply softmax (or the sigmoid for one column) first.
 
 def _column(table: pd.DataFrame, name: str) -> Any:
     return table[name].to_numpy() if name in table else None
+
+
+def _constant(table: pd.DataFrame, name: str, path: Any) -> str | None:
+    """Return the one value of a column that says something of all rows, or None where there is no such column."""
+    if name not in table or table[name].isna().all():
+        return None
+    values = sorted(set(table[name].fillna("").tolist()))
+    if len(values) > 1:
+        raise EvaluationError(
+            f"The column `{name}` of {path} holds {values[:5]}; expected one value, the same in every row. Keep the "
+            "rows that belong together, or give the column another name if it means something else."
+        )
+    return str(values[0])

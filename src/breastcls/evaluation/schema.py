@@ -25,6 +25,7 @@ TABLES = (
     "by_stain",
     "by_sharpness",
     "colour_baseline",
+    "colour_difference",
     "baselines",
     "shortcuts",
     "robustness",

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.evaluation.case_statistics import CaseStatistics, case_codes
-from breastcls.evaluation.intervals import Bootstrap, can_vary
+from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.levels import LEVELS, mixed_units
-from breastcls.evaluation.metrics import METRICS, PER_CLASS, compute_metrics, count_confusion, slide_codes
+from breastcls.evaluation.metrics import PER_CLASS, compute_metrics, count_confusion, slide_codes
 from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
-from breastcls.evaluation.proportions import binary_shares, has_one_decision_a_case, wilson_interval
+from breastcls.evaluation.proportions import bound_metrics, bound_shares, class_shares
 
 SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
 
@@ -39,9 +39,14 @@ def count_units(predictions: Predictions) -> dict[str, Any]:
 
 
 def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Return `PER_CLASS` of each class with intervals, and its images and cases."""
+    """Return `PER_CLASS` of each class with intervals, and its images and cases; intervals are those of `score`."""
     point = statistics.measure_classes(np.ones((1, len(statistics.strata))))[0]
     low, high = bootstrap.intervals(statistics.measure_classes, statistics.strata)
+    confusion = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
+    for metric, share in class_shares(confusion).items():
+        places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
+        bounds = low[places], high[places]
+        low[places], high[places] = bound_shares(predictions, statistics.strata, bounds, share, bootstrap.confidence)
     counts = count_units(predictions)["classes"]
     rows = []
     for index, name in enumerate(predictions.classes):
@@ -63,7 +68,8 @@ def score_groups(
         groups: (n,) the group of each row, or None.
         missing: The value of rows that belong to no group; they are left out.
         name: Name of the index.
-        bootstrap: How intervals are made; in each group over its own cases.
+        bootstrap: How intervals are made; in each group over its own cases. Where each of them gives one decision,
+            accuracy gets Wilson's.
 
     Returns:
         The table, or None where no row belongs to a group.
@@ -78,13 +84,11 @@ def score_groups(
         part = predictions[groups == group]
         counts = count_units(part)
         row: dict[str, Any] = {unit: counts[unit] for unit in ("images", "slides", "cases")}
-        point = compute_metrics(part)
         # With one class there is nothing to rank.
-        statistics = CaseStatistics.of(part, rank=bool(np.unique(part.labels).size > 1))
-        low, high = bootstrap.intervals(statistics.measure, statistics.strata)
+        table = score(part, CaseStatistics.of(part, rank=bool(np.unique(part.labels).size > 1)), bootstrap)
         for metric in SHOWN:
-            place = METRICS.index(metric)
-            row |= {metric: point[metric], f"{metric}_low": low[place], f"{metric}_high": high[place]}
+            value, low, high = table.loc[metric]
+            row |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
         rows.append(row)
     return pd.DataFrame(rows, index=pd.Index([_native(group) for group in present], name=name))
 
@@ -120,10 +124,11 @@ def score_levels(
             tables[level] = known[level]
             continue
         several, units = mixed_units(predictions, level) if level != predictions.level else (0, len(predictions))
-        if several and mixed == "error":
-            left = "the level is left out" if several == units else "they are left out of that level"
+        none_left = several == units and mixed != "last"
+        if none_left or (several and mixed == "error"):
+            left = "the level is left out" if none_left else "they are left out of that level"
             sentences.append(f"{several} of {units} {level}s hold images of several classes: {left}.")
-            if several == units:
+            if none_left:
                 continue
         at_level = predictions.at_level(cast("Level", level), how, mixed="drop" if mixed == "error" else mixed)
         tables[level] = score(at_level, CaseStatistics.of(at_level), bootstrap)
@@ -135,17 +140,10 @@ def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Boots
 
     Intervals come from the bootstrap; where each case gives one decision, those of plain shares are Wilson's.
     """
-    point = compute_metrics(predictions)
     low, high = bootstrap.intervals(statistics.measure, statistics.strata)
-    undefined = np.isnan(point.to_numpy())
-    low[undefined] = high[undefined] = np.nan
-    table = pd.DataFrame({"value": point, "low": low, "high": high})
-    if has_one_decision_a_case(predictions) and can_vary(statistics.strata):
-        counts = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
-        for metric, (successes, trials) in binary_shares(counts).items():
-            if trials:
-                bounds = wilson_interval(successes, trials, bootstrap.confidence)
-                table.loc[metric, ["low", "high"]] = [float(bound) for bound in bounds]
+    table = pd.DataFrame({"value": compute_metrics(predictions), "low": low, "high": high})
+    bound_metrics(table, predictions, statistics.strata, bootstrap.confidence)
+    table.loc[table["value"].isna(), ["low", "high"]] = np.nan
     return table
 
 

@@ -31,7 +31,7 @@ def summarise(evaluation: Evaluation) -> str:
     if evaluation.colour_baseline is not None:
         lines += ["", "Colour alone (mean and sd of R, G, B; no network) on the same split"]
         lines += [
-            f"  {name:<26}{interval_text(evaluation.colour_baseline.loc[name])}"
+            f"  {name:<26}{interval_text(evaluation.colour_baseline.loc[name])}{_beside_colour(evaluation, name)}"
             for name in HEADLINE
             if name in evaluation.colour_baseline.index
         ]
@@ -72,6 +72,15 @@ def describe_threshold(threshold: Mapping[str, Any]) -> str:
     if threshold.get("cases"):
         chosen += f" of {len(threshold['cases'])} cases"
     return f"{text}: {threshold['rule']}, {chosen}"
+
+
+def _beside_colour(evaluation: Evaluation, name: str) -> str:
+    from breastcls.evaluation.comparing.paired_scores import change_text  # it builds on this module
+
+    if evaluation.colour_difference is None:
+        return ""
+    row: Any = evaluation.colour_difference.loc[name]
+    return f"; the model {change_text(row['value'], row['low'], row['high'])}"
 
 
 def _origin(evaluation: Evaluation) -> str:

@@ -214,8 +214,9 @@ def _predict(scored: ScoredModel, pixels: np.ndarray, card: ModelCard | None) ->
         probabilities = scored.probabilities_of(scores / np.float32(card.temperature))
         # Logarithms of probabilities, which is what a mean of several models has for scores, no longer sum to one.
         probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    if card is not None and card.threshold is not None and probabilities.shape[1] == 2:
-        return probabilities, (probabilities[:, 1] >= np.float32(card.threshold)).astype(np.int64)
+    if probabilities.shape[1] == 2:
+        threshold = 0.5 if card is None or card.threshold is None else card.threshold
+        return probabilities, (probabilities[:, 1] >= np.float32(threshold)).astype(np.int64)
     return probabilities, probabilities.argmax(axis=1).astype(np.int64)
 
 

@@ -36,7 +36,7 @@ class ModelCard:
         stain: What `to_dict` of a stain normaliser gave, where the model was trained on normalised images; `predict`,
             `evaluate` and `explain` then normalise alike. None for images as they are.
         threshold: Probability of the positive class from which on it is predicted, binary models only; None stands
-            for the most probable class.
+            for 0.5.
         temperature: What the logits are divided by to calibrate the probabilities; None stands for 1.
         provenance: Where and on what it was trained: anything that JSON can hold.
         version: Version of breastcls that wrote the card.

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from breastcls.environment import describe_environment
+from breastcls.evaluation.deciding import HALF
+from breastcls.evaluation.decisions.kept_caveats import calibration_record
 from breastcls.evaluation.fingerprints import fingerprint_predictions
+from breastcls.evaluation.independence import count_shared_cases
 from breastcls.reporting.provenance import Facts, describe_value, flatten
 from breastcls.reporting.scores import percent_of, read_levels, read_scores, unit_of
 from breastcls.reporting.sections import audit_verdict, sample_in_words
@@ -71,27 +74,38 @@ def _model(evaluation: Evaluation) -> Facts:
     model, classes = evaluation.model, evaluation.predictions.classes
     provenance = model.get("provenance")
     provenance = provenance if isinstance(provenance, Mapping) else {}
-    calibration = provenance.get("calibration")
-    method = calibration.get("method") if isinstance(calibration, Mapping) else None
-    if model.get("temperature") is not None:
-        method = "temperature"
     known: list[tuple[str, Any]] = [
         ("Architecture", model.get("backbone")),
         ("Starting weights", model.get("weights")),
         ("Output", f"probabilities of {join_words([str(name) for name in classes])}, summing to one"),
         ("Decision", decision_rule(evaluation)),
-        ("Calibration", f"by {method}, fitted on other cases" if method else "none is recorded"),
+        ("Calibration", _calibration(evaluation, provenance)),
         ("Training", "see “What was trained on what” above" if provenance.get("training") else "not recorded here"),
     ]
     return [(name, describe_value(value)) for name, value in known if value is not None]
 
 
+def _calibration(evaluation: Evaluation, provenance: Mapping[str, Any]) -> str:
+    """Return how the probabilities were calibrated, and whether on other cases than these."""
+    record = calibration_record(evaluation.predictions, provenance) or {}
+    method = record.get("method", "temperature" if evaluation.model.get("temperature") is not None else None)
+    if method is None:
+        return "none is recorded"
+    shared = count_shared_cases(evaluation.predictions, record.get("cases") or ())
+    if shared is None:
+        return f"by {method}; whether it was fitted on other cases than these cannot be told"
+    if shared:
+        return f"by {method}, fitted on {format_count(shared, 'case')} of these: the probabilities look too good"
+    return f"by {method}, fitted on other cases"
+
+
 def decision_rule(evaluation: Evaluation) -> str:
     """Return how a class is decided for, in words."""
     threshold = evaluation.predictions.threshold
-    if threshold is None:
+    classes = evaluation.predictions.classes
+    if threshold is None and len(classes) > 2:
         return "the most probable class"
-    return f"{evaluation.predictions.classes[-1]} from a probability of {format_number(threshold)}"
+    return f"{classes[-1]} from a probability of {format_number(HALF if threshold is None else threshold)}"
 
 
 def _study(evaluation: Evaluation) -> Facts:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from breastcls.errors import EvaluationError
+from breastcls.reporting.abstention import plot_risk_coverage
 from breastcls.reporting.confusion import plot_confusion
 from breastcls.reporting.curves import plot_precision_recall, plot_roc
 from breastcls.reporting.figures import TWO_COLUMNS, drawing_style, new_figure, save_figure
 from breastcls.reporting.forest import plot_metrics
 from breastcls.reporting.history import plot_history
 from breastcls.reporting.risk_plots import plot_decision_curve, plot_reliability, plot_risk_histogram
+from breastcls.reporting.strengths import plot_robustness
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
@@ -30,7 +32,9 @@ __all__ = [
     "plot_metrics",
     "plot_precision_recall",
     "plot_reliability",
+    "plot_risk_coverage",
     "plot_risk_histogram",
+    "plot_robustness",
     "plot_roc",
     "save_figure",
 ]
@@ -67,6 +71,8 @@ FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
     "reliability": plot_reliability,
     "risk-histogram": plot_risk_histogram,
     "decision-curve": plot_decision_curve,
+    "risk-coverage": plot_risk_coverage,
+    "robustness": plot_robustness,
 }
 
 

@@ -78,20 +78,25 @@ def baseline_table(evaluation: Evaluation) -> Table | None:
     if evaluation.colour_baseline is None:
         return None
     model, colour = read_scores(evaluation.metrics), read_scores(evaluation.colour_baseline)
+    difference = {} if evaluation.colour_difference is None else read_scores(evaluation.colour_difference)
     names = [name for name in model if name in colour and describe_metric(name).is_score]
     scale = scale_of([scores[name] for scores in (model, colour) for name in names])
     rows = []
     for name in names:
         title = describe_metric(name).name
         marks = (mark("model", model[name], scale), mark("baseline", colour[name], scale))
-        rows.append((Cell(title, title), score_cell(model[name]), score_cell(colour[name]), Cell("", marks=marks)))
+        cells = [score_cell(scores[name]) for scores in (model, colour, difference) if scores]
+        rows.append((Cell(title, title), *cells, Cell("", marks=marks)))
     columns = (
         Column("Metric", "text"),
         Column("Model", "number"),
         Column("Colour alone", "number"),
+        *([Column("Difference", "number")] if difference else []),
         _graphic_column(scale),
     )
-    caption = f"The model and colour alone on the same split, {percent_of(evaluation)} intervals."
+    caption = f"The model and colour alone on the same split, {percent_of(evaluation)} intervals over cases."
+    if difference:
+        caption += " The interval of the difference is over the same cases on both sides, and so the one to go by."
     return Table(caption, columns, tuple(rows))
 
 

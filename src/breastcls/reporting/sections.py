@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from breastcls.reporting.provenance import file_name
 from breastcls.reporting.scores import UNDEFINED, Score, read_scores, unit_of
-from breastcls.reporting.wording import describe_metric, format_count, is_defined
+from breastcls.reporting.wording import describe_metric, format_count, is_defined, join_words
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
 
 
 _LONGEST_LISTING = 8
+_LEARNT = {"calibration": "the calibration", "threshold": "the threshold", "conformal": "the prediction sets"}
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,16 @@ def audit_verdict(evaluation: Evaluation) -> Verdict:
         return Verdict(
             "caution",
             "Not checked.",
-            "No training images were given, so nobody looked whether the same case, slide or picture is also "
-            "among them. If any is, every number here is too good.",
+            "No training images were given, or their cases and slides could not be compared with these, so nobody "
+            "looked whether the same case, slide or picture is also among them. If any is, every number here is too "
+            "good.",
+        )
+    if report.clean and not ("training" in report.compared_with and (report.compared_by or report.pictures_compared)):
+        return Verdict(
+            "caution",
+            "Training not checked.",
+            "Nobody looked whether a case, slide or picture of these images is also among the training images. If any "
+            "is, every number here is too good.",
         )
     if report.clean and report.pictures_compared:
         return Verdict(
@@ -90,12 +99,15 @@ def audit_verdict(evaluation: Evaluation) -> Verdict:
         return Verdict(
             "good",
             "No leak found, by name.",
-            "No case or slide of these images was found among the training images. The pictures "
-            "themselves were not compared.",
+            f"No {' or '.join(name.removesuffix('s') for name in report.compared_by)} of these images was found among "
+            "the training images. The pictures themselves were not compared.",
         )
     consequence = "Read every number here as too good."
     if evaluation.leak_allowed:
         consequence = f"The evaluation went on because it was told to (allow_leakage=True). {consequence}"
+    if "training" not in report.compared_with:
+        learnt = join_words([_LEARNT[step] for step in report.compared_with])
+        return Verdict("bad", f"Leak: {learnt} saw cases that are scored here.", consequence)
     return Verdict("bad", "Leak: training and test images are not independent.", consequence)
 
 
@@ -105,8 +117,9 @@ def audit_facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     if report is None:
         return []
     facts = [
-        ("Shared cases", _listing(report.shared_cases)),
-        ("Shared slides", _listing(report.shared_slides)),
+        (f"Shared {name}", _listing(shared))
+        for name, shared in (("cases", report.shared_cases), ("slides", report.shared_slides))
+        if name in report.compared_by
     ]
     if report.pictures_compared:
         facts.append(("Identical files", _listing([_pair(pair) for pair in report.identical_files])))
@@ -114,7 +127,10 @@ def audit_facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     if report.test_images_in_shared_cases:
         share = f"{report.test_images_in_shared_cases:,} of {report.test_images:,}"
         percent = 100 * report.test_images_in_shared_cases / report.test_images
-        facts.append(("Images of a case that is in training too", f"{share} ({percent:.0f}%)"))
+        title = "Images of a case that is in training too"
+        if tuple(report.compared_with) != ("training",):
+            title = f"Images of a case that was learnt from too ({join_words(list(report.compared_with))})"
+        facts.append((title, f"{share} ({percent:.0f}%)"))
     return facts
 
 
@@ -145,6 +161,13 @@ def baseline_verdict(evaluation: Evaluation) -> Verdict | None:
             "No better than colour alone.",
             f"{values} Nothing here shows that it sees more than staining.",
         )
+    beside = {} if evaluation.colour_difference is None else read_scores(evaluation.colour_difference)
+    difference = beside.get("roc_auc", UNDEFINED)
+    if difference.has_interval:
+        on_same = f"{values} The difference on the same cases is {difference.value_text} ({difference.interval_text})."
+        if difference.low > 0:
+            return Verdict("good", "Above colour alone.", on_same)
+        return Verdict("caution", "Not shown to be above colour alone.", f"{on_same} It may be chance.")
     if model.has_interval and colour.has_interval and model.low > colour.high:
         return Verdict("good", "Above colour alone.", f"{values} The two intervals do not overlap.")
     return Verdict(

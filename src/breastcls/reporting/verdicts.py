@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from breastcls.evaluation.caveats import NO_PROBABILITIES
+from breastcls.evaluation.decisions.kept_caveats import calibration_record
+from breastcls.evaluation.independence import count_shared_cases
 from breastcls.evaluation.summary import describe_threshold
 from breastcls.reporting.scores import percent_of, read_levels, read_scores, unit_of
 from breastcls.reporting.sections import Verdict, audit_verdict, baseline_verdict
@@ -24,6 +27,10 @@ def calibration_verdict(evaluation: Evaluation) -> Verdict | None:
     """Return in words whether probabilities can be taken at their word."""
     if evaluation.calibration is None:
         return None
+    values = NO_PROBABILITIES.get(str(evaluation.settings.get("how")))
+    if values is not None:
+        text = f"By {unit_of(evaluation)} the values are {values}: a calibration error says nothing of them."
+        return Verdict("caution", "No probabilities to judge.", text)
     error = read_scores(evaluation.calibration.errors)["ece_equal_mass"]
     if not is_defined(error.value):
         return None
@@ -50,9 +57,9 @@ def calibration_verdict(evaluation: Evaluation) -> Verdict | None:
 
 
 def is_calibrated(evaluation: Evaluation) -> bool:
-    """Return whether the model's card keeps a calibration."""
+    """Return whether a calibration is recorded, in the model's card or with the predictions."""
     provenance = evaluation.model.get("provenance")
-    kept = provenance.get("calibration") if isinstance(provenance, Mapping) else None
+    kept = calibration_record(evaluation.predictions, provenance if isinstance(provenance, Mapping) else {})
     return bool(kept) or evaluation.model.get("temperature") is not None
 
 
@@ -60,25 +67,32 @@ def threshold_verdict(evaluation: Evaluation) -> Verdict:
     """Return in words where the decisions come from."""
     classes = evaluation.predictions.classes
     threshold = evaluation.threshold
+    unit, votes = unit_of(evaluation), evaluation.settings.get("how") == "majority" and len(classes) == 2
+    after = f" Each image is decided so, and half of the votes or more call its {unit} {classes[-1]}." if votes else ""
     if threshold is None and evaluation.predictions.threshold is None:
         text = (
             f"{classes[-1].capitalize()} is called from a probability of 0.5 on."
             if len(classes) == 2
             else "The most probable class is called."
         )
-        return Verdict("", text, "No threshold was chosen; none was fitted to these images either.")
+        return Verdict("", text, f"No threshold was chosen; none was fitted to these images either.{after}")
     if threshold is None:
         number = format_number(evaluation.predictions.threshold, 2)
         return Verdict("", f"{classes[-1].capitalize()} is called from {number} on.", "")
     text = f"{classes[-1].capitalize()} is called {describe_threshold(threshold)}."
-    votes = unit_of(evaluation) != "image" and evaluation.settings.get("how") == "majority"
-    after = f" Each image is decided so, and the majority decides for its {unit_of(evaluation)}." if votes else ""
     if "rule" not in threshold:
         return Verdict(
             "caution",
             text,
             f"Had it been chosen on these images, every figure of the decisions would be too good.{after}",
         )
+    shared = count_shared_cases(evaluation.predictions, threshold.get("cases") or ())
+    if shared is None:
+        told = "Whether a case it was chosen on is among these cannot be told: on one side they are not known."
+        return Verdict("caution", text, f"{told}{after}")
+    if shared:
+        told = f"{format_count(shared, 'case')} of those it was chosen on {'is' if shared == 1 else 'are'} among these"
+        return Verdict("bad", text, f"{told}, so every figure of the decisions is too good.{after}")
     return Verdict("good", text, f"No case it was chosen on is among these.{after}")
 
 

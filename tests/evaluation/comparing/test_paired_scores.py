@@ -79,3 +79,12 @@ def test_texts_of_what_is_not_defined(pair):
     table = score_against(pair[0], [pair[1]], METRICS, QUICK)[0]
     row = table.loc["roc_auc"]
     assert score_text(row) == f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+
+
+def test_shares_of_cases_have_the_intervals_of_an_evaluation(draw):
+    first, second = (draw(1, ties=ties).at_level("case") for ties in (True, False))
+    bootstrap = Bootstrap(50)
+    (table,) = score_against(first, [second], ["accuracy", "recall", "roc_auc"], bootstrap)
+    expected = score(second, CaseStatistics.of(second), bootstrap).loc[table.index]
+    np.testing.assert_allclose(table[["value", "low", "high"]], expected, atol=1e-12)
+    assert table.loc["recall", "low"] != table.loc["recall", "value"]

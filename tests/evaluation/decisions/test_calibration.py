@@ -1,4 +1,3 @@
-import itertools
 import json
 
 import numpy as np
@@ -33,17 +32,75 @@ def test_errors_against_a_loop(draw, classes):
     some = draw(2, classes=classes, ties=False)
     errors = assess_calibration(some, bootstrap=QUICK).errors
     claimed, came_true = claims(some)
-    for name in ("equal_width", "equal_mass"):
-        edges = bin_edges(claimed, 10, name.replace("_", "-"))
-        gaps, shares = [], []
-        for low, high in itertools.pairwise(edges):
-            inside = (claimed >= low) & ((claimed < high) | (high == 1))
-            if inside.any():
-                gaps.append(abs(claimed[inside].mean() - came_true[inside].mean()))
-                shares.append(inside.mean())
+    place = np.minimum(np.floor(10 * claimed), 9)
+    widths = [np.flatnonzero(place == number) for number in range(10) if (place == number).any()]
+    masses = np.split(np.argsort(claimed), 10)
+    for name, members in (("equal_width", widths), ("equal_mass", masses)):
+        gaps = [abs(claimed[inside].mean() - came_true[inside].mean()) for inside in members]
+        shares = [len(inside) / 300 for inside in members]
         assert errors.loc[f"ece_{name}", "value"] == pytest.approx(np.dot(gaps, shares))
         assert errors.loc[f"mce_{name}", "value"] == pytest.approx(max(gaps))
     assert (errors["low"] <= errors["high"]).all()
+
+
+def reliability_of(claimed, labels, bins=10):
+    some = Predictions.from_arrays(
+        probabilities=claimed, labels=labels, classes=("no", "yes"), cases=np.arange(len(labels)).astype(str)
+    )
+    found = assess_calibration(some, bins=bins, bootstrap=QUICK)
+    return found.equal_mass, found.errors["value"]
+
+
+@pytest.mark.parametrize("images", [11, 20, 21, 101])
+def test_claims_of_nothing_and_certainty_are_told_apart(images):
+    """All claims 0 or 1, of either half found: a quarter or more off, however well the means agree."""
+    ones = images // 2
+    claimed = np.repeat([0.0, 1.0], [images - ones, ones])
+    labels = np.zeros(images, int)
+    labels[: (images - ones) // 2] = 1  # positives claimed at 0
+    labels[-(ones // 2) :] = 1  # and at 1
+    table, errors = reliability_of(claimed, labels)
+    assert table["images"].tolist() == [images - ones, ones]
+    assert table["probability"].tolist() == [0, 1]
+    missed, found = (images - ones) // 2, ones // 2
+    by_hand = (missed + ones - found) / images
+    assert errors["ece_equal_mass"] == pytest.approx(by_hand)
+    assert errors["mce_equal_mass"] == pytest.approx(max(missed / (images - ones), 1 - found / ones))
+
+
+def test_half_of_the_claims_at_one_have_a_bin_of_their_own():
+    claimed = np.concatenate([np.arange(1, 11) / 20, np.ones(10)])
+    labels = np.array([0, 0, 0, 0, 0, 0, 0, 1, 0, 1] + [1] * 6 + [0] * 4)
+    table, errors = reliability_of(claimed, labels)
+    assert table["images"].tolist() == [2] * 5 + [10]
+    assert table["frequency"].tolist() == [0, 0, 0, 0.5, 0.5, 0.6]
+    assert table.iloc[-1][["lower", "upper"]].tolist() == [1, 1]
+    # Means of the pairs: 0.075, 0.175, 0.275, 0.375, 0.475.
+    gaps = [0.075, 0.175, 0.275, 0.125, 0.025]
+    assert errors["ece_equal_mass"] == pytest.approx((2 * sum(gaps) + 10 * 0.4) / 20, abs=1e-6)
+
+
+def test_equal_claims_stay_together_wherever_they_are():
+    generator = np.random.default_rng(0)
+    for seed in range(30):
+        claimed = generator.choice(generator.random(1 + seed), 97).astype(np.float32)
+        claimed[: 5 * (seed % 4)] = seed % 2
+        table, _ = reliability_of(claimed, np.arange(97) % 2)
+        assert table["images"].sum() == 97
+        edges = [*table["lower"], table["upper"].iloc[-1]]
+        # By ranks: the bin of a value is where the middle of its ranks lies, counted one value at a time.
+        middles = {value: (claimed < value).mean() + (claimed == value).mean() / 2 for value in set(claimed.tolist())}
+        bins = {}
+        for value in sorted(middles):
+            bins.setdefault(int(10 * middles[value] + 1e-9), []).append(value)
+        assert table["images"].tolist() == [int(np.isin(claimed, inside).sum()) for inside in bins.values()]
+        np.testing.assert_allclose(
+            table["probability"], [claimed[np.isin(claimed, inside)].mean() for inside in bins.values()], rtol=1e-5
+        )
+        assert edges == sorted(edges)
+        for end in (claimed.min(), claimed.max()):
+            if (claimed == end).sum() >= 9.7:
+                assert [end] in bins.values()
 
 
 def test_intervals_are_those_of_repeated_cases(draw):

@@ -8,8 +8,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from breastcls.errors import EvaluationError
+from breastcls.errors import EvaluationError, LeakageError, LeakageWarning
 from breastcls.evaluation.decisions.calibrators import METHODS, Calibrator, fit_calibrator
+from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.predictions import Predictions
 
 
@@ -102,8 +103,9 @@ def test_each_method_helps_on_new_images_and_survives_json(method, classes):
 
 def test_what_is_refused():
     some, _ = overconfident(images=50)
-    with pytest.raises(EvaluationError, match="test predictions"):
-        fit_calibrator(dataclasses.replace(some, part="test"))
+    for part in ("test", "train"):
+        with pytest.raises(EvaluationError, match=f"{part} predictions"):
+            fit_calibrator(dataclasses.replace(some, part=part))
     with pytest.raises(EvaluationError, match="expected one of"):
         fit_calibrator(some, "histogram")
     with pytest.raises(EvaluationError, match="every class"):
@@ -113,6 +115,33 @@ def test_what_is_refused():
         fit_calibrator(three, "platt")
     with pytest.raises(EvaluationError, match="Fitted for the classes"):
         fit_calibrator(some).apply(three)
+
+
+def test_it_is_not_scored_on_the_cases_it_was_fitted_on(draw):
+    some = draw(images=400, cases=40)
+    first = np.isin(some.cases, sorted(set(some.cases))[:20])
+    fitted = fit_calibrator(some[first])
+    with pytest.raises(LeakageError, match="shared cases"):
+        evaluate(fitted.apply(some), resamples=10)
+    with pytest.raises(LeakageError):
+        evaluate(fitted.apply(some).at_level("case"), level="case", resamples=10)
+    with pytest.warns(LeakageWarning):
+        assert evaluate(fitted.apply(some), allow_leakage=True, resamples=10).leak_allowed
+    clean = evaluate(fitted.apply(some[~first]), resamples=10)
+    assert clean.leakage is None
+    assert clean.predictions.calibration["method"] == "temperature"
+    # Calibrated twice, on other cases: both count.
+    again = fit_calibrator(fitted.apply(some[~first])).apply(fitted.apply(some))
+    assert set(again.calibration["cases"]) == set(some.cases)
+
+
+def test_it_knows_the_level_it_was_fitted_at(draw):
+    by_case = fit_calibrator(draw().at_level("case", "maximum"))
+    assert (by_case.level, by_case.how) == ("case", "maximum")
+    assert Calibrator.from_dict(by_case.to_dict()) == by_case
+    assert fit_calibrator(draw()).level == "image"
+    old = {name: value for name, value in by_case.to_dict().items() if name not in ("level", "how")}
+    assert Calibrator.from_dict(old).level == "image"
 
 
 def test_a_threshold_does_not_survive():

@@ -10,6 +10,7 @@ from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.case_statistics import case_codes, case_strata
 from breastcls.evaluation.decisions.conformal import FIGURES, ConformalSets, conformity_scores, fit_conformal
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.evaluation.independence import check_independence
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.predictions import Predictions
 
@@ -138,8 +139,13 @@ def test_without_cases_it_says_so(draw):
     assert by_case.limits == fit_conformal(some, by="image").limits
 
 
+def rename(some):
+    """The same predictions, of cases that no other draw holds."""
+    return dataclasses.replace(some, cases=np.array([f"other {name}" for name in some.cases], dtype=object))
+
+
 def test_how_the_sets_fare_against_counting(draw):
-    val, new = draw(1), draw(2, images=90, cases=10)
+    val, new = draw(1), rename(draw(2, images=90, cases=10))
     fitted = fit_conformal(val, coverage=0.8, score="lac")
     table = fitted.assess(new, Bootstrap(200))
     sets = fitted.sets(new)
@@ -161,7 +167,7 @@ def test_how_the_sets_fare_against_counting(draw):
 
 
 def test_intervals_equal_repeated_cases(draw):
-    new, bootstrap = draw(2, images=60, cases=8), Bootstrap(30, 0.8, "percentile")
+    new, bootstrap = rename(draw(2, images=60, cases=8)), Bootstrap(30, 0.8, "percentile")
     fitted = fit_conformal(draw(1), coverage=0.8)
     codes, values = case_codes(new), []
     for weights in np.concatenate(list(bootstrap.weights(case_strata(new.labels, codes, 2)))):
@@ -174,11 +180,21 @@ def test_intervals_equal_repeated_cases(draw):
 
 
 def test_the_section_of_a_report(draw):
-    result = evaluate(draw(2), resamples=20)
+    result = evaluate(rename(draw(2)), resamples=20)
     section = fit_conformal(draw(1)).describe(result.predictions, Bootstrap(20))
     whole = result.with_sections(conformal=section)
     assert whole.conformal["promised_coverage"] == 0.9
+    assert whole.conformal["fitted_on"] == "validation predictions by image"
+    assert "not proved" not in whole.conformal["guarantee"]
     assert "single_right" in whole.to_json()
+
+
+def test_for_out_of_fold_predictions_the_promise_is_not_proved(draw):
+    fitted = fit_conformal(dataclasses.replace(draw(1), part="out-of-fold"))
+    assert ConformalSets.from_dict(fitted.to_dict()).part == "out-of-fold"
+    section = fitted.describe(rename(draw(2)), Bootstrap(20))
+    assert section["fitted_on"] == "out-of-fold predictions by image"
+    assert section["guarantee"].startswith("not proved")
 
 
 def test_through_json_and_back(draw):
@@ -195,15 +211,20 @@ def test_the_wrong_part_is_refused(draw, part):
 
 
 def test_sets_are_not_scored_on_their_own_cases(draw):
-    some = draw()
-    provenance = {"conformal": fit_conformal(some).to_dict()}
-    from breastcls.evaluation.independence import check_independence
-
-    report = check_independence(some, None, None, provenance)
-    assert set(report.shared_cases) == set(some.cases)
+    some = draw(images=400, cases=40)
+    first = np.isin(some.cases, sorted(set(some.cases))[:20])
+    fitted = fit_conformal(some[first])
+    for score in (fitted.assess, fitted.describe):
+        with pytest.raises(LeakageError, match="fitted on 20 of these cases"):
+            score(some, Bootstrap(10))
+    fitted.assess(some[~first], Bootstrap(10))
+    allowed = fitted.assess(some, Bootstrap(10), allow_leakage=True)
+    assert allowed["images"].iloc[0] == 400
+    # A model that keeps them: what it was fitted on counts as seen.
+    report = check_independence(some, None, None, {"conformal": fitted.to_dict()})
+    assert set(report.shared_cases) == set(some.cases[first])
     with pytest.raises(LeakageError):
         report.raise_if_leaking()
-    assert evaluate(some, resamples=10).leakage is None
 
 
 @pytest.mark.parametrize(
@@ -221,5 +242,7 @@ def test_what_does_not_fit(draw):
         fitted.sets(draw(classes=THREE))
     with pytest.raises(EvaluationError, match="by case"):
         fitted.sets(draw().at_level("case"))
+    with pytest.raises(EvaluationError, match="joined by maximum"):
+        fit_conformal(draw().at_level("case")).sets(draw().at_level("case", "maximum"))
     with pytest.raises(EvaluationError, match="not on list"):
         fit_conformal([0.1])

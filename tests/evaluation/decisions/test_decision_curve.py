@@ -111,5 +111,8 @@ def test_what_is_refused(draw):
         decision_curve(draw(classes=("a", "b", "c")))
     with pytest.raises(EvaluationError, match="between 0 and 1"):
         decision_curve(draw(), thresholds=[0.0, 0.5])
+    for prevalence in (30, -0.1, float("nan")):
+        with pytest.raises(EvaluationError, match=f"`prevalence` is {prevalence}; it must lie in 0..1"):
+            decision_curve(draw(), prevalence=prevalence, bootstrap=QUICK)
     with pytest.raises(EvaluationError, match="prevalences"):
         operating_table(draw(), prevalences=[10])

@@ -55,6 +55,11 @@ def test_a_calibration_is_applied_after_saving_and_loading(model, method, tmp_pa
     np.testing.assert_array_equal(judge(model).probabilities, before.probabilities)
 
 
+def test_a_calibration_of_cases_is_not_kept(model):
+    with pytest.raises(EvaluationError, match="Fitted on cases; the model gives probabilities of images"):
+        store_calibration(model, dataclasses.replace(fit_calibrator(judge(model)), level="case"))
+
+
 def test_a_threshold_is_applied_and_named(model, tmp_path):
     threshold = choose_threshold(judge(model), "sensitivity", target=0.9)
     store_threshold(model, threshold)

@@ -81,7 +81,22 @@ def test_a_threshold_is_not_scored_on_its_own_cases(draw):
         evaluate(some, threshold=threshold, resamples=10)
     found = evaluate(some[~first], threshold=threshold, resamples=10)
     assert found.settings["threshold"] == threshold.value
-    assert found.leakage.clean
+    # That the threshold was chosen on other cases says nothing of the training.
+    assert found.leakage is None
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_predictions_of_these_parts_are_refused(draw, part):
+    with pytest.raises(EvaluationError, match=f"These are {part} predictions"):
+        choose_threshold(dataclasses.replace(draw(), part=part))
+
+
+def test_it_knows_the_level_it_was_chosen_at(draw):
+    some = draw()
+    by_image, by_case = choose_threshold(some), choose_threshold(some.at_level("case", "mean-logit"))
+    assert (by_image.level, by_image.how) == ("image", None)
+    assert (by_case.level, by_case.how) == ("case", "mean-logit")
+    assert by_case.to_dict()["level"] == "case"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +108,11 @@ def test_a_threshold_is_not_scored_on_its_own_cases(draw):
         ({"rule": "cost"}, "needs `costs`"),
         ({"rule": "cost", "costs": (0, 0)}, "`costs` are"),
         ({"rule": "sensitivity", "target": 95}, "`target` is 95"),
+        ({"rule": "sensitivity", "target": float("nan")}, "`target` is nan"),
+        ({"rule": "cost", "costs": (1, 1), "prevalence": 30}, "`prevalence` is 30"),
+        ({"rule": "cost", "costs": (1, 1), "prevalence": -0.1}, "`prevalence` is -0.1"),
+        ({"rule": "cost", "costs": (1, float("nan"))}, "`costs` are"),
+        ({"rule": "youden", "prevalence": 0.1}, "does not depend on it"),
     ],
 )
 def test_wrong_arguments(draw, arguments, words):

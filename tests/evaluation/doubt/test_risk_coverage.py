@@ -1,10 +1,14 @@
+import dataclasses
+import tracemalloc
+
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.case_statistics import case_codes, case_strata
 from breastcls.evaluation.doubt import risk_coverage as module
-from breastcls.evaluation.doubt.risk_coverage import aurc, risk_coverage
+from breastcls.evaluation.doubt.risk_coverage import aurc, lack_of_distance, risk_coverage
 from breastcls.evaluation.doubt.uncertainty import score_predictions
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.predictions import Predictions
@@ -95,6 +99,78 @@ def test_the_threshold_decides(draw):
     some = draw(mixed=True).with_threshold(0.8)
     found = risk_coverage(some, coverages=[1.0], bootstrap=Bootstrap(5))
     assert found["risk"].iloc[0] == pytest.approx(((some.positive >= np.float32(0.8)) != (some.labels == 1)).mean())
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.8])
+def test_a_threshold_puts_in_order_too(draw, threshold):
+    some = draw(5, images=120, cases=12, ties=False, mixed=True).with_threshold(threshold)
+    positive = some.positive.astype(float)
+    wrong = ((positive >= threshold) != (some.labels == 1)).astype(float)
+    risks = by_definition(-np.abs(logit(positive) - logit(threshold)), wrong)
+    coverages = np.arange(1, 121) / 120
+    np.testing.assert_allclose(risk_coverage(some, coverages=coverages, bootstrap=Bootstrap(2))["risk"], risks)
+    assert aurc(some, bootstrap=Bootstrap(2)).loc["aurc", "value"] == pytest.approx(risks.mean())
+    # A score asked for by name is left as it is.
+    named = by_definition(score_predictions(some, "entropy"), wrong)
+    found = risk_coverage(some, "entropy", coverages=coverages, bootstrap=Bootstrap(2))["risk"]
+    np.testing.assert_allclose(found, named)
+    assert (threshold == 0.5) == np.allclose(named, risks)
+
+
+def test_only_just_called_is_least_sure():
+    """At 0.1 the image of 0.12 is the doubtful one, though of all its probability is the surest."""
+    some = Predictions.from_arrays(
+        probabilities=[0.12, 0.6, 0.7, 0.01],
+        labels=[0, 1, 1, 0],
+        cases=list("abcd"),
+        classes=("no", "yes"),
+        threshold=0.1,
+    )
+    assert np.argsort(lack_of_distance(some)).tolist() == [2, 1, 3, 0]
+    found = risk_coverage(some, coverages=[0.25, 0.5, 0.75, 1.0], bootstrap=Bootstrap(5))
+    assert found["risk"].tolist() == [0, 0, 0, 0.25]
+    by_name = risk_coverage(some, "max-probability", coverages=[0.5], bootstrap=Bootstrap(5))
+    assert by_name["risk"].tolist() == [0.5]
+
+
+def test_distances_are_finite_at_the_ends():
+    ends = Predictions.from_arrays(probabilities=[0.0, 1.0], labels=[0, 1], cases=["a", "b"], classes=("no", "yes"))
+    for threshold in (None, 0.0, 0.3, 1.0):
+        assert np.isfinite(lack_of_distance(ends.with_threshold(threshold))).all()
+    with pytest.raises(EvaluationError, match="two classes"):
+        lack_of_distance(Predictions.from_arrays(probabilities=[[0.2, 0.3, 0.5]], labels=[0], classes=("a", "b", "c")))
+
+
+@pytest.mark.parametrize("full", [0, 10, 10**9])
+@pytest.mark.parametrize("known", [True, False])
+def test_sparse_and_dense_blocks_give_the_same(draw, monkeypatch, full, known):
+    some = draw(6, images=90, cases=9, ties=known)
+    if not known:
+        some = dataclasses.replace(some, cases=None)
+    monkeypatch.setattr(module, "FULL", full)
+    order = module._Order(some, None)
+    weights = np.concatenate(list(Bootstrap(30).weights(order.strata)))
+    at = np.array([0.1, 0.35, 0.7, 1.0])
+    codes = case_codes(some)
+    for found, weight in zip(order.risks(weights, at), weights, strict=True):
+        again = some[np.repeat(np.arange(90), weight[codes].astype(int))]
+        expected = risk_coverage(again, coverages=at, bootstrap=Bootstrap(1))["risk"]
+        np.testing.assert_allclose(found, expected)
+
+
+def test_memory_grows_with_the_images_and_not_faster():
+    """Without cases a dense array of blocks and images would take 128 MB here."""
+    generator = np.random.default_rng(0)
+    some = Predictions.from_arrays(
+        probabilities=generator.random(40_000), labels=generator.integers(0, 2, 40_000), classes=("no", "yes")
+    )
+    order = module._Order(some, None)
+    weights = generator.integers(0, 3, (2, 40_000)).astype(float)
+    tracemalloc.start()
+    order.risks(weights, np.array([0.2, 0.9]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ def test_disagreement_against_counting():
         assert value == pytest.approx(1 - max(votes.count(vote) for vote in votes) / 7)
 
 
+def test_a_member_in_between_votes_for_the_positive_class():
+    members = np.array([[[0.5, 0.5]], [[0.2, 0.8]], [[0.3, 0.7]]])
+    assert disagreement(members).tolist() == [0.0]
+
+
 def test_members_that_say_the_same_do_not_disagree():
     same = np.repeat(draw_members(members=1), 4, axis=0)
     assert np.abs(mutual_information(same)).max() < 1e-12

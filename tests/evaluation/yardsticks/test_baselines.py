@@ -92,6 +92,19 @@ def test_by_case_the_images_are_aggregated(parts):
     assert table.loc["colour", "accuracy"] == (expected.labels == expected.decisions).mean()
 
 
+def test_cases_of_several_classes_are_dropped_or_taken_as_asked(parts):
+    train, test = parts
+    cases = test.cases.astype(str)
+    both = [cases[test.labels == label][0] for label in (0, 1)]
+    joined = bc.Dataset(test.table.assign(case=np.where(np.isin(cases, both), "both", cases)), test.classes)
+    with pytest.raises(EvaluationError, match="several classes"):
+        score_baselines(train, joined, baselines=["colour"], level="case", bootstrap=QUICK)
+    for mixed in ("drop", "last"):
+        table = score_baselines(train, joined, baselines=["colour"], level="case", mixed=mixed, bootstrap=QUICK)
+        expected = predict_by_colour(train, joined).at_level("case", mixed=mixed)
+        assert table.loc["colour", "accuracy"] == (expected.labels == expected.decisions).mean()
+
+
 @pytest.mark.parametrize("by", ["case", "image"])
 def test_folds_are_those_of_the_dataset(pictures, by):
     def folds():

@@ -1,12 +1,21 @@
+import dataclasses
+
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError
+from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.evaluation.case_statistics import CaseStatistics
+from breastcls.evaluation.evaluate import evaluate
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.metrics import METRICS, compute_metrics
+from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.subgroups import score
 from breastcls.evaluation.yardsticks.baselines import measure_images
-from breastcls.evaluation.yardsticks.colour_baseline import colour_numbers, predict_by_colour
+from breastcls.evaluation.yardsticks.colour_baseline import colour_numbers, predict_by_colour, score_beside_colour
 
 
 @pytest.fixture
@@ -44,3 +53,53 @@ def test_one_class_teaches_nothing(tinted):
         predict_by_colour(benign, tinted)
     with pytest.raises(EvaluationError, match="must be the same"):
         predict_by_colour(tinted.with_classes(("m", "b"), {"malignant": "m", "benign": "b"}), tinted)
+
+
+def noisy(some, seed):
+    positive = 0.6 * some.positive + 0.4 * np.random.default_rng(seed).random(len(some), np.float32)
+    return dataclasses.replace(some, probabilities=np.stack([1 - positive, positive], axis=1))
+
+
+def test_the_difference_is_over_the_same_cases_on_both_sides(draw):
+    colour = draw(3, images=200, cases=20)
+    model, bootstrap = noisy(colour, 0), Bootstrap(200, 0.9, "percentile", 2)
+    baseline, difference = score_beside_colour(model, colour, bootstrap)
+    pd.testing.assert_frame_equal(baseline, score(colour, CaseStatistics.of(colour), bootstrap))
+    np.testing.assert_allclose(difference["value"], compute_metrics(model) - compute_metrics(colour))
+    rows_of = [np.flatnonzero(colour.cases == case) for case in dict.fromkeys(colour.cases)]
+    found = []
+    for weights in np.concatenate(list(bootstrap.weights(CaseStatistics.of(colour).strata))):
+        rows = np.concatenate([np.repeat(rows, int(count)) for rows, count in zip(rows_of, weights, strict=True)])
+        truth = colour.labels[rows]
+        found.append(roc_auc_score(truth, model.positive[rows]) - roc_auc_score(truth, colour.positive[rows]))
+    expected = np.quantile(found, [0.05, 0.95])
+    np.testing.assert_allclose(difference.loc["roc_auc", ["low", "high"]].tolist(), expected)
+    alone = score(model, CaseStatistics.of(model), bootstrap).loc["roc_auc"]
+    assert expected[1] - expected[0] < alone["high"] - alone["low"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_evaluate_sets_predictions_beside_colour_fitted_on_the_training_set(tinted, known):
+    train, test = tinted[:12], tinted[12:]
+    some = Predictions.from_arrays(
+        probabilities=np.random.default_rng(1).random(len(test)),
+        labels=test.labels,
+        classes=test.classes,
+        cases=test.cases if known else None,
+    )
+    with pytest.warns(EvaluationWarning):
+        found = evaluate(some, test, train=train, resamples=50)
+    by_colour = compute_metrics(predict_by_colour(train, test))
+    assert found.colour_difference.index.tolist() == list(METRICS)
+    gap = found.metrics["value"] - by_colour
+    shown = gap.drop("patient_recognition_rate")  # these predictions know no slides
+    np.testing.assert_allclose(found.colour_difference["value"][shown.index], shown)
+    assert found.colour_difference.loc["roc_auc", ["low", "high"]].notna().all()
+    assert f"; the model {gap['roc_auc']:+.3f} (" in str(found)
+    assert found.to_dict()["colour_difference"]["columns"] == ["value", "low", "high"]
+    assert evaluate_without(some).colour_difference is None
+
+
+def evaluate_without(some):
+    with pytest.warns(EvaluationWarning):
+        return evaluate(some, resamples=20)

@@ -109,6 +109,8 @@ def test_it_prints_plots_and_serialises(swept, tmp_path, pictures):
     figure = found.plot(tmp_path / "robustness.svg", metric="balanced_accuracy")
     assert [axes.get_title(loc="left") for axes in figure.axes] == list(DEFAULT)
     assert (tmp_path / "robustness.svg").stat().st_size > 5_000
+    found.plot(tmp_path / "narrow.svg", width_mm=85)
+    assert 'width="240.9' in (tmp_path / "narrow.svg").read_text(encoding="utf-8"), "85 mm in points"
     with pytest.raises(EvaluationError, match="was not measured"):
         found.plot(metric="f1")
     kept = bc.evaluate(model, pictures, resamples=20).with_sections(robustness=found.table)

@@ -1,37 +1,40 @@
 """Comparing models on the same test images, with what can and what cannot be said.
 
-The same cases are drawn for every model, so that what makes a case hard for all of them cancels out. Who asks
-several questions is corrected for it by Holm's method (Holm 1979, jstor.org/stable/4615733). McNemar's test (1947, DOI
-10.1007/BF02295996) is exact and only given where each case gives one decision: images of one case are not independent
-trials.
+The same cases are drawn for every model, so that what makes a case hard for all of them cancels out. Who asks several
+questions is corrected for it by Holm's method. McNemar's test is only given where each case gives one decision: images
+of one case are not independent trials.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
+import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy.stats import binomtest
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError
-from breastcls.evaluation.case_statistics import CaseStatistics
-from breastcls.evaluation.comparing.delong import delong
+from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.evaluation.caveats import NO_CASES, few_cases, find_caveats
+from breastcls.evaluation.comparing.pairs import enough_for_delong, pairs_of, pairwise_tests, score_differences
 from breastcls.evaluation.evaluate import scored_predictions
-from breastcls.evaluation.intervals import Bootstrap, Interval, can_vary
+from breastcls.evaluation.intervals import Bootstrap, Interval
+from breastcls.evaluation.levels import scored_images
 from breastcls.evaluation.metrics import LOSSES, METRICS, compute_metrics
-from breastcls.evaluation.predictions import Aggregation, Level, Predictions
-from breastcls.evaluation.proportions import has_one_decision_a_case
+from breastcls.evaluation.plain import to_plain
+from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
+from breastcls.evaluation.subgroups import count_units
+from breastcls.files import write_text
 from breastcls.result import Result
 
-Floats = npt.NDArray[np.float64]
 COMPARED = ("balanced_accuracy", "roc_auc", "average_precision", "f1", "mcc", "brier", "log_loss")
+RESAMPLES = 2000
+# So many for each pair that ten lie beyond the bound that Holm's method sets the smallest p at a confidence of 95%.
+RESAMPLES_A_PAIR = 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,12 +44,15 @@ class Comparison(Result):
     Attributes:
         metrics: Every metric of every model: index metric, one column a model.
         differences: One row a pair of models and metric (`first`, `second`, `metric`), columns `difference` (first
-            less second), `low`, `high`, `p` (paired bootstrap over cases) and `p_holm` (corrected for all pairs within
-            the metric).
-        tests: One row a pair (`first`, `second`): `delong_p` and `delong_p_holm` of the AUC (over cases; two classes),
-            and `mcnemar_p` and `mcnemar_p_holm` of the decisions (where each case gives one); NaN where not defined.
+            less second), `low`, `high` (of this difference by itself), `p` (paired bootstrap over cases, below 0.05
+            where the 95% interval leaves out 0) and `p_holm` (corrected for all pairs within the metric).
+        tests: One row a pair (`first`, `second`): `delong_p` and `delong_p_holm` of the AUC (over cases; two classes of
+            five cases or more), and `mcnemar_p` and `mcnemar_p_holm` of the decisions (where each case gives one); NaN
+            where not defined.
         verdicts: One sentence a pair.
-        settings: `resamples`, `confidence`, `interval`, `seed`, `level`, `metric` (of the verdicts).
+        settings: `resamples`, `confidence`, `interval`, `seed`, `level`, `how`, `mixed`, `metric` (of the verdicts).
+        counts: What was scored, as `Evaluation.counts`.
+        caveats: Plain sentences on what to keep in mind with these numbers.
     """
 
     metrics: pd.DataFrame
@@ -54,10 +60,15 @@ class Comparison(Result):
     tests: pd.DataFrame
     verdicts: tuple[str, ...]
     settings: dict[str, Any]
+    counts: dict[str, Any]
+    caveats: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         shown = self.metrics.loc[list(COMPARED)].round(3)
-        return "\n".join([shown.to_string(na_rep="-"), "", *self.verdicts])
+        lines = [shown.to_string(na_rep="-"), "", *self.verdicts]
+        if self.caveats:
+            lines += ["", "Keep in mind", *(f"  - {caveat}" for caveat in self.caveats)]
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN becomes None."""
@@ -65,7 +76,41 @@ class Comparison(Result):
         for name in ("metrics", "differences", "tests"):
             table = getattr(self, name).reset_index()
             plain[name] = table.astype(object).where(table.notna(), None).to_dict("records")
-        return {**plain, "verdicts": list(self.verdicts), "settings": dict(self.settings)}
+        return {
+            **plain,
+            "verdicts": list(self.verdicts),
+            "settings": dict(self.settings),
+            "counts": to_plain(self.counts),
+            "caveats": list(self.caveats),
+        }
+
+    def to_markdown(
+        self, table: str = "differences", *, digits: int = 3, path: str | os.PathLike[str] | None = None
+    ) -> str:
+        """Return a table as Markdown and, given a path, write it there.
+
+        Args:
+            table: "metrics", "differences" or "tests".
+            digits: Decimals.
+            path: Where to write.
+
+        Raises:
+            EvaluationError: If there is no such table.
+            OutputError: If it cannot be written.
+        """
+        from breastcls.reporting.comparison_tables import comparison_table
+        from breastcls.reporting.tables import to_markdown
+
+        return _written(to_markdown(comparison_table(self, table, digits=digits), digits=digits), path)
+
+    def to_latex(
+        self, table: str = "differences", *, digits: int = 3, path: str | os.PathLike[str] | None = None
+    ) -> str:
+        """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
+        from breastcls.reporting.comparison_tables import comparison_table
+        from breastcls.reporting.tables import to_latex
+
+        return _written(to_latex(comparison_table(self, table, digits=digits), digits=digits), path)
 
 
 def compare(
@@ -76,7 +121,8 @@ def compare(
     metric: str = "balanced_accuracy",
     level: Level = "image",
     how: Aggregation = "mean",
-    resamples: int = 2000,
+    mixed: Mixed = "error",
+    resamples: int | None = None,
     confidence: float = 0.95,
     interval: Interval = "expanded",
     seed: int = 0,
@@ -91,7 +137,9 @@ def compare(
         metric: The metric that the verdicts are about, chosen before looking.
         level: Score by "image", "slide" or "case".
         how: How images are aggregated; see `Predictions.at_level`.
-        resamples: Bootstrap resamples over cases, the same for all models.
+        mixed: What to do with a slide or case of several classes; see `Predictions.at_level`.
+        resamples: Bootstrap resamples over cases, the same for all models; default: 2000, and where there are more
+            than five pairs 400 for each, since the correction for their number looks far into the tails.
         confidence: Of the intervals and verdicts.
         interval: "expanded", "percentile" or "bca"; see `Bootstrap`.
         seed: Of the resamples.
@@ -101,8 +149,12 @@ def compare(
         The comparison; print it.
 
     Raises:
-        EvaluationError: If there are fewer than two models, or their predictions are not of the same images.
+        EvaluationError: If there are fewer than two models, their predictions are not of the same images, or they are
+            of training or validation images.
         LeakageError: If a model says that it was trained on a test case.
+
+    Warns:
+        EvaluationWarning: If a class is scored on fewer than five cases, or cases are not known.
 
     Example:
         >>> import numpy as np
@@ -116,19 +168,36 @@ def compare(
         >>> print(found.verdicts[0].split(":")[0])
         good has the better balanced accuracy than poor
     """
-    scored, called = _gather(models, test, names, batch_size, level, how)
+    predicted, called = _gather(models, test, names, batch_size)
     if metric not in METRICS:
         raise EvaluationError(f"`metric` is {metric!r}; expected one of {', '.join(METRICS)}.")
-    bootstrap = Bootstrap(resamples, confidence, interval, seed)
-    statistics = [CaseStatistics.of(one) for one in scored]
+    pairs = pairs_of(len(called))
+    wanted = max(RESAMPLES, RESAMPLES_A_PAIR * len(pairs))
+    bootstrap = Bootstrap(wanted if resamples is None else resamples, confidence, interval, seed)
+    scored = [one.at_level(level, how, mixed=mixed) for one in predicted]
+    counts = count_units(scored_images(predicted[0], level, mixed))
     metrics = pd.concat([compute_metrics(one).rename(name) for one, name in zip(scored, called, strict=True)], axis=1)
-    pairs = list(itertools.combinations(range(len(scored)), 2))
-    differences = _differences(statistics, metrics, pairs, bootstrap)
-    tests = _tests(scored, called, pairs)
+    differences = score_differences(scored, metrics, bootstrap)
+    for message in (NO_CASES,) if predicted[0].cases is None else few_cases(counts):
+        warnings.warn(message, EvaluationWarning, stacklevel=2)
+    joined = () if level == predicted[0].level else (level,)
+    by_model = [
+        find_caveats(
+            one,
+            at_level,
+            pd.DataFrame({"value": metrics[name], "low": _bounds_with(differences, name)}),
+            counts,
+            False,
+            how=how,
+            mixed=mixed,
+            joined=joined,
+        )
+        for one, at_level, name in zip(predicted, scored, called, strict=True)
+    ]
     return Comparison(
         metrics=metrics,
         differences=differences,
-        tests=tests,
+        tests=pairwise_tests(scored, called),
         verdicts=tuple(
             _verdict(
                 metrics[called[a]],
@@ -139,42 +208,14 @@ def compare(
             )
             for a, b in pairs
         ),
-        settings={**dataclasses.asdict(bootstrap), "level": level, "metric": metric},
+        settings={**dataclasses.asdict(bootstrap), "level": level, "how": how, "mixed": mixed, "metric": metric},
+        counts=counts,
+        caveats=_merge_caveats(by_model, called) + _caveats_of_pairs(scored[0], len(pairs), bootstrap),
     )
 
 
-def holm(p_values: Any) -> Floats:
-    """Return p-values corrected for their number by Holm's method; NaN stays and does not count.
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
-        [0.03, 0.06, 0.06]
-    """
-    given = np.asarray(p_values, dtype=np.float64)
-    defined = np.flatnonzero(np.isfinite(given))
-    order = defined[np.argsort(given[defined], kind="stable")]
-    corrected = given.copy()
-    factors = np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(np.maximum.accumulate(given[order] * factors), 1.0)
-    return corrected
-
-
-def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.bool_]) -> float:
-    """Return the exact two-sided p-value of McNemar's test; 1 where the models never differ."""
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((~first_right & second_right).sum())
-    if only_first + only_second == 0:
-        return 1.0
-    return float(binomtest(only_first, only_first + only_second).pvalue)
-
-
 def _gather(
-    models: Sequence[Any],
-    test: Dataset | None,
-    names: Sequence[str] | None,
-    batch_size: int,
-    level: Level,
-    how: Aggregation,
+    models: Sequence[Any], test: Dataset | None, names: Sequence[str] | None, batch_size: int
 ) -> tuple[list[Predictions], list[str]]:
     if isinstance(models, (str, Predictions)) or len(models) < 2:
         raise EvaluationError("Give two or more models or predictions to compare.")
@@ -192,68 +233,46 @@ def _gather(
                 )
         if first.classes != other.classes or len(first) != len(other) or (first.cases is None) != (other.cases is None):
             raise EvaluationError(f"The classes or cases of {name} are not those of {called[0]}.")
-    return [one.at_level(level, how) for one in predicted], called
+    return predicted, called
 
 
-def _differences(
-    statistics: list[CaseStatistics], metrics: pd.DataFrame, pairs: list[tuple[int, int]], bootstrap: Bootstrap
-) -> pd.DataFrame:
-    strata, called = statistics[0].strata, list(metrics.columns)
-
-    def measure(weights: Floats) -> Floats:
-        values = [one.measure(weights) for one in statistics]
-        return np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
-
-    low, high = bootstrap.intervals(measure, strata)
-    p = np.full(len(low), np.nan)
-    if can_vary(strata):
-        p = _bootstrap_p(bootstrap.distribution(measure, strata))
-    tables = []
-    for number, (a, b) in enumerate(pairs):
-        part = slice(number * len(METRICS), (number + 1) * len(METRICS))
-        gap = (metrics[called[a]] - metrics[called[b]]).to_numpy()
-        index = pd.MultiIndex.from_product([[called[a]], [called[b]], METRICS], names=["first", "second", "metric"])
-        columns = {"difference": gap, "low": low[part], "high": high[part], "p": np.where(gap == 0, 1.0, p[part])}
-        tables.append(pd.DataFrame(columns, index=index))
-    table = pd.concat(tables)
-    table.loc[table["difference"].isna(), ["low", "high", "p"]] = np.nan
-    table["p_holm"] = table.groupby(level="metric")["p"].transform(holm)
-    return table
+def _bounds_with(differences: pd.DataFrame, name: str) -> pd.Series:
+    """Return the lower bounds of the first pair that a model is in, by metric."""
+    first, second = next((a, b) for a, b, _ in differences.index if name in (a, b))
+    bounds: pd.Series = differences["low"].xs((first, second))
+    return bounds
 
 
-def _bootstrap_p(values: Floats) -> Floats:
-    """Return twice the share of resamples on the rarer side of no difference; one is added so that it is never 0."""
-    count = np.isfinite(values).sum(axis=0)
-    rarer = np.minimum((values <= 0).sum(axis=0), (values >= 0).sum(axis=0))
-    p = np.minimum(2 * (rarer + 1) / (count + 1), 1.0)
-    return np.where(count > 0, p, np.nan)
+def _merge_caveats(by_model: Sequence[tuple[str, ...]], called: Sequence[str]) -> tuple[str, ...]:
+    """Return what holds of all models once, and of the rest of which model it does."""
+    shared = [caveat for caveat in by_model[0] if all(caveat in found for found in by_model)]
+    own = [
+        f"{name}: {caveat}"
+        for name, found in zip(called, by_model, strict=True)
+        for caveat in found
+        if caveat not in shared
+    ]
+    return (*shared, *own)
 
 
-def _tests(scored: list[Predictions], called: list[str], pairs: list[tuple[int, int]]) -> pd.DataFrame:
-    first = scored[0]
-    delong_p, mcnemar_p = _delong_p(scored, pairs), np.full(len(pairs), np.nan)
-    if has_one_decision_a_case(first):
-        right = [one.decisions == one.labels for one in scored]
-        mcnemar_p = np.array([mcnemar(right[a], right[b]) for a, b in pairs])
-    index = pd.MultiIndex.from_tuples([(called[a], called[b]) for a, b in pairs], names=["first", "second"])
-    columns = {
-        "delong_p": delong_p,
-        "delong_p_holm": holm(delong_p),
-        "mcnemar_p": mcnemar_p,
-        "mcnemar_p_holm": holm(mcnemar_p),
-    }
-    return pd.DataFrame(columns, index=index)
-
-
-def _delong_p(scored: list[Predictions], pairs: list[tuple[int, int]]) -> Floats:
-    first = scored[0]
-    if len(first.classes) != 2:
-        return np.full(len(pairs), np.nan)
-    try:
-        found = delong(np.stack([one.positive for one in scored]), first.labels, first.cases)
-    except EvaluationError:  # fewer than two cases of a class: there is no variance over cases
-        return np.full(len(pairs), np.nan)
-    return np.array([found.difference(a, b)[2] for a, b in pairs])
+def _caveats_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap) -> tuple[str, ...]:
+    found = []
+    if len(scored.classes) == 2 and not enough_for_delong(scored):
+        found.append(
+            "DeLong's test is not given: with fewer than five cases of a class its p-values are too small. Those of "
+            "the differences allow for few cases."
+        )
+    if pairs > 1:
+        found.append(
+            f"Each interval is for one difference by itself; p_holm allows for there being {pairs} pairs, and so do "
+            "the verdicts."
+        )
+    if bootstrap.resamples < RESAMPLES_A_PAIR * pairs:
+        found.append(
+            f"{bootstrap.resamples} resamples are few for {pairs} {'pair' if pairs == 1 else 'pairs'}: p-values below "
+            f"{0.05 / pairs:.2g} rest on less than ten of them. Give `resamples={RESAMPLES_A_PAIR * pairs}` or more."
+        )
+    return tuple(found)
 
 
 def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confidence: float) -> str:
@@ -268,3 +287,9 @@ def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confide
 
     better, worse = (a, b) if (row["difference"] > 0) != (metric in LOSSES) else (b, a)
     return f"{better} has the better {name} than {worse}: {numbers} ({interval})."
+
+
+def _written(text: str, path: str | os.PathLike[str] | None) -> str:
+    if path is not None:
+        write_text(path, text)
+    return text

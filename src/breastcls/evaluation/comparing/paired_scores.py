@@ -17,6 +17,7 @@ from breastcls.evaluation.case_statistics import CaseStatistics
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import METRICS, compute_metrics
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.proportions import bound_metrics
 from breastcls.evaluation.summary import interval_text
 
 Floats = npt.NDArray[np.float64]
@@ -89,6 +90,7 @@ def score_against(
             "change_high": high[number, 1],
         }
         table = pd.DataFrame(columns, index=pd.Index(list(metrics), name="metric"))
+        bound_metrics(table, other, first.strata, bootstrap.confidence)
         table.loc[np.isnan(value), ["low", "high"]] = np.nan
         table.loc[table["change"].isna(), ["change_low", "change_high"]] = np.nan
         tables.append(table)

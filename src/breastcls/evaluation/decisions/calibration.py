@@ -24,6 +24,7 @@ from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import log_losses, require_labels
 from breastcls.evaluation.plain import table_to_dict
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.proportions import bound_shares
 
 Floats = npt.NDArray[np.float64]
 Binning = Literal["equal-width", "equal-mass"]
@@ -39,7 +40,7 @@ class Calibration:
         errors: One row an error of `ERRORS`, columns `value`, `low`, `high`.
         equal_width: Reliability in bins of equal width: columns `lower`, `upper` (edges), `images`, `cases`,
             `probability` (mean claimed), `frequency` (found), `low`, `high` (of `frequency`). Empty bins are left out.
-        equal_mass: The same in bins of about equally many images.
+        equal_mass: The same in bins of about equally many images; those with the same probability share one.
         brier: Columns `value`, `low`, `high`; of the equal-width bins `brier` = `reliability` - `resolution` +
             `uncertainty` + `within_bins`; and `log_loss`.
         bins: How many bins were asked for.
@@ -105,8 +106,8 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     # Columns come as ECE and MCE of the one binning, then of the other.
     return Calibration(
         errors=_with_bounds(errors[:, [0, 2, 1, 3]], ERRORS, "error"),
-        equal_width=_reliability(wide, bounds[0]),
-        equal_mass=_reliability(mass, bounds[1]),
+        equal_width=_reliability(predictions, strata, wide, bounds[0], bootstrap.confidence),
+        equal_mass=_reliability(predictions, strata, mass, bounds[1], bootstrap.confidence),
         brier=_with_bounds(np.stack([brier(once)[0], *bounds[4]]), (*BRIER, "log_loss"), "part"),
         bins=bins,
         claim="positive class" if len(predictions.classes) == 2 else "class decided",
@@ -117,9 +118,17 @@ def _with_bounds(rows: Floats, names: tuple[str, ...], title: str) -> pd.DataFra
     return pd.DataFrame(rows.T, index=pd.Index(names, name=title), columns=["value", "low", "high"])
 
 
-def _reliability(binned: _Binned, bounds: tuple[Floats, Floats]) -> pd.DataFrame:
+def _reliability(
+    predictions: Predictions,
+    strata: npt.NDArray[np.int64],
+    binned: _Binned,
+    bounds: tuple[Floats, Floats],
+    confidence: float,
+) -> pd.DataFrame:
     table = binned.table()
-    table["low"], table["high"] = bounds
+    images = table["images"].to_numpy()
+    found = np.rint(table["frequency"].fillna(0.0).to_numpy() * images)
+    table["low"], table["high"] = bound_shares(predictions, strata, bounds, (found, images), confidence)
     return table[table["images"] > 0].reset_index(drop=True)
 
 
@@ -132,12 +141,18 @@ def claims(predictions: Predictions) -> tuple[Floats, Floats]:
 
 
 def bin_edges(claimed: Floats, bins: int, binning: Binning | str) -> Floats:
-    """Return ascending edges from 0 to 1; a value on an edge belongs to the bin above it, 1 to the last."""
+    """Return ascending edges from 0 to 1; a value on an edge belongs to the bin above it, 1 to the last.
+
+    For equal mass the ranks are cut into equal parts. Equal claims stay together, where the middle of their ranks lies:
+    so there may be fewer bins, and claims of 1 that would fill a bin have it to themselves, from 1 to 1.
+    """
     if binning == "equal-width":
         return np.linspace(0.0, 1.0, bins + 1)
-    inner = np.quantile(claimed, np.linspace(0, 1, bins + 1)[1:-1])
-    # Equal probabilities stay together, so there may be fewer bins.
-    return np.unique(np.concatenate([[0.0], inner, [1.0]]))
+    values, images = np.unique(claimed, return_counts=True)
+    # Whole numbers, twice the ranks, since rounding must not move a claim across an edge.
+    middles = 2 * np.cumsum(images) - images
+    place = middles * bins // (2 * len(claimed))
+    return np.concatenate([[0.0], values[1:][np.diff(place) > 0], [1.0]])
 
 
 class _Binned:

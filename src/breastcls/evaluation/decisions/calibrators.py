@@ -39,7 +39,11 @@ class Calibrator:
         classes: Class names.
         parameters: Numbers of the map, as lists, so that JSON can hold them.
         images: Number of rows it was fitted on.
-        cases: Cases it was fitted on; `evaluate` treats them as seen in training.
+        cases: Cases it was fitted on; `apply` leaves them with the predictions and `store_calibration` with the model,
+            and `evaluate` treats them as seen in training.
+        level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
+            those of images, so `evaluate` says so where others are scored than those that were calibrated.
+        how: How the images were joined, where a row stood for a slide or case.
     """
 
     method: str
@@ -47,6 +51,8 @@ class Calibrator:
     parameters: Mapping[str, Any]
     images: int = 0
     cases: tuple[str, ...] = ()
+    level: str = "image"
+    how: str | None = None
 
     def __call__(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, classes)."""
@@ -61,12 +67,25 @@ class Calibrator:
     def apply(self, predictions: Predictions) -> Predictions:
         """Return calibrated predictions, without a threshold: one chosen before no longer means the same.
 
+        They carry what they were calibrated on (`Predictions.calibration`), so that `evaluate` refuses to score them on
+        a case that the calibration was fitted on.
+
         Raises:
             EvaluationError: If the classes are others.
         """
         if predictions.classes != self.classes:
             raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
-        return dataclasses.replace(predictions, probabilities=self(predictions.probabilities), threshold=None)
+        before = predictions.calibration or {}
+        record = {
+            "method": self.method,
+            "level": self.level,
+            "how": self.how,
+            "images": self.images,
+            "cases": sorted({*before.get("cases", ()), *self.cases}),
+        }
+        return dataclasses.replace(
+            predictions, probabilities=self(predictions.probabilities), threshold=None, calibration=record
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON."""
@@ -76,6 +95,8 @@ class Calibrator:
             "parameters": dict(self.parameters),
             "images": self.images,
             "cases": list(self.cases),
+            "level": self.level,
+            "how": self.how,
         }
 
     @classmethod
@@ -87,6 +108,8 @@ class Calibrator:
             parameters=values["parameters"],
             images=values["images"],
             cases=tuple(values["cases"]),
+            level=values.get("level", "image"),
+            how=values.get("how"),
         )
 
 
@@ -94,7 +117,7 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
     """Fit a calibration map on validation or out-of-fold predictions.
 
     Args:
-        predictions: With known classes; not of the test set.
+        predictions: With known classes; of neither the training nor the test set.
         method: "temperature" (one number, decisions stay; the safe choice with few cases), "platt" (two classes, two
             numbers), "isotonic" (a staircase a class; wants many cases), "vector" (a factor and an offset a class) or
             "dirichlet" (a full matrix, regularised).
@@ -103,8 +126,8 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         The map; call `apply` on other predictions, or keep it with the model by `store_calibration`.
 
     Raises:
-        EvaluationError: If the predictions are of the test set or do not hold every class, or Platt scaling is asked
-            for other than two classes.
+        EvaluationError: If the predictions are of the training or test set or do not hold every class, or Platt scaling
+            is asked for other than two classes.
 
     Example:
         >>> import numpy as np
@@ -115,9 +138,12 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
     """
     if method not in METHODS:
         raise EvaluationError(f"`method` is {method!r}; expected one of {', '.join(map(repr, METHODS))}.")
-    if predictions.part == "test":
+    if predictions.part in ("test", "train"):
+        test = predictions.part == "test"
+        why = "flatters itself" if test else "comes out too sure: the model knows these images"
         raise EvaluationError(
-            "These are test predictions; a calibration fitted on them flatters itself. Fit it on `predict(model, val)`."
+            f"These are {predictions.part} predictions; a calibration fitted on them {why}. Fit it on "
+            "`predict(model, val)` or on out-of-fold predictions."
         )
     require_labels(predictions)
     classes = len(predictions.classes)
@@ -132,6 +158,8 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         parameters=_fit(wide, predictions.labels, method),
         images=len(predictions),
         cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
+        level=predictions.level,
+        how=predictions.how,
     )
 
 

@@ -11,7 +11,13 @@ of cases. This is hierarchical conformal prediction (Lee, Barber & Willett 2023,
 distribution of Dunn, Wasserman & Ramdas 2023 (DOI 10.1080/01621459.2022.2060112) made exact.
 
 The promise is over new cases and validation sets together. It does not say that every case is covered alike, nor that
-it holds in another laboratory.
+it holds in another laboratory. It is exact where the validation cases are as new to the model as those to come:
+strictly, they did not choose its epoch either.
+
+Out-of-fold predictions come of several models, none of them the one whose images get the sets, so for them nothing is
+proved. Where each of those models scored the new image by itself (cross-validation+, which is not what is done here),
+2 * coverage - 1 or a little less would be (Barber, Candès, Ramdas & Tibshirani 2021, DOI 10.1214/20-AOS1965). Expect
+the coverage about right where the models are alike, and `assess` it on other cases.
 """
 
 from __future__ import annotations
@@ -26,12 +32,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.case_statistics import case_codes, case_strata
 from breastcls.evaluation.caveats import NO_CASES
+from breastcls.evaluation.independence import count_shared_cases
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.proportions import bound_shares
 
 Score = Literal["aps", "lac"]
 Unit = Literal["case", "image"]
@@ -53,8 +61,11 @@ class ConformalSets:
         classes: Class names.
         limits: One a class; infinite where too few cases were there to rule the class out of any set.
         images: Number of rows it was fitted on.
-        cases: Cases it was fitted on; `evaluate` treats them as seen in training.
+        cases: Cases it was fitted on; `assess` refuses to score the sets on one of them, and `evaluate` treats those of
+            sets that a model keeps as seen in training.
         level: What one row stood for: "image", "slide" or "case".
+        how: How the images were joined, where a row stood for a slide or case.
+        part: What the predictions were used for, where it was stated: the promise is not proved for "out-of-fold".
     """
 
     coverage: float
@@ -66,12 +77,15 @@ class ConformalSets:
     images: int = 0
     cases: tuple[str, ...] = ()
     level: str = "image"
+    how: str | None = None
+    part: str | None = None
 
     def sets(self, predictions: Predictions) -> npt.NDArray[np.bool_]:
         """Return which classes belong to each row's set, bool (n, classes).
 
         Raises:
-            EvaluationError: If the classes, or what a row stands for, are others than it was fitted for.
+            EvaluationError: If the classes, what a row stands for, or how images were joined, are others than it was
+                fitted for.
         """
         if predictions.classes != self.classes:
             raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
@@ -80,16 +94,24 @@ class ConformalSets:
                 f"Fitted on predictions by {self.level}; these are by {predictions.level}. Fit on `at_level(...)` of "
                 "the validation predictions."
             )
+        if predictions.how != self.how and None not in (predictions.how, self.how):
+            raise EvaluationError(
+                f"Fitted on images joined by {self.how}; these were joined by {predictions.how}. Join both alike."
+            )
         return np.asarray(
             conformity_scores(predictions.probabilities, self.score) <= np.asarray(self.limits) + ROUNDING
         )
 
-    def assess(self, predictions: Predictions, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+    def assess(
+        self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
+    ) -> pd.DataFrame:
         """Return how the sets fare on predictions of other cases, with intervals over cases.
 
         Args:
-            predictions: With known classes.
+            predictions: With known classes, of none of the cases that the sets were fitted on. Without names of cases
+                that cannot be checked.
             bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
+            allow_leakage: Go on although they are of the same cases.
 
         Returns:
             One row for all images ("all classes") and one for those of each class, columns `coverage` (share of sets
@@ -99,7 +121,14 @@ class ConformalSets:
 
         Raises:
             EvaluationError: If the sets do not fit the predictions or a class is not known.
+            LeakageError: If they are of cases that the sets were fitted on and `allow_leakage` is not set.
         """
+        shared = count_shared_cases(predictions, self.cases)
+        if shared and not allow_leakage:
+            raise LeakageError(
+                f"The sets were fitted on {shared} of these cases; on them they hold the class more often than on new "
+                "ones. Assess them on other cases, or pass allow_leakage=True to go on."
+            )
         require_labels(predictions)
         chosen = self.sets(predictions)
         labels, codes = predictions.labels, case_codes(predictions)
@@ -120,7 +149,12 @@ class ConformalSets:
             total = weights @ counts
             return np.asarray(np.divide(weights @ counted, total, out=np.full(total.shape, np.nan), where=total > 0))
 
-        bounds = (bootstrap or Bootstrap()).intervals(measure, case_strata(labels, codes, len(self.classes)))
+        bootstrap, strata = bootstrap or Bootstrap(), case_strata(labels, codes, len(self.classes))
+        bounds = bootstrap.intervals(measure, strata)
+        # All but the mean size are plain shares.
+        trials = counts.sum(axis=0) * (np.arange(counts.shape[1]) % len(FIGURES) != FIGURES.index("size"))
+        held = np.minimum(counted.sum(axis=0), trials)
+        bounds = bound_shares(predictions, strata, bounds, (held, trials), bootstrap.confidence)
         value, low, high = (
             found.reshape(len(groups), len(FIGURES)) for found in (measure(np.ones((1, cases)))[0], *bounds)
         )
@@ -130,16 +164,21 @@ class ConformalSets:
         columns["images"] = [int(inside.sum()) for inside in groups]
         return pd.DataFrame(columns, index=pd.Index(["all classes", *self.classes], name="class"))
 
-    def describe(self, predictions: Predictions, bootstrap: Bootstrap | None = None) -> dict[str, Any]:
+    def describe(
+        self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
+    ) -> dict[str, Any]:
         """Return what was promised, and what `assess` found, for `Evaluation.with_sections(conformal=...)`."""
+        unproved = "not proved: fitted on out-of-fold predictions, which come of other models than the one used"
         return {
             "promised_coverage": self.coverage,
+            "fitted_on": f"{self.part or 'validation'} predictions by {self.level}",
+            "guarantee": unproved if self.part == "out-of-fold" else f"over {self.by}s that are alike",
             "score": self.score,
             "calibrated_over": f"{self.by}s",
             "promised_for_each_class": "yes" if self.per_class else "no",
             "validation_images": self.images,
             "validation_cases": len(self.cases),
-            "sets": self.assess(predictions, bootstrap),
+            "sets": self.assess(predictions, bootstrap, allow_leakage=allow_leakage),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -154,6 +193,8 @@ class ConformalSets:
             "images": self.images,
             "cases": list(self.cases),
             "level": self.level,
+            "how": self.how,
+            "part": self.part,
         }
 
     @classmethod
@@ -169,6 +210,8 @@ class ConformalSets:
             images=values["images"],
             cases=tuple(values["cases"]),
             level=values["level"],
+            how=values.get("how"),
+            part=values.get("part"),
         )
 
 
@@ -185,7 +228,8 @@ def fit_conformal(
     Nothing is drawn at random: the same image always gets the same set.
 
     Args:
-        predictions: With known classes; of cases that the model was not trained on, and not of the test set.
+        predictions: With known classes; of cases that the model was not trained on, and not of the test set. With
+            out-of-fold predictions the promise is no longer proved, only likely.
         coverage: The share of images of new cases whose set is to hold their class. To promise it takes at least
             coverage / (1 - coverage) cases: 9 for 0.9, 19 for 0.95.
         score: "aps" (adaptive: a class's score is the probability of all classes that are more probable; a set is never
@@ -250,6 +294,8 @@ def fit_conformal(
         images=len(predictions),
         cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
         level=predictions.level,
+        how=predictions.how,
+        part=predictions.part,
     )
 
 

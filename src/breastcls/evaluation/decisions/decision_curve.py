@@ -15,11 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.errors import EvaluationError
+from breastcls.evaluation.arrays import check_share
 from breastcls.evaluation.case_statistics import case_codes, case_strata
 from breastcls.evaluation.curves import count_pairs
+from breastcls.evaluation.deciding import HALF
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.proportions import bound_shares, has_one_decision_a_case, ratio_interval
 
 Floats = npt.NDArray[np.float64]
 PREVALENCES = (0.01, 0.1, 0.5)
@@ -38,15 +41,16 @@ def decision_curve(
     Args:
         predictions: Of two classes, with known classes and calibrated probabilities: a threshold is a probability.
         thresholds: Threshold probabilities within 0..1.
-        prevalence: Share of positives where the model would be used; default: that of the predictions, which in a
-            collection made for research is seldom that of a clinic.
+        prevalence: Share of positives where the model would be used, in 0..1; default: that of the predictions, which
+            in a collection made for research is seldom that of a clinic.
         bootstrap: How the band is made; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
         One row a threshold, columns `model`, `low`, `high`, `all`, `none`.
 
     Raises:
-        EvaluationError: If there are not two classes, both present, or a threshold is not between 0 and 1.
+        EvaluationError: If there are not two classes, both present, a threshold is not between 0 and 1, or the
+            prevalence is not in 0..1.
 
     Example:
         >>> some = Predictions.from_arrays(
@@ -57,6 +61,7 @@ def decision_curve(
     at = np.asarray(thresholds, dtype=np.float64)
     if at.ndim != 1 or at.size == 0 or (at <= 0).any() or (at >= 1).any():
         raise EvaluationError(f"`thresholds` must lie between 0 and 1; found {at.tolist()[:5]}.")
+    check_share(prevalence, "prevalence")
     rates = _Rates(predictions, at)
     odds = at / (1 - at)
 
@@ -90,7 +95,8 @@ def operating_table(
     """Return sensitivity, specificity, and predictive values at stated prevalences, with intervals over cases.
 
     The share of positives in a research collection is not that of a clinic; PPV and NPV depend on it, and are computed
-    from sensitivity and specificity by Bayes' theorem.
+    from sensitivity and specificity by Bayes' theorem. Where each case gives one decision, sensitivity and specificity
+    are plain shares and have Wilson's intervals; those of PPV and NPV are then made of them (`ratio_interval`).
 
     Args:
         predictions: Of two classes, with known classes.
@@ -105,7 +111,7 @@ def operating_table(
     Raises:
         EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
     """
-    own = 0.5 if predictions.threshold is None else predictions.threshold
+    own = HALF if predictions.threshold is None else predictions.threshold
     at = np.asarray([own] if thresholds is None else thresholds, dtype=np.float64)
     shares = np.asarray(prevalences, dtype=np.float64)
     if (shares < 0).any() or (shares > 1).any():
@@ -115,18 +121,60 @@ def operating_table(
     def measure(weights: Floats) -> Floats:
         sensitivity, specificity, _ = rates.measure(weights)
         sensitivity, specificity = sensitivity[:, :, None], specificity[:, :, None]
-        found, missed = sensitivity * shares, (1 - sensitivity) * shares
-        alarms, right = (1 - specificity) * (1 - shares), specificity * (1 - shares)
-        both = np.broadcast_to(sensitivity, found.shape), np.broadcast_to(specificity, found.shape)
-        values = np.stack([*both, _share(found, alarms), _share(right, missed)], axis=-1)
-        return values.reshape(len(weights), -1)
+        values = np.broadcast_arrays(sensitivity, specificity, *predictive_values(sensitivity, specificity, shares))
+        return np.stack(values, axis=-1).reshape(len(weights), -1)
 
+    bootstrap = bootstrap or Bootstrap()
     point = measure(np.ones((1, len(rates.strata))))[0].reshape(-1, 4)
-    low, high = (bound.reshape(-1, 4) for bound in (bootstrap or Bootstrap()).intervals(measure, rates.strata))
+    low, high = (bound.reshape(-1, 4) for bound in bootstrap.intervals(measure, rates.strata))
+    if has_one_decision_a_case(predictions):
+        _bound_by_wilson(predictions, rates.strata, point, low, high, np.tile(shares, len(at)), bootstrap.confidence)
     columns: dict[str, Floats] = {}
     for index, name in enumerate(("sensitivity", "specificity", "ppv", "npv")):
         columns |= {name: point[:, index], f"{name}_low": low[:, index], f"{name}_high": high[:, index]}
     return pd.DataFrame(columns, index=pd.MultiIndex.from_product([at, shares], names=["threshold", "prevalence"]))
+
+
+def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floats) -> tuple[Floats, Floats]:
+    """Return the positive and the negative predictive value, by Bayes' theorem; NaN where nothing is called so.
+
+    Example:
+        >>> ppv, npv = predictive_values(np.array([0.9]), np.array([0.9]), np.array([0.1]))
+        >>> ppv.round(3).tolist(), npv.round(3).tolist()
+        ([0.5], [0.988])
+    """
+    found, missed = sensitivity * prevalence, (1 - sensitivity) * prevalence
+    alarms, right = (1 - specificity) * (1 - prevalence), specificity * (1 - prevalence)
+    return _share(found, alarms), _share(right, missed)
+
+
+def _bound_by_wilson(
+    predictions: Predictions,
+    strata: npt.NDArray[np.int64],
+    point: Floats,
+    low: Floats,
+    high: Floats,
+    prevalence: Floats,
+    confidence: float,
+) -> None:
+    """Write the bounds of plain shares of cases over those of the bootstrap, each (rows, 4)."""
+    cases = np.bincount(predictions.labels, minlength=2)
+    right = np.rint(point[:, :2] * cases[::-1])  # positives called so, negatives called so
+    low[:, :2], high[:, :2] = bound_shares(
+        predictions, strata, (low[:, :2], high[:, :2]), (right, np.broadcast_to(cases[::-1], right.shape)), confidence
+    )
+    # At a prevalence of 0 or 1 predictive values hang on nothing that was measured.
+    inside = (prevalence > 0) & (prevalence < 1)
+    odds = np.divide(prevalence, 1 - prevalence, out=np.ones_like(prevalence), where=inside)
+    alarms, missed = cases[0] - right[:, 1], cases[1] - right[:, 0]
+    for place, wrong, called, weight in (
+        (2, (alarms, cases[0]), (right[:, 0], cases[1]), 1 / odds),
+        (3, (missed, cases[1]), (right[:, 1], cases[0]), odds),
+    ):
+        least, most = ratio_interval(wrong, called, confidence)
+        shown = inside & np.isfinite(low[:, place])
+        low[:, place] = np.where(shown, 1 / (1 + most * weight), low[:, place])
+        high[:, place] = np.where(shown, 1 / (1 + least * weight), high[:, place])
 
 
 class _Rates:

@@ -44,7 +44,7 @@ def store_calibration(model: Any, calibrator: Calibrator | None) -> None:
 
     Raises:
         EvaluationError: If the model has no card, other classes, a calibration already, or a threshold or prediction
-            sets (which were chosen on probabilities that would now change).
+            sets (which were chosen on probabilities that would now change), or the calibration is not one of images.
     """
     card = _card_of(model)
     if "conformal" in card.provenance:
@@ -63,6 +63,11 @@ def store_calibration(model: Any, calibrator: Calibrator | None) -> None:
         return
     if calibrator.classes != card.classes:
         raise EvaluationError(f"Fitted for the classes {calibrator.classes}; the model's are {card.classes}.")
+    if calibrator.level != "image":
+        raise EvaluationError(
+            f"Fitted on {calibrator.level}s; the model gives probabilities of images. Fit it on the validation "
+            "predictions by image, or `apply` it to predictions by hand."
+        )
     if card.temperature is not None or "calibration" in card.provenance:
         raise EvaluationError(
             "The model is calibrated already, so its predictions are. Remove that with `store_calibration(model, "

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sklearn import metrics as reference
 
 from breastcls.errors import EvaluationError
+from breastcls.evaluation.arrays import check_share
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
 
@@ -33,6 +34,9 @@ class Threshold:
         specificity: As `sensitivity`.
         images: Number of rows it was chosen on.
         cases: Names of the cases it was chosen on; `evaluate` refuses to score it on one of them.
+        level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
+            those of images, so `evaluate` says so where it is used at another level.
+        how: How the images were joined, where a row stood for a slide or case.
     """
 
     value: float
@@ -41,6 +45,8 @@ class Threshold:
     specificity: float
     images: int
     cases: tuple[str, ...] = ()
+    level: str = "image"
+    how: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON."""
@@ -51,6 +57,8 @@ class Threshold:
             "specificity": self.specificity,
             "images": self.images,
             "cases": list(self.cases),
+            "level": self.level,
+            "how": self.how,
         }
 
 
@@ -67,21 +75,22 @@ def choose_threshold(
     Between two neighbouring probabilities every threshold decides alike; the middle is taken.
 
     Args:
-        predictions: Of validation or out-of-fold images, with known classes.
+        predictions: Of validation or out-of-fold images, with known classes; for decisions on cases, `at_level("case")`
+            of them.
         rule: "half" (0.5), "youden" (highest sensitivity + specificity, DOI
             10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3), "sensitivity" (the highest threshold whose
             sensitivity reaches `target`), "specificity" (the lowest whose specificity reaches `target`), or "cost" (the
             lowest expected cost).
         target: For "sensitivity" and "specificity", in 0..1.
         costs: For "cost": of a false positive and of a false negative, in any unit.
-        prevalence: For "cost": the share of positives where it will be used; default: that of the predictions.
+        prevalence: For "cost": the share of positives where it will be used, in 0..1; default: that of the predictions.
 
     Returns:
         The threshold; hand it to `evaluate(..., threshold=...)` or `store_threshold`.
 
     Raises:
-        EvaluationError: If the predictions are of the test set, do not hold both classes, or the target cannot be
-            reached.
+        EvaluationError: If the predictions are of the training or test set, do not hold both classes, an argument is
+            not what it should be, or the target cannot be reached.
 
     Example:
         >>> val = Predictions.from_arrays(
@@ -96,6 +105,10 @@ def choose_threshold(
         raise EvaluationError(
             f'`rule` is {rule!r}: "sensitivity" and "specificity" need `target`, "cost" needs `costs`, others neither.'
         )
+    if prevalence is not None and rule != "cost":
+        raise EvaluationError(f'`prevalence` is for the rule "cost"; {rule!r} does not depend on it, so leave it out.')
+    check_share(prevalence, "prevalence")
+    check_share(target, "target")
     false, true, scores = reference.roc_curve(predictions.labels, predictions.positive, drop_intermediate=False)
     values = _between(scores)
     if rule == "half":
@@ -103,14 +116,12 @@ def choose_threshold(
     if rule == "youden":
         return _describe(predictions, values[_first_best(true - false)], "highest sensitivity + specificity")
     if target is not None:
-        if not 0 <= target <= 1:
-            raise EvaluationError(f"`target` is {target}; it must lie in 0..1.")
         reached = true >= target if rule == "sensitivity" else 1 - false >= target
         # Lower thresholds find more, higher ones exclude more: of those that reach the target the other end is best.
         index = int(reached.argmax()) if rule == "sensitivity" else len(reached) - 1 - int(reached[::-1].argmax())
         return _describe(predictions, values[index], f"{rule} of at least {target:g}")
     assert costs is not None
-    if min(costs) < 0 or max(costs) <= 0:
+    if len(costs) != 2 or not np.isfinite(costs).all() or min(costs) < 0 or max(costs) <= 0:
         raise EvaluationError(f"`costs` are {costs}; expected the costs of a false positive and a false negative.")
     share = float(predictions.labels.mean()) if prevalence is None else prevalence
     expected = costs[0] * (1 - share) * false + costs[1] * share * (1 - true)
@@ -123,9 +134,11 @@ def _check(predictions: Any) -> None:
         raise EvaluationError(
             f"A threshold is chosen on validation or out-of-fold `Predictions`, not on {type(predictions).__name__}."
         )
-    if predictions.part == "test":
+    if predictions.part in ("test", "train"):
+        test = predictions.part == "test"
+        why = "makes their own score too good" if test else "is too sure of itself: the model knows these images"
         raise EvaluationError(
-            "These are test predictions: a threshold chosen on them makes their own score too good. Choose it on "
+            f"These are {predictions.part} predictions: a threshold chosen on them {why}. Choose it on "
             "`predict(model, val)` or on out-of-fold predictions."
         )
     if len(predictions.classes) != 2:
@@ -165,4 +178,6 @@ def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
         specificity=float((decided[~positive] == 0).mean()),
         images=len(predictions),
         cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
+        level=predictions.level,
+        how=predictions.how,
     )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.special import entr, logsumexp
 
 from breastcls.errors import EvaluationError
+from breastcls.evaluation.deciding import decide
 from breastcls.evaluation.decisions.calibration_map import SMALLEST
 from breastcls.evaluation.predictions import Predictions
 from breastcls.registry import Registry
@@ -79,7 +80,7 @@ def mutual_information(members: Floats) -> Floats:
 
 def disagreement(members: Floats) -> Floats:
     """Return the share of members that decide for another class than most do: 0 where all decide alike."""
-    votes = members.argmax(axis=-1)
+    votes = decide(members)
     counts = np.stack([(votes == index).sum(axis=0) for index in range(members.shape[-1])])
     return np.asarray(1.0 - counts.max(axis=0) / len(members))
 

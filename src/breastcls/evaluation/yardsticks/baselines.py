@@ -18,7 +18,7 @@ from breastcls.evaluation.case_statistics import CaseStatistics
 from breastcls.evaluation.dataset_predictions import predictions_of
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.joining import join_predictions
-from breastcls.evaluation.predictions import Aggregation, Level, Predictions
+from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
 from breastcls.evaluation.subgroups import score
 from breastcls.evaluation.yardsticks.colour_baseline import colour_numbers, learn_colours
 from breastcls.evaluation.yardsticks.texture_baseline import learn_forest, learn_svm, texture_numbers
@@ -115,6 +115,7 @@ def score_baselines(
     baselines: Sequence[str] | None = None,
     level: Level = "image",
     how: Aggregation = "mean",
+    mixed: Mixed = "error",
     bootstrap: Bootstrap | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -126,6 +127,7 @@ def score_baselines(
         baselines: Names; all by default.
         level: Score by "image", or aggregate the images of a "slide" or "case" first.
         how: How they are aggregated; see `Predictions.at_level`.
+        mixed: What to do with a slide or case of several classes; see `Predictions.at_level`.
         bootstrap: How intervals are made; 2,000 resamples by default.
         seed: Of what is random in learning.
 
@@ -141,7 +143,7 @@ def score_baselines(
     """
     names = list_baselines() if baselines is None else tuple(baselines)
     found = predict_by_baselines(names, train, test, seed=seed)
-    return tabulate_baselines({name: one.at_level(level, how) for name, one in found.items()}, bootstrap)
+    return tabulate_baselines({name: one.at_level(level, how, mixed=mixed) for name, one in found.items()}, bootstrap)
 
 
 def tabulate_baselines(predicted: dict[str, Predictions], bootstrap: Bootstrap | None = None) -> pd.DataFrame:

@@ -7,17 +7,24 @@ gives away.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.evaluation.case_statistics import CaseStatistics
+from breastcls.evaluation.comparing.paired_scores import score_against
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.metrics import METRICS
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.subgroups import score
 
 COLOUR_NUMBERS = ("mean_red", "mean_green", "mean_blue", "sd_red", "sd_green", "sd_blue")
 
@@ -47,6 +54,29 @@ def predict_by_colour(train: Dataset, test: Dataset) -> Predictions:
     from breastcls.evaluation.yardsticks.baselines import predict_by_baseline
 
     return predict_by_baseline("colour", train, test)
+
+
+def score_beside_colour(
+    scored: Predictions, by_colour: Predictions, bootstrap: Bootstrap
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score colour alone, and how far a model lies from it; the same cases are drawn for both.
+
+    Args:
+        scored: The model's predictions, at the level that is scored.
+        by_colour: Those of colour alone, of the same images, slides or cases in the same order.
+        bootstrap: How intervals are made.
+
+    Returns:
+        The metrics of colour alone, and those of the model less these; index metric, columns `value`, `low`, `high`.
+
+    Raises:
+        EvaluationError: If a true class is not known, or the predictions are not of the same images.
+    """
+    if scored.cases is None:
+        scored = dataclasses.replace(scored, cases=by_colour.cases)
+    changes = score_against(by_colour, [scored], METRICS, bootstrap)[0]
+    difference = changes[["change", "change_low", "change_high"]].set_axis(["value", "low", "high"], axis=1)
+    return score(by_colour, CaseStatistics.of(by_colour), bootstrap), difference
 
 
 def learn_colours(

@@ -76,26 +76,32 @@ class Robustness(Result):
             "counts": to_plain(self.counts),
         }
 
-    def plot(self, path: str | os.PathLike[str] | None = None, *, metric: str | None = None) -> Figure:
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        metric: str | None = None,
+        width_mm: float | None = None,
+        dpi: int = 300,
+    ) -> Figure:
         """Draw the score against the strength, one panel a perturbation; given a path, save it.
 
         Args:
             path: Where to save it, as `.svg`, `.png` or `.pdf`.
             metric: Which metric; the last one of the table by default.
+            width_mm: Width in millimetres, for many journals 85 (one column) or 174 (two); default: the figure's own.
+            dpi: Dots per inch of a PNG.
 
         Raises:
             EvaluationError: If the metric was not measured.
             OutputError: If it cannot be saved.
         """
         from breastcls.reporting.figures import save_figure
-        from breastcls.reporting.strengths import plot_strengths
+        from breastcls.reporting.strengths import choose_metric, plot_strengths
 
-        measured = self.table["metric"].unique().tolist()
-        if metric is not None and metric not in measured:
-            raise EvaluationError(f"The metric {metric!r} was not measured; there are {', '.join(measured)}.")
-        figure = plot_strengths(self.table, metric or measured[-1])
+        figure = plot_strengths(self.table, choose_metric(self.table, metric))
         if path is not None:
-            save_figure(figure, path)
+            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
         return figure
 
 
