@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from breastcls.errors import ImageError, OutputError
-from breastcls.files import atomic_path, hash_file, make_folder, write_text
+from breastcls.files import atomic_path, hash_file, make_folder, remove_temporaries, write_text
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
@@ -49,6 +49,18 @@ def test_a_folder_without_permission(tmp_path):
     with pytest.raises(OutputError, match="Choose a place that you may write to"):
         write_text(tmp_path / "x.txt", "")
     tmp_path.chmod(0o700)
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    target = tmp_path / "run [1].json"
+    with atomic_path(target) as temporary:
+        left = tmp_path / temporary.name
+    left.write_text("half")
+    others = [target, tmp_path / ".run [1].json", tmp_path / ".run.abcd1234.json", tmp_path / ".run [1].abcd1234.csv"]
+    for path in others:
+        path.write_text("whole")
+    remove_temporaries(target)
+    assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
 def test_hash(tmp_path):

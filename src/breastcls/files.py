@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -62,6 +63,16 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(target: str | os.PathLike[str]) -> None:
+    """Remove the temporary files of `atomic_path` that a process left beside `target` when it was killed.
+
+    Nobody else may be writing `target` meanwhile.
+    """
+    target = Path(target)
+    for left in target.parent.glob(f".{glob.escape(target.stem)}.????????{glob.escape(target.suffix)}"):
+        left.unlink(missing_ok=True)
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> Path:

@@ -116,11 +116,27 @@ def test_a_model_without_a_card_knows_head_and_all():
         set_trainable(model, "last-stage")
 
 
-def test_normalisation_deep_inside_a_stage_is_frozen_too():
+class Block(keras.layers.Layer):
+    """A layer made of layers, one of them in a list: no model, so that it has no `layers`."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()]
+
+    def call(self, images, training=None):
+        convolution, norm = self.parts
+        return norm(convolution(images), training=training)
+
+
+@pytest.mark.parametrize("kind", ["model", "layer"])
+def test_normalisation_deep_inside_a_stage_is_frozen_too(kind):
     inner = keras.Input((8, 8, 3))
-    part = keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()])
+    parts = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()]
+    part = keras.Sequential(parts) if kind == "model" else Block()
     backbone = keras.Model(inner, part(inner))
     inputs = keras.Input((8, 8, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(backbone(inputs))
     model = keras.Model(inputs, keras.layers.Dense(2)(pooled))
     assert set_trainable(model, "all") == 10 + 3 * 3 * 3 * 4 + 4
+    # And it learns again where that is asked for.
+    assert set_trainable(model, "all", batch_norm="train") == 10 + 3 * 3 * 3 * 4 + 4 + 8

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.errors import RecipeError, TrainingError
+from breastcls.errors import RecipeError, TrainingError, TrainingWarning
+from breastcls.training import trainer
+from breastcls.training.loop import run_epochs
 
 ONE = {"seed": 3, "run_dir": None, "resume": False, "progress": False}
 
@@ -48,3 +50,20 @@ def test_a_recipe_of_several_models_asks_which(tiny):
         two.trainer()
     assert two.trainer("other", image_size=48, epochs=2).name == "tiny: other"
     assert bc.recipes.find("small-cpu").trainer(weights=None).recipe.name == "small-cpu"
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_ctrl_c_ends_the_whole_and_judges_no_half_trained_model(tissue, tiny, tmp_path, monkeypatch, folder):
+    def interrupted(*arguments, **options):
+        run_epochs(*arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "run_epochs", interrupted)
+    output = tmp_path / "result" if folder else None
+    with (
+        pytest.warns(TrainingWarning, match="Interrupted"),
+        pytest.raises(KeyboardInterrupt, match="resume=True" if folder else r"training tiny, cnn4, by \w+\.$"),
+    ):
+        bc.run_recipe(tiny, tissue, output=output, progress=False)
+    with pytest.warns(TrainingWarning, match="Interrupted"), pytest.raises(KeyboardInterrupt, match="by case"):
+        tiny.trainer(weights=None).train_model(tissue, None, **ONE)

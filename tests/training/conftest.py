@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -39,3 +40,12 @@ def small():
         return bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3, **options)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file, so that a model has a head phase and a fine-tuning phase."""
+    model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
+    path = tmp_path_factory.mktemp("weights") / "own.weights.h5"
+    next(layer for layer in model.layers if isinstance(layer, keras.Model)).save_weights(path)
+    return path

@@ -3,6 +3,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from breastcls.errors import TrainingError
+from breastcls.images.order import EpochOrder
 from breastcls.training.balance import class_weights
 
 
@@ -14,6 +15,23 @@ def test_balanced_is_that_of_scikit_learn():
 
 def test_a_class_without_images_does_not_disturb():
     assert class_weights("balanced", np.array([0, 0, 2, 2]), "abc") == {0: 1.0, 1: 1.0, 2: 1.0}
+
+
+def test_what_sampling_balances_is_not_balanced_again():
+    labels = np.array([0] * 17 + [1] * 5 + [2] * 9)
+    assert list(class_weights("balanced", labels, "abc", groups=labels).values()) == pytest.approx([1, 1, 1])
+
+
+def test_balanced_goes_by_what_case_balanced_sampling_draws():
+    labels = np.repeat([0, 0, 1, 1], [12, 3, 6, 5])
+    cases = np.repeat([0, 1, 2, 2], [12, 3, 6, 5])
+    weights = class_weights("balanced", labels, "ab", groups=cases)
+    order = EpochOrder(len(labels), 8, seed=1, groups=cases)
+    drawn = np.concatenate([labels[order.rows(epoch)] for epoch in range(300)])
+    expected = class_weights("balanced", drawn, "ab")
+    assert [weights[0], weights[1]] == pytest.approx([expected[0], expected[1]], rel=0.01)
+    assert weights[0] < weights[1]
+    assert weights != pytest.approx(class_weights("balanced", labels, "ab"), rel=0.05)
 
 
 def test_mapping_and_none():

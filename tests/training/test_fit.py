@@ -1,3 +1,4 @@
+import importlib
 import json
 
 import keras
@@ -5,8 +6,9 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.errors import LeakageError, LeakageWarning, TrainingError, TrainingWarning
-from breastcls.models.card import get_card
+from breastcls.errors import LeakageError, LeakageWarning, TrainingError
+from breastcls.models.card import get_card, set_card
+from breastcls.training.step import KerasStep
 
 
 @pytest.fixture
@@ -126,8 +128,10 @@ def test_a_leak_is_refused_unless_allowed(easy, small, quick):
 
 def test_a_loss_that_is_no_number_stops_with_the_step(parts, small, quick):
     model = small()
-    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch \d, step \d"):
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch 1, step \d .* it began with"):
         bc.fit(model, *parts[:2], **quick, learning_rate=1e30)
+    for kept, expected in zip(model.get_weights(), small().get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, expected)
 
 
 def test_own_callbacks_are_called(parts, small, quick):
@@ -136,19 +140,6 @@ def test_own_callbacks_are_called(parts, small, quick):
     bc.fit(small(), *parts[:2], **quick, callbacks=[callback])
     assert [epoch for epoch, _ in seen] == [0, 1]
     assert "val_loss" in seen[0][1]
-
-
-def test_interruption_keeps_the_best(parts, small, quick):
-    def stop(epoch, logs):
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    with pytest.warns(TrainingWarning, match="Interrupted"):
-        run = bc.fit(
-            small(), *parts[:2], **{**quick, "epochs": 9}, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop)]
-        )
-    assert run.stopped == "interrupted"
-    assert len(run.history) == 2
 
 
 def test_what_cannot_be_trained(easy, parts, small, quick):
@@ -168,7 +159,7 @@ def test_what_cannot_be_trained(easy, parts, small, quick):
         bc.fit(free, train, **quick)
     with pytest.raises(TrainingError, match="patience needs a validation set"):
         bc.fit(small(), train, **quick, patience=3)
-    with pytest.raises(TrainingError, match="is not measured"):
+    with pytest.raises(TrainingError, match="monitor is 'val_auc'; expected one of 'val_case_balanced_accuracy'"):
         bc.fit(small(), train, val, **quick, monitor="val_auc")
     for wrong in ({"epochs": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"seed": -1}, {"fine_tune": "first"}):
         with pytest.raises(TrainingError, match=next(iter(wrong))):
@@ -183,19 +174,30 @@ def test_csv_and_tensorboard(parts, small, quick, tmp_path):
     assert list((tmp_path / "board").rglob("events.*"))
 
 
-def test_balanced_sampling_draws_classes_alike(parts, small, quick):
+def test_the_csv_holds_every_epoch_of_every_phase(parts, small, quick, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("of another run")
+    run = bc.fit(small(), *parts[:2], **quick, head_solver="lbfgs", fine_tune=True, csv=log, run_dir=tmp_path / "run")
+    assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune"]
+    assert log.read_bytes() == (tmp_path / "run" / "history.csv").read_bytes()
+
+
+def test_balanced_sampling_draws_classes_alike(parts, small, quick, monkeypatch):
     train = parts[0]
     few = train[[*np.flatnonzero(train.labels == 0)[:4], *np.flatnonzero(train.labels == 1)]]
-    seen = []
+    learn, seen = KerasStep.__call__, []
 
-    class Note(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            seen.append(logs["loss"])
+    def note(step, inputs, labels):
+        seen.extend(np.asarray(labels).tolist())
+        return learn(step, inputs, labels)
 
-    for augment in ("none", "dihedral"):
-        run = bc.fit(small(), few, **{**quick, "augment": augment}, sampling="class-balanced", callbacks=[Note()])
-        assert np.isfinite(run.history["loss"]).all()
-    assert seen
+    monkeypatch.setattr(KerasStep, "__call__", note)
+    # The road by images, and that by features.
+    for fine_tune in (True, False):
+        for sampling, share in ((None, 0.75), ("class-balanced", 0.5)):
+            seen.clear()
+            bc.fit(small(), few, **quick, fine_tune=fine_tune, sampling=sampling)
+            assert np.mean(seen) == pytest.approx(share, abs=0.1)
 
 
 def test_losses_schedules_and_rates(parts, small, quick):
@@ -214,6 +216,9 @@ def test_an_exact_head_is_a_logistic_regression(parts, small, quick, tmp_path):
     assert run.history["phase"].tolist() == ["head"]
     assert run.best_epoch == 1
     assert run.config["roads"] == ["features"]
+    probe = json.loads((tmp_path / "run" / "run.json").read_text())["config"]["probe"]
+    assert probe["c"] in [row["c"] for row in probe["scores"]]
+    assert f"C = {probe['c']:g} (chosen by {probe['folds']} folds over cases)" in str(run)
     assert [weight.tobytes() for weight in first.get_weights()] == [w.tobytes() for w in second.get_weights()]
     images, labels = parts[2].to_numpy((32, 32))
     assert (first.predict(images, verbose=0).argmax(axis=1) == labels).mean() > 0.9
@@ -226,8 +231,60 @@ def test_an_exact_head_over_views_and_fine_tuning_after_it(parts, small, quick):
     run = bc.fit(small(), *parts[:2], **{**quick, "augment": "dihedral"}, head_solver="lbfgs", feature_views=2)
     assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune"]
     assert run.config["roads"] == ["features", "images"]
+    assert run.config["probe"]["folds"] >= 2
+
+
+def test_an_exact_head_without_views_sees_the_images_as_they_are(parts, small, quick):
+    options = {**quick, "head_solver": "lbfgs", "fine_tune": False, "feature_views": None}
+    plain, mixed = small(), small()
+    bc.fit(plain, parts[0], **options)
+    bc.fit(mixed, parts[0], **{**options, "augment": "mixup"})
+    assert [weight.tobytes() for weight in mixed.get_weights()] == [w.tobytes() for w in plain.get_weights()]
+
+
+def test_an_exact_head_weighs_the_images_as_they_are_not_as_they_would_be_drawn(parts, small, quick):
+    train = parts[0]
+    few = train[[*np.flatnonzero(train.labels == 0)[::3], *np.flatnonzero(train.labels == 1)]]
+    options = {**quick, "epochs": 1, "head_solver": "lbfgs"}
+    heads = []
+    for sampling in (None, "class-balanced"):
+        model = small()
+        seen = []
+        # The head as the first step of fine-tuning finds it.
+        look = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seen.append(model.layers[-2].get_weights()))  # noqa: B023
+        bc.fit(model, few, **options, sampling=sampling, callbacks=[look])
+        heads.append(seen[0][0])
+    np.testing.assert_array_equal(*heads)
 
 
 def test_an_exact_head_needs_a_linear_one(parts, small, quick):
     with pytest.raises(TrainingError, match="head"):
         bc.fit(small(head="mlp"), parts[0], **quick, head_solver="lbfgs", fine_tune=False)
+
+
+def test_it_says_which_way_it_goes(parts, small, quick, capfd):
+    model = small()
+    set_card(model, get_card(model).replace(weights="own.h5"))
+    run = bc.fit(model, *parts[:2], **{**quick, "augment": "dihedral", "feature_views": 1, "progress": True})
+    told = capfd.readouterr().err
+    assert "head: 1 epoch on features computed once, in float32" in told
+    assert "fine-tune: 1 epoch on images, in float32" in told
+    assert "Learnt head from features, fine-tune from images; computed in float32." in str(run)
+
+
+def test_balance_is_not_counted_twice(parts, small, quick, monkeypatch):
+    train = parts[0]
+    few = train[[*np.flatnonzero(train.labels == 0)[:4], *np.flatnonzero(train.labels == 1)]]
+    used = []
+    fit_module = importlib.import_module("breastcls.training.fit")
+
+    class Note(fit_module.Trainer):
+        def __init__(self, material, weights, *others):
+            used.append(weights)
+            super().__init__(material, weights, *others)
+
+    monkeypatch.setattr(fit_module, "Trainer", Note)
+    bc.fit(small(), few, **{**quick, "epochs": 1})
+    bc.fit(small(), few, **{**quick, "epochs": 1}, sampling="class-balanced")
+    assert used[0] == {0: 2.0, 1: pytest.approx(2 / 3)}
+    assert used[1] == {0: pytest.approx(1), 1: pytest.approx(1)}

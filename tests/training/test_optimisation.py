@@ -57,6 +57,25 @@ def test_weights_decay_and_biases_do_not():
     np.testing.assert_array_equal(layer.get_weights()[1], bias)
 
 
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_what_learns_slower_decays_slower(name):
+    """Without a gradient a weight shrinks by its own rate times the decay: rate * share * decay."""
+    layer = keras.layers.Dense(2, bias_initializer="ones")
+    slow = keras.layers.Dense(2)
+    layer.build((None, 3))
+    slow.build((None, 3))
+    variables = [*layer.trainable_variables, slow.kernel]
+    before = [np.array(variable) for variable in variables]
+    optimizer = make_optimizer(Settings(optimizer=name, weight_decay=0.1), 0.5, {slow.kernel.path: 0.25})
+    for _ in range(2):
+        optimizer.apply([keras.ops.zeros_like(variable) for variable in variables], variables)
+    kept = [(1 - 0.1 * 0.5) ** 2, 1.0, (1 - 0.1 * 0.5 * 0.25) ** 2]
+    for variable, old, share in zip(variables, before, kept, strict=True):
+        np.testing.assert_allclose(np.array(variable), old * share, rtol=1e-6)
+    # What a checkpoint or a callback reads is what was asked for.
+    assert optimizer.weight_decay == 0.1
+
+
 def test_deeper_stages_learn_slower():
     model = bc.build_model("cnn4", classes=("a", "b"), image_size=32, seed=1)
     shares = layer_shares(model, 0.5)

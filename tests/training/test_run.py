@@ -18,6 +18,23 @@ def test_it_prints_and_serialises(tmp_path):
     assert json.loads(text)["history"][1]["val_loss"] is None
 
 
+def test_it_says_how_each_phase_went_and_what_an_exact_head_chose():
+    config = {
+        "phases": [{"name": "head"}, {"name": "fine-tune"}],
+        "roads": ["features", "images"],
+        "precision": "bfloat16",
+        "probe": {"c": 0.003162, "folds": 5, "scores": []},
+    }
+    data = {"train": {"images": 3, "cases": 2}}
+    text = str(Run(pd.DataFrame({"epoch": [1]}), config, None, {"loss": 0.5}, "interrupted", data, None, {}))
+    assert "Learnt head from features, fine-tune from images; computed in bfloat16." in text
+    assert "C = 0.003162 (chosen by 5 folds over cases)" in text
+    config |= {"roads": ["features"], "probe": {"c": 0.01, "folds": 0, "scores": []}}
+    text = str(Run(pd.DataFrame({"epoch": [1]}), config, None, {"loss": 0.5}, "interrupted", data, None, {}))
+    assert "Learnt head from features; computed" in text
+    assert "C = 0.01 (assumed: too few cases)" in text
+
+
 def test_a_loss_that_diverged_is_kept_and_the_json_stays_json(tmp_path):
     nan = float("nan")
     history = pd.DataFrame({"epoch": [1], "phase": "all", "loss": [nan]})

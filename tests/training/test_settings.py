@@ -2,10 +2,12 @@ import inspect
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.errors import TrainingError
+from breastcls.errors import RegistryError, TrainingError
+from breastcls.images.augmentation.policies import find_policy
 from breastcls.training.settings import Settings
 
 
@@ -49,6 +51,8 @@ def test_they_go_through_json():
         ("fine_tune", "first"),
         ("fine_tune", 0.5),
         ("csv", "log.txt"),
+        ("monitor", "val_auc"),
+        ("augment", find_policy("dihedral")),
     ],
 )
 def test_what_is_not_valid_is_named(name, value):
@@ -70,3 +74,35 @@ def test_differences_are_those_that_change_weights():
 
 def test_no_augmentation_goes_by_two_names():
     assert Settings.of({"augment": None}) == Settings(augment="none")
+
+
+def test_a_policy_that_is_not_known_names_the_nearest():
+    with pytest.raises(RegistryError, match="classic"):
+        Settings(augment="clasic")
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    settings = Settings.of({"epochs": np.int64(3), "learning_rate": np.float64(0.1), "class_weight": {"a": np.int8(2)}})
+    assert (type(settings.epochs), type(settings.learning_rate)) == (int, float)
+    assert type(settings.class_weight["a"]) is int
+
+
+@pytest.mark.parametrize(
+    "idle", [{"loss": "focal"}, {"label_smoothing": 0.1}, {"sampling": "class-balanced"}, {"weight_decay": 0.1}]
+)
+def test_what_an_exact_head_does_not_look_at_is_refused_where_nothing_follows(idle):
+    with pytest.raises(TrainingError, match=f"{next(iter(idle))}=.* would have no effect"):
+        Settings(head_solver="lbfgs", fine_tune=False, **idle)
+    assert Settings(head_solver="lbfgs", **idle).fine_tune is True
+
+
+def test_an_exact_head_takes_one_epoch_whatever_follows():
+    with pytest.raises(TrainingError, match="head_epochs=2 would have no effect"):
+        Settings(head_solver="lbfgs", head_epochs=2)
+
+
+def test_an_exact_head_and_mixed_images():
+    mixing = {"head_solver": "lbfgs", "augment": "mixup"}
+    with pytest.raises(TrainingError, match="feature_views=None"):
+        Settings(feature_views=2, **mixing)
+    assert Settings(feature_views=None, **mixing).augment == "mixup"

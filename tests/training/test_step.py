@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from breastcls.training.optimisation import make_loss
+from breastcls.training.settings import Settings
 from breastcls.training.step import EpochMeans, KerasStep, as_shares, weight_table
 
 
@@ -37,6 +39,26 @@ def test_each_step_is_gradient_descent_and_tells_of_its_own_batch_only(weights):
         assert images == size
         np.testing.assert_allclose(model.get_weights()[0], kernel, atol=1e-6)
         np.testing.assert_allclose(model.get_weights()[1], bias, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, {0: 0.5, 1: 2.0, 2: 1.0}])
+def test_focal_loss_with_smoothing_weighs_each_image_by_its_class(weights):
+    rng = np.random.default_rng(2)
+    model, rate = build(), 0.1
+    model.compile(
+        keras.optimizers.SGD(rate),
+        make_loss(Settings(loss="focal", label_smoothing=0.3)),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    kernel, bias = model.get_weights()
+    inputs, labels = rng.normal(size=(7, 4)).astype(np.float32), rng.integers(0, 3, 7)
+    logits = inputs.astype(np.float64) @ kernel + bias
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = 0.7 * np.eye(3)[labels] + 0.3 / 3
+    # DOI 10.1109/ICCV.2017.324, summed over the classes.
+    losses = -(truth * (1 - chances) ** 2 * np.log(chances)).sum(axis=1)
+    counted = np.ones(7) if weights is None else np.array([weights[label] for label in labels])
+    assert KerasStep(model, 3, weights)(inputs, labels)[0] == pytest.approx((losses * counted).mean(), rel=1e-5)
 
 
 def test_mixed_labels_are_taken_as_they_are():

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
 import breastcls as bc
-from breastcls.training.validation import score_validation
+from breastcls.training.validation import SCORES, score_validation
 
 
 def test_scores_are_those_of_scikit_learn():
@@ -22,6 +22,7 @@ def test_scores_are_those_of_scikit_learn():
     mirror = keras.Sequential([keras.Input((3,)), keras.layers.Activation("linear")])
     scores = score_validation(mirror, batches, data)
     decisions = probabilities.argmax(axis=1)
+    assert set(scores) == set(SCORES)
     assert scores["val_loss"] == pytest.approx(log_loss(labels, probabilities), rel=1e-5)
     assert scores["val_accuracy"] == accuracy_score(labels, decisions)
     assert scores["val_balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, decisions))

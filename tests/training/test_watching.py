@@ -32,6 +32,46 @@ def test_losses_are_better_small(model):
     assert best.epoch == 2
 
 
+@pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
+def test_what_is_no_number_is_worse_than_any(model, monitor):
+    best = BestWeights(monitor)
+    _see(best, model, 1, float("nan"), float("nan"))
+    _see(best, model, 2, 0.1, 9.0)
+    _see(best, model, 3, float("nan"), float("nan"))
+    best.restore(model, model)
+    assert best.epoch == 2
+    assert model.get_weights()[0][0, 0] == 2
+
+
+def test_among_equals_a_loss_that_is_no_number_is_worse(model):
+    best = BestWeights("val_accuracy")
+    _see(best, model, 1, 0.5, float("nan"))
+    _see(best, model, 2, 0.5, 3.0)
+    assert best.epoch == 2
+
+
+def test_without_scores_to_go_by_the_last_epoch_that_ended_counts(model):
+    best = BestWeights(None)
+    best.start_phase(model)
+    for epoch in (1, 2):
+        _see(best, model, epoch, 1.0 / epoch)
+    model.set_weights([np.full((2, 2), np.nan, "float32"), np.zeros(2, "float32")])
+    best.restore(model, model)
+    assert model.get_weights()[0][0, 0] == 2
+    assert str(best) == "the weights of epoch 2, the last that ended"
+
+
+@pytest.mark.parametrize("monitor", ["val_accuracy", None])
+def test_before_any_epoch_has_ended_it_goes_back_to_the_beginning(model, monitor):
+    best = BestWeights(monitor)
+    model.set_weights([np.full((2, 2), 7, "float32"), np.zeros(2, "float32")])
+    best.start_phase(model)
+    model.set_weights([np.full((2, 2), np.nan, "float32"), np.zeros(2, "float32")])
+    best.restore(model, model)
+    assert model.get_weights()[0][0, 0] == 7
+    assert str(best) == "the weights it began with, since no epoch had ended"
+
+
 def test_patience_counts_within_a_phase(model):
     best = BestWeights("val_accuracy", 2)
     assert not _see(best, model, 1, 0.9)
@@ -59,8 +99,8 @@ def test_what_is_not_measured(model):
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_bad_losses(loss):
-    watcher = StopAtBadLoss("head", 0.1)
+    watcher = StopAtBadLoss("head", 0.1, BestWeights("val_loss"))
     watcher.on_epoch_begin(2)
     watcher.on_train_batch_end(0, {"loss": 1.0})
-    with pytest.raises(TrainingError, match="epoch 3, step 5"):
+    with pytest.raises(TrainingError, match=r"epoch 3, step 5 .* has the weights it began with"):
         watcher.on_train_batch_end(4, {"loss": loss})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from breastcls.errors import ModelError
@@ -68,11 +66,11 @@ def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "au
     model.trainable = True
     backbone.trainable = start < len(backbone.layers)
     for position, layer in enumerate(backbone.layers):
-        layer.trainable = position >= start
-        if freeze_norm:
-            for part in _with_parts(layer):
-                if isinstance(part, keras.layers.BatchNormalization):
-                    part.trainable = False
+        # Each part of a layer made of layers too, be it a model or not: on TensorFlow, Keras passes over a layer that
+        # is told to learn and does so already, and with it over what was frozen inside.
+        for part in layer._flatten_layers():
+            norm = isinstance(part, keras.layers.BatchNormalization)
+            part.trainable = position >= start and not (norm and freeze_norm)
     return sum(int(keras.ops.size(weight)) for weight in model.trainable_weights)
 
 
@@ -110,9 +108,3 @@ def _starts(model: keras.Model, names: list[str]) -> list[int]:
             raise ModelError(f"The backbone {card.backbone!r} says that a stage begins with {stage!r}: no such layer.")
         starts.append(found[0])
     return starts
-
-
-def _with_parts(layer: Any) -> list[Any]:
-    if isinstance(layer, keras.Model):
-        return [layer, *(part for inner in layer.layers for part in _with_parts(inner))]
-    return [layer]

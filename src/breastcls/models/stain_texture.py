@@ -37,7 +37,8 @@ def build_stain_texture(
     through the first blocks of MobileNet v1 0.25 (Howard et al.
     2017, DOI 10.48550/arXiv.1704.04861), and of every channel of the chosen blocks the mean and the standard deviation
     over the image are kept (`SpatialMoments`): a description of texture that knows no places and no colours. One dense
-    layer and a softmax follow. Nothing before the dense layer has to be trained.
+    layer and a softmax follow. Nothing before the dense layer has to be trained, and it is not trainable: `fit` leaves
+    it as it is unless told `fine_tune="all"`.
 
     Random filters describe texture too (Saxe et al. 2011, "On random weights and unsupervised feature learning"):
     `weights=None` needs no file at all and is weaker.
@@ -86,6 +87,7 @@ def build_stain_texture(
         described.append(filters(picture))
     features = keras.layers.Concatenate(name="texture", dtype="float32")(described)
     backbone = keras.Model(image, features, name="stain_texture")
+    backbone.trainable = False
 
     inputs = keras.Input((*card.image_size, 3), dtype="float32", name="image")
     initial = keras.initializers.GlorotUniform(seed=seed)

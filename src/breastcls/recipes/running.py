@@ -74,6 +74,7 @@ def run_recipe(
         LeakageError: If images of different cases are the same picture, so that the side over cases would leak.
         WeightsError: If weights cannot be found, fetched or loaded.
         OutputError: If `output` cannot be written to or holds a result already.
+        KeyboardInterrupt: After Ctrl-C; what was reached is in `output`.
 
     Example:
         >>> result = run_recipe("vgg16-breakhis", data, folds=5, output="runs/vgg16")  # doctest: +SKIP

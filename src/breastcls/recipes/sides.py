@@ -17,9 +17,10 @@ from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.caveats import LEAKING
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation import Evaluation
+from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.joining import join_predictions
 from breastcls.evaluation.predictions import Predictions
-from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour
+from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour, score_beside_colour
 from breastcls.recipes.parts import By, Part
 from breastcls.recipes.recipe import Contender, Recipe
 from breastcls.recipes.result import Side
@@ -123,11 +124,14 @@ class _Pool:
         if self.alone is not None:
             return self.alone
         report = join_reports(self.reports)
-        together = evaluate(join_predictions(self.judged))
+        judged = join_predictions(self.judged)
+        together = evaluate(judged)
+        beside = score_beside_colour(judged, join_predictions(self.coloured), Bootstrap())
         leak = () if report.clean else (LEAKING,)
         return dataclasses.replace(
             together,
-            colour_baseline=evaluate(join_predictions(self.coloured)).metrics,
+            colour_baseline=beside[0],
+            colour_difference=beside[1],
             leakage=report,
             leak_allowed=not report.clean,
             model=self.card,
@@ -138,7 +142,11 @@ class _Pool:
 def train_part(
     recipe: Recipe, contender: Contender, by: By, part: Part, order: Order, run_dir: Path | None
 ) -> tuple[Any, Any]:
-    """Train one model; return it and its record, which is None where the recipe brings its own training."""
+    """Train one model; return it and its record, which is None where the recipe brings its own training.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C; what was reached is in `run_dir`.
+    """
     if recipe.train is not None:
         return _train_own(recipe, part, order, run_dir), None
     from breastcls.models.build import build_model
@@ -173,6 +181,9 @@ def train_part(
         progress=order.progress,
         **settings,
     )
+    if run.stopped == "interrupted":
+        go_on = "" if run_dir is None else f" With resume=True it goes on from what {run_dir} holds."
+        raise KeyboardInterrupt(f"Interrupted while training {recipe.name}, {contender.name}, by {by}.{go_on}")
     return model, run
 
 

@@ -17,7 +17,7 @@ from breastcls.errors import TrainingWarning
 from breastcls.files import atomic_path, make_folder
 
 FOLDER = "checkpoints"
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 2
 _META = "meta"
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile)
@@ -95,6 +95,10 @@ class Checkpoints:
             if state is not None:
                 return state
         return None
+
+    def count_steps(self) -> int:
+        """Return how many states within a phase there are, damaged ones too."""
+        return len(self._steps())
 
     def newest_phase(self) -> int | None:
         """Return the number of the last phase whose beginning was written, or None."""

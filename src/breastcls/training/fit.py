@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,17 +15,20 @@ import keras
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import audit_leakage
 from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
+from breastcls.files import remove_temporaries
+from breastcls.images.order import sampling_groups
 from breastcls.images.stain.normalisers import normaliser_from_dict
 from breastcls.models.card import get_card
 from breastcls.training.balance import ClassWeight, class_weights
 from breastcls.training.checkpoints import Checkpoints
 from breastcls.training.distribution.placement import find_team, placed, strategy_name
+from breastcls.training.features.feature_memory import most_feature_bytes
 from breastcls.training.outcome import describe_run, note_in_card
 from breastcls.training.phases import plan_phases
 from breastcls.training.precision import choose_precision, computing_in
 from breastcls.training.preflight import check_fit, describe_config, describe_task
 from breastcls.training.record import open_run_dir, read_config, write_end, write_start
-from breastcls.training.resuming import check_same_run, is_finished, take_finished
+from breastcls.training.resuming import check_same_run, clear_leftovers, is_finished, is_untouched, take_finished
 from breastcls.training.roads import Material
 from breastcls.training.run import Run
 from breastcls.training.seeding import seeded
@@ -78,14 +82,17 @@ def fit(
 
     The model is changed in place. With a validation set it ends with the weights of the epoch that scored best
     there, whether or not training stopped early. The same seed gives the same weights bit for bit on one machine, also
-    when the run was cut off and resumed.
+    when the run was cut off and resumed; on a GPU only after `tf.config.experimental.enable_op_determinism()`.
 
     While the backbone is frozen, what it gives for an image does not change: it is computed once, kept beside the
     prepared images, and the head learns from that. The record says which phases went by "features" and which by
-    "images".
+    "images", and so does `print(run)`.
 
     Args:
-        model: From `build_model`, or any Keras model with images in and class probabilities out.
+        model: From `build_model`, or any Keras model with images in and class probabilities out. One that breastcls did
+            not build is trained as it is, with the layers learning that are set to trainable; told `fine_tune=False`
+            or "all", `head_epochs`, `fine_tune_rate`, `batch_norm` or `head_solver`, as one with a pretrained backbone,
+            for which it has to nest its backbone as one layer.
         train: Images to learn from.
         val: Images to choose the best epoch by. Without them the last weights are kept.
         epochs: Epochs in all.
@@ -105,22 +112,26 @@ def fit(
         layer_decay: By how much each stage of the backbone learns slower than the one above it, such as 0.7.
         batch_norm: "frozen", "train", or "auto": frozen in pretrained backbones, trained in others.
         head_solver: "adam" for the optimizer, or "lbfgs": the head, a single dense layer, is fitted exactly as a
-            logistic regression whose strength of regularisation is chosen by cross-validation over cases. It takes
-            seconds and one epoch.
+            logistic regression whose strength of regularisation is chosen by cross-validation over cases, which takes
+            seconds and one epoch. That is all with `fine_tune=False`; otherwise `epochs` of fine-tuning follow. What
+            belongs to an optimizer, `loss`, `label_smoothing` and `sampling` count in these alone, and are refused
+            where there are none. What was chosen is in `run.config["probe"]`.
         feature_views: Where the head is trained with augmentation, how many augmented views of each image its features
             are computed for; each epoch shows one of them, drawn anew. None augments every epoch anew, which takes as
-            much longer as there are more epochs.
+            much longer as there are more epochs; `head_solver="lbfgs"` then takes the images as they are.
         augment: Name of an augmentation policy; "none" or None for no augmentation. Never applied to validation images.
         sampling: "class-balanced" or "case-balanced" draws every class or case equally often; None takes each image
             once an epoch.
         class_weight: "balanced", a mapping from class name to weight, or None. Weights count in the training loss
-            only, never in a score.
+            only, never in a score. "balanced" goes by how often each class is drawn: with `sampling="class-balanced"`
+            all weigh the same.
         resize: How images are brought to the size of the model: "squash", "crop" or "pad". By default as it was trained
             before, else "squash". It is noted in the model, so that `predict` and `explain` do the same.
         stain: A stain normaliser, from `fit_normaliser`; applied to training and validation images and noted in the
             model, so that `predict` and `explain` do the same. By default the one noted there.
-        precision: "float32", "bfloat16", "float16" (the latter two mixed, weights stay float32), or "auto": bfloat16
-            on GPUs and on processors that gain from it with this backbone, else float32.
+        precision: "float32", "bfloat16", "float16" (the latter two mixed: weights stay float32, and so do the scaling
+            of images and the last layer), or "auto": bfloat16 on GPUs and on processors that gain from it with this
+            backbone, else float32.
         monitor: The validation score that decides; by default balanced accuracy over cases, ties going to the
             smaller loss.
         patience: Stop a phase after so many epochs without a better one; None never does.
@@ -134,7 +145,7 @@ def fit(
             after `join_workers`; or a `tf.distribute` strategy. Losses and weights come out as on one device, within
             rounding.
         tensorboard: Folder for TensorBoard.
-        csv: File for one row an epoch, written while training.
+        csv: File for one row an epoch of all phases, as in `history.csv`; written whole after each epoch.
         callbacks: Further Keras callbacks. On the road by features they see the head alone as their model. What they
             remember is not in the checkpoints.
         allow_leakage: Go on although train and validation share cases or pictures. It is written into the record.
@@ -145,9 +156,11 @@ def fit(
 
     Raises:
         LeakageError: If train and validation share a case, a slide or a picture, and it was not allowed.
-        TrainingError: If an argument is not valid, the training set lacks a class, the model has other classes, the
-            folder holds another run than the one to resume, the loss is not a number (the message says at which step),
-            or, with several machines, they differ or one of them is gone.
+        TrainingError: If an argument is not valid or would have no effect, training or validation set hold fewer than
+            two classes (of more, `TrainingWarning` names those that are missing), the model has other classes or gives
+            no probabilities, the folder holds another run than the one to resume, the loss is not a number (the message
+            says at which step), or, with several machines, they differ or one of them is gone.
+        RegistryError: If there is no such augmentation policy.
         OutputError: If `run_dir` cannot be written to or holds a run already.
         ImageError: If an image cannot be read.
 
@@ -163,7 +176,8 @@ def fit(
     image_size = check_fit(model, train, val, settings)
     resize = settings.resize or _known_resize(model)
     phases = plan_phases(model, settings)
-    weights = class_weights(class_weight, train.labels, train.classes)
+    groups = sampling_groups(sampling, train.labels, train.cases.tolist(), len(train))
+    weights = class_weights(class_weight, train.labels, train.classes, groups)
     leakage = None
     if val is not None:
         report = audit_leakage(train, val)
@@ -177,7 +191,7 @@ def fit(
     team = find_team(strategy)
     for what, known in describe_task(settings, phases, number_format, train, val).items():
         team.check_same(what, known)
-    folder = None
+    folder, as_begun = None, True
     with team.in_turn():
         if run_dir is not None:
             # The other workers find the run that the chief has just begun.
@@ -191,27 +205,41 @@ def fit(
                 )
             else:
                 check_same_run(folder, config, old, train, val)
-                config = old
+                if team.chief:
+                    clear_leftovers(folder)
                 if is_finished(folder):
                     return take_finished(folder, model)
+                as_begun = config["model"]["weights_sha256"] == old["model"]["weights_sha256"]
+                if not as_begun and team.chief and is_untouched(folder):
+                    # It was cut off before anything was kept, so that it begins now, with these weights.
+                    write_start(folder, config, train, val)
+                else:
+                    config = old
 
-    best = None if val is None else BestWeights(monitor, patience)
-    watching = (*(_writers(settings, resume) if team.chief else ()), *callbacks)
+    best = BestWeights(None if val is None else monitor, settings.patience)
+    watching = (*(_writers(settings) if team.chief else ()), *callbacks)
+    log = Path(settings.csv) if settings.csv is not None and team.chief else None
+    if log is not None:
+        remove_temporaries(log)
     checkpoints = None if folder is None else Checkpoints(folder)
     stopped = "interrupted"
     shown = settings if team.chief else dataclasses.replace(settings, progress=False)
-    with computing_in(model, number_format), placed(model, team) as place, seeded(place.model, seed):
-        material = Material(place, train, val, image_size, resize, normaliser, shown)
-        trainer = Trainer(material, weights, best, watching, checkpoints)
+    with computing_in(model, number_format), placed(model, team) as place, seeded(place.model, settings.seed):
+        # By one road on all machines, also if one of them has less memory.
+        most_bytes = int(team.gather([most_feature_bytes()]).min())
+        material = Material(place, train, val, image_size, resize, normaliser, shown, most_bytes)
+        trainer = Trainer(material, weights, best, watching, checkpoints, as_begun, log)
         try:
             stopped = trainer.train(phases)
         except KeyboardInterrupt:
-            warnings.warn("Interrupted: the model has its best weights so far.", TrainingWarning, stacklevel=2)
+            warnings.warn(f"Interrupted: the model has {best}.", TrainingWarning, stacklevel=2)
     if not trainer.rows:
         raise TrainingError(
-            "Training was interrupted before the first epoch ended; the model is as it was given or nearly so."
+            "Training was interrupted before the first epoch ended; the model has the weights it was given with."
         )
     config["roads"] = trainer.roads
+    if trainer.probe is not None:
+        config["probe"] = trainer.probe
     seconds = time.perf_counter() - began
     run = describe_run(train, val, config, trainer.rows, best, stopped, leakage, seconds, folder)
     note_in_card(model, train, val, run, resize, settings.stain)
@@ -225,13 +253,10 @@ def fit(
     return run
 
 
-def _writers(settings: Settings, resume: bool) -> tuple[keras.callbacks.Callback, ...]:
-    writers: list[keras.callbacks.Callback] = []
-    if settings.tensorboard is not None:
-        writers.append(keras.callbacks.TensorBoard(settings.tensorboard, write_graph=False))
-    if settings.csv is not None:
-        writers.append(keras.callbacks.CSVLogger(settings.csv, append=resume))
-    return tuple(writers)
+def _writers(settings: Settings) -> tuple[keras.callbacks.Callback, ...]:
+    if settings.tensorboard is None:
+        return ()
+    return (keras.callbacks.TensorBoard(settings.tensorboard, write_graph=False),)
 
 
 def _known_resize(model: keras.Model) -> str:

@@ -74,8 +74,8 @@ def make_optimizer(settings: Settings, rate: Any, shares: Mapping[str, float] | 
     Args:
         settings: `optimizer`, `weight_decay` and `clip_norm` count.
         rate: From `make_schedule`.
-        shares: By the path of a variable, the share of the rate at which it learns; all learn at the full rate
-            otherwise.
+        shares: By the path of a variable, the share of the rate at which it learns and decays; all do so at the full
+            rate otherwise.
     """
     base = _OPTIMIZERS[settings.optimizer]
     options: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": settings.clip_norm}
@@ -121,11 +121,24 @@ def make_loss(settings: Settings) -> Any:
 
 def _staged(base: Any) -> Any:
     class Staged(base):  # type: ignore[misc]
-        """An optimizer under which some variables learn at a share of the rate."""
+        """An optimizer under which some variables learn, and decay, at a share of the rate."""
 
         def __init__(self, shares: Mapping[str, float], **options: Any) -> None:
             super().__init__(**options)
             self._shares = dict(shares)
+            self._whole_decay = options["weight_decay"]
+
+        def _apply_weight_decay(self, variables: Any) -> None:
+            # Keras decays by the full rate times this factor, so that the share has to come in by the factor.
+            by_share: dict[float, list[Any]] = {}
+            for variable in variables:
+                by_share.setdefault(self._shares.get(variable.path, 1.0), []).append(variable)
+            try:
+                for share, members in by_share.items():
+                    self.weight_decay = None if self._whole_decay is None else self._whole_decay * share
+                    super()._apply_weight_decay(members)
+            finally:
+                self.weight_decay = self._whole_decay
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
             """Update one variable at its own rate."""

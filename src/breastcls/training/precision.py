@@ -8,10 +8,16 @@ from pathlib import Path
 
 import keras
 
+from breastcls.models.anatomy import ends_in_softmax
 from breastcls.models.card import get_card
+from breastcls.models.spatial_moments import SpatialMoments
+from breastcls.models.stain_separation import StainSeparation
 
 # Families that gain from bfloat16 on processors with AVX512-BF16; depthwise convolutions get slower by it.
 _GAINING = ("vgg", "resnet")
+# They turn grey levels of 0..255 into what a network takes, or sum over thousands of places: bfloat16, which cannot
+# tell 251.3 from 251.9, would spoil that, and nothing is gained, since it takes no time.
+_EXACT = (keras.layers.Rescaling, keras.layers.Normalization, SpatialMoments, StainSeparation)
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
@@ -23,11 +29,14 @@ def choose_precision(precision: str, model: keras.Model) -> str:
         model: The model; the family of its backbone decides on a processor.
 
     Returns:
-        What was asked for. For "auto" on a GPU "bfloat16", on a processor that computes in bfloat16 the same for
-        families that gain from it (VGG and ResNet), "float32" otherwise.
+        What was asked for. For "auto" what the model was built in, if that is half precision; else on a GPU
+        "bfloat16", on a processor that computes in bfloat16 the same for families that gain from it (VGG and ResNet),
+        "float32" otherwise.
     """
     if precision != "auto":
         return precision
+    if model.dtype_policy.compute_dtype in ("bfloat16", "float16"):
+        return str(model.dtype_policy.compute_dtype)
     if has_gpu():
         return "bfloat16"
     card = get_card(model)
@@ -53,17 +62,20 @@ def processor_flags(path: str = "/proc/cpuinfo") -> frozenset[str]:
 def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
     """Within the block the layers of a model compute in another precision; their weights stay as they are.
 
-    The layer that gives the probabilities, the last one, stays in float32.
+    In half precision three kinds of layers keep the one they were built in: those that were built in another than the
+    model, on purpose; those that prepare the images (scaling, stain separation) or sum over all of one
+    (`SpatialMoments`); and what comes from the last layer with weights on: logits and probabilities.
 
     Args:
         model: The model.
         precision: "float32", "bfloat16" or "float16".
     """
-    if precision == "float32":
+    policy = _POLICIES[precision]
+    if model.dtype_policy.name == policy:
         yield
         return
-    policy = _POLICIES[precision]
-    layers = [layer for layer in model._flatten_layers(include_self=False) if layer is not model.layers[-1]]
+    kept = _kept_layers(model) if policy != "float32" else ()
+    layers = [layer for layer in model._flatten_layers(include_self=False) if id(layer) not in kept]
     before = [layer.dtype_policy for layer in layers]
     model_before = model.dtype_policy
     try:
@@ -78,6 +90,24 @@ def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
         for layer, old in zip(layers, before, strict=True):
             layer.dtype_policy = old
         _forget_functions(model)
+
+
+def _kept_layers(model: keras.Model) -> set[int]:
+    """Return the identities of the layers that are to compute as they were built."""
+    own = model.dtype_policy.name
+    layers = list(model._flatten_layers(include_self=False))
+    kept = {id(layer) for layer in layers if isinstance(layer, _EXACT) or layer.dtype_policy.name != own}
+    kept.add(id(model.layers[-1]))
+    # Members of an ensemble are whole classifiers too.
+    for part in [model, *(layer for layer in layers if isinstance(layer, keras.Model) and ends_in_softmax(layer))]:
+        weighted = [place for place, layer in enumerate(part.layers) if layer.weights]
+        if not weighted:
+            continue
+        first, last = weighted[0], weighted[-1]
+        if isinstance(part.layers[last], keras.Model):
+            last += 1
+        kept |= {id(layer) for layer in (*part.layers[:first], *part.layers[last:])}
+    return kept
 
 
 def _forget_functions(model: keras.Model) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,9 @@ import keras
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import TrainingError
+from breastcls.errors import TrainingError, TrainingWarning
+from breastcls.models.anatomy import ends_in_softmax
 from breastcls.models.card import get_card
-from breastcls.training.features.linear_probe import find_linear_head
 from breastcls.training.hashing import hash_shapes, hash_weights
 from breastcls.training.phases import Phase
 from breastcls.training.settings import Settings
@@ -33,34 +34,84 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
             "tensorboard= needs the package tensorboard: pip install 'breastcls[tensorboard]'; or pass csv= for one "
             "row an epoch."
         )
-    counts = np.bincount(train.labels, minlength=len(train.classes))
-    counted = dict(zip(train.classes, counts.tolist(), strict=True))
-    if (counts > 0).sum() < 2:
-        raise TrainingError(
-            f"The training set holds images of one class only: {counted}. Check the labels, or the selection."
-        )
     if val is not None and val.classes != train.classes:
         raise TrainingError(f"Training classes {train.classes} and validation classes {val.classes} differ.")
-    if settings.head_solver == "lbfgs":
-        find_linear_head(model)
+    _check_classes(train, val, every_one=settings.head_solver == "lbfgs")
     card = get_card(model)
     if card is not None and tuple(card.classes) != train.classes:
         raise TrainingError(
             f"The model was built for the classes {tuple(card.classes)}, the data has {train.classes}. Build it with "
             "classes=data.classes."
         )
-    outputs = model.output_shape
+    size = _check_shapes(model, train)
+    _check_probabilities(model, size)
+    return size
+
+
+def _check_classes(train: Dataset, val: Dataset | None, *, every_one: bool) -> None:
+    """See that there is something to tell apart, and say which classes are missing."""
+    for what, data in (("training", train), ("validation", val)):
+        if data is None:
+            continue
+        counts = np.bincount(data.labels, minlength=len(data.classes))
+        counted = dict(zip(data.classes, counts.tolist(), strict=True))
+        missing = [name for name, count in counted.items() if not count]
+        if (counts > 0).sum() < 2:
+            held = "images of one class only" if len(data) else "no images"
+            hint = " By it, a model that always says the same would be the best." if what == "validation" else ""
+            raise TrainingError(
+                f"The {what} set holds {held}: {counted}.{hint} Check the labels, the selection, or the split."
+            )
+        if missing and what == "training" and every_one:
+            raise TrainingError(
+                f"head_solver='lbfgs' needs images of every class to learn from; found {counted}. Use a dataset with "
+                "fewer classes, or head_solver='adam'."
+            )
+        if missing:
+            meaning = "cannot be learnt" if what == "training" else "have no part in the validation scores"
+            warnings.warn(
+                f"The {what} set has no images of {', '.join(missing)}: they {meaning}. Found {counted}.",
+                TrainingWarning,
+                stacklevel=4,
+            )
+
+
+def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
+    try:
+        outputs, shape = model.output_shape, model.input_shape
+    except (AttributeError, ValueError) as error:
+        raise TrainingError(
+            f"The shapes of the model {model.name!r} are not known: it is a subclass of keras.Model, or not built. "
+            "Wrap it: inputs = keras.Input((height, width, 3)); model = keras.Model(inputs, yours(inputs))."
+        ) from error
     if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] != len(train.classes):
         raise TrainingError(
             f"The model gives outputs of shape {outputs}, but {len(train.classes)} classes need "
             f"(None, {len(train.classes)}): one probability a class, also for two."
         )
-    shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
         raise TrainingError(
             f"The model takes inputs of shape {shape}; needed is (None, height, width, 3) with a fixed size."
         )
     return (shape[1], shape[2])
+
+
+def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
+    """See that a model gives probabilities, by what it makes of noise unless its last layer tells."""
+    if ends_in_softmax(model):
+        return
+    count = model.input_shape[0] or 4
+    # Darker and darker: sigmoids are saturated by some images, and happen to give a sum of 1 then.
+    light = np.linspace(255, 25, count).reshape(-1, 1, 1, 1)
+    noise = (light * np.random.default_rng(0).random((count, *size, 3))).astype(np.float32)
+    outputs = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)), np.float64)
+    # Half precision gives sums that are off by a hundredth.
+    if not (outputs >= 0).all() or not np.allclose(outputs.sum(axis=1), 1, atol=0.02):
+        found = ", ".join(f"{value:.3g}" for value in outputs[0])
+        raise TrainingError(
+            f"The model {model.name!r} gives {found} for an image; needed is a probability for each class, none below "
+            "0 and together 1. End it with a softmax: keras.layers.Dense(classes, activation='softmax')."
+        )
 
 
 def describe_task(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,14 @@ import keras
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.fingerprints import known_files
 from breastcls.datasets.frames import load_table
 from breastcls.errors import OutputError, TrainingError
 from breastcls.files import make_folder, write_text
 from breastcls.models.persistence import save_model
 from breastcls.training.run import Run
+
+FILES = ("config.json", "split.csv", "history.csv", "model.keras", "environment.json", "run.json")
 
 
 def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Path:
@@ -52,19 +55,29 @@ def write_start(folder: Path, config: Mapping[str, Any], train: Dataset, val: Da
 
 
 def split_text(train: Dataset, val: Dataset | None) -> str:
-    """Return both sets as one table with a column `part`, paths in full so that they hold in any folder."""
+    """Return both sets as one table with a column `part`, paths in full so that they hold in any folder.
+
+    What tells one picture from another of the same name stands in `size` and, as far as it is known, `sha256`.
+    """
     parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
-    table = pd.concat(parts)
+    table = pd.concat(parts, ignore_index=True)
+    table = table.join(known_files(table["path"].tolist()))
     table["path"] = [os.path.abspath(path) for path in table["path"]]
     return "# classes: " + "|".join(train.classes) + "\n" + table.to_csv(index=False, lineterminator="\n")
 
 
 def write_end(folder: Path, run: Run, model: keras.Model) -> None:
     """Write what training gave: `history.csv`, `model.keras`, `environment.json` and the whole as `run.json`."""
-    write_text(folder / "history.csv", run.history.to_csv(index=False, lineterminator="\n"))
+    write_history(folder / "history.csv", run.history)
     write_text(folder / "environment.json", json.dumps(run.environment, indent=2))
     save_model(model, folder / "model.keras")
     run.to_json(folder / "run.json")
+
+
+def write_history(path: Path, history: pd.DataFrame | Sequence[Mapping[str, Any]]) -> None:
+    """Write one row an epoch as CSV; no epoch gives an empty file."""
+    table = pd.DataFrame(history)
+    write_text(path, table.to_csv(index=False, lineterminator="\n") if len(table) else "")
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

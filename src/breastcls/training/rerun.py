@@ -29,7 +29,8 @@ def rerun(
 ) -> tuple[keras.Model, Run]:
     """Build the model of a run again and train it again, with the same settings on the same images.
 
-    On the same machine with the same versions the weights come out the same bit for bit.
+    On the same machine with the same versions the weights come out the same bit for bit. The files of `csv=` and
+    `tensorboard=` are left as the first run wrote them; the new one writes none.
 
     Args:
         run_dir: Folder that `fit` wrote; `config.json` and `split.csv` in it are read.
@@ -59,7 +60,15 @@ def rerun(
     if train is None:
         train, old_val = read_split(folder)
         val = val if val is not None else old_val
-    settings = {**config["fit"], "run_dir": new_run_dir, "resume": False, "progress": progress}
+    settings = {
+        **config["fit"],
+        "run_dir": new_run_dir,
+        "resume": False,
+        "progress": progress,
+        # They belong to the run that is repeated.
+        "csv": None,
+        "tensorboard": None,
+    }
     if new_run_dir is None:
         settings["checkpoint_steps"] = None
     if settings["stain"] is not None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingError
+from breastcls.files import remove_temporaries
 from breastcls.models.card import get_card, set_card
 from breastcls.models.persistence import load_model
-from breastcls.training.record import split_text
+from breastcls.training.checkpoints import FOLDER
+from breastcls.training.record import FILES, split_text
 from breastcls.training.run import Run
 from breastcls.training.settings import Settings
 
@@ -63,6 +67,24 @@ def is_finished(folder: Path) -> bool:
     return path.exists() and json.loads(path.read_text(encoding="utf-8")).get("stopped") != "interrupted"
 
 
+def is_untouched(folder: Path) -> bool:
+    """Tell whether the run was cut off before it kept any state of training."""
+    return not any((folder / FOLDER).glob("*.npz"))
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote left behind: its temporary files.
+
+    Only one process may do so, and before any writes.
+    """
+    for name in FILES:
+        remove_temporaries(folder / name)
+    for left in (folder / FOLDER).glob(".*.npz"):
+        left.unlink(missing_ok=True)
+    if is_finished(folder):
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+
+
 def take_finished(folder: Path, model: keras.Model) -> Run:
     """Give the model what a finished run gave it, and return its record.
 
@@ -105,8 +127,8 @@ def _data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list
     path = folder / "split.csv"
     if not path.exists():
         return [f"{path.name} is missing there"]
-    old = _identities(path.read_text(encoding="utf-8"))
-    new = _identities(split_text(train, val))
+    old_table, new_table = _read_split(path.read_text(encoding="utf-8")), _read_split(split_text(train, val))
+    old, new = _identities(old_table), _identities(new_table)
     found = []
     for part in ("train", "val"):
         there, here = old.get(part, []), new.get(part, [])
@@ -121,13 +143,28 @@ def _data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list
             f"{part}: {len(there)} images there, {len(here)} here; {len(gone)} are gone or changed label, case or "
             f"slide, {len(come)} are new{example}"
         )
-    return found
+    return found or _changed_pictures(old_table, new_table)
 
 
-def _identities(text: str) -> dict[str, list[tuple[str, ...]]]:
-    """By part the file name, label, case and slide of each image: a folder may move, a picture may not."""
+def _changed_pictures(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+    """Say which files are others under the same name, as far as size and hash are known on both sides."""
+    changed = np.zeros(len(new), bool)
+    for column in {"size", "sha256"} & set(old) & set(new):
+        there, here = (table[column].to_numpy(dtype=str) for table in (old, new))
+        changed |= (there != "") & (here != "") & (there != here)
+    if not changed.any():
+        return []
+    names = new["name"][changed]
+    return [f"{len(names)} images have the same names but other content, such as {names.iloc[0]}"]
+
+
+def _read_split(text: str) -> pd.DataFrame:
     table = pd.read_csv(io.StringIO(text), skiprows=1, dtype=str, keep_default_na=False)
-    table["name"] = [Path(path).name for path in table["path"]]
+    return table.assign(name=[Path(path).name for path in table["path"]])
+
+
+def _identities(table: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
+    """By part the file name, label, case and slide of each image: a folder may move, a picture may not."""
     return {
         str(part): list(rows[["name", "label", "case", "slide"]].itertuples(index=False, name=None))
         for part, rows in table.groupby("part")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
+from rich.console import Console
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.errors import TrainingWarning
 from breastcls.images.augmentation.policies import find_policy
 from breastcls.images.order import EpochOrder, sampling_groups
 from breastcls.models.anatomy import frozen_view
 from breastcls.models.inference import run_batches
 from breastcls.training.distribution.placement import Place
+from breastcls.training.features.feature_memory import feature_bytes, most_feature_bytes
 from breastcls.training.features.feature_store import read_features
 from breastcls.training.features.feature_views import FeatureBatches
 from breastcls.training.features.frozen import split_frozen
@@ -39,6 +43,7 @@ class Material:
         resize: How images are brought to that size.
         normaliser: A stain normaliser, or None.
         settings: All settings.
+        most_feature_bytes: How much memory the features of a phase may take.
     """
 
     place: Place
@@ -48,6 +53,7 @@ class Material:
     resize: str
     normaliser: Any
     settings: Settings
+    most_feature_bytes: int = field(default_factory=most_feature_bytes)
 
     @property
     def model(self) -> keras.Model:
@@ -75,22 +81,67 @@ class Road:
 def choose_road(phase: Phase, material: Material) -> str:
     """Return "features" where the backbone does not learn and its features can stand for the images, else "images".
 
-    They can without augmentation, or if views of each image were asked for and the policy does not mix images.
+    They can without augmentation, or if views of each image were asked for and the policy does not mix images; and if
+    they take no more memory than they may. An exact fit of the head goes by them always.
     """
-    settings = material.settings
-    if phase.trainable != "head":
-        return "images"
-    if settings.augment == "none":
+    if phase.solver == "lbfgs":
         return "features"
-    policy = find_policy(settings.augment)
-    return "features" if settings.feature_views is not None and not policy.mixes else "images"
+    return "features" if _can_stand(phase, material.settings) and _fits(phase, material) else "images"
 
 
-def take_road(phase: Phase, material: Material) -> Road:
-    """Prepare learner, batches and scores of a phase."""
-    return (
-        _features_road(phase, material) if choose_road(phase, material) == "features" else _images_road(phase, material)
-    )
+def _can_stand(phase: Phase, settings: Settings) -> bool:
+    """Tell whether features can stand for the images."""
+    if phase.trainable != "head":
+        return False
+    if settings.augment == "none":
+        return True
+    return settings.feature_views is not None and not find_policy(settings.augment).mixes
+
+
+def _fits(phase: Phase, material: Material) -> bool:
+    return _needed_bytes(phase, material) <= material.most_feature_bytes
+
+
+def _needed_bytes(phase: Phase, material: Material) -> int:
+    held = 0 if material.val is None else len(material.val)
+    return feature_bytes(material.model, count_views(phase, material.settings) * len(material.train) + held)
+
+
+def announce(phase: Phase, material: Material) -> None:
+    """Print which way a phase is about to go, and in which numbers."""
+    settings = material.settings
+    if not settings.progress:
+        return
+    way = "images"
+    if choose_road(phase, material) == "features":
+        views = count_views(phase, settings)
+        way = "features computed once" + (f", {views} views of each image" if views > 1 else "")
+    how = "an exact fit" if phase.solver == "lbfgs" else f"{phase.epochs} epoch{'s' * (phase.epochs > 1)}"
+    text = f"{phase.name}: {how} on {way}, in {material.model.dtype_policy.compute_dtype}"
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+
+
+def take_road(phase: Phase, material: Material, known: str | None = None) -> Road:
+    """Prepare learner, batches and scores of a phase.
+
+    Args:
+        phase: The phase.
+        material: What it is fed with.
+        known: The road that the phase was on when it was left, or None at its beginning. It stays on it also if there
+            is another amount of memory now.
+    """
+    if (known or choose_road(phase, material)) == "features":
+        return _features_road(phase, material)
+    if _can_stand(phase, material.settings) and not _fits(phase, material):
+        warnings.warn(
+            f"The features of the phase {phase.name!r} take {_needed_bytes(phase, material) / 1e9:.3g} GB of memory, "
+            f"more than the {material.most_feature_bytes / 1e9:.3g} GB they may, a quarter of what there is. It trains "
+            "on images, which is slower. A head that pools (head='linear' or 'mlp') or fewer feature_views make them "
+            "smaller.",
+            TrainingWarning,
+            stacklevel=2,
+        )
+    return _images_road(phase, material)
 
 
 def count_views(phase: Phase, settings: Settings) -> int:
@@ -107,7 +158,6 @@ def read_training_features(
     settings = material.settings
     options: dict[str, Any] = {
         "image_size": material.image_size,
-        "batch_size": settings.batch_size,
         "resize": material.resize,
         "normaliser": material.normaliser,
         "progress": settings.progress,
@@ -117,7 +167,8 @@ def read_training_features(
     train = read_features(
         frozen,
         material.train,
-        augment=settings.augment,
+        # Without views an exact fit sees the images as they are, rather than one distortion of each.
+        augment="none" if settings.feature_views is None else settings.augment,
         views=count_views(phase, settings),
         seed=settings.seed,
         **options,

@@ -23,7 +23,9 @@ class Run(Result):
 
     Args:
         history: One row an epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
-        config: Every setting of `fit`, with defaults filled in.
+        config: Every setting of `fit` under "fit", with defaults filled in; "phases", and for each of them in "roads"
+            whether it went by "features" or by "images"; "precision"; "model"; "classes"; and in "probe" how
+            `head_solver="lbfgs"` chose its penalty.
         best_epoch: The epoch whose weights the model has now; None if there was no validation set, then the last.
         scores: The scores of that epoch.
         stopped: Why training ended: "all epochs done", "patience" or "interrupted".
@@ -52,6 +54,7 @@ class Run(Result):
         lines = [
             f"Trained on {train['images']} images of {train['cases']} cases for {len(self.history)} epochs in "
             f"{self.seconds:.0f} s ({self.stopped}).",
+            *self._how(),
             f"Weights of the {best}: {scores}",
         ]
         if self.leakage is not None and not self.leakage["clean"]:
@@ -59,6 +62,17 @@ class Run(Result):
         if self.run_dir is not None:
             lines.append(f"Written to {self.run_dir}")
         return "\n".join(lines)
+
+    def _how(self) -> list[str]:
+        """Say which phases went by features and which by images, in which numbers, and what an exact fit chose."""
+        phases, roads = self.config.get("phases", []), self.config.get("roads", [])
+        ways = [f"{phase['name']} from {road}" for phase, road in zip(phases, roads, strict=False)]
+        lines = [f"Learnt {', '.join(ways)}; computed in {self.config['precision']}."] if ways else []
+        probe = self.config.get("probe")
+        if probe is not None:
+            chosen = f"chosen by {probe['folds']} folds over cases" if probe["folds"] else "assumed: too few cases"
+            lines.append(f"The head was fitted exactly, with C = {probe['c']:g} ({chosen}).")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN, as a loss that diverged, becomes None."""

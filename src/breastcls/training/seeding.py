@@ -15,8 +15,8 @@ import numpy as np
 def seeded(model: keras.Model, seed: int) -> Iterator[None]:
     """Within the block every random draw follows from `seed`; the caller's Python and NumPy states are put back after.
 
-    Layers such as Dropout carry generators of their own, seeded when they were made. They are set too, since a model
-    built without a seed would otherwise train differently each time.
+    Layers such as Dropout and RandomFlip carry generators of their own, seeded when they were made. They are set too,
+    since a model built without a seed would otherwise train differently each time.
 
     Args:
         model: The model that will be trained.
@@ -35,10 +35,9 @@ def seeded(model: keras.Model, seed: int) -> Iterator[None]:
 
 
 def generators_of(model: keras.Model) -> list[Any]:
-    """Return the random generators of the layers of a model, in the order of the layers."""
-    found = []
-    for layer in model._flatten_layers():
-        generator = getattr(layer, "seed_generator", None)
-        if isinstance(generator, keras.random.SeedGenerator):
-            found.append(generator)
-    return found
+    """Return the random generators of the layers of a model, each once, in the order of the layers.
+
+    They are found under whatever name a layer keeps them: Keras notes each as it is assigned.
+    """
+    tracked = [generator for layer in model._flatten_layers() for generator in layer._seed_generators]
+    return list({id(generator): generator for generator in tracked}.values())

@@ -11,7 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from breastcls.errors import TrainingError
+from breastcls.images.augmentation.policies import find_policy
 from breastcls.training.balance import ClassWeight
+from breastcls.training.validation import SCORES
 
 FineTune = bool | Literal["all", "last-stage"] | int
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam", "lion")
@@ -25,6 +27,7 @@ _NAMED: Mapping[str, tuple[Any, ...]] = {
     "precision": PRECISIONS,
     "sampling": (None, "class-balanced", "case-balanced"),
     "resize": (None, "squash", "crop", "pad"),
+    "monitor": (*SCORES, "loss", "accuracy"),
 }
 _COUNTS: Mapping[str, int] = {
     "epochs": 1,
@@ -35,6 +38,11 @@ _COUNTS: Mapping[str, int] = {
     "seed": 0,
     "checkpoint_steps": 1,
 }
+# What an exact fit of the head does not look at.
+_OPTIMIZER_ONLY = (
+    "optimizer", "schedule", "warmup_epochs", "weight_decay", "clip_norm", "loss", "label_smoothing", "sampling",
+    "layer_decay", "fine_tune_rate",
+)  # fmt: skip
 # What may differ between a run and its continuation, since it changes no weight.
 _FREE = ("progress", "run_dir", "resume", "tensorboard", "csv", "checkpoint_steps", "allow_leakage")
 
@@ -44,7 +52,8 @@ class Settings:
     """The settings of `fit`; see there what each means.
 
     Raises:
-        TrainingError: If one is not valid.
+        TrainingError: If one is not valid, or would have no effect beside another.
+        RegistryError: If there is no such augmentation policy.
     """
 
     epochs: int = 20
@@ -103,6 +112,13 @@ class Settings:
             raise TrainingError(
                 f"fine_tune must be True or 'all', False, 'last-stage' or a number of stages; found {tune!r}."
             )
+        if not isinstance(self.augment, str):
+            raise TrainingError(
+                f"augment must be the name of a policy; found {self.augment!r}. Make a policy known by register_policy."
+            )
+        policy = find_policy(self.augment)
+        if self.head_solver == "lbfgs":
+            self._check_exact_head(mixes=policy.mixes)
         if self.checkpoint_steps is not None and self.run_dir is None:
             raise TrainingError("checkpoint_steps needs a folder to write to: pass run_dir=.")
         if self.resume and self.run_dir is None:
@@ -112,19 +128,31 @@ class Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
-        """Make settings from the arguments of `fit`, turning paths into text."""
-        plain = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in values.items()}
+        """Make settings from the arguments of `fit`, turning paths into text and numbers of NumPy into Python's."""
+        plain = {name: _plain(value) for name, value in values.items()}
         if plain.get("augment", "") is None:
             plain["augment"] = "none"
         return cls(**plain)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings as plain types, for JSON."""
-        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        for name in ("class_weight", "stain"):
-            if isinstance(values[name], Mapping):
-                values[name] = dict(values[name])
-        return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+        return {item.name: _plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+
+    def _check_exact_head(self, *, mixes: bool) -> None:
+        defaults = {item.name: item.default for item in dataclasses.fields(self)}
+        idle = ("head_epochs", *(_OPTIMIZER_ONLY if self.fine_tune is False else ()))
+        given = [f"{name}={getattr(self, name)!r}" for name in idle if getattr(self, name) != defaults[name]]
+        if given:
+            raise TrainingError(
+                f"head_solver='lbfgs' fits the head exactly, in one epoch and without an optimizer, so that "
+                f"{', '.join(given)} would have no effect. Leave that out, or pass head_solver='adam'."
+            )
+        if mixes and self.feature_views is not None:
+            raise TrainingError(
+                f"augment={self.augment!r} mixes images, which have no features of their own then. With "
+                "head_solver='lbfgs' pass feature_views=None, which fits the head to the images as they are, or "
+                "another policy."
+            )
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """Say which settings differ from those of another run in what decides its weights.
@@ -138,6 +166,16 @@ class Settings:
             for name in mine
             if name not in _FREE and mine[name] != other.get(name)
         ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    return value
 
 
 def _check_count(name: str, value: Any, least: int) -> None:

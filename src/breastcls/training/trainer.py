@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from breastcls.models.stages import set_trainable
+from breastcls.training.balance import class_weights
 from breastcls.training.checkpoints import Checkpoint, Checkpoints
 from breastcls.training.distribution.placement import SameDecision
 from breastcls.training.distribution.team import Team
@@ -19,9 +21,11 @@ from breastcls.training.loop import Position, run_epochs
 from breastcls.training.optimisation import layer_shares, make_loss, make_optimizer, make_schedule
 from breastcls.training.phases import Phase
 from breastcls.training.precision import has_gpu
-from breastcls.training.roads import Material, Road, read_training_features, score_probe, take_road
+from breastcls.training.record import write_history
+from breastcls.training.roads import Material, Road, announce, read_training_features, score_probe, take_road
 from breastcls.training.seeding import generators_of
 from breastcls.training.step import EpochMeans
+from breastcls.training.taking_up import find_take_up
 from breastcls.training.watching import BestWeights, EpochEnd, ProgressBar, StopAtBadLoss, copy_weights
 
 
@@ -31,21 +35,27 @@ class Trainer:
 
     Args:
         material: Model, data and settings.
-        weights: Class weights by index, or None.
-        best: Keeper of the best weights, or None without validation.
+        weights: Class weights by index for the optimizer, or None.
+        best: Keeper of the best weights.
         callbacks: Further callbacks.
         checkpoints: Where states are kept, or None.
+        as_begun: Whether the model has the weights that the run began with, which matters where one goes on.
+        log: CSV file for one row an epoch, written while training, or None.
         rows: One dictionary an epoch, filled here.
         roads: For each phase, whether it went by "features" or by "images", filled here.
+        probe: How an exact fit of the head chose its penalty, filled here; None without one.
     """
 
     material: Material
     weights: dict[int, float] | None
-    best: BestWeights | None
+    best: BestWeights
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     checkpoints: Checkpoints | None = None
+    as_begun: bool = True
+    log: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     roads: list[str] = field(default_factory=list)
+    probe: dict[str, Any] | None = None
     _position: Position = field(default_factory=Position)
     _left: Checkpoint | None = None
 
@@ -64,10 +74,12 @@ class Trainer:
         Each phase begins with the best weights so far, not with what the one before had drifted to.
 
         Raises:
-            TrainingError: If the loss is not a number.
+            TrainingError: If the loss is not a number, or checkpoints are damaged and the model is another.
         """
         stopped = "all epochs done"
-        for number in range(self._take_up(), len(phases)):
+        first = self._take_up()
+        self._write_log()
+        for number in range(first, len(phases)):
             phase = phases[number]
             # A phase may end early: the next counts its epochs from there.
             end = self._position.epoch + phase.epochs if self._left is None else self._left.meta["end"]
@@ -78,51 +90,47 @@ class Trainer:
         """Go back to where the run was left; return the number of the phase."""
         if self.checkpoints is None:
             return 0
-        left = self.checkpoints.read_newest()
-        newest = self.checkpoints.newest_phase() if left is None else int(left.meta["phase"])
-        number, start = newest, None
-        while number is not None and number >= 0 and start is None:
-            start = self.checkpoints.read(f"phase-{number}")
-            number -= start is None
+        # With several machines it is the chief's model that all begin with.
+        as_begun = bool(self._team.from_chief({"as_begun": float(self.as_begun)})["as_begun"])
+        left = find_take_up(self.checkpoints, as_begun=as_begun)
         # Nobody writes before all have read, and all have to go on from the same.
-        self._team.check_same("the checkpoint", (number, None if left is None else dict(left.meta)))
-        if start is None or number != newest:
-            # Without the weights the phase began with, nothing within it can be used.
-            left = None
-            if newest is not None and self._team.chief:
-                self.checkpoints.remove_steps()
-        if start is None or number is None:
-            return 0
-        self._load(start)
-        self._left = left
-        return number
+        known = [None if state is None else dict(state.meta) for state in (left.start, left.step)]
+        self._team.check_same("the checkpoint", (left.phase, known))
+        if left.step is None and self._team.chief:
+            self.checkpoints.remove_steps()
+        if left.start is not None:
+            self._load(left.start)
+        elif left.step is not None and left.step.meta["whole"]:
+            self.model.set_weights(left.step.arrays["learner"])
+        self._left = left.step
+        return left.phase
 
     def _load(self, start: Checkpoint) -> None:
         self.model.set_weights(start.arrays["model"])
         _set_generators(self.model, start.arrays.get("generators", []))
         self.rows[:] = start.meta["rows"]
         self.roads[:] = start.meta["roads"]
+        self.probe = start.meta.get("probe")
         self._position = Position(start.meta["epoch"])
-        if self.best is not None:
-            self.best.load({**start.meta["best"], "here": False}, [])
+        self.best.load({**start.meta["best"], "here": False}, [])
 
     def _train_phase(self, number: int, phase: Phase, end: int) -> str:
         if phase.trainable is not None:
             set_trainable(self.model, phase.trainable, batch_norm=self.material.settings.batch_norm)
         if self.checkpoints is not None and self._left is None and self._team.chief:
             self._write_start(number)
-        if self.best is not None:
-            self.best.start_phase(self.model)
+        self.best.start_phase(self.model)
+        announce(phase, self.material)
         if phase.solver == "lbfgs":
             self._solve(phase)
             return "all epochs done"
-        road = take_road(phase, self.material)
+        known = None if self._left is None else self._left.meta["roads"][number]
+        road = take_road(phase, self.material, known)
         self.roads[number:] = [road.name]
         try:
             self._run(number, phase, road, end)
         finally:
-            if self.best is not None:
-                self.best.restore(self.model, road.learner)
+            self.best.restore(self.model, road.learner)
         return "patience" if self._position.epoch < end else "all epochs done"
 
     def _run(self, number: int, phase: Phase, road: Road, end: int) -> None:
@@ -154,8 +162,9 @@ class Trainer:
 
         step = place.step(learner, loss, len(self.material.train.classes), self.weights)
         watchers: list[keras.callbacks.Callback] = [
-            StopAtBadLoss(phase.name, phase.learning_rate),
+            StopAtBadLoss(phase.name, phase.learning_rate, self.best),
             EpochEnd(road.score, self.best, self.rows, phase.name),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log()),
         ]
         bar = ProgressBar(phase.name, self._position.epoch, end, steps) if settings.progress else None
         if bar is not None:
@@ -189,29 +198,45 @@ class Trainer:
             np.tile(data.labels, views),
             np.tile(data.cases, views),
             len(data.classes),
-            class_weight=self.weights,
+            # All images are fitted at once, whatever the optimizer is going to draw.
+            class_weight=class_weights(self.material.settings.class_weight, data.labels, data.classes),
             seed=self.material.settings.seed,
         )
-        write_probe(place.judge, probe)
-        place.take_from_judge()
+        self.probe = probe.to_dict()
+        try:
+            write_probe(place.judge, probe)
+            place.take_from_judge()
+            row = self._team.from_chief(score_probe(head, train, held, self.material))
+            self.best.see(head, self._position.epoch + 1, row)
+        except BaseException:
+            self.best.restore(self.model, head)
+            raise
         self.roads.append("features")
-        row = self._team.from_chief(score_probe(head, train, held, self.material))
         self._position = Position(self._position.epoch + 1)
         seconds = time.perf_counter() - began
         self.rows.append({"epoch": self._position.epoch, "phase": phase.name, **row, "seconds": seconds})
-        if self.best is not None:
-            self.best.see(head, self._position.epoch, row)
+        self._write_log()
 
     def _write_start(self, number: int) -> None:
         assert self.checkpoints is not None
-        meta = {"rows": self.rows, "roads": self.roads, "epoch": self._position.epoch, "best": self._best_state()[0]}
+        meta = {
+            "rows": self.rows,
+            "roads": self.roads,
+            "probe": self.probe,
+            "epoch": self._position.epoch,
+            "best": self.best.state()[0],
+        }
         arrays = {"model": copy_weights(self.model), "generators": _generator_states(self.model)}
         self.checkpoints.write(f"phase-{number}", Checkpoint(arrays, meta))
         self.checkpoints.remove_steps()
 
     def _write_step(self, number: int, phase: Phase, learner: keras.Model, end: int) -> None:
         assert self.checkpoints is not None
-        best, best_weights = self._best_state()
+        best, best_weights = self.best.state()
+        weights = learner.get_weights()
+        if best["here"] and all(map(np.array_equal, best_weights, weights)):
+            # The epoch that has just ended is the best: its weights need not be written twice.
+            best_weights = []
         position = self._position
         meta = {
             "phase": number,
@@ -221,11 +246,14 @@ class Trainer:
             "means": asdict(position.means),
             "rows": self.rows,
             "roads": self.roads,
+            "probe": self.probe,
             "best": best,
             "stopped": bool(learner.stop_training),
+            # Whether one could go on from this state alone, without that of the beginning of the phase.
+            "whole": best["here"] and list(map(id, learner.weights)) == list(map(id, self.model.weights)),
         }
         arrays = {
-            "learner": learner.get_weights(),
+            "learner": weights,
             "optimizer": [keras.ops.convert_to_numpy(variable) for variable in learner.optimizer.variables],
             "generators": _generator_states(self.model),
             "best": best_weights,
@@ -240,12 +268,13 @@ class Trainer:
         meta = left.meta
         self.rows[:] = meta["rows"]
         self.roads[:] = meta["roads"]
+        self.probe = meta.get("probe")
         self._position = Position(meta["epoch"], meta["step"], EpochMeans(**meta["means"]))
-        if self.best is not None:
-            self.best.load(meta["best"], left.arrays.get("best", []))
+        self.best.load(meta["best"], left.arrays.get("best") or left.arrays["learner"])
 
-    def _best_state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        return ({}, []) if self.best is None else self.best.state()
+    def _write_log(self) -> None:
+        if self.log is not None:
+            write_history(self.log, self.rows)
 
 
 def _generator_states(model: keras.Model) -> list[np.ndarray]:

@@ -9,7 +9,11 @@ import keras
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.evaluation.deciding import decide
 from breastcls.models.inference import run_batches
+
+SCORES = ("val_case_balanced_accuracy", "val_balanced_accuracy", "val_accuracy", "val_loss")
+"""What `score_validation` measures."""
 
 
 def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) -> dict[str, float]:
@@ -28,7 +32,7 @@ def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) 
     probabilities = np.concatenate(parts).astype(np.float64)
     labels = data.labels
     chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0)
-    decisions = probabilities.argmax(axis=1)
+    decisions = decide(probabilities)
     # A case may hold images of several classes (IDC, three cases of BreakHis): each class of it is judged by itself.
     keys = np.array([f"{case}\n{label}" for case, label in zip(data.cases, labels, strict=True)])
     _, first, member = np.unique(keys, return_index=True, return_inverse=True)
@@ -38,7 +42,7 @@ def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) 
         "val_loss": float(-np.log(chosen).mean()),
         "val_accuracy": float((decisions == labels).mean()),
         "val_balanced_accuracy": _balanced_accuracy(labels, decisions),
-        "val_case_balanced_accuracy": _balanced_accuracy(labels[first], sums.argmax(axis=1)),
+        "val_case_balanced_accuracy": _balanced_accuracy(labels[first], decide(sums / np.bincount(member)[:, None])),
     }
 
 

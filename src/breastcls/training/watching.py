@@ -18,12 +18,15 @@ from breastcls.errors import TrainingError
 class BestWeights:
     """The weights of the best epoch so far, kept in memory and put back at the end of every phase.
 
+    They are put back too where training ends within an epoch, so that a model never has weights that nobody scored.
+
     Args:
-        monitor: The figure to go by. A name with "loss" in it is better small, any other large.
+        monitor: The figure to go by. A name with "loss" in it is better small, any other large; what is not a number is
+            worse than any. None, without a validation set: the last epoch that ended counts as the best.
         patience: Epochs without a better one after which a phase stops; None never stops.
     """
 
-    def __init__(self, monitor: str, patience: int | None) -> None:
+    def __init__(self, monitor: str | None, patience: int | None = None) -> None:
         self.monitor, self.patience = monitor, patience
         self.epoch: int | None = None
         self.scores: dict[str, float] = {}
@@ -43,21 +46,28 @@ class BestWeights:
         Raises:
             TrainingError: If the monitored figure is not among the scores.
         """
-        if self.monitor not in scores:
+        if self.monitor is not None and self.monitor not in scores:
             raise TrainingError(f"monitor={self.monitor!r} is not measured. Measured: {', '.join(scores)}.")
-        if self.epoch is None or self._rank(scores) > self._rank(self.scores):
+        if self.monitor is None or self.epoch is None or self._rank(scores) > self._rank(self.scores):
+            # Copied first: Ctrl-C during it leaves the best before.
+            weights = copy_weights(learner)
+            self._weights, self._before = weights, []
             self.epoch, self.scores, self._since = epoch, dict(scores), 0
-            self._weights = copy_weights(learner)
             return False
         self._since += 1
         return self.patience is not None and self._since >= self.patience
 
     def restore(self, model: keras.Model, learner: keras.Model) -> None:
-        """Put the best weights back, if any epoch was seen: of this phase, or those it began with."""
+        """Put the best weights of this phase back; if it has none, those it began with."""
         if self._weights is not None:
             learner.set_weights(self._weights)
-        elif self.epoch is not None:
+        elif self._before:
             model.set_weights(self._before)
+
+    def __str__(self) -> str:
+        if self.epoch is None:
+            return "the weights it began with, since no epoch had ended"
+        return f"the weights of epoch {self.epoch}, the {'last that ended' if self.monitor is None else 'best so far'}"
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return what a checkpoint has to hold: plain values, and the best weights of this phase if it has any."""
@@ -70,10 +80,11 @@ class BestWeights:
         self._weights = weights if meta["here"] else None
 
     def _rank(self, scores: dict[str, float]) -> tuple[float, float]:
-        value = scores[self.monitor]
-        value = -math.inf if math.isnan(value) else value
+        assert self.monitor is not None
+        value, loss = scores[self.monitor], scores.get("val_loss", 0.0)
+        rank = -value if "loss" in self.monitor else value
         # Few validation cases give few distinct scores; among equals the smaller loss decides.
-        return (-value if "loss" in self.monitor else value), -scores.get("val_loss", 0.0)
+        return -math.inf if math.isnan(rank) else rank, -math.inf if math.isnan(loss) else -loss
 
 
 def copy_weights(model: keras.Model) -> list[np.ndarray]:
@@ -86,7 +97,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         score: Gives the validation scores, or None without a validation set.
-        best: Keeper of the best weights, or None without a validation set.
+        best: Keeper of the best weights.
         rows: Where one dictionary an epoch is added.
         phase: Name of the phase.
     """
@@ -94,7 +105,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         score: Callable[[], dict[str, float]] | None,
-        best: BestWeights | None,
+        best: BestWeights,
         rows: list[dict[str, Any]],
         phase: str,
     ) -> None:
@@ -114,11 +125,11 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         scores = {name: float(value) for name, value in logs.items()}
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = time.perf_counter() - self._began
+        if self._best.see(self.model, epoch + 1, scores):
+            self.model.stop_training = True
         self._rows.append(
             {"epoch": epoch + 1, "phase": self._phase, **scores, "learning_rate": rate, "seconds": seconds}
         )
-        if self._best is not None and self._best.see(self.model, epoch + 1, scores):
-            self.model.stop_training = True
 
 
 class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
@@ -127,11 +138,12 @@ class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         phase: Name of the phase, for the message.
         learning_rate: Its rate, for the message.
+        best: Keeper of the weights that the model gets back.
     """
 
-    def __init__(self, phase: str, learning_rate: float) -> None:
+    def __init__(self, phase: str, learning_rate: float, best: BestWeights) -> None:
         super().__init__()
-        self._phase, self._rate, self._epoch = phase, learning_rate, 0
+        self._phase, self._rate, self._best, self._epoch = phase, learning_rate, best, 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember which epoch it is."""
@@ -147,8 +159,8 @@ class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
         if not math.isfinite(loss):
             raise TrainingError(
                 f"The loss became {loss} in epoch {self._epoch}, step {batch + 1} (phase {self._phase!r}). The model "
-                f"has its best weights so far again. Lower learning_rate (now {self._rate:g}), or look for images or "
-                "weights that are not finite."
+                f"has {self._best} again. Lower learning_rate (now {self._rate:g}), or look for images or weights that "
+                "are not finite."
             )
 
 

@@ -25,7 +25,7 @@ TASKS = {
     "mixed labels": {"augment": "mixup", "loss": "focal", "optimizer": "sgd"},
     "features": {"augment": "dihedral", "feature_views": 2, "fine_tune": False, "clip_norm": 0.05},
     "scaled loss": {"augment": "none", "precision": "float16"},
-    "regularised": {"augment": "none", "sampling": "class-balanced", "monitor": "val_loss"},
+    "regularised": {"augment": "none", "sampling": "class-balanced", "monitor": "val_loss", "batch_norm": "auto"},
     "training statistics": {"augment": "none", "batch_norm": "train"},
 }
 # 24 images: the last batch has six, and none divides by two.

@@ -14,6 +14,7 @@ import pytest
 import breastcls as bc
 from breastcls.errors import DatasetWarning, TrainingError, TrainingWarning
 from breastcls.images.segment import SegmentWriter
+from breastcls.images.source import Settings
 from breastcls.images.stain.normalisers import fit_normaliser
 from breastcls.images.store import clear_store, store_size
 from breastcls.training.features import feature_job, feature_store
@@ -45,7 +46,7 @@ def read(frozen, tmp_path):
     """Read features through a cache of the test's own."""
 
     def call(data, model=frozen, **options):
-        options = {"image_size": SIZE, "batch_size": 4, "cache_dir": tmp_path / "cache", "progress": False, **options}
+        options = {"image_size": SIZE, "cache_dir": tmp_path / "cache", "progress": False, **options}
         return read_features(model, data, **options)
 
     return call
@@ -102,12 +103,82 @@ def test_another_order_and_repeats_give_the_same_features(read, tissue, computed
     assert computed == [len(tissue), 3]
 
 
+@pytest.mark.parametrize(("size", "at_once"), [(32, 32), (299, 32), (331, 16), ((460, 700), 8), (2000, 1)])
+def test_the_shape_of_a_computation_hangs_on_the_image_size_alone(frozen, size, at_once):
+    for entries in (1, 5, 700):
+        numbers = np.arange(entries)
+        job = feature_job.FeatureJob(frozen, Settings(size), None, 0, "float32", np.zeros_like(numbers), numbers)
+        assert job.at_once == at_once
+        assert job.description["at_once"] == at_once
+
+
+def test_few_images_are_computed_in_the_shape_of_many(read, tissue, monkeypatch):
+    """A training on three images, or the last missing one of a thousand, gives the bits that all together give."""
+    sizes = []
+    original = feature_job.compile_frozen
+
+    def compile_and_note(frozen, size, precision):
+        sizes.append(size)
+        return original(frozen, size, precision)
+
+    monkeypatch.setattr(feature_job, "compile_frozen", compile_and_note)
+    whole = read(tissue, cache=False)
+    for rows in ([5], [2, 9, 4]):
+        np.testing.assert_array_equal(read(tissue[rows], cache=False), whole[:, rows])
+    assert sizes == [32, 32, 32]
+
+
+@pytest.fixture
+def in_bfloat16(monkeypatch):
+    """Have bfloat16 tried, note on what, and take images whose mean is above a limit for too far from float32."""
+    tried = []
+
+    def make(limit):
+        def settle(frozen, images, wanted):
+            tried.append(images)
+            return wanted if images.mean(axis=(1, 2, 3)).max() < limit else "float32"
+
+        monkeypatch.setattr(feature_store, "preferred_precision", lambda frozen: "bfloat16")
+        monkeypatch.setattr(feature_job, "settle_precision", settle)
+        return tried
+
+    return make
+
+
+def test_bfloat16_is_tried_on_images_spread_over_all(read, easy, in_bfloat16, tmp_path):
+    tried = in_bfloat16(256)
+    found = read(easy)
+    np.testing.assert_array_equal(found, read(easy, precision="bfloat16", cache=False))
+    pixels, _ = easy.to_numpy((SIZE, SIZE))
+    spread = np.linspace(0, len(easy) - 1, 16).round().astype(int)
+    np.testing.assert_array_equal(tried[0], pixels[spread])
+    # What is kept already was tried when it was computed.
+    read(easy[3:9])
+    assert len(tried) == 1
+
+
+def test_the_precision_does_not_hang_on_what_was_computed_before(read, easy, in_bfloat16, tmp_path):
+    """Also if some images pass and others do not: each set has the features that an empty store would give it."""
+    means = easy.to_numpy((SIZE, SIZE))[0].mean(axis=(1, 2, 3))
+    order = np.argsort(means)
+    in_bfloat16(np.sort(means)[-4])
+    calm, mixed = easy[np.sort(order[:20])], easy
+    cold = {len(data): read(data, cache=False) for data in (calm, mixed)}
+    np.testing.assert_array_equal(cold[len(mixed)], read(mixed, precision="float32", cache=False))
+    np.testing.assert_array_equal(cold[len(calm)], read(calm, precision="bfloat16", cache=False))
+    assert (cold[len(mixed)][:, np.sort(order[:20])] != cold[len(calm)]).any()
+    for data in (calm, mixed, calm, mixed):
+        np.testing.assert_array_equal(read(data), cold[len(data)])
+    for data in (mixed, calm, mixed):
+        np.testing.assert_array_equal(read(data, cache_dir=tmp_path / "other"), cold[len(data)])
+
+
 def test_views_hang_on_the_image_alone(read, tissue, tmp_path):
     whole = read(tissue, augment="standard", views=3, seed=7)
     assert whole.shape[0] == 3
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(whole[first] - whole[second]).max(axis=1).min() > 1e-4
-    turned = read(tissue[::-1], augment="standard", views=3, seed=7, batch_size=3, cache=False)
+    turned = read(tissue[::-1], augment="standard", views=3, seed=7, cache=False)
     np.testing.assert_allclose(turned[:, ::-1], whole, rtol=1e-4, atol=1e-5)
     other = read(tissue, augment="standard", views=3, seed=8)
     assert np.abs(other - whole).max() > 1e-3
@@ -236,6 +307,7 @@ from breastcls.training.features.frozen import split_frozen
 
 folder, cache, out, pause, number = sys.argv[1:]
 feature_store._SEGMENT_ENTRIES = 4
+feature_job._ENTRIES_AT_ONCE = 4
 original = feature_job.augment_views
 def slow(*arguments):
     time.sleep(float(pause))
@@ -250,14 +322,14 @@ def count(self, source, entries, *rest):
 feature_job.FeatureJob.compute = count
 data = bc.load_breakhis(folder)
 model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
-options = {"image_size": 32, "batch_size": 4, "cache_dir": cache, "augment": "standard", "views": 2, "progress": False}
+options = {"image_size": 32, "cache_dir": cache, "augment": "standard", "views": 2, "progress": False}
 np.save(out, read_features(split_frozen(model)[0], data, **options))
 print("computed", sum(counted), flush=True)
 """
 
 
 @pytest.mark.slow
-def test_two_processes_at_once_and_one_that_is_killed(tissue, tmp_path):
+def test_two_processes_at_once_and_one_that_is_killed(tissue, tmp_path, monkeypatch):
     """A process killed at work loses what it had not written; two at once share the work; the features are the same."""
     cache = tmp_path / "cache"
     folder = os.path.commonpath(tissue.paths)
@@ -285,7 +357,8 @@ def test_two_processes_at_once_and_one_that_is_killed(tissue, tmp_path):
     assert total == 2 * len(tissue) - 4 * kept
     first, second = np.load(tmp_path / "first.npy"), np.load(tmp_path / "second.npy")
     np.testing.assert_array_equal(first, second)
-    options = {"image_size": SIZE, "batch_size": 4, "augment": "standard", "views": 2, "progress": False}
+    options = {"image_size": SIZE, "augment": "standard", "views": 2, "progress": False}
+    monkeypatch.setattr(feature_job, "_ENTRIES_AT_ONCE", 4)
     undisturbed = read_features(build(), tissue, cache_dir=tmp_path / "other", **options)
     np.testing.assert_array_equal(first, undisturbed)
 

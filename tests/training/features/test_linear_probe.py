@@ -228,7 +228,7 @@ def test_it_is_no_worse_than_a_long_adam_on_real_features(real_data, tmp_path):
     weights = real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5"
     model = bc.build_model("mobilenet", classes=data.classes, image_size=224, weights=weights, alpha=0.25, seed=1)
     frozen, head = split_frozen(model)
-    options = {"image_size": 224, "batch_size": 32, "cache_dir": tmp_path, "progress": False}
+    options = {"image_size": 224, "cache_dir": tmp_path, "progress": False}
     known, unknown = (read_features(frozen, part, **options)[0] for part in (train, test))
     balanced = class_weights("balanced", train.labels, train.classes)
     probe = fit_linear_probe(known, train.labels, train.cases, 2, class_weight=balanced)

@@ -1,12 +1,13 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 import breastcls as bc
-from breastcls.errors import BreastclsWarning, SplitError, TrainingError
+from breastcls.errors import BreastclsWarning, SplitError, TrainingError, TrainingWarning
 from breastcls.evaluation.predictions import Predictions
 from breastcls.training.protocols.breakhis_protocol import evaluate_protocol, read_folds
 from breastcls.training.protocols.protocol_result import CASE_CLEAN, OFFICIAL, UNSEEN
@@ -263,3 +264,16 @@ def test_the_published_folds_on_real_images(real_data):
     official = found.summary.loc[(200, OFFICIAL)]
     assert 0.6 < official["image_recognition_rate_mean"] < 1
     assert found.by_fold.xs(CASE_CLEAN, level="side")["known_share"].max() == 0
+
+
+def test_ctrl_c_ends_the_whole_and_judges_no_half_trained_model(data, folds, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    options = {**OPTIONS, "epochs": 3, "callbacks": [Interrupt()], "magnifications": (200,)}
+    with (
+        pytest.warns(TrainingWarning, match="Interrupted"),
+        pytest.raises(KeyboardInterrupt, match=r"Interrupted in 200X, fold 1, .*resume=True"),
+    ):
+        evaluate_protocol(build, data, folds, run_dir=tmp_path / "runs", **options)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -27,8 +28,11 @@ Positions = npt.NDArray[np.int64]
 IF_NEAR = " if near"
 """Ends a precision that is taken only if its features agree with those in float32."""
 
-_PROBE_IMAGES = 8
+_PROBES = 16
 _PARALLEL_BATCHES = 2
+_ENTRIES_AT_ONCE = 32
+# Large images come in fewer at once, so that one pass takes no more memory than 32 images of this many pixels.
+_MOST_PIXELS = _ENTRIES_AT_ONCE * 300 * 300
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,6 @@ class FeatureJob:
         policy: What makes views, or None.
         seed: From which views follow.
         precision: "float32", "bfloat16", or "bfloat16 if near".
-        batch_size: Images at once.
         views: Number of the view of each entry.
         images: Position of the image of each entry in the source.
     """
@@ -51,11 +54,21 @@ class FeatureJob:
     policy: Policy | None
     seed: int
     precision: str
-    batch_size: int
     views: Positions
     images: Positions
 
     @property
+    def at_once(self) -> int:
+        """Entries that are computed at once: always as many, filled up if need be.
+
+        Kernels are chosen by the shape they work on, and another one may round otherwise. So the shape hangs on the
+        image size alone, neither on the batch size of a training nor on how many entries are missing.
+        """
+        height, width = self.settings.image_size
+        fitting = max(_MOST_PIXELS // (height * width), 1)
+        return min(_ENTRIES_AT_ONCE, 1 << (fitting.bit_length() - 1))
+
+    @cached_property
     def description(self) -> dict[str, Any]:
         """Everything that features follow from, but for the image and the view."""
         augment = None
@@ -68,21 +81,25 @@ class FeatureJob:
             "images": self.settings.key,
             "augment": augment,
             "precision": self.precision,
+            "at_once": self.at_once,
             "keras": f"{keras.__version__} {keras.backend.backend()}",
         }
 
-    def settle(self, source: ImageSource, entries: Positions) -> str:
-        """Return the precision to compute in, tried on the first of some entries where need be."""
+    def is_near(self, source: ImageSource) -> bool:
+        """Tell whether the precision may be used: tried on entries spread over all of them, where that was asked for.
+
+        Not over those that are missing: the same images give the same answer, whatever was computed before.
+        """
+        if not self.precision.endswith(IF_NEAR):
+            return True
+        spread = np.unique(np.linspace(0, len(self.images) - 1, _PROBES).round().astype(np.int64))
         wanted = self.precision.removesuffix(IF_NEAR)
-        if wanted == self.precision:
-            return wanted
-        return settle_precision(self.frozen, self.read(source, entries[:_PROBE_IMAGES]), wanted)
+        return settle_precision(self.frozen, self.read(source, spread), wanted) == wanted
 
     def compute(
         self,
         source: ImageSource,
         entries: Positions,
-        precision: str,
         out: Features,
         done: Callable[[Positions], None],
     ) -> None:
@@ -91,14 +108,13 @@ class FeatureJob:
         Args:
             source: All images.
             entries: Which entries.
-            precision: What `settle` said.
             out: Where the features of entry e are put: at e.
             done: Called with the entries of each batch.
 
         Raises:
             ImageError: If a file cannot be read.
         """
-        run = compile_frozen(self.frozen, self.batch_size, precision)
+        run = compile_frozen(self.frozen, self.at_once, self.precision.removesuffix(IF_NEAR))
         # Views of one image beside one another: it is read once for several of them.
         entries = entries[np.lexsort((self.views[entries], self.images[entries]))]
         for batch, pixels in self._read_ahead(source, entries):
@@ -115,8 +131,8 @@ class FeatureJob:
         ahead: deque[tuple[Positions, Future[Pixels]]] = deque()
         with ThreadPoolExecutor(_PARALLEL_BATCHES) as pool:
             try:
-                for start in range(0, len(entries), self.batch_size):
-                    batch = entries[start : start + self.batch_size]
+                for start in range(0, len(entries), self.at_once):
+                    batch = entries[start : start + self.at_once]
                     ahead.append((batch, pool.submit(self.read, source, batch)))
                     if len(ahead) > _PARALLEL_BATCHES:
                         first, reading = ahead.popleft()

@@ -2,8 +2,9 @@
 
 What a frozen backbone gives for an image does not change. Its features are known by the frozen part (architecture and
 every byte of its weights), by how the image was prepared, by the view, and by the file as the prepared store knows it
-(path, size, time of change). Another checkpoint, size or stain is another entry; another split, fold or a dataset that
-grew is not, and computes only what is missing. What is stored can always be computed again.
+(path, size, time of change). Another checkpoint, size or stain is another entry; another split, fold, batch size or a
+dataset that grew is not, and computes only what is missing. What is stored can always be computed again, and comes out
+the same: neither the shape in which it is computed nor the precision hangs on what was there before.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +50,6 @@ def read_features(
     data: Dataset,
     *,
     image_size: int | Sequence[int],
-    batch_size: int = 32,
     resize: str = "squash",
     normaliser: Normaliser | None = None,
     augment: str | Policy | None = "none",
@@ -64,14 +66,14 @@ def read_features(
         frozen: The part whose output is wanted, run as at inference; from `split_frozen`.
         data: The images.
         image_size: (height, width) of the images, or one number.
-        batch_size: Images at once.
         resize: `"squash"`, `"crop"` or `"pad"`.
         normaliser: A stain normaliser.
         augment: Name of an augmentation policy that does not mix images, a `Policy`, or `"none"`.
         views: Augmented views of each image. View v of an image follows from its pixels, `seed` and v alone: asking
             for more views computes the further ones.
         seed: From which augmentation follows.
-        precision: `"auto"` for the fastest that stays within 1e-2 of float32, `"float32"` or `"bfloat16"`.
+        precision: `"auto"` for the fastest whose features are within 1e-2 of those in float32 for sixteen images spread
+            over `data`, `"float32"` or `"bfloat16"`.
         cache: Whether to keep features, and prepared images too.
         cache_dir: Where they are kept; see `breastcls.images.store.cache_folder`.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
@@ -91,7 +93,7 @@ def read_features(
         (4, 571, 256)
     """
     policy = find_view_policy(augment)
-    _check(data, policy, views, batch_size)
+    _check(data, policy, views)
     shape = _feature_shape(frozen)
     states = file_states(data.paths)
     # The same file may stand in the data twice; it is computed once.
@@ -104,25 +106,19 @@ def read_features(
         Settings(check_image_size(image_size), resize, normaliser),
         policy,
         seed,
-        preferred_precision(frozen) + IF_NEAR if precision == "auto" else precision,
-        # By how many there are and not by how many are missing: what is computed after a kill comes in batches of the
-        # same shape, and is the same bit for bit.
-        min(int(batch_size), 1 << (len(numbers) - 1).bit_length()),
+        _precision(frozen, precision),
         first // len(data),
         first % len(data),
     )
     out = np.empty((len(numbers), *shape), np.float32)
     store = _Store(job, b"".join(numbers), out, data.paths, {"cache": cache, "cache_dir": cache_dir}, progress)
-    if cache:
-        store.fill(cache_folder(cache_dir) / "features" / folder_name(job))
-    else:
-        store.compute(np.arange(len(out)))
+    store.fill(cache_folder(cache_dir) / "features" if cache else None)
     whole = out if len(out) == len(places) else out[places]
     return whole.reshape(views, len(data), *shape)
 
 
 class _Store:
-    """Fills an array of features from a folder, and the folder from what had to be computed."""
+    """Fills an array of features from their folder, and the folder from what had to be computed."""
 
     def __init__(
         self,
@@ -138,11 +134,25 @@ class _Store:
         self._bytes = out.reshape(len(out), -1).view(np.uint8)
         self._folder: Path | None = None
 
-    def fill(self, folder: Path) -> None:
-        """Read what `folder` holds, compute the rest, and keep it there."""
-        missing = self._read(folder, np.arange(len(self._out)), repair=False)
+    @cached_property
+    def _source(self) -> ImageSource:
+        return open_images(self._paths, self._job.settings, progress=self._progress, **self._options)
+
+    def fill(self, root: Path | None) -> None:
+        """Read what the folder below `root` holds, compute the rest, and keep it there; without one compute all."""
+        every = np.arange(len(self._out))
+        missing = every if root is None else self._read(root / folder_name(self._job), every, repair=False)
         if not len(missing):
             return
+        if not self._job.is_near(self._source):
+            self._job = replace(self._job, precision="float32")
+            self.fill(root)
+        elif root is None:
+            self._compute(missing)
+        else:
+            self._compute_and_keep(root / folder_name(self._job), missing)
+
+    def _compute_and_keep(self, folder: Path, missing: Positions) -> None:
         with ExitStack() as stack:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -155,14 +165,12 @@ class _Store:
             except OSError as error:
                 _warn_not_kept(folder, error)
             # Another process may have computed them while this one waited.
-            self.compute(self._read(folder, missing, repair=self._folder is not None))
+            self._compute(self._read(folder, missing, repair=self._folder is not None))
 
-    def compute(self, missing: Positions) -> None:
+    def _compute(self, missing: Positions) -> None:
         """Compute the entries `missing`, and keep them where there is a folder that takes them."""
         if not len(missing):
             return
-        source = open_images(self._paths, self._job.settings, progress=self._progress, **self._options)
-        precision = self._settle(source, missing)
         size = max(_SEGMENT_ENTRIES, -(-len(missing) // _MOST_SEGMENTS))
         waiting: list[int] = []
         with progress_bar("Computing features", len(missing), self._progress) as advance:
@@ -175,20 +183,8 @@ class _Store:
                 for _ in batch:
                     advance()
 
-            self._job.compute(source, missing, precision, self._out, done)
+            self._job.compute(self._source, missing, self._out, done)
             self._keep(waiting)
-
-    def _settle(self, source: ImageSource, missing: Positions) -> str:
-        """Decide on the precision, once for all that is kept in one folder."""
-        note = None if self._folder is None else self._folder / "precision.txt"
-        if note is not None and note.is_file():
-            settled = note.read_text(encoding="utf-8").strip()
-            if settled in ("float32", self._job.precision.removesuffix(IF_NEAR)):
-                return settled
-        settled = self._job.settle(source, missing)
-        if note is not None:
-            write_text(note, settled + "\n")
-        return settled
 
     def _read(self, folder: Path, entries: Positions, *, repair: bool) -> Positions:
         """Read what is kept of `entries`, and return those that are not."""
@@ -226,14 +222,20 @@ class _Store:
             self._folder = None
 
 
-def _check(data: Dataset, policy: Policy | None, views: int, batch_size: int) -> None:
-    for name, value in (("views", views), ("batch_size", batch_size)):
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise TrainingError(f"{name} must be a whole number of at least 1; found {value!r}.")
+def _check(data: Dataset, policy: Policy | None, views: int) -> None:
+    if not isinstance(views, (int, np.integer)) or isinstance(views, bool) or views < 1:
+        raise TrainingError(f"views must be a whole number of at least 1; found {views!r}.")
     if policy is None and views > 1:
         raise TrainingError(f"views={views}: without augmentation all views are the same. Ask for one, or augment.")
     if not len(data):
         raise TrainingError("There are no images to compute features of.")
+
+
+def _precision(frozen: keras.Model, wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
+    preferred = preferred_precision(frozen)
+    return preferred if preferred == "float32" else preferred + IF_NEAR
 
 
 def _feature_shape(frozen: keras.Model) -> tuple[int, ...]:

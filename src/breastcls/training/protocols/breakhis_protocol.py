@@ -122,6 +122,7 @@ def evaluate_protocol(
             not of the test images of their fold, or no fold can be evaluated.
         SplitError: If a fold file cannot be read or has another form.
         ImageError: If an image cannot be read.
+        KeyboardInterrupt: After Ctrl-C; what was reached is in `run_dir`.
 
     Example:
         >>> found = evaluate_protocol(build, data, "breakhis_folds", epochs=20)  # doctest: +SKIP
@@ -327,7 +328,9 @@ def _train(
     else:
         chosen.pop("resume")
     model = build_afresh(build, chosen["seed"])
-    fit(model, train, val, **chosen)
+    if fit(model, train, val, **chosen).stopped == "interrupted":
+        go_on = "" if run_dir is None else " evaluate_protocol(..., resume=True) goes on with what run_dir holds."
+        raise KeyboardInterrupt(f"Interrupted in {part.name}, {side}.{go_on}")
     return predict(model, part.test, batch_size=chosen.get("batch_size", 32)).with_threshold(None)
 
 

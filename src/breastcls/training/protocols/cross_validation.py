@@ -20,7 +20,6 @@ from breastcls.datasets.dataset import Dataset, Unit
 from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
 from breastcls.datasets.stain import fit_stain
 from breastcls.errors import LeakageWarning, TrainingError
-from breastcls.evaluation.case_statistics import CaseStatistics
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.fingerprints import fingerprint_table
@@ -28,9 +27,9 @@ from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.joining import join_predictions
 from breastcls.evaluation.predict import predict
 from breastcls.evaluation.predictions import Predictions
-from breastcls.evaluation.subgroups import score
 from breastcls.evaluation.views import list_views
 from breastcls.evaluation.yardsticks.baselines import cross_validate_baselines
+from breastcls.evaluation.yardsticks.colour_baseline import score_beside_colour
 from breastcls.models.card import get_card
 from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
@@ -290,13 +289,15 @@ def _evaluate(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)  # told already
         by_colour = cross_validate_baselines(data, folds=folds, by=by, baselines=("colour",), seed=seed)["colour"]
+    colour_baseline, colour_difference = score_beside_colour(pooled, by_colour, Bootstrap())
     caveats = evaluation.caveats
     if not leakage.clean:
         torn = () if by == "case" else (f"The folds keep each {by} whole, but not each case.",)
         caveats = (_LEAKING, *torn, *caveats)
     return dataclasses.replace(
         evaluation,
-        colour_baseline=score(by_colour, CaseStatistics.of(by_colour), Bootstrap()),
+        colour_baseline=colour_baseline,
+        colour_difference=colour_difference,
         leakage=leakage,
         leak_allowed=not leakage.clean,
         caveats=caveats,

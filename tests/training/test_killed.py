@@ -1,0 +1,78 @@
+"""A run that is killed, whenever it may be, goes on and ends with the same bits as one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def start(road, easy, pretrained, folder, *moments):
+    table = folder.with_name("data.csv")
+    easy.to_csv(table)
+    command = [sys.executable, str(Path(__file__).with_name("one_run.py")), road, str(table), str(pretrained)]
+    # With features of its own, so that a kill can hit while they are computed.
+    environment = {**os.environ, "BREASTCLS_CACHE": f"{folder}-cache"}
+    return subprocess.Popen(
+        [*command, str(folder), *moments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def finish(*run):
+    """Run to the end; return the hash of the weights and the seconds it took."""
+    process = start(*run)
+    output, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    digest, seconds = output.splitlines()[-1].split()
+    return digest, float(seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("road", ["images", "phases"])
+def test_killed_at_a_random_moment_it_ends_with_the_same_bits(easy, pretrained, tmp_path, road):
+    """`BREASTCLS_KILLS` says how many moments; a person who changed the trainer takes ten."""
+    expected, seconds = finish(road, easy, pretrained, tmp_path / "whole")
+    kills = int(os.environ.get("BREASTCLS_KILLS", "1"))
+    generator = np.random.default_rng(int.from_bytes(os.urandom(4)))
+    for number in range(kills):
+        # One in each part of the time, so that they spread over all of it.
+        share = (number + generator.uniform()) / kills
+        for attempt in range(8):
+            folder = tmp_path / f"killed{number}-{attempt}"
+            process = start(road, easy, pretrained, folder)
+            assert process.stdout.readline() == "begins\n", process.stderr.read()
+            time.sleep(share * seconds)
+            process.send_signal(signal.SIGKILL)
+            output, errors = process.communicate(timeout=600)
+            if not output:
+                break
+            # It had ended: the machine has become faster, and the kill hit nothing.
+            seconds = min(seconds, float(output.split()[1]))
+        else:
+            pytest.fail("no kill hit the run")
+        assert process.returncode == -signal.SIGKILL, errors
+        assert finish(road, easy, pretrained, folder)[0] == expected, (share, os.listdir(folder))
+        assert not [path.name for path in folder.rglob(".*")]
+
+
+@pytest.mark.slow
+def test_killed_wherever_it_hurts_one_after_the_other_it_ends_with_the_same_bits(easy, pretrained, tmp_path):
+    moments = "config.json", "features", "probe", "phase-1.npz", "model.keras", "run.json", "remove"
+    folder = tmp_path / "killed"
+    for moment in moments:
+        process = start("probe", easy, pretrained, folder, moment)
+        _, errors = process.communicate(timeout=600)
+        assert process.returncode == -signal.SIGKILL, (moment, errors)
+    assert (folder / "checkpoints").exists()
+    digest, _ = finish("probe", easy, pretrained, folder)
+    assert digest == finish("probe", easy, pretrained, tmp_path / "whole")[0]
+    files = {"config.json", "split.csv", "history.csv", "model.keras", "environment.json", "run.json"}
+    assert {path.name for path in folder.iterdir()} == files
