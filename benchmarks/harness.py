@@ -67,3 +67,14 @@ def write_result(name: str, result: Mapping[str, Any], output: Path | None = Non
     write_text(target, json.dumps({**result, "environment": describe_environment()}, indent=2) + "\n")
     print(f"written: {target.name}")
     return target
+
+
+def update_rows(name: str, rows: Mapping[str, Any], output: Path | None = None) -> Path:
+    """Write rows into a result: those measured anew replace their like, the others stay as they were measured before.
+
+    For benchmarks that take so long that one row is repeated alone; each row still has both sides of one run.
+    """
+    target = output or RESULTS / f"{name}.json"
+    before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
+    before.pop("environment", None)
+    return write_result(name, {**before, **rows}, target)

@@ -16,6 +16,7 @@ SPLITS = "<!-- comparison of splits -->"
 PROTOCOL = "<!-- breakhis protocol -->"
 TO_BEAT = "<!-- model to beat, nested -->"
 TO_BEAT_ALL = "<!-- model to beat, all tried -->"
+TRAINING = "<!-- checks of training -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -31,6 +32,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (PROTOCOL, protocol_table),
         (TO_BEAT, nested_table),
         (TO_BEAT_ALL, tried_table),
+        (TRAINING, training_checks),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -152,6 +154,49 @@ def _ratios(result: dict[str, Any], name: str) -> Iterator[str]:
 
 def _verdict(result: dict[str, Any]) -> str:
     return "met" if result["met"] else "not met"
+
+
+def training_checks() -> str:
+    """Return what the benchmarks of training measured beside ratios of speed, as a Markdown table."""
+    overhead = json.loads((RESULTS / "training_overhead.json").read_text())
+    frozen = json.loads((RESULTS / "training_frozen.json").read_text())
+    equal = json.loads((RESULTS / "frozen_equals_plain.json").read_text())
+    probe = json.loads((RESULTS / "training_probe.json").read_text())
+    saved, start = overhead["checkpoints"], overhead["start"]
+    lines = [
+        "| what | measured | wanted |",
+        "|---|---|---|",
+        f"| a checkpoint at the end of each epoch lengthens it by | {saved['overhead']:.1%} "
+        f"| under {saved['most']:.0%}, {_verdict(saved)} |",
+        f"| from the call of `fit` to the end of its first step, beyond that of Keras | {start['beyond']:.2f} s "
+        f"| under {start['most']:g} s, {_verdict(start)} |",
+    ]
+    for row in frozen.values():
+        if "auc" in row:
+            scores = [f"{value:.3f}" for value in row["auc"]["by_image"].values()]
+            lines.append(
+                f"| AUC after {row['what']}, {row['auc']['folds']} folds over cases | {scores[0]}, Keras {scores[1]} "
+                f"| within {row['auc']['most']:g}, {_verdict(row['auc'])} |"
+            )
+    for row in equal.values():
+        if "differences" in row:
+            found = row["differences"]["image_auc"]
+            between = found["root_mean_square_between_runs_of_one_road"]
+            verdict = "met" if found["zero_in_interval"] else "not met"
+            lines.append(
+                f"| AUC on features less AUC of the plain loop, {row['what']} | {found['mean']:+.4f} "
+                f"({found['low']:+.4f} to {found['high']:+.4f}); two runs of one road differ by {between:.4f} "
+                f"| no difference shown, {verdict} |"
+            )
+    for row in probe.values():
+        if "auc" in row:
+            ours, peer = [value for name, value in row["auc"].items() if name not in ("differences", "met")]
+            cells = [
+                f"{ours[name]:.3f} against {peer[name]:.3f} {called}"
+                for name, called in (("mean_over_folds", "as the mean over folds"), ("pooled_by_image", "pooled"))
+            ]
+            lines.append(f"| AUC of the {row['what']} | {'; '.join(cells)} | no lower, {_verdict(row['auc'])} |")
+    return "\n".join(lines)
 
 
 def backbone_table() -> str:
