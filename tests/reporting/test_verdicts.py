@@ -109,5 +109,20 @@ def test_the_worst_alteration(whole):
     found = whole()
     short = {section: verdict for verdict, section in verdicts.in_short(found)}
     assert short["robustness"].text == "Worst alteration: stain."
-    assert "Balanced accuracy 0.700 at strength 2" in short["robustness"].explanation
+    words = short["robustness"].explanation
+    # From the images as they were seen there: the headline may rest on eight views.
+    assert words.startswith("Balanced accuracy 0.700 at strength 2, 0.900 on the images as they are.")
+    headline = found.metrics.loc["balanced_accuracy", "value"]
+    assert f"The {headline:.3f} above was scored otherwise" in words
     assert "robustness" not in {section for _, section in verdicts.in_short(found.with_sections(robustness=None))}
+
+
+def test_an_alteration_beside_the_same_score_as_the_headline(whole):
+    found = whole()
+    table = found.robustness.copy()
+    table.loc[table["strength"] == 0, "value"] = found.metrics.loc["balanced_accuracy", "value"]
+    short = {section: verdict for verdict, section in verdicts.in_short(found.with_sections(robustness=table))}
+    assert "otherwise" not in short["robustness"].explanation
+    changed = table[table["strength"] > 0]
+    in_short = verdicts.in_short(found.with_sections(robustness=changed))
+    assert "robustness" not in {section for _, section in in_short}

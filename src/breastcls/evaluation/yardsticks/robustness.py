@@ -139,7 +139,7 @@ def robustness(
         allow_leakage: Go on although the model says that it has learnt from some of these cases.
 
     Returns:
-        The scores by perturbation and strength; strength 0 is the score that `evaluate` gives.
+        The scores by perturbation and strength; strength 0 is what `evaluate` gives by image, without `tta`.
 
     Raises:
         RegistryError: If a perturbation is not known.
