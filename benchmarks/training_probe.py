@@ -102,39 +102,58 @@ def compare(features: Any, labels: Any, cases: Any, classes: Any, arguments: arg
         len(features),
         arguments.rounds,
     )
-    scores = {
-        "breastcls, lbfgs": judge(probe, features, labels, cases, classes, arguments),
-        "keras, adam": judge(adam, features, labels, cases, classes, arguments),
+    out_of_fold = {
+        "breastcls, lbfgs": hold_out(probe, labels, cases, classes, arguments),
+        "keras, adam": hold_out(adam, labels, cases, classes, arguments),
     }
+    scores = {side: judge(deals, labels, cases) for side, deals in out_of_fold.items()}
+    scores["pooled_differences"] = [
+        difference(dealt[0], peer[0], labels, cases, classes) for dealt, peer in zip(*out_of_fold.values(), strict=True)
+    ]
     what = f"linear probe on {len(features)} x {features.shape[1]} against {arguments.epochs} epochs of Adam"
     return report(what, sides, scores)
 
 
-def judge(
-    work: Callable[[Any, Any], Any],
-    features: Any,
-    labels: Any,
-    cases: Any,
-    classes: Any,
-    arguments: argparse.Namespace,
-) -> dict[str, float]:
-    """Return AUCs on images of cases that were not trained on, means over several ways to deal the cases into folds.
+def hold_out(
+    work: Callable[[Any, Any], Any], labels: Any, cases: Any, classes: Any, arguments: argparse.Namespace
+) -> list[tuple[Any, Any]]:
+    """Return for several ways to deal the cases into folds the probabilities of all rows unseen, and their folds."""
+    deals = []
+    for number in range(arguments.deals):
+        values = np.empty(len(labels))
+        dealt = assign_parts(cases, labels, classes, equal_fractions(arguments.folds), seed=number)
+        for part in range(arguments.folds):
+            held = np.flatnonzero(dealt == part)
+            values[held] = work(np.flatnonzero(dealt != part), held)[:, 1]
+        deals.append((values, dealt))
+    return deals
+
+
+def judge(deals: list[tuple[Any, Any]], labels: Any, cases: Any) -> dict[str, float]:
+    """Return AUCs on images of cases that were not trained on, means over the deals.
 
     Each fold by itself, and pooled: pooled, probabilities of models of different sharpness are ranked together, and
     where each fold chooses its own penalty they differ more.
     """
     found: dict[str, list[float]] = {"mean_over_folds": [], "pooled_by_image": [], "pooled_by_case": []}
-    for number in range(arguments.deals):
-        values, each = np.empty(len(features)), []
-        dealt = assign_parts(cases, labels, classes, equal_fractions(arguments.folds), seed=number)
-        for part in range(arguments.folds):
-            held = np.flatnonzero(dealt == part)
-            values[held] = work(np.flatnonzero(dealt != part), held)[:, 1]
-            each.append(image_auc(labels[held], values[held]))
+    for values, dealt in deals:
+        each = [image_auc(labels[dealt == part], values[dealt == part]) for part in np.unique(dealt)]
         found["mean_over_folds"].append(float(np.mean(each)))
         found["pooled_by_image"].append(image_auc(labels, values))
         found["pooled_by_case"].append(case_auc(labels, values, cases))
     return {name: float(np.mean(scores)) for name, scores in found.items()}
+
+
+def difference(ours: Any, peer: Any, labels: Any, cases: Any, classes: Any) -> dict[str, float]:
+    """Return the pooled AUC of ours less that of the peer, with its 95% interval over cases and its p-value."""
+    both = [
+        bc.Predictions.from_arrays(
+            probabilities=np.column_stack([1 - one, one]), labels=labels, classes=classes, cases=cases
+        )
+        for one in (ours, peer)
+    ]
+    row = bc.compare(both, names=["ours", "peer"], metric="roc_auc").differences.loc[("ours", "peer", "roc_auc")]
+    return {name: float(row[name]) for name in ("difference", "low", "high", "p")}
 
 
 def compare_fit(build: Callable[[], Any], data: Any, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -190,11 +190,16 @@ def training_checks() -> str:
             )
     for row in probe.values():
         if "auc" in row:
-            ours, peer = [value for name, value in row["auc"].items() if name not in ("differences", "met")]
+            ours, peer = (row["auc"][side] for side in row["sides"])
             cells = [
                 f"{ours[name]:.3f} against {peer[name]:.3f} {called}"
                 for name, called in (("mean_over_folds", "as the mean over folds"), ("pooled_by_image", "pooled"))
             ]
+            widest = max(row["auc"]["pooled_differences"], key=lambda one: abs(one["difference"]))
+            cells.append(
+                f"the largest pooled difference of {len(row['auc']['pooled_differences'])} deals is "
+                f"{widest['difference']:+.3f} ({widest['low']:+.3f} to {widest['high']:+.3f} over cases)"
+            )
             lines.append(f"| AUC of the {row['what']} | {'; '.join(cells)} | no lower, {_verdict(row['auc'])} |")
     return "\n".join(lines)
 
