@@ -18,6 +18,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -199,10 +200,11 @@ def find_features(arguments: argparse.Namespace, data: Dataset, folder: Path) ->
     if arguments.features is not None and arguments.features.is_file():
         with np.load(arguments.features) as stored:
             return {name: stored[name] for name in stored.files}
-    # In a process of its own: what forks later must not have TensorFlow's threads.
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    # In a process of its own: what forks later must not have TensorFlow's threads. Unlike one of a `Pool` it may start
+    # others in turn.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         images = data.to_numpy(224)[0]
-        features = pool.apply(_compute, (images, folder / "weights", arguments.quick))
+        features = process.submit(_compute, images, folder / "weights", arguments.quick).result()
     if arguments.features is not None:
         np.savez(arguments.features, **features)
     return features
