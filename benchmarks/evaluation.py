@@ -3,6 +3,11 @@
 Both sides bootstrap the same metrics over cases. Each side and size runs in a process of its own, so that the peak of
 its memory is its own; the plain loop runs a few resamples and its time is scaled up to all of them, as the JSON says.
 `python benchmarks/evaluation.py`
+
+Growth is judged by `evaluate`, as a user meets it. The intervals alone, in a process that has done nothing else, take
+three seconds or nearly six at the largest size: glibc may then give the memory of each block of resamples back to the
+system, and faulting it in again takes nearly as long as the work. With `MALLOC_MMAP_THRESHOLD_=30000000` and
+`MALLOC_TRIM_THRESHOLD_=100000000` it is always three.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ SIZES = (1_000, 100_000, 277_524)
 CASES = 279
 RESAMPLES = 2000
 LOOP_RESAMPLES = 5
+OURS = ("evaluate", "intervals")
 TARGET_SECONDS, TARGET_MEGABYTES, TARGET_RATIO = 20.0, 1000.0, 50.0
 
 
@@ -91,7 +97,7 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "evaluation.json")
-    parser.add_argument("--side", choices=["evaluate", "intervals", "loop"])
+    parser.add_argument("--side", choices=[*OURS, "loop"])
     parser.add_argument("--images", type=int, default=SIZES[0])
     arguments = parser.parse_args()
     if arguments.side:
@@ -99,7 +105,7 @@ def main() -> None:
         return
     sizes: dict[str, Any] = {}
     for images in SIZES:
-        sides = {side: measure_apart(side, images) for side in ("evaluate", "intervals", "loop")}
+        sides = {side: measure_apart(side, images) for side in (*OURS, "loop")}
         sides["loop"]["seconds_of_all_resamples"] = sides["loop"]["seconds"] * RESAMPLES / LOOP_RESAMPLES
         ratio = sides["loop"]["seconds_of_all_resamples"] / sides["intervals"]["seconds"]
         sizes[str(images)] = {**sides, "times_faster_than_loop": ratio}
@@ -109,13 +115,13 @@ def main() -> None:
             f"{sides['intervals']['seconds']:.2f} s, loop "
             f"{sides['loop']['seconds_of_all_resamples']:.0f} s: {ratio:.0f} times"
         )
-    small, large = (sizes[str(images)]["intervals"]["seconds"] for images in SIZES[1:])
+    grown = {side: sizes[str(SIZES[2])][side]["seconds"] / sizes[str(SIZES[1])][side]["seconds"] for side in OURS}
     growth = (SIZES[2] * math.log(SIZES[2])) / (SIZES[1] * math.log(SIZES[1]))
     largest = sizes[str(SIZES[-1])]["evaluate"]
     result = {
         "what": f"{RESAMPLES} resamples over {CASES} cases; the loop ran {LOOP_RESAMPLES} and its time was scaled up",
         "sizes": sizes,
-        "growth": {"measured": large / small, "of_n_log_n": growth},
+        "growth": {**grown, "of_n_log_n": growth},
         "targets": {
             "seconds": TARGET_SECONDS,
             "megabytes": TARGET_MEGABYTES,
@@ -125,7 +131,7 @@ def main() -> None:
             "seconds": largest["seconds"] < TARGET_SECONDS,
             "megabytes": largest["peak_megabytes"] < TARGET_MEGABYTES,
             "times_faster_at_100000": sizes[str(SIZES[1])]["times_faster_than_loop"] >= TARGET_RATIO,
-            "growth": large / small <= growth,
+            "growth": grown["evaluate"] <= growth,
         },
         "environment": describe_environment(),
     }
