@@ -1,7 +1,7 @@
 """The search for the model that has to be beaten: every configuration by case, with intervals, and the nested choice.
 
-Run `python benchmarks/small_cpu.py` (about a quarter of an hour on two cores; `--quick` takes a tenth of the configurations and
-two splits). It needs the images and weights in BREASTCLS_TEST_DATA and the package mahotas.
+Run `python benchmarks/small_cpu.py` (about a quarter of an hour on two cores; `--quick` takes a tenth of the
+configurations and two splits). It needs the images and weights in BREASTCLS_TEST_DATA and the package mahotas.
 
 Each configuration is a set of features and a classifier. It is judged by pooled out-of-fold AUC over five case-wise
 folds, for several seeds of the folds, with a bootstrap interval over cases. The nested figure is that of the choice
