@@ -14,9 +14,7 @@ from mahotas.features import haralick, lbp, pftas
 
 from breastcls.images.stain.macenko import Macenko, find_stains, find_strengths
 from breastcls.images.stain.optical_density import HAEMATOXYLIN_EOSIN_RESIDUAL, density_table, to_density
-from breastcls.images.stain.reinhard import Reinhard
-from breastcls.images.stain.reinhard import _statistics as colour_statistics
-from breastcls.images.stain.reinhard import _to_lab as to_lab
+from breastcls.images.stain.reinhard import Reinhard, colour_statistics, to_lab
 from breastcls.models.anatomy import backbone_of, split_model
 from breastcls.models.build import build_model
 from breastcls.models.inference import run_batches

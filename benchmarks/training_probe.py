@@ -26,8 +26,8 @@ from harness import find_real_data, ratio, write_result
 
 import breastcls as bc
 from breastcls.datasets.splitting import assign_parts, equal_fractions
+from breastcls.models.anatomy import split_model
 from breastcls.training.features.feature_store import read_features
-from breastcls.training.features.frozen import split_frozen
 from breastcls.training.features.linear_probe import fit_linear_probe
 
 TARGET, ROWS, WIDE = 10.0, 839, 1280
@@ -56,7 +56,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BREASTCLS_CACHE"] = cache
-        frozen, _ = split_frozen(build())
+        frozen, _ = split_model(build())
         options = {"image_size": 224, "progress": False}
         plain = read_features(frozen, data, **options)
         turned = read_features(frozen, data, augment="dihedral", views=2, **options)

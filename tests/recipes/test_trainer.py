@@ -36,7 +36,7 @@ def test_the_protocol_takes_a_recipe(tissue, tiny, tmp_path):
 
     plain = bc.evaluate_protocol(build, tissue, tmp_path / "dsfold1.txt", **options, epochs=1, augment="none")
     assert found.by_fold.equals(plain.by_fold)
-    with pytest.raises(RecipeError, match="epochs"):
+    with pytest.raises(TrainingError, match=r"brings its own settings; found epochs"):
         bc.evaluate_protocol(tiny.trainer(weights=None), tissue, tmp_path / "dsfold1.txt", **options, epochs=2)
     with pytest.raises(TrainingError, match=r"recipe\.trainer"):
         bc.evaluate_protocol("tiny", tissue, tmp_path / "dsfold1.txt", **options)

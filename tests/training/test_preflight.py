@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.errors import BreastclsError, TrainingError, TrainingWarning
+from breastcls.errors import BreastclsError, DatasetError, TrainingError, TrainingWarning
 from breastcls.models.card import get_card, set_card
 from breastcls.training.preflight import check_fit
 from breastcls.training.settings import Settings
@@ -14,6 +14,15 @@ from breastcls.training.settings import Settings
 @pytest.fixture
 def quick():
     return {"epochs": 2, "batch_size": 8, "augment": "none", "progress": False}
+
+
+def test_what_is_no_model_and_no_dataset_is_named(parts, small, quick):
+    with pytest.raises(TrainingError, match=r"model must be a keras\.Model.*found str"):
+        bc.fit("resnet50", parts[0], **quick)
+    with pytest.raises(DatasetError, match="train must be a Dataset; found str"):
+        bc.fit(small(), "BreaKHis_v1", **quick)
+    with pytest.raises(DatasetError, match="val must be a Dataset; found tuple"):
+        bc.fit(small(), parts[0], parts[1:2], **quick)
 
 
 def _dense(activation, classes=2):

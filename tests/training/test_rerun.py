@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.errors import TrainingError
+from breastcls.errors import RegistryError, TrainingError
+from breastcls.models.card import get_card
 
 OPTIONS = {"epochs": 2, "batch_size": 8, "augment": "standard", "progress": False, "seed": 4}
 
@@ -49,6 +50,19 @@ def test_with_weights_from_a_file_and_a_stain_normaliser(parts, small, tmp_path)
         bc.rerun(tmp_path / "first")
     again, _ = bc.rerun(tmp_path / "first", weights=tmp_path / "own.weights.h5", progress=False)
     assert bits(again) == bits(model)
+
+
+def test_a_stain_by_name_is_fitted_on_the_training_images(parts, small, tmp_path):
+    fitted, named = small(), small()
+    bc.fit(fitted, *parts[:2], stain=bc.fit_stain(parts[0], "reinhard", seed=4), **OPTIONS)
+    bc.fit(named, *parts[:2], stain="reinhard", run_dir=tmp_path / "named", **OPTIONS)
+    assert bits(named) == bits(fitted)
+    assert get_card(named).stain["name"] == "reinhard"
+    assert get_card(named).stain == get_card(fitted).stain
+    again, _ = bc.rerun(tmp_path / "named", progress=False)
+    assert bits(again) == bits(named)
+    with pytest.raises(RegistryError, match="reinhart"):
+        bc.fit(small(), *parts[:2], stain="reinhart", **OPTIONS)
 
 
 def test_what_cannot_be_built_again_is_said(parts, small, tmp_path):

@@ -339,6 +339,20 @@ def test_interrupted_by_the_user_it_ends_with_the_best_and_can_go_on(parts, make
     assert bits(again) == bits(whole)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_a_damaged_record_is_named_and_without_it_the_run_is_done_again(parts, make, tmp_path, content):
+    options = {"epochs": 1, "run_dir": tmp_path, "progress": False}
+    first = make(1)
+    bc.fit(first, *parts[:2], **options)
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(TrainingError, match=r"run\.json is damaged .* Delete it"):
+        bc.fit(make(1), *parts[:2], resume=True, **options)
+    (tmp_path / "run.json").unlink()
+    again = make(1)
+    bc.fit(again, *parts[:2], resume=True, **options)
+    assert bits(again) == bits(first)
+
+
 def test_a_file_that_is_no_run_is_refused(parts, make, tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(TrainingError, match="damaged"):

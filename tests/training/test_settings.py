@@ -8,12 +8,25 @@ import pytest
 import breastcls as bc
 from breastcls.errors import RegistryError, TrainingError
 from breastcls.images.augmentation.policies import find_policy
-from breastcls.training.settings import Settings
+from breastcls.training.optimisation import make_optimizer
+from breastcls.training.settings import OPTIMIZERS, Settings
 
 
 def test_fit_has_every_setting_and_no_other():
     arguments = set(inspect.signature(bc.fit).parameters) - {"model", "train", "val", "callbacks"}
     assert arguments == set(Settings().to_dict())
+
+
+def test_every_default_is_that_of_fit():
+    values = Settings().to_dict()
+    given = {name: item.default for name, item in inspect.signature(bc.fit).parameters.items() if name in values}
+    assert values == given
+
+
+def test_every_optimizer_is_one_that_can_be_built():
+    for name in OPTIMIZERS:
+        made = make_optimizer(Settings(optimizer=name), 1e-3)
+        assert type(made).__name__.lower() == name
 
 
 def test_they_go_through_json():

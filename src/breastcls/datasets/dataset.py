@@ -349,3 +349,20 @@ class Dataset:
         """
         head = "# classes: " + "|".join(self.classes) + "\n"
         return write_text(path, head + self.frame.to_csv(index=False, lineterminator="\n"))
+
+
+def require_dataset(name: str, value: object) -> None:
+    """See that an argument is a dataset.
+
+    Args:
+        name: Of the argument.
+        value: What was passed.
+
+    Raises:
+        DatasetError: If it is something else.
+    """
+    if not isinstance(value, Dataset):
+        raise DatasetError(
+            f"{name} must be a Dataset; found {type(value).__name__}. load_breakhis, load_idc and load_folder read one "
+            "from a folder, load_table from a table."
+        )

@@ -10,7 +10,6 @@ import pandas as pd
 from breastcls.errors import DatasetError
 
 TEXT_COLUMNS = ("path", "label", "case", "slide", "subtype", "source")
-INTEGER_COLUMNS = ("magnification", "x", "y")
 COLUMNS = ("path", "label", "case", "slide", "magnification", "subtype", "x", "y", "source")
 REQUIRED = ("path", "label", "case")
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from breastcls._version import __version__
 from breastcls.files import make_folder, write_text
-from breastcls.recipes.wording import judged_in_words, leaks, metric_name, trial_in_words
+from breastcls.recipes.wording import BY_CASE, RANDOM, SIDES, judged_in_words, leaks, metric_name, trial_in_words
 from breastcls.reporting.wording import format_interval, format_number
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def write_pages(result: RecipeResult, folder: Path) -> Path:
     make_folder(folder)
     for trial in result.trials:
         for side in trial.sides:
-            where = "at random over images" if side.by == "image" else "over cases"
+            where = RANDOM if side.by == "image" else BY_CASE
             side.evaluation.to_html(
                 folder / side_folder(trial.name, side.by) / "report.html",
                 title=f"{result.recipe.name}, {trial.name}, {where}",
@@ -68,7 +68,7 @@ def _describe(result: RecipeResult, trial: Trial, folder: Path) -> dict[str, Any
     rows = []
     for metric, row in result.table.loc[trial.name].iterrows():
         cells = []
-        for side in ("over_images", "over_cases"):
+        for side in SIDES:
             low, high = row[f"{side}_low"], row[f"{side}_high"]
             cells.append((format_number(row[side]), "" if np.isnan(low) else format_interval(low, high)))
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"])
@@ -92,7 +92,7 @@ def _describe_side(trial: Trial, side: Side, folder: Path) -> dict[str, Any]:
         )
     confusion = side.evaluation.confusion
     return {
-        "title": "At random over images" if side.by == "image" else "Over cases",
+        "title": (RANDOM if side.by == "image" else BY_CASE).capitalize(),
         "leaks": leaks(side),
         "judged": judged_in_words(side),
         "report": (side_folder(trial.name, side.by) / "report.html").as_posix(),

@@ -129,6 +129,8 @@ class RecipeResult(Result):
         Index `(model, metric)`; columns `reported`, then `over_images` and `over_cases`, each also with `_low` and
         `_high`.
         """
+        from breastcls.recipes.wording import SIDES
+
         rows, index = [], []
         for trial in self.trials:
             for metric in self.recipe.metrics:
@@ -141,7 +143,7 @@ class RecipeResult(Result):
             for metric in ("balanced_accuracy", "roc_auc"):
                 rows.append((None, *baselines[0].loc[metric], *baselines[1].loc[metric]))
                 index.append((trial.name, COLOUR + metric))
-        sides = [f"{side}{end}" for side in ("over_images", "over_cases") for end in ("", "_low", "_high")]
+        sides = [f"{side}{end}" for side in SIDES for end in ("", "_low", "_high")]
         names = pd.MultiIndex.from_tuples(index, names=["model", "metric"])
         return pd.DataFrame(rows, index=names, columns=["reported", *sides], dtype=float)
 

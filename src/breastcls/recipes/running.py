@@ -82,12 +82,16 @@ def run_recipe(
     """
     began = time.perf_counter()
     recipe = name if isinstance(name, Recipe) else recipes[name]
-    if not isinstance(data, Dataset):
-        data = recipe.load(data)
     size = None if image_size is None else check_image_size(image_size)
     starts = _weights_for(recipe, weights)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise RecipeError(f"seed must be a whole number of at least 0; found {seed!r}.")
+    if resume and output is None:
+        raise RecipeError("resume=True needs the folder to go on with: pass output=.")
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
         raise RecipeError(f"epochs must be a whole number of at least 1, or None for the recipe's; found {epochs!r}.")
+    if not isinstance(data, Dataset):
+        data = recipe.load(data)
 
     groups = _groups(recipe, data, limit, seed)
     split = {

@@ -73,7 +73,7 @@ def run_side(
             warnings.simplefilter("ignore", LeakageWarning)
         for number, part in enumerate(parts, start=1):
             place = None if folder is None else folder / ("run" if len(parts) == 1 else f"run-{number}")
-            model, run = train_part(recipe, contender, by, part, order, place)
+            model, run = train_part(recipe, contender, by, part.train, part.val, order, place)
             runs += [] if run is None else [run]
             parameters = int(model.count_params())
             pooled.add(model, part, recipe.tta, alone=len(parts) == 1)
@@ -140,7 +140,13 @@ class _Pool:
 
 
 def train_part(
-    recipe: Recipe, contender: Contender, by: By, part: Part, order: Order, run_dir: Path | None
+    recipe: Recipe,
+    contender: Contender,
+    by: By,
+    train: Dataset,
+    val: Dataset | None,
+    order: Order,
+    run_dir: Path | None,
 ) -> tuple[Any, Any]:
     """Train one model; return it and its record, which is None where the recipe brings its own training.
 
@@ -148,7 +154,7 @@ def train_part(
         KeyboardInterrupt: After Ctrl-C; what was reached is in `run_dir`.
     """
     if recipe.train is not None:
-        return _train_own(recipe, part, order, run_dir), None
+        return _train_own(recipe, train, val, order, run_dir), None
     from breastcls.models.build import build_model
     from breastcls.models.card import get_card
     from breastcls.training.fit import fit
@@ -156,7 +162,7 @@ def train_part(
     assert contender.backbone is not None  # Recipe checks it
     model = build_model(
         contender.backbone,
-        classes=part.train.classes,
+        classes=train.classes,
         image_size=order.image_size or contender.image_size,
         weights=order.weights,
         head=contender.head,
@@ -172,8 +178,8 @@ def train_part(
         settings["epochs"] = order.epochs
     run = fit(
         model,
-        part.train,
-        part.val,
+        train,
+        val,
         seed=order.seed,
         run_dir=run_dir,
         resume=order.resume,
@@ -187,7 +193,7 @@ def train_part(
     return model, run
 
 
-def _train_own(recipe: Recipe, part: Part, order: Order, run_dir: Path | None) -> Any:
+def _train_own(recipe: Recipe, train: Dataset, val: Dataset | None, order: Order, run_dir: Path | None) -> Any:
     from breastcls.models.persistence import load_model, save_model
 
     assert recipe.train is not None
@@ -195,8 +201,8 @@ def _train_own(recipe: Recipe, part: Part, order: Order, run_dir: Path | None) -
     if order.resume and finished is not None and finished.is_file():
         return load_model(finished)
     model = recipe.train(
-        part.train,
-        part.val,
+        train,
+        val,
         weights=order.weights,
         image_size=order.image_size,
         epochs=order.epochs,

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import RecipeError
-from breastcls.recipes.parts import Part
 from breastcls.recipes.recipe import Contender, Recipe
 from breastcls.recipes.sides import Order, train_part
 
@@ -50,18 +48,8 @@ class RecipeTrainer:
         run_dir: Path | None,
         resume: bool,
         progress: bool,
-        **others: Any,
     ) -> Any:
-        """Train on some images, and return the `keras.Model`.
-
-        Raises:
-            RecipeError: If settings of `fit` are passed; a recipe brings its own.
-        """
-        if others:
-            raise RecipeError(
-                f"The recipe {self.recipe.name!r} brings its own settings; found {', '.join(sorted(others))}. Leave "
-                "them out, or make a recipe with other settings by dataclasses.replace(recipe, fit={...})."
-            )
+        """Train on some images, and return the `keras.Model`."""
         order = Order(self.weights, self.image_size, self.epochs, seed, resume, progress)
-        model, _ = train_part(self.recipe, self.contender, "case", Part(train, val, val or train), order, run_dir)
+        model, _ = train_part(self.recipe, self.contender, "case", train, val, order, run_dir)
         return model

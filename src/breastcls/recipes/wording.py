@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RANDOM = "at random over images"
 BY_CASE = "over cases"
 LEAKS = "leaks"
+SIDES = ("over_images", "over_cases")
 
 
 def metric_name(metric: str) -> str:
@@ -104,14 +105,11 @@ def write_markdown(result: RecipeResult, digits: int) -> str:
     rows = [head]
     for (model, metric), (_, row) in zip(table.index, table.iterrows(), strict=True):
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"], digits)
-        cells = [metric_name(str(metric)), reported, *(_cell(row, side, digits) for side in _SIDES)]
+        cells = [metric_name(str(metric)), reported, *(_cell(row, side, digits) for side in SIDES)]
         rows.append([*([str(model)] if several else []), *cells])
     lines = [markdown_table(rows), "", f"Reported: {result.recipe.reported}.", ""]
     lines += [f"- {line}" for line in (*result.departures, *result.caveats)]
     return "\n".join(lines).rstrip() + "\n"
-
-
-_SIDES = ("over_images", "over_cases")
 
 
 def _cell(row: pd.Series, side: str, digits: int) -> str:
@@ -126,7 +124,7 @@ def _side_by_side(result: RecipeResult, trial: Trial) -> list[str]:
     ]
     for metric, row in result.table.loc[trial.name].iterrows():
         reported = "" if np.isnan(row["reported"]) else f"{row['reported']:.3f}"
-        rows.append((metric_name(str(metric)), reported, *(_interval(row, side) for side in _SIDES)))
+        rows.append((metric_name(str(metric)), reported, *(_interval(row, side) for side in SIDES)))
     rows.append(("trained and judged in", "", *(f"{side.seconds:.0f} s" for side in trial.sides)))
     lines = [plain_table(rows, rule=True)]
     lines += [f"{where}: {judged_in_words(side)}" for where, side in zip((RANDOM, BY_CASE), trial.sides, strict=True)]

@@ -14,6 +14,7 @@ import keras
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import audit_leakage
+from breastcls.datasets.stain import fit_stain
 from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
 from breastcls.files import remove_temporaries
 from breastcls.images.order import sampling_groups
@@ -127,8 +128,9 @@ def fit(
             all weigh the same.
         resize: How images are brought to the size of the model: "squash", "crop" or "pad". By default as it was trained
             before, else "squash". It is noted in the model, so that `predict` and `explain` do the same.
-        stain: A stain normaliser, from `fit_normaliser`; applied to training and validation images and noted in the
-            model, so that `predict` and `explain` do the same. By default the one noted there.
+        stain: A stain normaliser from `fit_stain`, or the name of one, which is then fitted on `train`; applied to
+            training and validation images and noted in the model, so that `predict` and `explain` do the same. By
+            default the one noted there.
         precision: "float32", "bfloat16", "float16" (the latter two mixed: weights stay float32, and so do the scaling
             of images and the last layer), or "auto": bfloat16 on GPUs and on processors that gain from it with this
             backbone, else float32.
@@ -160,7 +162,8 @@ def fit(
             two classes (of more, `TrainingWarning` names those that are missing), the model has other classes or gives
             no probabilities, the folder holds another run than the one to resume, the loss is not a number (the message
             says at which step), or, with several machines, they differ or one of them is gone.
-        RegistryError: If there is no such augmentation policy.
+        RegistryError: If there is no such augmentation policy or stain normaliser.
+        DatasetError: If `train` or `val` is not a `Dataset`.
         OutputError: If `run_dir` cannot be written to or holds a run already.
         ImageError: If an image cannot be read.
 
@@ -170,10 +173,11 @@ def fit(
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "train", "val", "callbacks")}
     began = time.perf_counter()
-    normaliser, given["stain"] = _normaliser(stain, model)
     given["strategy"] = strategy_name(strategy)
-    settings = Settings.of(given)
+    settings = Settings.of({**given, "stain": None})
     image_size = check_fit(model, train, val, settings)
+    normaliser, noted = _normaliser(stain, model, train, settings.seed)
+    settings = dataclasses.replace(settings, stain=noted)
     resize = settings.resize or _known_resize(model)
     phases = plan_phases(model, settings)
     groups = sampling_groups(sampling, train.labels, train.cases.tolist(), len(train))
@@ -264,12 +268,14 @@ def _known_resize(model: keras.Model) -> str:
     return (card.resize if card is not None else None) or "squash"
 
 
-def _normaliser(stain: Any, model: keras.Model) -> tuple[Any, dict[str, Any] | None]:
+def _normaliser(stain: Any, model: keras.Model, train: Dataset, seed: int) -> tuple[Any, dict[str, Any] | None]:
     """Return the normaliser to apply, given or noted in the model, and how it is noted."""
     if stain is None:
         card = get_card(model)
         values = None if card is None else card.stain
         return (None, None) if values is None else (normaliser_from_dict(values), dict(values))
+    if isinstance(stain, str):
+        stain = fit_stain(train, stain, seed=seed)
     if not callable(getattr(stain, "to_dict", None)):
-        raise TrainingError(f"stain must be a normaliser, from fit_normaliser; found {stain!r}.")
+        raise TrainingError(f"stain must be a normaliser from fit_stain, or the name of one; found {stain!r}.")
     return stain, stain.to_dict()

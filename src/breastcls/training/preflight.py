@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset import Dataset, require_dataset
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.anatomy import ends_in_softmax
 from breastcls.models.card import get_card
@@ -26,7 +26,13 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
 
     Raises:
         TrainingError: If model, data and settings do not fit together.
+        DatasetError: If training or validation set is no `Dataset`.
     """
+    if not isinstance(model, keras.Model):
+        raise TrainingError(f"model must be a keras.Model, such as from build_model; found {type(model).__name__}.")
+    require_dataset("train", train)
+    if val is not None:
+        require_dataset("val", val)
     if settings.patience is not None and val is None:
         raise TrainingError("patience needs a validation set: pass val=, or leave patience out.")
     if settings.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:

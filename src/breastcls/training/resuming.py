@@ -62,9 +62,21 @@ def check_same_run(
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether the run came to its end, rather than being cut off or interrupted."""
+    """Tell whether the run came to its end, rather than being cut off or interrupted.
+
+    Raises:
+        TrainingError: If its record is damaged.
+    """
     path = folder / "run.json"
-    return path.exists() and json.loads(path.read_text(encoding="utf-8")).get("stopped") != "interrupted"
+    if not path.exists():
+        return False
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["stopped"] != "interrupted")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path} is damaged ({error}). Delete it: with resume=True the run then goes on from its last checkpoint, "
+            "or is trained again."
+        ) from error
 
 
 def is_untouched(folder: Path) -> bool:
@@ -138,10 +150,9 @@ def _data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list
         if not gone and not come:
             found.append(f"{part}: the same {len(here)} images, in another order")
             continue
-        example = f", such as {sorted(come or gone)[0][0]}" if gone or come else ""
         found.append(
             f"{part}: {len(there)} images there, {len(here)} here; {len(gone)} are gone or changed label, case or "
-            f"slide, {len(come)} are new{example}"
+            f"slide, {len(come)} are new, such as {sorted(come or gone)[0][0]}"
         )
     return found or _changed_pictures(old_table, new_table)
 

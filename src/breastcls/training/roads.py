@@ -16,13 +16,12 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingWarning
 from breastcls.images.augmentation.policies import find_policy
 from breastcls.images.order import EpochOrder, sampling_groups
-from breastcls.models.anatomy import frozen_view
+from breastcls.models.anatomy import frozen_view, split_model
 from breastcls.models.inference import run_batches
 from breastcls.training.distribution.placement import Place
 from breastcls.training.features.feature_memory import feature_bytes, most_feature_bytes
 from breastcls.training.features.feature_store import read_features
 from breastcls.training.features.feature_views import FeatureBatches
-from breastcls.training.features.frozen import split_frozen
 from breastcls.training.phases import Phase
 from breastcls.training.settings import Settings
 from breastcls.training.sources import ImageSource, Source
@@ -178,11 +177,11 @@ def read_training_features(
 
 def _features_road(phase: Phase, material: Material) -> Road:
     settings, data = material.settings, material.train
-    frozen, judge = split_frozen(material.place.judge)
+    frozen, judge = split_model(material.place.judge)
     material.place.tell_judge()
     features, held = read_training_features(phase, material, frozen)
     with material.place.scope():
-        head = judge if material.place.original is None else split_frozen(material.model)[1]
+        head = judge if material.place.original is None else split_model(material.model)[1]
     groups = sampling_groups(settings.sampling, data.labels, data.cases.tolist(), len(data))
     order = EpochOrder(len(data), settings.batch_size, shuffle=True, seed=settings.seed, groups=groups)
     source = material.place.deal(FeatureBatches(features, data.labels, order), len(data), settings.batch_size)

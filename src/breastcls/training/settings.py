@@ -72,7 +72,7 @@ class Settings:
     layer_decay: float = 1.0
     batch_norm: str = "auto"
     head_solver: str = "adam"
-    feature_views: int | None = None
+    feature_views: int | None = 4
     augment: str = "standard"
     sampling: str | None = None
     class_weight: ClassWeight = "balanced"

@@ -10,12 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.models.anatomy import split_model
 from breastcls.models.stages import set_trainable
 from breastcls.training.balance import class_weights
 from breastcls.training.checkpoints import Checkpoint, Checkpoints
 from breastcls.training.distribution.placement import SameDecision
 from breastcls.training.distribution.team import Team
-from breastcls.training.features.frozen import split_frozen
 from breastcls.training.features.linear_probe import fit_linear_probe, write_probe
 from breastcls.training.loop import Position, run_epochs
 from breastcls.training.optimisation import layer_shares, make_loss, make_optimizer, make_schedule
@@ -188,7 +188,7 @@ class Trainer:
         """Fit the head exactly, on features."""
         began = time.perf_counter()
         place = self.material.place
-        frozen, head = split_frozen(place.judge)
+        frozen, head = split_model(place.judge)
         place.tell_judge()
         train, held = read_training_features(phase, self.material, frozen)
         data = self.material.train

@@ -17,9 +17,9 @@ from breastcls.images.segment import SegmentWriter
 from breastcls.images.source import Settings
 from breastcls.images.stain.normalisers import fit_normaliser
 from breastcls.images.store import clear_store, store_size
+from breastcls.models.anatomy import split_model
 from breastcls.training.features import feature_job, feature_store
 from breastcls.training.features.feature_store import read_features
-from breastcls.training.features.frozen import split_frozen
 
 SIZE = 32
 
@@ -38,7 +38,7 @@ def frozen():
 
 def build(seed=3, size=SIZE):
     classes = ("benign", "malignant")
-    return split_frozen(bc.build_model("cnn4", classes=classes, image_size=size, weights=None, seed=seed))[0]
+    return split_model(bc.build_model("cnn4", classes=classes, image_size=size, weights=None, seed=seed))[0]
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ import numpy as np
 import breastcls as bc
 from breastcls.training.features import feature_job, feature_store
 from breastcls.training.features.feature_store import read_features
-from breastcls.training.features.frozen import split_frozen
+from breastcls.models.anatomy import split_model
 
 folder, cache, out, pause, number = sys.argv[1:]
 feature_store._SEGMENT_ENTRIES = 4
@@ -323,7 +323,7 @@ feature_job.FeatureJob.compute = count
 data = bc.load_breakhis(folder)
 model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
 options = {"image_size": 32, "cache_dir": cache, "augment": "standard", "views": 2, "progress": False}
-np.save(out, read_features(split_frozen(model)[0], data, **options))
+np.save(out, read_features(split_model(model)[0], data, **options))
 print("computed", sum(counted), flush=True)
 """
 
@@ -369,7 +369,7 @@ def test_features_of_real_images(real_data, tmp_path):
     data = bc.load_breakhis(real_data / "BreaKHis_200X_224", magnification=200)[::12]
     weights = real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5"
     model = bc.build_model("mobilenet", classes=data.classes, image_size=224, weights=weights, alpha=0.25)
-    frozen, _ = split_frozen(model)
+    frozen, _ = split_model(model)
     options = {"image_size": 224, "cache_dir": tmp_path, "progress": False}
     found = read_features(frozen, data, **options)
     expected = frozen.predict(data.to_numpy((224, 224))[0], verbose=0)

@@ -119,3 +119,24 @@ def test_products_are_those_of_the_paper():
 def test_an_unknown_precision_is_refused():
     with pytest.raises(TrainingError, match="'int8'; expected float32 or bfloat16"):
         compile_frozen(build("cnn4", 32), 2, "int8")
+
+
+@pytest.mark.parametrize("augment", ["none", "dihedral"])
+def test_the_result_is_that_of_a_plain_loop(parts, small, augment):
+    """Against plain Keras: frozen backbone, the same batches of images one by one, no features computed ahead."""
+    train = parts[0]
+    options = {"epochs": 3, "batch_size": 8, "fine_tune": False, "seed": 5, "class_weight": None, "progress": False}
+    run = bc.fit(small(dropout=0.0), train, augment=augment, feature_views=None, **options)
+    assert run.config["roads"] == ["features" if augment == "none" else "images"]
+    plain = small(dropout=0.0)
+    next(layer for layer in plain.layers if isinstance(layer, keras.Model)).trainable = False
+    plain.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", jit_compile=False)
+    batches = train.to_tf((32, 32), batch_size=8, shuffle=True, seed=5, augment=augment)
+    losses = []
+    for _ in range(3):
+        total = 0.0
+        for images, labels in batches:
+            plain.reset_metrics()
+            total += float(plain.train_on_batch(images, labels)) * len(labels)
+        losses.append(total / len(train))
+    np.testing.assert_allclose(run.history["loss"], losses, rtol=2e-4)

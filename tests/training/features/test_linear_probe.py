@@ -12,9 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 import breastcls as bc
 from breastcls.errors import TrainingError, TrainingWarning
+from breastcls.models.anatomy import split_model
 from breastcls.training.balance import class_weights
 from breastcls.training.features.feature_store import read_features
-from breastcls.training.features.frozen import split_frozen
 from breastcls.training.features.linear_probe import find_linear_head, fit_linear_probe, write_probe
 from breastcls.training.features.penalty_search import GRID, choose_penalty, deal_cases
 
@@ -54,7 +54,7 @@ def test_probabilities_are_those_of_scikit_learn(classes, weighted):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_dense_layer_gives_the_same_probabilities(classes):
     model = bc.build_model("cnn4", classes=[f"class{n}" for n in range(classes)], image_size=32, weights=None, seed=3)
-    _, head = split_frozen(model)
+    _, head = split_model(model)
     features, labels, cases = make_features(classes, width=head.input_shape[1])
     probe = fit_linear_probe(features, labels, cases, classes)
     write_probe(model, probe)
@@ -227,7 +227,7 @@ def test_it_is_no_worse_than_a_long_adam_on_real_features(real_data, tmp_path):
     train, test = data.folds(3, seed=1)[0]
     weights = real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5"
     model = bc.build_model("mobilenet", classes=data.classes, image_size=224, weights=weights, alpha=0.25, seed=1)
-    frozen, head = split_frozen(model)
+    frozen, head = split_model(model)
     options = {"image_size": 224, "cache_dir": tmp_path, "progress": False}
     known, unknown = (read_features(frozen, part, **options)[0] for part in (train, test))
     balanced = class_weights("balanced", train.labels, train.classes)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -10,7 +11,6 @@ from breastcls.training.features.penalty_search import (
     choose_penalty,
     deal_cases,
     score_penalties,
-    softmax,
 )
 
 
@@ -34,7 +34,7 @@ def test_the_layer_is_the_regression_of_scikit_learn(class_count):
     peer = make_pipeline(
         StandardScaler(), LogisticRegression(C=0.1, class_weight=weights, tol=1e-9, max_iter=5000)
     ).fit(features, labels)
-    np.testing.assert_allclose(softmax(features @ kernel + bias), peer.predict_proba(features), atol=1e-6)
+    np.testing.assert_allclose(softmax(features @ kernel + bias, axis=1), peer.predict_proba(features), atol=1e-6)
 
 
 def test_a_feature_that_does_not_vary_does_no_harm():
@@ -44,7 +44,7 @@ def test_a_feature_that_does_not_vary_does_no_harm():
     regression.fit(1.0)
     kernel, bias = regression.layer()
     features[:, 3] = 7.001
-    assert np.isfinite(softmax(features @ kernel + bias)).all()
+    assert np.isfinite(softmax(features @ kernel + bias, axis=1)).all()
 
 
 @pytest.mark.parametrize("class_count", [2, 3])

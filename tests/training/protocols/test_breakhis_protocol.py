@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import breastcls as bc
-from breastcls.errors import BreastclsWarning, SplitError, TrainingError, TrainingWarning
+from breastcls.errors import BreastclsWarning, DatasetError, SplitError, TrainingError, TrainingWarning
 from breastcls.evaluation.predictions import Predictions
 from breastcls.training.protocols.breakhis_protocol import evaluate_protocol, read_folds
 from breastcls.training.protocols.protocol_result import CASE_CLEAN, OFFICIAL, UNSEEN
@@ -277,3 +277,48 @@ def test_ctrl_c_ends_the_whole_and_judges_no_half_trained_model(data, folds, tmp
         pytest.raises(KeyboardInterrupt, match=r"Interrupted in 200X, fold 1, .*resume=True"),
     ):
         evaluate_protocol(build, data, folds, run_dir=tmp_path / "runs", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"resume": True}, "needs the folder"),
+        ({"val_fraction": -1}, "val_fraction must be"),
+        ({"val_fraction": 1.5}, "val_fraction must be"),
+        ({"epoch": 1}, "evaluate_protocol has no argument 'epoch'.*Nearest: epochs"),
+        ({"seed": "x"}, "seed must be a whole number"),
+        ({"patience": 3}, "patience needs validation images"),
+    ],
+)
+def test_wrong_arguments_of_the_trainings_are_found_before_any(data, folds, options, words):
+    def build():
+        raise AssertionError("nothing is built")
+
+    with pytest.raises(TrainingError, match=words):
+        evaluate_protocol(build, data, folds, progress=False, **options)
+
+
+def test_what_would_have_no_effect_beside_predictions_is_refused(data, folds):
+    with pytest.raises(TrainingError, match="epochs, val_fraction would have no effect"):
+        evaluate_protocol({}, data, folds, epochs=3, val_fraction=0.2)
+    with pytest.raises(DatasetError, match="data must be a Dataset; found str"):
+        evaluate_protocol({}, "folder", folds)
+
+
+def test_each_training_has_its_own_log_and_views_are_averaged(data, folds, tmp_path):
+    built = []
+
+    def build_one():
+        built.append(build())
+        return built[-1]
+
+    options = {**OPTIONS, "magnifications": [200], "tta": "dihedral", "csv": tmp_path / "log.csv"}
+    found = evaluate_protocol(build_one, data, folds / "dsfold1.txt", **options)
+    names = ["log-200X-fold-1-case-clean.csv", "log-200X-fold-1-official.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    for model, side in zip(built, (OFFICIAL, CASE_CLEAN), strict=True):
+        judged = found.predictions[200, 1, side]
+        row_of = {path: row for row, path in enumerate(data.paths)}
+        expected = bc.predict(model, data[[row_of[path] for path in judged.paths]], tta="dihedral")
+        np.testing.assert_allclose(judged.probabilities, expected.probabilities, atol=1e-6)
+    assert found.settings["tta"] == "dihedral"

@@ -26,8 +26,6 @@ from breastcls.evaluation.metrics import METRICS
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.subgroups import score
 
-COLOUR_NUMBERS = ("mean_red", "mean_green", "mean_blue", "sd_red", "sd_green", "sd_blue")
-
 
 def colour_numbers(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return mean and standard deviation of red, green and blue, float64 (6,), of an image uint8 (h, w, 3).

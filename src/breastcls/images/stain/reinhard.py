@@ -48,7 +48,7 @@ class Reinhard(StainNormaliser):
         Raises:
             UnfitImageError: If they are of one colour.
         """
-        return cls(*_statistics(_to_lab(pixels)))
+        return cls(*colour_statistics(to_lab(pixels)))
 
     def normalise(self, image: Pixels) -> Pixels:
         """Return the image with the mean and spread of the reference.
@@ -56,14 +56,15 @@ class Reinhard(StainNormaliser):
         Raises:
             UnfitImageError: If it is of one colour.
         """
-        lab = _to_lab(image)
-        means, spreads = _statistics(lab)
+        lab = to_lab(image)
+        means, spreads = colour_statistics(lab)
         factor = self.spreads / spreads
         moved = cv2.transform(lab, np.column_stack([np.diag(factor), self.means - means * factor]))
         return _to_rgb(moved)
 
 
-def _to_lab(image: Pixels) -> npt.NDArray[np.float32]:
+def to_lab(image: Pixels) -> npt.NDArray[np.float32]:
+    """Return CIELAB (height, width, 3), float32, of an sRGB image."""
     # OpenCV's own conversion to CIELAB interpolates in a table and is off by several grey levels there and back.
     ratio = cv2.transform(cv2.LUT(image, _LINEAR), _TO_XYZ)
     curved = np.where(ratio > _BEND, cv2.pow(ratio, 1 / 3), ratio * _SLOPE + 16 / 116)
@@ -78,7 +79,12 @@ def _to_rgb(lab: npt.NDArray[np.float32]) -> Pixels:
     return cast("Pixels", cv2.convertScaleAbs(np.maximum(light, 0), alpha=255.0))
 
 
-def _statistics(lab: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def colour_statistics(lab: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and standard deviation of each of three channels.
+
+    Raises:
+        UnfitImageError: If there is only one colour, which cannot be stretched to another spread.
+    """
     means, spreads = cv2.meanStdDev(lab)
     if spreads.min() < 0.1:
         raise UnfitImageError("one colour only")

@@ -63,7 +63,7 @@ def read_features(
     """Return what a frozen part gives for each image, computing only what is not kept already.
 
     Args:
-        frozen: The part whose output is wanted, run as at inference; from `split_frozen`.
+        frozen: The part whose output is wanted, run as at inference; from `split_model`.
         data: The images.
         image_size: (height, width) of the images, or one number.
         resize: `"squash"`, `"crop"` or `"pad"`.
@@ -88,7 +88,7 @@ def read_features(
         RegistryError: If the policy is unknown.
 
     Example:
-        >>> frozen, head = split_frozen(model)  # doctest: +SKIP
+        >>> frozen, head = split_model(model)  # doctest: +SKIP
         >>> read_features(frozen, train, image_size=224, augment="classic", views=4).shape  # doctest: +SKIP
         (4, 571, 256)
     """

@@ -45,9 +45,6 @@ class FeatureBatches:
         """Batches an epoch."""
         return self._order.batches
 
-    def __len__(self) -> int:
-        return self._order.batches
-
     def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Features, npt.NDArray[np.int64]]]:
         """Yield (features (b, ...), labels (b,)) of an epoch, beginning with batch `first`."""
         rows = self._order.rows(epoch)

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
 from breastcls.errors import TrainingError, TrainingWarning
@@ -24,7 +25,6 @@ from breastcls.training.features.penalty_search import (
     choose_penalty,
     deal_cases,
     score_penalties,
-    softmax,
     warn_not_chosen,
 )
 
@@ -61,7 +61,7 @@ class LinearProbe:
     def probabilities(self, features: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return the probability of each class, float32 (n, classes), for features (n, d)."""
         logits = np.asarray(features, np.float64) @ self.kernel.astype(np.float64) + self.bias
-        return softmax(logits).astype(np.float32)
+        return softmax(logits, axis=1).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Return how it was chosen as plain data, for the record of a run."""

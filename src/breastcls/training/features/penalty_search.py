@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -131,7 +132,7 @@ def score_penalties(
         for held, unseen, regression in folds:
             regression.fit(c)
             kernel, bias = regression.layer()
-            chosen[held] = softmax(unseen @ kernel + bias)[np.arange(len(held)), labels[held]]
+            chosen[held] = softmax(unseen @ kernel + bias, axis=1)[np.arange(len(held)), labels[held]]
         losses = -np.log(np.clip(np.bincount(member, chosen) / sizes, 1e-12, 1.0))
         mean = float(np.average(losses, weights=shares))
         error = float(np.sqrt(np.sum((shares * (losses - mean)) ** 2)) / shares.sum())
@@ -158,12 +159,6 @@ def choose_penalty(scores: Mapping[float, tuple[float, float]]) -> float:
 
 def _best(scores: Mapping[float, tuple[float, float]]) -> float:
     return min(scores, key=lambda c: (scores[c][0], c))
-
-
-def softmax(logits: Matrix) -> Matrix:
-    """Return probabilities of shape (n, classes)."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
 
 
 def warn_not_chosen(cases: Sequence[int], c: float) -> None:

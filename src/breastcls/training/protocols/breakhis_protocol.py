@@ -8,12 +8,10 @@ keep slides apart, but not the slides of one case.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,61 +19,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.datasets.breakhis import parse_breakhis_name
-from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset import Dataset, require_dataset
 from breastcls.datasets.official import list_folds, read_fold
-from breastcls.datasets.stain import fit_stain
 from breastcls.environment import describe_environment
 from breastcls.errors import TrainingError
 from breastcls.evaluation.metrics import compute_metrics
-from breastcls.evaluation.plain import to_plain
-from breastcls.evaluation.predict import predict
 from breastcls.evaluation.predictions import Predictions
-from breastcls.training.fit import fit
-from breastcls.training.protocols.cross_validation import build_afresh
+from breastcls.training.protocols.fold_folder import plain_settings
+from breastcls.training.protocols.fold_training import FoldPart, FoldTraining, Trains
 from breastcls.training.protocols.protocol_result import CASE_CLEAN, FIGURES, OFFICIAL, UNSEEN, ProtocolResult
+from breastcls.training.protocols.trainings import check_build, check_trainings
 
 FoldFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Foreign = Mapping[tuple[int, int], Predictions]
 _NAMED = 3
-
-
-class Trains(Protocol):
-    """Turns images into a trained model by itself, as a recipe does (`Recipe.trainer`)."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in the record."""
-
-    @property
-    def tta(self) -> str | None:
-        """Test-time augmentation, as in `predict`."""
-
-    def train_model(
-        self,
-        train: Dataset,
-        val: Dataset | None,
-        *,
-        seed: int,
-        run_dir: Path | None,
-        resume: bool,
-        progress: bool,
-        **others: Any,
-    ) -> keras.Model:
-        """Train, choosing the best epoch by `val` where there is one."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One published fold at one magnification."""
-
-    magnification: int
-    fold: int
-    train: Dataset
-    test: Dataset
-
-    @property
-    def name(self) -> str:
-        return f"{self.magnification}X, fold {self.fold}"
 
 
 def evaluate_protocol(
@@ -89,6 +46,7 @@ def evaluate_protocol(
     seed: int = 0,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    tta: str | None = None,
     progress: bool = True,
     **fit_options: Any,
 ) -> ProtocolResult:
@@ -110,16 +68,18 @@ def evaluate_protocol(
         seed: From which models, validation parts and trainings follow.
         run_dir: Folder with one run a training.
         resume: Go on with what `run_dir` holds.
+        tta: Test-time augmentation, as in `predict`; a recipe brings its own.
         progress: Whether to show progress on standard error.
-        **fit_options: What else `fit` takes. `stain` may be the name of a normaliser, which is fitted anew on each
-            training part.
+        **fit_options: What else `fit` takes; a recipe brings its own. `tensorboard` and `csv` get a place of their own
+            for each training. `stain` may be the name of a normaliser, which is fitted anew on each training part.
 
     Returns:
         The rates by fold and over the folds; print it.
 
     Raises:
-        TrainingError: If an argument is not valid, the magnification of an image is not known, given predictions are
-            not of the test images of their fold, or no fold can be evaluated.
+        TrainingError: If an argument is not valid or would have no effect, the magnification of an image is not known,
+            given predictions are not of the test images of their fold, or no fold can be evaluated.
+        DatasetError: If `data` is not a `Dataset`.
         SplitError: If a fold file cannot be read or has another form.
         ImageError: If an image cannot be read.
         KeyboardInterrupt: After Ctrl-C; what was reached is in `run_dir`.
@@ -129,13 +89,13 @@ def evaluate_protocol(
         >>> print(found.to_markdown())  # doctest: +SKIP
     """
     began = time.perf_counter()
-    foreign = isinstance(build, Mapping)
-    trains = callable(getattr(build, "train_model", None))
-    if not foreign and not trains and (not callable(build) or isinstance(build, keras.Model)):
-        raise TrainingError(
-            f"build must be a function that makes an untrained model, recipe.trainer(), or predictions by "
-            f"(magnification, fold); found {type(build).__name__}."
-        )
+    require_dataset("data", data)
+    judge: FoldTraining | Foreign
+    if isinstance(build, Mapping):
+        _check_idle(fit_options, {"val_fraction": val_fraction, "run_dir": run_dir, "resume": resume, "tta": tta})
+        judge = build
+    else:
+        judge = _plan(build, val_fraction, seed, run_dir, resume, tta, progress, fit_options)
     folds = read_folds(fold_files)
     wanted = _check_magnifications(data, magnifications)
     parts, missing = _cut(data, folds, wanted)
@@ -145,30 +105,29 @@ def evaluate_protocol(
     rows: dict[tuple[int, int, str], dict[str, float]] = {}
     for part in parts:
         known = np.isin(part.test.cases.astype(str), np.unique(part.train.cases.astype(str)))
-        if isinstance(build, Mapping):
-            one, absent = _take(build, part)
-            missing += absent
-            if one is None:
-                continue
-            known = known[np.isin(_names(part.test), _names_of(one))]
-        else:
+        if isinstance(judge, FoldTraining):
             if lacking := _lacking(part.train):
                 missing.append(f"{part.name}: no image of {lacking} to learn from; left out.")
                 continue
-            run = None if run_dir is None else Path(run_dir) / f"{part.magnification}X-fold-{part.fold}"
-            options = {**fit_options, "seed": seed, "resume": resume, "progress": progress}
-            one = _train(build, part, part.train, val_fraction, run, OFFICIAL, options)
+            one = judge.judge(part, part.train, OFFICIAL)
+        else:
+            taken, absent = _take(judge, part)
+            missing += absent
+            if taken is None:
+                continue
+            one = taken
+            known = known[np.isin(_names(part.test), _names_of(one))]
         sides: dict[str, tuple[Predictions, int, float]] = {OFFICIAL: (one, len(part.train), float(known.mean()))}
         if not known.all():
             sides[UNSEEN] = (one[~known], len(part.train), 0.0)
-        if case_clean and not isinstance(build, Mapping):
+        if case_clean and isinstance(judge, FoldTraining):
             clean = part.train[~np.isin(part.train.cases.astype(str), np.unique(part.test.cases.astype(str)))]
             if lacking := _lacking(clean):
                 missing.append(f"{part.name}: without the cases of the test images no {lacking} is left to learn from.")
             elif len(clean) == len(part.train):
                 sides[CASE_CLEAN] = sides[OFFICIAL]
             else:
-                again = _train(build, part, clean, val_fraction, run, CASE_CLEAN, options)
+                again = judge.judge(part, clean, CASE_CLEAN)
                 sides[CASE_CLEAN] = (again, len(clean), 0.0)
         for side, (judged, train_images, share) in sides.items():
             key = part.magnification, part.fold, side
@@ -190,9 +149,10 @@ def evaluate_protocol(
         settings={
             "seed": seed,
             "val_fraction": val_fraction,
-            "foreign": foreign,
-            "trainer": getattr(build, "name", None) if trains else None,
-            "fit": to_plain({name: value for name, value in fit_options.items() if name != "callbacks"}),
+            "tta": build.tta if isinstance(build, Trains) else tta,
+            "foreign": not isinstance(judge, FoldTraining),
+            "trainer": build.name if isinstance(build, Trains) else None,
+            "fit": plain_settings(fit_options),
         },
         environment=describe_environment(),
         seconds=time.perf_counter() - began,
@@ -222,6 +182,48 @@ def read_folds(fold_files: FoldFiles) -> dict[int, dict[str, str]]:
     return dict(sorted(folds.items()))
 
 
+def _check_idle(fit_options: Mapping[str, Any], others: Mapping[str, Any]) -> None:
+    """Refuse what would have no effect where predictions are given."""
+    given = [*fit_options, *(name for name, value in others.items() if value)]
+    if given:
+        raise TrainingError(
+            f"Predictions were given, so that nothing is trained and {', '.join(given)} would have no effect. Leave "
+            "that out."
+        )
+
+
+def _plan(
+    build: Any,
+    val_fraction: float,
+    seed: int,
+    run_dir: str | os.PathLike[str] | None,
+    resume: bool,
+    tta: str | None,
+    progress: bool,
+    options: Mapping[str, Any],
+) -> FoldTraining:
+    """Check what a training needs, whoever trains."""
+    own = isinstance(build, Trains)
+    if own and (idle := [*options, *(["tta"] if tta is not None else [])]):
+        raise TrainingError(
+            f"{build.name} brings its own settings; found {', '.join(idle)}. Leave them out, or make a recipe with "
+            "other settings by dataclasses.replace(recipe, fit={...})."
+        )
+    if not own:
+        check_build(build, ", or recipe.trainer(), or predictions by (magnification, fold)")
+    check_trainings(
+        "evaluate_protocol",
+        options,
+        val_fraction=val_fraction,
+        seed=seed,
+        run_dir=run_dir,
+        resume=resume,
+        tta=tta,
+    )
+    folder = None if run_dir is None else Path(run_dir)
+    return FoldTraining(build, val_fraction, seed, folder, resume, tta, progress, options)
+
+
 def _check_magnifications(data: Dataset, magnifications: Sequence[int] | None) -> tuple[int, ...]:
     column = data.table["magnification"]
     if column.isna().any():
@@ -239,7 +241,7 @@ def _check_magnifications(data: Dataset, magnifications: Sequence[int] | None) -
 
 def _cut(
     data: Dataset, folds: Mapping[int, Mapping[str, str]], magnifications: Sequence[int]
-) -> tuple[list[_Part], list[str]]:
+) -> tuple[list[FoldPart], list[str]]:
     """Return the folds at each magnification, and what is missing in sentences."""
     names, of_image = _names(data), data.table["magnification"].to_numpy(dtype=np.int64)
     listed: dict[int, set[str]] = {}
@@ -267,7 +269,7 @@ def _cut(
         for fold, groups in folds.items():
             group = np.array([groups.get(name, "") for name in names])
             train, test = data[here & (group == "train")], data[here & (group == "test")]
-            part = _Part(magnification, fold, train, test)
+            part = FoldPart(magnification, fold, train, test)
             if len(test) == 0:
                 missing.append(f"{part.name}: no test image; left out.")
                 continue
@@ -277,7 +279,7 @@ def _cut(
     return parts, missing
 
 
-def _take(predictions: Foreign, part: _Part) -> tuple[Predictions | None, list[str]]:
+def _take(predictions: Foreign, part: FoldPart) -> tuple[Predictions | None, list[str]]:
     """Return the given predictions of a fold in the order of its test images, and what is missing of them."""
     given = predictions.get((part.magnification, part.fold))
     if given is None:
@@ -299,39 +301,6 @@ def _take(predictions: Foreign, part: _Part) -> tuple[Predictions | None, list[s
         raise TrainingError(f"The predictions of {part.name} have other labels than its test images.")
     less = len(wanted) - len(kept)
     return given[rows], [f"{part.name}: {less} of {len(wanted)} test images have no prediction."] if less else []
-
-
-def _train(
-    build: Callable[[], keras.Model] | Trains,
-    part: _Part,
-    train: Dataset,
-    val_fraction: float,
-    folder: Path | None,
-    side: str,
-    options: Mapping[str, Any],
-) -> Predictions:
-    chosen = dict(options)
-    if chosen["progress"]:
-        print(f"{part.name}, {side}: {len(train)} to learn from, {len(part.test)} to judge", file=sys.stderr)
-    val = None
-    if val_fraction > 0:
-        train, val = train.split((1 - val_fraction, val_fraction), by="case", seed=chosen["seed"])
-    run_dir = None if folder is None else folder.with_name(f"{folder.name}-{side}")
-    if not callable(build):
-        resume = bool(chosen.pop("resume")) and run_dir is not None
-        model = build.train_model(train, val, run_dir=run_dir, resume=resume, **chosen)
-        return predict(model, part.test, tta=build.tta).with_threshold(None)
-    if isinstance(chosen.get("stain"), str):
-        chosen["stain"] = fit_stain(train, chosen["stain"], seed=chosen["seed"])
-    if run_dir is not None:
-        chosen["run_dir"] = run_dir
-    else:
-        chosen.pop("resume")
-    model = build_afresh(build, chosen["seed"])
-    if fit(model, train, val, **chosen).stopped == "interrupted":
-        go_on = "" if run_dir is None else " evaluate_protocol(..., resume=True) goes on with what run_dir holds."
-        raise KeyboardInterrupt(f"Interrupted in {part.name}, {side}.{go_on}")
-    return predict(model, part.test, batch_size=chosen.get("batch_size", 32)).with_threshold(None)
 
 
 def _lacking(data: Dataset) -> str:

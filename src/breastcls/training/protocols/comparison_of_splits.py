@@ -13,18 +13,19 @@ from typing import Any
 import keras
 import pandas as pd
 
-from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.dataset import Dataset, Unit, require_dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
 from breastcls.evaluation.comparing.paired_scores import change_text, check_metrics, score_against
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.metrics import LOSSES
-from breastcls.evaluation.plain import to_plain
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.subgroups import count_units
 from breastcls.evaluation.yardsticks.baselines import cross_validate_baselines, measure_baselines
 from breastcls.training.protocols.cross_validation import cross_validate
+from breastcls.training.protocols.fold_folder import plain_settings
 from breastcls.training.protocols.split_comparison import SPLIT_NAMES, SplitComparison
+from breastcls.training.protocols.trainings import options_of
 from breastcls.training.run import Run
 
 MODEL = "model"
@@ -70,13 +71,15 @@ def compare_splits(
         run_dir: New folder, with what `cross_validate` writes under `by-image`, `by-slide` and `by-case`.
         resume: Go on with what `run_dir` holds.
         progress: Whether to show progress on standard error.
-        **options: What else `cross_validate` takes: `val_fraction`, `epochs`, `augment`, `fine_tune`, ...
+        **options: What else `cross_validate` takes: `val_fraction`, `epochs`, `augment`, `fine_tune`, ... `tensorboard`
+            and `csv` get a place of their own for each training.
 
     Returns:
         The comparison; print it.
 
     Raises:
         TrainingError: If an argument is not valid.
+        DatasetError: If `data` is not a `Dataset`.
         SplitError: If a class has fewer slides or cases than there are folds.
         ImageError: If an image cannot be read.
 
@@ -87,6 +90,7 @@ def compare_splits(
         >>> found = compare_splits(build, data, epochs=20, fine_tune=False, augment="none")  # doctest: +SKIP
         >>> print(found.to_markdown())  # doctest: +SKIP
     """
+    require_dataset("data", data)
     wanted = check_metrics(metrics)
     chosen, caveats = _check_splits(splits, data)
     bootstrap = Bootstrap(resamples, confidence, interval, seed)
@@ -112,7 +116,7 @@ def compare_splits(
                 run_dir=None if run_dir is None else Path(run_dir) / f"by-{split}",
                 resume=resume,
                 progress=progress,
-                **options,
+                **options_of(options, f"by-{split}"),
             )
             simple = cross_validate_baselines(
                 data, folds=folds, by=split, baselines=baselines, seed=seed, measured=measured
@@ -126,7 +130,6 @@ def compare_splits(
     names = (MODEL, *baselines)
     table, inflation = _score(predictions, names, chosen, wanted, bootstrap, shares)
     counts = count_units(predictions[MODEL, "case"])
-    fit_options = {name: value for name, value in options.items() if name not in ("callbacks", "strategy")}
     return SplitComparison(
         table=table,
         inflation=inflation,
@@ -138,7 +141,7 @@ def compare_splits(
             **asdict(bootstrap),
             "folds": folds,
             "metrics": list(wanted),
-            "fit": to_plain(fit_options),
+            "fit": plain_settings(options),
             "model": dict(described),
         },
         caveats=(*caveats, *_caveats(counts)),

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import inspect
 import os
-import random
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.dataset import Dataset, Unit, require_dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
-from breastcls.datasets.stain import fit_stain
 from breastcls.errors import LeakageWarning, TrainingError
+from breastcls.evaluation.caveats import LEAKING
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.fingerprints import fingerprint_table
@@ -27,19 +23,14 @@ from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.joining import join_predictions
 from breastcls.evaluation.predict import predict
 from breastcls.evaluation.predictions import Predictions
-from breastcls.evaluation.views import list_views
 from breastcls.evaluation.yardsticks.baselines import cross_validate_baselines
 from breastcls.evaluation.yardsticks.colour_baseline import score_beside_colour
 from breastcls.models.card import get_card
-from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
 from breastcls.training.protocols.cross_validation_result import CrossValidation
 from breastcls.training.protocols.fold_folder import FoldFolder, plain_settings
+from breastcls.training.protocols.trainings import build_afresh, check_build, check_trainings, options_of
 from breastcls.training.run import Run
-from breastcls.training.settings import Settings
-
-_OWN = ("model", "train", "val", "seed", "run_dir", "resume", "progress", "allow_leakage")
-_LEAKING = "Training and test images are not independent: these scores are too good for new cases."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +91,7 @@ def cross_validate(
         training. A threshold that `build` put into the model's card is not used, since it was chosen for other weights.
 
     Raises:
+        DatasetError: If `data` is not a `Dataset`.
         SplitError: If the folds, or the validation parts, cannot be made.
         LeakageError: If folds by case share files or pictures, and it was not allowed.
         TrainingError: If an argument is not valid, or `run_dir` holds a cross-validation with other settings, another
@@ -117,7 +109,17 @@ def cross_validate(
         >>> result = cross_validate(build, data, val_fraction=0.15, run_dir="runs/cv", epochs=30)  # doctest: +SKIP
         >>> print(result)  # doctest: +SKIP
     """
-    _check(build, val_fraction, seed, run_dir, resume, tta, fit_options)
+    require_dataset("data", data)
+    check_build(build)
+    check_trainings(
+        "cross_validate",
+        fit_options,
+        val_fraction=val_fraction,
+        seed=seed,
+        run_dir=run_dir,
+        resume=resume,
+        tta=tta,
+    )
     settings = plain_settings(
         {"folds": folds, "by": by, "val_fraction": val_fraction, "seed": seed, "tta": tta, "fit": fit_options}
     )
@@ -177,35 +179,6 @@ def cross_validate(
     return result
 
 
-def _check(
-    build: Any, val_fraction: Any, seed: Any, run_dir: Any, resume: bool, tta: str | None, options: Mapping[str, Any]
-) -> None:
-    """Find what is wrong with the arguments before anything is split, read or trained."""
-    if not callable(build) or isinstance(build, keras.Model):
-        raise TrainingError(
-            f"build must be a function that makes an untrained model, such as lambda: build_model(...); found "
-            f"{type(build).__name__}. One model cannot be used: the second fold would go on from what the first learnt."
-        )
-    if isinstance(val_fraction, bool) or not isinstance(val_fraction, (int, float)) or not 0 <= val_fraction < 1:
-        raise TrainingError(f"val_fraction must be a number from 0 to below 1; found {val_fraction!r}.")
-    list_views(tta, (1, 1))
-    known = [name for name in inspect.signature(fit).parameters if name not in _OWN]
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
-            hint = f" Nearest: {', '.join(near)}." if near else f" It takes {', '.join(known)}."
-            raise TrainingError(f"cross_validate has no argument {name!r}, and fit takes none.{hint}")
-    if val_fraction == 0 and options.get("patience") is not None:
-        raise TrainingError("patience needs validation images: pass val_fraction=, such as 0.15, or leave it out.")
-    if strategy_name(options.get("strategy")) == "multi-worker":
-        # Every machine would write the folders of the folds.
-        raise TrainingError(
-            "cross_validate runs on one machine: pass strategy='mirrored' or none, or call fit for each fold."
-        )
-    checked = {name: value for name, value in options.items() if name not in ("stain", "strategy", "callbacks")}
-    Settings.of({**checked, "seed": seed, "run_dir": run_dir, "resume": resume})
-
-
 def _make_folds(
     data: Dataset, folds: int, by: Unit, val_fraction: float, seed: int
 ) -> tuple[tuple[_Fold, ...], np.ndarray]:
@@ -231,34 +204,8 @@ def _make_folds(
     return tuple(parts), fold_of
 
 
-def build_afresh(build: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """Build a model as in a new process: same names, same random draws, nothing of the fold before."""
-    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
-    keras.utils.clear_session()
-    # Clearing forgets what the caller set for all models.
-    keras.config.set_dtype_policy(policy)
-    keras.distribution.set_distribution(distribution)
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
-    try:
-        model = build()
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-    if not isinstance(model, keras.Model):
-        raise TrainingError(f"build must return a keras.Model; it returned {type(model).__name__}.")
-    return model
-
-
 def _train(model: keras.Model, part: _Fold, folder: FoldFolder | None, options: Mapping[str, Any]) -> Run:
-    chosen = dict(options)
-    if isinstance(chosen.get("stain"), str):
-        chosen["stain"] = fit_stain(part.train, chosen["stain"], seed=chosen["seed"])
-    if chosen.get("tensorboard") is not None:
-        chosen["tensorboard"] = Path(chosen["tensorboard"]) / f"fold-{part.number}"
-    if chosen.get("csv") is not None:
-        path = Path(chosen["csv"])
-        chosen["csv"] = path.with_name(f"{path.stem}-fold-{part.number}{path.suffix}")
+    chosen = options_of(options, f"fold-{part.number}")
     if folder is not None:
         chosen |= {"run_dir": folder.fold(part.number), "resume": folder.is_begun(part.number)}
     run = fit(model, part.train, part.val, **chosen)
@@ -293,7 +240,7 @@ def _evaluate(
     caveats = evaluation.caveats
     if not leakage.clean:
         torn = () if by == "case" else (f"The folds keep each {by} whole, but not each case.",)
-        caveats = (_LEAKING, *torn, *caveats)
+        caveats = (LEAKING, *torn, *caveats)
     return dataclasses.replace(
         evaluation,
         colour_baseline=colour_baseline,
