@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from breastcls.evaluation.decisions.conformal import fit_conformal
+from breastcls.evaluation.intervals import Bootstrap
+from breastcls.evaluation.predictions import Predictions
 from breastcls.reporting import section_tables as tables
 
 
@@ -87,3 +90,22 @@ def test_prediction_sets_are_facts_and_tables(found):
     assert tables.conformal_facts(found.conformal) == [("Coverage", "0.91"), ("Wanted", "0.9")]
     (table,) = tables.conformal_tables(found, found.conformal)
     assert table.caption.startswith("By class.")
+
+
+def test_the_coverage_of_sets_stands_beside_their_promise_in_the_same_sense(found):
+    labels = np.tile([0, 1], 20)
+    own, other = (
+        Predictions.from_arrays(
+            probabilities=np.clip(0.4 * labels + 0.6 * np.random.default_rng(seed).random(40), 0, 1),
+            labels=labels,
+            cases=[f"{seed}, {number // 2}" for number in range(40)],
+            classes=("benign", "malignant"),
+        )
+        for seed in (1, 2)
+    )
+    told = fit_conformal(own).describe(other, Bootstrap(20))
+    facts = dict(tables.conformal_facts(told))
+    assert facts["Promised coverage"] == "0.9"
+    assert facts["Measured"] == "coverage as the mean over cases, all else over images"
+    (table,) = tables.conformal_tables(found, told)
+    assert [column.title for column in table.columns[1:3]] == ["Coverage", "Images covered"]

@@ -151,8 +151,10 @@ def test_how_the_sets_fare_against_counting(draw):
     sets = fitted.sets(new)
     holds, size = sets[np.arange(90), new.labels], sets.sum(axis=1)
     for name, inside in (("all classes", new.labels >= 0), ("benign", new.labels == 0), ("malignant", new.labels == 1)):
+        of_case = [holds[inside & (new.cases == name)].mean() for name in sorted(set(new.cases[inside]))]
         expected = {
-            "coverage": holds[inside].mean(),
+            "coverage": np.mean(of_case),
+            "images_covered": holds[inside].mean(),
             "size": size[inside].mean(),
             "single": (size[inside] == 1).mean(),
             "single_right": holds[inside & (size == 1)].mean(),
@@ -166,12 +168,50 @@ def test_how_the_sets_fare_against_counting(draw):
             assert row[figure] <= row[f"{figure}_high"] + 1e-12
 
 
+def test_the_promise_is_measured_as_it_is_made():
+    """A tenth of the cases are hard and have most of the images: the promise is kept, and most images are not covered.
+
+    The coverage that is told beside the promise is that of one image drawn from each case, counted here by drawing.
+    """
+    generator = np.random.default_rng(8)
+
+    def hospital(cases):
+        hard = np.arange(cases) % 8 == 0
+        sizes = np.where(hard, 60, 2)
+        case = np.repeat(np.arange(cases), sizes)
+        labels = generator.integers(0, 2, cases)[case]
+        tilt = np.where(hard, -1.5, 2.0)[case]
+        logits = (2 * labels - 1) * tilt + 0.5 * generator.normal(size=len(case))
+        return Predictions.from_arrays(
+            probabilities=1 / (1 + np.exp(-2 * logits)), labels=labels, cases=case.astype(str), classes=BINARY
+        )
+
+    fitted, new = fit_conformal(hospital(80), coverage=0.85), rename(hospital(200))
+    row = fitted.assess(new, Bootstrap(200)).loc["all classes"]
+    drawn = []
+    for _ in range(400):
+        one_each = image_of_each_case(generator, new)
+        drawn.append(fitted.sets(one_each)[np.arange(200), one_each.labels].mean())
+    assert row["coverage"] == pytest.approx(np.mean(drawn), abs=0.005)
+    assert row["coverage_low"] < np.mean(drawn) < row["coverage_high"]
+    assert row["coverage"] >= 0.85
+    assert row["images_covered_high"] < 0.5
+    told = fitted.describe(new, Bootstrap(20))
+    assert "each case weighing the same" in told["guarantee"]
+    assert told["measured"] == "coverage as the mean over cases, all else over images"
+
+
 def test_intervals_equal_repeated_cases(draw):
     new, bootstrap = rename(draw(2, images=60, cases=8)), Bootstrap(30, 0.8, "percentile")
     fitted = fit_conformal(draw(1), coverage=0.8)
     codes, values = case_codes(new), []
     for weights in np.concatenate(list(bootstrap.weights(case_strata(new.labels, codes, 2)))):
-        again = new[np.repeat(np.arange(60), weights[codes].astype(int))]
+        # A case that was drawn twice stands for two.
+        often = weights[codes].astype(int)
+        again = new[np.repeat(np.arange(60), often)]
+        turn = np.concatenate([np.arange(count) for count in often])
+        named = [f"{name}, {number}" for name, number in zip(again.cases, turn, strict=True)]
+        again = dataclasses.replace(again, cases=np.array(named, dtype=object))
         values.append(fitted.assess(again, Bootstrap(1))[list(FIGURES)].to_numpy())
     found = fitted.assess(new, bootstrap)
     for place, name in enumerate(FIGURES):

@@ -6,10 +6,9 @@ import pytest
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.decisions.calibrators import fit_calibrator
-from breastcls.evaluation.decisions.conformal import fit_conformal
+from breastcls.evaluation.decisions.conformal import ConformalSets, fit_conformal
 from breastcls.evaluation.decisions.kept_decisions import (
     read_calibration,
-    read_conformal,
     store_calibration,
     store_conformal,
     store_threshold,
@@ -77,13 +76,14 @@ def test_prediction_sets_go_with_the_model(model, tmp_path):
     fitted = fit_conformal(judge(model), coverage=0.8)
     store_conformal(model, fitted)
     again = load_model(save_model(model, tmp_path / "model.keras"))
-    assert read_conformal(get_card(again)) == fitted
+    # As `evaluate` reads them from what the card says.
+    assert ConformalSets.from_dict(get_card(again).to_dict()["provenance"]["conformal"]) == fitted
     with pytest.raises(EvaluationError, match="keeps prediction sets"):
         store_calibration(model, fit_calibrator(judge(model)))
     with pytest.raises(EvaluationError, match="the model's are"):
         store_conformal(model, dataclasses.replace(fitted, classes=("no", "yes")))
     store_conformal(model, None)
-    assert read_conformal(get_card(model)) is None
+    assert "conformal" not in get_card(model).provenance
 
 
 def test_a_model_without_a_card():

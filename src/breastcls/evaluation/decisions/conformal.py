@@ -44,7 +44,7 @@ from breastcls.evaluation.proportions import bound_shares
 Score = Literal["aps", "lac"]
 Unit = Literal["case", "image"]
 Floats = npt.NDArray[np.float64]
-FIGURES = ("coverage", "size", "single", "single_right", "empty")
+FIGURES = ("coverage", "images_covered", "size", "single", "single_right", "empty")
 # Weights are sums of fractions: a share of exactly the coverage may come out a rounding error below it.
 ROUNDING = 1e-9
 
@@ -54,7 +54,8 @@ class ConformalSets:
     """Prediction sets, fitted: a class belongs to the set where its score does not exceed its limit.
 
     Attributes:
-        coverage: The share of images of new cases whose set is to hold their class.
+        coverage: The probability that the set of an image drawn from a new case is to hold its class: each case weighs
+            the same, however many images it has.
         score: "aps" or "lac"; see `fit_conformal`.
         by: "case", or "image" where every image counted as independent.
         per_class: Whether the coverage is promised for each class by itself.
@@ -107,6 +108,9 @@ class ConformalSets:
     ) -> pd.DataFrame:
         """Return how the sets fare on predictions of other cases, with intervals over cases.
 
+        What is promised is a mean over cases, so `coverage` is one. Where hard cases have more images than easy ones,
+        or fewer, the share of images may be far from it, and stands beside it under a name of its own.
+
         Args:
             predictions: With known classes, of none of the cases that the sets were fitted on. Without names of cases
                 that cannot be checked.
@@ -114,10 +118,11 @@ class ConformalSets:
             allow_leakage: Go on although they are of the same cases.
 
         Returns:
-            One row for all images ("all classes") and one for those of each class, columns `coverage` (share of sets
-            that hold the class), `size` (mean number of classes in a set), `single` (share of sets of one class),
-            `single_right` (of those, the share that is right) and `empty`, each also with `_low` and `_high`, and
-            `images`. NaN where there is nothing to count.
+            One row for all images ("all classes") and one for those of each class, columns `coverage` (mean over cases
+            of the share of a case's images whose set holds their class: what was promised), `images_covered` (the
+            share of all images whose set does), `size` (mean number of classes in a set), `single` (share of images
+            whose set is of one class), `single_right` (of those, the share that is right) and `empty`, each also with
+            `_low` and `_high`, and `images`. NaN where there is nothing to count.
 
         Raises:
             EvaluationError: If the sets do not fit the predictions or a class is not known.
@@ -135,11 +140,14 @@ class ConformalSets:
         holds, size = chosen[np.arange(len(labels)), labels], chosen.sum(axis=1)
         single = size == 1
         groups = [np.ones(len(labels), dtype=bool), *(labels == index for index in range(len(self.classes)))]
+        cases = int(codes.max()) + 1
         above, below = [], []
         for inside in groups:
-            above += [holds & inside, size * inside, single & inside, holds & single & inside, (size == 0) & inside]
-            below += [inside, inside, inside, single & inside, inside]
-        cases = int(codes.max()) + 1
+            # Of the images of a case, each shares in the weight of one: so the case weighs in the promise.
+            each = inside / np.maximum(np.bincount(codes, weights=inside, minlength=cases), 1)[codes]
+            right = holds & single
+            above += [holds * each, holds & inside, size * inside, single & inside, right & inside, (size == 0) & inside]
+            below += [each, inside, inside, inside, single & inside, inside]
         counted, counts = (
             np.stack([np.bincount(codes, weights=column, minlength=cases) for column in columns], axis=1)
             for columns in (above, below)
@@ -169,10 +177,17 @@ class ConformalSets:
     ) -> dict[str, Any]:
         """Return what was promised, and what `assess` found, for `Evaluation.with_sections(conformal=...)`."""
         unproved = "not proved: fitted on out-of-fold predictions, which come of other models than the one used"
+        row = "case" if self.level == "case" else f"{self.level} of a new case"
+        promised = (
+            f"for a new {row}, each case weighing the same, where cases are alike"
+            if self.by == "case"
+            else f"for a new {self.level}, where none resembles another"
+        )
         return {
             "promised_coverage": self.coverage,
             "fitted_on": f"{self.part or 'validation'} predictions by {self.level}",
-            "guarantee": unproved if self.part == "out-of-fold" else f"over {self.by}s that are alike",
+            "guarantee": unproved if self.part == "out-of-fold" else promised,
+            "measured": f"coverage as the mean over cases, all else over {self.level}s",
             "score": self.score,
             "calibrated_over": f"{self.by}s",
             "promised_for_each_class": "yes" if self.per_class else "no",
@@ -230,8 +245,9 @@ def fit_conformal(
     Args:
         predictions: With known classes; of cases that the model was not trained on, and not of the test set. With
             out-of-fold predictions the promise is no longer proved, only likely.
-        coverage: The share of images of new cases whose set is to hold their class. To promise it takes at least
-            coverage / (1 - coverage) cases: 9 for 0.9, 19 for 0.95.
+        coverage: The probability that the set of an image drawn from a new case is to hold its class: each case weighs
+            the same, however many images it has. To promise it takes at least coverage / (1 - coverage) cases: 9 for
+            0.9, 19 for 0.95.
         score: "aps" (adaptive: a class's score is the probability of all classes that are more probable; a set is never
             empty; Romano, Sesia & Candès 2020, arXiv:2006.02544, without their random draw) or "lac" (one minus the
             class's probability; the smallest sets on average, some of them empty where no class fits; Sadinle, Lei &

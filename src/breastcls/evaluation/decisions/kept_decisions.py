@@ -99,12 +99,6 @@ def store_conformal(model: Any, sets: ConformalSets | None) -> None:
     set_card(model, card.replace(provenance=provenance))
 
 
-def read_conformal(card: ModelCard) -> ConformalSets | None:
-    """Return the prediction sets that a card keeps, or None."""
-    kept = card.provenance.get("conformal")
-    return ConformalSets.from_dict(kept) if isinstance(kept, dict) else None
-
-
 def read_calibration(card: ModelCard) -> Calibrator | None:
     """Return the calibration that a card keeps, or None."""
     kept = card.provenance.get("calibration")
