@@ -3,12 +3,13 @@ import json
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, softmax
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from breastcls.errors import EvaluationError, LeakageError, LeakageWarning
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, LeakageWarning
 from breastcls.evaluation.decisions.calibrators import METHODS, Calibrator, fit_calibrator
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.predictions import Predictions
@@ -55,6 +56,122 @@ def test_platt_against_scikit_learn():
     model.fit(np.vstack([score, score]), np.repeat([1, 0], len(score)), sample_weight=np.r_[share, 1 - share])
     found = fit_calibrator(some, "platt").apply(some)
     np.testing.assert_allclose(found.positive, model.predict_proba(score)[:, 1], atol=1e-4)
+
+
+def few_cases(generator, cases, *, apart=2.0, factor=1.0):
+    """Images of cases, those of one alike; the true log-odds are `factor` times smaller than claimed."""
+    case = np.repeat(np.arange(cases), 8)
+    labels = case % 2
+    seen = (2 * labels - 1) * apart + 0.7 * generator.normal(size=cases)[case] + 0.7 * generator.normal(size=len(case))
+    return Predictions.from_arrays(
+        probabilities=expit(factor * 2 * apart * seen / (0.7**2 + 0.7**2)),
+        labels=labels,
+        cases=case.astype(str),
+        classes=("benign", "malignant"),
+    )
+
+
+def clipped_logarithms(some):
+    return np.log(np.clip(some.probabilities.astype(float), 1e-7, 1))
+
+
+@pytest.mark.parametrize("method", ["temperature", "vector", "dirichlet"])
+def test_few_cases_pull_towards_no_change_against_a_plain_search(method):
+    """The minimum, by a search without slopes, of the loss with half of each squared distance over the cases."""
+    some = few_cases(np.random.default_rng(3), 10, factor=2.0)
+    logits = clipped_logarithms(some)
+
+    def unpack(values):
+        if method == "temperature":
+            return values[0] * np.eye(2), np.zeros(2)
+        if method == "vector":
+            return np.diag(values[:2]), values[2:]
+        return values[:4].reshape(2, 2), values[4:]
+
+    def penalised(values):
+        weights, offsets = unpack(values)
+        away = ((weights - np.eye(2)) ** 2).sum() / (2 if method == "temperature" else 1) + (offsets**2).sum()
+        beside = ((weights * (1 - np.eye(2))) ** 2).sum() + (offsets**2).sum() if method == "dirichlet" else 0.0
+        return log_loss(some.labels, softmax(logits @ weights.T + offsets, axis=1)) + away / (2 * 10) + 1e-3 * beside
+
+    start = {"temperature": [1.0], "vector": [1.0, 1, 0, 0], "dirichlet": [1.0, 0, 0, 1, 0, 0]}[method]
+    options = {"maxiter": 20000, "maxfev": 20000, "xatol": 1e-7, "fatol": 1e-12, "adaptive": True}
+    weights, offsets = unpack(minimize(penalised, start, method="Nelder-Mead", options=options).x)
+    found = fit_calibrator(some, method).parameters
+    if method == "temperature":
+        assert 1 / found["temperature"] == pytest.approx(weights[0, 0], abs=1e-4)
+    else:
+        np.testing.assert_allclose(found["weights"], weights, atol=1e-3)
+        np.testing.assert_allclose(found["offsets"], offsets, atol=1e-3)
+
+
+def test_with_many_cases_the_published_temperature_is_left():
+    some = few_cases(np.random.default_rng(1), 20, apart=1.0, factor=3.0)
+    logits, rows = clipped_logarithms(some), np.tile(np.arange(len(some)), 500)
+    many = dataclasses.replace(some[rows], cases=np.array([f"{number // 8}" for number in range(len(rows))], object))
+    published = minimize_scalar(
+        lambda factor: log_loss(some.labels, softmax(factor * logits, axis=1)), bounds=(0.01, 10), method="bounded"
+    ).x
+    assert 1 / fit_calibrator(many).parameters["temperature"] == pytest.approx(published, rel=2e-3)
+    assert 1 / fit_calibrator(some).parameters["temperature"] == pytest.approx(published, abs=0.3)
+    # Without names every row counts as a case.
+    rowwise = dataclasses.replace(some, cases=np.array([str(number) for number in range(len(some))], object))
+    assert fit_calibrator(dataclasses.replace(some, cases=None)).parameters == fit_calibrator(rowwise).parameters
+
+
+@pytest.mark.parametrize("method", ["temperature", "vector", "dirichlet"])
+def test_classes_that_are_apart_do_not_make_certain(method, recwarn):
+    some = few_cases(np.random.default_rng(0), 12, apart=6.0, factor=0.05)
+    assert some.positive[some.labels == 1].min() > some.positive[some.labels == 0].max()
+    found = fit_calibrator(some, method)
+    after = found.apply(some)
+    assert loss(after) < loss(some)
+    assert after.probabilities.max() < 0.999
+    assert not recwarn.list
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [1.0, 2.5])
+def test_with_few_cases_a_temperature_seldom_makes_things_worse(factor):
+    """200 validation sets of 12 cases of 8 images, scored on 2000 new cases.
+
+    The published fit, searched here by SciPy, runs away wherever the images happen to be told apart.
+    """
+    generator = np.random.default_rng(0)
+    new = few_cases(generator, 2000, factor=factor)
+
+    def lost(some, log_factor=0.0):
+        logits = clipped_logarithms(some)
+        margin = np.exp(log_factor) * (logits[:, 1] - logits[:, 0]) * (2 * some.labels - 1)
+        return np.logaddexp(0, -margin).mean()
+
+    raw, worse = lost(new), {"published": [], "temperature": [], "vector": []}
+    for _ in range(200):
+        val = few_cases(generator, 12, factor=factor)
+        published = minimize_scalar(
+            lambda power, val=val: lost(val, power), bounds=np.log([1 / 50, 20]), method="bounded"
+        )
+        worse["published"].append(lost(new, published.x) / raw)
+        for method in ("temperature", "vector"):
+            worse[method].append(lost(fit_calibrator(val, method).apply(new)) / raw)
+    share = {name: np.mean(np.array(ratios) > 1.1) for name, ratios in worse.items()}
+    assert share["published"] > (0.4 if factor == 1 else 0.2), share
+    assert share["temperature"] < (0.12 if factor == 1 else 0.05), share
+    assert np.mean(worse["published"]) > 1.2
+    assert np.mean(worse["temperature"]) < (1.05 if factor == 1 else 0.95)
+    assert np.mean(worse["vector"]) < (1.1 if factor == 1 else 1.0)
+
+
+def test_a_temperature_at_its_bound_is_told():
+    right = few_cases(np.random.default_rng(0), 300)
+    swapped = dataclasses.replace(right, labels=1 - right.labels)
+    with pytest.warns(EvaluationWarning, match="bound of 50, on 300 cases: .* swapped"):
+        assert fit_calibrator(swapped).parameters["temperature"] == pytest.approx(50, rel=1e-3)
+    squeezed = Predictions.from_arrays(
+        probabilities=0.5 + 5e-4 * (2 * np.tile([0, 1], 30000) - 1), labels=np.tile([0, 1], 30000), classes=("a", "b")
+    )
+    with pytest.warns(EvaluationWarning, match="bound of 0.05, on 60000 images of unknown cases"):
+        fit_calibrator(squeezed)
 
 
 def test_platt_stays_finite_where_classes_are_apart():

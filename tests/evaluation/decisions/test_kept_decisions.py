@@ -18,6 +18,9 @@ from breastcls.evaluation.predict import predict
 from breastcls.models.card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
 
+# The network is drawn at random, and knows nothing of the labels.
+pytestmark = pytest.mark.filterwarnings("ignore:The temperature stopped:breastcls.errors.EvaluationWarning")
+
 BINARY = ("benign", "malignant")
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
 LABELS = np.arange(40) % 2

@@ -3,11 +3,19 @@
 Temperature, vector and matrix scaling: Guo et al. 2017, arXiv:1706.04599. Platt scaling: Platt 1999, with its smoothed
 targets. Isotonic regression: Zadrozny & Elkan 2002, DOI 10.1145/775047.775151. Dirichlet calibration with its
 off-diagonal and intercept regularisation: Kull et al. 2019, arXiv:1910.12656.
+
+With few cases the published fits run away: where the validation images happen to be told apart without a mistake, the
+best temperature is zero, and the best weights are infinite. So a temperature, as the factor 1 / temperature, and the
+numbers of a vector or Dirichlet map are pulled towards the map that changes nothing, each by half its squared distance
+divided by the number of *cases*: a normal prior of standard deviation one, if a case counts as one observation. With
+many cases the pull is gone and the published fit is left. Smoothed targets, Platt's remedy, bound a temperature too,
+but by the number of images, and towards doubt also where the model was right to be sure.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +25,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 
-from breastcls.errors import EvaluationError
+from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.evaluation.decisions.calibration_map import SMALLEST, apply_temperature, softmax
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
@@ -27,6 +35,7 @@ METHODS = ("temperature", "platt", "isotonic", "vector", "dirichlet")
 Floats = npt.NDArray[np.float64]
 # Kull et al. choose it by cross-validation; a single small value keeps few validation cases from being fitted exactly.
 REGULARISATION = 1e-3
+COLDEST, HOTTEST = 0.05, 50.0
 _PRECISE: Any = {"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9}
 
 
@@ -118,9 +127,10 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
 
     Args:
         predictions: With known classes; of neither the training nor the test set.
-        method: "temperature" (one number, decisions stay; the safe choice with few cases), "platt" (two classes, two
-            numbers), "isotonic" (a staircase a class; wants many cases), "vector" (a factor and an offset a class) or
-            "dirichlet" (a full matrix, regularised).
+        method: "temperature" (one number, decisions stay; does the least harm with few cases), "platt" (two classes,
+            two numbers), "isotonic" (a staircase a class; wants many cases), "vector" (a factor and an offset a class)
+            or "dirichlet" (a full matrix, regularised). With few cases a temperature, vector or Dirichlet map stays
+            near the map that changes nothing; without names of cases every row counts as one.
 
     Returns:
         The map; call `apply` on other predictions, or keep it with the model by `store_calibration`.
@@ -128,6 +138,9 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
     Raises:
         EvaluationError: If the predictions are of the training or test set or do not hold every class, or Platt scaling
             is asked for other than two classes.
+
+    Warns:
+        EvaluationWarning: If a temperature stops at a bound, as it does for a model that is worse than chance.
 
     Example:
         >>> import numpy as np
@@ -152,39 +165,66 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
     if method == "platt" and classes != 2:
         raise EvaluationError(f'"platt" is for two classes; there are {classes}. "vector" is its counterpart for more.')
     wide = predictions.probabilities.astype(np.float64)
+    cases = () if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist())))
+    parameters = _fit(wide, predictions.labels, method, len(cases) or len(predictions))
+    if method == "temperature":
+        _warn_at_bounds(parameters["temperature"], predictions, len(cases))
     return Calibrator(
         method=method,
         classes=predictions.classes,
-        parameters=_fit(wide, predictions.labels, method),
+        parameters=parameters,
         images=len(predictions),
-        cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
+        cases=cases,
         level=predictions.level,
         how=predictions.how,
     )
 
 
-def _fit(wide: Floats, labels: npt.NDArray[np.int64], method: str) -> dict[str, Any]:
+def _warn_at_bounds(temperature: float, predictions: Predictions, cases: int) -> None:
+    on = f"{cases} cases" if cases else f"{len(predictions)} {predictions.level}s of unknown cases"
+    if temperature > 0.999 * HOTTEST:
+        warnings.warn(
+            f"The temperature stopped at its bound of {HOTTEST:g}, on {on}: there the classes that the model finds the "
+            "more probable are not the more frequent ones, and no temperature makes such probabilities right. See "
+            "whether classes or labels are swapped and whether the model has learnt anything; with few cases, ask for "
+            "more of them, or for out-of-fold predictions.",
+            EvaluationWarning,
+            stacklevel=3,
+        )
+    elif temperature < 1.001 * COLDEST:
+        warnings.warn(
+            f"The temperature stopped at its bound of {COLDEST:g}, on {on}: the probabilities are far less sure than "
+            "the model is right. See whether they are a softmax of the logits, not of something already squeezed "
+            'between 0 and 1; else fit "platt" or "vector".',
+            EvaluationWarning,
+            stacklevel=3,
+        )
+
+
+def _fit(wide: Floats, labels: npt.NDArray[np.int64], method: str, cases: int) -> dict[str, Any]:
     classes = wide.shape[1]
     targets = np.eye(classes)[labels]
     if method == "temperature":
-        return {"temperature": _fit_temperature(_logarithms(wide), labels)}
+        return {"temperature": _fit_temperature(_logarithms(wide), targets, 1 / (2 * cases))}
     if method == "isotonic":
         ranked = [1] if classes == 2 else range(classes)
         return {"curves": [_fit_isotonic(wide[:, index], labels == index) for index in ranked]}
     if method == "platt":
         return _fit_platt(_logarithms(wide), labels)
-    return _fit_linear(_logarithms(wide), targets, diagonal=method == "vector")
+    return _fit_linear(_logarithms(wide), targets, 1 / (2 * cases), diagonal=method == "vector")
 
 
 def _logarithms(wide: Floats) -> Floats:
     return np.asarray(np.log(np.clip(wide, SMALLEST, 1.0)))
 
 
-def _fit_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
+def _fit_temperature(logits: Floats, targets: Floats, pull: float) -> float:
     def loss(log_temperature: float) -> float:
-        return _cross_entropy(logits / np.exp(log_temperature), np.eye(logits.shape[1])[labels])
+        # Both parts are convex in the factor, so there is one minimum.
+        factor = np.exp(-log_temperature)
+        return _cross_entropy(logits * factor, targets) + pull * float(factor - 1) ** 2
 
-    best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(50.0)), method="bounded", options={"xatol": 1e-6})
+    best = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(best.x))
 
 
@@ -206,30 +246,29 @@ def _fit_platt(logits: Floats, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
     return {"weights": [[0.0, 0.0], [-float(slope), float(slope)]], "offsets": [0.0, float(offset)]}
 
 
-def _fit_linear(logits: Floats, targets: Floats, *, diagonal: bool) -> dict[str, Any]:
+def _fit_linear(logits: Floats, targets: Floats, pull: float, *, diagonal: bool) -> dict[str, Any]:
     rows, classes = logits.shape
-    off_diagonal = ~np.eye(classes, dtype=bool)
+    identity = np.eye(classes)
+    # A vector map has no numbers beside the diagonal to regularise.
+    regularisation = pull + (0.0 if diagonal else REGULARISATION)
+    strength = np.where(identity == 1, pull, regularisation)
 
     def unpack(values: Floats) -> tuple[Floats, Floats]:
         if diagonal:
             return np.diag(values[:classes]), values[classes:]
         return values[: classes * classes].reshape(classes, classes), values[classes * classes :]
 
-    strength = 0.0 if diagonal else REGULARISATION
-
     def loss(values: Floats) -> tuple[float, Floats]:
         weights, offsets = unpack(values)
         scores = logits @ weights.T + offsets
         error = (softmax(scores) - targets) / rows
-        spare = weights * off_diagonal
-        # The offsets of a softmax are free up to a constant; a whiff of regularisation settles it.
-        pull = strength + 1e-9
-        value = _cross_entropy(scores, targets) + strength * (spare**2).sum() + pull * (offsets**2).sum()
-        slope = error.T @ logits + 2 * strength * spare
+        away = weights - identity
+        value = _cross_entropy(scores, targets) + (strength * away**2).sum() + regularisation * (offsets**2).sum()
+        slope = error.T @ logits + 2 * strength * away
         first = np.diag(slope) if diagonal else slope.ravel()
-        return float(value), np.concatenate([first, error.sum(axis=0) + 2 * pull * offsets])
+        return float(value), np.concatenate([first, error.sum(axis=0) + 2 * regularisation * offsets])
 
-    start = np.concatenate([np.ones(classes) if diagonal else np.eye(classes).ravel(), np.zeros(classes)])
+    start = np.concatenate([np.ones(classes) if diagonal else identity.ravel(), np.zeros(classes)])
     weights, offsets = unpack(_minimize(loss, start))
     return {"weights": weights.tolist(), "offsets": offsets.tolist()}
 

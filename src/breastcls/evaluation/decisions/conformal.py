@@ -146,7 +146,14 @@ class ConformalSets:
             # Of the images of a case, each shares in the weight of one: so the case weighs in the promise.
             each = inside / np.maximum(np.bincount(codes, weights=inside, minlength=cases), 1)[codes]
             right = holds & single
-            above += [holds * each, holds & inside, size * inside, single & inside, right & inside, (size == 0) & inside]
+            above += [
+                holds * each,
+                holds & inside,
+                size * inside,
+                single & inside,
+                right & inside,
+                (size == 0) & inside,
+            ]
             below += [each, inside, inside, inside, single & inside, inside]
         counted, counts = (
             np.stack([np.bincount(codes, weights=column, minlength=cases) for column in columns], axis=1)
