@@ -21,6 +21,7 @@ from breastcls.evaluation.decisions.conformal import ConformalSets
 from breastcls.evaluation.decisions.decision_curve import PREVALENCES, decision_curve, operating_table
 from breastcls.evaluation.decisions.kept_caveats import find_kept_caveats
 from breastcls.evaluation.decisions.risk_histogram import risk_histogram
+from breastcls.evaluation.decisions.same_calibration import name_calibration, require_same_calibration
 from breastcls.evaluation.decisions.thresholds import Threshold
 from breastcls.evaluation.doubt.risk_coverage import risk_coverage
 from breastcls.evaluation.doubt.strangers import score_unknown
@@ -89,7 +90,8 @@ def evaluate(
         The evaluation: print it, or write it with `to_html`.
 
     Raises:
-        EvaluationError: If there is nothing to score, a true class is not known, or the classes disagree.
+        EvaluationError: If there is nothing to score, a true class is not known, the classes disagree, or the threshold
+            or prediction sets were learnt on probabilities of another calibration.
         LeakageError: If training and test are not independent, or the threshold, the calibration or prediction sets
             were learnt from a case of the test set, and `allow_leakage` is not set.
         ImageError: If an image cannot be read.
@@ -122,6 +124,9 @@ def evaluate(
     predictions = dataclasses.replace(predictions, part=predictions.part or "test")
     provenance = model.get("provenance") or {}
     origin = _origin_of_threshold(threshold, predictions, provenance)
+    if origin is not None:
+        used = name_calibration(predictions.calibration)
+        require_same_calibration(origin.get("calibration"), used, "The threshold was chosen", "choose_threshold")
     if isinstance(threshold, Threshold):
         provenance = {**provenance, "threshold": threshold.to_dict()}
         predictions = predictions.with_threshold(threshold.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -51,7 +52,7 @@ def predict(
         classes: For images as an array and a model without a card: the class names, positive class last.
 
     Returns:
-        Predictions in the order of the images.
+        Predictions in the order of the images, with a record of the calibration, if the card keeps one.
 
     Raises:
         EvaluationError: If the model's classes are not the dataset's, there are no images, their size is not the
@@ -72,22 +73,26 @@ def predict(
         model = load_model(Path(model))
     card = get_card(model)
     threshold = None if card is None else card.threshold
+    calibrator = None if card is None else read_calibration(card)
+    calibration = None if calibrator is None else calibrator.record()
     if isinstance(data, Dataset):
         if labels is not None or cases is not None or classes is not None:
             raise EvaluationError("`labels`, `cases` and `classes` come with a Dataset; leave them out.")
-        return predictions_of(data, _run(model, card, data, batch_size, tta), threshold=threshold)
+        made = predictions_of(data, _run(model, card, data, batch_size, tta), threshold=threshold)
+        return dataclasses.replace(made, calibration=calibration)
     names = classes if classes is not None else None if card is None else card.classes
     if names is None:
         raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
     if card is not None and tuple(names) != card.classes:
         raise EvaluationError(f"The model's classes are {card.classes}; `classes` says {tuple(names)}.")
-    return Predictions.from_arrays(
+    made = Predictions.from_arrays(
         probabilities=_run(model, card, data, batch_size, tta),
         labels=labels,
         cases=cases,
         classes=names,
         threshold=threshold,
     )
+    return dataclasses.replace(made, calibration=calibration)
 
 
 def _run(model: keras.Model, card: ModelCard | None, data: Any, batch_size: int, tta: str | None) -> npt.NDArray[Any]:

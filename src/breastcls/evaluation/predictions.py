@@ -53,9 +53,9 @@ class Predictions(Result):
             Thresholds, calibration and prediction sets are never fitted on "train" or "test", and only "test" and
             "out-of-fold" are scored.
         how: How the images were joined where a row stands for a slide or case, as `at_level` says it; else None.
-        calibration: What `Calibrator.apply` left: `method`, `level`, `how`, `images` and the `cases` that it was fitted
-            on, which `evaluate` counts as seen; None where the probabilities are as the model gave them, or nobody
-            said.
+        calibration: What `Calibrator.apply`, or `predict` with a calibrated model, left: `method`, `level`, `how`,
+            `images`, the `cases` that it was fitted on, which `evaluate` counts as seen, and the `fingerprint` of its
+            numbers; None where the probabilities are as the model gave them, or nobody said.
 
     Raises:
         EvaluationError: If `level`, `part` or `how` is something else.

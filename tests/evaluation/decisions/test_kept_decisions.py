@@ -14,6 +14,7 @@ from breastcls.evaluation.decisions.kept_decisions import (
     store_threshold,
 )
 from breastcls.evaluation.decisions.thresholds import choose_threshold
+from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.predict import predict
 from breastcls.models.card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
@@ -87,6 +88,37 @@ def test_prediction_sets_go_with_the_model(model, tmp_path):
         store_conformal(model, dataclasses.replace(fitted, classes=("no", "yes")))
     store_conformal(model, None)
     assert "conformal" not in get_card(model).provenance
+
+
+@pytest.mark.parametrize("method", ["temperature", "isotonic"])
+def test_what_was_chosen_before_calibrating_is_not_kept_or_used_after(model, method, tmp_path):
+    raw = judge(model)
+    calibrator = fit_calibrator(raw, method)
+    early, early_sets = choose_threshold(raw), fit_conformal(raw, coverage=0.8)
+    by_hand = calibrator.apply(raw)
+    late, late_sets = choose_threshold(by_hand), fit_conformal(by_hand, coverage=0.8)
+    for store, what in ((store_threshold, late), (store_conformal, late_sets)):
+        with pytest.raises(EvaluationError, match=f"calibrated by {method} .* without a calibration on record"):
+            store(model, what)
+    store_calibration(model, calibrator)
+    again = load_model(save_model(model, tmp_path / "model.keras"))
+    # The card's map is the one that was applied by hand, and knows its cases.
+    assert judge(again).calibration == by_hand.calibration
+    for store, what in ((store_threshold, early), (store_conformal, early_sets)):
+        with pytest.raises(EvaluationError, match=f"without a calibration .* these are calibrated by {method}"):
+            store(again, what)
+    with pytest.raises(EvaluationError, match="threshold was chosen on probabilities without a calibration"):
+        evaluate(judge(again), threshold=early, allow_leakage=True, resamples=10)
+    store_threshold(again, late)
+    store_conformal(again, late_sets)
+    loaded = load_model(save_model(again, tmp_path / "again.keras"))
+    provenance = get_card(loaded).provenance
+    assert provenance["threshold"]["calibration"] == late.calibration
+    assert ConformalSets.from_dict(provenance["conformal"]).calibration == late.calibration
+    assert judge(loaded).threshold == late.value
+    # Kept by an older version: not known, so nothing is refused.
+    for old in (dataclasses.replace(early, calibration=None), dataclasses.replace(late, calibration=None)):
+        store_threshold(again, old)
 
 
 def test_a_model_without_a_card():

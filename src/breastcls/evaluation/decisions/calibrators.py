@@ -27,6 +27,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.evaluation.decisions.calibration_map import SMALLEST, apply_temperature, softmax
+from breastcls.evaluation.decisions.same_calibration import fingerprint_calibration
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
 
@@ -84,17 +85,27 @@ class Calibrator:
         """
         if predictions.classes != self.classes:
             raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
-        before = predictions.calibration or {}
-        record = {
+        return dataclasses.replace(
+            predictions,
+            probabilities=self(predictions.probabilities),
+            threshold=None,
+            calibration=self.record(predictions.calibration),
+        )
+
+    def record(self, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what calibrated predictions carry of it (`Predictions.calibration`).
+
+        Args:
+            before: What they carried already.
+        """
+        return {
             "method": self.method,
             "level": self.level,
             "how": self.how,
             "images": self.images,
-            "cases": sorted({*before.get("cases", ()), *self.cases}),
+            "cases": sorted({*(before or {}).get("cases", ()), *self.cases}),
+            "fingerprint": fingerprint_calibration(self.method, self.parameters, before),
         }
-        return dataclasses.replace(
-            predictions, probabilities=self(predictions.probabilities), threshold=None, calibration=record
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON."""

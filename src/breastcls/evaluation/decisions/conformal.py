@@ -35,6 +35,7 @@ import pandas as pd
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.case_statistics import case_codes, case_strata
 from breastcls.evaluation.caveats import NO_CASES
+from breastcls.evaluation.decisions.same_calibration import name_calibration, require_same_calibration
 from breastcls.evaluation.independence import count_shared_cases
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import require_labels
@@ -67,6 +68,8 @@ class ConformalSets:
         level: What one row stood for: "image", "slide" or "case".
         how: How the images were joined, where a row stood for a slide or case.
         part: What the predictions were used for, where it was stated: the promise is not proved for "out-of-fold".
+        calibration: Method and fingerprint of the calibration of the predictions, "none" where they recorded none, None
+            where that is not known.
     """
 
     coverage: float
@@ -80,13 +83,14 @@ class ConformalSets:
     level: str = "image"
     how: str | None = None
     part: str | None = None
+    calibration: str | None = None
 
     def sets(self, predictions: Predictions) -> npt.NDArray[np.bool_]:
         """Return which classes belong to each row's set, bool (n, classes).
 
         Raises:
-            EvaluationError: If the classes, what a row stands for, or how images were joined, are others than it was
-                fitted for.
+            EvaluationError: If the classes, what a row stands for, how images were joined, or the calibration, are
+                others than it was fitted for.
         """
         if predictions.classes != self.classes:
             raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
@@ -99,6 +103,8 @@ class ConformalSets:
             raise EvaluationError(
                 f"Fitted on images joined by {self.how}; these were joined by {predictions.how}. Join both alike."
             )
+        used = name_calibration(predictions.calibration)
+        require_same_calibration(self.calibration, used, "The prediction sets were fitted", "fit_conformal")
         return np.asarray(
             conformity_scores(predictions.probabilities, self.score) <= np.asarray(self.limits) + ROUNDING
         )
@@ -217,6 +223,7 @@ class ConformalSets:
             "level": self.level,
             "how": self.how,
             "part": self.part,
+            "calibration": self.calibration,
         }
 
     @classmethod
@@ -234,6 +241,7 @@ class ConformalSets:
             level=values["level"],
             how=values.get("how"),
             part=values.get("part"),
+            calibration=values.get("calibration"),
         )
 
 
@@ -319,6 +327,7 @@ def fit_conformal(
         level=predictions.level,
         how=predictions.how,
         part=predictions.part,
+        calibration=name_calibration(predictions.calibration),
     )
 
 

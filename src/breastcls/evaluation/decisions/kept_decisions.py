@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.decisions.calibrators import Calibrator
 from breastcls.evaluation.decisions.conformal import ConformalSets
+from breastcls.evaluation.decisions.same_calibration import name_calibration, require_same_calibration
 from breastcls.evaluation.decisions.thresholds import Threshold
 from breastcls.models.card import ModelCard, get_card, set_card
 
@@ -21,7 +23,8 @@ def store_threshold(model: Any, threshold: Threshold | None) -> None:
         threshold: What `choose_threshold` returned.
 
     Raises:
-        EvaluationError: If the model has no card, or the threshold is 0 or 1.
+        EvaluationError: If the model has no card, the threshold is 0 or 1, or it was chosen on predictions of another
+            calibration than the model keeps.
     """
     card = _card_of(model)
     provenance = {key: value for key, value in card.provenance.items() if key != "threshold"}
@@ -30,6 +33,9 @@ def store_threshold(model: Any, threshold: Threshold | None) -> None:
             raise EvaluationError(
                 f"A threshold of {threshold.value} decides everything alike and is not kept with a model."
             )
+        require_same_calibration(
+            threshold.calibration, _calibration_of(card), "The threshold was chosen", "choose_threshold"
+        )
         provenance["threshold"] = threshold.to_dict()
     value = None if threshold is None else threshold.value
     set_card(model, card.replace(threshold=value, provenance=provenance))
@@ -88,13 +94,16 @@ def store_conformal(model: Any, sets: ConformalSets | None) -> None:
         sets: What `fit_conformal` returned, fitted on the predictions of this model as it is, calibrated or not.
 
     Raises:
-        EvaluationError: If the model has no card, or other classes.
+        EvaluationError: If the model has no card, other classes, or another calibration than the sets were fitted on.
     """
     card = _card_of(model)
     provenance = {key: value for key, value in card.provenance.items() if key != "conformal"}
     if sets is not None:
         if sets.classes != card.classes:
             raise EvaluationError(f"Fitted for the classes {sets.classes}; the model's are {card.classes}.")
+        require_same_calibration(
+            sets.calibration, _calibration_of(card), "The prediction sets were fitted", "fit_conformal"
+        )
         provenance["conformal"] = sets.to_dict()
     set_card(model, card.replace(provenance=provenance))
 
@@ -104,9 +113,19 @@ def read_calibration(card: ModelCard) -> Calibrator | None:
     kept = card.provenance.get("calibration")
     if isinstance(kept, dict) and kept.get("method") not in (None, "temperature"):
         return Calibrator.from_dict(kept)
-    if card.temperature is not None:
-        return Calibrator("temperature", card.classes, {"temperature": card.temperature})
-    return None
+    if card.temperature is None:
+        return None
+    parameters = {"temperature": card.temperature}
+    if isinstance(kept, dict) and kept.get("method") == "temperature":
+        # What it was fitted on stands there; the number itself is the card's.
+        return dataclasses.replace(Calibrator.from_dict(kept), parameters=parameters)
+    return Calibrator("temperature", card.classes, parameters)
+
+
+def _calibration_of(card: ModelCard) -> str | None:
+    """Return the name of the calibration that predictions of the model carry."""
+    kept = read_calibration(card)
+    return name_calibration(None if kept is None else kept.record())
 
 
 def _card_of(model: Any) -> ModelCard:

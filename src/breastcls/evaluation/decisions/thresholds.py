@@ -15,6 +15,7 @@ from sklearn import metrics as reference
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.arrays import check_share
+from breastcls.evaluation.decisions.same_calibration import name_calibration
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
 
@@ -37,6 +38,8 @@ class Threshold:
         level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
             those of images, so `evaluate` says so where it is used at another level.
         how: How the images were joined, where a row stood for a slide or case.
+        calibration: Method and fingerprint of the calibration of the predictions it was chosen on, "none" where they
+            recorded none, None where that is not known; `evaluate` refuses to use it on those of another.
     """
 
     value: float
@@ -47,6 +50,7 @@ class Threshold:
     cases: tuple[str, ...] = ()
     level: str = "image"
     how: str | None = None
+    calibration: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON."""
@@ -59,6 +63,7 @@ class Threshold:
             "cases": list(self.cases),
             "level": self.level,
             "how": self.how,
+            "calibration": self.calibration,
         }
 
 
@@ -180,4 +185,5 @@ def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
         cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
         level=predictions.level,
         how=predictions.how,
+        calibration=name_calibration(predictions.calibration),
     )

@@ -1,0 +1,76 @@
+"""Which calibration probabilities went through: a threshold, or prediction sets, mean nothing on those of another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from breastcls.errors import EvaluationError
+
+UNCALIBRATED = "none"
+
+
+def fingerprint_calibration(method: str, parameters: Mapping[str, Any], before: Mapping[str, Any] | None) -> str | None:
+    """Return what tells this map from any other, 12 hexadecimal digits of a SHA-256.
+
+    Args:
+        method: How it was fitted.
+        parameters: Its numbers.
+        before: What is recorded of a calibration that the probabilities had already. Where that cannot be told from
+            another, neither can the two together, and there is no fingerprint.
+    """
+    if before is not None and before.get("fingerprint") is None:
+        return None
+    content = [None if before is None else before["fingerprint"], method, dict(parameters)]
+    text = json.dumps(content, sort_keys=True, default=lambda value: np.asarray(value).tolist())
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def name_calibration(record: Mapping[str, Any] | None) -> str | None:
+    """Return the name of the calibration that predictions carry: "none" without one, None where it cannot be told.
+
+    Args:
+        record: `Predictions.calibration`. One that several folds share by name only has no fingerprint.
+
+    Example:
+        >>> name_calibration({"method": "platt", "fingerprint": "0123456789ab"}), name_calibration(None)
+        ('platt 0123456789ab', 'none')
+    """
+    if record is None:
+        return UNCALIBRATED
+    if record.get("fingerprint") is None:
+        return None
+    return f"{record.get('method')} {record['fingerprint']}"
+
+
+def require_same_calibration(chosen: str | None, used: str | None, what: str, again: str) -> None:
+    """Refuse probabilities of another calibration than something was learnt on; what is not known passes.
+
+    Args:
+        chosen: As `name_calibration` names it, of the predictions it was learnt on.
+        used: Of those it is used on.
+        what: Begins the sentence: "The threshold was chosen".
+        again: The call that learns it.
+
+    Raises:
+        EvaluationError: If both are known and differ.
+    """
+    if None in (chosen, used) or chosen == used:
+        return
+    if used == UNCALIBRATED:
+        remedy = (
+            "Apply that calibration to these too. Where it was applied and the record was lost, as in a CSV file, make "
+            f"the validation predictions go the same way and call `{again}(...)` on them"
+        )
+    else:
+        remedy = f"Calibrate the validation predictions first, in the same way, and then call `{again}(...)` on them"
+    found = f"{what} on probabilities {_in_words(chosen)}; these are {_in_words(used)}"
+    raise EvaluationError(f"{found}, which changes what it means. {remedy}.")
+
+
+def _in_words(name: str | None) -> str:
+    return "without a calibration on record" if name == UNCALIBRATED else f"calibrated by {name}"
