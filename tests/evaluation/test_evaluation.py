@@ -157,6 +157,7 @@ def test_the_text_tells_levels_calibration_and_threshold(draw):
     assert "Decided from 0.4 on, given to evaluate as a number; how it was chosen is not recorded" in text
     assert "By case: Balanced accuracy" in text
     assert "Expected calibration error 0." in text
+    assert "bins of equal mass; by chance alone 0." in text
 
 
 def test_tables_as_text(found, tmp_path):

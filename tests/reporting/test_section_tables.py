@@ -26,8 +26,12 @@ def test_levels_stand_side_by_side(found):
 
 def test_calibration_in_numbers(found):
     table = tables.calibration_table(found)
-    both = pd.concat([found.calibration.errors, found.calibration.brier])
-    assert [float(row[1].value) for row in table.rows] == both["value"].tolist()
+    parts = pd.concat([found.calibration.errors, found.calibration.gap, found.calibration.brier])
+    assert [float(row[1].value) for row in table.rows] == parts["value"].tolist()
+    by_chance = found.calibration.by_chance
+    assert [float(row[3].value) for row in table.rows[:4]] == by_chance["expected"].tolist()
+    assert table.rows[1][3].text == "{expected:.3f}, up to {upper:.3f}".format(**by_chance.iloc[1])
+    assert {row[3].text for row in table.rows[4:]} == {""}
     assert all(row[0].detail for row in table.rows)
     bins = tables.bin_table(found)
     assert [cell.text for cell in bins.rows[0]][1] == str(found.calibration.equal_mass["images"].iloc[0])

@@ -12,27 +12,32 @@ from breastcls.reporting import verdicts
 from breastcls.reporting.sections import audit_verdict
 
 
-def with_probabilities(evaluation, claimed, labels):
+def with_probabilities(evaluation, claimed, labels, cases=None, resamples=200):
+    names = np.arange(len(labels)) if cases is None else cases
     some = Predictions.from_arrays(
-        probabilities=claimed, labels=labels, classes=("benign", "malignant"), cases=np.arange(len(labels)).astype(str)
+        probabilities=claimed, labels=labels, classes=("benign", "malignant"), cases=names.astype(str)
     )
-    return dataclasses.replace(evaluation, calibration=assess_calibration(some, bootstrap=Bootstrap(20)))
+    calibration = assess_calibration(some, bootstrap=Bootstrap(resamples))
+    return dataclasses.replace(evaluation, calibration=calibration, predictions=some)
 
 
 @pytest.mark.parametrize(
-    ("claimed", "share", "tone", "words"),
+    ("claimed", "share", "images", "tone", "words"),
     [
-        (0.8, 0.8, "good", "close to what was found"),
-        (0.92, 0.8, "bad", "too high"),
-        (0.73, 0.8, "caution", "too low"),
+        (0.8, 0.8, 100, "good", "close to what was found"),
+        (0.92, 0.8, 100, "bad", "too high"),
+        (0.71, 0.8, 100, "caution", "too low"),
+        (0.99, 1.0, 16, "", "cannot be told on so few cases"),
+        (0.8, 0.6, 10, "", "cannot be told on so few cases"),
     ],
 )
-def test_probabilities_are_judged_by_how_far_and_which_way_they_are_off(evaluate, claimed, share, tone, words):
-    labels = (np.arange(100) < 100 * share).astype(int)
-    verdict = verdicts.calibration_verdict(with_probabilities(evaluate(), np.full(100, claimed), labels))
+def test_probabilities_are_judged_by_how_far_and_which_way_they_are_off(evaluate, claimed, share, images, tone, words):
+    labels = (np.arange(images) < images * share).astype(int)
+    verdict = verdicts.calibration_verdict(with_probabilities(evaluate(), np.full(images, claimed), labels))
     assert verdict.tone == tone
     assert words in verdict.text
-    assert f"claimed at {claimed:.2f} on average and is found in {share:.2f}" in verdict.explanation
+    assert f"claimed at {claimed:.2f} and is found in {share:.2f}" in verdict.explanation
+    assert ("Calibrate on validation images" in verdict.explanation) == (tone in ("caution", "bad"))
 
 
 def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):
@@ -40,7 +45,32 @@ def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):
     labels = np.concatenate([np.zeros(50, int), np.ones(50, int)])
     verdict = verdicts.calibration_verdict(with_probabilities(evaluate(), claimed, labels))
     assert verdict.text == "Probabilities not to be taken at their word."
+    assert "(difference 0.00, 95% interval" in verdict.explanation
     assert verdicts.calibration_verdict(evaluate()) is None
+
+
+@pytest.mark.parametrize("images", [1, 8])
+def test_how_often_each_tone_comes_out(evaluate, images):
+    """Simulated: claims uniform in 0..1 and true, or the same with logits 2.5 times as large; a label for each case.
+
+    Of 200 runs at 16, 40, 80 and 300 cases, 1 or 8 images each, a calibrated model was called bad in 0.5% to 3%; the
+    overconfident one at 300 cases in all.
+    """
+    generator, evaluation = np.random.default_rng(11), evaluate()
+    for cases, wanted in ((16, ""), (40, ""), (300, "good")):
+        calibrated, overconfident = [], []
+        for _ in range(15):
+            truth = generator.uniform(0.001, 0.999, cases)
+            labels = (generator.random(cases) < truth).astype(int).repeat(images)
+            names = np.arange(cases).repeat(images)
+            sure = 1 / (1 + ((1 - truth) / truth) ** 2.5)
+            for tones, claimed in ((calibrated, truth), (overconfident, sure)):
+                found = with_probabilities(evaluation, claimed.repeat(images), labels, names, 100)
+                tones.append(verdicts.calibration_verdict(found).tone)
+        assert calibrated.count("bad") <= 2
+        assert calibrated.count(wanted) >= 10
+        if cases == 300:
+            assert set(overconfident) == {"bad"}
 
 
 def test_a_model_that_is_calibrated_is_not_told_to_be(evaluate):
@@ -60,7 +90,7 @@ def test_votes_and_maxima_are_not_judged_as_probabilities(whole, how, words):
     verdict = verdicts.calibration_verdict(found)
     assert verdict.text == "No probabilities to judge."
     assert words in verdict.explanation
-    assert "Probabilities" in verdicts.calibration_verdict(whole(level="case")).text
+    assert "robabilities" in verdicts.calibration_verdict(whole(level="case")).text
 
 
 def test_where_the_threshold_comes_from(whole):

@@ -27,7 +27,12 @@ def summarise(evaluation: Evaluation) -> str:
         lines += [f"By {level}: {headline(evaluation.by_level.loc[level])}" for level in others]
     if evaluation.calibration is not None:
         error = interval_text(evaluation.calibration.errors.loc["ece_equal_mass"])
-        lines += ["", f"Expected calibration error {error}, bins of equal mass"]
+        by_chance = evaluation.calibration.by_chance.loc["ece_equal_mass"]
+        lines += [
+            "",
+            f"Expected calibration error {error}, bins of equal mass; by chance alone "
+            f"{by_chance['expected']:.3f}, up to {by_chance['upper']:.3f}",
+        ]
     if evaluation.colour_baseline is not None:
         lines += ["", "Colour alone (mean and sd of R, G, B; no network) on the same split"]
         lines += [

@@ -56,16 +56,24 @@ def calibration_table(evaluation: Evaluation) -> Table | None:
     """Return the calibration errors and the parts of the Brier score."""
     if evaluation.calibration is None:
         return None
-    both = pd.concat([evaluation.calibration.errors, evaluation.calibration.brier])
+    calibration = evaluation.calibration
+    by_chance = calibration.by_chance.to_dict("index")
     rows = []
-    for name, score in read_scores(both).items():
+    for name, score in read_scores(pd.concat([calibration.errors, calibration.gap, calibration.brier])).items():
         words = describe_metric(name)
-        rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score)))
+        of_chance = Cell("")
+        if name in by_chance:
+            expected, upper = by_chance[name]["expected"], by_chance[name]["upper"]
+            of_chance = Cell(f"{format_number(expected)}, up to {format_number(upper)}", sort_value(expected))
+        rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score), of_chance))
     percent = percent_of(evaluation)
-    columns = (Column("Figure", "text"), Column("Value", "number"), Column(f"{percent} interval", "number"))
+    columns = tuple(Column(title, "number") for title in ("Value", f"{percent} interval", "By chance alone"))
+    columns = (Column("Figure", "text"), *columns)
     caption = (
         f"Of the probability of the {evaluation.calibration.claim}, in {evaluation.calibration.bins} bins; {percent} "
-        "intervals over cases. Resampling makes calibration errors larger, so their intervals may lie above the value."
+        "intervals over cases. Resampling makes calibration errors larger, so their intervals may lie above the value. "
+        "“By chance alone” is what they would be on average had every claim been exactly true, and what they would "
+        f"stay below in {percent} of such sets."
     )
     return Table(caption, columns, tuple(rows))
 

@@ -29,7 +29,7 @@ class KeyFigure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judgement in words: `tone` is "good", "bad" or "caution"."""
+    """A judgement in words: `tone` is "good", "bad", "caution", or "" where nothing is to be judged."""
 
     tone: str
     text: str

@@ -36,7 +36,7 @@ _LATEX_ESCAPES = str.maketrans(
 
 
 def table_of(evaluation: Evaluation, name: str) -> pd.DataFrame:
-    """Return a table of an evaluation by the name of its field; "calibration" holds its errors and the Brier parts.
+    """Return a table of an evaluation by the name of its field; "calibration" holds its errors, gap and Brier parts.
 
     Raises:
         EvaluationError: If there is no table of that name, or this evaluation does not have it.
@@ -49,7 +49,7 @@ def table_of(evaluation: Evaluation, name: str) -> pd.DataFrame:
         held = [other for other in names if getattr(evaluation, other) is not None]
         raise EvaluationError(f"This evaluation does not have the table {name!r}; it has {', '.join(held)}.")
     if name == "calibration":
-        parts: list[pd.DataFrame] = [table.errors, table.brier]
+        parts: list[pd.DataFrame] = [table.errors, table.gap, table.brier]
         return pd.concat(parts)
     assert isinstance(table, pd.DataFrame), name
     if name == "by_subtype":

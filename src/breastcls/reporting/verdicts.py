@@ -8,23 +8,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from breastcls.evaluation.caveats import NO_PROBABILITIES
+from breastcls.evaluation.decisions.chance import GAP
 from breastcls.evaluation.decisions.kept_caveats import calibration_record
 from breastcls.evaluation.independence import count_shared_cases
 from breastcls.evaluation.summary import describe_threshold
 from breastcls.reporting.scores import percent_of, read_levels, read_scores, unit_of
 from breastcls.reporting.sections import Verdict, audit_verdict, baseline_verdict
-from breastcls.reporting.wording import format_count, format_number, is_defined
+from breastcls.reporting.wording import format_count, format_interval, format_number, is_defined
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
 
-# Rules of thumb for the words, not tests: the interval beside them says how sure they are.
+# Rules of thumb: an error too small to matter, and one that a test set has to be able to show to vouch for a model. On
+# fewer cases than that no share found is known within the latter. What is claimed cannot tell that: the surer the
+# claims, the less room is left to chance, right or wrong.
 SMALL_ERROR, LARGE_ERROR = 0.05, 0.10
+ENOUGH_CASES = 100
+# How seldom chance alone may be as far off, for a doubt and for a verdict.
+SELDOM, VERY_SELDOM = 0.05, 0.01
 FEW_CASES = 10
 
 
 def calibration_verdict(evaluation: Evaluation) -> Verdict | None:
-    """Return in words whether probabilities can be taken at their word."""
+    """Return in words whether probabilities can be taken at their word.
+
+    They are judged against what chance alone makes of the same claims, see `breastcls.evaluation.decisions.chance`: on
+    few cases a perfect model is far off too.
+    """
     if evaluation.calibration is None:
         return None
     values = NO_PROBABILITIES.get(str(evaluation.settings.get("how")))
@@ -34,26 +44,44 @@ def calibration_verdict(evaluation: Evaluation) -> Verdict | None:
     error = read_scores(evaluation.calibration.errors)["ece_equal_mass"]
     if not is_defined(error.value):
         return None
-    table = evaluation.calibration.equal_width
-    claimed, found = (float(np.average(table[name], weights=table["images"])) for name in ("probability", "frequency"))
-    of_class = evaluation.calibration.claim == "positive class"
-    subject = evaluation.predictions.classes[-1] if of_class else "the class decided"
-    interval = f" ({percent_of(evaluation)} interval {error.interval_text})" if error.has_interval else ""
-    came_true = "found" if of_class else "right"
-    numbers = (
-        f"They are {format_number(error.value, 2)} off on average{interval}; {subject} is claimed at "
-        f"{format_number(claimed, 2)} on average and is {came_true} in {format_number(found, 2)}."
-    )
-    if error.value < SMALL_ERROR:
-        return Verdict("good", "Probabilities close to what was found.", numbers)
-    tone = "bad" if error.value >= LARGE_ERROR else "caution"
+    by_chance = evaluation.calibration.by_chance.loc["ece_equal_mass"]
+    gap = read_scores(evaluation.calibration.gap)[GAP]
+    one_sided = gap.has_interval and (gap.low > 0 or gap.high < 0)
+    shown = one_sided or by_chance["p"] < SELDOM
+    numbers = _calibration_numbers(evaluation)
+    if not shown or error.value < SMALL_ERROR:
+        cases = evaluation.predictions.cases
+        counted = len(evaluation.predictions) if cases is None else len(np.unique(cases))
+        if counted >= ENOUGH_CASES and by_chance["upper"] < LARGE_ERROR:
+            return Verdict("good", "Probabilities close to what was found.", numbers)
+        few = "images" if cases is None else "cases"
+        return Verdict("", f"Whether the probabilities mean what they say cannot be told on so few {few}.", numbers)
+    direction = "not to be taken at their word"
+    if one_sided:
+        direction = "too high" if gap.value > 0 else "too low"
     advice = "Calibrate on validation images (fit_calibrator) before anybody reads them as chances."
     if is_calibrated(evaluation):
         advice = "They were calibrated; the images they were calibrated on were few, or unlike these."
-    direction = "not to be taken at their word"
-    if abs(claimed - found) >= SMALL_ERROR / 2:
-        direction = "too high" if claimed > found else "too low"
+    tone = "bad" if by_chance["p"] < VERY_SELDOM else "caution"
     return Verdict(tone, f"Probabilities {direction}.", f"{numbers} {advice}")
+
+
+def _calibration_numbers(evaluation: Evaluation) -> str:
+    calibration = evaluation.calibration
+    assert calibration is not None
+    error, by_chance = (table.loc["ece_equal_mass"] for table in (calibration.errors, calibration.by_chance))
+    gap = read_scores(calibration.gap)[GAP]
+    table = calibration.equal_width
+    claimed, found = (float(np.average(table[name], weights=table["images"])) for name in ("probability", "frequency"))
+    of_class = calibration.claim == "positive class"
+    subject = evaluation.predictions.classes[-1] if of_class else "the class decided"
+    interval = f" (difference {gap.value_text_of(2)}, {percent_of(evaluation)} interval {format_interval(gap.low, gap.high, 2)})"
+    expected, upper = (format_number(by_chance[name], 2) for name in ("expected", "upper"))
+    return (
+        f"They are {format_number(error['value'], 2)} off on average; were they exactly right, chance alone would make "
+        f"it {expected}, and up to {upper}. On average {subject} is claimed at {format_number(claimed, 2)} and is "
+        f"{'found' if of_class else 'right'} in {format_number(found, 2)}{interval if gap.has_interval else ''}."
+    )
 
 
 def is_calibrated(evaluation: Evaluation) -> bool:

@@ -124,6 +124,11 @@ METRICS: dict[str, MetricWords] = {
         None,
         is_loss=True,
     ),
+    "claimed_less_found": MetricWords(
+        "Claimed less found",
+        "Claimed less found",
+        "The mean of the claimed probabilities less the share found: above 0 they are too high, below 0 too low.",
+    ),
     "reliability": MetricWords(
         "Brier part: reliability",
         "Reliability",

@@ -4,8 +4,7 @@ With two classes the probability of the positive class is compared with how ofte
 probability of the class decided with how often the decision is right.
 
 Expected calibration error: Naeini et al. 2015, DOI 10.1609/aaai.v29i1.9602. Even a perfectly calibrated model has one
-above zero on a finite sample: compare models on the same images, and read it beside the diagram. Brier decomposition:
-Murphy 1973, DOI 10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2, with the terms within bins of Stephenson et al. 2008,
+above zero on a finite sample: read it beside what chance alone makes, see `chance`. Brier decomposition: Murphy 1973, DOI 10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2, with the terms within bins of Stephenson et al. 2008,
 DOI 10.1175/2007WAF2006116.1, so that the sum is exact.
 """
 
@@ -20,6 +19,7 @@ import pandas as pd
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.case_statistics import case_codes, case_strata
+from breastcls.evaluation.decisions.chance import judge_errors, mean_gap, redraw_errors
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import log_losses, require_labels
 from breastcls.evaluation.plain import table_to_dict
@@ -43,6 +43,10 @@ class Calibration:
         equal_mass: The same in bins of about equally many images; those with the same probability share one.
         brier: Columns `value`, `low`, `high`; of the equal-width bins `brier` = `reliability` - `resolution` +
             `uncertainty` + `within_bins`; and `log_loss`.
+        by_chance: What each error would be had every claim been true: columns `expected`, `upper` (the confidence of
+            redraws lies below it), `p` (how often chance alone is as far off or further).
+        gap: One row `claimed_less_found`, the mean claimed less the mean found: `value`, `low`, `high`. Unlike the
+            others its interval is over cases of all classes alike.
         bins: How many bins were asked for.
         claim: Whose probability is judged: the positive class's, or that of the class decided.
     """
@@ -51,15 +55,19 @@ class Calibration:
     equal_width: pd.DataFrame
     equal_mass: pd.DataFrame
     brier: pd.DataFrame
+    by_chance: pd.DataFrame
+    gap: pd.DataFrame
     bins: int = 10
     claim: str = "positive class"
 
     def __str__(self) -> str:
-        return "\n\n".join([self.errors.round(4).to_string(), self.brier.round(4).to_string()])
+        tables = (self.errors.join(self.by_chance), self.gap, self.brier)
+        return "\n\n".join(table.round(4).to_string() for table in tables)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN becomes None."""
-        tables = {name: table_to_dict(getattr(self, name)) for name in ("errors", "equal_width", "equal_mass", "brier")}
+        names = ("errors", "by_chance", "gap", "equal_width", "equal_mass", "brier")
+        tables = {name: table_to_dict(getattr(self, name)) for name in names}
         return {**tables, "bins": self.bins, "claim": self.claim}
 
 
@@ -89,9 +97,8 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     strata = case_strata(predictions.labels, codes, len(predictions.classes))
     once = np.ones((1, len(strata)))
     losses = np.bincount(codes, log_losses(predictions))
-    wide, mass = (
-        _Binned(claimed, found, codes, bin_edges(claimed, bins, binning)) for binning in ("equal-width", "equal-mass")
-    )
+    edges = [bin_edges(claimed, bins, binning) for binning in ("equal-width", "equal-mass")]
+    wide, mass = (_Binned(claimed, found, codes, one) for one in edges)
 
     def brier(weights: Floats) -> Floats:
         images = weights @ np.bincount(codes)
@@ -104,11 +111,16 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
         axis=1,
     )
     # Columns come as ECE and MCE of the one binning, then of the other.
+    columns = [0, 2, 1, 3]
+    off = _with_bounds(errors[:, columns], ERRORS, "error")
+    redrawn = redraw_errors(claimed, codes, edges, bootstrap)[:, columns]
     return Calibration(
-        errors=_with_bounds(errors[:, [0, 2, 1, 3]], ERRORS, "error"),
+        errors=off,
         equal_width=_reliability(predictions, strata, wide, bounds[0], bootstrap.confidence),
         equal_mass=_reliability(predictions, strata, mass, bounds[1], bootstrap.confidence),
         brier=_with_bounds(np.stack([brier(once)[0], *bounds[4]]), (*BRIER, "log_loss"), "part"),
+        by_chance=judge_errors(off["value"], redrawn, bootstrap.confidence),
+        gap=mean_gap(claimed, found, codes, bootstrap),
         bins=bins,
         claim="positive class" if len(predictions.classes) == 2 else "class decided",
     )
