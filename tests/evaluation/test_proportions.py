@@ -40,6 +40,25 @@ def test_case_level_shares_get_wilson_intervals(draw):
     np.testing.assert_allclose(found.metrics.loc["recall", ["low", "high"]].astype(float), expected)
 
 
+@pytest.mark.parametrize("classes", [("benign", "malignant"), ("a", "b", "c")])
+@pytest.mark.parametrize("level", ["image", "case"])
+def test_the_patient_rate_of_one_slide_a_case_has_the_interval_of_accuracy(classes, level):
+    labels = np.arange(24) % len(classes)
+    for wrong in (0, 3):
+        decided = labels.copy()
+        decided[:wrong] = (decided[:wrong] + 1) % len(classes)
+        names = np.array([f"case {number}" for number in range(24)])
+        some = Predictions.from_arrays(
+            probabilities=np.eye(len(classes))[decided], labels=labels, classes=classes, cases=names, slides=names
+        )
+        found = evaluate(some, level=level, resamples=50)
+        for table in (found.metrics, found.by_level.loc["case"]):
+            row = table.loc["patient_recognition_rate", ["low", "high"]].astype(float)
+            np.testing.assert_allclose(row, wilson(24 - wrong, 24), atol=1e-12)
+        nameless = evaluate(dataclasses.replace(some, slides=None), level=level, resamples=50)
+        assert nameless.metrics.loc["patient_recognition_rate"].isna().all()
+
+
 def wilson(successes, trials):
     return list(binomtest(int(successes), int(trials)).proportion_ci(method="wilson"))
 

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.intervals import can_vary
-from breastcls.evaluation.metrics import count_confusion
+from breastcls.evaluation.metrics import count_confusion, slide_codes
 from breastcls.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -129,7 +129,11 @@ def bound_metrics(
         confidence: Of the intervals.
     """
     counts = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
-    for metric, share in binary_shares(counts).items():
+    shares = binary_shares(counts)
+    if slide_codes(predictions) is not None:
+        # One decision a case is one a slide as well, and the mean over slides of one decision each is the accuracy.
+        shares["patient_recognition_rate"] = shares["accuracy"]
+    for metric, share in shares.items():
         if metric in table.index:
             low, high = table.loc[metric, ["low", "high"]].to_numpy(dtype=np.float64)
             bounds = bound_shares(predictions, strata, (low, high), share, confidence)

@@ -75,7 +75,8 @@ def _calibration_numbers(evaluation: Evaluation) -> str:
     claimed, found = (float(np.average(table[name], weights=table["images"])) for name in ("probability", "frequency"))
     of_class = calibration.claim == "positive class"
     subject = evaluation.predictions.classes[-1] if of_class else "the class decided"
-    interval = f" (difference {gap.value_text_of(2)}, {percent_of(evaluation)} interval {format_interval(gap.low, gap.high, 2)})"
+    ends = f"{percent_of(evaluation)} interval {format_interval(gap.low, gap.high, 2)}"
+    interval = f" (difference {gap.value_text_of(2)}, {ends})"
     expected, upper = (format_number(by_chance[name], 2) for name in ("expected", "upper"))
     return (
         f"They are {format_number(error['value'], 2)} off on average; were they exactly right, chance alone would make "

@@ -4,8 +4,9 @@ With two classes the probability of the positive class is compared with how ofte
 probability of the class decided with how often the decision is right.
 
 Expected calibration error: Naeini et al. 2015, DOI 10.1609/aaai.v29i1.9602. Even a perfectly calibrated model has one
-above zero on a finite sample: read it beside what chance alone makes, see `chance`. Brier decomposition: Murphy 1973, DOI 10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2, with the terms within bins of Stephenson et al. 2008,
-DOI 10.1175/2007WAF2006116.1, so that the sum is exact.
+above zero on a finite sample: read it beside what chance alone makes, see `chance`. Brier decomposition: Murphy 1973,
+DOI 10.1175/1520-0450(1973)012<0595:ANVPOT>2.0.CO;2, with the terms within bins of Stephenson et al. 2008, DOI
+10.1175/2007WAF2006116.1, so that the sum is exact.
 """
 
 from __future__ import annotations
