@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+# What Markdown reads as its own: code, emphasis, links, cells; underscores within a word it leaves alone, as it does "<"
+# and "&" that begin no tag and no entity. What some readers cannot take a backslash before is written as an entity.
+_MARKUP = re.compile(r"[\\`*\[|]|(?<![^\W_])_|_(?![^\W_])")
+_ENTITIES = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|[$~]")
 
 
 def plain_table(rows: Sequence[Sequence[str]], *, rule: bool = False) -> str:
@@ -24,7 +30,7 @@ def plain_table(rows: Sequence[Sequence[str]], *, rule: bool = False) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text, the first of them the heads, as a Markdown table.
+    """Return rows of text, the first of them the heads, as a Markdown table that shows them as they are.
 
     Example:
         >>> print(markdown_table([["case", "images"], ["14-22549", "16"]]))
@@ -32,5 +38,18 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
         | --- | --- |
         | 14-22549 | 16 |
     """
-    head, *body = rows
+    head, *body = ([escape_markdown(cell) for cell in row] for row in rows)
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body))
+
+
+def escape_markdown(text: str) -> str:
+    """Return text such that Markdown shows it as it is, in one line.
+
+    Example:
+        >>> escape_markdown("my_net"), escape_markdown("x_y<c> *a*")
+        ('my_net', 'x_y&lt;c> \\\\*a\\\\*')
+    """
+    in_one_line = " ".join(text.split("\n"))
+    escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", in_one_line)
+    # "<" and "&" have names, the others are known by their numbers.
+    return _ENTITIES.sub(lambda found: {"<": "&lt;", "&": "&amp;"}.get(found[0], f"&#{ord(found[0])};"), escaped)

@@ -1,3 +1,6 @@
+import html
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,7 +32,7 @@ def test_latex_escapes_what_latex_reads(metrics):
     assert lines[-1] == r"\end{tabular}"
     assert lines[4] == r"Area under the ROC curve & 0.89 & 0.80 to 0.95 \\"
     assert lines[5] == r"Matthews correlation & $-$0.10 & $-$0.30 to 0.12 \\"
-    assert lines[6] == r"Strange|100\% \& & not defined & not defined \\"
+    assert lines[6] == r"Strange\textbar{}100\% \& & not defined & not defined \\"
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,40 @@ def test_every_table_of_an_evaluation_can_be_written(found):
         columns = latex[0].removeprefix(r"\begin{tabular}{").rstrip("}")
         rows = [line for line in latex if line.endswith(r"\\")]
         assert {line.count(" & ") for line in rows} == {len(columns) - 1}, name
+
+
+def test_names_of_classes_are_shown_as_they_are(whole):
+    names = ("x_y<c>", ">2cm*a* [b] $d$ ~~e~~ _f_ `g` &amp; a|b \\*")
+    found = whole(classes=names)
+    for name in ("confusion", "per_class"):
+        rows = read_markdown(to_markdown(table_of(found, name)))
+        assert [row[0] for row in rows[1:]] == list(names)
+    assert read_markdown(to_markdown(table_of(found, "confusion")))[0] == ["True", *names]
+
+
+def read_markdown(text):
+    """Return the cells of a table as Python-Markdown shows them."""
+    page = pytest.importorskip("markdown").markdown(text, extensions=["tables"])
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.S)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in rows]
+    assert not any(re.search(r"<\w", cell) for row in cells for cell in row), "markup of its own in a cell"
+    return [[html.unescape(cell) for cell in row] for row in cells]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("x_y<c>", r"x\_y\textless{}c\textgreater{}"),
+        ("a|b", r"a\textbar{}b"),
+        # LaTeX would take these for the star and the option of the end of the row before.
+        ("*a", "{*}a"),
+        ("[2cm]", "{[}2cm{]}"),
+        ("a\nb", "a b"),
+    ],
+)
+def test_latex_prints_names_as_they_are(name, written):
+    frame = pd.DataFrame({"f1": [0.5]}, index=[name])
+    assert to_latex(frame).splitlines()[4] == f"{written} & 0.500 \\\\"
 
 
 def test_levels_stand_side_by_side(found):

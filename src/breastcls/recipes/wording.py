@@ -10,7 +10,7 @@ import pandas as pd
 from breastcls.evaluation.caveats import LEAKING
 from breastcls.evaluation.summary import interval_text
 from breastcls.reporting.wording import describe_metric, format_count, format_interval, format_number
-from breastcls.text_tables import markdown_table, plain_table
+from breastcls.text_tables import escape_markdown, markdown_table, plain_table
 
 if TYPE_CHECKING:
     from breastcls.recipes.result import RecipeResult, Side, Trial
@@ -107,8 +107,8 @@ def write_markdown(result: RecipeResult, digits: int) -> str:
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"], digits)
         cells = [metric_name(str(metric)), reported, *(_cell(row, side, digits) for side in SIDES)]
         rows.append([*([str(model)] if several else []), *cells])
-    lines = [markdown_table(rows), "", f"Reported: {result.recipe.reported}.", ""]
-    lines += [f"- {line}" for line in (*result.departures, *result.caveats)]
+    lines = [markdown_table(rows), "", escape_markdown(f"Reported: {result.recipe.reported}."), ""]
+    lines += [f"- {escape_markdown(line)}" for line in (*result.departures, *result.caveats)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -11,6 +11,7 @@ from breastcls.errors import EvaluationError
 from breastcls.evaluation.schema import TABLES
 from breastcls.reporting.scores import read_levels, read_scores
 from breastcls.reporting.wording import describe_metric, describe_subtype, format_interval, format_number
+from breastcls.text_tables import escape_markdown
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
@@ -29,6 +30,15 @@ _LATEX_ESCAPES = str.maketrans(
         "}": r"\}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
+        # In the old encoding OT1, LaTeX's default, these keys print other characters.
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        # After the end of a row, a star or a bracket would belong to it.
+        "*": "{*}",
+        "[": "{[}",
+        "]": "{]}",
+        "\n": " ",
         "−": "$-$",
         "–": "--",
     }
@@ -78,7 +88,7 @@ def to_markdown(table: pd.DataFrame, *, digits: int = 3) -> str:
         | Area under the ROC curve | 0.891 | 0.801 to 0.950 |
     """
     header, rows, named = _as_text(table, digits)
-    cells = [tuple(cell.replace("|", r"\|") for cell in row) for row in [header, *rows]]
+    cells = [tuple(escape_markdown(cell) for cell in row) for row in [header, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = []
     for row in cells:
@@ -141,7 +151,9 @@ def _as_text(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows, i
             with_interval = f"{name}_low" in row and pd.notna(ends[0]) and pd.notna(ends[1])
             cells.append(f"{text} ({format_interval(*ends, digits)})" if with_interval else text)
         rows.append(tuple(cells))
-    return (*names, *(_title(name) for name in shown)), rows, max(1, len(names))
+    # The columns of a confusion table are classes, whose names stay as they are.
+    titles = shown if table.columns.name == "decided" else [_title(name) for name in shown]
+    return (*names, *titles), rows, max(1, len(names))
 
 
 def _levels(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows, int]:

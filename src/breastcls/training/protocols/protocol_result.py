@@ -14,7 +14,7 @@ from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.predictions import Predictions
 from breastcls.files import write_text
 from breastcls.result import Result
-from breastcls.text_tables import markdown_table, plain_table
+from breastcls.text_tables import escape_markdown, markdown_table, plain_table
 
 SCHEMA = "breastcls.breakhis-protocol/1"
 RATES = ("image_recognition_rate", "patient_recognition_rate")
@@ -107,7 +107,7 @@ class ProtocolResult(Result):
             OutputError: If it cannot be written.
         """
         lines = [markdown_table(self._rows()), ""]
-        lines += [f"- {sentence}" for sentence in (*self._legend(), *self.missing)]
+        lines += [f"- {escape_markdown(sentence)}" for sentence in (*self._legend(), *self.missing)]
         text = "\n".join(lines) + "\n"
         if path is not None:
             write_text(path, text)

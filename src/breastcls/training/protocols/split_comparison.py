@@ -14,7 +14,7 @@ from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.predictions import Predictions
 from breastcls.files import write_text
 from breastcls.result import Result
-from breastcls.text_tables import markdown_table, plain_table
+from breastcls.text_tables import escape_markdown, markdown_table, plain_table
 from breastcls.training.run import Run
 
 SCHEMA = "breastcls.split-comparison/1"
@@ -96,7 +96,8 @@ class SplitComparison(Result):
         Raises:
             OutputError: If it cannot be written.
         """
-        text = "\n".join([f"{self._headline()}.", "", markdown_table(self._rows()), "", self._sentences("- ")]) + "\n"
+        sentences = "\n".join(map(escape_markdown, self._sentences("- ").splitlines()))
+        text = "\n".join([f"{self._headline()}.", "", markdown_table(self._rows()), "", sentences]) + "\n"
         if path is not None:
             write_text(path, text)
         return text
