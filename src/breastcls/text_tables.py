@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# What Markdown reads as its own: code, emphasis, links, cells; underscores within a word it leaves alone, as it does "<"
-# and "&" that begin no tag and no entity. What some readers cannot take a backslash before is written as an entity.
+# What Markdown reads as its own: code, emphasis, links, cells; underscores within a word it leaves alone, as it does
+# "<" and "&" that begin no tag and no entity. What some readers cannot take a backslash before is written as an entity.
 _MARKUP = re.compile(r"[\\`*\[|]|(?<![^\W_])_|_(?![^\W_])")
 _ENTITIES = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|[$~]")
 
@@ -43,11 +43,11 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return text such that Markdown shows it as it is, in one line.
+    r"""Return text such that Markdown shows it as it is, in one line.
 
     Example:
         >>> escape_markdown("my_net"), escape_markdown("x_y<c> *a*")
-        ('my_net', 'x_y&lt;c> \\\\*a\\\\*')
+        ('my_net', 'x_y&lt;c> \\*a\\*')
     """
     in_one_line = " ".join(text.split("\n"))
     escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", in_one_line)

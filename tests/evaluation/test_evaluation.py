@@ -23,9 +23,10 @@ def test_the_text_starts_with_the_headline(found, capsys):
     found.print()
     lines = capsys.readouterr().out.splitlines()
     value, low, high = found.metrics.loc["balanced_accuracy"]
-    assert lines[0].startswith(f"Balanced accuracy {value:.3f} ({low:.3f}-{high:.3f}), AUC ")
+    assert lines[0].startswith(f"Balanced accuracy {value:.3f} ({low:.3f}-{high:.3f}), ROC AUC ")
     assert lines[1].startswith("300 images, ") or "slides" in lines[1]
     assert "24 cases" in lines[1]
+    assert "; positive class malignant; " in lines[1]
     table = [line for line in lines if line.startswith("  ") and " to " in line]
     assert len(table) == 13
     assert len({line.index(" to ") for line in table}) == 1
@@ -161,15 +162,17 @@ def test_the_text_tells_levels_calibration_and_threshold(draw):
 
 
 def test_tables_as_text(found, tmp_path):
-    text = found.to_markdown(path=tmp_path / "metrics.md")
+    text = found.to_markdown(tmp_path / "metrics.md")
     assert (tmp_path / "metrics.md").read_text(encoding="utf-8") == text
     assert "Area under the ROC curve" in text
-    assert found.to_latex("operating", digits=2).startswith(r"\begin{tabular}{llrrrr}")
-    assert "By case" in found.to_markdown("by_level").splitlines()[0]
+    assert "Metric (positive class malignant)" in text.splitlines()[0]
+    assert "Metric (positive class malignant) & Value" in found.to_latex()
+    assert found.to_latex(table="operating", digits=2).startswith(r"\begin{tabular}{llrrrr}")
+    assert "By case" in found.to_markdown(table="by_level").splitlines()[0]
     with pytest.raises(EvaluationError, match="no table 'metrix'"):
-        found.to_markdown("metrix")
+        found.to_markdown(table="metrix")
     with pytest.raises(EvaluationError, match="does not have the table 'robustness'"):
-        found.to_latex("robustness")
+        found.to_latex(table="robustness")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from breastcls.errors import EvaluationError, OutputError
+from breastcls.errors import EvaluationError, EvaluationWarning, OutputError
+from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.predictions import Predictions
 
 BINARY = ("benign", "malignant")
@@ -223,3 +224,15 @@ def test_writing_where_one_may_not(draw, tmp_path):
 def test_it_prints_its_counts(capsys):
     make(cases=["a", "b", "b"], labels=[1, 0, -1]).print()
     assert capsys.readouterr().out == ("Predictions: 3 images of 2 cases (benign 1, malignant 1, not known 1)\n")
+
+
+def test_the_positive_class_is_that_of_the_last_column_and_is_told(tmp_path):
+    file = tmp_path / "turned.csv"
+    file.write_text("label,probability_malignant,probability_benign\nbenign,0.2,0.8\nmalignant,0.9,0.1\n")
+    turned = Predictions.from_csv(file)
+    assert turned.positive.tolist() == pytest.approx([0.8, 0.1])
+    right = Predictions.from_csv(file, classes=("benign", "malignant"))
+    assert right.positive.tolist() == pytest.approx([0.2, 0.9])
+    for some, name in ((turned, "benign"), (right, "malignant")):
+        with pytest.warns(EvaluationWarning):
+            assert f"positive class {name};" in str(evaluate(some, resamples=10)).splitlines()[1]

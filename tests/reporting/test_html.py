@@ -192,6 +192,16 @@ def test_the_list_of_contents_names_the_sections_there_are(any_page):
     assert nav == sections
 
 
+def test_names_of_classes_keep_their_letters(evaluate):
+    page = render_report(evaluate(("a$b$", "idcPos")))
+    assert "<h1>a$b$ or idcPos</h1>" in page
+    assert "<title>a$b$ or idcPos ·" in page
+    assert "Called idcPos from" in page
+    assert "told a$b$ from idcPos, the positive class, with" in page
+    assert "A$b$" not in page
+    assert "Idcpos" not in page
+
+
 def test_every_section_shows_its_numbers(whole):
     evaluation = whole(threshold=0.4)
     page = Page(render_report(evaluation))

@@ -1,5 +1,8 @@
 import numpy as np
+import pytest
 
+from breastcls.evaluation.metrics import compute_metrics
+from breastcls.evaluation.predictions import Predictions
 from breastcls.reporting.report_tables import (
     baseline_table,
     class_table,
@@ -8,6 +11,8 @@ from breastcls.reporting.report_tables import (
     subtype_table,
 )
 
+BREAKHIS = ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
+
 
 def test_every_metric_is_a_row_sorted_by_its_number(evaluate):
     evaluation = evaluate()
@@ -15,6 +20,19 @@ def test_every_metric_is_a_row_sorted_by_its_number(evaluate):
     values = [float(row[1].value) for row in table.rows]
     assert values == evaluation.metrics["value"].tolist()
     assert [row[2].value for row in table.rows] == [repr(value) for value in evaluation.metrics["low"].tolist()]
+
+
+@pytest.mark.parametrize(("classes", "end"), [(("benign", "malignant"), "0 to 1"), (BREAKHIS, "0 to 2")])
+def test_the_scale_of_the_brier_score_ends_where_the_worst_model_is(evaluate, classes, end):
+    """Certain of a wrong class, everywhere: 1 with two classes, 2 with more."""
+    labels = np.arange(16) % len(classes)
+    wrong = Predictions.from_arrays(
+        probabilities=np.eye(len(classes))[(labels + 1) % len(classes)], labels=labels, classes=classes
+    )
+    assert float(end.split()[-1]) == compute_metrics(wrong)["brier"]
+    shown = {row[0].text: row[3].text for row in metrics_table(evaluate(classes)).rows}
+    assert shown["Brier score"] == end
+    assert shown["Log loss"] == "no upper end"
 
 
 def test_what_is_not_defined_is_said_and_sorted_last(evaluate):

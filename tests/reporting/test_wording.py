@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from breastcls.evaluation.metric_titles import metric_title
 from breastcls.evaluation.metrics import LOSSES, METRICS
 from breastcls.reporting import wording
 
@@ -35,3 +36,8 @@ def test_every_metric_of_the_evaluation_has_words(name):
 def test_an_unknown_metric_is_named_after_its_key():
     words = wording.describe_metric("net_benefit")
     assert (words.name, words.meaning, words.is_score) == ("Net benefit", "", False)
+
+
+def test_a_metric_has_one_short_name():
+    for name in METRICS:
+        assert wording.describe_metric(name).short == metric_title(name, capital=True)

@@ -152,27 +152,32 @@ class Evaluation(Result):
         }
 
     def to_markdown(
-        self, table: str = "metrics", *, digits: int = 3, path: str | os.PathLike[str] | None = None
+        self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3
     ) -> str:
         """Return a table as Markdown and, given a path, write it there.
 
         Args:
+            path: Where to write.
             table: Name of the field, such as "metrics", "by_level", "operating" or "by_subtype".
             digits: Decimals.
-            path: Where to write.
 
         Raises:
             EvaluationError: If there is no such table.
         """
         from breastcls.reporting.tables import table_of, to_markdown
 
-        return _written(to_markdown(table_of(self, table), digits=digits), path)
+        return _written(to_markdown(table_of(self, table), digits=digits, positive=self._positive_class), path)
 
-    def to_latex(self, table: str = "metrics", *, digits: int = 3, path: str | os.PathLike[str] | None = None) -> str:
+    def to_latex(self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
         from breastcls.reporting.tables import table_of, to_latex
 
-        return _written(to_latex(table_of(self, table), digits=digits), path)
+        return _written(to_latex(table_of(self, table), digits=digits, positive=self._positive_class), path)
+
+    @property
+    def _positive_class(self) -> str | None:
+        classes = self.predictions.classes
+        return classes[-1] if len(classes) == 2 else None
 
     def plot(
         self,

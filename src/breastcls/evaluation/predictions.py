@@ -177,7 +177,8 @@ logits, apply softmax (or the sigmoid for one column) first.
 
         Args:
             path: The file.
-            classes: Class names, positive class last. Default: from the columns `probability_<class>`.
+            classes: Class names, positive class last. Default: from the columns `probability_<class>`, in
+                their order: of two classes the later column is the positive class, whatever its name.
             probabilities: Columns of the probabilities in the order of `classes`, or the one column of the positive
                 class. Default: `probability_<class>` for each class.
             label: Column of the true class. Read as names where all are names of classes, also if these are numbers,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from breastcls.evaluation.metric_titles import metric_title
+
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
 
 HEADLINE = ("balanced_accuracy", "roc_auc")
-_TITLES = {"balanced_accuracy": "Balanced accuracy", "roc_auc": "AUC"}
 
 
 def summarise(evaluation: Evaluation) -> str:
@@ -49,17 +50,18 @@ def summarise(evaluation: Evaluation) -> str:
 
 
 def headline(metrics: pd.DataFrame) -> str:
-    """Return balanced accuracy and AUC with their intervals in one line."""
-    return ", ".join(f"{_TITLES[name]} {interval_text(metrics.loc[name])}" for name in HEADLINE)
+    """Return balanced accuracy and ROC AUC with their intervals in one line."""
+    first, second = (f"{metric_title(name)} {interval_text(metrics.loc[name])}" for name in HEADLINE)
+    return f"{first[0].upper()}{first[1:]}, {second}"
 
 
-def interval_text(row: Any) -> str:
+def interval_text(row: Any, digits: int = 3) -> str:
     """Return a figure with its interval, such as "0.829 (0.742-0.901)"."""
     if np.isnan(row["value"]):
         return "not defined"
     if np.isnan(row["low"]):
-        return f"{row['value']:.3f} (no interval)"
-    return f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+        return f"{row['value']:.{digits}f} (no interval)"
+    return f"{row['value']:.{digits}f} ({row['low']:.{digits}f}-{row['high']:.{digits}f})"
 
 
 def describe_threshold(threshold: Mapping[str, Any]) -> str:
@@ -93,9 +95,11 @@ def _origin(evaluation: Evaluation) -> str:
     classes = ", ".join(f"{name} {of['images']} of {of['cases']} cases" for name, of in counts["classes"].items())
     slides = f", {counts['slides']} slides" if counts.get("slides") else ""
     confidence = f"{100 * evaluation.settings['confidence']:g}%"
+    names = evaluation.predictions.classes
+    positive = f"positive class {names[-1]}; " if len(names) == 2 else ""
     return (
         f"{counts['images']} images{slides}, {counts['cases']} cases ({classes}); by {evaluation.settings['level']}; "
-        f"{confidence} intervals over cases"
+        f"{positive}{confidence} intervals over cases"
     )
 
 

@@ -210,7 +210,7 @@ def _read_template(name: str) -> str:
 
 def _task_title(classes: tuple[str, ...]) -> str:
     if len(classes) == 2:
-        return f"{classes[0][:1].upper()}{classes[0][1:]} or {classes[1]}"
+        return f"{classes[0]} or {classes[1]}"  # names stay as they are
     return f"{len(classes)} classes of breast tissue"
 
 

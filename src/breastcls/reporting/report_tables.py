@@ -10,7 +10,7 @@ import pandas as pd
 
 from breastcls.reporting.drawing import Mark, mark, scale_of
 from breastcls.reporting.scores import Score, percent_of, read_scores, unit_of
-from breastcls.reporting.wording import describe_metric, describe_subtype, is_defined
+from breastcls.reporting.wording import describe_metric, describe_subtype, is_defined, upper_end
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation
@@ -52,7 +52,10 @@ def metrics_table(evaluation: Evaluation) -> Table:
     rows = []
     for name, score in scores.items():
         words = describe_metric(name)
-        graphic = Cell("no upper end") if words.is_loss else Cell("")
+        graphic = Cell("")
+        if words.is_loss:
+            end = upper_end(name, len(evaluation.predictions.classes))
+            graphic = Cell("no upper end" if end is None else f"0 to {end:g}")
         if words.is_score:
             graphic = Cell("", marks=(mark("model", score, scale),))
         rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score), graphic))

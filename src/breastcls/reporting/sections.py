@@ -64,10 +64,10 @@ def sample_in_words(evaluation: Evaluation) -> str:
 
 
 def task_in_words(evaluation: Evaluation) -> str:
-    """Return what the model did, such as "told benign from malignant"."""
+    """Return what the model did, such as "told benign from malignant, the positive class,"."""
     classes = evaluation.predictions.classes
     if len(classes) == 2:
-        return f"told {classes[0]} from {classes[1]}"
+        return f"told {classes[0]} from {classes[1]}, the positive class,"
     return f"sorted {unit_of(evaluation)}s into {len(classes)} classes"
 
 

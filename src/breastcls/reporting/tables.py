@@ -67,7 +67,7 @@ def table_of(evaluation: Evaluation, name: str) -> pd.DataFrame:
     return table
 
 
-def to_markdown(table: pd.DataFrame, *, digits: int = 3) -> str:
+def to_markdown(table: pd.DataFrame, *, digits: int = 3, positive: str | None = None) -> str:
     """Return a table as Markdown.
 
     A figure `x` with the columns `x_low` and `x_high` beside it is written as one cell, "0.812 (0.701 to 0.900)".
@@ -75,6 +75,7 @@ def to_markdown(table: pd.DataFrame, *, digits: int = 3) -> str:
     Args:
         table: `Evaluation.metrics` or any other table of an evaluation.
         digits: Decimals.
+        positive: The positive class, which the column of metrics then names.
 
     Returns:
         The table, its columns aligned, ending in a newline. What is NaN is "not defined".
@@ -87,7 +88,7 @@ def to_markdown(table: pd.DataFrame, *, digits: int = 3) -> str:
         | :----------------------- | ----: | -------------: |
         | Area under the ROC curve | 0.891 | 0.801 to 0.950 |
     """
-    header, rows, named = _as_text(table, digits)
+    header, rows, named = _as_text(table, digits, positive)
     cells = [tuple(escape_markdown(cell) for cell in row) for row in [header, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = []
@@ -102,12 +103,13 @@ def to_markdown(table: pd.DataFrame, *, digits: int = 3) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_latex(table: pd.DataFrame, *, digits: int = 3) -> str:
+def to_latex(table: pd.DataFrame, *, digits: int = 3, positive: str | None = None) -> str:
     r"""Return a table as LaTeX for the package booktabs.
 
     Args:
         table: As in `to_markdown`.
         digits: Decimals.
+        positive: As in `to_markdown`.
 
     Returns:
         A `tabular` environment ending in a newline. What is NaN is "not defined".
@@ -118,7 +120,7 @@ def to_latex(table: pd.DataFrame, *, digits: int = 3) -> str:
         >>> print(to_latex(metrics, digits=2).splitlines()[4])
         Matthews correlation & $-$0.10 & $-$0.30 to 0.12 \\
     """
-    header, rows, named = _as_text(table, digits)
+    header, rows, named = _as_text(table, digits, positive)
     lines = [rf"\begin{{tabular}}{{{'l' * named}{'r' * (len(header) - named)}}}", r"\toprule"]
     lines += [" & ".join(cell.translate(_LATEX_ESCAPES) for cell in header) + r" \\", r"\midrule"]
     lines += [" & ".join(cell.translate(_LATEX_ESCAPES) for cell in row) + r" \\" for row in rows]
@@ -126,16 +128,19 @@ def to_latex(table: pd.DataFrame, *, digits: int = 3) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _as_text(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows, int]:
+def _as_text(table: pd.DataFrame, digits: int, positive: str | None) -> tuple[tuple[str, ...], Rows, int]:
     """Return header, rows, and how many of the first columns are names."""
+    metric = "Metric" if positive is None else f"Metric (positive class {positive})"
+    rows: Rows
     if list(table.index.names) == ["level", "metric"]:
-        return _levels(table, digits)
+        levels, rows = _levels(table, digits)
+        return (metric, *levels), rows, 1
     if list(table.columns) == ["value", "low", "high"] and table.index.nlevels == 1:
-        rows: Rows = [
+        rows = [
             (describe_metric(name).name, score.value_text_of(digits), format_interval(score.low, score.high, digits))
             for name, score in read_scores(table).items()
         ]
-        return ("Metric", "Value", "Interval"), rows, 1
+        return (metric, "Value", "Interval"), rows, 1
     numbered = table.index.nlevels == 1 and isinstance(table.index, pd.RangeIndex)
     names = [] if numbered else [_title(str(name or "")) for name in table.index.names]
     columns = [str(name) for name in table.columns]
@@ -156,7 +161,7 @@ def _as_text(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows, i
     return (*names, *titles), rows, max(1, len(names))
 
 
-def _levels(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows, int]:
+def _levels(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows]:
     levels = read_levels(table)
     rows: Rows = []
     for name in next(iter(levels.values())):
@@ -168,7 +173,7 @@ def _levels(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows, in
             for score in found
         ]
         rows.append((describe_metric(name).name, *texts))
-    return ("Metric", *(f"By {level}" for level in levels)), rows, 1
+    return tuple(f"By {level}" for level in levels), rows
 
 
 def _plain(value: Any, digits: int) -> str:

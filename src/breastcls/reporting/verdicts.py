@@ -100,15 +100,15 @@ def threshold_verdict(evaluation: Evaluation) -> Verdict:
     after = f" Each image is decided so, and half of the votes or more call its {unit} {classes[-1]}." if votes else ""
     if threshold is None and evaluation.predictions.threshold is None:
         text = (
-            f"{classes[-1].capitalize()} is called from a probability of 0.5 on."
+            f"Called {classes[-1]} from a probability of 0.5 on."
             if len(classes) == 2
             else "The most probable class is called."
         )
         return Verdict("", text, f"No threshold was chosen; none was fitted to these images either.{after}")
     if threshold is None:
         number = format_number(evaluation.predictions.threshold, 2)
-        return Verdict("", f"{classes[-1].capitalize()} is called from {number} on.", "")
-    text = f"{classes[-1].capitalize()} is called {describe_threshold(threshold)}."
+        return Verdict("", f"Called {classes[-1]} from {number} on.", "")
+    text = f"Called {classes[-1]} {describe_threshold(threshold)}."
     if "rule" not in threshold:
         return Verdict(
             "caution",

@@ -54,7 +54,11 @@ METRICS: dict[str, MetricWords] = {
         "The area under the precision–recall curve; chance is the share of the class among the images.",
     ),
     "accuracy": _score("Accuracy", "The share of all images called rightly; it favours the larger class."),
-    "recall": _score("Recall (sensitivity)", "Of the images that are of the class, the share called so.", "Recall"),
+    "recall": _score(
+        "Recall (sensitivity)",
+        "Of the images that are of the class, the share called so.",
+        "Recall",
+    ),
     "specificity": _score("Specificity", "Of the images that are not of the class, the share not called so."),
     "precision": _score(
         "Precision",
@@ -62,7 +66,10 @@ METRICS: dict[str, MetricWords] = {
     ),
     "f1": _score("F1", "The harmonic mean of precision and recall."),
     "mcc": _score(
-        "Matthews correlation", "Agreement of calls and labels from −1 to 1; 0 is chance.", "MCC", lower=-1.0
+        "Matthews correlation",
+        "Agreement of calls and labels from −1 to 1; 0 is chance.",
+        "MCC",
+        lower=-1.0,
     ),
     "image_recognition_rate": _score(
         "Image recognition rate",
@@ -80,7 +87,7 @@ METRICS: dict[str, MetricWords] = {
         "Brier",
         "The mean squared distance of the probabilities from the truth; 0 is the best.",
         0.0,
-        None,
+        2.0,  # with more than two classes it is summed over them; with two see `upper_end`
         is_loss=True,
     ),
     "log_loss": MetricWords(
@@ -97,7 +104,7 @@ METRICS: dict[str, MetricWords] = {
         "How far claimed probabilities lie from what was found, averaged over the images; 0 is the best, but chance "
         "keeps it above 0 in a small set.",
         0.0,
-        None,
+        1.0,
         is_loss=True,
     ),
     "ece_equal_mass": MetricWords(
@@ -105,7 +112,7 @@ METRICS: dict[str, MetricWords] = {
         "ECE, equal mass",
         "The same, with bins that hold equally many images each.",
         0.0,
-        None,
+        1.0,
         is_loss=True,
     ),
     "mce_equal_width": MetricWords(
@@ -113,7 +120,7 @@ METRICS: dict[str, MetricWords] = {
         "MCE, equal width",
         "The distance in the worst bin; a bin of few images can decide it.",
         0.0,
-        None,
+        1.0,
         is_loss=True,
     ),
     "mce_equal_mass": MetricWords(
@@ -121,7 +128,7 @@ METRICS: dict[str, MetricWords] = {
         "MCE, equal mass",
         "The same, with bins that hold equally many images each.",
         0.0,
-        None,
+        1.0,
         is_loss=True,
     ),
     "claimed_less_found": MetricWords(
@@ -134,7 +141,7 @@ METRICS: dict[str, MetricWords] = {
         "Reliability",
         "What miscalibration adds to the Brier score; 0 is the best.",
         0.0,
-        None,
+        1.0,
         is_loss=True,
     ),
     "resolution": MetricWords(
@@ -142,14 +149,14 @@ METRICS: dict[str, MetricWords] = {
         "Resolution",
         "What telling images apart takes off the Brier score; more is better.",
         0.0,
-        None,
+        0.25,
     ),
     "uncertainty": MetricWords(
         "Brier part: uncertainty",
         "Uncertainty",
         "How mixed the classes are in this set; it says nothing of the model.",
         0.0,
-        None,
+        0.25,
     ),
     "within_bins": MetricWords(
         "Brier part: within bins",
@@ -219,6 +226,20 @@ def describe_metric(key: str) -> MetricWords:
     name = key.replace("_", " ").strip()
     name = name[:1].upper() + name[1:]
     return MetricWords(name, name)
+
+
+def upper_end(key: str, classes: int) -> float | None:
+    """Return the upper end of a metric's scale, or None if it has none.
+
+    Args:
+        key: The metric.
+        classes: How many classes there are: with two the Brier score is that of the positive class alone.
+
+    Example:
+        >>> upper_end("brier", 2), upper_end("brier", 8), upper_end("log_loss", 2)
+        (1.0, 2.0, None)
+    """
+    return 1.0 if key == "brier" and classes == 2 else describe_metric(key).upper
 
 
 def is_defined(value: object) -> bool:

@@ -168,12 +168,12 @@ def test_tables_as_text(draw, tmp_path):
     found = compare([some, worsened(some, 1)], names=["my_net", "other"], resamples=200)
     row = found.differences.loc[("my_net", "other", "roc_auc")]
     cell = f"{row['difference']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-    text = found.to_markdown(path=tmp_path / "table.md")
+    text = found.to_markdown(tmp_path / "table.md")
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == text
     line = next(line for line in text.splitlines() if "Area under the ROC curve" in line)
     assert [part.strip() for part in line.split("|")[1:5]] == ["my_net", "other", "Area under the ROC curve", cell]
-    latex = found.to_latex("metrics", digits=2)
+    latex = found.to_latex(table="metrics", digits=2)
     assert f"{found.metrics.loc['roc_auc', 'my_net']:.2f}" in latex
     assert r"my\_net" in latex
     with pytest.raises(EvaluationError, match="no table 'roc'"):
-        found.to_markdown("roc")
+        found.to_markdown(table="roc")

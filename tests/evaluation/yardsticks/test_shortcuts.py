@@ -79,7 +79,7 @@ def test_a_model_of_colour_is_found_out(pictures, colour_model):
     assert aucs["mean colour"] > 0.9
     assert aucs["one stain"] < 0.8
     sentences = dict(zip(CHECKS, found.reading, strict=True))
-    assert sentences["blocks"].startswith("Blocks: AUC ")
+    assert sentences["blocks"].startswith("Blocks: ROC AUC ")
     assert "may do without how the blocks lie" in sentences["blocks"]
 
 

@@ -219,6 +219,7 @@ def test_it_prints_and_is_written(found, tmp_path):
     markdown = found.to_markdown(tmp_path / "found.md")
     assert (tmp_path / "found.md").read_text() == markdown
     assert len([line for line in markdown.splitlines() if line.startswith("| ")]) == 8
+    assert f"{100 * mean:.2f} ± {100 * sd:.2f}" in found.to_markdown(digits=4)
 
 
 def test_runs_are_kept_and_read_again(data, folds, tmp_path):

@@ -108,6 +108,7 @@ def test_it_prints_and_is_written(found, tmp_path):
     assert len(lines) == 8
     assert len({line.count("|") for line in lines}) == 1
     assert f"{found.table.loc[('model', 'case'), 'roc_auc']:.3f}" in markdown
+    assert f"{found.table.loc[('model', 'case'), 'roc_auc']:.2f} (" in found.to_markdown(digits=2)
 
 
 def test_where_every_case_has_one_slide(easy, small):

@@ -24,6 +24,7 @@ from breastcls.evaluation.comparing.pairs import enough_for_delong, pairs_of, pa
 from breastcls.evaluation.evaluate import scored_predictions
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.levels import scored_images
+from breastcls.evaluation.metric_titles import metric_title
 from breastcls.evaluation.metrics import LOSSES, METRICS, compute_metrics
 from breastcls.evaluation.plain import to_plain
 from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
@@ -85,14 +86,14 @@ class Comparison(Result):
         }
 
     def to_markdown(
-        self, table: str = "differences", *, digits: int = 3, path: str | os.PathLike[str] | None = None
+        self, path: str | os.PathLike[str] | None = None, *, table: str = "differences", digits: int = 3
     ) -> str:
         """Return a table as Markdown and, given a path, write it there.
 
         Args:
+            path: Where to write.
             table: "metrics", "differences" or "tests".
             digits: Decimals.
-            path: Where to write.
 
         Raises:
             EvaluationError: If there is no such table.
@@ -104,7 +105,7 @@ class Comparison(Result):
         return _written(to_markdown(comparison_table(self, table, digits=digits), digits=digits), path)
 
     def to_latex(
-        self, table: str = "differences", *, digits: int = 3, path: str | os.PathLike[str] | None = None
+        self, path: str | os.PathLike[str] | None = None, *, table: str = "differences", digits: int = 3
     ) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
         from breastcls.reporting.comparison_tables import comparison_table
@@ -276,7 +277,7 @@ def _caveats_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap) -> 
 
 
 def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confidence: float) -> str:
-    a, b, name = str(first.name), str(second.name), metric.replace("_", " ").replace("roc auc", "AUC")
+    a, b, name = str(first.name), str(second.name), metric_title(metric)
     if np.isnan(row["difference"]) or np.isnan(row["low"]):
         return f"{a} and {b} cannot be compared by {name}: it, or its interval, is not defined on these cases."
     numbers = f"{first[metric]:.3f} against {second[metric]:.3f}, difference {row['difference']:.3f}"

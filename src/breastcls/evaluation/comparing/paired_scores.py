@@ -97,9 +97,9 @@ def score_against(
     return tables
 
 
-def score_text(row: Any, metric: str = "value", low: str = "low", high: str = "high") -> str:
+def score_text(row: Any, metric: str = "value", low: str = "low", high: str = "high", *, digits: int = 3) -> str:
     """Return a score of a table with its interval as text, such as "0.829 (0.742-0.901)"."""
-    return interval_text({"value": row[metric], "low": row[low], "high": row[high]})
+    return interval_text({"value": row[metric], "low": row[low], "high": row[high]}, digits)
 
 
 def change_text(change: float, low: float, high: float) -> str:

@@ -15,6 +15,7 @@ from breastcls.datasets.stain import fit_stain
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.comparing.paired_scores import check_metrics, score_against, score_text
 from breastcls.evaluation.intervals import Bootstrap, Interval
+from breastcls.evaluation.metric_titles import metric_title
 from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.yardsticks.altered import (
     Alteration,
@@ -215,14 +216,14 @@ def read_checks(table: pd.DataFrame, classes: int) -> tuple[str, ...]:
         ...     [[0.9, 0.8, 1.0, 0.0, 0.0, 0.0], [0.7, 0.6, 0.8, -0.2, -0.3, -0.1]],
         ...     index=["as they are", "grey"], columns=[*columns, "roc_auc_change_high"])
         >>> print(read_checks(table, 2)[0])
-        Grey: AUC 0.700 without colour, 0.900 as they are; 50% of what it has above chance is left. Part of the \
+        Grey: ROC AUC 0.700 without colour, 0.900 as they are; 50% of what it has above chance is left. Part of the \
 score comes from brightness; the rest hung on what was taken away, or the altered images confused the model.
     """
     chances = {"roc_auc": 0.5, "balanced_accuracy": 1 / classes} if classes > 1 else {}
     metric = next((name for name in reversed(_metrics_of(table)) if name in chances), None)
     if metric is None:
         return ()
-    chance, called = chances[metric], {"roc_auc": "AUC"}.get(metric, metric.replace("_", " "))
+    chance, called = chances[metric], metric_title(metric)
     clean = table.loc[AS_THEY_ARE]
     if not clean[f"{metric}_low"] > chance:
         return (

@@ -18,6 +18,7 @@ from breastcls.environment import describe_environment
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
 from breastcls.evaluation.comparing.paired_scores import change_text, check_metrics, score_against
 from breastcls.evaluation.intervals import Bootstrap, Interval
+from breastcls.evaluation.metric_titles import metric_title
 from breastcls.evaluation.metrics import LOSSES
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.subgroups import count_units
@@ -210,7 +211,7 @@ def _verdicts(
     if not scores:
         return ()
     metric = scores[-1]
-    called = {"roc_auc": "AUC"}.get(metric, metric.replace("_", " "))
+    called = metric_title(metric)
     sentences = []
     by_case: Any = table.loc[(MODEL, "case")]
     for split in [str(split) for what, split in table.index if what == MODEL and split != "case"]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.evaluation.evaluation import Evaluation
+from breastcls.evaluation.metric_titles import metric_title
 from breastcls.evaluation.metrics import compute_metrics
 from breastcls.evaluation.plain import table_to_dict
 from breastcls.evaluation.predictions import Predictions
@@ -77,9 +78,7 @@ class CrossValidation(Result):
 
     def __str__(self) -> str:
         unit = {"case": "its case", "slide": "its slide", "image": "it, though perhaps others of its case"}[self.by]
-        shown = self.by_fold.drop(columns=["best_epoch", "seconds"]).rename(
-            columns={"patient_recognition_rate": "patient rate", "balanced_accuracy": "bal. accuracy", "roc_auc": "AUC"}
-        )
+        shown = self.by_fold.drop(columns=["best_epoch", "seconds"]).rename(columns=metric_title)
         table = shown.to_string(float_format="{:.3f}".format, na_rep="-")
         return (
             f"Cross-validation: {self.folds} folds by {self.by}, seed {self.seed}. Each of {len(self.predictions)} "

@@ -69,12 +69,12 @@ class ProtocolResult(Result):
         table.index = pd.MultiIndex.from_tuples(list(rows), names=["magnification", "side"])
         return table
 
-    def _rows(self) -> list[list[str]]:
+    def _rows(self, digits: int = 3) -> list[list[str]]:
         rows = [["magnification", "folds", "side", "image rate", "patient rate", "known cases"]]
         shares = self.by_fold.groupby(level=["magnification", "side"], sort=False)["known_share"].mean()
         summary = self.summary
         for (magnification, side), row in zip(summary.index, summary.to_dict("records"), strict=True):
-            rates = [_percent(row[f"{rate}_mean"], row[f"{rate}_sd"]) for rate in RATES]
+            rates = [_percent(row[f"{rate}_mean"], row[f"{rate}_sd"], digits) for rate in RATES]
             share = f"{shares[magnification, side]:.0%}"
             rows.append([f"{magnification}X", str(row["folds"]), str(side), *rates, share])
         return rows
@@ -100,13 +100,17 @@ class ProtocolResult(Result):
             "seconds": self.seconds,
         }
 
-    def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_markdown(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
         """Return the table as Markdown and, given a path, write it there.
+
+        Args:
+            path: Where to write.
+            digits: Decimals of the rates as shares; in percent, as they are written, there are two fewer.
 
         Raises:
             OutputError: If it cannot be written.
         """
-        lines = [markdown_table(self._rows()), ""]
+        lines = [markdown_table(self._rows(digits)), ""]
         lines += [f"- {escape_markdown(sentence)}" for sentence in (*self._legend(), *self.missing)]
         text = "\n".join(lines) + "\n"
         if path is not None:
@@ -114,7 +118,8 @@ class ProtocolResult(Result):
         return text
 
 
-def _percent(mean: float, sd: float) -> str:
+def _percent(mean: float, sd: float, digits: int = 3) -> str:
     if np.isnan(mean):
         return "not defined"
-    return f"{100 * mean:.1f}" + ("" if np.isnan(sd) else f" ± {100 * sd:.1f}")
+    decimals = max(0, digits - 2)
+    return f"{100 * mean:.{decimals}f}" + ("" if np.isnan(sd) else f" ± {100 * sd:.{decimals}f}")

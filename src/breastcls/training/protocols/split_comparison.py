@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from breastcls.evaluation.comparing.paired_scores import score_text
+from breastcls.evaluation.metric_titles import metric_title
 from breastcls.evaluation.plain import table_to_dict, to_plain
 from breastcls.evaluation.predictions import Predictions
 from breastcls.files import write_text
@@ -63,12 +64,12 @@ class SplitComparison(Result):
             f"folds, test folds pooled, seed {self.settings['seed']}; {confidence} intervals over cases"
         )
 
-    def _rows(self) -> list[list[str]]:
+    def _rows(self, digits: int = 3) -> list[list[str]]:
         metrics = list(self.settings["metrics"])
-        names = [{"roc_auc": "AUC"}.get(metric, metric.replace("_", " ")) for metric in metrics]
+        names = [metric_title(metric) for metric in metrics]
         rows = [["", "split", *names, "test images of cases in training"]]
         for (what, split), row in zip(self.table.index, self.table.to_dict("records"), strict=True):
-            scores = [score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics]
+            scores = [score_text(row, name, f"{name}_low", f"{name}_high", digits=digits) for name in metrics]
             rows.append([str(what), SPLIT_NAMES[str(split)], *scores, f"{row['test_images_of_known_cases']:.0%}"])
         return rows
 
@@ -90,14 +91,18 @@ class SplitComparison(Result):
             "seconds": to_plain(self.seconds),
         }
 
-    def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_markdown(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
         """Return the table and the sentences as Markdown and, given a path, write them there.
+
+        Args:
+            path: Where to write.
+            digits: Decimals of the table.
 
         Raises:
             OutputError: If it cannot be written.
         """
         sentences = "\n".join(map(escape_markdown, self._sentences("- ").splitlines()))
-        text = "\n".join([f"{self._headline()}.", "", markdown_table(self._rows()), "", sentences]) + "\n"
+        text = "\n".join([f"{self._headline()}.", "", markdown_table(self._rows(digits)), "", sentences]) + "\n"
         if path is not None:
             write_text(path, text)
         return text
