@@ -222,32 +222,6 @@ class _Binned:
         )
 
 
-def decompose_brier(claimed: Floats, found: Floats, edges: Floats) -> pd.Series:
-    """Split the mean squared distance of claims from what was found.
-
-    Returns:
-        `brier`, `reliability` (lower is better), `resolution` (higher is better), `uncertainty` (of the sample, not the
-        model) and `within_bins` (what binning hides); `brier` = reliability - resolution + uncertainty + within_bins.
-    """
-    bins = _place(claimed, edges)
-    count = np.bincount(bins, minlength=len(edges) - 1).astype(np.float64)
-    mean_claimed = _divide(np.bincount(bins, claimed, minlength=len(count)), count, 0.0)
-    mean_found = _divide(np.bincount(bins, found, minlength=len(count)), count, 0.0)
-    share, base = count / count.sum(), found.mean()
-    reliability = float((share * (mean_claimed - mean_found) ** 2).sum())
-    resolution = float((share * (mean_found - base) ** 2).sum())
-    spread = claimed - mean_claimed[bins]
-    within = float((spread**2).mean() - 2 * (spread * (found - mean_found[bins])).mean())
-    values = {
-        "brier": float(((claimed - found) ** 2).mean()),
-        "reliability": reliability,
-        "resolution": resolution,
-        "uncertainty": float(base * (1 - base)),
-        "within_bins": within,
-    }
-    return pd.Series(values, name="value")
-
-
 def _place(claimed: Floats, edges: Floats) -> npt.NDArray[np.int64]:
     return np.clip(np.searchsorted(edges, claimed, side="right") - 1, 0, len(edges) - 2).astype(np.int64)
 
