@@ -1,6 +1,8 @@
 """The public surface: what it holds, what it costs, and that the floors of the house are kept."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import breastcls as bc
+from breastcls.result import Result
 
 PACKAGE = Path(bc.__file__).parent
 TESTS = Path(__file__).parent
@@ -31,6 +34,23 @@ STAIRCASE = "reporting"
 def test_every_public_name_is_there_and_described(name):
     value = getattr(bc, name)
     assert name == "__version__" or value.__doc__
+
+
+def _results_of(function):
+    """The results, and other classes of `evaluation`, among what a function says that it returns."""
+    words = re.findall(r"\w+", str(function.__annotations__.get("return", "")))
+    classes = [one for word in words if isinstance(one := vars(sys.modules[function.__module__]).get(word), type)]
+    return {
+        one.__name__ for one in classes if issubclass(one, Result) or one.__module__.startswith("breastcls.evaluation.")
+    }
+
+
+def test_what_public_calls_return_is_public_too():
+    functions = [value for name in bc.__all__ if inspect.isfunction(value := getattr(bc, name))]
+    returned = set().union(*map(_results_of, functions))
+    assert {"Evaluation", "Robustness", "ConformalSets", "SplitComparison", "ProtocolResult"} <= returned
+    assert returned <= set(bc.__all__)
+    assert "Bootstrap" in bc.__all__, "an argument of four of them"
 
 
 def test_unknown_names_are_attribute_errors():

@@ -23,20 +23,21 @@ if TYPE_CHECKING:
     from breastcls.datasets.stain import fit_stain
     from breastcls.datasets.synthetic.trees import make_breakhis, make_idc
     from breastcls.evaluation.comparing.comparison import Comparison, compare
-    from breastcls.evaluation.decisions.calibration import assess_calibration
+    from breastcls.evaluation.decisions.calibration import Calibration, assess_calibration
     from breastcls.evaluation.decisions.calibrators import Calibrator, fit_calibrator
-    from breastcls.evaluation.decisions.conformal import fit_conformal
+    from breastcls.evaluation.decisions.conformal import ConformalSets, fit_conformal
     from breastcls.evaluation.decisions.decision_curve import decision_curve, operating_table
     from breastcls.evaluation.decisions.kept_decisions import store_calibration, store_conformal, store_threshold
     from breastcls.evaluation.decisions.thresholds import Threshold, choose_threshold
     from breastcls.evaluation.doubt.strangers import score_unknown
     from breastcls.evaluation.evaluate import evaluate
     from breastcls.evaluation.evaluation import Evaluation
+    from breastcls.evaluation.intervals import Bootstrap
     from breastcls.evaluation.predict import predict
     from breastcls.evaluation.predictions import Predictions
     from breastcls.evaluation.yardsticks.baselines import score_baselines
-    from breastcls.evaluation.yardsticks.robustness import robustness
-    from breastcls.evaluation.yardsticks.shortcuts import shortcut_checks
+    from breastcls.evaluation.yardsticks.robustness import Robustness, robustness
+    from breastcls.evaluation.yardsticks.shortcuts import ShortcutChecks, shortcut_checks
     from breastcls.evaluation.yardsticks.texture_baseline import predict_by_texture
     from breastcls.explanation.explain import explain
     from breastcls.explanation.explanation import Explanation
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from breastcls.models.catalogue import list_backbones, register_backbone
     from breastcls.models.ensemble import Ensemble
     from breastcls.models.persistence import load_model, save_model
+    from breastcls.recipes.result import RecipeResult
     from breastcls.recipes.running import run_recipe
     from breastcls.reporting.figures import save_figure
     from breastcls.training.distribution.workers import join_workers
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from breastcls.training.protocols.comparison_of_splits import compare_splits
     from breastcls.training.protocols.cross_validation import cross_validate
     from breastcls.training.protocols.cross_validation_result import CrossValidation
+    from breastcls.training.protocols.protocol_result import ProtocolResult
+    from breastcls.training.protocols.split_comparison import SplitComparison
     from breastcls.training.rerun import rerun
     from breastcls.training.run import Run
 
@@ -81,8 +85,11 @@ _PLACES = {
     "compare_splits": "training.protocols.comparison_of_splits",
     "evaluate_protocol": "training.protocols.breakhis_protocol",
     "CrossValidation": "training.protocols.cross_validation_result",
+    "SplitComparison": "training.protocols.split_comparison",
+    "ProtocolResult": "training.protocols.protocol_result",
     "predict": "evaluation.predict",
     "Predictions": "evaluation.predictions",
+    "Bootstrap": "evaluation.intervals",
     "evaluate": "evaluation.evaluate",
     "Evaluation": "evaluation.evaluation",
     "compare": "evaluation.comparing.comparison",
@@ -92,6 +99,7 @@ _PLACES = {
     "Calibrator": "evaluation.decisions.calibrators",
     "fit_calibrator": "evaluation.decisions.calibrators",
     "assess_calibration": "evaluation.decisions.calibration",
+    "Calibration": "evaluation.decisions.calibration",
     "store_threshold": "evaluation.decisions.kept_decisions",
     "store_calibration": "evaluation.decisions.kept_decisions",
     "store_conformal": "evaluation.decisions.kept_decisions",
@@ -99,19 +107,26 @@ _PLACES = {
     "operating_table": "evaluation.decisions.decision_curve",
     "save_figure": "reporting.figures",
     "fit_conformal": "evaluation.decisions.conformal",
+    "ConformalSets": "evaluation.decisions.conformal",
     "score_unknown": "evaluation.doubt.strangers",
     "robustness": "evaluation.yardsticks.robustness",
+    "Robustness": "evaluation.yardsticks.robustness",
     "shortcut_checks": "evaluation.yardsticks.shortcuts",
+    "ShortcutChecks": "evaluation.yardsticks.shortcuts",
     "score_baselines": "evaluation.yardsticks.baselines",
     "predict_by_texture": "evaluation.yardsticks.texture_baseline",
     "explain": "explanation.explain",
     "Explanation": "explanation.explanation",
     "run_recipe": "recipes.running",
+    "RecipeResult": "recipes.result",
 }
 
 __all__ = [
+    "Bootstrap",
+    "Calibration",
     "Calibrator",
     "Comparison",
+    "ConformalSets",
     "CrossValidation",
     "Dataset",
     "Ensemble",
@@ -119,7 +134,12 @@ __all__ = [
     "Explanation",
     "LeakageReport",
     "Predictions",
+    "ProtocolResult",
+    "RecipeResult",
+    "Robustness",
     "Run",
+    "ShortcutChecks",
+    "SplitComparison",
     "Threshold",
     "__version__",
     "assess_calibration",
