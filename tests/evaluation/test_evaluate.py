@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, LeakageWarning
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, LeakageWarning, ModelError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.metrics import METRICS, compute_metrics
+from breastcls.evaluation.predict import predict
 from breastcls.evaluation.predictions import Predictions
 from breastcls.models.card import ModelCard, set_card
 
@@ -175,6 +176,12 @@ def test_predictions_with_a_training_set(data):
     names_only = evaluate(some, train=data[:24], **QUICK)
     assert names_only.colour_baseline is None
     assert any("only names were compared" in caveat for caveat in names_only.caveats)
+
+
+def test_what_is_no_model_is_told_as_predict_tells_it(data):
+    for judge in (predict, lambda *given: evaluate(*given, **QUICK)):
+        with pytest.raises(ModelError, match="must take one input of shape"):
+            judge(3, data)
 
 
 def test_a_model_needs_a_dataset():

@@ -1,3 +1,6 @@
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -157,10 +160,25 @@ def test_a_perfect_score_has_a_bca_interval_too():
     assert low[0] == high[0] == 1.0
 
 
-@pytest.mark.parametrize("wrong", [{"interval": "normal"}, {"confidence": 95}, {"resamples": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"interval": value} for value in ("normal", 3, None, [])),
+        *({"confidence": value} for value in (95, "0.95", None, True, float("nan"))),
+        *({"resamples": value} for value in (0, "x", 2.5, None, True)),
+        *({"seed": value} for value in (-1, "x", 1.5, None, True)),
+    ],
+    ids=str,
+)
 def test_wrong_settings(wrong):
     with pytest.raises(EvaluationError, match=next(iter(wrong))):
         Bootstrap(**wrong)
+
+
+def test_numbers_of_numpys_are_as_good_and_become_plain():
+    given = Bootstrap(np.int64(100), np.float32(0.5), seed=np.int32(3))
+    assert given == Bootstrap(100, 0.5, seed=3)
+    assert json.loads(json.dumps(dataclasses.asdict(given)))["seed"] == 3
 
 
 def test_bca_refuses_what_would_take_forever():

@@ -275,9 +275,10 @@ def _predictions_of(
 
         fingerprints["model_file"] = hash_file(source)
         source = load_model(source)
-    fingerprints["weights"] = fingerprint_weights(source)
     card = get_card(source)
     predictions = predict(source, test, batch_size=batch_size, tta=tta)
+    # After `predict`, which says what is wrong with something that is no model.
+    fingerprints["weights"] = fingerprint_weights(source)
     return predictions, {} if card is None else card.to_dict(), fingerprints
 
 

@@ -63,17 +63,19 @@ class Evaluation(Result):
         threshold: Where the decision threshold comes from: `value`, `origin`, and what `Threshold.to_dict` tells. None
             where none was chosen: two classes are then decided at 0.5, more for the most probable.
         fingerprints: SHA-256 of what was scored and by what: `predictions`, `weights`, `test_table`, `train_table`.
-
         images: The predictions by image that slides or cases were joined from; None where images were scored.
-        robustness: This and what follows is None until attached by `with_sections`. One row a perturbation, strength
+        robustness: This and the next two are None until attached by `with_sections`. One row a perturbation, strength
             and metric: columns `perturbation`, `strength`, `metric`, `value`, `low`, `high`.
         shortcuts: One row a check; for each metric columns `<metric>`, `<metric>_low`, `<metric>_high`.
         baselines: One row a simple model; columns as `shortcuts`.
-        by_stain: As `by_subtype`, by quarter of the stain, from pink to blue; `evaluate` fills it in for a model.
-        by_sharpness: As `by_subtype`, by quarter of the sharpness; `evaluate` fills it in for a model.
-        conformal: What is known of prediction sets: coverage and size.
+        by_stain: As `by_subtype`, by quarter of the stain, from pink to blue. This and what follows `with_sections` can
+            attach or replace; `evaluate` fills this one and the next in where it runs a model over the images.
+        by_sharpness: As `by_subtype`, by quarter of the sharpness.
+        conformal: What is known of prediction sets: coverage and size. `evaluate` fills it in where the model keeps
+            sets for the level that is scored.
         unknown: One row a score that tells strangers apart: `auroc`, `fpr95`, each also with `_low` and `_high`.
-        risk_coverage: Columns `coverage`, `risk`, `low`, `high`.
+            `evaluate` fills it in where it is given `unknown`.
+        risk_coverage: Columns `coverage`, `risk`, `low`, `high`. `evaluate` always fills it in.
     """
 
     metrics: pd.DataFrame

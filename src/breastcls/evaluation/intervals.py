@@ -13,6 +13,7 @@ Hesterberg 2015, DOI 10.1080/00031305.2015.1089789; over strata with the degrees
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -44,7 +45,10 @@ class Bootstrap:
         interval: "percentile"; "bca" (bias-corrected and accelerated); or "expanded": percentiles further out, by as
             much as few cases make a bootstrap too narrow. It holds the truth most nearly as often as it says; see
             `benchmarks/interval_coverage.py`.
-        seed: The same seed gives the same intervals, bit for bit on one machine.
+        seed: The same seed gives the same intervals, bit for bit on one machine; a whole number from 0 on.
+
+    Raises:
+        EvaluationError: If one of them is of another kind or out of range.
 
     Example:
         >>> cases = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -62,10 +66,18 @@ class Bootstrap:
     def __post_init__(self) -> None:
         if self.interval not in get_args(Interval):
             raise EvaluationError(f'`interval` is {self.interval!r}; expected "percentile", "bca" or "expanded".')
-        if not 0 < self.confidence < 1:
-            raise EvaluationError(f"`confidence` is {self.confidence}; expected a share such as 0.95.")
-        if self.resamples < 1:
-            raise EvaluationError(f"`resamples` is {self.resamples}; expected 1 or more, usually 2000.")
+        if not (_is_a(numbers.Real, self.confidence) and 0 < self.confidence < 1):
+            raise EvaluationError(f"`confidence` is {self.confidence!r}; expected a share such as 0.95.")
+        if not (_is_a(numbers.Integral, self.resamples) and self.resamples >= 1):
+            raise EvaluationError(
+                f"`resamples` is {self.resamples!r}; expected a whole number, 1 or more, usually 2000."
+            )
+        if not (_is_a(numbers.Integral, self.seed) and self.seed >= 0):
+            # None would give other intervals each time.
+            raise EvaluationError(f"`seed` is {self.seed!r}; expected a whole number from 0 on.")
+        # Numbers of NumPy's are welcome, but JSON does not know them.
+        for name, kind in (("confidence", float), ("resamples", int), ("seed", int)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
 
     def distribution(self, measure: Measure, strata: Integers) -> Floats:
         """Return the measure of every resample, float64 (resamples, figures).
@@ -128,6 +140,11 @@ class Bootstrap:
         )
         places = np.cumsum(widths)[:-1]
         return list(zip(np.split(low, places), np.split(high, places), strict=True))
+
+
+def _is_a(kind: type, value: object) -> bool:
+    """Return whether a value is such a number; yes and no are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def can_vary(strata: Integers) -> bool:
