@@ -22,6 +22,18 @@ def test_an_empty_name_is_a_gap():
         make_table({"path": ["x", ""], "label": ["a", "a"], "case": ["1", "1"]})
 
 
+def test_cases_and_slides_are_written_in_one_way():
+    whole = pd.DataFrame({"path": ["x", "y"], "label": ["b", "m"], "case": [1, 2], "slide": ["11", "12"]})
+    gaps = pd.DataFrame({"case": [1, 2, None], "slide": [11, 12, None]}).dropna()  # decimals by now
+    assert (gaps.dtypes == "float64").all()
+    expected = make_table(whole)
+    for case, slide in ((gaps["case"], gaps["slide"]), (["1.0", " 2"], [11.0, "12\t"])):
+        pd.testing.assert_frame_equal(make_table(whole.assign(case=list(case), slide=list(slide))), expected)
+    # A path is that of a file, and a label that of a class, as they stand there.
+    kept = make_table(whole.assign(path=[" x", "1.0"], label=["1.0", "b "]))
+    assert [*kept["path"], *kept["label"]] == [" x", "1.0", "1.0", "b "]
+
+
 def test_labels_must_be_classes():
     table = make_table({"path": ["x"], "label": ["b"], "case": ["1"]})
     assert check_labels(table, ["b", "m"]) == ("b", "m")

@@ -62,3 +62,12 @@ def test_what_is_no_array():
 def test_rounding_in_float32_is_left_alone():
     given = np.random.default_rng(0).dirichlet(np.ones(8), 100).astype(np.float32)
     np.testing.assert_array_equal(arrays.check_probabilities(given, tuple("abcdefgh")), given)
+
+
+def test_names_are_written_as_those_of_datasets_and_paths_left_alone():
+    assert arrays.check_names(np.array([1.0, 2.0]), "cases", 2).tolist() == ["1", "2"]
+    assert arrays.check_names([" a ", " ", None], "slides", 3).tolist() == ["a", "", ""]
+    assert arrays.check_names(["", " "], "slides", 2) is None
+    with pytest.raises(EvaluationError, match="missing in 1 of 2 rows, first in row 1"):
+        arrays.check_names(["a", "  "], "cases", 2, required=True)
+    assert arrays.check_paths([" a.png", "1.0"], 2).tolist() == [" a.png", "1.0"]

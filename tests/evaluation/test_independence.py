@@ -1,10 +1,12 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
+from breastcls.evaluation.decisions.thresholds import choose_threshold
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.independence import check_independence, check_same_images, count_shared_cases
 from breastcls.evaluation.predictions import Predictions
@@ -36,6 +38,25 @@ def test_names_are_compared_where_there_are_no_test_images():
     assert report.shared_cases == report.shared_slides == ("c",)
     assert report.test_images_in_shared_cases == 2
     assert not report.pictures_compared
+
+
+def test_cases_that_became_decimals_are_still_found(tmp_path):
+    """One missing case makes a column of numbers one of decimals, in memory and in the file written from it."""
+    table = pd.DataFrame({"case": [1, 2, 3, 4, None], "label": [0, 1, 0, 1, 0], "p": [0.1, 0.9, 0.2, 0.8, 0.5]})
+    known = table.dropna()
+    known.to_csv(tmp_path / "known.csv", index=False)
+    parts = [
+        Predictions.from_arrays(probabilities=known.p, labels=known.label, cases=cases, classes=BINARY, part="test")
+        for cases in (known.case, known.case.astype(int), [" 1", "2 ", "3", "4"])
+    ]
+    parts.append(Predictions.from_csv(tmp_path / "known.csv", classes=BINARY, probabilities="p"))
+    data = Dataset.from_columns(BINARY, path=list("abcd"), label=[BINARY[one] for one in known.label], case=known.case)
+    for chosen_on in parts:
+        threshold = choose_threshold(dataclasses.replace(chosen_on, part="validation"))
+        for scored in parts:
+            with pytest.raises(LeakageError, match="shared cases: 1, 2, 3, 4"):
+                evaluate(scored, threshold=threshold, resamples=10)
+            assert check_independence(scored, None, data, {}).shared_cases == ("1", "2", "3", "4")
 
 
 def test_what_the_card_says_counts_too():

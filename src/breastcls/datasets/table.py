@@ -7,9 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from breastcls.datasets.names import write_names
 from breastcls.errors import DatasetError
 
 TEXT_COLUMNS = ("path", "label", "case", "slide", "subtype", "source")
+# Compared with those of other tables, so written in one way; see `write_names`.
+NAMES = ("case", "slide")
 COLUMNS = ("path", "label", "case", "slide", "magnification", "subtype", "x", "y", "source")
 REQUIRED = ("path", "label", "case")
 
@@ -27,7 +30,8 @@ def make_table(columns: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
             case where it is absent.
 
     Returns:
-        A new frame; text columns are of dtype "string", numbers of dtype "Int64", both nullable.
+        A new frame; text columns are of dtype "string", numbers of dtype "Int64", both nullable. Cases and
+        slides have no blanks around them, and whole numbers among them no decimals: 7.0 is the case "7".
 
     Raises:
         DatasetError: If a required column is absent or has gaps, or a number column holds something else.
@@ -74,7 +78,7 @@ def check_labels(table: pd.DataFrame, classes: Sequence[str]) -> tuple[str, ...]
 
 def _typed(name: str, values: pd.Series) -> pd.Series:
     if name in TEXT_COLUMNS:
-        return values.astype("string")
+        return write_names(values) if name in NAMES else values.astype("string")
     try:
         return pd.to_numeric(values).astype("Int64")
     except (ValueError, TypeError) as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.datasets.names import write_names
 from breastcls.errors import EvaluationError
 
 # A row may miss a sum of one by rounding in a CSV; beyond this it is not a distribution over the classes.
@@ -178,14 +179,28 @@ def check_share(value: float | None, name: str) -> float | None:
 
 
 def check_names(values: Any, name: str, rows: int, *, required: bool = False) -> npt.NDArray[np.object_] | None:
-    """Return text per row as an object array of str (missing ones ""), or None where nothing was given."""
+    """Return names as an object array of str (n,) (missing ones ""), or None where nothing was given.
+
+    They are written as those of a dataset are, so that the two meet; see `write_names`.
+    """
+    return _check_text(values, name, rows, required=required, write=write_names)
+
+
+def check_paths(values: Any, rows: int) -> npt.NDArray[np.object_] | None:
+    """Return paths as they are, as an object array of str (n,) (missing ones ""), or None where nothing was given."""
+    return _check_text(values, "paths", rows, required=False, write=lambda series: series.astype("string"))
+
+
+def _check_text(
+    values: Any, name: str, rows: int, *, required: bool, write: Callable[[pd.Series], pd.Series]
+) -> npt.NDArray[np.object_] | None:
     if values is None:
         return None
     raw = to_array(values, name)
     if raw.shape != (rows,):
         raise EvaluationError(f"`{name}` has shape {raw.shape}; `probabilities` has {rows} rows.")
-    series = pd.Series(raw, dtype=object)
-    missing = series.isna() | (series.astype(str) == "")
+    series = write(pd.Series(raw, dtype=object)).fillna("")
+    missing = series == ""
     if missing.all() and rows:
         return None
     if required and missing.any():
@@ -193,9 +208,7 @@ def check_names(values: Any, name: str, rows: int, *, required: bool = False) ->
             f"`{name}` is missing in {int(missing.sum())} of {rows} rows, first in row "
             f"{int(missing.to_numpy().argmax())}. Every image needs one, since intervals are taken over cases."
         )
-    text = series.astype(str).to_numpy(dtype=object)
-    text[missing.to_numpy()] = ""
-    return text
+    return series.to_numpy(dtype=object)
 
 
 def check_magnifications(values: Any, rows: int) -> npt.NDArray[np.int64] | None:

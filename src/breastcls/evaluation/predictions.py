@@ -119,7 +119,8 @@ class Predictions(Result):
             labels: (n,) class indices, or class names, or None where the truth is not known. Numbers are always
                 indices, text is always names.
             cases: (n,) names of the biological source. Without them every image counts as its own case, and
-                `evaluate` says so.
+                `evaluate` says so. Blanks around names are taken off, and whole numbers have no decimals (7.0 is "7"),
+                here as in datasets: a leak is found by equal names.
             classes: Class names in the order of the columns, positive class last.
             slides: (n,) slide names.
             paths: (n,) files.
@@ -150,7 +151,7 @@ logits, apply softmax (or the sigmoid for one column) first.
             classes=names,
             cases=arrays.check_names(cases, "cases", rows, required=True),
             slides=arrays.check_names(slides, "slides", rows),
-            paths=arrays.check_names(paths, "paths", rows),
+            paths=arrays.check_paths(paths, rows),
             magnifications=arrays.check_magnifications(magnifications, rows),
             subtypes=arrays.check_names(subtypes, "subtypes", rows),
             threshold=arrays.check_threshold(threshold, names),
