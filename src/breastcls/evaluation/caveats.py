@@ -11,6 +11,7 @@ import pandas as pd
 from breastcls.evaluation.case_statistics import case_codes, share_that_stays
 from breastcls.evaluation.levels import mixed_units, scored_images
 from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.repeated_paths import describe_repeats
 
 FEW_CASES = 5
 LEAKING = "Training and test images are not independent: these scores are too good for new cases."
@@ -77,6 +78,7 @@ def find_caveats(
     else:
         caveats += few_cases(counts)
         caveats += _always_drawn(scored, counts)
+    caveats += describe_repeats(predictions.paths)
     caveats += _slides_missing(predictions, scored)
     caveats += _several_classes(predictions, mixed, joined)
     decided = set(np.unique(scored.decisions).tolist())

@@ -17,6 +17,7 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.evaluation import arrays
 from breastcls.evaluation.deciding import decide
+from breastcls.evaluation.repeated_paths import check_paths_agree
 from breastcls.files import atomic_path, write_text
 from breastcls.result import Result
 
@@ -123,7 +124,9 @@ class Predictions(Result):
                 here as in datasets: a leak is found by equal names.
             classes: Class names in the order of the columns, positive class last.
             slides: (n,) slide names.
-            paths: (n,) files.
+            paths: (n,) files, each of one image. A path with a folder stands for one file, which cannot be of several
+                cases or classes; names alone may repeat, since folders often number their files alike, and
+                `evaluate` then says that it cannot tell whether these are the same images.
             magnifications: (n,) integers.
             subtypes: (n,) subtype names.
             threshold: Decision threshold of two classes, chosen elsewhere than on these images.
@@ -131,7 +134,7 @@ class Predictions(Result):
 
         Raises:
             EvaluationError: If shapes disagree, a value is NaN or outside 0..1, a row does not sum to one, a label is
-                not a class, or `part` is something else.
+                not a class, one file has several cases or classes, or `part` is something else.
 
         Example:
             >>> Predictions.from_arrays(probabilities=[[2.0, -1.0]], labels=[0], classes=("benign", "malignant"))
@@ -145,13 +148,17 @@ logits, apply softmax (or the sigmoid for one column) first.
         rows = len(checked)
         if rows == 0:
             raise EvaluationError("There are no predictions: `probabilities` has no rows.")
+        of_rows = arrays.check_labels(labels, names, rows)
+        of_cases = arrays.check_names(cases, "cases", rows, required=True)
+        files = arrays.check_paths(paths, rows)
+        check_paths_agree(files, of_cases, of_rows, names)
         return cls(
             probabilities=checked,
-            labels=arrays.check_labels(labels, names, rows),
+            labels=of_rows,
             classes=names,
-            cases=arrays.check_names(cases, "cases", rows, required=True),
+            cases=of_cases,
             slides=arrays.check_names(slides, "slides", rows),
-            paths=arrays.check_paths(paths, rows),
+            paths=files,
             magnifications=arrays.check_magnifications(magnifications, rows),
             subtypes=arrays.check_names(subtypes, "subtypes", rows),
             threshold=arrays.check_threshold(threshold, names),
