@@ -1,13 +1,19 @@
 import dataclasses
+import json
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from breastcls.errors import EvaluationWarning
 from breastcls.evaluation.case_statistics import CaseStatistics
+from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import compute_metrics
+from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.schema import read_schema
 from breastcls.evaluation.subgroups import count_units, score, score_classes, score_groups, score_levels
 
 QUICK = Bootstrap(100)
@@ -28,6 +34,41 @@ def test_groups_are_the_metrics_of_their_rows(draw):
         assert row["roc_auc"] == pytest.approx(roc_auc_score(y, p))
         for metric in ("accuracy", "balanced_accuracy", "roc_auc"):
             assert row[f"{metric}_low"] <= row[metric] <= row[f"{metric}_high"]
+
+
+def test_the_cases_of_the_rarest_class_of_a_group_are_counted(draw):
+    some = draw(3, images=60, cases=18, classes=("a", "b", "c"))
+    frame = some.to_frame()
+    for column, groups, missing in (("magnification", some.magnifications, -1), ("subtype", some.subtypes, "")):
+        table = score_groups(some, groups, missing, column, QUICK)
+        of_class = frame.groupby([column, "label"])["case"].nunique()  # a class that is not there has no row
+        assert table["cases_of_rarest_class"].to_dict() == of_class.groupby(column).min().to_dict()
+
+
+def test_a_group_is_scored_and_warned_of_as_it_would_be_alone():
+    """At 40x nine cases, one of them benign; at 200x six of each class."""
+    generator = np.random.default_rng(0)
+    cases = np.repeat(np.arange(21), 10)
+    labels = np.isin(cases, [0, *range(9, 15)]).astype(int) ^ 1
+    some = Predictions.from_arrays(
+        probabilities=np.clip(0.3 * labels + 0.7 * generator.random(210), 0, 1),
+        labels=labels,
+        cases=cases,
+        classes=("benign", "malignant"),
+        magnifications=np.where(cases < 9, 40, 200),
+    )
+    found = evaluate(some, resamples=100)
+    (caveat,) = [one for one in found.caveats if "groups" in one]
+    assert "a class has fewer than five cases: by magnification (40: 1). Take" in caveat
+    row = found.by_magnification.loc[40]
+    assert (row["cases"], row["cases_of_rarest_class"]) == (9, 1)
+    with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
+        alone = evaluate(some[cases < 9], resamples=100)
+    for metric in ("accuracy", "balanced_accuracy", "roc_auc"):
+        assert row[[metric, f"{metric}_low", f"{metric}_high"]].tolist() == alone.metrics.loc[metric].tolist()
+    assert not any("groups" in one for one in evaluate(some[cases >= 9], resamples=100).caveats)
+    jsonschema.validate(json.loads(found.to_json()), read_schema())
+    assert "Cases of rarest class" in found.to_markdown("by_magnification")
 
 
 def test_a_subtype_has_one_class_and_so_only_accuracy(draw):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -48,3 +48,24 @@ def check_attachments(attached: Mapping[str, Any]) -> None:
                 f"`{name}` has no columns {', '.join(missing)}; it has {', '.join(map(str, value.columns))}. "
                 f"Expected {', '.join(ATTACHMENTS[name])}."
             )
+
+
+def attach_caveats(caveats: Sequence[str], attached: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the caveats of an evaluation with those of what is attached; what it replaces takes its own away.
+
+    Example:
+        >>> attach_caveats(("Robustness: old.", "Of all."), {"robustness": None})
+        ('Of all.',)
+    """
+    own = [one for one in caveats if not any(one in section_caveats(caveats, name) for name in attached)]
+    new = [f"{_heading(name)}{caveat}" for name, value in attached.items() for caveat in getattr(value, "caveats", ())]
+    return (*own, *new)
+
+
+def section_caveats(caveats: Sequence[str], section: str) -> list[str]:
+    """Return those caveats that came with a section, the name of the section before each."""
+    return [one for one in caveats if one.startswith(_heading(section))]
+
+
+def _heading(section: str) -> str:
+    return f"{section.capitalize()}: "

@@ -12,6 +12,7 @@ from breastcls.evaluation.case_statistics import case_codes, share_that_stays
 from breastcls.evaluation.levels import mixed_units, scored_images
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.repeated_paths import describe_repeats
+from breastcls.evaluation.zero_width import find_zero_width
 
 FEW_CASES = 5
 LEAKING = "Training and test images are not independent: these scores are too good for new cases."
@@ -21,6 +22,8 @@ NO_CASES = (
 # Ways to join images whose results are no probabilities, and what they are.
 NO_PROBABILITIES = {"majority": "shares of votes", "maximum": "the highest among the images"}
 PATIENT_RATE = "patient_recognition_rate"
+# The column of the tables of groups that says on how few cases the figures of a group rest.
+RAREST = "cases_of_rarest_class"
 
 
 def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -33,6 +36,49 @@ def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
             also = "it cannot tell how other cases of it would fare" if cases == 1 else "it is likely too narrow"
             sentences.append(f"The class {name} has only {one} that were scored: take its interval with care, {also}.")
     return tuple(sentences)
+
+
+def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]:
+    """Return a sentence that names the groups in which a class has fewer than five cases, if there are any.
+
+    Args:
+        groups: By what the rows of a table are, such as "magnification", tables as `score_groups` returns.
+    """
+    named = []
+    for what, table in groups.items():
+        if table is not None and RAREST in table:
+            few = table[RAREST][table[RAREST] < FEW_CASES]
+            listed = ", ".join(f"{group}: {cases}" for group, cases in few.items())
+            named += [f"by {what} ({listed})"] if listed else []
+    if not named:
+        return ()
+    return (
+        f"In some groups a class has fewer than five cases: {', '.join(named)}. Take the intervals of these groups "
+        "with care, they are likely too narrow.",
+    )
+
+
+def describe_cases(predictions: Predictions, scored: Predictions, counts: Mapping[str, Any]) -> list[str]:
+    """Return what has to be said of how many cases there are, in all and of each class; see `find_caveats`."""
+    caveats: list[str] = []
+    absent = [name for name, of_class in counts["classes"].items() if of_class["images"] == 0]
+    if absent:
+        whole = scored.level == predictions.level
+        missed = f"The test set holds no {predictions.level}" if whole else f"No {scored.level} that was scored is"
+        caveats.append(
+            f"{missed} of {', '.join(absent)}: figures that need it are not defined, means over classes are over the "
+            "others."
+        )
+    if counts["cases"] == 1:
+        caveats.append(
+            "All images scored are of one case: no interval can be given, since nothing is known of other cases."
+        )
+    if predictions.cases is None:
+        caveats.append(NO_CASES)
+    else:
+        caveats += few_cases(counts)
+        caveats += _always_drawn(scored, counts)
+    return caveats
 
 
 def find_caveats(
@@ -61,23 +107,7 @@ def find_caveats(
     caveats: list[str] = []
     if leaking:
         caveats.append(LEAKING)
-    absent = [name for name, of_class in counts["classes"].items() if of_class["images"] == 0]
-    if absent:
-        whole = scored.level == predictions.level
-        missed = f"The test set holds no {predictions.level}" if whole else f"No {scored.level} that was scored is"
-        caveats.append(
-            f"{missed} of {', '.join(absent)}: figures that need it are not defined, means over classes are over the "
-            "others."
-        )
-    if counts["cases"] == 1:
-        caveats.append(
-            "All images scored are of one case: no interval can be given, since nothing is known of other cases."
-        )
-    if predictions.cases is None:
-        caveats.append(NO_CASES)
-    else:
-        caveats += few_cases(counts)
-        caveats += _always_drawn(scored, counts)
+    caveats += describe_cases(predictions, scored, counts)
     caveats += describe_repeats(predictions.paths)
     caveats += _slides_missing(predictions, scored)
     caveats += _several_classes(predictions, mixed, joined)
@@ -96,10 +126,31 @@ def find_caveats(
         # A slide would span several cases, were each image its own.
         missing[PATIENT_RATE] = False
         caveats.append(f"No interval can be given for {PATIENT_RATE}: cases are not known.")
-    if missing.any() and counts["cases"] > 1:
-        names = ", ".join(str(name) for name in metrics.index[missing])
-        caveats.append(f"No interval can be given for {names}: too few cases alike.")
-    return tuple(caveats)
+    return (*caveats, *_without_interval(metrics.index[missing], counts))
+
+
+def find_paired_caveats(reference: Predictions, scores: pd.DataFrame, counts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the caveats of scores beside those of a reference, on the same images.
+
+    Args:
+        reference: What the others are measured against, by image.
+        scores: Its own scores, as `score_against` returns.
+        counts: What it holds, as `count_units` returns.
+    """
+    missing = scores.index[scores["value"].notna() & scores["low"].isna()]
+    return (
+        *describe_cases(reference, reference, counts),
+        *describe_repeats(reference.paths),
+        *_without_interval(missing, counts),
+        *find_zero_width(scores, {}),
+    )
+
+
+def _without_interval(metrics: pd.Index, counts: Mapping[str, Any]) -> list[str]:
+    """Say of which metrics there is no interval, where not all have none."""
+    if metrics.empty or counts["cases"] == 1:
+        return []
+    return [f"No interval can be given for {', '.join(map(str, metrics))}: too few cases alike."]
 
 
 def _always_drawn(scored: Predictions, counts: Mapping[str, Any]) -> list[str]:

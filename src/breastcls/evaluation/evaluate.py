@@ -14,7 +14,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
 from breastcls.evaluation.case_statistics import CaseStatistics
-from breastcls.evaluation.caveats import NO_CASES, few_cases, find_caveats
+from breastcls.evaluation.caveats import NO_CASES, few_cases, few_cases_in_groups, find_caveats
 from breastcls.evaluation.curves import compute_curves
 from breastcls.evaluation.decisions.calibration import assess_calibration
 from breastcls.evaluation.decisions.conformal import ConformalSets
@@ -187,9 +187,9 @@ def evaluate(
     by_magnification = score_groups(scored, scored.magnifications, -1, "magnification", bootstrap)
     calibration = assess_calibration(scored, bootstrap=bootstrap)
     operating = operating_table(scored, prevalences=prevalences, bootstrap=bootstrap) if two_sided else None
-    groups = {"class": per_class, "threshold and prevalence": operating, "subtype": by_subtype}
-    groups |= {"magnification": by_magnification, "stain": by_stain, "sharpness": by_sharpness}
-    caveats += find_zero_width(metrics, groups)
+    parts = {"subtype": by_subtype, "magnification": by_magnification, "stain": by_stain, "sharpness": by_sharpness}
+    caveats += few_cases_in_groups(parts)
+    caveats += find_zero_width(metrics, {"class": per_class, "threshold and prevalence": operating, **parts})
     fingerprints |= {"predictions": fingerprint_predictions(predictions)}
     fingerprints |= {
         f"{part}_table": fingerprint_table(data) for part, data in (("test", test), ("train", train)) if data

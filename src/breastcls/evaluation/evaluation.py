@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from breastcls.evaluation.attachments import check_attachments
+from breastcls.evaluation.attachments import attach_caveats, check_attachments
 from breastcls.evaluation.decisions.calibration import Calibration
 from breastcls.evaluation.plain import to_plain
 from breastcls.evaluation.predictions import Predictions
@@ -40,8 +40,9 @@ class Evaluation(Result):
         counts: Of what was scored: `images`, `slides`, `cases`, `classes` ({class: {`images`, `cases`}}). By slide or
             case an image counts for the class of its slide or case; what `mixed` drops is left out.
         settings: `resamples`, `confidence`, `interval`, `seed`, `level`, `how`, `threshold`, `average`.
-        by_subtype: One row a subtype: `images`, `slides`, `cases`, and `accuracy`, `balanced_accuracy`, `roc_auc`,
-            each also with `_low` and `_high`. None where no subtype is known.
+        by_subtype: One row a subtype: `images`, `slides`, `cases`, `cases_of_rarest_class` (of the classes that the
+            group holds, the cases of the one that the fewest cases are of), and `accuracy`, `balanced_accuracy`,
+            `roc_auc`, each also with `_low` and `_high`. None where no subtype is known.
         by_magnification: The same by magnification.
         colour_baseline: What six colour numbers an image reach on the same split, shaped as `metrics`. None where no
             training set was given.
@@ -117,14 +118,15 @@ class Evaluation(Result):
 
         Args:
             **sections: By the names of the fields above: tables, or results that hold one as `table`, such as
-                `robustness=robustness(model, test)`; None takes one away again.
+                `robustness=robustness(model, test)`; None takes one away again. The caveats of such a result are
+                among those of the evaluation then, each with the name of its section before it.
 
         Raises:
             EvaluationError: If there is no such section, or a table lacks a column.
         """
         tables = {name: getattr(value, "table", value) for name, value in sections.items()}
         check_attachments(tables)
-        return dataclasses.replace(self, **tables)
+        return dataclasses.replace(self, **tables, caveats=attach_caveats(self.caveats, sections))
 
     def __str__(self) -> str:
         return summarise(self)

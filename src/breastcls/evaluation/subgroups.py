@@ -10,9 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.evaluation.case_statistics import CaseStatistics, case_codes
+from breastcls.evaluation.caveats import RAREST
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.levels import LEVELS, mixed_units
 from breastcls.evaluation.metrics import PER_CLASS, compute_metrics, count_confusion, slide_codes
+from breastcls.evaluation.one_case import class_shares_of_one_case, shares_of_one_case
 from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
 from breastcls.evaluation.proportions import bound_metrics, bound_shares, class_shares
 
@@ -42,6 +44,9 @@ def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstra
     """Return `PER_CLASS` of each class with intervals, and its images and cases; intervals are those of `score`."""
     point = statistics.measure_classes(np.ones((1, len(statistics.strata))))[0]
     low, high = bootstrap.intervals(statistics.measure_classes, statistics.strata)
+    for metric, of_one_case in class_shares_of_one_case(statistics).items():
+        places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
+        low[places][of_one_case] = high[places][of_one_case] = np.nan
     confusion = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
     for metric, share in class_shares(confusion).items():
         places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
@@ -62,6 +67,9 @@ def score_groups(
     predictions: Predictions, groups: npt.NDArray[Any] | None, missing: Any, name: str, bootstrap: Bootstrap
 ) -> pd.DataFrame | None:
     """Return counts and `SHOWN` metrics with intervals of each group, groups in sorted order.
+
+    The counts are `images`, `slides`, `cases`, and `cases_of_rarest_class`: of the classes that the group holds, the
+    cases of the one that the fewest cases are of. The intervals rest on these more than on all cases.
 
     Args:
         predictions: All rows.
@@ -84,6 +92,7 @@ def score_groups(
         part = predictions[groups == group]
         counts = count_units(part)
         row: dict[str, Any] = {unit: counts[unit] for unit in ("images", "slides", "cases")}
+        row[RAREST] = min(of["cases"] for of in counts["classes"].values() if of["images"])
         # With one class there is nothing to rank.
         table = score(part, CaseStatistics.of(part, rank=bool(np.unique(part.labels).size > 1)), bootstrap)
         for metric in SHOWN:
@@ -138,10 +147,12 @@ def score_levels(
 def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
     """Return every metric with its interval: index metric, columns `value`, `low`, `high`.
 
-    Intervals come from the bootstrap; where each case gives one decision, those of plain shares are Wilson's.
+    Intervals come from the bootstrap; where each case gives one decision, those of plain shares are Wilson's. Otherwise
+    a share of images that are all of one case has none.
     """
     low, high = bootstrap.intervals(statistics.measure, statistics.strata)
     table = pd.DataFrame({"value": compute_metrics(predictions), "low": low, "high": high})
+    table.loc[shares_of_one_case(statistics), ["low", "high"]] = np.nan
     bound_metrics(table, predictions, statistics.strata, bootstrap.confidence)
     table.loc[table["value"].isna(), ["low", "high"]] = np.nan
     return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from breastcls.evaluation.caveats import RAREST
 from breastcls.reporting.drawing import Mark, mark, scale_of
 from breastcls.reporting.scores import Score, percent_of, read_scores, unit_of
 from breastcls.reporting.wording import describe_metric, describe_subtype, is_defined, upper_end
@@ -132,17 +133,18 @@ GROUP_MEASURES = ("accuracy", "balanced_accuracy", "roc_auc")
 def group_caption(evaluation: Evaluation) -> str:
     """Return what has to be said below every table of groups."""
     return (
-        f"{percent_of(evaluation)} intervals below each figure. Few cases make wide intervals; within a "
+        f"{percent_of(evaluation)} intervals below each figure. Few cases make wide intervals, and fewer than five of "
+        "a class intervals that are likely too narrow: see the cases of the rarest class that a group holds. Within a "
         "group of one class balanced accuracy and ROC AUC do not exist."
     )
 
 
 def group_table(table: pd.DataFrame, title: str, measures: Sequence[str], caption: str) -> Table:
     """Return a table of groups: their counts, and each measure with its interval below it."""
-    counts = [name for name in ("images", "slides", "cases") if name in table.columns]
+    counts = [name for name in ("images", "slides", "cases", RAREST) if name in table.columns]
     # A figure that no group has would be a column of "not defined".
     shown = [name for name in measures if name in table.columns and table[name].notna().any()]
-    columns = [Column(title, "text"), *(Column(name.capitalize(), "number") for name in counts)]
+    columns = [Column(title, "text"), *(Column(describe_metric(name).name, "number") for name in counts)]
     columns += [Column(describe_metric(name).short, "number") for name in shown]
     rows = []
     for name, row in zip(table.index, table.to_dict("records"), strict=True):

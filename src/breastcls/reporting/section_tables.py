@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from breastcls.evaluation.attachments import section_caveats
 from breastcls.reporting.provenance import describe_value
 from breastcls.reporting.report_tables import (
     GROUP_MEASURES,
@@ -197,6 +198,7 @@ def robustness_table(evaluation: Evaluation) -> Table | None:
         f"The score after the images were altered; {percent_of(evaluation)} intervals over cases below each figure. "
         "All rows stand on the same cases, so their differences are surer than the intervals suggest."
     )
+    caption = " ".join([caption, *section_caveats(evaluation.caveats, "robustness")])
     return Table(caption, tuple(columns), tuple(rows))
 
 

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import breastcls as bc
-from breastcls.errors import EvaluationError, LeakageWarning, RegistryError
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning, RegistryError
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.yardsticks.baselines import (
     BASELINES,
@@ -73,7 +73,8 @@ def test_colour_is_a_logistic_regression_on_colour_numbers(parts, predicted):
 
 def test_the_table_holds_their_scores(parts, predicted, draw):
     kept = {name: predicted[name] for name in ("colour", "texture-svm")}
-    table = score_baselines(*parts, baselines=list(kept), bootstrap=QUICK)
+    with pytest.warns(EvaluationWarning, match=r"The class .* has only 2 cases that were scored"):
+        table = score_baselines(*parts, baselines=list(kept), bootstrap=QUICK)
     assert table.index.tolist() == list(kept)
     assert tabulate_baselines(predicted, QUICK).index.tolist() == list(list_baselines())
     for name, one in kept.items():
@@ -87,11 +88,13 @@ def test_the_table_holds_their_scores(parts, predicted, draw):
 
 
 def test_by_case_the_images_are_aggregated(parts):
-    table = score_baselines(*parts, baselines=["colour"], level="case", bootstrap=QUICK)
+    with pytest.warns(EvaluationWarning, match="only 2 cases"):
+        table = score_baselines(*parts, baselines=["colour"], level="case", bootstrap=QUICK)
     expected = predict_by_colour(*parts).at_level("case")
     assert table.loc["colour", "accuracy"] == (expected.labels == expected.decisions).mean()
 
 
+@pytest.mark.filterwarnings("ignore:The class:breastcls.errors.EvaluationWarning")
 def test_cases_of_several_classes_are_dropped_or_taken_as_asked(parts):
     train, test = parts
     cases = test.cases.astype(str)

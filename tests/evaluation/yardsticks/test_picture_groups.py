@@ -93,9 +93,10 @@ def test_groups_are_scored_as_scikit_learn_does(pictures, colour_model):
 
 
 def test_images_all_alike_have_no_quarters(pictures, tmp_path, colour_model):
-    path = str(tmp_path / "same.png")
-    cv2.imwrite(path, np.full((16, 16, 3), 180, np.uint8))
-    same = bc.Dataset(pictures.table.assign(path=path), pictures.classes)
+    paths = [str(tmp_path / f"{number}.png") for number in range(len(pictures))]
+    for path in paths:
+        cv2.imwrite(path, np.full((16, 16, 3), 180, np.uint8))
+    same = bc.Dataset(pictures.table.assign(path=paths), pictures.classes)
     assert score_by_picture(predict(colour_model(), same), same, QUICK) == (None, None)
 
 

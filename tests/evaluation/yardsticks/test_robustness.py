@@ -8,10 +8,11 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 import breastcls as bc
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, LeakageError, RegistryError
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, RegistryError
 from breastcls.evaluation.predict import predict
 from breastcls.evaluation.yardsticks.robustness import DEFAULT, robustness
 from breastcls.images.perturbations import PERTURBATIONS, Perturbation, list_perturbations
+from breastcls.reporting.section_tables import robustness_table
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,7 @@ def test_the_seed_and_nothing_else_decides(pictures, colour_model):
     assert (other != same).any()
 
 
+@pytest.mark.filterwarnings("ignore:The class:breastcls.errors.EvaluationWarning")
 def test_images_of_a_slide_are_stained_alike(pictures, colour_model, tmp_path):
     image = cv2.imread(pictures.paths[0])
     paths = [str(tmp_path / f"{number}.png") for number in range(4)]
@@ -98,6 +100,39 @@ def test_images_of_a_slide_are_stained_alike(pictures, colour_model, tmp_path):
     assert len(set(seen["all"])) == 2
 
 
+def test_few_cases_are_told_of(pictures, colour_model):
+    """Of the benign one case is left: evaluate of the same images is the reference."""
+    model = colour_model()
+    few = pictures.where(np.isin(pictures.cases, ["case 0", "case 1", "case 3", "case 5", "case 7", "case 9"]))
+    options = {"metrics": ("specificity", "recall", "roc_auc"), "perturbations": "brightness", "resamples": 50}
+    with pytest.warns(EvaluationWarning, match="The class benign has only 1 case that were scored"):
+        found = robustness(model, few, **options)
+    with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
+        alone = bc.evaluate(model, few, resamples=50)
+    assert found.table[found.table["metric"] == "specificity"][["low", "change_low"]].isna().all().all()
+    assert found.table[found.table["metric"] != "specificity"][["low", "change_low"]].notna().all().all()
+    kept = [one for one in found.caveats if "no width" not in one]
+    assert len(kept) == 3
+    for words, caveat in zip(
+        ("has only 1 case", "17% of the images are of cases", "for specificity"), kept, strict=True
+    ):
+        assert words in caveat
+        assert caveat in alone.caveats
+    assert all(f"  - {caveat}" in str(found) for caveat in found.caveats)
+    assert found.to_dict()["caveats"] == list(found.caveats)
+    whole = alone.with_sections(robustness=found)
+    assert whole.caveats == (*alone.caveats, *(f"Robustness: {caveat}" for caveat in found.caveats))
+    assert kept[0] in robustness_table(whole).caption
+    # What takes the place of a section, or takes it away, takes its caveats away.
+    assert whole.with_sections(robustness=None).caveats == alone.caveats
+    assert whole.with_sections(robustness=found).caveats == whole.caveats
+    with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
+        checks = bc.shortcut_checks(model, few, checks="grey", metrics="specificity", resamples=50)
+    assert checks.caveats == tuple(kept)
+    assert f"  - {kept[0]}" in str(checks)
+    assert np.isnan(checks.table.loc["grey", "specificity_low"])
+
+
 def test_it_prints_plots_and_serialises(swept, tmp_path, pictures):
     found, model = swept
     text = str(found)
@@ -105,6 +140,7 @@ def test_it_prints_plots_and_serialises(swept, tmp_path, pictures):
     assert all(name in text for name in DEFAULT)
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert content["counts"] == {"images": 40, "cases": 10}
+    assert content["caveats"] == list(found.caveats)
     assert len(content["table"]["data"]) == len(found.table)
     figure = found.plot(tmp_path / "robustness.svg", metric="balanced_accuracy")
     assert [axes.get_title(loc="left") for axes in figure.axes] == list(DEFAULT)

@@ -58,6 +58,7 @@ def test_checks_by_hand(pictures, colour_model, tmp_path, check, change):
     assert table.loc[AS_THEY_ARE, "roc_auc"] == roc_auc_score(plain.labels, plain.positive)
 
 
+@pytest.mark.filterwarnings("ignore:The class:breastcls.errors.EvaluationWarning")
 def test_one_stain_is_that_of_the_training_images(pictures, colour_model, tmp_path):
     model, train = colour_model(), pictures[:16]
     table = shortcut_checks(model, pictures[16:], train, checks="one stain", seed=5, **QUICK).table

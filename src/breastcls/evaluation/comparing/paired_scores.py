@@ -16,6 +16,7 @@ from breastcls.errors import EvaluationError
 from breastcls.evaluation.case_statistics import CaseStatistics
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import METRICS, compute_metrics
+from breastcls.evaluation.one_case import shares_of_one_case
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.proportions import bound_metrics
 from breastcls.evaluation.summary import interval_text
@@ -50,7 +51,7 @@ def score_against(
 
     Returns:
         One table for each of `others`: index metric, columns `value`, `low`, `high`, and `change` (from the reference),
-        `change_low`, `change_high`.
+        `change_low`, `change_high`. A share of images that are all of one case has no bounds.
 
     Raises:
         EvaluationError: If a true class is not known, or the images differ.
@@ -77,6 +78,7 @@ def score_against(
         return np.concatenate([part for value in values for part in (value, value - from_reference)], axis=1)
 
     low, high = (bound.reshape(len(others), 2, len(places)) for bound in bootstrap.intervals(measure, first.strata))
+    of_one_case = shares_of_one_case(first)
     expected = compute_metrics(reference).to_numpy()[places]
     tables = []
     for number, other in enumerate(others):
@@ -90,6 +92,7 @@ def score_against(
             "change_high": high[number, 1],
         }
         table = pd.DataFrame(columns, index=pd.Index(list(metrics), name="metric"))
+        table.loc[table.index.isin(of_one_case), ["low", "high", "change_low", "change_high"]] = np.nan
         bound_metrics(table, other, first.strata, bootstrap.confidence)
         table.loc[np.isnan(value), ["low", "high"]] = np.nan
         table.loc[table["change"].isna(), ["change_low", "change_high"]] = np.nan

@@ -15,6 +15,7 @@ from breastcls.evaluation.comparing.delong import delong
 from breastcls.evaluation.comparing.p_values import holm, intervals_and_p, mcnemar
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.metrics import METRICS
+from breastcls.evaluation.one_case import shares_of_one_case
 from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.proportions import has_one_decision_a_case
 from breastcls.evaluation.subgroups import count_units
@@ -42,7 +43,7 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
 
     Returns:
         Index `first`, `second`, `metric`; columns `difference`, `low`, `high`, `p`, and `p_holm`, which is corrected
-        for all pairs within the metric.
+        for all pairs within the metric. A share of images that are all of one case has neither bounds nor p.
     """
     statistics, called = [CaseStatistics.of(one) for one in scored], list(metrics.columns)
     pairs = pairs_of(len(scored))
@@ -60,7 +61,8 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         columns = {"difference": gap, "low": low[part], "high": high[part], "p": np.where(gap == 0, 1.0, p[part])}
         tables.append(pd.DataFrame(columns, index=index))
     table = pd.concat(tables)
-    table.loc[table["difference"].isna(), ["low", "high", "p"]] = np.nan
+    of_one_case = table.index.get_level_values("metric").isin(shares_of_one_case(statistics[0]))
+    table.loc[table["difference"].isna() | of_one_case, ["low", "high", "p"]] = np.nan
     table["p_holm"] = table.groupby(level="metric")["p"].transform(holm)
     return table
 

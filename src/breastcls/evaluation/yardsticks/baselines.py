@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset, Unit
-from breastcls.errors import EvaluationError
+from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.evaluation.case_statistics import CaseStatistics
+from breastcls.evaluation.caveats import few_cases
 from breastcls.evaluation.dataset_predictions import predictions_of
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.joining import join_predictions
 from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
-from breastcls.evaluation.subgroups import score
+from breastcls.evaluation.subgroups import count_units, score
 from breastcls.evaluation.yardsticks.colour_baseline import colour_numbers, learn_colours
 from breastcls.evaluation.yardsticks.texture_baseline import learn_forest, learn_svm, texture_numbers
 from breastcls.images.decode import read_image
@@ -138,12 +140,19 @@ def score_baselines(
     Raises:
         EvaluationError: As `predict_by_baseline` does.
 
+    Warns:
+        EvaluationWarning: If a class is scored on fewer than five cases.
+
     Example:
         >>> result = result.with_sections(baselines=score_baselines(train, test))  # doctest: +SKIP
     """
     names = list_baselines() if baselines is None else tuple(baselines)
     found = predict_by_baselines(names, train, test, seed=seed)
-    return tabulate_baselines({name: one.at_level(level, how, mixed=mixed) for name, one in found.items()}, bootstrap)
+    scored = {name: one.at_level(level, how, mixed=mixed) for name, one in found.items()}
+    for one in list(scored.values())[:1]:  # all are of the same images
+        for message in few_cases(count_units(one)):
+            warnings.warn(message, EvaluationWarning, stacklevel=2)
+    return tabulate_baselines(scored, bootstrap)
 
 
 def tabulate_baselines(predicted: dict[str, Predictions], bootstrap: Bootstrap | None = None) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError
+from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.evaluation.caveats import few_cases, find_paired_caveats
 from breastcls.evaluation.comparing.paired_scores import change_text, check_metrics, score_against, score_text
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.plain import table_to_dict, to_plain
+from breastcls.evaluation.subgroups import count_units
 from breastcls.evaluation.yardsticks.altered import (
     Alteration,
     file_names,
@@ -45,11 +48,13 @@ class Robustness(Result):
             images as they are.
         settings: `resamples`, `confidence`, `interval`, `seed`.
         counts: `images`, `cases`.
+        caveats: Plain sentences on what to keep in mind with these numbers.
     """
 
     table: pd.DataFrame
     settings: Mapping[str, Any]
     counts: Mapping[str, int]
+    caveats: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         percent = f"{100 * self.settings['confidence']:g}%"
@@ -66,6 +71,8 @@ class Robustness(Result):
                     f"{change_text(row['change'], row['change_low'], row['change_high'])}"
                     for row in scores.to_dict("records")
                 ]
+        if self.caveats:
+            lines += ["", "Keep in mind", *(f"  - {caveat}" for caveat in self.caveats)]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +81,7 @@ class Robustness(Result):
             "table": table_to_dict(self.table),
             "settings": to_plain(self.settings),
             "counts": to_plain(self.counts),
+            "caveats": list(self.caveats),
         }
 
     def plot(
@@ -147,6 +155,9 @@ def robustness(
         LeakageError: If the model has learnt from some of these cases, and it was not allowed.
         ImageError: If an image cannot be read.
 
+    Warns:
+        EvaluationWarning: If a class is scored on fewer than five cases.
+
     Example:
         >>> found = robustness(model, test, perturbations=("stain", "blur"))  # doctest: +SKIP
         >>> found.plot("robustness.svg")  # doctest: +SKIP
@@ -162,6 +173,9 @@ def robustness(
     )
     require_labels(clean)
     unchanged, *tables = score_against(clean, [clean, *changed], wanted, bootstrap)
+    counts = count_units(clean)
+    for message in few_cases(counts):
+        warnings.warn(message, EvaluationWarning, stacklevel=2)
     by_step = {(one.name, strength): table for (one, strength), table in zip(steps, tables, strict=True)}
     rows = []
     for one, tried in chosen:
@@ -174,7 +188,8 @@ def robustness(
     return Robustness(
         table=pd.DataFrame(rows),
         settings=asdict(bootstrap),
-        counts={"images": len(data), "cases": int(pd.unique(data.cases).size)},
+        counts={unit: counts[unit] for unit in ("images", "cases")},
+        caveats=find_paired_caveats(clean, unchanged, counts),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.stain import fit_stain
-from breastcls.errors import EvaluationError
+from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.evaluation.caveats import few_cases, find_paired_caveats
 from breastcls.evaluation.comparing.paired_scores import check_metrics, score_against, score_text
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.metric_titles import metric_title
 from breastcls.evaluation.plain import table_to_dict, to_plain
+from breastcls.evaluation.subgroups import count_units
 from breastcls.evaluation.yardsticks.altered import (
     Alteration,
     file_names,
@@ -55,12 +58,14 @@ class ShortcutChecks(Result):
         settings: `resamples`, `confidence`, `interval`, `seed`, `grid`, `stain`.
         counts: `images`, `cases`, and `not_normalised`: images whose stain could not be found and that stayed as they
             were in "one stain".
+        caveats: Plain sentences on what to keep in mind with these numbers.
     """
 
     table: pd.DataFrame
     reading: tuple[str, ...]
     settings: Mapping[str, Any]
     counts: Mapping[str, int]
+    caveats: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         metrics = _metrics_of(self.table)
@@ -72,7 +77,10 @@ class ShortcutChecks(Result):
         for check, row in self.table.iterrows():
             scores = (score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics)
             lines.append(f"  {check!s:<14}" + "".join(f"{score:<24}" for score in scores))
-        return "\n".join([*lines, "", *(f"- {sentence}" for sentence in self.reading)])
+        lines += ["", *(f"- {sentence}" for sentence in self.reading)]
+        if self.caveats:
+            lines += ["", "Keep in mind", *(f"  - {caveat}" for caveat in self.caveats)]
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON; NaN becomes None."""
@@ -81,6 +89,7 @@ class ShortcutChecks(Result):
             "reading": list(self.reading),
             "settings": to_plain(self.settings),
             "counts": to_plain(self.counts),
+            "caveats": list(self.caveats),
         }
 
 
@@ -130,6 +139,9 @@ def shortcut_checks(
         LeakageError: If the model has learnt from some of these cases, and it was not allowed.
         ImageError: If an image cannot be read, has fewer pixels a side than `grid`, or no stain was found.
 
+    Warns:
+        EvaluationWarning: If a class is scored on fewer than five cases.
+
     Example:
         >>> print(shortcut_checks(model, test, train))  # doctest: +SKIP
     """
@@ -151,6 +163,9 @@ def shortcut_checks(
         allow_leakage=allow_leakage,
     )
     scores = score_against(clean, [clean, *altered], wanted, bootstrap)
+    counts = count_units(clean)
+    for message in few_cases(counts):
+        warnings.warn(message, EvaluationWarning, stacklevel=2)
     table = pd.DataFrame(
         [_row(one) for one in scores], index=pd.Index([AS_THEY_ARE, *chosen], name="check", dtype=object)
     )
@@ -159,10 +174,11 @@ def shortcut_checks(
         reading=read_checks(table, len(np.unique(test.labels))),
         settings={**asdict(bootstrap), "grid": grid, "stain": None if normaliser is None else normaliser.name},
         counts={
-            "images": len(test),
-            "cases": int(pd.unique(test.cases).size),
+            "images": counts["images"],
+            "cases": counts["cases"],
             "not_normalised": 0 if normaliser is None else normaliser.fallbacks.total,
         },
+        caveats=find_paired_caveats(clean, scores[0], counts),
     )
 
 

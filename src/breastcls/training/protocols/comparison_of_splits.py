@@ -16,6 +16,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset, Unit, require_dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
+from breastcls.evaluation.caveats import few_cases
 from breastcls.evaluation.comparing.paired_scores import change_text, check_metrics, score_against
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.metric_titles import metric_title
@@ -244,4 +245,5 @@ def _caveats(counts: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"The class {fewest[0]} has {fewest[1]['cases']} cases. The intervals are over cases; how the models would "
         "vary with other seeds is not in them.",
+        *few_cases(counts),
     )
