@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from breastcls.evaluation.case_statistics import case_codes, share_that_stays
@@ -56,6 +57,34 @@ def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str,
         f"In some groups a class has fewer than five cases: {', '.join(named)}. Take the intervals of these groups "
         "with care, they are likely too narrow.",
     )
+
+
+def find_stranger_caveats(known: npt.NDArray[Any] | None, unknown: npt.NDArray[Any] | None) -> tuple[str, ...]:
+    """Return a sentence for each side of few cases, or of none that are known, where strangers are told apart.
+
+    Args:
+        known: (n,) the case of each image of the kind that the model knows, or None.
+        unknown: (m,) the case of each stranger, or None.
+    """
+    sentences = []
+    for side, cases in (("known images", known), ("strangers", unknown)):
+        count = 0 if cases is None else len(set(cases.tolist()))
+        if cases is None:
+            sentences.append(
+                f"Cases of the {side} are not known, so every image counts as its own: the intervals of how well "
+                "strangers are told apart are too narrow if cases have several images."
+            )
+        elif count == 1:
+            sentences.append(
+                f"The {side} are all of one case: no interval can be given of how well strangers are told apart, since "
+                "nothing is known of other cases."
+            )
+        elif count < FEW_CASES:
+            sentences.append(
+                f"The {side} are of only {count} cases: take the intervals of how well strangers are told apart with "
+                "care, they are likely too narrow."
+            )
+    return tuple(sentences)
 
 
 def describe_cases(predictions: Predictions, scored: Predictions, counts: Mapping[str, Any]) -> list[str]:

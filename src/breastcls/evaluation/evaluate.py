@@ -14,7 +14,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
 from breastcls.evaluation.case_statistics import CaseStatistics
-from breastcls.evaluation.caveats import NO_CASES, few_cases, few_cases_in_groups, find_caveats
+from breastcls.evaluation.caveats import NO_CASES, few_cases, few_cases_in_groups, find_caveats, find_stranger_caveats
 from breastcls.evaluation.curves import compute_curves
 from breastcls.evaluation.decisions.calibration import assess_calibration
 from breastcls.evaluation.decisions.conformal import ConformalSets
@@ -97,7 +97,8 @@ def evaluate(
         ImageError: If an image cannot be read.
 
     Warns:
-        EvaluationWarning: If a class is scored on fewer than five cases, or cases are not known.
+        EvaluationWarning: If a class is scored on fewer than five cases, the strangers are of fewer, or cases are not
+            known.
         LeakageWarning: If a leak was found and allowed.
 
     Example:
@@ -174,6 +175,8 @@ def evaluate(
     elif unknown is not None and test is not None:
         views: dict[str, Any] = {"tta": tta, "batch_size": batch_size, "allow_leakage": allow_leakage}
         strangers = score_unknown(model_or_predictions, test, unknown, train, **views, bootstrap=bootstrap)
+    if unknown is not None:
+        caveats += find_stranger_caveats(predictions.cases, unknown.cases)
     by_stain: pd.DataFrame | None = None
     by_sharpness: pd.DataFrame | None = None
     if test is not None and not isinstance(model_or_predictions, Predictions):

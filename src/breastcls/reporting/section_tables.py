@@ -232,7 +232,7 @@ def _free_cell(row: Mapping[Any, Any], name: str, number: bool) -> Cell:
         return score_cell(Score(value, row[f"{name}_low"], row[f"{name}_high"]))
     if not is_defined(value):
         return Cell("not defined", "", undefined=True)
-    whole = float(value).is_integer() and abs(value) >= 2
+    whole = isinstance(value, int) or (float(value).is_integer() and abs(value) >= 2)
     return Cell(f"{value:,.0f}" if whole else format_number(value), sort_value(value))
 
 

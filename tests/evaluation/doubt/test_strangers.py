@@ -1,10 +1,14 @@
+import json
+from contextlib import nullcontext
+
 import cv2
+import jsonschema
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, LeakageError, RegistryError
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, RegistryError
 from breastcls.evaluation.decisions.conformal import fit_conformal
 from breastcls.evaluation.decisions.kept_decisions import store_conformal
 from breastcls.evaluation.doubt import strangers
@@ -15,6 +19,8 @@ from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.intervals import Bootstrap
 from breastcls.evaluation.members import predict_members
 from breastcls.evaluation.predict import predict
+from breastcls.evaluation.predictions import Predictions
+from breastcls.evaluation.schema import read_schema
 from breastcls.models.anatomy import split_model
 from breastcls.models.build import build_model
 from breastcls.models.ensemble import Ensemble
@@ -72,11 +78,61 @@ def test_predictions_of_any_model(draw):
     known, unknown = draw(1, ties=False), draw(2, images=90, ties=False)
     table = score_unknown(None, known, unknown, bootstrap=QUICK)
     assert list(table.index) == ["max-probability", "entropy", "margin", "energy"]
-    assert list(table.columns) == ["auroc", "auroc_low", "auroc_high", "fpr95", "fpr95_low", "fpr95_high"]
+    figures = ["auroc", "auroc_low", "auroc_high", "fpr95", "fpr95_low", "fpr95_high"]
+    assert list(table.columns) == [*figures, "known_images", "known_cases", "unknown_images", "unknown_cases"]
+    for side, one in (("known", known), ("unknown", unknown)):
+        assert set(table[f"{side}_images"]) == {len(one)}
+        assert set(table[f"{side}_cases"]) == {one.to_frame()["case"].nunique()}
     expected = separate(*(score_predictions(one, "entropy") for one in (known, unknown)), bootstrap=QUICK)
     assert table.loc["entropy", "auroc"] == pytest.approx(expected["auroc"])
     # Two classes: all of them order images alike, and recovered logits add nothing.
     assert np.ptp(table["auroc"]) < 1e-4
+
+
+def strangers_of(cases, images=60):
+    return Predictions.from_arrays(
+        probabilities=np.random.default_rng(0).uniform(0.35, 0.65, images), labels=None, cases=cases, classes=BINARY
+    )
+
+
+def test_strangers_of_one_case_have_no_interval_and_are_told_of(draw, tmp_path):
+    """However many images of it there are: alone in its stratum the case is in every resample."""
+    known, unknown = draw(1, ties=False), strangers_of(["only"] * 60)
+    with pytest.warns(EvaluationWarning, match="The strangers are all of one case: no interval"):
+        found = evaluate(known, unknown=unknown, resamples=20)
+    assert found.unknown.filter(regex="_low|_high").isna().all().all()
+    assert found.unknown[["auroc", "fpr95"]].notna().all().all()
+    assert (found.unknown["unknown_cases"].tolist(), found.unknown["unknown_images"].tolist()) == ([1] * 4, [60] * 4)
+    assert any("The strangers are all of one case" in one for one in found.caveats)
+    assert "The strangers are all of one case" in str(found)
+    jsonschema.validate(json.loads(found.to_json()), read_schema())
+    text = found.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The strangers are all of one case" in text
+    assert "Unknown cases" in text
+    with pytest.warns(EvaluationWarning, match="The known images are all of one case"):
+        turned = score_unknown(None, unknown, known, bootstrap=QUICK)
+    assert turned["auroc_low"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("cases", "words"),
+    [
+        (np.arange(60) % 4, "The strangers are of only 4 cases"),
+        (None, "Cases of the strangers are not known, so every image counts as its own"),
+        (np.arange(60) % 5, None),
+    ],
+)
+def test_few_strangers_and_strangers_without_cases_are_told_of(draw, cases, words):
+    known, unknown = draw(1, ties=False), strangers_of(cases)
+    with pytest.warns(EvaluationWarning, match=words) if words else nullcontext():
+        table = score_unknown(None, known, unknown, bootstrap=QUICK)
+    assert table["auroc_low"].notna().all()
+    with pytest.warns(EvaluationWarning, match=words) if words else nullcontext():
+        found = evaluate(known, unknown=unknown, resamples=20)
+    assert [one for one in found.caveats if "strangers" in one] == (
+        [one for one in found.caveats if words in one] if words else []
+    )
+    assert bool(words) == any("strangers" in one for one in found.caveats)
 
 
 def write_images(folder, name, images, classes, cases):
@@ -105,7 +161,7 @@ def images(tmp_path_factory):
     return {
         "train": write_images(folder, "train", tissue(30), BINARY, 6),
         "known": write_images(folder, "known", tissue(14), BINARY, 5),
-        "unknown": write_images(folder, "unknown", noise, ("cat", "dog"), 4),
+        "unknown": write_images(folder, "unknown", noise, ("cat", "dog"), 6),
     }
 
 

@@ -8,6 +8,7 @@ images do (Hendrycks & Gimpel 2017, arXiv:1610.02136; Liang, Li & Srikant 2018, 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, LeakageError
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
+from breastcls.evaluation.caveats import find_stranger_caveats
 from breastcls.evaluation.doubt.feature_distance import MOST_CHANNELS, FeatureDistance
 from breastcls.evaluation.doubt.uncertainty import recover_logits, score_members, score_predictions, uncertainty_scores
 from breastcls.evaluation.intervals import Bootstrap
@@ -62,7 +64,9 @@ def score_unknown(
         allow_leakage: Go on although `known` and `train` share cases.
 
     Returns:
-        One row a score (index `score`), columns `auroc` and `fpr95`, each also with `_low` and `_high`.
+        One row a score (index `score`), columns `auroc` and `fpr95`, each also with `_low` and `_high`, and
+        `known_images`, `known_cases`, `unknown_images`, `unknown_cases`. Without cases every image counts as its own.
+        Where one side is of one case there are no bounds: nothing is known of other cases of that kind.
 
     Raises:
         EvaluationError: If a set is empty, or a score needs what is not given.
@@ -70,14 +74,18 @@ def score_unknown(
         RegistryError: If there is no such score.
         ImageError: If an image cannot be read.
 
+    Warns:
+        EvaluationWarning: If one side is of fewer than five cases, or its cases are not known.
+
     Example:
         >>> known = Predictions.from_arrays(
         ...     probabilities=[0.99, 0.95, 0.02, 0.9], labels=None, cases=list("abcd"), classes=("benign", "malignant"))
         >>> unknown = Predictions.from_arrays(
         ...     probabilities=[0.6, 0.92, 0.5, 0.4], labels=None, cases=list("efgh"), classes=("benign", "malignant"))
-        >>> table = score_unknown(None, known, unknown, scores=["entropy"])
-        >>> table[["auroc", "fpr95"]].to_numpy().tolist()
-        [[0.9375, 0.25]]
+        >>> with warnings.catch_warnings(action="ignore"):  # four cases a side are few
+        ...     table = score_unknown(None, known, unknown, scores=["entropy"])
+        >>> table[["auroc", "fpr95", "unknown_cases"]].to_numpy().tolist()
+        [[0.9375, 0.25, 4.0]]
     """
     if isinstance(known, Dataset) and isinstance(unknown, Dataset) and model is not None:
         _check_leak(known, train, allow_leakage)
@@ -90,6 +98,8 @@ def score_unknown(
     else:
         found = ", ".join(type(one).__name__ for one in (model, known, unknown))
         raise EvaluationError(f"Give a model and two datasets, or None and the predictions of both; found {found}.")
+    for message in find_stranger_caveats(known.cases, unknown.cases):
+        warnings.warn(message, EvaluationWarning, stacklevel=2)
     return pd.DataFrame(
         [separate(*pair, known.cases, unknown.cases, bootstrap=bootstrap) for pair in seen.values()],
         index=pd.Index(list(seen), name="score"),
@@ -109,7 +119,8 @@ def separate(
         bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
-        `auroc`, `auroc_low`, `auroc_high`, `fpr95`, `fpr95_low`, `fpr95_high`.
+        `auroc`, `auroc_low`, `auroc_high`, `fpr95`, `fpr95_low`, `fpr95_high`, and the counts `known_images`,
+        `known_cases`, `unknown_images`, `unknown_cases`. Where one side is of one case the bounds are NaN.
 
     Raises:
         EvaluationError: If a set is empty or a score is not finite.
@@ -138,11 +149,16 @@ def separate(
         passed = _passed(sets, codes, weights[:, : counts[0]], weights[:, counts[0] :])
         return np.stack([ranking.score(weights)[0], passed], axis=1)
 
-    low, high = (bootstrap or Bootstrap()).intervals(measure, strata)
     value = measure(np.ones((1, sum(counts))))[0]
+    low, high = np.full((2, len(value)), np.nan)
+    if min(counts) > 1:
+        # A case alone on its side is in every resample: the width would be that of the other side.
+        low, high = (bootstrap or Bootstrap()).intervals(measure, strata)
     found: dict[str, float] = {}
     for index, name in enumerate(("auroc", "fpr95")):
         found |= {name: float(value[index]), f"{name}_low": float(low[index]), f"{name}_high": float(high[index])}
+    for side, one, cases in zip(("known", "unknown"), sets, counts, strict=True):
+        found |= {f"{side}_images": len(one), f"{side}_cases": cases}
     return found
 
 
