@@ -129,6 +129,7 @@ def test_the_card_knows_its_members_and_all_that_they_saw():
     assert card.provenance["training"] == {
         "cases": ["a", "b", "c", "d"],
         "slides": ["a1"],
+        "learnt_from": {"cases": ["a", "b", "c"], "slides": ["a1"]},
         "members_without_record": 1,
     }
     assert card.provenance["ensemble"] == {"average": "probabilities", "weights": [0.25, 0.5, 0.25]}

@@ -49,3 +49,70 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "own.weights.h5"
     next(layer for layer in model.layers if isinstance(layer, keras.Model)).save_weights(path)
     return path
+
+
+class CutOffError(Exception):
+    pass
+
+
+class CutAt(keras.callbacks.Callback):
+    """Ends the program's training as a crash would, after so many steps over all epochs."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise CutOffError
+
+
+# A run is resumed with the callbacks that it was begun with, here with one that no longer cuts it off.
+GOES_ON = {"resume": True, "callbacks": [CutAt(0)]}
+
+
+@pytest.fixture
+def make(pretrained):
+    def build(phases):
+        if phases == 0:
+            return build_own()
+        weights = pretrained if phases == 2 else None
+        return bc.build_model(
+            "cnn4", classes=("benign", "malignant"), image_size=32, weights=weights, dropout=0.5, seed=3
+        )
+
+    return build
+
+
+def build_own():
+    """Not from build_model, with random layers that were given no seed."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.RandomFlip(),
+            layers.RandomTranslation(0.2, 0.2),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(2, activation="softmax", kernel_initializer=keras.initializers.GlorotUniform(seed=1)),
+        ]
+    )
+
+
+def other_weights(model):
+    model.set_weights([np.full_like(weight, 0.1) for weight in model.get_weights()])
+    return model
+
+
+def bits(model):
+    return [weight.tobytes() for weight in model.get_weights()]
+
+
+COMMON = {"batch_size": 8, "progress": False, "seed": 4}
+
+
+def cut_off(make, parts, folder, steps=5, **options):
+    options = {**COMMON, "epochs": 3, "augment": "none", "checkpoint_steps": 1, **options}
+    with pytest.raises(CutOffError):
+        bc.fit(make(1), *parts[:2], run_dir=folder, callbacks=[CutAt(steps)], **options)

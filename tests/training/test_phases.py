@@ -107,6 +107,30 @@ def _foreign(small):
     return keras.Model(inputs, keras.layers.Dense(2, activation="softmax", kernel_initializer="zeros")(x)), backbone
 
 
+def test_a_backbone_of_random_weights_has_phases_where_these_are_asked_for(built):
+    """As for a model that was trained before, which nothing in its card tells from pretrained ones."""
+    for settings, expected in [
+        ({}, [("all", "all", 9)]),
+        ({"fine_tune": "last-stage"}, [("head", "head", 3), ("fine-tune", "last-stage", 6)]),
+        ({"fine_tune": 2}, [("head", "head", 3), ("fine-tune", 2, 6)]),
+        ({"head_epochs": 2}, [("head", "head", 2), ("fine-tune", "all", 7)]),
+        ({"fine_tune_rate": 1e-5}, [("head", "head", 3), ("fine-tune", "all", 6)]),
+    ]:
+        assert [plan[:3] for plan in _plan(built, None, epochs=9, **settings)] == expected
+    with pytest.raises(TrainingError, match=r"fine_tune=99: the backbone of .* has 3 stages"):
+        _plan(built, None, fine_tune=99)
+
+
+def test_the_flags_of_somebody_elses_model_are_as_they_were(parts, small, quick):
+    model, backbone = _foreign(small)
+    backbone.layers[-1].trainable = False
+    before = [layer.trainable for layer in model._flatten_layers()]
+    bc.fit(model, parts[0], **quick, fine_tune=False)
+    assert [layer.trainable for layer in model._flatten_layers()] == before
+    run = bc.fit(model, parts[0], **quick)
+    assert run.history["phase"].tolist() == ["as-given"] * 2
+
+
 def test_the_head_of_somebody_elses_model_is_trained_alone(parts, small, quick):
     model, backbone = _foreign(small)
     before = [weight.copy() for weight in backbone.get_weights()]

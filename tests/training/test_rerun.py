@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -49,6 +51,43 @@ def test_with_weights_from_a_file_and_a_stain_normaliser(parts, small, tmp_path)
     with pytest.raises(TrainingError, match=r"own\.weights\.h5"):
         bc.rerun(tmp_path / "first")
     again, _ = bc.rerun(tmp_path / "first", weights=tmp_path / "own.weights.h5", progress=False)
+    assert bits(again) == bits(model)
+
+
+def test_other_images_or_callbacks_are_refused(parts, small, tmp_path):
+    train, val, test = parts
+    slow = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 10)
+    model = small()
+    bc.fit(model, train, val, run_dir=tmp_path / "run", callbacks=[slow], **OPTIONS)
+    with pytest.raises(TrainingError, match=r"had the callbacks \['LearningRateScheduler'\].*found \[\]"):
+        bc.rerun(tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"callbacks: \['LearningRateScheduler'\] there, \[\] here"):
+        bc.fit(small(), train, val, run_dir=tmp_path / "run", resume=True, **OPTIONS)
+    again, _ = bc.rerun(tmp_path / "run", callbacks=[slow], progress=False)
+    assert bits(again) == bits(model)
+    with pytest.raises(TrainingError, match=rf"train: {len(train)} images there, {len(test)} here"):
+        bc.rerun(tmp_path / "run", train=test, val=val, callbacks=[slow])
+
+
+def test_an_image_that_was_overwritten_is_told(parts, small, tmp_path):
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    paths = [shutil.copy(path, folder) for path in parts[0].paths]
+    train = bc.Dataset(parts[0].table.assign(path=paths), parts[0].classes)
+    bc.fit(small(), train, run_dir=tmp_path / "run", **OPTIONS)
+    with Path(paths[0]).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(TrainingError, match="1 images have the same names but other content"):
+        bc.rerun(tmp_path / "run")
+
+
+def test_names_of_classes_may_hold_what_parts_them(easy, small, tmp_path):
+    names = ("gutartig|ä", "bösartig")
+    table = easy.table.assign(label=[names[index] for index in easy.labels])
+    data = bc.Dataset(table, names)
+    model = bc.build_model("cnn4", classes=names, image_size=32, weights=None, seed=3)
+    bc.fit(model, data, run_dir=tmp_path / "run", **OPTIONS)
+    again, _ = bc.rerun(tmp_path / "run", progress=False)
     assert bits(again) == bits(model)
 
 

@@ -17,6 +17,13 @@ def test_fit_has_every_setting_and_no_other():
     assert arguments == set(Settings().to_dict())
 
 
+@pytest.mark.parametrize("name", ["head_epochs", "fine_tune_rate", "layer_decay", "batch_norm"])
+def test_what_speaks_of_the_backbone_is_refused_beside_a_head_alone(name):
+    value = {"head_epochs": 1, "fine_tune_rate": 1e-5, "layer_decay": 0.5, "batch_norm": "train"}[name]
+    with pytest.raises(TrainingError, match=f"fine_tune=False trains the head alone, so that {name}=.*no effect"):
+        Settings(fine_tune=False, **{name: value})
+
+
 def test_every_default_is_that_of_fit():
     values = Settings().to_dict()
     given = {name: item.default for name, item in inspect.signature(bc.fit).parameters.items() if name in values}

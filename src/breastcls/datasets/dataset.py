@@ -14,7 +14,7 @@ import pandas as pd
 from breastcls.datasets import official, opening, splitting
 from breastcls.datasets.checking import CheckReport, check_dataset
 from breastcls.datasets.summary import Summary, summarise
-from breastcls.datasets.table import check_labels, make_table
+from breastcls.datasets.table import check_labels, make_table, write_classes
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
 
@@ -347,8 +347,9 @@ class Dataset:
         Raises:
             OutputError: If the file cannot be written.
         """
-        head = "# classes: " + "|".join(self.classes) + "\n"
-        return write_text(path, head + self.frame.to_csv(index=False, lineterminator="\n"))
+        return write_text(
+            path, write_classes(self.classes) + "\n" + self.frame.to_csv(index=False, lineterminator="\n")
+        )
 
 
 def require_dataset(name: str, value: object) -> None:

@@ -12,10 +12,8 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.folder import NO_CASES
-from breastcls.datasets.table import TEXT_COLUMNS
+from breastcls.datasets.table import CLASSES_LINE, TEXT_COLUMNS, read_classes
 from breastcls.errors import DatasetError, DatasetWarning
-
-_CLASSES_LINE = "# classes: "
 
 
 def load_table(
@@ -80,9 +78,9 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, tuple[str, ...] | None]:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"Cannot read the table {path}: {error}.") from error
     classes = None
-    if text.startswith(_CLASSES_LINE):
+    if text.startswith(CLASSES_LINE):
         first, text = text.split("\n", 1)
-        classes = tuple(first.removeprefix(_CLASSES_LINE).split("|"))
+        classes = read_classes(first)
     try:
         # "NA" may be the name of a class or patient; only an empty field is a gap.
         dtype = dict.fromkeys(TEXT_COLUMNS, "string")

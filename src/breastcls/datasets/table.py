@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from breastcls.datasets.names import write_names
 from breastcls.errors import DatasetError
 
+CLASSES_LINE = "# classes: "
 TEXT_COLUMNS = ("path", "label", "case", "slide", "subtype", "source")
 # Compared with those of other tables, so written in one way; see `write_names`.
 NAMES = ("case", "slide")
@@ -83,3 +85,30 @@ def _typed(name: str, values: pd.Series) -> pd.Series:
         return pd.to_numeric(values).astype("Int64")
     except (ValueError, TypeError) as error:
         raise DatasetError(f"Column {name!r} must hold whole numbers or be empty: {error}.") from error
+
+
+def write_classes(classes: Sequence[str]) -> str:
+    """Return the first line of a table that names the classes in their order.
+
+    Example:
+        >>> write_classes(("benign", "malignant")), write_classes(("a|b", "c"))
+        ('# classes: benign|malignant', '# classes: ["a|b", "c"]')
+    """
+    plain = "|".join(classes)
+    awkward = "\n" in plain or "\r" in plain or plain.startswith("[") or plain.count("|") >= len(classes)
+    return CLASSES_LINE + (json.dumps(list(classes), ensure_ascii=False) if awkward else plain)
+
+
+def read_classes(line: str) -> tuple[str, ...]:
+    """Return the classes that `write_classes` wrote.
+
+    Raises:
+        DatasetError: If the line is damaged.
+    """
+    names = line.removeprefix(CLASSES_LINE).rstrip("\r\n")
+    if not names.startswith("["):
+        return tuple(names.split("|"))
+    try:
+        return tuple(map(str, json.loads(names)))
+    except ValueError as error:
+        raise DatasetError(f"The line {line.strip()!r} should name the classes, as JSON or parted by '|'.") from error

@@ -26,7 +26,7 @@ from breastcls.evaluation.decisions.thresholds import Threshold
 from breastcls.evaluation.doubt.risk_coverage import risk_coverage
 from breastcls.evaluation.doubt.strangers import score_unknown
 from breastcls.evaluation.evaluation import Evaluation
-from breastcls.evaluation.fingerprints import fingerprint_predictions, fingerprint_table, fingerprint_weights
+from breastcls.evaluation.fingerprints import fingerprint_predictions, fingerprint_table
 from breastcls.evaluation.independence import check_independence, check_same_images
 from breastcls.evaluation.intervals import Bootstrap, Interval
 from breastcls.evaluation.levels import scored_images
@@ -271,6 +271,7 @@ def _predictions_of(
     # Here and not above: predictions of another framework are scored without loading Keras.
     from breastcls.evaluation.predict import predict
     from breastcls.models.card import get_card
+    from breastcls.models.hashing import hash_weights
 
     fingerprints = {}
     if isinstance(source, (str, os.PathLike)):
@@ -281,7 +282,7 @@ def _predictions_of(
     card = get_card(source)
     predictions = predict(source, test, batch_size=batch_size, tta=tta)
     # After `predict`, which says what is wrong with something that is no model.
-    fingerprints["weights"] = fingerprint_weights(source)
+    fingerprints["weights"] = hash_weights(source)
     return predictions, {} if card is None else card.to_dict(), fingerprints
 
 

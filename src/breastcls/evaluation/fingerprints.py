@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 
@@ -41,13 +40,4 @@ def fingerprint_table(data: Dataset) -> str:
     for column in TABLE_COLUMNS:
         values = data.table[column].astype(object).where(data.table[column].notna(), "")
         digest.update(("\n" + "\n".join(map(str, values))).encode())
-    return digest.hexdigest()
-
-
-def fingerprint_weights(model: Any) -> str:
-    """Return a SHA-256 of a Keras model's weights: shapes, types and values, in their order."""
-    digest = hashlib.sha256()
-    for values in model.get_weights():
-        digest.update(f"{values.dtype.name}{values.shape}".encode())
-        digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

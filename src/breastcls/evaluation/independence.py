@@ -13,6 +13,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.predictions import Predictions
+from breastcls.models.learnt import UNITS, names_learnt
 
 # Whatever was chosen by looking at images was learnt from them.
 LEARNING_STEPS = ("training", "calibration", "threshold", "conformal")
@@ -51,6 +52,31 @@ def check_independence(
         report = _join(audit, report, own)
     # That the threshold was chosen elsewhere says nothing of the training, and nothing compared is nothing found.
     return None if report.clean and "training" not in report.compared_with else report
+
+
+def audit_validation(train: Dataset, val: Dataset, provenance: Mapping[str, Any]) -> LeakageReport:
+    """Compare the images to choose the best epoch by with those to learn from, and with what was learnt from before.
+
+    Args:
+        train: What is going to be learnt from.
+        val: What the best epoch is going to be chosen by.
+        provenance: Of the model's card: one that was trained before may know these cases already. What it chose its
+            best epoch by then may serve again.
+    """
+    before = provenance.get("training")
+    learnt = {"training": {unit: sorted(names_learnt(before, unit)) for unit in UNITS}}
+    return _join(audit_leakage(train, val), _compare_names((val,), learnt), (val,))
+
+
+def audit_test(test: Dataset, provenance: Mapping[str, Any]) -> LeakageReport:
+    """Compare test images with all that a model has looked at before, as its card tells.
+
+    Args:
+        test: Images that the model is going to be judged on.
+        provenance: Of the model's card.
+    """
+    found = {step: provenance[step] for step in LEARNING_STEPS if isinstance(provenance.get(step), Mapping)}
+    return _compare_names((test,), found)
 
 
 def count_shared_cases(predictions: Predictions, cases: Collection[Any]) -> int | None:

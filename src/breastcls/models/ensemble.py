@@ -14,6 +14,7 @@ import keras
 
 from breastcls.errors import ModelError
 from breastcls.models.card import ModelCard, get_card, set_card
+from breastcls.models.learnt import UNITS, names_learnt, names_seen
 from breastcls.models.persistence import load_model
 
 Average = Literal["probabilities", "logits"]
@@ -237,14 +238,15 @@ def _check_weights(weights: Sequence[float] | None, count: int) -> list[float]:
 
 def _seen_by_any(cards: Sequence[ModelCard]) -> dict[str, Any]:
     """Return the record of the cases and slides that any member learnt from, was calibrated or decided on."""
-    seen: dict[str, set[str]] = {"cases": set(), "slides": set()}
+    seen: dict[str, set[str]] = {unit: set() for unit in UNITS}
+    learnt: dict[str, set[str]] = {unit: set() for unit in UNITS}
     for card in cards:
-        for record in card.provenance.values():
-            if isinstance(record, Mapping):
-                for what, names in seen.items():
-                    names.update(map(str, record.get(what) or ()))
+        for unit in UNITS:
+            seen[unit].update(*(names_seen(record, unit) for record in card.provenance.values()))
+            learnt[unit].update(names_learnt(card.provenance.get("training"), unit))
     unknown = sum("training" not in card.provenance for card in cards)
-    record = {what: sorted(names) for what, names in seen.items()}
+    record: dict[str, Any] = {unit: sorted(names) for unit, names in seen.items()}
     if not any(record.values()):
         return {}
+    record["learnt_from"] = {unit: sorted(names) for unit, names in learnt.items()}
     return {"training": {**record, **({"members_without_record": unknown} if unknown else {})}}

@@ -116,20 +116,19 @@ def _note(model: keras.Model, train: Dataset, settings: dict[str, Any], resize: 
     """Write into the card what it was trained on, as `fit` does, so that leaks are found wherever the model goes."""
     from breastcls.environment import describe_environment
     from breastcls.models.card import get_card, set_card
+    from breastcls.models.learnt import with_training
 
     card = get_card(model)
     assert card is not None
     summary = train.summary()
-    training = {
+    record = {
         "recipe": "small-cpu",
-        "cases": sorted(set(train.cases.tolist())),
-        "slides": sorted(set(train.slides.tolist())),
         "data": {"train": {**summary.total, "by_class": summary.by_class.to_dict("index")}},
         "fit": settings,
         "seconds": round(seconds, 3),
         "environment": describe_environment(),
     }
-    set_card(model, card.replace(provenance={**card.provenance, "training": training}, resize=resize))
+    set_card(model, with_training(card, record, train).replace(resize=resize))
 
 
 def _train(

@@ -13,9 +13,9 @@ from typing import Any
 import keras
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.leakage import audit_leakage
 from breastcls.datasets.stain import fit_stain
 from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
+from breastcls.evaluation.independence import audit_validation
 from breastcls.files import remove_temporaries
 from breastcls.images.order import sampling_groups
 from breastcls.images.stain.normalisers import normaliser_from_dict
@@ -148,8 +148,9 @@ def fit(
             rounding.
         tensorboard: Folder for TensorBoard.
         csv: File for one row an epoch of all phases, as in `history.csv`; written whole after each epoch.
-        callbacks: Further Keras callbacks. On the road by features they see the head alone as their model. What they
-            remember is not in the checkpoints.
+        callbacks: Further Keras callbacks. On the road by features they see the head alone as their model. Their types
+            are recorded, and a run is resumed or done again with the same ones only; what they remember is not in the
+            checkpoints. Keras' own that only look on, such as `CSVLogger`, may come and go.
         allow_leakage: Go on although train and validation share cases or pictures. It is written into the record.
         progress: Whether to show progress on standard error.
 
@@ -157,7 +158,8 @@ def fit(
         The record of the run.
 
     Raises:
-        LeakageError: If train and validation share a case, a slide or a picture, and it was not allowed.
+        LeakageError: If train and validation share a case, a slide or a picture, or the model has learnt from a
+            validation case before, and it was not allowed.
         TrainingError: If an argument is not valid or would have no effect, training or validation set hold fewer than
             two classes (of more, `TrainingWarning` names those that are missing), the model has other classes or gives
             no probabilities, the folder holds another run than the one to resume, the loss is not a number (the message
@@ -184,13 +186,14 @@ def fit(
     weights = class_weights(class_weight, train.labels, train.classes, groups)
     leakage = None
     if val is not None:
-        report = audit_leakage(train, val)
+        card = get_card(model)
+        report = audit_validation(train, val, {} if card is None else card.provenance)
         report.raise_if_leaking(allowed=allow_leakage)
         leakage = report.to_dict()
         if not report.clean:
             warnings.warn(f"allow_leakage=True: {report}", LeakageWarning, stacklevel=2)
     number_format = choose_precision(precision, model)
-    config = describe_config(settings, model, train.classes, phases, image_size, resize, number_format)
+    config = describe_config(settings, model, train.classes, phases, image_size, resize, number_format, callbacks)
 
     team = find_team(strategy)
     for what, known in describe_task(settings, phases, number_format, train, val).items():
@@ -220,6 +223,7 @@ def fit(
                 else:
                     config = old
 
+    as_given = [(layer, layer.trainable) for layer in model._flatten_layers()]
     best = BestWeights(None if val is None else monitor, settings.patience)
     watching = (*(_writers(settings) if team.chief else ()), *callbacks)
     log = Path(settings.csv) if settings.csv is not None and team.chief else None
@@ -241,6 +245,10 @@ def fit(
         raise TrainingError(
             "Training was interrupted before the first epoch ended; the model has the weights it was given with."
         )
+    if phases[0].name != "as-given" and config["model"]["backbone"] is None:
+        # Of a model of the caller's own these flags are a setting, and the next call may go by them.
+        for layer, trainable in as_given:
+            layer.trainable = trainable
     config["roads"] = trainer.roads
     if trainer.probe is not None:
         config["probe"] = trainer.probe

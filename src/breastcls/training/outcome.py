@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.environment import describe_environment
+from breastcls.errors import TrainingWarning
 from breastcls.models.card import get_card, set_card
+from breastcls.models.learnt import kept_for_weights, with_training
 from breastcls.training.run import Run
 from breastcls.training.watching import BestWeights
 
@@ -51,10 +54,7 @@ def note_in_card(
     card = get_card(model)
     if card is None:
         return
-    seen = train if val is None else train + val
-    training = {
-        "cases": sorted(set(seen.cases.tolist())),
-        "slides": sorted(set(seen.slides.tolist())),
+    record = {
         "data": run.data,
         "epochs": len(run.history),
         "best_epoch": run.best_epoch,
@@ -64,14 +64,15 @@ def note_in_card(
         "leakage": run.leakage,
         "environment": run.environment,
     }
-    set_card(
-        model,
-        card.replace(
-            provenance={**card.provenance, "training": training},
-            resize=resize,
-            stain=None if stain is None else dict(stain),
-        ),
-    )
+    if dropped := kept_for_weights(card):
+        warnings.warn(
+            f"The model has other weights now; what was kept for the former ones is removed: {', '.join(dropped)}. "
+            "Choose and fit that again, on validation predictions.",
+            TrainingWarning,
+            stacklevel=3,
+        )
+    noted = with_training(card, record, train, val)
+    set_card(model, noted.replace(resize=resize, stain=None if stain is None else dict(stain)))
 
 
 def _describe(data: Dataset) -> dict[str, Any]:

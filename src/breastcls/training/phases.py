@@ -42,7 +42,8 @@ def plan_phases(model: keras.Model, settings: Settings) -> list[Phase]:
 
     Returns:
         With a pretrained backbone: "head", then "fine-tune" if asked for. A backbone with random weights has nothing
-        to protect: one phase "all". A model whose card names no backbone: one phase "as-given", in which learns what
+        to protect: one phase "all", unless the settings ask for the phases of a pretrained one, as for a model that the
+        caller has trained before. A model whose card names no backbone: one phase "as-given", in which learns what
         its layers say; but if a setting speaks of backbone and head, the same phases as with a pretrained backbone.
         With `head_solver="lbfgs"` the head takes one epoch.
 
@@ -64,7 +65,8 @@ def plan_phases(model: keras.Model, settings: Settings) -> list[Phase]:
         find_linear_head(model)
     if tune is False:
         return [Phase("head", "head", 1 if exact else epochs, rate, settings.head_solver)]
-    if not foreign and card is not None and card.weights is None and not exact:
+    random = not foreign and card is not None and card.weights is None
+    if random and not exact and not _asks_for_stages(settings):
         return [Phase("all", "all", epochs, rate)]
     depth: str | int = "all" if tune is True else tune
     _check_depth(model, depth)
@@ -78,6 +80,11 @@ def plan_phases(model: keras.Model, settings: Settings) -> list[Phase]:
             "fine_tune=False to train the head only."
         )
     return [Phase("head", "head", first, rate), Phase("fine-tune", depth, epochs - first, second_rate)]
+
+
+def _asks_for_stages(settings: Settings) -> bool:
+    """Tell whether the settings speak of a head that is trained first, or of a part of the backbone."""
+    return settings.head_epochs is not None or settings.fine_tune_rate is not None or settings.fine_tune is not True
 
 
 def _of_backbone_and_head(settings: Settings) -> list[str]:

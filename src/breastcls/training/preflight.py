@@ -16,9 +16,18 @@ from breastcls.datasets.dataset import Dataset, require_dataset
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.anatomy import ends_in_softmax
 from breastcls.models.card import get_card
-from breastcls.training.hashing import hash_shapes, hash_weights
+from breastcls.models.hashing import hash_shapes, hash_weights
 from breastcls.training.phases import Phase
 from breastcls.training.settings import Settings
+
+_ONLOOKERS = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.History,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ProgbarLogger,
+    keras.callbacks.RemoteMonitor,
+    keras.callbacks.TensorBoard,
+)
 
 
 def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: Settings) -> tuple[int, int]:
@@ -146,6 +155,7 @@ def describe_config(
     image_size: tuple[int, int],
     resize: str,
     precision: str,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
     """Return what `config.json` says: enough to build the model again and train it again."""
     card = get_card(model)
@@ -167,4 +177,15 @@ def describe_config(
             "shapes_sha256": hash_shapes(model),
         },
         "classes": list(classes),
+        "callbacks": name_callbacks(callbacks),
     }
+
+
+def name_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[str]:
+    """Return the types of those callbacks that may change what is learnt; Keras' own onlookers do not.
+
+    Example:
+        >>> name_callbacks([keras.callbacks.TerminateOnNaN(), keras.callbacks.CSVLogger("log.csv")])
+        ['TerminateOnNaN']
+    """
+    return [type(one).__qualname__ for one in callbacks if type(one) not in _ONLOOKERS]

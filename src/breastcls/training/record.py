@@ -15,6 +15,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.fingerprints import known_files
 from breastcls.datasets.frames import load_table
+from breastcls.datasets.table import write_classes
 from breastcls.errors import OutputError, TrainingError
 from breastcls.files import make_folder, write_text
 from breastcls.models.persistence import save_model
@@ -63,7 +64,7 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
     table = pd.concat(parts, ignore_index=True)
     table = table.join(known_files(table["path"].tolist()))
     table["path"] = [os.path.abspath(path) for path in table["path"]]
-    return "# classes: " + "|".join(train.classes) + "\n" + table.to_csv(index=False, lineterminator="\n")
+    return write_classes(train.classes) + "\n" + table.to_csv(index=False, lineterminator="\n")
 
 
 def write_end(folder: Path, run: Run, model: keras.Model) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import keras
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ModelError, TrainingError
 from breastcls.models.build import build_model
+from breastcls.models.hashing import hash_weights
 from breastcls.training.fit import fit
-from breastcls.training.hashing import hash_weights
+from breastcls.training.preflight import name_callbacks
 from breastcls.training.record import read_config, read_split
+from breastcls.training.resuming import data_differences
 from breastcls.training.run import Run
 
 
@@ -25,6 +27,7 @@ def rerun(
     train: Dataset | None = None,
     val: Dataset | None = None,
     weights: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: bool = True,
 ) -> tuple[keras.Model, Run]:
     """Build the model of a run again and train it again, with the same settings on the same images.
@@ -38,14 +41,15 @@ def rerun(
         train: The training images, if they are no longer where `split.csv` says.
         val: The validation images, likewise.
         weights: The weight file of the backbone, if the model had one that is not known by the name "imagenet".
+        callbacks: Callbacks of the same types as in that run, anew: they are not in the record.
         progress: Whether to show progress.
 
     Returns:
         The trained model and its record.
 
     Raises:
-        TrainingError: If the folder holds no run, its model was not made by `build_model`, or building it again gives
-            other weights than the run began with.
+        TrainingError: If the folder holds no run, its model was not made by `build_model`, building it again gives
+            other weights than the run began with, or images or callbacks are not those of that run.
         DatasetError: If images are gone.
         WeightsError: If weights cannot be found.
 
@@ -56,10 +60,18 @@ def rerun(
     config = read_config(folder)
     if config is None:
         raise TrainingError(f"There is no {folder / 'config.json'}: expected the run_dir of a call of fit.")
+    if name_callbacks(callbacks) != config.get("callbacks", []):
+        raise TrainingError(
+            f"The run in {folder} had the callbacks {config.get('callbacks', [])}, which may have changed its weights; "
+            f"found {name_callbacks(callbacks)}. Pass callbacks= of the same types, with the same settings."
+        )
+    old_train, old_val = read_split(folder) if train is None else (train, None)
+    train, val = old_train, val if val is not None else old_val
+    if found := data_differences(folder, train, val):
+        raise TrainingError(
+            f"These are not the images of the run in {folder}: " + "; ".join(found) + ". To train on others, call fit."
+        )
     model = _build_again(folder, config, weights)
-    if train is None:
-        train, old_val = read_split(folder)
-        val = val if val is not None else old_val
     settings = {
         **config["fit"],
         "run_dir": new_run_dir,
@@ -75,7 +87,7 @@ def rerun(
         from breastcls.images.stain.normalisers import normaliser_from_dict
 
         settings["stain"] = normaliser_from_dict(settings["stain"])
-    return model, fit(model, train, val, **settings)
+    return model, fit(model, train, val, callbacks=callbacks, **settings)
 
 
 def _build_again(folder: Path, config: Mapping[str, Any], weights: str | os.PathLike[str] | None) -> keras.Model:

@@ -42,7 +42,7 @@ def check_same_run(
         TrainingError: If settings, model or data differ; the message shows the differences.
     """
     found = Settings.of(config["fit"]).differences(old["fit"])
-    for part in ("precision", "classes", "phases"):
+    for part in ("precision", "classes", "phases", "callbacks"):
         if _json(config[part]) != old.get(part):
             found.append(f"{part}: {old.get(part)!r} there, {config[part]!r} here")
     there, here = old.get("model", {}), _json(config["model"])
@@ -52,7 +52,7 @@ def check_same_run(
         for name in here
         if name not in ("weights_sha256", "name") and here[name] != there.get(name)
     ]
-    found += _data_differences(folder, train, val)
+    found += data_differences(folder, train, val)
     if found:
         shown = "\n  ".join(found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []))
         raise TrainingError(
@@ -135,7 +135,8 @@ def load_run(run_dir: str | Path) -> Run:
         ) from error
 
 
-def _data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[str]:
+def data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[str]:
+    """Say how images differ from those that `split.csv` of a run names; a folder may move, a picture may not."""
     path = folder / "split.csv"
     if not path.exists():
         return [f"{path.name} is missing there"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -116,6 +116,10 @@ class Settings:
             raise TrainingError(
                 f"augment must be the name of a policy; found {self.augment!r}. Make a policy known by register_policy."
             )
+        if tune is False and self.head_solver == "adam":
+            self._refuse_idle(
+                "fine_tune=False trains the head alone", ("head_epochs", "fine_tune_rate", "layer_decay", "batch_norm")
+            )
         policy = find_policy(self.augment)
         if self.head_solver == "lbfgs":
             self._check_exact_head(mixes=policy.mixes)
@@ -139,20 +143,23 @@ class Settings:
         return {item.name: _plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
 
     def _check_exact_head(self, *, mixes: bool) -> None:
-        defaults = {item.name: item.default for item in dataclasses.fields(self)}
-        idle = ("head_epochs", *(_OPTIMIZER_ONLY if self.fine_tune is False else ()))
-        given = [f"{name}={getattr(self, name)!r}" for name in idle if getattr(self, name) != defaults[name]]
-        if given:
-            raise TrainingError(
-                f"head_solver='lbfgs' fits the head exactly, in one epoch and without an optimizer, so that "
-                f"{', '.join(given)} would have no effect. Leave that out, or pass head_solver='adam'."
-            )
+        self._refuse_idle(
+            "head_solver='lbfgs' fits the head exactly, in one epoch and without an optimizer",
+            ("head_epochs", *(_OPTIMIZER_ONLY if self.fine_tune is False else ())),
+            ", or pass head_solver='adam'",
+        )
         if mixes and self.feature_views is not None:
             raise TrainingError(
                 f"augment={self.augment!r} mixes images, which have no features of their own then. With "
                 "head_solver='lbfgs' pass feature_views=None, which fits the head to the images as they are, or "
                 "another policy."
             )
+
+    def _refuse_idle(self, because: str, idle: Sequence[str], or_else: str = "") -> None:
+        defaults = {item.name: item.default for item in dataclasses.fields(self)}
+        given = [f"{name}={getattr(self, name)!r}" for name in idle if getattr(self, name) != defaults[name]]
+        if given:
+            raise TrainingError(f"{because}, so that {', '.join(given)} would have no effect. Leave that out{or_else}.")
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """Say which settings differ from those of another run in what decides its weights.

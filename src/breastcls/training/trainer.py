@@ -151,8 +151,13 @@ class Trainer:
             )
             # A scaler of the loss may have been put around it.
             learner.optimizer.build(learner.trainable_variables)
+        step = place.step(learner, loss, len(self.material.train.classes), self.weights)
         left, self._left = self._left, None
         if left is not None:
+            if left.meta["step"] == steps - 1:
+                # Only a smaller batch is left of the epoch. TensorFlow would make the graph for any size out of it, and
+                # full batches would then be computed by that one, which rounds otherwise than the one made for them.
+                step(*next(iter(road.source.batches(left.meta["epoch"]))))
             self._restore(left, learner)
             if left.meta["stopped"]:
                 return
@@ -160,7 +165,6 @@ class Trainer:
         def keep() -> None:
             self._write_step(number, phase, learner, end)
 
-        step = place.step(learner, loss, len(self.material.train.classes), self.weights)
         watchers: list[keras.callbacks.Callback] = [
             StopAtBadLoss(phase.name, phase.learning_rate, self.best),
             EpochEnd(road.score, self.best, self.rows, phase.name),

@@ -18,6 +18,12 @@ def mirror():
     return tf.distribute.MirroredStrategy(["CPU:0"])
 
 
+def test_the_devices_of_this_machine_are_one_strategy():
+    from breastcls.training.distribution.distribution import mirror as mirror_all
+
+    assert mirror_all() is mirror_all()
+
+
 def test_names(mirror):
     assert strategy_name(None) is None
     assert strategy_name("multi-worker") == "multi-worker"
@@ -100,17 +106,21 @@ def test_an_interrupted_mirrored_run_goes_on(parts, small, mirror, tmp_path):
     options = {"epochs": 3, "batch_size": 8, "augment": "standard", "progress": False, "strategy": mirror}
 
     class Interrupt(keras.callbacks.Callback):
+        left = 5
+
         def on_train_batch_end(self, batch, logs=None):
-            if self.model.optimizer.iterations == 5:
+            self.left -= 1
+            if not self.left:
                 raise KeyboardInterrupt
 
     whole, cut = small(), small()
     bc.fit(whole, *parts[:2], **options)
     common = {**options, "run_dir": tmp_path / "run", "checkpoint_steps": 1}
+    interrupt = Interrupt()
     with pytest.warns(bc.errors.TrainingWarning, match="Interrupted"):
-        bc.fit(cut, *parts[:2], callbacks=[Interrupt()], **common)
+        bc.fit(cut, *parts[:2], callbacks=[interrupt], **common)
     resumed = small()
-    bc.fit(resumed, *parts[:2], resume=True, **common)
+    bc.fit(resumed, *parts[:2], resume=True, callbacks=[interrupt], **common)
     for left, right in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
 

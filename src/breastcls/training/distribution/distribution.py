@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import keras
@@ -44,8 +45,12 @@ def name_of(strategy: Any) -> str | None:
     )
 
 
+@cache
 def mirror() -> Any:
-    """Return the strategy over all GPUs of this machine."""
+    """Return the strategy over all GPUs of this machine.
+
+    One for the whole process: two would number their messages alike, and mistake those of one for the other's.
+    """
     return tf.distribute.MirroredStrategy()
 
 

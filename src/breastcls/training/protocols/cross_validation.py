@@ -26,10 +26,11 @@ from breastcls.evaluation.predictions import Predictions
 from breastcls.evaluation.yardsticks.baselines import cross_validate_baselines
 from breastcls.evaluation.yardsticks.colour_baseline import score_beside_colour
 from breastcls.models.card import get_card
+from breastcls.models.hashing import sketch_weights
 from breastcls.training.fit import fit
 from breastcls.training.protocols.cross_validation_result import CrossValidation
 from breastcls.training.protocols.fold_folder import FoldFolder, plain_settings
-from breastcls.training.protocols.trainings import build_afresh, check_build, check_trainings, options_of
+from breastcls.training.protocols.trainings import FreshModels, build_afresh, check_build, check_trainings, options_of
 from breastcls.training.run import Run
 
 
@@ -66,7 +67,8 @@ def cross_validate(
     of few cases like those of many, and its spread is no standard error, because the trainings share images.
 
     Args:
-        build: Makes an untrained model; called once a fold. Random draws in it follow from `seed`.
+        build: Makes all of an untrained model; called once a fold, and refused if it begins with other weights then,
+            since part of it was made outside and has been trained. Random draws in it follow from `seed`.
         data: All images.
         folds: Number of folds.
         by: What is kept whole: "case"; "slide" or "image" leak, which is warned of and written into the result.
@@ -93,7 +95,8 @@ def cross_validate(
     Raises:
         DatasetError: If `data` is not a `Dataset`.
         SplitError: If the folds, or the validation parts, cannot be made.
-        LeakageError: If folds by case share files or pictures, and it was not allowed.
+        LeakageError: If folds by case share files or pictures, or a model of `build` was trained on a case before that
+            it is to be judged on, and it was not allowed.
         TrainingError: If an argument is not valid, or `run_dir` holds a cross-validation with other settings, another
             model or other images; the message shows the differences.
         OutputError: If `run_dir` cannot be written to or holds a cross-validation already.
@@ -130,6 +133,10 @@ def cross_validate(
     if not leakage.clean:
         warnings.warn(f"Folds by {by} leak. {leakage}", LeakageWarning, stacklevel=2)
     folder = None if run_dir is None else FoldFolder(run_dir, settings, data, fold_of, resume=resume)
+    if folder is not None and folder.model is not None:
+        # Also where every fold is finished: what is read is what this call would have given.
+        folder.note_model(_describe(build_afresh(build, seed)))
+    fresh = FreshModels(build, seed, allow_leakage=allow_leakage)
     fitting = {**fit_options, "seed": seed, "allow_leakage": allow_leakage, "progress": progress}
 
     scored: list[Predictions] = []
@@ -141,7 +148,7 @@ def cross_validate(
         if finished is None:
             if progress:
                 _tell(part, folds)
-            model = build_afresh(build, seed)
+            model = fresh.make(part.test)
             described = _describe(model)
             if folder is not None:
                 folder.note_model(described)
@@ -216,12 +223,12 @@ def _train(model: keras.Model, part: _Fold, folder: FoldFolder | None, options: 
 
 
 def _describe(model: keras.Model) -> dict[str, Any]:
-    """Return what makes a model the same in every fold: its card, less what is of one training, and its size."""
+    """Return what makes a model the same in every fold: its card, less what is of one training, size and weights."""
     card = get_card(model)
     known = {} if card is None else card.to_dict()
     for name in ("provenance", "threshold", "temperature", "version", "format"):
         known.pop(name, None)
-    return {**known, "parameters": int(model.count_params())}
+    return {**known, "parameters": int(model.count_params()), "begins_with": sketch_weights(model)}
 
 
 def _evaluate(

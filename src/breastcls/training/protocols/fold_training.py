@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,7 +15,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.evaluation.predict import predict
 from breastcls.evaluation.predictions import Predictions
 from breastcls.training.fit import fit
-from breastcls.training.protocols.trainings import build_afresh, options_of
+from breastcls.training.protocols.trainings import FreshModels, options_of
 
 
 @runtime_checkable
@@ -81,6 +82,12 @@ class FoldTraining:
     progress: bool
     options: Mapping[str, Any]
 
+    @cached_property
+    def fresh(self) -> FreshModels:
+        """A new model for each training."""
+        assert not isinstance(self.build, Trains)
+        return FreshModels(self.build, self.seed)
+
     def judge(self, part: FoldPart, train: Dataset, side: str) -> Predictions:
         """Learn from some images, and judge the test images of a part.
 
@@ -90,6 +97,8 @@ class FoldTraining:
             side: What tells this training from others of the part, in its folder.
 
         Raises:
+            TrainingError: If `build` does not give the same untrained model each time.
+            LeakageError: If it was trained on a case of the test images.
             KeyboardInterrupt: After Ctrl-C.
         """
         if self.progress:
@@ -108,7 +117,7 @@ class FoldTraining:
             model = self.build.train_model(train, val, **own)
             return predict(model, part.test, tta=self.build.tta).with_threshold(None)
         options = options_of(self.options, name)
-        model = build_afresh(self.build, self.seed)
+        model = self.fresh.make(part.test)
         if fit(model, train, val, **options, **own).stopped == "interrupted":
             go_on = "" if self.run_dir is None else " evaluate_protocol(..., resume=True) goes on with what it holds."
             raise KeyboardInterrupt(f"Interrupted in {part.name}, {side}.{go_on}")

@@ -13,8 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingError
+from breastcls.evaluation.independence import audit_test
 from breastcls.evaluation.views import list_views
+from breastcls.models.card import get_card
+from breastcls.models.hashing import hash_weights
 from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
 from breastcls.training.settings import Settings
@@ -102,6 +106,42 @@ def options_of(options: Mapping[str, Any], name: str) -> dict[str, Any]:
         path = Path(chosen["csv"])
         chosen["csv"] = path.with_name(f"{path.stem}-{name}{path.suffix}")
     return chosen
+
+
+class FreshModels:
+    """Gives a new model for each training, and sees that each begins where the first did.
+
+    Args:
+        build: Makes an untrained model.
+        seed: From which its random draws follow.
+        allow_leakage: Whether a model may have seen the test images before.
+    """
+
+    def __init__(self, build: Callable[[], keras.Model], seed: int, *, allow_leakage: bool = False) -> None:
+        self._build, self._seed, self._allow_leakage = build, seed, allow_leakage
+        self._first: str | None = None
+
+    def make(self, test: Dataset) -> keras.Model:
+        """Build a model that is going to be judged on some images.
+
+        Raises:
+            TrainingError: If it is no model, or begins with other weights than the ones before: part of it was made
+                outside of `build`, and has been trained meanwhile.
+            LeakageError: If its card says that it was trained on a case of the test images.
+        """
+        model = build_afresh(self._build, self._seed)
+        weights = hash_weights(model)
+        self._first = self._first or weights
+        if weights != self._first:
+            raise TrainingError(
+                "build gave a model with other weights than the first time. Each training has to begin alike, or one "
+                "goes on from what another learnt from its test images: let build make all of the model anew, the "
+                "backbone too, and draw what is random from a fixed seed or from keras.random."
+            )
+        card = get_card(model)
+        if card is not None:
+            audit_test(test, card.provenance).raise_if_leaking(allowed=self._allow_leakage)
+        return model
 
 
 def build_afresh(build: Callable[[], keras.Model], seed: int) -> keras.Model:
