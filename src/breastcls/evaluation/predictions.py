@@ -17,6 +17,7 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.evaluation import arrays
 from breastcls.evaluation.deciding import decide
+from breastcls.evaluation.decisions.same_calibration import UNCALIBRATED, name_calibration, parse_calibration
 from breastcls.evaluation.repeated_paths import check_paths_agree
 from breastcls.files import atomic_path, write_text
 from breastcls.result import Result
@@ -27,7 +28,7 @@ Mixed = Literal["error", "last", "drop"]
 PARTS = ("train", "validation", "out-of-fold", "test")
 PROBABILITY = "probability_"
 # Columns of a CSV that say the same of every row.
-CONSTANT = ("level", "how", "threshold", "part")
+CONSTANT = ("level", "how", "threshold", "part", "calibration")
 _ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
 
 
@@ -202,7 +203,7 @@ logits, apply softmax (or the sigmoid for one column) first.
 
         Raises:
             EvaluationError: If the file cannot be read, a column is missing, naming those present, or one of `level`,
-                `how`, `threshold` and `part` does not hold one and the same value.
+                `how`, `threshold`, `part` and `calibration` does not hold one and the same value.
         """
         text = dict.fromkeys((case, slide, image, subtype, *CONSTANT), str)
         try:
@@ -224,7 +225,7 @@ logits, apply softmax (or the sigmoid for one column) first.
         named = {label, case, slide, image, magnification, subtype, *columns}
         written = {
             name: _constant(table, name, path)
-            for name, given in zip(CONSTANT, (None, None, threshold, part), strict=True)
+            for name, given in zip(CONSTANT, (None, None, threshold, part, None), strict=True)
             if given is None and name not in named
         }
         # Once more as they stand there: a class may be called "1", "NA" or "None".
@@ -242,7 +243,8 @@ logits, apply softmax (or the sigmoid for one column) first.
             part=written.get("part", part),
         )
         level: Any = written.get("level") or "image"
-        return dataclasses.replace(read, level=level, how=written.get("how"))
+        calibration = parse_calibration(written.get("calibration"))
+        return dataclasses.replace(read, level=level, how=written.get("how"), calibration=calibration)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -326,13 +328,14 @@ logits, apply softmax (or the sigmoid for one column) first.
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_frame()` as CSV, which `from_csv` reads back, and return the path.
 
-        Columns `level`, `how`, `threshold` and `part` are added where they say something. What is lost: the record of a
-        calibration, and names of cases, slides and subtypes that pandas takes for missing, such as "NA".
+        Columns `level`, `how`, `threshold`, `part` and `calibration` are added where they say something. What is lost:
+        on which cases a calibration was fitted, and names of cases, slides and subtypes that pandas takes for missing,
+        such as "NA".
         """
         frame = self.to_frame()
         for name in CONSTANT:
-            value = getattr(self, name)
-            if value is not None and value != "image":
+            value = name_calibration(self.calibration) if name == "calibration" else getattr(self, name)
+            if value not in (None, "image", UNCALIBRATED):
                 frame[name] = value
         with atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False)

@@ -86,6 +86,23 @@ def test_a_map_is_known_by_its_numbers_wherever_it_went(sides):
     assert name_calibration(by_case.calibration) == name_calibration(fitted.apply(val).calibration)
 
 
+def test_a_csv_keeps_which_calibration_it_was(sides, tmp_path):
+    val, test = sides
+    platt = fit_calibrator(val, "platt")
+    threshold = choose_threshold(platt.apply(val))
+    back = {}
+    for name, some in {"raw": test, "calibrated": platt.apply(test)}.items():
+        back[name] = Predictions.from_csv(some.to_csv(tmp_path / f"{name}.csv"))
+        assert name_calibration(back[name].calibration) == name_calibration(some.calibration)
+    found = evaluate(back["calibrated"], threshold=threshold, resamples=10)
+    # The cases it was fitted on are not in the file, so that nobody can vouch for them.
+    assert any("calibration was fitted on these very images cannot be told" in one for one in found.caveats)
+    with pytest.raises(EvaluationError, match="without a calibration on record"):
+        evaluate(back["raw"], threshold=threshold, resamples=10)
+    apart = dataclasses.replace(test, calibration={"method": "platt", "fingerprint": None})
+    assert Predictions.from_csv(apart.to_csv(tmp_path / "apart.csv")).calibration is None
+
+
 def test_what_nobody_said_is_not_refused(sides):
     val, test = sides
     assert choose_threshold(val).calibration == "none"

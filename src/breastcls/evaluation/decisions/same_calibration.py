@@ -47,6 +47,19 @@ def name_calibration(record: Mapping[str, Any] | None) -> str | None:
     return f"{record.get('method')} {record['fingerprint']}"
 
 
+def parse_calibration(name: str | None) -> dict[str, Any] | None:
+    """Return as much of the record of a calibration as its name tells.
+
+    Example:
+        >>> parse_calibration("platt 0123456789ab"), parse_calibration(None)
+        ({'method': 'platt', 'fingerprint': '0123456789ab'}, None)
+    """
+    if name is None:
+        return None
+    method, _, fingerprint = name.rpartition(" ")
+    return {"method": method or fingerprint, "fingerprint": fingerprint if method else None}
+
+
 def require_same_calibration(chosen: str | None, used: str | None, what: str, again: str) -> None:
     """Refuse probabilities of another calibration than something was learnt on; what is not known passes.
 
@@ -63,8 +76,9 @@ def require_same_calibration(chosen: str | None, used: str | None, what: str, ag
         return
     if used == UNCALIBRATED:
         remedy = (
-            "Apply that calibration to these too. Where it was applied and the record was lost, as in a CSV file, make "
-            f"the validation predictions go the same way and call `{again}(...)` on them"
+            "Apply that calibration to these too. Where it was applied and the record was lost, as in a file without "
+            "the column `calibration`, make the validation predictions go the same way and call "
+            f"`{again}(...)` on them"
         )
     else:
         remedy = f"Calibrate the validation predictions first, in the same way, and then call `{again}(...)` on them"
