@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,12 +22,23 @@ def hash_weights(model: keras.Model) -> str:
 
 
 def sketch_weights(model: keras.Model) -> list[float]:
-    """Return three sums over all weights, to four digits: other in other models, but alike for the same on any machine.
+    """Return three numbers by which the weights of a model are known again, also on another machine.
 
     A hash would not do where runs go on elsewhere, since initial weights differ in their last bits between processors.
+    Each is a sum over all weights, those of an array divided by its length, so that small arrays count too.
     """
-    flat = [np.ravel(weight) for weight in model.get_weights()]
-    return [float(f"{sum(float(np.sum(one[::stride], dtype=np.float64)) for one in flat):.4g}") for stride in (1, 2, 3)]
+    sums = np.zeros(3)
+    for weight in model.get_weights():
+        flat = np.ravel(weight).astype(np.float64)
+        length = np.sqrt(np.square(flat).sum())
+        if length > 0:
+            sums += [flat[::stride].sum() / length for stride in (1, 2, 3)]
+    return [float(value) for value in sums]
+
+
+def is_same_sketch(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Tell whether two sketches are of the same weights, but for their last bits."""
+    return len(one) == len(other) and bool(np.allclose(one, other, rtol=1e-5, atol=1e-5))
 
 
 def hash_shapes(model: keras.Model) -> str:

@@ -17,6 +17,7 @@ from breastcls.errors import EvaluationError, OutputError, TrainingError
 from breastcls.evaluation.dataset_predictions import predictions_of
 from breastcls.evaluation.predictions import Predictions
 from breastcls.files import make_folder, write_text
+from breastcls.models.hashing import is_same_sketch
 from breastcls.training.resuming import load_run
 from breastcls.training.run import Run
 
@@ -94,6 +95,8 @@ class FoldFolder:
             self._content["model"] = described
             self._write()
             return
+        if is_same_sketch(self.model.get("begins_with", ()), described.get("begins_with", ())):
+            described["begins_with"] = self.model["begins_with"]
         found = _differences("model ", self.model, described)
         if found:
             self._refuse(found, "Let build() give the model of the folds before")
