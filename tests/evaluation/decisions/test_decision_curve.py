@@ -106,6 +106,21 @@ def test_nothing_called_positive_has_no_predictive_value(draw):
     assert table["npv"].iloc[0] == pytest.approx(0.9)
 
 
+def test_what_rests_on_one_case_has_no_interval():
+    rng = np.random.default_rng(0)
+    cases = np.repeat(["a", "b", "c", "d"], 20)
+    labels = (cases != "a").astype(int)
+    some = Predictions.from_arrays(
+        probabilities=rng.random(80), labels=labels, cases=cases.tolist(), classes=("no", "yes")
+    )
+    table = operating_table(some, prevalences=[0.1], bootstrap=QUICK)
+    shown = {name.removesuffix("_low") for name in table if name.endswith("_low") and table[name].notna().all()}
+    assert shown == {"sensitivity"}
+    assert table[["specificity", "ppv", "npv"]].notna().all(axis=None)
+    # By case each gives one decision, and Wilson's interval needs no second one.
+    assert operating_table(some.at_level("case"), prevalences=[0.1], bootstrap=QUICK)["specificity_low"].notna().all()
+
+
 def test_what_is_refused(draw):
     with pytest.raises(EvaluationError, match="two classes"):
         decision_curve(draw(classes=("a", "b", "c")))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 # float32 has no logarithm of zero; a probability of zero stays about this small.
 SMALLEST = 1e-7
@@ -31,10 +32,4 @@ def apply_temperature(probabilities: npt.NDArray[Any], temperature: float) -> np
     wide = np.asarray(probabilities, dtype=np.float64)
     if wide.shape[1] == 1:
         wide = np.concatenate([1 - wide, wide], axis=1)
-    return softmax(np.log(np.clip(wide, SMALLEST, 1.0)) / temperature).astype(np.float32)
-
-
-def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the softmax over the last axis."""
-    scaled = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=-1, keepdims=True))
+    return np.asarray(softmax(np.log(np.clip(wide, SMALLEST, 1.0)) / temperature, axis=-1), np.float32)

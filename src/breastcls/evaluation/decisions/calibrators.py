@@ -23,10 +23,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
+from scipy.special import softmax
 from sklearn.isotonic import IsotonicRegression
 
 from breastcls.errors import EvaluationError, EvaluationWarning
-from breastcls.evaluation.decisions.calibration_map import SMALLEST, apply_temperature, softmax
+from breastcls.evaluation.decisions.calibration_map import SMALLEST, apply_temperature
 from breastcls.evaluation.decisions.same_calibration import fingerprint_calibration
 from breastcls.evaluation.metrics import require_labels
 from breastcls.evaluation.predictions import Predictions
@@ -72,7 +73,7 @@ class Calibrator:
         if self.method == "isotonic":
             return _apply_isotonic(wide, self.parameters["curves"]).astype(np.float32)
         weights, offsets = np.asarray(self.parameters["weights"]), np.asarray(self.parameters["offsets"])
-        return softmax(_logarithms(wide) @ weights.T + offsets).astype(np.float32)
+        return np.asarray(softmax(_logarithms(wide) @ weights.T + offsets, axis=-1), np.float32)
 
     def apply(self, predictions: Predictions) -> Predictions:
         """Return calibrated predictions, without a threshold: one chosen before no longer means the same.
@@ -272,7 +273,7 @@ def _fit_linear(logits: Floats, targets: Floats, pull: float, *, diagonal: bool)
     def loss(values: Floats) -> tuple[float, Floats]:
         weights, offsets = unpack(values)
         scores = logits @ weights.T + offsets
-        error = (softmax(scores) - targets) / rows
+        error = (softmax(scores, axis=-1) - targets) / rows
         away = weights - identity
         value = _cross_entropy(scores, targets) + (strength * away**2).sum() + regularisation * (offsets**2).sum()
         slope = error.T @ logits + 2 * strength * away

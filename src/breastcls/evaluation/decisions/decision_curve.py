@@ -106,7 +106,8 @@ def operating_table(
 
     Returns:
         One row a threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each also
-        with `_low` and `_high`. NaN where nothing is called positive (PPV) or negative (NPV).
+        with `_low` and `_high`. NaN where nothing is called positive (PPV) or negative (NPV); no interval where the
+        images that a figure rests on are all of one case.
 
     Raises:
         EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
@@ -129,6 +130,9 @@ def operating_table(
     low, high = (bound.reshape(-1, 4) for bound in bootstrap.intervals(measure, rates.strata))
     if has_one_decision_a_case(predictions):
         _bound_by_wilson(predictions, rates.strata, point, low, high, np.tile(shares, len(at)), bootstrap.confidence)
+    else:
+        unbounded = _of_one_case(predictions)
+        low[:, unbounded], high[:, unbounded] = np.nan, np.nan
     columns: dict[str, Floats] = {}
     for index, name in enumerate(("sensitivity", "specificity", "ppv", "npv")):
         columns |= {name: point[:, index], f"{name}_low": low[:, index], f"{name}_high": high[:, index]}
@@ -146,6 +150,14 @@ def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floa
     found, missed = sensitivity * prevalence, (1 - sensitivity) * prevalence
     alarms, right = (1 - specificity) * (1 - prevalence), specificity * (1 - prevalence)
     return _share(found, alarms), _share(right, missed)
+
+
+def _of_one_case(predictions: Predictions) -> npt.NDArray[np.bool_]:
+    """Return which of the four figures rest on images of one case; the predictive values do so by either side."""
+    codes = case_codes(predictions)
+    sensitivity, specificity = (len(np.unique(codes[predictions.labels == label])) == 1 for label in (1, 0))
+    either = sensitivity or specificity
+    return np.array([sensitivity, specificity, either, either])
 
 
 def _bound_by_wilson(
