@@ -68,7 +68,7 @@ def test_a_group_is_scored_and_warned_of_as_it_would_be_alone():
         assert row[[metric, f"{metric}_low", f"{metric}_high"]].tolist() == alone.metrics.loc[metric].tolist()
     assert not any("groups" in one for one in evaluate(some[cases >= 9], resamples=100).caveats)
     jsonschema.validate(json.loads(found.to_json()), read_schema())
-    assert "Cases of rarest class" in found.to_markdown("by_magnification")
+    assert "Cases of rarest class" in found.to_markdown(table="by_magnification")
 
 
 def test_a_subtype_has_one_class_and_so_only_accuracy(draw):

@@ -22,6 +22,7 @@ def test_what_speaks_of_the_backbone_is_refused_beside_a_head_alone(name):
     value = {"head_epochs": 1, "fine_tune_rate": 1e-5, "layer_decay": 0.5, "batch_norm": "train"}[name]
     with pytest.raises(TrainingError, match=f"fine_tune=False trains the head alone, so that {name}=.*no effect"):
         Settings(fine_tune=False, **{name: value})
+    Settings(fine_tune=False, batch_norm="frozen")
 
 
 def test_every_default_is_that_of_fit():

@@ -35,8 +35,14 @@ def with_training(card: ModelCard, record: Mapping[str, Any], train: Dataset, va
     }
     if isinstance(before, Mapping):
         training["trained_before_on"] = {unit: len(names_seen(before, unit)) for unit in UNITS}
+    bare = without_kept(card)
+    return bare.replace(provenance={**bare.provenance, "training": training})
+
+
+def without_kept(card: ModelCard) -> ModelCard:
+    """Return a card without what holds for the weights as they are only; see `kept_for_weights`."""
     rest = {name: value for name, value in card.provenance.items() if name not in _OF_THE_WEIGHTS}
-    return card.replace(provenance={**rest, "training": training}, threshold=None, temperature=None)
+    return card.replace(provenance=rest, threshold=None, temperature=None)
 
 
 def kept_for_weights(card: ModelCard) -> list[str]:

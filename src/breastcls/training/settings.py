@@ -117,9 +117,10 @@ class Settings:
                 f"augment must be the name of a policy; found {self.augment!r}. Make a policy known by register_policy."
             )
         if tune is False and self.head_solver == "adam":
-            self._refuse_idle(
-                "fine_tune=False trains the head alone", ("head_epochs", "fine_tune_rate", "layer_decay", "batch_norm")
-            )
+            # That batch normalisation stays frozen is what is done, so it may be said.
+            learns = ("batch_norm",) if self.batch_norm == "train" else ()
+            idle = ("head_epochs", "fine_tune_rate", "layer_decay", *learns)
+            self._refuse_idle("fine_tune=False trains the head alone", idle)
         policy = find_policy(self.augment)
         if self.head_solver == "lbfgs":
             self._check_exact_head(mixes=policy.mixes)

@@ -17,8 +17,9 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingError
 from breastcls.evaluation.independence import audit_test
 from breastcls.evaluation.views import list_views
-from breastcls.models.card import get_card
+from breastcls.models.card import get_card, set_card
 from breastcls.models.hashing import hash_weights
+from breastcls.models.learnt import without_kept
 from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
 from breastcls.training.settings import Settings
@@ -141,6 +142,8 @@ class FreshModels:
         card = get_card(model)
         if card is not None:
             audit_test(test, card.provenance).raise_if_leaking(allowed=self._allow_leakage)
+            # A threshold or calibration that build brings along was chosen for weights that are about to change.
+            set_card(model, without_kept(card))
         return model
 
 
