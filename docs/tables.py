@@ -17,6 +17,7 @@ PROTOCOL = "<!-- breakhis protocol -->"
 TO_BEAT = "<!-- model to beat, nested -->"
 TO_BEAT_ALL = "<!-- model to beat, all tried -->"
 TRAINING = "<!-- checks of training -->"
+FEW_CASES = "<!-- calibration with few cases -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -33,6 +34,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (TO_BEAT, nested_table),
         (TO_BEAT_ALL, tried_table),
         (TRAINING, training_checks),
+        (FEW_CASES, few_case_table),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -59,6 +61,18 @@ def coverage_table() -> str:
             for unit, by_name in by_unit.items():
                 cells = [f"{100 * by_name[name]['held']:.1f}%" if name in by_name else "–" for name in names]
                 lines.append(f"| {' | '.join([design, cases, unit, *cells])} |")
+    return "\n".join(lines)
+
+
+def few_case_table() -> str:
+    """Return what `benchmarks/few_cases.py` found of calibrations on a dozen cases as a Markdown table."""
+    found = json.loads((RESULTS / "few_cases.json").read_text())["calibration"]
+    heads = [f"probabilities {name} before: worse in | log loss, times" for name in found]
+    lines = [f"| method | {' | '.join(heads)} |", "|---" * (1 + 2 * len(found)) + "|"]
+    for method in next(iter(found.values())):
+        cells = [f"{side[method]['much_worse']:.0%} | {side[method]['times']:.2f}" for side in found.values()]
+        name = method if " " in method else f"`{method}`"
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -187,9 +188,7 @@ def test_every_perturbation_check_and_baseline_is_explained():
 
 
 def test_the_table_of_backbones_holds_them_all():
-    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = _load_tables()
     page = tables.on_page_markdown((DOCS / "reference" / "models.md").read_text())
     assert tables.MARKER not in page
     assert [name for name in list_backbones().names if f"| `{name}` |" not in page] == []
@@ -198,9 +197,7 @@ def test_the_table_of_backbones_holds_them_all():
 def test_the_tables_of_recipes_hold_them_all():
     from breastcls.recipes.published import PUBLISHED
 
-    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = _load_tables()
     page = tables.on_page_markdown((DOCS / "explanation" / "recipes.md").read_text())
     assert tables.RECIPES not in page
     assert tables.RECIPE_RESULTS not in page
@@ -212,13 +209,29 @@ def test_the_tables_of_recipes_hold_them_all():
             assert all(f"{metric} {value:.4g} |" in page for metric, value in contender.reported.items())
 
 
+def test_the_table_of_few_cases_comes_from_the_simulation():
+    tables = _load_tables()
+    found = json.loads((tables.RESULTS / "few_cases.json").read_text())["calibration"]
+    page = tables.on_page_markdown(tables.FEW_CASES)
+    rows = page.splitlines()[2:]
+    assert len(rows) == len(found["right"]) >= 6
+    for row, (method, side) in zip(rows, found["right"].items(), strict=True):
+        assert method in row
+        assert f"{side['times']:.2f}" in row
+
+
 def test_the_table_of_interval_coverage_comes_from_the_simulation():
-    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = _load_tables()
     page = tables.on_page_markdown((DOCS / "explanation" / "intervals.md").read_text())
     assert tables.COVERAGE not in page
     assert "| 100 | images, percentile |" in page
+
+
+def _load_tables():
+    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    return tables
 
 
 def _run_blocks(page: Path, folder: Path) -> str:

@@ -59,7 +59,7 @@ def test_a_group_is_scored_and_warned_of_as_it_would_be_alone():
     )
     found = evaluate(some, resamples=100)
     (caveat,) = [one for one in found.caveats if "groups" in one]
-    assert "a class has fewer than five cases: by magnification (40: 1). Take" in caveat
+    assert "a class has fewer than five cases: by magnification 1 of 2 (the tables say which). Take" in caveat
     row = found.by_magnification.loc[40]
     assert (row["cases"], row["cases_of_rarest_class"]) == (9, 1)
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -27,7 +29,9 @@ def test_what_has_no_width_is_named_and_nothing_else():
         {"f1": [1, 0.5], "f1_low": [1, 0.4], "f1_high": [1 + 1e-15, 0.6], "images": [3, 4]}, index=["a", "b"]
     )
     (sentence,) = find_zero_width(table, {"class": by_class, "stain": None})
-    assert sentence.startswith("The interval of recall, f1 by class (a) has no width")
+    assert sentence.startswith("The interval of recall, and some in the tables by class have no width")
+    assert find_zero_width(table, {})[0].startswith("The interval of recall has no width")
+    assert find_zero_width(table[1:], {"class": by_class})[0].startswith("Some in the tables by class have no width")
     assert find_zero_width(table[1:], {"class": by_class[1:]}) == ()
 
 
@@ -35,14 +39,13 @@ def test_a_perfect_share_of_images_is_a_caveat():
     found = evaluate(perfect_on_the_positive(), resamples=100)
     assert found.metrics.loc["recall"].tolist() == [1.0, 1.0, 1.0]
     (caveat,) = [one for one in found.caveats if "no width" in one]
-    for words in ("recall", "recall by class (malignant)", "accuracy by subtype (DC)", "roc_auc"):
-        assert words in caveat
-    assert "sensitivity by threshold and prevalence (0.5 at 0.01, 0.5 at 0.1, 0.5 at 0.5)" in caveat
-    assert "specificity by threshold" not in caveat
+    assert re.match(r"The interval of recall, roc_auc.*, and some in the tables by class, .*subtype have", caveat)
+    assert "stain" not in caveat
+    assert len(caveat) < 400, "a sentence, and no list of rows"
 
 
 def test_by_case_shares_have_a_width_and_only_the_others_are_named():
     found = evaluate(perfect_on_the_positive(), level="case", resamples=100)
     assert found.metrics.loc["recall", "low"] < 1
     (caveat,) = [one for one in found.caveats if "no width" in one]
-    assert caveat.startswith("The interval of roc_auc, average_precision has no width")
+    assert re.match(r"The interval of roc_auc, average_precision(, and some in the tables by .*)? ha(s|ve) no", caveat)

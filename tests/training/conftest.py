@@ -112,7 +112,10 @@ def bits(model):
 COMMON = {"batch_size": 8, "progress": False, "seed": 4}
 
 
+SHORT = {**COMMON, "epochs": 3, "augment": "none"}
+
+
 def cut_off(make, parts, folder, steps=5, **options):
-    options = {**COMMON, "epochs": 3, "augment": "none", "checkpoint_steps": 1, **options}
+    options = {**SHORT, "checkpoint_steps": 1, **options}
     with pytest.raises(CutOffError):
         bc.fit(make(1), *parts[:2], run_dir=folder, callbacks=[CutAt(steps)], **options)

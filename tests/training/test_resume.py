@@ -11,7 +11,7 @@ from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.training.checkpoints import Checkpoints
 from breastcls.training.resuming import load_run
 
-from .conftest import COMMON, GOES_ON, CutAt, CutOffError, bits, cut_off, other_weights
+from .conftest import COMMON, GOES_ON, SHORT, CutAt, CutOffError, bits, cut_off, other_weights
 
 ROADS = {
     "images": (1, {"epochs": 3, "augment": "standard", "patience": 3, "schedule": "cosine", "warmup_epochs": 0.5}),
@@ -78,14 +78,7 @@ def test_cut_off_before_the_smaller_last_batch_full_ones_are_computed_as_before(
 
 
 def test_the_same_command_begins_goes_on_and_returns_what_is_finished(parts, make, tmp_path):
-    options = {
-        **COMMON,
-        "epochs": 2,
-        "augment": "none",
-        "run_dir": tmp_path / "run",
-        "resume": True,
-        "callbacks": [CutAt(0)],
-    }
+    options = {**SHORT, "epochs": 2, "run_dir": tmp_path / "run", **GOES_ON}
     first, again = make(1), make(1)
     run = bc.fit(first, *parts[:2], **options)
     returned = bc.fit(again, *parts[:2], **options)
@@ -96,7 +89,7 @@ def test_the_same_command_begins_goes_on_and_returns_what_is_finished(parts, mak
 
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(parts, make, tmp_path):
     whole = make(1)
-    options = {**COMMON, "epochs": 3, "augment": "none"}
+    options = {**SHORT}
     bc.fit(whole, *parts[:2], **options)
     cut_off(make, parts, tmp_path)
     *_, newest = sorted((tmp_path / "checkpoints").glob("epoch-*"))
@@ -130,7 +123,7 @@ def test_if_all_checkpoints_are_damaged_it_begins_anew(parts, make, tmp_path, da
 
 
 def test_if_the_beginning_is_lost_another_model_is_not_taken_for_it(parts, make, tmp_path):
-    options = {**COMMON, "epochs": 3, "augment": "none"}
+    options = {**SHORT}
     whole = make(1)
     bc.fit(whole, *parts[:2], **options)
     # Within the first epoch, so that no state holds the best weights.
@@ -181,14 +174,7 @@ def test_the_csv_of_a_run_that_goes_on_has_each_epoch_once(parts, make, tmp_path
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
     # As if the process had been killed between the log and the checkpoint.
     log.write_text("\n".join([*rows, rows[-1].replace("2,", "3,", 1)]) + "\n")
-    options = {
-        **COMMON,
-        "epochs": 3,
-        "augment": "none",
-        "run_dir": tmp_path / "run",
-        "resume": True,
-        "callbacks": [CutAt(0)],
-    }
+    options = {**SHORT, "run_dir": tmp_path / "run", **GOES_ON}
     bc.fit(make(1), *parts[:2], csv=log, **options)
     assert log.read_bytes() == (tmp_path / "run" / "history.csv").read_bytes()
     assert [row.split(",")[0] for row in log.read_text().splitlines()] == ["epoch", "1", "2", "3"]

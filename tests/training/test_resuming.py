@@ -7,7 +7,7 @@ import pytest
 import breastcls as bc
 from breastcls.errors import OutputError, TrainingError
 
-from .conftest import COMMON, GOES_ON, CutAt, bits, cut_off
+from .conftest import COMMON, GOES_ON, SHORT, bits, cut_off
 
 
 def test_without_resume_a_run_is_not_overwritten(parts, make, tmp_path):
@@ -19,7 +19,7 @@ def test_without_resume_a_run_is_not_overwritten(parts, make, tmp_path):
 
 def test_other_settings_are_refused_with_the_difference(parts, make, tmp_path):
     cut_off(make, parts, tmp_path)
-    options = {**COMMON, "epochs": 3, "augment": "none", "run_dir": tmp_path, **GOES_ON}
+    options = {**SHORT, "run_dir": tmp_path, **GOES_ON}
     with pytest.raises(TrainingError, match=r"learning_rate: 0.001 there, 0.5 here"):
         bc.fit(make(1), *parts[:2], **options, learning_rate=0.5)
     with pytest.raises(TrainingError, match=r"seed: 4 there, 5 here"):
@@ -34,7 +34,7 @@ def test_other_settings_are_refused_with_the_difference(parts, make, tmp_path):
 def test_other_data_is_refused_with_the_difference(parts, make, tmp_path):
     train, val, test = parts
     cut_off(make, parts, tmp_path)
-    options = {**COMMON, "epochs": 3, "augment": "none", "run_dir": tmp_path, **GOES_ON}
+    options = {**SHORT, "run_dir": tmp_path, **GOES_ON}
     with pytest.raises(TrainingError, match=rf"train: {len(train)} images there, {len(train) - 1} here"):
         bc.fit(make(1), train[1:], val, **options)
     with pytest.raises(TrainingError, match="in another order"):
@@ -59,14 +59,7 @@ def test_a_moved_folder_is_the_same_data_and_other_pictures_of_the_same_names_ar
     val = parts[1] if validated else None
     first = copies_of(parts[0], tmp_path / "first", b"aa")
     cut_off(make, (first, val), tmp_path / "run")
-    options = {
-        **COMMON,
-        "epochs": 3,
-        "augment": "none",
-        "run_dir": tmp_path / "run",
-        "resume": True,
-        "callbacks": [CutAt(0)],
-    }
+    options = {**SHORT, "run_dir": tmp_path / "run", **GOES_ON}
     name = Path(first.paths[-1]).name
     # Where the leak audit has read the files their hash is known, else their size alone.
     other = copies_of(parts[0], tmp_path / "other", b"aa", last=b"ab" if validated else b"a")

@@ -40,7 +40,7 @@ def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]:
-    """Return a sentence that names the groups in which a class has fewer than five cases, if there are any.
+    """Return a sentence that counts the groups in which a class has fewer than five cases, if there are any.
 
     Args:
         groups: By what the rows of a table are, such as "magnification", tables as `score_groups` returns.
@@ -48,14 +48,13 @@ def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str,
     named = []
     for what, table in groups.items():
         if table is not None and RAREST in table:
-            few = table[RAREST][table[RAREST] < FEW_CASES]
-            listed = ", ".join(f"{group}: {cases}" for group, cases in few.items())
-            named += [f"by {what} ({listed})"] if listed else []
+            few = int((table[RAREST] < FEW_CASES).sum())
+            named += [f"by {what} {few} of {len(table)}"] if few else []
     if not named:
         return ()
     return (
-        f"In some groups a class has fewer than five cases: {', '.join(named)}. Take the intervals of these groups "
-        "with care, they are likely too narrow.",
+        f"In some groups a class has fewer than five cases: {', '.join(named)} (the tables say which). Take the "
+        "intervals of these groups with care, they are likely too narrow.",
     )
 
 

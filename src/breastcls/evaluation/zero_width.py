@@ -13,7 +13,7 @@ ROUNDING = 1e-9
 
 
 def find_zero_width(metrics: pd.DataFrame, groups: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]:
-    """Return a sentence that names the figures whose interval has no width, or nothing where there are none.
+    """Return a sentence that names the figures, and tables, with intervals of no width; nothing where there are none.
 
     Not for the bins of a reliability diagram: nearly every one has a bin of few images that are all alike.
 
@@ -27,26 +27,23 @@ def find_zero_width(metrics: pd.DataFrame, groups: Mapping[str, pd.DataFrame | N
         'The interval of recall has no width'
     """
     named = [str(name) for name in metrics.index[_same(metrics["low"], metrics["high"])]]
-    for what, table in groups.items():
-        if table is None:
-            continue
-        for figure in table.columns:
-            if f"{figure}_low" in table.columns:
-                same = _same(table[f"{figure}_low"], table[f"{figure}_high"])
-                rows = [_text(row) for row in table.index[same]]
-                named += [f"{figure} by {what} ({', '.join(rows)})"] if rows else []
-    if not named:
+    tables = [what for what, table in groups.items() if table is not None and _has_one(table)]
+    if not named and not tables:
         return ()
+    where = [f"The interval of {', '.join(named)}"] if named else []
+    # Each row would be a name of its own; there they stand beside the figures.
+    where += [f"{'some' if named else 'Some'} in the tables by {', '.join(tables)}"] if tables else []
     return (
-        f"The interval of {', '.join(named)} has no width, since every resample gives the same. That is no certainty: "
-        "a bootstrap cannot draw a mistake that is not there, and where none of n cases has one, up to about 3/n of "
-        "all cases may.",
+        f"{', and '.join(where)} {'has' if named and not tables else 'have'} no width, since every resample gives the "
+        "same. That is no certainty: a bootstrap cannot draw a mistake that is not there, and where none of n cases "
+        "has one, up to about 3/n of all cases may.",
     )
+
+
+def _has_one(table: pd.DataFrame) -> bool:
+    figures = [name for name in table.columns if f"{name}_low" in table.columns]
+    return any(_same(table[f"{name}_low"], table[f"{name}_high"]).any() for name in figures)
 
 
 def _same(low: pd.Series, high: pd.Series) -> npt.NDArray[np.bool_]:
     return np.asarray((high - low).abs() < ROUNDING)
-
-
-def _text(row: object) -> str:
-    return " at ".join(f"{part:g}" for part in row) if isinstance(row, tuple) else str(row)
