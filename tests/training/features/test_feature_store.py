@@ -298,7 +298,7 @@ def test_mixing_policies_and_needless_views_are_refused(read, tissue):
 
 
 SCRIPT = """
-import sys, time
+import os, sys, time
 import numpy as np
 import breastcls as bc
 from breastcls.training.features import feature_job, feature_store
@@ -311,7 +311,8 @@ feature_job._ENTRIES_AT_ONCE = 4
 original = feature_job.augment_views
 def slow(*arguments):
     time.sleep(float(pause))
-    print("batch", flush=True)
+    # In one write: two threads come by here, and print writes the end of a line apart from it.
+    os.write(1, b"batch\\n")
     return original(*arguments)
 feature_job.augment_views = slow
 counted = []
