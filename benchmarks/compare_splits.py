@@ -45,11 +45,11 @@ def main() -> None:
         )
 
     began = time.perf_counter()
-    compared = bc.compare_splits(
+    compared = bc.experiments.compare_splits(
         build, data, folds=arguments.folds, baselines=BASELINES, seed=arguments.seed, **FITTING
     )
     print(compared, end="\n\n")
-    protocol = bc.evaluate_protocol(build, data, real / "breakhis_folds", seed=arguments.seed, **FITTING)
+    protocol = bc.experiments.evaluate_protocol(build, data, real / "breakhis_folds", seed=arguments.seed, **FITTING)
     print(protocol)
     without_runs = {name: value for name, value in compared.to_dict().items() if name not in ("runs", "environment")}
     of_protocol = {name: value for name, value in protocol.to_dict().items() if name != "environment"}

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 from breastcls.environment import describe_environment
-from breastcls.evaluation.case_statistics import CaseStatistics, case_codes, case_strata
 from breastcls.evaluation.evaluate import evaluate
-from breastcls.evaluation.intervals import Bootstrap
-from breastcls.evaluation.metrics import compute_metrics
-from breastcls.evaluation.predictions import Predictions
-from breastcls.evaluation.subgroups import score
 from breastcls.files import write_text
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import CaseStatistics, case_codes, case_strata
+from breastcls.intervals.score_tables import score
+from breastcls.metrics.classification_metrics import compute_metrics
+from breastcls.predictions.predictions import Predictions
 
 SIZES = (1_000, 100_000, 277_524)
 CASES = 279

@@ -19,8 +19,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 import breastcls as bc
-from breastcls.evaluation.decisions.calibrators import METHODS
-from breastcls.reporting.verdicts import calibration_verdict
+from breastcls.calibration.calibrators import METHODS
+from breastcls.evaluation.report.findings import calibration_verdict
 
 CLASSES = ("benign", "malignant")
 SMALLEST = 1e-7
@@ -73,7 +73,7 @@ def measure_calibration(trials: int) -> dict[str, Any]:
             bounds += int(power > -np.log(0.051))
             ratios["temperature as published"].append(log_loss(new, power) / raw)
             for method in METHODS:
-                ratios[method].append(log_loss(bc.fit_calibrator(val, method).apply(new)) / raw)
+                ratios[method].append(log_loss(bc.calibration.fit_calibrator(val, method).apply(new)) / raw)
         found[name] = {
             method: {"much_worse": float(np.mean(np.array(values) > MUCH)), "times": float(np.mean(values))}
             for method, values in ratios.items()
@@ -147,14 +147,14 @@ def measure_sets(trials: int) -> dict[str, Any]:
             val = draw_hard_cases(generator, generator.random(30) < 0.3, (2, 20))
             new = one_of_each(generator, draw_hard_cases(generator, generator.random(60) < 0.3, (2, 20)))
             for by, shares in covered.items():
-                sets = bc.fit_conformal(val, coverage=0.9, score=score, by=by).sets(new)
+                sets = bc.decisions.fit_conformal(val, coverage=0.9, score=score, by=by).sets(new)
                 shares.append(float(sets[np.arange(len(new)), new.labels].mean()))
         found[f"{score}, 30 cases, one image of each new case"] = {by: float(np.mean(x)) for by, x in covered.items()}
     generator = np.random.default_rng(8)
     over: list[tuple[float, float]] = []
     for _ in range(max(1, trials // 10)):
         val, new = (draw_hard_cases(generator, generator.random(200) < 0.12, (60, 2)) for _ in range(2))
-        sets = bc.fit_conformal(val, coverage=0.9).sets(new)
+        sets = bc.decisions.fit_conformal(val, coverage=0.9).sets(new)
         holds = sets[np.arange(len(new)), new.labels]
         codes = np.unique(np.asarray(new.cases, str), return_inverse=True)[1]
         over.append((float((np.bincount(codes, holds) / np.bincount(codes)).mean()), float(holds.mean())))

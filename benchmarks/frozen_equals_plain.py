@@ -105,7 +105,7 @@ def differences(scores: dict[str, list[dict[str, float]]], measure: str) -> dict
 
 def train_plain(model: Any, data: Any, task: Task, seed: int) -> None:
     """Train the head, every image through the frozen backbone in every epoch."""
-    from breastcls.models.anatomy import frozen_view
+    from breastcls.models.model_parts import frozen_view
 
     backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
     backbone.trainable = False

@@ -14,7 +14,7 @@ from keras_clock import EpochClock
 from sklearn.metrics import roc_auc_score
 
 import breastcls as bc
-from breastcls.images.augmentation.policies import find_policy
+from breastcls.augmentation.policy_registry import find_policy
 
 BATCH, RATE = 32, 1e-3
 MOBILENET = "mobilenet_2_5_224_tf_no_top.h5"

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from harness import find_real_data, ratio, run_in_turns, write_result
 
-from breastcls.images.augmentation.policies import find_policy
+from breastcls.augmentation.policy_registry import find_policy
 from breastcls.images.pipeline import make_pipeline
 
 TARGETS = {"plain": 15.0, "classic": 4.0, "idc": 8.0}

@@ -21,9 +21,9 @@ from harness import find_real_data, ratio, run_in_turns, write_result
 
 from breastcls.images.decode import decode_image, read_bytes
 from breastcls.images.formats import inspect_bytes
+from breastcls.images.image_source import Settings
+from breastcls.images.prepared_store import prepare_images
 from breastcls.images.resize import resize_image
-from breastcls.images.source import Settings
-from breastcls.images.store import prepare_images
 
 TARGET = 0.9
 

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from torchstain.numpy.normalizers import NumpyMacenkoNormalizer, NumpyReinhardNormalizer
 
 from breastcls.images.pipeline import read_batch
-from breastcls.images.stain.normalisers import fit_normaliser, list_normalisers
+from breastcls.stain.normalizer_registry import fit_on_images, list_normalizers
 
 TARGET, TOLERANCE = 3.0, 2
 
@@ -39,9 +39,9 @@ def main() -> None:
     }
     results = {}
     cv2.setNumThreads(1)
-    for name in list_normalisers():
-        normaliser = fit_normaliser(name, reference)
-        work: dict[str, Any] = {"breastcls": normaliser.transform}
+    for name in list_normalizers():
+        normalizer = fit_on_images(name, reference)
+        work: dict[str, Any] = {"breastcls": normalizer.transform}
         if name in peers:
             work["torchstain"] = peers[name]
 
@@ -51,10 +51,10 @@ def main() -> None:
         # Images are prepared in one thread each, so one thread each is measured: NumPy would give the peer all cores.
         with threadpool_limits(1):
             result = run_in_turns({side: run(transform) for side, transform in work.items()}, arguments.rounds)
-        entry: dict[str, Any] = {"sides": result, "left_as_they_are": normaliser.fallbacks.total}
+        entry: dict[str, Any] = {"sides": result, "left_as_they_are": normalizer.fallbacks.total}
         if name in peers:
             differences = [
-                int(np.abs(normaliser.transform(image).astype(int) - peers[name](image)).max()) for image in images
+                int(np.abs(normalizer.transform(image).astype(int) - peers[name](image)).max()) for image in images
             ]
             entry |= {"ratio": ratio(result, "breastcls", "torchstain"), "largest_difference": max(differences)}
             entry |= {"target": TARGET, "met": entry["ratio"] >= TARGET and max(differences) <= TOLERANCE}

@@ -18,11 +18,11 @@ import numpy as np
 from harness import write_result
 from scipy.stats import norm
 
-from breastcls.evaluation.case_statistics import CaseStatistics
-from breastcls.evaluation.decisions.decision_curve import predictive_values
-from breastcls.evaluation.intervals import Bootstrap, Interval
-from breastcls.evaluation.metrics import METRICS, compute_metrics
-from breastcls.evaluation.predictions import Predictions
+from breastcls.decisions.net_benefit import predictive_values
+from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.case_statistics import CaseStatistics
+from breastcls.metrics.classification_metrics import METRICS, compute_metrics
+from breastcls.predictions.predictions import Predictions
 
 CASES = (10, 20, 50, 100)
 FIGURES = ("accuracy", "balanced_accuracy", "roc_auc", "average_precision", "patient_recognition_rate")

@@ -22,9 +22,9 @@ from harness import find_real_data, write_result
 
 import breastcls as bc
 from breastcls.errors import ExplanationWarning
-from breastcls.evaluation.plain import to_plain
-from breastcls.recipes import RecipeResult
-from breastcls.recipes.result import COLOUR
+from breastcls.experiments import RecipeResult
+from breastcls.experiments.recipes.recipe_result import COLOUR
+from breastcls.json_values import to_json_values
 
 # Two folds: the benign images come from six cases, so that more would leave one or two of them to be judged by.
 PLANS: dict[str, dict[str, Any]] = {
@@ -57,7 +57,9 @@ def describe(result: RecipeResult) -> dict[str, Any]:
         sides: dict[str, Any] = {}
         for name, side in zip(("over_images", "over_cases"), trial.sides, strict=True):
             columns = [name, f"{name}_low", f"{name}_high"]
-            figures = {metric: to_plain(rows.loc[metric, columns].tolist()) for metric in (*SHOWN, f"{COLOUR}roc_auc")}
+            figures = {
+                metric: to_json_values(rows.loc[metric, columns].tolist()) for metric in (*SHOWN, f"{COLOUR}roc_auc")
+            }
             sides[name] = {
                 "figures": figures,
                 "confusion": side.evaluation.confusion.to_numpy().tolist(),
@@ -95,7 +97,7 @@ def run(name: str, plan: dict[str, Any], runs: Path, limit: int | None) -> tuple
     # A network that learnt little has little evidence to show; the heat-maps say so themselves.
     warnings.simplefilter("ignore", ExplanationWarning)
     data = load(name, find_real_data())
-    result = bc.run_recipe(
+    result = bc.experiments.run_recipe(
         name, data, weights=None, output=runs / name, resume=True, limit=limit, progress=False, **plan
     )
     return str(result), describe(result)

@@ -34,9 +34,9 @@ from threadpoolctl import threadpool_limits
 import breastcls as bc
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import LeakageWarning
-from breastcls.evaluation.case_statistics import case_strata
-from breastcls.evaluation.intervals import Bootstrap
-from breastcls.evaluation.ranking import Ranking
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import case_strata
+from breastcls.metrics.weighted_ranking import Ranking
 
 OUTER, INNER = 5, 4
 INNER_SEEDS = (0, 1)

@@ -12,15 +12,15 @@ import keras
 import numpy as np
 from mahotas.features import haralick, lbp, pftas
 
-from breastcls.images.stain.macenko import Macenko, find_stains, find_strengths
-from breastcls.images.stain.optical_density import HAEMATOXYLIN_EOSIN_RESIDUAL, density_table, to_density
-from breastcls.images.stain.reinhard import Reinhard, colour_statistics, to_lab
-from breastcls.models.anatomy import backbone_of, split_model
-from breastcls.models.build import build_model
+from breastcls.models.backbones.stain_texture import build_stain_texture
+from breastcls.models.building import build_model
 from breastcls.models.inference import run_batches
+from breastcls.models.model_parts import backbone_of, split_model
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
-from breastcls.models.stain_texture import build_stain_texture
+from breastcls.stain.macenko import Macenko, find_stains, find_strengths
+from breastcls.stain.optical_density import HAEMATOXYLIN_EOSIN_RESIDUAL, density_table, to_density
+from breastcls.stain.reinhard import Reinhard, colour_statistics, to_lab
 
 Images = Any
 BLOCKS = (1, 2, 3, 4, 5, 6, 9, 11, 13)
@@ -104,8 +104,8 @@ def _classical(images: tuple[Images, Images, Images, Images]) -> dict[str, Any]:
 # Pictures: what is done to the stain first
 
 
-def normalisers(images: Images) -> dict[str, Any]:
-    """Return stain normalisers by name. References come from constants or from all images without their labels."""
+def normalizers(images: Images) -> dict[str, Any]:
+    """Return stain normalizers by name. References come from constants or from all images without their labels."""
     statistics = [colour_statistics(to_lab(image)) for image in images]
     table, stains, strengths = density_table(240.0), [], []
     for image in images[::5]:
@@ -175,8 +175,8 @@ def compute_features(images: Images, weights: Path, quick: bool) -> dict[str, An
     features: dict[str, Any] = {}
     stains = _run(keras.Sequential([keras.Input(images.shape[1:]), StainSeparation()]), images).astype(np.uint8)
     pictures = {"raw": images}
-    for name, normaliser in normalisers(images).items():
-        pictures[name] = np.stack([normaliser.transform(image) for image in images])
+    for name, normalizer in normalizers(images).items():
+        pictures[name] = np.stack([normalizer.transform(image) for image in images])
     pictures |= {name: np.repeat(stains[..., k : k + 1], 3, axis=-1) for k, name in enumerate("HE")}
     if not quick:
         rows = zip(images, pictures["reinhard"], pictures["macenko"], stains, strict=True)

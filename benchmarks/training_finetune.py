@@ -43,7 +43,7 @@ def main() -> None:
 
     count = arguments.steps * BATCH
     with tempfile.TemporaryDirectory() as folder:
-        root = bc.make_breakhis(folder, magnifications=(200,), slides_per_subtype=4, image_size=(SIZE, SIZE))
+        root = bc.datasets.make_breakhis(folder, magnifications=(200,), slides_per_subtype=4, image_size=(SIZE, SIZE))
         data = bc.load_breakhis(root)
         data = data[np.resize(np.arange(len(data)), count)] if len(data) >= count else _repeat(data, count)
         result = {name: _measure(bc, keras, name, data, arguments) for name in arguments.backbones}

@@ -2,7 +2,7 @@
 
     python docs/pictures.py
 
-Run it again when a policy, a normaliser or the synthetic tissue changes. It takes a minute or two, most of it for the
+Run it again when a policy, a normalizer or the synthetic tissue changes. It takes a minute or two, most of it for the
 small model whose heat-maps are shown.
 """
 
@@ -76,7 +76,7 @@ def tissue(folder: Path) -> bc.Dataset:
     """Return synthetic images at 200x, one of each slide, drawn once."""
     root = folder / "tissue"
     if not root.exists():
-        bc.make_breakhis(root, magnifications=[200], slides_per_subtype=2, images_per_slide=1, seed=11)
+        bc.datasets.make_breakhis(root, magnifications=[200], slides_per_subtype=2, images_per_slide=1, seed=11)
     return bc.load_breakhis(root)
 
 
@@ -92,8 +92,8 @@ def draw_synthetic(folder: Path) -> np.ndarray:
 
 def draw_augmentation(folder: Path) -> np.ndarray:
     """One row a policy: the image as it is, then five versions of it."""
-    from breastcls.images.augmentation.policies import list_policies
-    from breastcls.images.augmentation.preview import augment_images
+    from breastcls.augmentation.contact_sheet import augment_images
+    from breastcls.augmentation.policy_registry import list_policies
 
     data = tissue(folder)
     image = resize_image(read_image(data.where(subtype="TA").paths[0]), (112, 150))
@@ -103,20 +103,20 @@ def draw_augmentation(folder: Path) -> np.ndarray:
 
 def draw_stain(folder: Path) -> np.ndarray:
     """Above, four slides as they are; below, brought to the staining of the first by each method."""
-    from breastcls.images.stain.normalisers import fit_normaliser, list_normalisers
+    from breastcls.stain.normalizer_registry import fit_on_images, list_normalizers
 
     data = tissue(folder)
     originals = [read_image(data.where(subtype=name).paths[0]) for name in ("TA", "F", "DC", "LC", "PC")]
     rows = [originals]
-    for name in list_normalisers():
-        normaliser = fit_normaliser(name, originals[0])
-        rows.append([normaliser.transform(image) for image in originals])
+    for name in list_normalizers():
+        normalizer = fit_on_images(name, originals[0])
+        rows.append([normalizer.transform(image) for image in originals])
     return grid([[resize_image(image, (123, 187)) for image in row] for row in rows])
 
 
 def draw_heatmaps(folder: Path) -> np.ndarray:
     """Image, heat-map and overlay of three test images, from the model of the tutorial."""
-    root = bc.make_breakhis(
+    root = bc.datasets.make_breakhis(
         folder / "images", magnifications=[200], slides_per_subtype=6, images_per_slide=8, image_size=(115, 175), seed=7
     )
     data = bc.load_breakhis(root)

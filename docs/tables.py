@@ -111,7 +111,7 @@ def protocol_table() -> str:
 
 def recipe_table() -> str:
     """Return every published recipe as a Markdown table; loads neither Keras nor TensorFlow."""
-    from breastcls.recipes.published import PUBLISHED
+    from breastcls.experiments.recipes.published import PUBLISHED
 
     lines = ["| recipe | what the project did | split here | reported |", "|---|---|---|---|"]
     lines += [
@@ -220,7 +220,7 @@ def training_checks() -> str:
 
 def backbone_table() -> str:
     """Return every registered backbone as a Markdown table; loads neither Keras nor TensorFlow."""
-    from breastcls.models.catalogue import list_backbones
+    from breastcls.models.backbones.backbone_registry import list_backbones
 
     lines = [
         "| backbone | size | scaling | options | ImageNet weights | licence of the weights | paper |",

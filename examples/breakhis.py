@@ -26,7 +26,7 @@ from breastcls.errors import LeakageWarning
 SHOWN = ("balanced_accuracy", "roc_auc", "patient_recognition_rate", "image_recognition_rate")
 
 
-def cross_validate(data: bc.Dataset, by: Any, arguments: argparse.Namespace) -> bc.CrossValidation:
+def cross_validate(data: bc.Dataset, by: Any, arguments: argparse.Namespace) -> bc.experiments.CrossValidation:
     """Train and test on each fold, or go on with what the output folder holds of that."""
 
     def build() -> Any:
@@ -91,7 +91,7 @@ def main() -> None:
     if root is None:
         arguments.image_size, arguments.epochs = 64, min(arguments.epochs, 5)
         drawn = tempfile.mkdtemp()
-        root = bc.make_breakhis(drawn, magnifications=(200,), slides_per_subtype=6, image_size=(96, 144))
+        root = bc.datasets.make_breakhis(drawn, magnifications=(200,), slides_per_subtype=6, image_size=(96, 144))
     data = bc.load_breakhis(root, magnification=arguments.magnification, target=arguments.target)
     print(data.summary(), end="\n\n")
 

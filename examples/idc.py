@@ -51,7 +51,7 @@ def main() -> None:
 
     root = arguments.data
     if root is None:
-        root = bc.make_idc(tempfile.mkdtemp(), patients=9, patches_per_patient=80, seed=arguments.seed)
+        root = bc.datasets.make_idc(tempfile.mkdtemp(), patients=9, patches_per_patient=80, seed=arguments.seed)
     data = bc.load_idc(root)
     print(data.summary(), end="\n\n")
     train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=arguments.seed)

@@ -34,7 +34,7 @@ def main() -> None:
     root = arguments.data
     if root is None:
         print("Drawing synthetic tissue ...")
-        root = bc.make_breakhis(
+        root = bc.datasets.make_breakhis(
             arguments.output / "images",
             magnifications=(arguments.magnification,),
             slides_per_subtype=6,

@@ -10,6 +10,13 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 import pytest
 
+pytest_plugins = [
+    "support.explanation_fixtures",
+    "support.prediction_fixtures",
+    "support.report_fixtures",
+    "support.training_fixtures",
+]
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 

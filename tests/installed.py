@@ -12,7 +12,7 @@ for name in bc.__all__:
     getattr(bc, name)
 
 warnings.simplefilter("error")
-root = bc.make_breakhis(tempfile.mkdtemp(), magnifications=(200,), images_per_slide=1, image_size=(96, 128))
+root = bc.datasets.make_breakhis(tempfile.mkdtemp(), magnifications=(200,), images_per_slide=1, image_size=(96, 128))
 data = bc.load_breakhis(root)
 train, test = data.split((0.5, 0.5))
 assert bc.audit_leakage(train, test).clean
@@ -25,7 +25,7 @@ scored = bc.Predictions.from_arrays(
     classes=("benign", "malignant"),
 )
 result = bc.evaluate(scored, resamples=50)
-from breastcls.evaluation.schema import read_schema  # noqa: E402 - read from the installed files
+from breastcls.evaluation.evaluation_schema import read_schema  # noqa: E402 - read from the installed files
 
 assert read_schema()["properties"]["schema"]["const"] == result.to_dict()["schema"]
 report = result.to_html(f"{tempfile.mkdtemp()}/report.html")

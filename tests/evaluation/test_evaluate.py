@@ -11,10 +11,10 @@ import pytest
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, LeakageWarning, ModelError
 from breastcls.evaluation.evaluate import evaluate
-from breastcls.evaluation.metrics import METRICS, compute_metrics
-from breastcls.evaluation.predict import predict
-from breastcls.evaluation.predictions import Predictions
-from breastcls.models.card import ModelCard, set_card
+from breastcls.metrics.classification_metrics import METRICS, compute_metrics
+from breastcls.models.model_card import ModelCard, set_card
+from breastcls.predictions.predict import predict
+from breastcls.predictions.predictions import Predictions
 
 BINARY = ("benign", "malignant")
 QUICK = {"resamples": 100}
@@ -103,7 +103,7 @@ def test_few_cases_warn_and_get_their_interval(draw):
     with pytest.warns(EvaluationWarning, match="only 3 cases"):
         found = evaluate(draw(cases=6), **QUICK)
     assert found.metrics["low"].notna().all()
-    assert any("only 3 cases" in caveat for caveat in found.caveats)
+    assert any("only 3 cases" in limitation for limitation in found.limitations)
 
 
 def test_one_case_has_values_without_intervals():
@@ -153,7 +153,7 @@ def test_a_leak_is_refused_or_written_down(data):
     assert not found.leakage.clean
     assert "LEAK" in str(found)
     assert found.to_dict()["leak_allowed"] is True
-    assert any("not independent" in caveat for caveat in found.caveats)
+    assert any("not independent" in limitation for limitation in found.limitations)
 
 
 def test_a_model_remembers_its_training_cases(data):
@@ -168,14 +168,14 @@ def test_a_model_remembers_its_training_cases(data):
 
 
 def test_predictions_with_a_training_set(data):
-    from breastcls.evaluation.predict import predict
+    from breastcls.predictions.predict import predict
 
     some = predict(make_model(), data[24:])
     with_images = evaluate(some, data[24:], train=data[:24], **QUICK)
     assert with_images.colour_baseline is not None
     names_only = evaluate(some, train=data[:24], **QUICK)
     assert names_only.colour_baseline is None
-    assert any("only names were compared" in caveat for caveat in names_only.caveats)
+    assert any("only names were compared" in limitation for limitation in names_only.limitations)
 
 
 def test_what_is_no_model_is_told_as_predict_tells_it(data):
@@ -195,7 +195,7 @@ def test_predictions_are_scored_without_loading_keras():
     code = (
         "import sys\n"
         "from breastcls.evaluation.evaluate import evaluate\n"
-        "from breastcls.evaluation.predictions import Predictions\n"
+        "from breastcls.predictions.predictions import Predictions\n"
         "n = 40\n"
         "p = Predictions.from_arrays(probabilities=[i % 7 / 7 for i in range(n)], labels=[i % 2 for i in range(n)],"
         " cases=[str(i) for i in range(n)], classes=('a', 'b'))\n"
@@ -207,7 +207,7 @@ def test_predictions_are_scored_without_loading_keras():
 
 
 def test_the_views_of_test_time_augmentation_are_scored(data):
-    from breastcls.evaluation.predict import predict
+    from breastcls.predictions.predict import predict
 
     model = make_model()
     found = evaluate(model, data[24:], tta="dihedral", **QUICK)

@@ -10,8 +10,8 @@ import pytest
 
 from breastcls.errors import EvaluationError, EvaluationWarning, OutputError
 from breastcls.evaluation.evaluate import evaluate
-from breastcls.evaluation.predictions import Predictions
-from breastcls.evaluation.schema import SCHEMA, TABLES, read_schema
+from breastcls.evaluation.evaluation_schema import SCHEMA, TABLES, read_schema
+from breastcls.predictions.predictions import Predictions
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import pytest
 
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.explain import explain
-from breastcls.explanation.methods import explainers
-from breastcls.models.anatomy import last_convolution_of
-from breastcls.models.build import build_model
-from breastcls.models.card import ModelCard, get_card, set_card
+from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.models.building import build_model
+from breastcls.models.model_card import ModelCard, get_card, set_card
+from breastcls.models.model_parts import last_convolution_of
 from breastcls.models.persistence import load_model, save_model
 
 CLASSES = ("benign", "malignant")
-CAMS = [name for name, explainer in explainers.items() if explainer.needs_feature_map]
+CAMS = [name for name, explainer in METHODS.items() if explainer.needs_feature_map]
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_every_method_works_on_real_images_and_a_pretrained_mobilenet(real_data)
     model = build_model("mobilenet", alpha=0.25, weights=weights, classes=CLASSES, seed=1)
     images = sorted((real_data / "BreaKHis_v1").rglob("*.png"))[:2]
     fast = {"score-cam": {"channels": 4}, "occlusion": {"window": 112}, "integrated-gradients": {"steps": 16}}
-    for method in explainers:
+    for method in METHODS:
         explanation = explain(model, images, method, **fast.get(method, {}))
         assert explanation.image(0).shape[1] == 700
         assert explanation.overlay(0).shape == explanation.image(0).shape

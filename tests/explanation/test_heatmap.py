@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.attribution import Attribution
 from breastcls.explanation.heatmap import make_heatmaps
+from breastcls.explanation.methods.attribution import Attribution
 
 
 def make(values, **options):

@@ -9,7 +9,7 @@ from PIL import Image
 from breastcls.errors import ImageError, RegistryError
 from breastcls.images import pipeline as pipeline_module
 from breastcls.images.decode import read_image
-from breastcls.images.order import BatchPart
+from breastcls.images.epoch_order import BatchPart
 from breastcls.images.pipeline import EpochCounter, make_pipeline, read_batch
 from breastcls.images.resize import resize_image
 

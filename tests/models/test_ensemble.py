@@ -7,18 +7,18 @@ import keras
 import numpy as np
 import pytest
 
+from breastcls.calibration.calibrators import Calibrator
 from breastcls.datasets.dataset import Dataset
+from breastcls.decisions.stored_decisions import store_calibration
 from breastcls.errors import LeakageError, ModelError
-from breastcls.evaluation.decisions.calibrators import Calibrator
-from breastcls.evaluation.decisions.kept_decisions import store_calibration
 from breastcls.evaluation.evaluate import evaluate
-from breastcls.evaluation.members import predict_members
-from breastcls.evaluation.predict import predict
 from breastcls.images.resize import resize_image
-from breastcls.models.build import build_model
-from breastcls.models.card import ModelCard, get_card, set_card
+from breastcls.models.building import build_model
 from breastcls.models.ensemble import Ensemble, members_of
+from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
+from breastcls.predictions.member_predictions import predict_members
+from breastcls.predictions.predict import predict
 
 CLASSES = ("benign", "malignant")
 STAIN = {"name": "reinhard", "means": [70.5, 20.0, -10.0], "spreads": [15.0, 8.0, 6.0]}
@@ -172,7 +172,7 @@ np.save(sys.argv[3], np.asarray(model(np.load(sys.argv[2]))))
 assert not any(name.startswith("breastcls") for name in sys.modules)
 from breastcls.models.persistence import load_model
 from breastcls.models.ensemble import members_of
-from breastcls.evaluation.predict import predict
+from breastcls.predictions.predict import predict
 model = load_model(sys.argv[1])
 assert [member.weight for member in members_of(model)] == [0.5, 0.25, 0.25]
 np.save(sys.argv[3] + ".ours.npy", predict(model, np.load(sys.argv[2])).probabilities)

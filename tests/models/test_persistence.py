@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ModelError, OutputError
-from breastcls.models.build import build_model
-from breastcls.models.card import get_card, set_card
+from breastcls.models.building import build_model
+from breastcls.models.model_card import get_card, set_card
 from breastcls.models.persistence import CARD_MEMBER, load_model, save_model
 
 CLASSES = ("benign", "malignant")

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ModelError
-from breastcls.models.anatomy import backbone_of
-from breastcls.models.build import build_model
-from breastcls.models.card import get_card, set_card
+from breastcls.models.building import build_model
+from breastcls.models.model_card import get_card, set_card
+from breastcls.models.model_parts import backbone_of
 from breastcls.models.stages import set_trainable, stages_of
 
 CLASSES = ("benign", "malignant")

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.images.stain.macenko import Macenko, find_stains, find_strengths
-from breastcls.images.stain.optical_density import density_table, to_density
 from breastcls.models.stain_separation import StainSeparation
+from breastcls.stain.macenko import Macenko, find_stains, find_strengths
+from breastcls.stain.optical_density import density_table, to_density
 
 USUAL = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
 USUAL /= np.linalg.norm(USUAL, axis=1, keepdims=True)
@@ -44,11 +44,11 @@ def test_it_equals_the_macenko_of_the_package_in_one_batch_of_different_images()
         np.testing.assert_allclose(pictures, reference(image), atol=0.25)
 
 
-def test_the_colour_picture_is_that_of_the_normaliser_of_the_package():
+def test_the_colour_picture_is_that_of_the_normalizer_of_the_package():
     image, _ = draw(USUAL, 7)
     result = keras.ops.convert_to_numpy(StainSeparation(colours=True)(image[None]))[0]
     expected = Macenko(USUAL, np.array([1.6, 1.0])).normalise(image)
-    # The normaliser rounds.
+    # The normalizer rounds.
     np.testing.assert_allclose(result[..., :3], expected, atol=0.6)
     np.testing.assert_allclose(result[..., 3:], reference(image), atol=0.25)
 

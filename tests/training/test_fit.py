@@ -7,8 +7,8 @@ import pytest
 
 import breastcls as bc
 from breastcls.errors import LeakageError, LeakageWarning, TrainingError
-from breastcls.models.card import get_card, set_card
-from breastcls.training.step import KerasStep
+from breastcls.models.model_card import get_card, set_card
+from breastcls.training.training_step import KerasStep
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import pytest
 
 import breastcls as bc
 from breastcls.errors import TrainingError
-from breastcls.models.card import get_card, set_card
-from breastcls.models.stain_texture import build_stain_texture
+from breastcls.models.backbones.stain_texture import build_stain_texture
+from breastcls.models.model_card import get_card, set_card
+from breastcls.training.fit_settings import Settings
 from breastcls.training.phases import plan_phases
-from breastcls.training.settings import Settings
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from breastcls.training.resuming import load_run
+from breastcls.training.checkpointing.resume import load_run
 from breastcls.training.run import Run
 
 

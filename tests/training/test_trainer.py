@@ -1,10 +1,10 @@
 import breastcls as bc
+from breastcls.training.callbacks import BestWeights
 from breastcls.training.distribution.placement import Place
+from breastcls.training.fit_settings import Settings
+from breastcls.training.input_modes import Material
 from breastcls.training.phases import Phase
-from breastcls.training.roads import Material
-from breastcls.training.settings import Settings
 from breastcls.training.trainer import Trainer
-from breastcls.training.watching import BestWeights
 
 
 def test_each_phase_takes_the_shortest_road(parts, small):

@@ -1,1 +1,5 @@
 """What the images are: the table, its readers, splits, leak checks, synthetic images."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -16,8 +16,8 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.duplicates import drop_double_pictures, drop_repeated_names
-from breastcls.datasets.scan import archives_hint, describe_others, scan_files
-from breastcls.datasets.table import BENIGN_SUBTYPES, MALIGNANCY, SUBTYPES
+from breastcls.datasets.folder_scan import archives_hint, describe_others, scan_files
+from breastcls.datasets.image_table import BENIGN_SUBTYPES, MALIGNANCY, SUBTYPES
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
 

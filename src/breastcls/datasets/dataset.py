@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from breastcls.datasets import official, opening, splitting
-from breastcls.datasets.checking import CheckReport, check_dataset
-from breastcls.datasets.summary import Summary, summarise
-from breastcls.datasets.table import check_labels, make_table, write_classes
+from breastcls.datasets import pixels as opening
+from breastcls.datasets import published_folds as official
+from breastcls.datasets import splitting
+from breastcls.datasets.check_images import CheckReport, check_dataset
+from breastcls.datasets.dataset_summary import Summary, summarise
+from breastcls.datasets.image_table import check_labels, make_table, write_classes
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
 
@@ -297,7 +299,7 @@ class Dataset:
         Args:
             image_size: (height, width) to resize to, or one number.
             resize: "squash", "crop" or "pad"; see `breastcls.images.resize`.
-            **options: `normaliser`, `cache`, `cache_dir`, `workers`, `progress`; see
+            **options: `normalizer`, `cache`, `cache_dir`, `workers`, `progress`; see
                 `breastcls.images.pipeline.read_batch`.
 
         Returns:
@@ -317,7 +319,7 @@ class Dataset:
             image_size: (height, width) of the images, or one number.
             batch_size: Images a batch; the last may hold fewer.
             **options: `resize`, `shuffle`, `augment`, `seed`, `sampling` ("class-balanced" or "case-balanced"),
-                `crop_from`, `normaliser`, `shard`, `cache_dir` and more; see
+                `crop_from`, `normalizer`, `shard`, `cache_dir` and more; see
                 `breastcls.images.pipeline.make_pipeline`.
 
         Returns:

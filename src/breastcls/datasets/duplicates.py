@@ -6,7 +6,7 @@ import os
 
 import pandas as pd
 
-from breastcls.datasets.fingerprints import fingerprint_files
+from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.errors import DatasetError, LayoutError
 
 

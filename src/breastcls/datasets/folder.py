@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.scan import archives_hint, describe_others, scan_files
+from breastcls.datasets.folder_scan import archives_hint, describe_others, scan_files
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
 

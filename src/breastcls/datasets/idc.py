@@ -13,7 +13,7 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.duplicates import drop_repeated_names
-from breastcls.datasets.scan import archives_hint, describe_others, scan_files
+from breastcls.datasets.folder_scan import archives_hint, describe_others, scan_files
 from breastcls.errors import LayoutError
 
 IDC_CLASSES = ("negative", "positive")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.fingerprints import fingerprint_files
+from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.errors import LeakageError
 
 _SHOWN = 5

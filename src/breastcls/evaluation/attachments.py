@@ -50,21 +50,25 @@ def check_attachments(attached: Mapping[str, Any]) -> None:
             )
 
 
-def attach_caveats(caveats: Sequence[str], attached: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the caveats of an evaluation with those of what is attached; what it replaces takes its own away.
+def attach_limitations(limitations: Sequence[str], attached: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the limitations of an evaluation with those of what is attached; what it replaces takes its own away.
 
     Example:
-        >>> attach_caveats(("Robustness: old.", "Of all."), {"robustness": None})
+        >>> attach_limitations(("Robustness: old.", "Of all."), {"robustness": None})
         ('Of all.',)
     """
-    own = [one for one in caveats if not any(one in section_caveats(caveats, name) for name in attached)]
-    new = [f"{_heading(name)}{caveat}" for name, value in attached.items() for caveat in getattr(value, "caveats", ())]
+    own = [one for one in limitations if not any(one in section_limitations(limitations, name) for name in attached)]
+    new = [
+        f"{_heading(name)}{limitation}"
+        for name, value in attached.items()
+        for limitation in getattr(value, "limitations", ())
+    ]
     return (*own, *new)
 
 
-def section_caveats(caveats: Sequence[str], section: str) -> list[str]:
-    """Return those caveats that came with a section, the name of the section before each."""
-    return [one for one in caveats if one.startswith(_heading(section))]
+def section_limitations(limitations: Sequence[str], section: str) -> list[str]:
+    """Return those limitations that came with a section, the name of the section before each."""
+    return [one for one in limitations if one.startswith(_heading(section))]
 
 
 def _heading(section: str) -> str:

@@ -11,32 +11,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from breastcls.baselines.colour_baseline import predict_by_colour, score_beside_colour
+from breastcls.calibration.assessment import assess_calibration
 from breastcls.datasets.dataset import Dataset
+from breastcls.decisions.conformal import ConformalSets
+from breastcls.decisions.net_benefit import PREVALENCES, decision_curve, operating_table
+from breastcls.decisions.risk_histogram import risk_histogram
+from breastcls.decisions.stored_decision_limitations import find_kept_limitations
+from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
-from breastcls.evaluation.case_statistics import CaseStatistics
-from breastcls.evaluation.caveats import NO_CASES, few_cases, few_cases_in_groups, find_caveats, find_stranger_caveats
-from breastcls.evaluation.curves import compute_curves
-from breastcls.evaluation.decisions.calibration import assess_calibration
-from breastcls.evaluation.decisions.conformal import ConformalSets
-from breastcls.evaluation.decisions.decision_curve import PREVALENCES, decision_curve, operating_table
-from breastcls.evaluation.decisions.kept_caveats import find_kept_caveats
-from breastcls.evaluation.decisions.risk_histogram import risk_histogram
-from breastcls.evaluation.decisions.same_calibration import name_calibration, require_same_calibration
-from breastcls.evaluation.decisions.thresholds import Threshold
-from breastcls.evaluation.doubt.risk_coverage import risk_coverage
-from breastcls.evaluation.doubt.strangers import score_unknown
 from breastcls.evaluation.evaluation import Evaluation
-from breastcls.evaluation.fingerprints import fingerprint_predictions, fingerprint_table
-from breastcls.evaluation.independence import check_independence, check_same_images
-from breastcls.evaluation.intervals import Bootstrap, Interval
-from breastcls.evaluation.levels import scored_images
-from breastcls.evaluation.metrics import count_confusion, require_labels
-from breastcls.evaluation.predictions import Aggregation, Level, Mixed, Predictions
-from breastcls.evaluation.subgroups import count_units, score, score_classes, score_groups, score_levels
 from breastcls.evaluation.worst_cases import rank_cases
-from breastcls.evaluation.yardsticks.colour_baseline import predict_by_colour, score_beside_colour
-from breastcls.evaluation.zero_width import find_zero_width
 from breastcls.files import hash_file
+from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.case_statistics import CaseStatistics
+from breastcls.intervals.curve_bands import compute_curves
+from breastcls.intervals.limitations import (
+    NO_CASES,
+    few_cases,
+    few_cases_in_groups,
+    find_limitations,
+    find_stranger_limitations,
+)
+from breastcls.intervals.score_tables import count_units, score, score_classes, score_groups, score_levels
+from breastcls.intervals.zero_width import find_zero_width
+from breastcls.metrics.classification_metrics import count_confusion, require_labels
+from breastcls.models.calibration_identity import name_calibration, require_same_calibration
+from breastcls.predictions.aggregation import scored_images
+from breastcls.predictions.independence import check_independence, check_same_images
+from breastcls.predictions.prediction_fingerprint import fingerprint_predictions, fingerprint_table
+from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
+from breastcls.uncertainty.out_of_distribution import score_ood
+from breastcls.uncertainty.selective_prediction import risk_coverage
 
 
 def evaluate(
@@ -84,7 +90,7 @@ def evaluate(
         batch_size: Images at a time.
         tta: Test-time augmentation of a model, `"dihedral"` or None; see `predict`.
         unknown: Images of another kind, or for predictions those of such images: how well the model's uncertainty tells
-            them from the test images is measured too; see `score_unknown`.
+            them from the test images is measured too; see `score_ood`.
 
     Returns:
         The evaluation: print it, or write it with `to_html`.
@@ -159,29 +165,29 @@ def evaluate(
         baseline, colour_difference = score_beside_colour(scored, by_colour, bootstrap)
     by_level, left_out = score_levels(predictions, bootstrap, how, mixed, {scored.level: metrics})
     joined = [name for name in by_level.index.unique(0) if name != predictions.level]
-    caveats = find_caveats(predictions, scored, metrics, counts, leaking, how=how, mixed=mixed, joined=joined)
-    caveats += left_out
-    caveats += find_kept_caveats(predictions, scored, list(by_level.index.unique(0)), how, origin, provenance)
+    limitations = find_limitations(predictions, scored, metrics, counts, leaking, how=how, mixed=mixed, joined=joined)
+    limitations += left_out
+    limitations += find_kept_limitations(predictions, scored, list(by_level.index.unique(0)), how, origin, provenance)
     if train is not None and test is None:
         if leakage is None:
             compared = "Neither cases nor slides of these images are known: nothing was compared with the training set"
         else:
             compared = "Without the test images only names were compared"
-        caveats += (f"{compared}, and colour alone was not scored.",)
+        limitations += (f"{compared}, and colour alone was not scored.",)
     _warn(predictions, counts)
     strangers: pd.DataFrame | None = None
     if unknown is not None and isinstance(model_or_predictions, Predictions):
-        strangers = score_unknown(None, predictions, unknown, bootstrap=bootstrap)
+        strangers = score_ood(None, predictions, unknown, bootstrap=bootstrap)
     elif unknown is not None and test is not None:
         views: dict[str, Any] = {"tta": tta, "batch_size": batch_size, "allow_leakage": allow_leakage}
-        strangers = score_unknown(model_or_predictions, test, unknown, train, **views, bootstrap=bootstrap)
+        strangers = score_ood(model_or_predictions, test, unknown, train, **views, bootstrap=bootstrap)
     if unknown is not None:
-        caveats += find_stranger_caveats(predictions.cases, unknown.cases)
+        limitations += find_stranger_limitations(predictions.cases, unknown.cases)
     by_stain: pd.DataFrame | None = None
     by_sharpness: pd.DataFrame | None = None
     if test is not None and not isinstance(model_or_predictions, Predictions):
         # The images are there; those of given predictions need not be.
-        from breastcls.evaluation.yardsticks.picture_groups import score_by_picture
+        from breastcls.robustness.appearance_groups import score_by_picture
 
         by_stain, by_sharpness = score_by_picture(predictions, test, bootstrap)
     two_sided = len(scored.classes) == 2 and len(np.unique(scored.labels)) == 2
@@ -191,8 +197,8 @@ def evaluate(
     calibration = assess_calibration(scored, bootstrap=bootstrap)
     operating = operating_table(scored, prevalences=prevalences, bootstrap=bootstrap) if two_sided else None
     parts = {"subtype": by_subtype, "magnification": by_magnification, "stain": by_stain, "sharpness": by_sharpness}
-    caveats += few_cases_in_groups(parts)
-    caveats += find_zero_width(metrics, {"class": per_class, "threshold and prevalence": operating, **parts})
+    limitations += few_cases_in_groups(parts)
+    limitations += find_zero_width(metrics, {"class": per_class, "threshold and prevalence": operating, **parts})
     fingerprints |= {"predictions": fingerprint_predictions(predictions)}
     fingerprints |= {
         f"{part}_table": fingerprint_table(data) for part, data in (("test", test), ("train", train)) if data
@@ -212,7 +218,7 @@ def evaluate(
         colour_difference=colour_difference,
         leakage=leakage,
         leak_allowed=leaking,
-        caveats=caveats,
+        limitations=limitations,
         model=model,
         by_level=by_level,
         calibration=calibration,
@@ -269,9 +275,9 @@ def _predictions_of(
     if not isinstance(test, Dataset):
         raise EvaluationError(f"`test` must be a Dataset, not {type(test).__name__}; `load_table` makes one.")
     # Here and not above: predictions of another framework are scored without loading Keras.
-    from breastcls.evaluation.predict import predict
-    from breastcls.models.card import get_card
-    from breastcls.models.hashing import hash_weights
+    from breastcls.models.model_card import get_card
+    from breastcls.models.weight_hash import hash_weights
+    from breastcls.predictions.predict import predict
 
     fingerprints = {}
     if isinstance(source, (str, os.PathLike)):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from breastcls.evaluation.attachments import attach_caveats, check_attachments
-from breastcls.evaluation.decisions.calibration import Calibration
-from breastcls.evaluation.plain import to_plain
-from breastcls.evaluation.predictions import Predictions
-from breastcls.evaluation.schema import SCHEMA, TABLES
-from breastcls.evaluation.summary import headline, summarise
+from breastcls.calibration.assessment import Calibration
+from breastcls.evaluation.attachments import attach_limitations, check_attachments
+from breastcls.evaluation.evaluation_schema import SCHEMA, TABLES
+from breastcls.evaluation.text_summary import headline, summarise
 from breastcls.files import write_text
+from breastcls.json_values import to_json_values
+from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Evaluation(Result):
         leakage: The audit of training against test images, or None where the training was not looked at, or neither
             cases nor slides were there to compare.
         leak_allowed: Whether a leak was found and the caller went on knowingly.
-        caveats: Plain sentences on what to keep in mind with these numbers.
+        limitations: Plain sentences on what to keep in mind with these numbers.
         model: What is known of the model: `classes`, `backbone`, `provenance`, ... Empty for foreign predictions.
         by_level: The metrics by image, slide and case: index `(level, metric)`, columns `value`, `low`, `high`. A level
             whose names are not known is not there.
@@ -93,7 +93,7 @@ class Evaluation(Result):
     colour_difference: pd.DataFrame | None = None
     leakage: LeakageReport | None = None
     leak_allowed: bool = False
-    caveats: tuple[str, ...] = ()
+    limitations: tuple[str, ...] = ()
     model: Mapping[str, Any] = field(default_factory=dict)
     by_level: pd.DataFrame | None = None
     calibration: Calibration | None = None
@@ -118,15 +118,15 @@ class Evaluation(Result):
 
         Args:
             **sections: By the names of the fields above: tables, or results that hold one as `table`, such as
-                `robustness=robustness(model, test)`; None takes one away again. The caveats of such a result are
-                among those of the evaluation then, each with the name of its section before it.
+                `robustness=measure_robustness(model, test)`; None takes one away again. The limitations of such a
+                result are among those of the evaluation then, each with the name of its section before it.
 
         Raises:
             EvaluationError: If there is no such section, or a table lacks a column.
         """
         tables = {name: getattr(value, "table", value) for name, value in sections.items()}
         check_attachments(tables)
-        return dataclasses.replace(self, **tables, caveats=attach_caveats(self.caveats, sections))
+        return dataclasses.replace(self, **tables, limitations=attach_limitations(self.limitations, sections))
 
     def __str__(self) -> str:
         return summarise(self)
@@ -137,22 +137,22 @@ class Evaluation(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the single predictions as plain dicts, lists, numbers and strings; NaN becomes None.
 
-        The form is that of `breastcls.evaluation.schema.read_schema()`, a JSON Schema.
+        The form is that of `breastcls.evaluation.evaluation_schema.read_schema()`, a JSON Schema.
         """
-        tables = {name: to_plain(getattr(self, name)) for name in TABLES}
+        tables = {name: to_json_values(getattr(self, name)) for name in TABLES}
         return {
             "schema": SCHEMA,
-            "counts": to_plain(self.counts),
-            "settings": to_plain(self.settings),
+            "counts": to_json_values(self.counts),
+            "settings": to_json_values(self.settings),
             **tables,
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
-            "conformal": to_plain(self.conformal),
-            "threshold": to_plain(self.threshold),
-            "leakage": None if self.leakage is None else to_plain(self.leakage.to_dict()),
+            "conformal": to_json_values(self.conformal),
+            "threshold": to_json_values(self.threshold),
+            "leakage": None if self.leakage is None else to_json_values(self.leakage.to_dict()),
             "leak_allowed": self.leak_allowed,
-            "caveats": list(self.caveats),
-            "model": to_plain(self.model),
-            "fingerprints": to_plain(self.fingerprints),
+            "limitations": list(self.limitations),
+            "model": to_json_values(self.model),
+            "fingerprints": to_json_values(self.fingerprints),
         }
 
     def to_markdown(
@@ -168,13 +168,13 @@ class Evaluation(Result):
         Raises:
             EvaluationError: If there is no such table.
         """
-        from breastcls.reporting.tables import table_of, to_markdown
+        from breastcls.evaluation.report.text_export import table_of, to_markdown
 
         return _written(to_markdown(table_of(self, table), digits=digits, positive=self._positive_class), path)
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
-        from breastcls.reporting.tables import table_of, to_latex
+        from breastcls.evaluation.report.text_export import table_of, to_latex
 
         return _written(to_latex(table_of(self, table), digits=digits, positive=self._positive_class), path)
 
@@ -204,7 +204,7 @@ class Evaluation(Result):
             EvaluationError: If there is no such figure, or the evaluation lacks what it shows.
             OutputError: If the suffix is another one, or the file cannot be written.
         """
-        from breastcls.reporting.plots import draw_figure, save_figure
+        from breastcls.evaluation.report.evaluation_figures import draw_figure, save_figure
 
         drawn = draw_figure(self, figure)
         if path is not None:
@@ -235,7 +235,7 @@ class Evaluation(Result):
             EvaluationError: If `thumbnails` is out of range, or both a model and heat-maps are given.
             OutputError: If the file cannot be written.
         """
-        from breastcls.reporting.html import write_report
+        from breastcls.evaluation.report.html_report import write_report
 
         options: Any = {"model": model, "heatmaps": heatmaps, "method": method}
         return write_report(self, path, title=title, thumbnails=thumbnails, **options)

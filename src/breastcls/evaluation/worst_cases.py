@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.evaluation.case_statistics import case_codes
-from breastcls.evaluation.metrics import log_losses, require_labels
-from breastcls.evaluation.predictions import Predictions
+from breastcls.intervals.case_statistics import case_codes
+from breastcls.metrics.classification_metrics import log_losses, require_labels
+from breastcls.predictions.predictions import Predictions
 
 SEVERAL = "several"
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from breastcls.errors import ExplanationError, ExplanationWarning
-from breastcls.explanation.attribution import Explainer
+from breastcls.explanation.ensemble_heatmaps import explain_members, open_members
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.heatmap import FLAGS, make_heatmaps
-from breastcls.explanation.members import explain_members, open_members
-from breastcls.explanation.methods import explainers
-from breastcls.explanation.picture_source import open_pictures
+from breastcls.explanation.image_input import open_pictures
+from breastcls.explanation.methods.attribution import Explainer
+from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.images.resize import Resize, check_image_size, check_resize, resize_image
-from breastcls.models.card import ModelCard, get_card
-from breastcls.models.staining import find_normaliser
+from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.model_card import ModelCard, get_card
 
 
 def explain(
@@ -40,7 +40,7 @@ def explain(
     input and one output (n, classes): functional, Sequential, nested at any depth. Models are only read.
     Everything runs in inference mode, and the same call gives the same heat-maps.
 
-    Images go through the stain normaliser of the model's card first, if it has one. Of an `Ensemble`, methods that
+    Images go through the stain normalizer of the model's card first, if it has one. Of an `Ensemble`, methods that
     need a feature map explain each member for itself and average the heat-maps, each scaled to 0..1, by the members'
     weights; the other methods explain the ensemble as a whole.
 
@@ -50,7 +50,7 @@ def explain(
     Args:
         model: A Keras model that takes RGB images with values 0..255.
         images: A `Dataset`, a uint8 array (n, h, w, 3), or a list of arrays (of any sizes) or of paths.
-        method: A name in `breastcls.explanation.methods.explainers`: `"grad-cam"`, `"grad-cam++"`,
+        method: A name in `breastcls.explanation.methods.method_registry.explainers`: `"grad-cam"`, `"grad-cam++"`,
             `"hires-cam"`, `"layer-cam"`, `"score-cam"`, `"integrated-gradients"`, `"smooth-grad"` or
             `"occlusion"`.
         target_class: Index or name of the class to explain; None explains for each image the class predicted.
@@ -83,17 +83,17 @@ def explain(
         >>> explanation.heatmaps.shape, explanation.layer
         ((1, 8, 8), 'conv')
     """
-    explainer = explainers[method]
+    explainer = METHODS[method]
     _check_options(method, explainer, options)
     source = open_pictures(images)
     card = get_card(model)
     size = _find_size(model, card, image_size)
     way = _find_resize(resize, card)
-    normaliser = find_normaliser(card)
+    normalizer = find_normalizer(card)
 
     def read(number: int) -> tuple[np.ndarray, tuple[int, int]]:
         picture = source.read(number)
-        seen = picture if normaliser is None else normaliser.transform(np.ascontiguousarray(picture))
+        seen = picture if normalizer is None else normalizer.transform(np.ascontiguousarray(picture))
         return np.asarray(resize_image(seen, size, resize=way)), (picture.shape[0], picture.shape[1])
 
     first = read(0)[0][np.newaxis]
@@ -127,8 +127,8 @@ def explain(
         predicted.append(batch_predicted)
         targets.append(batch_targets)
     _warn(method, flags)
-    if normaliser is not None and normaliser.fallbacks.total:
-        warnings.warn(f"Stain normaliser {normaliser.name}: {normaliser.fallbacks}.", ExplanationWarning, stacklevel=2)
+    if normalizer is not None and normalizer.fallbacks.total:
+        warnings.warn(f"Stain normalizer {normalizer.name}: {normalizer.fallbacks}.", ExplanationWarning, stacklevel=2)
     return Explanation(
         method=method,
         heatmaps=np.concatenate(heatmaps),

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.frame import place_heatmap
 from breastcls.explanation.heatmap import FLAGS
+from breastcls.explanation.image_frame import place_heatmap
+from breastcls.explanation.image_input import PictureSource
 from breastcls.explanation.overlay import draw_overlay
-from breastcls.explanation.picture_source import PictureSource
 from breastcls.files import atomic_path
 from breastcls.result import Result
 
@@ -131,7 +131,7 @@ class Explanation(Result):
             OutputError: If files of the same names exist and `overwrite` is False, or the folder cannot be
                 written to.
         """
-        from breastcls.explanation.saving import save_explanation
+        from breastcls.explanation.save_heatmaps import save_explanation
 
         return save_explanation(self, Path(folder), overwrite=overwrite, alpha=alpha, colour_map=colour_map)
 
@@ -151,7 +151,7 @@ class Explanation(Result):
             alpha: Opacity of the strongest evidence, 0..1.
             colour_map: A Matplotlib colour map.
         """
-        from breastcls.explanation.panel import plot_explanation
+        from breastcls.explanation.explanation_panel import plot_explanation
 
         figure = plot_explanation(self, limit=limit, alpha=alpha, colour_map=colour_map)
         if path is not None:
@@ -188,9 +188,9 @@ class Explanation(Result):
         }
 
     def __str__(self) -> str:
-        from breastcls.explanation.methods import explainers
+        from breastcls.explanation.methods.method_registry import METHODS
 
-        explainer = explainers[self.method]
+        explainer = METHODS[self.method]
         height, width = self.heatmaps.shape[1:]
         lines = [
             f"Explanation of {len(self)} image{'s' * (len(self) != 1)} by {explainer.title} ({explainer.reference})",

@@ -13,9 +13,9 @@ from breastcls.explanation.class_score import ClassScore, find_class_score
 from breastcls.explanation.feature_map import FeatureMap, find_feature_map, measure_shapes
 from breastcls.explanation.gradients import Repeated
 from breastcls.explanation.layer_graph import Observer, unroll
-from breastcls.models.anatomy import backbone_of
-from breastcls.models.card import get_card
-from breastcls.models.catalogue import backbones
+from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import backbone_of
 
 
 class ScoredModel:
@@ -116,7 +116,7 @@ class ScoredModel:
 def _registered_layer(model: Any) -> str | None:
     """Return the path of the layer that the registry of backbones names for class activation maps, if it does."""
     card = get_card(model)
-    if card is None or card.backbone is None or card.backbone not in backbones:
+    if card is None or card.backbone is None or card.backbone not in BACKBONES:
         return None
-    layer = backbones[card.backbone].last_convolution
+    layer = BACKBONES[card.backbone].last_convolution
     return None if layer is None else f"{backbone_of(model).name}/{layer}"

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from breastcls.images.order import EpochOrder, Rows, sampling_groups
+from breastcls.images.epoch_order import EpochOrder, Rows, sampling_groups
+from breastcls.images.image_source import Normalizer, Settings
 from breastcls.images.pipeline import EpochCounter, batch_key, find_policy_or_none, one_each
+from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import check_image_size
-from breastcls.images.source import Normaliser, Settings
-from breastcls.images.store import open_images
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -40,7 +40,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         drop_remainder: Whether a last batch that is not full is left out.
         weights: Sample weights, one an image; they come as a third element.
         class_count: Number of classes, needed for policies that mix images.
-        normaliser: A stain normaliser.
+        normalizer: A stain normalizer.
         cache: Whether to go through the prepared store.
         cache_dir: Where the prepared store is.
         workers: Threads in which Keras reads batches ahead.
@@ -69,7 +69,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         drop_remainder: bool = False,
         weights: npt.ArrayLike | None = None,
         class_count: int | None = None,
-        normaliser: Normaliser | None = None,
+        normalizer: Normalizer | None = None,
         cache: bool = True,
         cache_dir: str | os.PathLike[str] | None = None,
         workers: int = 1,
@@ -86,7 +86,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._class_count = class_count
         self._source = open_images(
             paths,
-            Settings(check_image_size(image_size), resize, normaliser),
+            Settings(check_image_size(image_size), resize, normalizer),
             cache=cache,
             cache_dir=cache_dir,
             progress=progress,

@@ -16,9 +16,9 @@ import pandas as pd
 from breastcls.errors import ImageError
 from breastcls.images.decode import decode_image, hash_array, read_bytes
 from breastcls.images.formats import DamagedImageError, inspect_bytes
-from breastcls.images.perceptual import find_near_pairs, perceptual_hash
-from breastcls.images.progress import progress_bar
-from breastcls.images.source import run_in_threads
+from breastcls.images.image_source import run_in_threads
+from breastcls.images.perceptual_hash import find_near_pairs, perceptual_hash
+from breastcls.images.progress_bar import progress_bar
 
 PROBLEMS = {
     "missing": "the file is not there or may not be read",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from breastcls.images.order import BatchPart, EpochOrder, sampling_groups
+from breastcls.images.epoch_order import BatchPart, EpochOrder, sampling_groups
+from breastcls.images.image_source import Normalizer, Settings
+from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import Pixels, check_image_size
-from breastcls.images.source import Normaliser, Settings
-from breastcls.images.store import open_images
 
 if TYPE_CHECKING:
-    from breastcls.images.augmentation.policy import Policy
+    from breastcls.augmentation.policy import Policy
 
 _PARALLEL_BATCHES = 2
 _READ_BYTES = 64 * 2**20
@@ -58,7 +58,7 @@ def make_pipeline(
     with_rows: bool = False,
     class_count: int | None = None,
     crop_from: int | Sequence[int] | None = None,
-    normaliser: Normaliser | None = None,
+    normalizer: Normalizer | None = None,
     cache: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
     workers: int | None = None,
@@ -92,7 +92,7 @@ def make_pipeline(
         class_count: Number of classes, needed for policies that mix images, whose labels are then float32 (b, classes).
         crop_from: A larger size to prepare the images at; while training (`shuffle` or `sampling`) a random part of
             `image_size` is cut out, else the middle.
-        normaliser: A stain normaliser, applied once when the image is prepared.
+        normalizer: A stain normalizer, applied once when the image is prepared.
         cache: Whether to go through the prepared store.
         cache_dir: Where the prepared store is; see `cache_folder`.
         workers: Threads for decoding; as many as processors by default.
@@ -124,7 +124,7 @@ def make_pipeline(
         raise ValueError(f"The policy {policy.name!r} mixes the images of a batch: it needs whole batches, not a part.")
     source = open_images(
         paths,
-        Settings(read_size, resize, normaliser),
+        Settings(read_size, resize, normalizer),
         cache=cache,
         cache_dir=cache_dir,
         workers=workers,
@@ -197,7 +197,7 @@ def read_batch(
     *,
     image_size: int | Sequence[int],
     resize: str = "squash",
-    normaliser: Normaliser | None = None,
+    normalizer: Normalizer | None = None,
     cache: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
     workers: int | None = None,
@@ -209,7 +209,7 @@ def read_batch(
         paths: Image files.
         image_size: (height, width) of the images, or one number.
         resize: `"squash"`, `"crop"` or `"pad"`; see `resize_image`.
-        normaliser: A stain normaliser.
+        normalizer: A stain normalizer.
         cache: Whether to go through the prepared store.
         cache_dir: Where the prepared store is; see `cache_folder`.
         workers: Threads for decoding; as many as processors by default.
@@ -221,7 +221,7 @@ def read_batch(
     Raises:
         ImageError: If files cannot be read.
     """
-    settings = Settings(check_image_size(image_size), resize, normaliser)
+    settings = Settings(check_image_size(image_size), resize, normalizer)
     source = open_images(paths, settings, cache=cache, cache_dir=cache_dir, workers=workers, progress=progress)
     return source.read(np.arange(len(paths)))
 
@@ -247,7 +247,7 @@ def find_policy_or_none(augment: str | Policy | None, class_count: int | None) -
     """
     if augment is None or augment == "none":
         return None
-    from breastcls.images.augmentation.policies import find_policy
+    from breastcls.augmentation.policy_registry import find_policy
 
     policy = find_policy(augment)
     if policy.mixes and class_count is None:

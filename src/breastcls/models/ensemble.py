@@ -13,9 +13,9 @@ from typing import Any, Literal
 import keras
 
 from breastcls.errors import ModelError
-from breastcls.models.card import ModelCard, get_card, set_card
-from breastcls.models.learnt import UNITS, names_learnt, names_seen
+from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model
+from breastcls.models.training_cases import UNITS, names_learnt, names_seen
 
 Average = Literal["probabilities", "logits"]
 AVERAGES = ("probabilities", "logits")
@@ -61,7 +61,7 @@ def Ensemble(  # noqa: N802  # it makes a model, as keras.Input makes a tensor
 
     Args:
         models: Two or more models with cards, or paths of `.keras` files: with the same classes, the same way of
-            resizing, and the same stain normaliser, or all without.
+            resizing, and the same stain normalizer, or all without.
         average: `"probabilities"`: their weighted mean. `"logits"`: the softmax of the weighted mean of the logits,
             that is, the normalised geometric mean of the probabilities.
         weights: How much each counts, 0 or more; equally when None.
@@ -74,7 +74,7 @@ def Ensemble(  # noqa: N802  # it makes a model, as keras.Input makes a tensor
         ModelError: If the models do not fit together, or an argument is not what it should be.
 
     Example:
-        >>> from breastcls.models.build import build_model
+        >>> from breastcls.models.building import build_model
         >>> members = [build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=s) for s in (1, 2)]
         >>> model = Ensemble(members, average="logits")
         >>> model.output_shape, get_card(model).provenance["ensemble"]["weights"]
@@ -132,7 +132,7 @@ def members_of(model: keras.Model) -> tuple[Member, ...]:
     """Return the members of an ensemble with their cards, or nothing for any other model.
 
     Example:
-        >>> from breastcls.models.build import build_model
+        >>> from breastcls.models.building import build_model
         >>> pair = [build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=s) for s in (1, 2)]
         >>> [member.weight for member in members_of(Ensemble(pair, weights=[3, 1]))], members_of(pair[0])
         ([0.75, 0.25], ())
@@ -213,8 +213,8 @@ def _check_together(cards: Sequence[ModelCard], size: tuple[int, int]) -> str | 
                 for one in (first, card)
             ]
             raise ModelError(
-                f"Members 1 and {number} were trained on other stains (normalisers: {found[0]}; {found[1]}). One model "
-                "takes one image: train the members with the same fitted normaliser, or average their predictions."
+                f"Members 1 and {number} were trained on other stains (normalizers: {found[0]}; {found[1]}). One model "
+                "takes one image: train the members with the same fitted normalizer, or average their predictions."
             )
     ways = {card.resize or "squash" for card in cards}
     if len(ways) > 1:

@@ -8,7 +8,7 @@ from typing import Any
 from keras import layers
 
 from breastcls.errors import ModelError
-from breastcls.models.backbone import NORM_MOMENTUM
+from breastcls.models.backbones.backbone import NORM_MOMENTUM
 
 _UNITS = 256
 

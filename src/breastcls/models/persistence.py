@@ -12,7 +12,7 @@ import keras
 
 from breastcls.errors import ModelError
 from breastcls.files import atomic_path
-from breastcls.models.card import ModelCard, check_classes, get_card, set_card
+from breastcls.models.model_card import ModelCard, check_classes, get_card, set_card
 
 CARD_MEMBER = "breastcls.json"
 """Name of the card in the archive."""
@@ -40,7 +40,7 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
 
     Example:
         >>> import tempfile
-        >>> from breastcls.models.build import build_model
+        >>> from breastcls.models.building import build_model
         >>> model = build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = save_model(model, f"{folder}/small.keras")

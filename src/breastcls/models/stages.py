@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 
 from breastcls.errors import ModelError
-from breastcls.models.anatomy import backbone_of
-from breastcls.models.card import get_card
-from breastcls.models.catalogue import backbones
+from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import backbone_of
 
 
 def stages_of(model: keras.Model) -> tuple[tuple[str, ...], ...]:
@@ -49,7 +49,7 @@ def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "au
         ModelError: If an argument is not one of these, the backbone has fewer stages, or the model no nested backbone.
 
     Example:
-        >>> from breastcls.models.build import build_model
+        >>> from breastcls.models.building import build_model
         >>> model = build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
         >>> set_trainable(model, "head")
         514
@@ -95,13 +95,13 @@ def _first_trainable(model: keras.Model, backbone: keras.Model, depth: str | int
 
 def _starts(model: keras.Model, names: list[str]) -> list[int]:
     card = get_card(model)
-    if card is None or card.backbone is None or card.backbone not in backbones:
+    if card is None or card.backbone is None or card.backbone not in BACKBONES:
         raise ModelError(
             f"The model {model.name!r} has no card that names a registered backbone, so its stages are not known. Use "
             "'head' or 'all'."
         )
     starts = []
-    for stage in backbones[card.backbone].stages:
+    for stage in BACKBONES[card.backbone].stages:
         exact = [position for position, name in enumerate(names) if name == stage]
         found = exact or [position for position, name in enumerate(names) if name.startswith(stage)]
         if not found:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-# As `breastcls.images.stain.macenko`, which this equals: light 240, glass below density 0.15.
+# As `breastcls.stain.macenko`, which this equals: light 240, glass below density 0.15.
 _LIGHT = 240.0
 _TISSUE_LEVEL = 205.0
 _LEAST_TISSUE = 0.005

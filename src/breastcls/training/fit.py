@@ -13,29 +13,35 @@ from typing import Any
 import keras
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.stain import fit_stain
 from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
-from breastcls.evaluation.independence import audit_validation
+from breastcls.features.feature_memory import most_feature_bytes
 from breastcls.files import remove_temporaries
-from breastcls.images.order import sampling_groups
-from breastcls.images.stain.normalisers import normaliser_from_dict
-from breastcls.models.card import get_card
-from breastcls.training.balance import ClassWeight, class_weights
-from breastcls.training.checkpoints import Checkpoints
+from breastcls.images.epoch_order import sampling_groups
+from breastcls.models.model_card import get_card
+from breastcls.models.precision import choose_precision, computing_in
+from breastcls.predictions.independence import audit_validation
+from breastcls.stain.fitting import fit_normalizer
+from breastcls.stain.normalizer_registry import normalizer_from_dict
+from breastcls.training.callbacks import BestWeights
+from breastcls.training.checkpointing.checkpoints import Checkpoints
+from breastcls.training.checkpointing.resume import (
+    check_same_run,
+    clear_leftovers,
+    is_finished,
+    is_untouched,
+    take_finished,
+)
+from breastcls.training.checkpointing.run_folder import open_run_dir, read_config, write_end, write_start
+from breastcls.training.class_weights import ClassWeight, class_weights
 from breastcls.training.distribution.placement import find_team, placed, strategy_name
-from breastcls.training.features.feature_memory import most_feature_bytes
-from breastcls.training.outcome import describe_run, note_in_card
+from breastcls.training.fit_checks import check_fit, describe_config, describe_task
+from breastcls.training.fit_settings import FineTune, Settings
+from breastcls.training.input_modes import Material
 from breastcls.training.phases import plan_phases
-from breastcls.training.precision import choose_precision, computing_in
-from breastcls.training.preflight import check_fit, describe_config, describe_task
-from breastcls.training.record import open_run_dir, read_config, write_end, write_start
-from breastcls.training.resuming import check_same_run, clear_leftovers, is_finished, is_untouched, take_finished
-from breastcls.training.roads import Material
 from breastcls.training.run import Run
+from breastcls.training.run_summary import describe_run, note_in_card
 from breastcls.training.seeding import seeded
-from breastcls.training.settings import FineTune, Settings
 from breastcls.training.trainer import Trainer
-from breastcls.training.watching import BestWeights
 
 
 def fit(
@@ -128,7 +134,7 @@ def fit(
             all weigh the same.
         resize: How images are brought to the size of the model: "squash", "crop" or "pad". By default as it was trained
             before, else "squash". It is noted in the model, so that `predict` and `explain` do the same.
-        stain: A stain normaliser from `fit_stain`, or the name of one, which is then fitted on `train`; applied to
+        stain: A stain normalizer from `fit_normalizer`, or the name of one, which is then fitted on `train`; applied to
             training and validation images and noted in the model, so that `predict` and `explain` do the same. By
             default the one noted there.
         precision: "float32", "bfloat16", "float16" (the latter two mixed: weights stay float32, and so do the scaling
@@ -164,7 +170,7 @@ def fit(
             two classes (of more, `TrainingWarning` names those that are missing), the model has other classes or gives
             no probabilities, the folder holds another run than the one to resume, the loss is not a number (the message
             says at which step), or, with several machines, they differ or one of them is gone.
-        RegistryError: If there is no such augmentation policy or stain normaliser.
+        RegistryError: If there is no such augmentation policy or stain normalizer.
         DatasetError: If `train` or `val` is not a `Dataset`.
         OutputError: If `run_dir` cannot be written to or holds a run already.
         ImageError: If an image cannot be read.
@@ -178,7 +184,7 @@ def fit(
     given["strategy"] = strategy_name(strategy)
     settings = Settings.of({**given, "stain": None})
     image_size = check_fit(model, train, val, settings)
-    normaliser, noted = _normaliser(stain, model, train, settings.seed)
+    normalizer, noted = _normalizer(stain, model, train, settings.seed)
     settings = dataclasses.replace(settings, stain=noted)
     resize = settings.resize or _known_resize(model)
     phases = plan_phases(model, settings)
@@ -235,7 +241,7 @@ def fit(
     with computing_in(model, number_format), placed(model, team) as place, seeded(place.model, settings.seed):
         # By one road on all machines, also if one of them has less memory.
         most_bytes = int(team.gather([most_feature_bytes()]).min())
-        material = Material(place, train, val, image_size, resize, normaliser, shown, most_bytes)
+        material = Material(place, train, val, image_size, resize, normalizer, shown, most_bytes)
         trainer = Trainer(material, weights, best, watching, checkpoints, as_begun, log)
         try:
             stopped = trainer.train(phases)
@@ -276,14 +282,14 @@ def _known_resize(model: keras.Model) -> str:
     return (card.resize if card is not None else None) or "squash"
 
 
-def _normaliser(stain: Any, model: keras.Model, train: Dataset, seed: int) -> tuple[Any, dict[str, Any] | None]:
-    """Return the normaliser to apply, given or noted in the model, and how it is noted."""
+def _normalizer(stain: Any, model: keras.Model, train: Dataset, seed: int) -> tuple[Any, dict[str, Any] | None]:
+    """Return the normalizer to apply, given or noted in the model, and how it is noted."""
     if stain is None:
         card = get_card(model)
         values = None if card is None else card.stain
-        return (None, None) if values is None else (normaliser_from_dict(values), dict(values))
+        return (None, None) if values is None else (normalizer_from_dict(values), dict(values))
     if isinstance(stain, str):
-        stain = fit_stain(train, stain, seed=seed)
+        stain = fit_normalizer(train, stain, seed=seed)
     if not callable(getattr(stain, "to_dict", None)):
-        raise TrainingError(f"stain must be a normaliser from fit_stain, or the name of one; found {stain!r}.")
+        raise TrainingError(f"stain must be a normalizer from fit_normalizer, or the name of one; found {stain!r}.")
     return stain, stain.to_dict()

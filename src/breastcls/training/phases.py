@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import keras
 
 from breastcls.errors import ModelError, TrainingError
-from breastcls.models.anatomy import split_model
-from breastcls.models.card import get_card
+from breastcls.features.exact_head import find_linear_head
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import split_model
 from breastcls.models.stages import stages_of
-from breastcls.training.features.linear_probe import find_linear_head
-from breastcls.training.settings import Settings
+from breastcls.training.fit_settings import Settings
 
 
 @dataclass(frozen=True)

@@ -95,8 +95,8 @@ class Run(Result):
         Raises:
             OutputError: If it cannot be written.
         """
-        from breastcls.reporting.history import plot_history
-        from breastcls.reporting.plots import save_figure
+        from breastcls.evaluation.report.evaluation_figures import save_figure
+        from breastcls.training.history_figure import plot_history
 
         figure = plot_history(self.history)
         if path is not None:

@@ -10,23 +10,23 @@ from typing import Any
 import keras
 import numpy as np
 
-from breastcls.models.anatomy import split_model
+from breastcls.features.exact_head import fit_linear_probe, write_probe
+from breastcls.models.model_parts import split_model
+from breastcls.models.precision import has_gpu
 from breastcls.models.stages import set_trainable
-from breastcls.training.balance import class_weights
-from breastcls.training.checkpoints import Checkpoint, Checkpoints
+from breastcls.training.callbacks import BestWeights, EpochEnd, ProgressBar, StopAtBadLoss, copy_weights
+from breastcls.training.checkpointing.checkpoints import Checkpoint, Checkpoints
+from breastcls.training.checkpointing.resume_point import find_take_up
+from breastcls.training.checkpointing.run_folder import write_history
+from breastcls.training.class_weights import class_weights
 from breastcls.training.distribution.placement import SameDecision
-from breastcls.training.distribution.team import Team
-from breastcls.training.features.linear_probe import fit_linear_probe, write_probe
-from breastcls.training.loop import Position, run_epochs
-from breastcls.training.optimisation import layer_shares, make_loss, make_optimizer, make_schedule
+from breastcls.training.distribution.worker_group import Team
+from breastcls.training.input_modes import Material, Road, announce, read_training_features, score_probe, take_road
+from breastcls.training.optimizers import layer_shares, make_loss, make_optimizer, make_schedule
 from breastcls.training.phases import Phase
-from breastcls.training.precision import has_gpu
-from breastcls.training.record import write_history
-from breastcls.training.roads import Material, Road, announce, read_training_features, score_probe, take_road
 from breastcls.training.seeding import generators_of
-from breastcls.training.step import EpochMeans
-from breastcls.training.taking_up import find_take_up
-from breastcls.training.watching import BestWeights, EpochEnd, ProgressBar, StopAtBadLoss, copy_weights
+from breastcls.training.training_loop import Position, run_epochs
+from breastcls.training.training_step import EpochMeans
 
 
 @dataclass

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.evaluation.deciding import decide
+from breastcls.models.decision_rule import decide
 from breastcls.models.inference import run_batches
 
 SCORES = ("val_case_balanced_accuracy", "val_balanced_accuracy", "val_accuracy", "val_loss")

@@ -77,8 +77,8 @@ def draw_noise(strategy):
     import keras
     import numpy as np
 
-    from breastcls.training.distribution.dealing import Portion
-    from breastcls.training.distribution.distribution import DistributedStep
+    from breastcls.training.distribution.batch_sharding import Portion
+    from breastcls.training.distribution.distributed_step import DistributedStep
 
     class Output(keras.losses.Loss):
         def call(self, truth, output):
@@ -117,7 +117,7 @@ def train_mirrored(folder):
         {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}
     )
     try:
-        bc.join_workers()
+        bc.training.join_workers()
     except TrainingError as error:
         found["too late"] = str(error)
     return found
@@ -127,8 +127,8 @@ def train_as_worker(folder, index, addresses, last_step):
     os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
     import breastcls as bc
 
-    strategy = bc.join_workers()
-    assert bc.join_workers() is strategy
+    strategy = bc.training.join_workers()
+    assert bc.training.join_workers() is strategy
     import keras
 
     class DieAt(keras.callbacks.Callback):

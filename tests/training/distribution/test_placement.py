@@ -7,9 +7,9 @@ import tensorflow as tf
 
 import breastcls as bc
 from breastcls.errors import TrainingError
-from breastcls.models.card import get_card
+from breastcls.models.model_card import get_card
 from breastcls.training.distribution.placement import Place, SameDecision, find_team, placed, strategy_name
-from breastcls.training.distribution.team import Team
+from breastcls.training.distribution.worker_group import Team
 from breastcls.training.seeding import generators_of
 
 
@@ -19,7 +19,7 @@ def mirror():
 
 
 def test_the_devices_of_this_machine_are_one_strategy():
-    from breastcls.training.distribution.distribution import mirror as mirror_all
+    from breastcls.training.distribution.distributed_step import mirror as mirror_all
 
     assert mirror_all() is mirror_all()
 
@@ -156,9 +156,9 @@ def test_a_place_is_made_of_a_model_alone(small):
 
 
 def test_what_workers_must_have_in_common(parts):
+    from breastcls.training.fit_checks import describe_task
+    from breastcls.training.fit_settings import Settings
     from breastcls.training.phases import Phase
-    from breastcls.training.preflight import describe_task
-    from breastcls.training.settings import Settings
 
     train, val, _ = parts
     phases = [Phase("all", "all", 2, 1e-3)]

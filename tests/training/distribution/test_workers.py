@@ -24,7 +24,7 @@ def set_slurm(monkeypatch, **values):
 
 def test_alone_it_says_what_is_missing():
     with pytest.raises(TrainingError, match="neither TF_CONFIG is set nor was this process started by srun"):
-        bc.join_workers()
+        bc.training.join_workers()
     assert workers.joined_workers() is None
 
 
@@ -50,7 +50,7 @@ def test_tf_config_is_read(monkeypatch):
 def test_a_wrong_tf_config_is_told(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(TrainingError, match="TF_CONFIG is"):
-        bc.join_workers()
+        bc.training.join_workers()
 
 
 @pytest.mark.parametrize(("node", "local", "own"), [("n2", "0", 2), ("n10", "0", 0), ("n10", "1", 1)])
@@ -81,4 +81,4 @@ def test_slurm_without_this_machine_is_told(monkeypatch):
         SLURM_LOCALID="0",
     )
     with pytest.raises(TrainingError, match="names no cluster with it in it"):
-        bc.join_workers()
+        bc.training.join_workers()

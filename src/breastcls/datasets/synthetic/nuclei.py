@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcls.datasets.synthetic.texture import FloatMap, Mask, smooth_noise
+from breastcls.datasets.synthetic.noise_textures import FloatMap, Mask, smooth_noise
 
 Positions = NDArray[np.float64]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from breastcls.datasets.synthetic.nuclei import FIBROBLAST, LYMPHOCYTE, Nuclei, at, draw_nuclei
-from breastcls.datasets.synthetic.scene import COARSE, Region, Scene
-from breastcls.datasets.synthetic.texture import (
+from breastcls.datasets.synthetic.noise_textures import (
     FloatMap,
     cell_borders,
     direction_of,
@@ -16,6 +14,8 @@ from breastcls.datasets.synthetic.texture import (
     grain,
     smooth_noise,
 )
+from breastcls.datasets.synthetic.nuclei import FIBROBLAST, LYMPHOCYTE, Nuclei, at, draw_nuclei
+from breastcls.datasets.synthetic.scene import COARSE, Region, Scene
 
 # Concentrations of eosin and haematoxylin between the nuclei, by region.
 _EOSIN = np.array([0.52, 0.46, 0.44, 0.015, 0.07, 0.015, 0.80, 0.42], np.float32)

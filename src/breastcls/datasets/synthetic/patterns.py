@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from breastcls.datasets.synthetic.noise_textures import FloatMap, Mask, distance_to, zero_lines
 from breastcls.datasets.synthetic.nuclei import LUMINAL, MYOEPITHELIAL, Kind, Positions, along_contours
 from breastcls.datasets.synthetic.scene import Region, Scene
-from breastcls.datasets.synthetic.texture import FloatMap, Mask, distance_to, zero_lines
 
 
 def outlines(

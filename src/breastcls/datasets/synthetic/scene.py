@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from breastcls.datasets.synthetic.noise_textures import (
+    FloatMap,
+    Mask,
+    smooth_noise,
+)
 from breastcls.datasets.synthetic.nuclei import (
     Kind,
     Nuclei,
@@ -16,11 +21,6 @@ from breastcls.datasets.synthetic.nuclei import (
     at,
     make_nuclei,
     scatter,
-)
-from breastcls.datasets.synthetic.texture import (
-    FloatMap,
-    Mask,
-    smooth_noise,
 )
 
 

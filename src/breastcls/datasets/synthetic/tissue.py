@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcls.datasets.synthetic.growth import GROWTH, unremarkable
 from breastcls.datasets.synthetic.painting import paint
 from breastcls.datasets.synthetic.scene import Scene, Style
-from breastcls.datasets.synthetic.stain import Stain, draw_stain, render
+from breastcls.datasets.synthetic.subtypes import GROWTH, unremarkable
+from breastcls.datasets.synthetic.synthetic_stain import Stain, draw_stain, render
 
 SUBTYPES = tuple(GROWTH)
 MALIGNANT = ("DC", "LC", "MC", "PC")

@@ -10,12 +10,12 @@ from typing import Any
 import keras
 
 from breastcls.errors import TrainingError
-from breastcls.images.order import BatchPart
-from breastcls.training.distribution.dealing import DealtSource
-from breastcls.training.distribution.team import Team
+from breastcls.images.epoch_order import BatchPart
+from breastcls.training.batch_sources import Source
+from breastcls.training.distribution.batch_sharding import DealtSource
+from breastcls.training.distribution.worker_group import Team
 from breastcls.training.distribution.workers import joined_workers
-from breastcls.training.sources import Source
-from breastcls.training.step import KerasStep, Step
+from breastcls.training.training_step import KerasStep, Step
 
 _NAMES = ("mirrored", "multi-worker")
 
@@ -70,7 +70,7 @@ class Place:
         """Return what teaches a compiled model one batch."""
         if self.strategy is None:
             return KerasStep(learner, class_count, weights)
-        from breastcls.training.distribution.distribution import DistributedStep
+        from breastcls.training.distribution.distributed_step import DistributedStep
 
         return DistributedStep(learner, self.strategy, self.team.devices, loss, class_count, weights)
 
@@ -120,7 +120,7 @@ def strategy_name(strategy: Any) -> str | None:
                 f"strategy is {strategy!r}; expected None, 'mirrored', 'multi-worker' or a tf.distribute strategy."
             )
         return strategy
-    from breastcls.training.distribution.distribution import name_of
+    from breastcls.training.distribution.distributed_step import name_of
 
     return name_of(strategy)
 
@@ -140,7 +140,7 @@ def find_team(strategy: Any) -> Team:
                 "breastcls.join_workers() first in the script, before a model is built."
             )
     elif name == "mirrored" and isinstance(strategy, str):
-        from breastcls.training.distribution.distribution import mirror
+        from breastcls.training.distribution.distributed_step import mirror
 
         strategy = mirror()
     return Team.of(strategy)
@@ -160,7 +160,7 @@ def placed(model: keras.Model, team: Team) -> Iterator[Place]:
     if team.strategy is None:
         yield Place(model)
         return
-    from breastcls.training.distribution.device_copies import copy_into, copy_state
+    from breastcls.training.distribution.replicas import copy_into, copy_state
 
     with team.or_lost():
         place = Place(copy_into(team.strategy, model), model, team)

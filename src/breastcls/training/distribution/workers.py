@@ -34,7 +34,7 @@ def join_workers(*, port: int = 8888) -> Any:
 
     Example:
         >>> import breastcls as bc
-        >>> strategy = bc.join_workers()  # doctest: +SKIP
+        >>> strategy = bc.training.join_workers()  # doctest: +SKIP
         >>> bc.fit(model, train, val, strategy="multi-worker")  # doctest: +SKIP
     """
     if _joined:

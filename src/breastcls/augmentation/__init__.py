@@ -1,0 +1,5 @@
+"""Augmentation: named policies as data, applied to batches in the graph."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

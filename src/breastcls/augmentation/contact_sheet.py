@@ -1,0 +1,99 @@
+"""A contact sheet: what a policy does to a few images, to be looked at before a long training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from breastcls.augmentation.policy import Policy
+from breastcls.augmentation.policy_registry import find_policy
+from breastcls.errors import OutputError
+from breastcls.files import atomic_path
+from breastcls.images.resize import Pixels
+
+_GAP = 4
+_MOST_ROWS = 64
+
+
+def augment_images(images: Pixels, policy: str | Policy, *, seed: int = 0) -> Pixels:
+    """Apply a policy to a batch once.
+
+    Args:
+        images: uint8 of shape (n, height, width, 3).
+        policy: Name of a policy, or a `Policy`.
+        seed: The same seed gives the same images.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    import tensorflow as tf
+
+    key = tf.constant([seed, 0], tf.int64)
+    labels = tf.zeros(len(images), tf.int64)
+    with tf.device("CPU:0"):
+        out, _ = find_policy(policy)(tf.constant(images), labels, key, class_count=1)
+    return np.asarray(out)
+
+
+def draw_contact_sheet(images: Pixels, policy: str | Policy, *, columns: int = 7, seed: int = 0) -> Pixels:
+    """Draw each image once as it is and then as the policy changes it, one row an image.
+
+    Args:
+        images: uint8 of shape (n, height, width, 3), 1 to 64 images.
+        policy: Name of a policy, or a `Policy`.
+        columns: Changed versions of each image.
+        seed: The same seed gives the same sheet.
+
+    Returns:
+        uint8 of shape (sheet height, sheet width, 3).
+
+    Raises:
+        ValueError: If there are no images or more than 64.
+    """
+    if images.ndim != 4 or not 0 < len(images) <= _MOST_ROWS:
+        raise ValueError(
+            f"images has the shape {images.shape}; expected 1 to {_MOST_ROWS} images (n, height, width, 3)."
+        )
+    versions = [images] + [augment_images(images, policy, seed=seed * 1000 + number) for number in range(columns)]
+    count, height, width, _ = images.shape
+    sheet = np.full((count * (height + _GAP) - _GAP, len(versions) * (width + _GAP) - _GAP, 3), 255, np.uint8)
+    for column, batch in enumerate(versions):
+        for row, image in enumerate(batch):
+            top, left = row * (height + _GAP), column * (width + _GAP)
+            sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def save_contact_sheet(
+    images: Pixels,
+    policy: str | Policy,
+    path: str | os.PathLike[str],
+    *,
+    columns: int = 7,
+    seed: int = 0,
+) -> Path:
+    """Save what `draw_contact_sheet` draws as a PNG file, and return its path.
+
+    Raises:
+        OutputError: If it cannot be written, or the path does not end in `.png`.
+        ValueError: As for `draw_contact_sheet`.
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".png":
+        raise OutputError(f"Cannot write {target}: a contact sheet is a PNG file; let its name end in .png.")
+    return write_png(target, draw_contact_sheet(images, policy, columns=columns, seed=seed))
+
+
+def write_png(path: Path, image: Pixels) -> Path:
+    """Write an RGB image as PNG, whole or not at all.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+    return path

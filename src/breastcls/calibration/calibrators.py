@@ -1,0 +1,310 @@
+"""Calibration: maps that make probabilities mean what they say, fitted on validation predictions.
+
+Temperature, vector and matrix scaling: Guo et al. 2017, arXiv:1706.04599. Platt scaling: Platt 1999, with its smoothed
+targets. Isotonic regression: Zadrozny & Elkan 2002, DOI 10.1145/775047.775151. Dirichlet calibration with its
+off-diagonal and intercept regularisation: Kull et al. 2019, arXiv:1910.12656.
+
+With few cases the published fits run away: where the validation images happen to be told apart without a mistake, the
+best temperature is zero, and the best weights are infinite. So a temperature, as the factor 1 / temperature, and the
+numbers of a vector or Dirichlet map are pulled towards the map that changes nothing, each by half its squared distance
+divided by the number of *cases*: a normal prior of standard deviation one, if a case counts as one observation. With
+many cases the pull is gone and the published fit is left. Smoothed targets, Platt's remedy, bound a temperature too,
+but by the number of images, and towards doubt also where the model was right to be sure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import softmax
+from sklearn.isotonic import IsotonicRegression
+
+from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.metrics.classification_metrics import require_labels
+from breastcls.models.calibration_identity import fingerprint_calibration
+from breastcls.models.temperature import SMALLEST, apply_temperature
+from breastcls.predictions.predictions import Predictions
+
+Method = Literal["temperature", "platt", "isotonic", "vector", "dirichlet"]
+METHODS = ("temperature", "platt", "isotonic", "vector", "dirichlet")
+Floats = npt.NDArray[np.float64]
+# Kull et al. choose it by cross-validation; a single small value keeps few validation cases from being fitted exactly.
+REGULARISATION = 1e-3
+COLDEST, HOTTEST = 0.05, 50.0
+_PRECISE: Any = {"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9}
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """A fitted map from probabilities to calibrated ones.
+
+    Attributes:
+        method: How it was fitted.
+        classes: Class names.
+        parameters: Numbers of the map, as lists, so that JSON can hold them.
+        images: Number of rows it was fitted on.
+        cases: Cases it was fitted on; `apply` leaves them with the predictions and `store_calibration` with the model,
+            and `evaluate` treats them as seen in training.
+        level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
+            those of images, so `evaluate` says so where others are scored than those that were calibrated.
+        how: How the images were joined, where a row stood for a slide or case.
+    """
+
+    method: str
+    classes: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    images: int = 0
+    cases: tuple[str, ...] = ()
+    level: str = "image"
+    how: str | None = None
+
+    def __call__(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return calibrated probabilities, float32 (n, classes)."""
+        wide = np.asarray(probabilities, dtype=np.float64)
+        if self.method == "temperature":
+            return apply_temperature(wide, float(self.parameters["temperature"]))
+        if self.method == "isotonic":
+            return _apply_isotonic(wide, self.parameters["curves"]).astype(np.float32)
+        weights, offsets = np.asarray(self.parameters["weights"]), np.asarray(self.parameters["offsets"])
+        return np.asarray(softmax(_logarithms(wide) @ weights.T + offsets, axis=-1), np.float32)
+
+    def apply(self, predictions: Predictions) -> Predictions:
+        """Return calibrated predictions, without a threshold: one chosen before no longer means the same.
+
+        They carry what they were calibrated on (`Predictions.calibration`), so that `evaluate` refuses to score them on
+        a case that the calibration was fitted on.
+
+        Raises:
+            EvaluationError: If the classes are others.
+        """
+        if predictions.classes != self.classes:
+            raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
+        return dataclasses.replace(
+            predictions,
+            probabilities=self(predictions.probabilities),
+            threshold=None,
+            calibration=self.record(predictions.calibration),
+        )
+
+    def record(self, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what calibrated predictions carry of it (`Predictions.calibration`).
+
+        Args:
+            before: What they carried already.
+        """
+        return {
+            "method": self.method,
+            "level": self.level,
+            "how": self.how,
+            "images": self.images,
+            "cases": sorted({*(before or {}).get("cases", ()), *self.cases}),
+            "fingerprint": fingerprint_calibration(self.method, self.parameters, before),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain types, for JSON."""
+        return {
+            "method": self.method,
+            "classes": list(self.classes),
+            "parameters": dict(self.parameters),
+            "images": self.images,
+            "cases": list(self.cases),
+            "level": self.level,
+            "how": self.how,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibrator:
+        """Make a calibrator from what `to_dict` returned."""
+        return cls(
+            method=values["method"],
+            classes=tuple(values["classes"]),
+            parameters=values["parameters"],
+            images=values["images"],
+            cases=tuple(values["cases"]),
+            level=values.get("level", "image"),
+            how=values.get("how"),
+        )
+
+
+def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> Calibrator:
+    """Fit a calibration map on validation or out-of-fold predictions.
+
+    Args:
+        predictions: With known classes; of neither the training nor the test set.
+        method: "temperature" (one number, decisions stay; does the least harm with few cases), "platt" (two classes,
+            two numbers), "isotonic" (a staircase a class; wants many cases), "vector" (a factor and an offset a class)
+            or "dirichlet" (a full matrix, regularised). With few cases a temperature, vector or Dirichlet map stays
+            near the map that changes nothing; without names of cases every row counts as one.
+
+    Returns:
+        The map; call `apply` on other predictions, or keep it with the model by `store_calibration`.
+
+    Raises:
+        EvaluationError: If the predictions are of the training or test set or do not hold every class, or Platt scaling
+            is asked for other than two classes.
+
+    Warns:
+        EvaluationWarning: If a temperature stops at a bound, as it does for a model that is worse than chance.
+
+    Example:
+        >>> import numpy as np
+        >>> labels = np.tile([0, 1, 1, 1, 1], 20)
+        >>> sure = Predictions.from_arrays(probabilities=np.full(100, 0.99), labels=labels, classes=("no", "yes"))
+        >>> fit_calibrator(sure, "platt").apply(sure).positive[0].item() < 0.81
+        True
+    """
+    if method not in METHODS:
+        raise EvaluationError(f"`method` is {method!r}; expected one of {', '.join(map(repr, METHODS))}.")
+    if predictions.part in ("test", "train"):
+        test = predictions.part == "test"
+        why = "flatters itself" if test else "comes out too sure: the model knows these images"
+        raise EvaluationError(
+            f"These are {predictions.part} predictions; a calibration fitted on them {why}. Fit it on "
+            "`predict(model, val)` or on out-of-fold predictions."
+        )
+    require_labels(predictions)
+    classes = len(predictions.classes)
+    if len(np.unique(predictions.labels)) < classes:
+        raise EvaluationError("The predictions do not hold every class, so they cannot be calibrated on.")
+    if method == "platt" and classes != 2:
+        raise EvaluationError(f'"platt" is for two classes; there are {classes}. "vector" is its counterpart for more.')
+    wide = predictions.probabilities.astype(np.float64)
+    cases = () if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist())))
+    parameters = _fit(wide, predictions.labels, method, len(cases) or len(predictions))
+    if method == "temperature":
+        _warn_at_bounds(parameters["temperature"], predictions, len(cases))
+    return Calibrator(
+        method=method,
+        classes=predictions.classes,
+        parameters=parameters,
+        images=len(predictions),
+        cases=cases,
+        level=predictions.level,
+        how=predictions.how,
+    )
+
+
+def _warn_at_bounds(temperature: float, predictions: Predictions, cases: int) -> None:
+    on = f"{cases} cases" if cases else f"{len(predictions)} {predictions.level}s of unknown cases"
+    if temperature > 0.999 * HOTTEST:
+        warnings.warn(
+            f"The temperature stopped at its bound of {HOTTEST:g}, on {on}: there the classes that the model finds the "
+            "more probable are not the more frequent ones, and no temperature makes such probabilities right. See "
+            "whether classes or labels are swapped and whether the model has learnt anything; with few cases, ask for "
+            "more of them, or for out-of-fold predictions.",
+            EvaluationWarning,
+            stacklevel=3,
+        )
+    elif temperature < 1.001 * COLDEST:
+        warnings.warn(
+            f"The temperature stopped at its bound of {COLDEST:g}, on {on}: the probabilities are far less sure than "
+            "the model is right. See whether they are a softmax of the logits, not of something already squeezed "
+            'between 0 and 1; else fit "platt" or "vector".',
+            EvaluationWarning,
+            stacklevel=3,
+        )
+
+
+def _fit(wide: Floats, labels: npt.NDArray[np.int64], method: str, cases: int) -> dict[str, Any]:
+    classes = wide.shape[1]
+    targets = np.eye(classes)[labels]
+    if method == "temperature":
+        return {"temperature": _fit_temperature(_logarithms(wide), targets, 1 / (2 * cases))}
+    if method == "isotonic":
+        ranked = [1] if classes == 2 else range(classes)
+        return {"curves": [_fit_isotonic(wide[:, index], labels == index) for index in ranked]}
+    if method == "platt":
+        return _fit_platt(_logarithms(wide), labels)
+    return _fit_linear(_logarithms(wide), targets, 1 / (2 * cases), diagonal=method == "vector")
+
+
+def _logarithms(wide: Floats) -> Floats:
+    return np.asarray(np.log(np.clip(wide, SMALLEST, 1.0)))
+
+
+def _fit_temperature(logits: Floats, targets: Floats, pull: float) -> float:
+    def loss(log_temperature: float) -> float:
+        # Both parts are convex in the factor, so there is one minimum.
+        factor = np.exp(-log_temperature)
+        return _cross_entropy(logits * factor, targets) + pull * float(factor - 1) ** 2
+
+    best = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(best.x))
+
+
+def _fit_platt(logits: Floats, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
+    difference = logits[:, 1] - logits[:, 0]
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    # Platt's targets: one more of each class, so that separable validation images do not drive the slope to infinity.
+    target = np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        score = values[0] * difference + values[1]
+        error = 1 / (1 + np.exp(-np.clip(score, -500, 500))) - target
+        value = float(np.mean(np.logaddexp(0, score) - target * score))
+        return value, np.array([np.mean(error * difference), np.mean(error)])
+
+    slope, offset = _minimize(loss, np.array([1.0, 0.0]))
+    # As a map of both logarithms: the softmax sees only their difference.
+    return {"weights": [[0.0, 0.0], [-float(slope), float(slope)]], "offsets": [0.0, float(offset)]}
+
+
+def _fit_linear(logits: Floats, targets: Floats, pull: float, *, diagonal: bool) -> dict[str, Any]:
+    rows, classes = logits.shape
+    identity = np.eye(classes)
+    # A vector map has no numbers beside the diagonal to regularise.
+    regularisation = pull + (0.0 if diagonal else REGULARISATION)
+    strength = np.where(identity == 1, pull, regularisation)
+
+    def unpack(values: Floats) -> tuple[Floats, Floats]:
+        if diagonal:
+            return np.diag(values[:classes]), values[classes:]
+        return values[: classes * classes].reshape(classes, classes), values[classes * classes :]
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        weights, offsets = unpack(values)
+        scores = logits @ weights.T + offsets
+        error = (softmax(scores, axis=-1) - targets) / rows
+        away = weights - identity
+        value = _cross_entropy(scores, targets) + (strength * away**2).sum() + regularisation * (offsets**2).sum()
+        slope = error.T @ logits + 2 * strength * away
+        first = np.diag(slope) if diagonal else slope.ravel()
+        return float(value), np.concatenate([first, error.sum(axis=0) + 2 * regularisation * offsets])
+
+    start = np.concatenate([np.ones(classes) if diagonal else identity.ravel(), np.zeros(classes)])
+    weights, offsets = unpack(_minimize(loss, start))
+    return {"weights": weights.tolist(), "offsets": offsets.tolist()}
+
+
+def _minimize(loss: Callable[[Floats], tuple[float, Floats]], start: Floats) -> Floats:
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options=_PRECISE).x, dtype=np.float64)
+
+
+def _cross_entropy(scores: Floats, targets: Floats) -> float:
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-(targets * logs).sum(axis=1).mean())
+
+
+def _fit_isotonic(scores: Floats, positive: npt.NDArray[np.bool_]) -> dict[str, list[float]]:
+    curve = IsotonicRegression(out_of_bounds="clip", y_min=0.0, y_max=1.0).fit(scores, positive.astype(np.float64))
+    return {"x": curve.X_thresholds_.tolist(), "y": curve.y_thresholds_.tolist()}
+
+
+def _apply_isotonic(wide: Floats, curves: list[Mapping[str, list[float]]]) -> Floats:
+    if len(curves) == 1:
+        positive = np.interp(wide[:, 1], curves[0]["x"], curves[0]["y"])
+        return np.stack([1 - positive, positive], axis=1)
+    each = np.stack([np.interp(wide[:, index], curve["x"], curve["y"]) for index, curve in enumerate(curves)], axis=1)
+    sums = each.sum(axis=1, keepdims=True)
+    # Where every class is ruled out nothing is known.
+    return np.asarray(np.divide(each, sums, out=np.full_like(each, 1 / len(curves)), where=sums > 0))

@@ -1,0 +1,3 @@
+from .comparison import Comparison as Comparison
+from .delong_test import CorrelatedAUC as CorrelatedAUC
+from .delong_test import delong as delong

@@ -1,0 +1,106 @@
+"""Every pair of several models on the same cases: the difference of each metric, and tests of AUC and decisions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.comparison.delong_test import delong
+from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import CaseStatistics
+from breastcls.intervals.limitations import FEW_CASES
+from breastcls.intervals.proportions import has_one_decision_a_case
+from breastcls.intervals.score_tables import count_units
+from breastcls.intervals.single_case import shares_of_one_case
+from breastcls.metrics.classification_metrics import METRICS
+from breastcls.predictions.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+
+
+def pairs_of(count: int) -> list[tuple[int, int]]:
+    """Return all pairs of so many models.
+
+    Example:
+        >>> pairs_of(3)
+        [(0, 1), (0, 2), (1, 2)]
+    """
+    return list(itertools.combinations(range(count), 2))
+
+
+def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Return the difference of every metric between every two models.
+
+    Args:
+        scored: Predictions of the same images in the same order.
+        metrics: Their metrics, one column a model.
+        bootstrap: How intervals are made; the same cases are drawn for all models.
+
+    Returns:
+        Index `first`, `second`, `metric`; columns `difference`, `low`, `high`, `p`, and `p_holm`, which is corrected
+        for all pairs within the metric. A share of images that are all of one case has neither bounds nor p.
+    """
+    statistics, called = [CaseStatistics.of(one) for one in scored], list(metrics.columns)
+    pairs = pairs_of(len(scored))
+
+    def measure(weights: Floats) -> Floats:
+        values = [one.measure(weights) for one in statistics]
+        return np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
+
+    low, high, p = intervals_and_p(bootstrap, measure, statistics[0].strata)
+    tables = []
+    for number, (a, b) in enumerate(pairs):
+        part = slice(number * len(METRICS), (number + 1) * len(METRICS))
+        gap = (metrics[called[a]] - metrics[called[b]]).to_numpy()
+        index = pd.MultiIndex.from_product([[called[a]], [called[b]], METRICS], names=["first", "second", "metric"])
+        columns = {"difference": gap, "low": low[part], "high": high[part], "p": np.where(gap == 0, 1.0, p[part])}
+        tables.append(pd.DataFrame(columns, index=index))
+    table = pd.concat(tables)
+    of_one_case = table.index.get_level_values("metric").isin(shares_of_one_case(statistics[0]))
+    table.loc[table["difference"].isna() | of_one_case, ["low", "high", "p"]] = np.nan
+    table["p_holm"] = table.groupby(level="metric")["p"].transform(holm)
+    return table
+
+
+def pairwise_tests(scored: Sequence[Predictions], called: Sequence[str]) -> pd.DataFrame:
+    """Return p-values of DeLong's test and of McNemar's for every two models, corrected for the number of pairs too.
+
+    Args:
+        scored: Predictions of the same images in the same order.
+        called: The names of the models.
+
+    Returns:
+        Index `first`, `second`; columns `delong_p` and `mcnemar_p`, each also with `_holm`; NaN where not defined.
+    """
+    first, pairs = scored[0], pairs_of(len(scored))
+    delong_p, mcnemar_p = _delong_p(scored, pairs), np.full(len(pairs), np.nan)
+    if has_one_decision_a_case(first):
+        right = [one.decisions == one.labels for one in scored]
+        mcnemar_p = np.array([mcnemar(right[a], right[b]) for a, b in pairs])
+    index = pd.MultiIndex.from_tuples([(called[a], called[b]) for a, b in pairs], names=["first", "second"])
+    columns = {
+        "delong_p": delong_p,
+        "delong_p_holm": holm(delong_p),
+        "mcnemar_p": mcnemar_p,
+        "mcnemar_p_holm": holm(mcnemar_p),
+    }
+    return pd.DataFrame(columns, index=index)
+
+
+def enough_for_delong(scored: Predictions) -> bool:
+    """Return whether there are two classes with five cases each: the normal distribution it refers to needs them."""
+    fewest = min(of_class["cases"] for of_class in count_units(scored)["classes"].values())
+    return len(scored.classes) == 2 and fewest >= FEW_CASES
+
+
+def _delong_p(scored: Sequence[Predictions], pairs: Sequence[tuple[int, int]]) -> Floats:
+    first = scored[0]
+    if not enough_for_delong(first):
+        return np.full(len(pairs), np.nan)
+    found = delong(np.stack([one.positive for one in scored]), first.labels, first.cases)
+    return np.array([found.difference(a, b)[2] for a, b in pairs])

@@ -1,0 +1,79 @@
+"""Stain: from concentrations of haematoxylin and eosin to the colours of one slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from breastcls.datasets.synthetic.noise_textures import FloatMap, grain
+
+# Optical density of the two stains in R, G, B (Macenko et al. 2009, DOI 10.1109/ISBI.2009.5193250).
+_HAEMATOXYLIN = np.array([0.5626, 0.7201, 0.4062])
+_EOSIN = np.array([0.2159, 0.8012, 0.5581])
+
+
+@dataclass(frozen=True)
+class Stain:
+    """How one slide was stained, scanned and lit.
+
+    Attributes:
+        matrix: (2, 3) optical density in R, G, B of one unit of haematoxylin and of eosin.
+        background: (3,) brightness of the empty slide in R, G, B, 0..1.
+    """
+
+    matrix: NDArray[np.float32]
+    background: NDArray[np.float32]
+
+
+def draw_stain(case_rng: np.random.Generator, slide_rng: np.random.Generator) -> Stain:
+    """Draw the staining of a slide: most of it is common to the case, some its own.
+
+    The class has no part in it, so that colour says little about the label.
+    """
+    z = 0.85 * case_rng.standard_normal(12) + 0.53 * slide_rng.standard_normal(12)
+    haematoxylin = _HAEMATOXYLIN + 0.055 * z[0:3]
+    eosin = np.clip(_EOSIN + 0.06 * z[3:6], 0.02, None)
+    strength = np.exp(np.array([0.16, 0.24]) * z[6:8])
+    rows = [vector / np.linalg.norm(vector) for vector in (haematoxylin, eosin)]
+    matrix = np.stack(rows) * strength[:, None]
+    background = np.clip(0.91 + 0.04 * z[8] + 0.025 * z[9:12], 0.72, 1.0)
+    return Stain(matrix.astype(np.float32), background.astype(np.float32))
+
+
+def render(
+    rng: np.random.Generator, haematoxylin: FloatMap, eosin: FloatMap, stain: Stain, blur: float
+) -> NDArray[np.uint8]:
+    """Turn concentrations into an RGB image by the law of Beer and Lambert.
+
+    Stains add up in optical density (Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291-299). Focus,
+    uneven light and noise of the camera are added.
+
+    Args:
+        rng: Source of randomness.
+        haematoxylin: Concentration, float32 (height, width).
+        eosin: Concentration, float32 (height, width).
+        stain: The staining of the slide.
+        blur: Standard deviation in pixels of the blur of the optics.
+
+    Returns:
+        uint8 (height, width, 3), RGB.
+    """
+    height, width = haematoxylin.shape
+    if blur > 0.2:
+        haematoxylin = cv2.GaussianBlur(haematoxylin, (0, 0), blur)
+        eosin = cv2.GaussianBlur(eosin, (0, 0), blur)
+    across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    tilt = rng.normal(0, 0.02, 2).astype(np.float32)
+    fall = np.float32(rng.uniform(0, 0.05))
+    light = (1 - fall * across**2 + tilt[0] * across) * (1 - fall * down**2 + tilt[1] * down)
+    light = (light + grain(rng, (height, width)) * np.float32(0.012)) * 255
+    image = np.empty((height, width, 3), np.uint8)
+    for channel in range(3):
+        density = haematoxylin * stain.matrix[0, channel] + eosin * stain.matrix[1, channel]
+        value = np.exp(-density) * light * stain.background[channel]
+        image[..., channel] = np.clip(value + 0.5, 0, 255)
+    return image

@@ -1,0 +1,375 @@
+"""Conformal prediction: sets of classes that hold the true one as often as promised, over cases.
+
+Instead of one class a set is given: {malignant} where the model is sure enough, {benign, malignant} where it is not.
+How large the sets must be is learnt from validation predictions, and no assumption is made on the model.
+
+The promise of ordinary conformal prediction rests on images that can change places. Images of one case cannot: they
+resemble one another, and a case with a hundred of them would count a hundred times. Here cases change places, and each
+weighs the same however many images it has; the case that is still to come weighs as one more, whose score might be
+anything. Then an image drawn from a new case is covered with at least the probability asked for, whatever the number
+of cases. This is hierarchical conformal prediction (Lee, Barber & Willett 2023, arXiv:2306.06342), the pooled
+distribution of Dunn, Wasserman & Ramdas 2023 (DOI 10.1080/01621459.2022.2060112) made exact.
+
+The promise is over new cases and validation sets together. It does not say that every case is covered alike, nor that
+it holds in another laboratory. It is exact where the validation cases are as new to the model as those to come:
+strictly, they did not choose its epoch either.
+
+Out-of-fold predictions come of several models, none of them the one whose images get the sets, so for them nothing is
+proved. Where each of those models scored the new image by itself (cross-validation+, which is not what is done here),
+2 * coverage - 1 or a little less would be (Barber, Candès, Ramdas & Tibshirani 2021, DOI 10.1214/20-AOS1965). Expect
+the coverage about right where the models are alike, and `assess` it on other cases.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.limitations import NO_CASES
+from breastcls.intervals.proportions import bound_shares
+from breastcls.metrics.classification_metrics import require_labels
+from breastcls.models.calibration_identity import name_calibration, require_same_calibration
+from breastcls.predictions.independence import count_shared_cases
+from breastcls.predictions.predictions import Predictions
+
+Score = Literal["aps", "lac"]
+Unit = Literal["case", "image"]
+Floats = npt.NDArray[np.float64]
+FIGURES = ("coverage", "images_covered", "size", "single", "single_right", "empty")
+# Weights are sums of fractions: a share of exactly the coverage may come out a rounding error below it.
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class ConformalSets:
+    """Prediction sets, fitted: a class belongs to the set where its score does not exceed its limit.
+
+    Attributes:
+        coverage: The probability that the set of an image drawn from a new case is to hold its class: each case weighs
+            the same, however many images it has.
+        score: "aps" or "lac"; see `fit_conformal`.
+        by: "case", or "image" where every image counted as independent.
+        per_class: Whether the coverage is promised for each class by itself.
+        classes: Class names.
+        limits: One a class; infinite where too few cases were there to rule the class out of any set.
+        images: Number of rows it was fitted on.
+        cases: Cases it was fitted on; `assess` refuses to score the sets on one of them, and `evaluate` treats those of
+            sets that a model keeps as seen in training.
+        level: What one row stood for: "image", "slide" or "case".
+        how: How the images were joined, where a row stood for a slide or case.
+        part: What the predictions were used for, where it was stated: the promise is not proved for "out-of-fold".
+        calibration: Method and fingerprint of the calibration of the predictions, "none" where they recorded none, None
+            where that is not known.
+    """
+
+    coverage: float
+    score: str
+    by: str
+    per_class: bool
+    classes: tuple[str, ...]
+    limits: tuple[float, ...]
+    images: int = 0
+    cases: tuple[str, ...] = ()
+    level: str = "image"
+    how: str | None = None
+    part: str | None = None
+    calibration: str | None = None
+
+    def sets(self, predictions: Predictions) -> npt.NDArray[np.bool_]:
+        """Return which classes belong to each row's set, bool (n, classes).
+
+        Raises:
+            EvaluationError: If the classes, what a row stands for, how images were joined, or the calibration, are
+                others than it was fitted for.
+        """
+        if predictions.classes != self.classes:
+            raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
+        if predictions.level != self.level:
+            raise EvaluationError(
+                f"Fitted on predictions by {self.level}; these are by {predictions.level}. Fit on `at_level(...)` of "
+                "the validation predictions."
+            )
+        if predictions.how != self.how and None not in (predictions.how, self.how):
+            raise EvaluationError(
+                f"Fitted on images joined by {self.how}; these were joined by {predictions.how}. Join both alike."
+            )
+        used = name_calibration(predictions.calibration)
+        require_same_calibration(self.calibration, used, "The prediction sets were fitted", "fit_conformal")
+        return np.asarray(
+            conformity_scores(predictions.probabilities, self.score) <= np.asarray(self.limits) + ROUNDING
+        )
+
+    def assess(
+        self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
+    ) -> pd.DataFrame:
+        """Return how the sets fare on predictions of other cases, with intervals over cases.
+
+        What is promised is a mean over cases, so `coverage` is one. Where hard cases have more images than easy ones,
+        or fewer, the share of images may be far from it, and stands beside it under a name of its own.
+
+        Args:
+            predictions: With known classes, of none of the cases that the sets were fitted on. Without names of cases
+                that cannot be checked.
+            bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
+            allow_leakage: Go on although they are of the same cases.
+
+        Returns:
+            One row for all images ("all classes") and one for those of each class, columns `coverage` (mean over cases
+            of the share of a case's images whose set holds their class: what was promised), `images_covered` (the
+            share of all images whose set does), `size` (mean number of classes in a set), `single` (share of images
+            whose set is of one class), `single_right` (of those, the share that is right) and `empty`, each also with
+            `_low` and `_high`, and `images`. NaN where there is nothing to count.
+
+        Raises:
+            EvaluationError: If the sets do not fit the predictions or a class is not known.
+            LeakageError: If they are of cases that the sets were fitted on and `allow_leakage` is not set.
+        """
+        shared = count_shared_cases(predictions, self.cases)
+        if shared and not allow_leakage:
+            raise LeakageError(
+                f"The sets were fitted on {shared} of these cases; on them they hold the class more often than on new "
+                "ones. Assess them on other cases, or pass allow_leakage=True to go on."
+            )
+        require_labels(predictions)
+        chosen = self.sets(predictions)
+        labels, codes = predictions.labels, case_codes(predictions)
+        holds, size = chosen[np.arange(len(labels)), labels], chosen.sum(axis=1)
+        single = size == 1
+        groups = [np.ones(len(labels), dtype=bool), *(labels == index for index in range(len(self.classes)))]
+        cases = int(codes.max()) + 1
+        above, below = [], []
+        for inside in groups:
+            # Of the images of a case, each shares in the weight of one: so the case weighs in the promise.
+            each = inside / np.maximum(np.bincount(codes, weights=inside, minlength=cases), 1)[codes]
+            right = holds & single
+            above += [
+                holds * each,
+                holds & inside,
+                size * inside,
+                single & inside,
+                right & inside,
+                (size == 0) & inside,
+            ]
+            below += [each, inside, inside, inside, single & inside, inside]
+        counted, counts = (
+            np.stack([np.bincount(codes, weights=column, minlength=cases) for column in columns], axis=1)
+            for columns in (above, below)
+        )
+
+        def measure(weights: Floats) -> Floats:
+            total = weights @ counts
+            return np.asarray(np.divide(weights @ counted, total, out=np.full(total.shape, np.nan), where=total > 0))
+
+        bootstrap, strata = bootstrap or Bootstrap(), case_strata(labels, codes, len(self.classes))
+        bounds = bootstrap.intervals(measure, strata)
+        # All but the mean size are plain shares.
+        trials = counts.sum(axis=0) * (np.arange(counts.shape[1]) % len(FIGURES) != FIGURES.index("size"))
+        held = np.minimum(counted.sum(axis=0), trials)
+        bounds = bound_shares(predictions, strata, bounds, (held, trials), bootstrap.confidence)
+        value, low, high = (
+            found.reshape(len(groups), len(FIGURES)) for found in (measure(np.ones((1, cases)))[0], *bounds)
+        )
+        columns: dict[str, Any] = {}
+        for place, name in enumerate(FIGURES):
+            columns |= {name: value[:, place], f"{name}_low": low[:, place], f"{name}_high": high[:, place]}
+        columns["images"] = [int(inside.sum()) for inside in groups]
+        return pd.DataFrame(columns, index=pd.Index(["all classes", *self.classes], name="class"))
+
+    def describe(
+        self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
+    ) -> dict[str, Any]:
+        """Return what was promised, and what `assess` found, for `Evaluation.with_sections(conformal=...)`."""
+        unproved = "not proved: fitted on out-of-fold predictions, which come of other models than the one used"
+        row = "case" if self.level == "case" else f"{self.level} of a new case"
+        promised = (
+            f"for a new {row}, each case weighing the same, where cases are alike"
+            if self.by == "case"
+            else f"for a new {self.level}, where none resembles another"
+        )
+        return {
+            "promised_coverage": self.coverage,
+            "fitted_on": f"{self.part or 'validation'} predictions by {self.level}",
+            "guarantee": unproved if self.part == "out-of-fold" else promised,
+            "measured": f"coverage as the mean over cases, all else over {self.level}s",
+            "score": self.score,
+            "calibrated_over": f"{self.by}s",
+            "promised_for_each_class": "yes" if self.per_class else "no",
+            "validation_images": self.images,
+            "validation_cases": len(self.cases),
+            "sets": self.assess(predictions, bootstrap, allow_leakage=allow_leakage),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain types, for JSON; an infinite limit becomes None."""
+        return {
+            "coverage": self.coverage,
+            "score": self.score,
+            "by": self.by,
+            "per_class": self.per_class,
+            "classes": list(self.classes),
+            "limits": [limit if math.isfinite(limit) else None for limit in self.limits],
+            "images": self.images,
+            "cases": list(self.cases),
+            "level": self.level,
+            "how": self.how,
+            "part": self.part,
+            "calibration": self.calibration,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ConformalSets:
+        """Make the sets from what `to_dict` returned."""
+        return cls(
+            coverage=values["coverage"],
+            score=values["score"],
+            by=values["by"],
+            per_class=values["per_class"],
+            classes=tuple(values["classes"]),
+            limits=tuple(math.inf if limit is None else float(limit) for limit in values["limits"]),
+            images=values["images"],
+            cases=tuple(values["cases"]),
+            level=values["level"],
+            how=values.get("how"),
+            part=values.get("part"),
+            calibration=values.get("calibration"),
+        )
+
+
+def fit_conformal(
+    predictions: Predictions,
+    *,
+    coverage: float = 0.9,
+    score: Score = "aps",
+    by: Unit = "case",
+    per_class: bool = False,
+) -> ConformalSets:
+    """Fit prediction sets on validation or out-of-fold predictions.
+
+    Nothing is drawn at random: the same image always gets the same set.
+
+    Args:
+        predictions: With known classes; of cases that the model was not trained on, and not of the test set. With
+            out-of-fold predictions the promise is no longer proved, only likely.
+        coverage: The probability that the set of an image drawn from a new case is to hold its class: each case weighs
+            the same, however many images it has. To promise it takes at least coverage / (1 - coverage) cases: 9 for
+            0.9, 19 for 0.95.
+        score: "aps" (adaptive: a class's score is the probability of all classes that are more probable; a set is never
+            empty; Romano, Sesia & Candès 2020, arXiv:2006.02544, without their random draw) or "lac" (one minus the
+            class's probability; the smallest sets on average, some of them empty where no class fits; Sadinle, Lei &
+            Wasserman 2019, arXiv:1609.00451).
+        by: "case" gives each case the same weight. "image" is the ordinary split conformal prediction, whose promise
+            does not hold where cases have several images; it is here to compare.
+        per_class: Promise the coverage for each class by itself (Vovk 2012, arXiv:1209.2673). It needs that many cases
+            of each class, and makes larger sets.
+
+    Returns:
+        The sets; call `sets` on other predictions, or keep them with the model by `store_conformal`.
+
+    Raises:
+        EvaluationError: If the predictions are of the training or test set, a class is not known, or an argument is not
+            what it should be.
+
+    Warns:
+        EvaluationWarning: If there are too few cases to promise the coverage other than by sets of all classes, or
+            cases are not known.
+
+    Example:
+        >>> probabilities = [0.9, 0.8, 0.6, 0.3, 0.1, 0.2, 0.4, 0.7, 0.05, 0.95]
+        >>> val = Predictions.from_arrays(
+        ...     probabilities=probabilities, labels=[1, 1, 1, 1, 0, 0, 0, 0, 0, 1], cases=list("abcdefghij"),
+        ...     classes=("benign", "malignant"))
+        >>> fitted = fit_conformal(val, coverage=0.9)
+        >>> new = Predictions.from_arrays(probabilities=[0.97, 0.6], labels=None, classes=("benign", "malignant"))
+        >>> fitted.sets(new).tolist()
+        [[False, True], [True, True]]
+    """
+    _check(predictions, coverage, score, by)
+    if by == "case" and predictions.cases is None:
+        warnings.warn(NO_CASES, EvaluationWarning, stacklevel=2)
+    labels = predictions.labels
+    own = conformity_scores(predictions.probabilities, score)[np.arange(len(labels)), labels]
+    units = case_codes(predictions) if by == "case" else np.arange(len(labels), dtype=np.int64)
+    if per_class:
+        parts = [labels == index for index in range(len(predictions.classes))]
+        limits = tuple(_limit(own[inside], units[inside], coverage) for inside in parts)
+    else:
+        limits = (_limit(own, units, coverage),) * len(predictions.classes)
+    if not all(math.isfinite(limit) for limit in limits):
+        least = math.ceil(coverage / (1 - coverage) - ROUNDING)
+        warnings.warn(
+            f"A coverage of {coverage:g} can only be promised from {least} {by}s on"
+            + (" of each class" if per_class else "")
+            + "; with fewer every set holds "
+            + ("the classes that lack them" if per_class else "all classes")
+            + ". Use out-of-fold predictions of more cases, or a lower `coverage`.",
+            EvaluationWarning,
+            stacklevel=2,
+        )
+    return ConformalSets(
+        coverage=float(coverage),
+        score=score,
+        by=by,
+        per_class=per_class,
+        classes=predictions.classes,
+        limits=limits,
+        images=len(predictions),
+        cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
+        level=predictions.level,
+        how=predictions.how,
+        part=predictions.part,
+        calibration=name_calibration(predictions.calibration),
+    )
+
+
+def conformity_scores(probabilities: npt.NDArray[Any], score: str) -> Floats:
+    """Return the score of every class for every row, float64 (n, classes): the higher, the less it fits."""
+    wide = np.asarray(probabilities, dtype=np.float64)
+    if score == "lac":
+        return 1.0 - wide
+    # Classes of equal probability get the same score, so that no set depends on their order.
+    above = wide[:, None, :] > wide[:, :, None]
+    return np.asarray((above * wide[:, None, :]).sum(axis=2))
+
+
+def _check(predictions: Any, coverage: float, score: str, by: str) -> None:
+    if not isinstance(predictions, Predictions):
+        raise EvaluationError(
+            "Prediction sets are fitted on validation or out-of-fold `Predictions`, not on "
+            f"{type(predictions).__name__}."
+        )
+    if predictions.part in ("test", "train"):
+        why = "flatter themselves" if predictions.part == "test" else "are too small: the model knows these images"
+        raise EvaluationError(
+            f"These are {predictions.part} predictions; sets fitted on them {why}. Fit on `predict(model, val)` or on "
+            "out-of-fold predictions."
+        )
+    for name, value, known in (("score", score, get_args(Score)), ("by", by, get_args(Unit))):
+        if value not in known:
+            raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
+    if not 0 < coverage < 1:
+        raise EvaluationError(f"`coverage` is {coverage}; expected a share such as 0.9.")
+    require_labels(predictions)
+
+
+def _limit(scores: Floats, units: npt.NDArray[np.int64], coverage: float) -> float:
+    """Return the lowest score up to which units, one more than there are, hold at least the coverage.
+
+    Each unit shares its weight among its rows; the one that is still to come is taken to lie above all.
+    """
+    if len(scores) == 0:
+        return math.inf
+    _, codes, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    weights = 1.0 / (sizes[codes] * (len(sizes) + 1))
+    order = np.argsort(scores, kind="stable")
+    reached = np.cumsum(weights[order]) >= coverage - ROUNDING
+    return float(scores[order[int(reached.argmax())]]) if reached.any() else math.inf

@@ -1,0 +1,223 @@
+"""Whether using the model would do more good than harm: net benefit, and what a result means at a stated prevalence.
+
+Net benefit: Vickers & Elkin 2006, DOI 10.1177/0272989X06295361. At a threshold probability t somebody holds that
+missing one positive weighs as much as (1 - t) / t false alarms; net benefit counts found positives less false alarms in
+that currency, per image. A model is of use at t where it is above both calling everything positive and calling nothing
+positive (0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.curve_bands import count_pairs
+from breastcls.intervals.proportions import bound_shares, has_one_decision_a_case, ratio_interval
+from breastcls.metrics.classification_metrics import require_labels
+from breastcls.models.decision_rule import HALF
+from breastcls.predictions.array_arguments import check_share
+from breastcls.predictions.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+PREVALENCES = (0.01, 0.1, 0.5)
+THRESHOLDS = tuple(np.linspace(0.01, 0.99, 99).round(2).tolist())
+
+
+def decision_curve(
+    predictions: Predictions,
+    *,
+    thresholds: Sequence[float] = THRESHOLDS,
+    prevalence: float | None = None,
+    bootstrap: Bootstrap | None = None,
+) -> pd.DataFrame:
+    """Return net benefit over threshold probabilities, with a band over cases.
+
+    Args:
+        predictions: Of two classes, with known classes and calibrated probabilities: a threshold is a probability.
+        thresholds: Threshold probabilities within 0..1.
+        prevalence: Share of positives where the model would be used, in 0..1; default: that of the predictions, which
+            in a collection made for research is seldom that of a clinic.
+        bootstrap: How the band is made; default: 2000 resamples, 95%, expanded percentile.
+
+    Returns:
+        One row a threshold, columns `model`, `low`, `high`, `all`, `none`.
+
+    Raises:
+        EvaluationError: If there are not two classes, both present, a threshold is not between 0 and 1, or the
+            prevalence is not in 0..1.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.9, 0.6, 0.4, 0.1], labels=[1, 0, 1, 0], classes=("no", "yes"))
+        >>> decision_curve(some, thresholds=[0.5]).round(3)[["model", "all", "none"]].to_numpy().tolist()
+        [[0.0, 0.0, 0.0]]
+    """
+    at = np.asarray(thresholds, dtype=np.float64)
+    if at.ndim != 1 or at.size == 0 or (at <= 0).any() or (at >= 1).any():
+        raise EvaluationError(f"`thresholds` must lie between 0 and 1; found {at.tolist()[:5]}.")
+    check_share(prevalence, "prevalence")
+    rates = _Rates(predictions, at)
+    odds = at / (1 - at)
+
+    def measure(weights: Floats) -> Floats:
+        sensitivity, specificity, share = rates.measure(weights)
+        share = share if prevalence is None else np.full_like(share, prevalence)
+        return sensitivity * share[:, None] - (1 - specificity) * (1 - share[:, None]) * odds
+
+    bootstrap = bootstrap or Bootstrap()
+    share = float(predictions.labels.mean()) if prevalence is None else prevalence
+    low, high = bootstrap.intervals(measure, rates.strata)
+    return pd.DataFrame(
+        {
+            "model": measure(np.ones((1, len(rates.strata))))[0],
+            "low": low,
+            "high": high,
+            "all": share - (1 - share) * odds,
+            "none": 0.0,
+        },
+        index=pd.Index(at, name="threshold"),
+    )
+
+
+def operating_table(
+    predictions: Predictions,
+    *,
+    thresholds: Sequence[float] | None = None,
+    prevalences: Sequence[float] = PREVALENCES,
+    bootstrap: Bootstrap | None = None,
+) -> pd.DataFrame:
+    """Return sensitivity, specificity, and predictive values at stated prevalences, with intervals over cases.
+
+    The share of positives in a research collection is not that of a clinic; PPV and NPV depend on it, and are computed
+    from sensitivity and specificity by Bayes' theorem. Where each case gives one decision, sensitivity and specificity
+    are plain shares and have Wilson's intervals; those of PPV and NPV are then made of them (`ratio_interval`).
+
+    Args:
+        predictions: Of two classes, with known classes.
+        thresholds: Where to decide; default: the predictions' own threshold, else 0.5.
+        prevalences: Shares of positives.
+        bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
+
+    Returns:
+        One row a threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each also
+        with `_low` and `_high`. NaN where nothing is called positive (PPV) or negative (NPV); no interval where the
+        images that a figure rests on are all of one case.
+
+    Raises:
+        EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
+    """
+    own = HALF if predictions.threshold is None else predictions.threshold
+    at = np.asarray([own] if thresholds is None else thresholds, dtype=np.float64)
+    shares = np.asarray(prevalences, dtype=np.float64)
+    if (shares < 0).any() or (shares > 1).any():
+        raise EvaluationError(f"`prevalences` must lie in 0..1; found {shares.tolist()}.")
+    rates = _Rates(predictions, at)
+
+    def measure(weights: Floats) -> Floats:
+        sensitivity, specificity, _ = rates.measure(weights)
+        sensitivity, specificity = sensitivity[:, :, None], specificity[:, :, None]
+        values = np.broadcast_arrays(sensitivity, specificity, *predictive_values(sensitivity, specificity, shares))
+        return np.stack(values, axis=-1).reshape(len(weights), -1)
+
+    bootstrap = bootstrap or Bootstrap()
+    point = measure(np.ones((1, len(rates.strata))))[0].reshape(-1, 4)
+    low, high = (bound.reshape(-1, 4) for bound in bootstrap.intervals(measure, rates.strata))
+    if has_one_decision_a_case(predictions):
+        _bound_by_wilson(predictions, rates.strata, point, low, high, np.tile(shares, len(at)), bootstrap.confidence)
+    else:
+        unbounded = _of_one_case(predictions)
+        low[:, unbounded], high[:, unbounded] = np.nan, np.nan
+    columns: dict[str, Floats] = {}
+    for index, name in enumerate(("sensitivity", "specificity", "ppv", "npv")):
+        columns |= {name: point[:, index], f"{name}_low": low[:, index], f"{name}_high": high[:, index]}
+    return pd.DataFrame(columns, index=pd.MultiIndex.from_product([at, shares], names=["threshold", "prevalence"]))
+
+
+def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floats) -> tuple[Floats, Floats]:
+    """Return the positive and the negative predictive value, by Bayes' theorem; NaN where nothing is called so.
+
+    Example:
+        >>> ppv, npv = predictive_values(np.array([0.9]), np.array([0.9]), np.array([0.1]))
+        >>> ppv.round(3).tolist(), npv.round(3).tolist()
+        ([0.5], [0.988])
+    """
+    found, missed = sensitivity * prevalence, (1 - sensitivity) * prevalence
+    alarms, right = (1 - specificity) * (1 - prevalence), specificity * (1 - prevalence)
+    return _share(found, alarms), _share(right, missed)
+
+
+def _of_one_case(predictions: Predictions) -> npt.NDArray[np.bool_]:
+    """Return which of the four figures rest on images of one case; the predictive values do so by either side."""
+    codes = case_codes(predictions)
+    sensitivity, specificity = (len(np.unique(codes[predictions.labels == label])) == 1 for label in (1, 0))
+    either = sensitivity or specificity
+    return np.array([sensitivity, specificity, either, either])
+
+
+def _bound_by_wilson(
+    predictions: Predictions,
+    strata: npt.NDArray[np.int64],
+    point: Floats,
+    low: Floats,
+    high: Floats,
+    prevalence: Floats,
+    confidence: float,
+) -> None:
+    """Write the bounds of plain shares of cases over those of the bootstrap, each (rows, 4)."""
+    cases = np.bincount(predictions.labels, minlength=2)
+    right = np.rint(point[:, :2] * cases[::-1])  # positives called so, negatives called so
+    low[:, :2], high[:, :2] = bound_shares(
+        predictions, strata, (low[:, :2], high[:, :2]), (right, np.broadcast_to(cases[::-1], right.shape)), confidence
+    )
+    # At a prevalence of 0 or 1 predictive values hang on nothing that was measured.
+    inside = (prevalence > 0) & (prevalence < 1)
+    odds = np.divide(prevalence, 1 - prevalence, out=np.ones_like(prevalence), where=inside)
+    alarms, missed = cases[0] - right[:, 1], cases[1] - right[:, 0]
+    for place, wrong, called, weight in (
+        (2, (alarms, cases[0]), (right[:, 0], cases[1]), 1 / odds),
+        (3, (missed, cases[1]), (right[:, 1], cases[0]), odds),
+    ):
+        least, most = ratio_interval(wrong, called, confidence)
+        shown = inside & np.isfinite(low[:, place])
+        low[:, place] = np.where(shown, 1 / (1 + most * weight), low[:, place])
+        high[:, place] = np.where(shown, 1 / (1 + least * weight), high[:, place])
+
+
+class _Rates:
+    """Sensitivity and specificity at thresholds, of weighted cases."""
+
+    def __init__(self, predictions: Predictions, thresholds: Floats) -> None:
+        require_labels(predictions)
+        if len(predictions.classes) != 2 or len(np.unique(predictions.labels)) != 2:
+            raise EvaluationError("This needs predictions of two classes, with images of both.")
+        codes = case_codes(predictions)
+        self.strata = case_strata(predictions.labels, codes, 2)
+        positive = predictions.labels == 1
+        steps, self._order = np.unique(thresholds.astype(np.float32), return_inverse=True)
+        # How many of the ascending thresholds a score reaches; sparse, since cases may be as many as images.
+        reached = np.searchsorted(steps, predictions.positive, side="right")
+        shape = (len(steps) + 1, len(self.strata))
+        self._positive = count_pairs(reached[positive], codes[positive], shape)
+        self._negative = count_pairs(reached[~positive], codes[~positive], shape)
+
+    def measure(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return sensitivity and specificity, (resamples, thresholds), and the share of positives, (resamples,)."""
+        columns = np.ascontiguousarray(weights.T)
+        below_positive = np.cumsum(self._positive @ columns, axis=0).T
+        below_negative = np.cumsum(self._negative @ columns, axis=0).T
+        positives, negatives = below_positive[:, -1:], below_negative[:, -1:]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            sensitivity = (positives - below_positive[:, self._order]) / positives
+            specificity = below_negative[:, self._order] / negatives
+        return sensitivity, specificity, (positives / (positives + negatives))[:, 0]
+
+
+def _share(part: Floats, other: Floats) -> Floats:
+    whole = part + other
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))

@@ -1,0 +1,87 @@
+"""How the predicted risk is spread within each class, and how it adds up.
+
+Two classes: the probability of the positive class, of the images that are of it and of those that are not. A model that
+ranks well and is of no use is seen here at once: both classes heaped up on the same side of the threshold.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.curve_bands import count_pairs
+from breastcls.metrics.classification_metrics import require_labels
+from breastcls.predictions.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+
+
+def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+    """Count images by predicted risk within each class, with bands over cases.
+
+    Args:
+        predictions: With known classes. With more than two, the probability of the class decided stands for the risk,
+            and the groups are the decisions that were "right" and "wrong".
+        bins: How many bins of equal width.
+        bootstrap: How bands are made; default: 2000 resamples, 95%, expanded percentile.
+
+    Returns:
+        One row a group and bin: columns `group`, `lower`, `upper` (edges; a value on an edge belongs to the bin above
+        it), `images`, `share` (of the group), `cumulative` (share of the group below `upper`), `low`, `high` (of
+        `cumulative`). Groups without images are left out.
+
+    Raises:
+        EvaluationError: If a true class is not known or there are no bins.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.1, 0.2, 0.6, 0.9], labels=[0, 0, 0, 1], classes=("no", "yes"))
+        >>> risk_histogram(some, bins=2)[["group", "upper", "images", "cumulative"]].round(2).values.tolist()
+        [['no', 0.5, 2, 0.67], ['no', 1.0, 1, 1.0], ['yes', 0.5, 0, 0.0], ['yes', 1.0, 1, 1.0]]
+    """
+    require_labels(predictions)
+    if bins < 1:
+        raise EvaluationError(f"`bins` is {bins}; expected 1 or more, usually 20.")
+    risk, groups, names = _risk_and_groups(predictions)
+    codes = case_codes(predictions)
+    strata = case_strata(predictions.labels, codes, len(predictions.classes))
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    place = np.clip(np.searchsorted(edges, risk, side="right") - 1, 0, bins - 1)
+    counts = count_pairs(groups * bins + place, codes, (len(names) * bins, len(strata)))
+
+    def measure(weights: Floats) -> Floats:
+        """Return the cumulative shares of each group, (resamples, groups x bins)."""
+        weighted = (counts @ np.ascontiguousarray(weights.T)).T.reshape(len(weights), len(names), bins)
+        added = np.cumsum(weighted, axis=2)
+        total = added[:, :, -1:]
+        shares = np.divide(added, total, out=np.full(added.shape, np.nan), where=total > 0)
+        return np.asarray(shares.reshape(len(weights), -1))
+
+    low, high = (bootstrap or Bootstrap()).intervals(measure, strata)
+    images = np.bincount(groups * bins + place, minlength=len(names) * bins)
+    of_group = np.repeat(np.bincount(groups, minlength=len(names)), bins)
+    table = pd.DataFrame(
+        {
+            "group": np.repeat(np.array(names, dtype=object), bins),
+            "lower": np.tile(edges[:-1], len(names)),
+            "upper": np.tile(edges[1:], len(names)),
+            "images": images,
+            "share": np.divide(images, of_group, out=np.zeros(len(images)), where=of_group > 0),
+            "cumulative": measure(np.ones((1, len(strata))))[0],
+            "low": low,
+            "high": high,
+        }
+    )
+    return table[of_group > 0].reset_index(drop=True)
+
+
+def _risk_and_groups(predictions: Predictions) -> tuple[Floats, npt.NDArray[np.int64], tuple[str, ...]]:
+    wide = predictions.probabilities.astype(np.float64)
+    if wide.shape[1] == 2:
+        return wide[:, 1], predictions.labels, predictions.classes
+    right = wide.argmax(axis=1) == predictions.labels
+    return wide.max(axis=1), (~right).astype(np.int64), ("right", "wrong")

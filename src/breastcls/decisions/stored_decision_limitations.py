@@ -1,0 +1,88 @@
+"""What has to be said of a threshold, a calibration and prediction sets that were learnt at another level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from breastcls.predictions.independence import count_shared_cases
+from breastcls.predictions.predictions import Predictions
+
+
+def find_kept_limitations(
+    predictions: Predictions,
+    scored: Predictions,
+    levels: Sequence[str],
+    how: str,
+    threshold: Mapping[str, Any] | None,
+    provenance: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """Return sentences on what was learnt before the test set was scored.
+
+    Args:
+        predictions: By image, or as they were given.
+        scored: At the level that was scored.
+        levels: Every level that figures are given for.
+        how: How images were joined.
+        threshold: Where the threshold comes from: `value`, `origin` and what `Threshold.to_dict` tells.
+        provenance: What the model's card says of its calibration and its prediction sets.
+    """
+    calibration = calibration_record(predictions, provenance)
+    limitations: list[str] = []
+    if threshold is not None and threshold.get("level"):
+        origin = (threshold["level"], threshold.get("how"))
+        used = {level: _used_at(predictions, level, how, votes=True) for level in levels}
+        others = [level for level, place in used.items() if not _alike(origin, place)]
+        if others:
+            units = " and ".join(dict.fromkeys(_units(*used[level]) for level in others))
+            limitations.append(
+                f"The threshold was chosen on {_units(*origin)}; {units} are decided at it too, though their "
+                "probabilities are spread differently: the sensitivity and specificity it was chosen for do not carry "
+                "over. Choose one for them on the validation predictions at that level, joined in the same way."
+            )
+    if calibration is not None and calibration.get("level"):
+        origin, place = (calibration["level"], calibration.get("how")), _used_at(predictions, scored.level, how)
+        if not _alike(origin, place):
+            limitations.append(
+                f"The probabilities were calibrated on {_units(*origin)}; for {_units(*place)}, which are "
+                "scored here, that calibration does not hold."
+            )
+    sets = provenance.get("conformal")
+    if isinstance(sets, Mapping) and sets.get("level") != scored.level:
+        limitations.append(
+            f"The model keeps prediction sets for {sets.get('level')}s; {scored.level}s were scored, so the sets "
+            "were not assessed."
+        )
+    chosen = threshold if threshold is not None and "rule" in threshold else None
+    for what, record in (("threshold was chosen", chosen), ("calibration was fitted", calibration)):
+        if record is not None and count_shared_cases(predictions, record.get("cases") or ()) is None:
+            limitations.append(
+                f"Whether the {what} on these very images cannot be told: the cases on one side or the other are not "
+                "known."
+            )
+    return tuple(limitations)
+
+
+def calibration_record(predictions: Predictions, provenance: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what is recorded of the calibration, with the predictions or in the model's card, or None."""
+    kept = provenance.get("calibration")
+    return predictions.calibration or (kept if isinstance(kept, Mapping) else None)
+
+
+def _used_at(predictions: Predictions, level: str, how: str, *, votes: bool = False) -> tuple[str, str | None]:
+    """Return the level, and way of joining, of the probabilities that figures of a level are made of.
+
+    With `votes`, those that a threshold is laid on: before a vote it decides the single images.
+    """
+    if level == predictions.level:
+        return level, predictions.how
+    return (predictions.level, predictions.how) if votes and how == "majority" else (level, how)
+
+
+def _alike(origin: tuple[str, Any], place: tuple[str, Any]) -> bool:
+    same_way = origin[1] == place[1] or None in (origin[1], place[1])
+    return origin[0] == place[0] and same_way
+
+
+def _units(level: str, how: str | None) -> str:
+    return f"{level}s" if how is None else f"{level}s (images joined by {how})"

@@ -1,0 +1,189 @@
+"""Choosing a decision threshold, on validation or out-of-fold predictions and never on the test set.
+
+A threshold chosen on the images that it is then scored on fits their chance as well as their truth; the score is too
+good by an amount that nobody can tell afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import metrics as reference
+
+from breastcls.errors import EvaluationError
+from breastcls.metrics.classification_metrics import require_labels
+from breastcls.models.calibration_identity import name_calibration
+from breastcls.predictions.array_arguments import check_share
+from breastcls.predictions.predictions import Predictions
+
+Rule = Literal["half", "youden", "sensitivity", "specificity", "cost"]
+RULES = ("half", "youden", "sensitivity", "specificity", "cost")
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold and how it came about.
+
+    Attributes:
+        value: The positive class is decided at `positive >= value`.
+        rule: The rule it was chosen by.
+        sensitivity: Reached on the predictions it was chosen on; too good for new cases.
+        specificity: As `sensitivity`.
+        images: Number of rows it was chosen on.
+        cases: Names of the cases it was chosen on; `evaluate` refuses to score it on one of them.
+        level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
+            those of images, so `evaluate` says so where it is used at another level.
+        how: How the images were joined, where a row stood for a slide or case.
+        calibration: Method and fingerprint of the calibration of the predictions it was chosen on, "none" where they
+            recorded none, None where that is not known; `evaluate` refuses to use it on those of another.
+    """
+
+    value: float
+    rule: str
+    sensitivity: float
+    specificity: float
+    images: int
+    cases: tuple[str, ...] = ()
+    level: str = "image"
+    how: str | None = None
+    calibration: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain types, for JSON."""
+        return {
+            "value": self.value,
+            "rule": self.rule,
+            "sensitivity": self.sensitivity,
+            "specificity": self.specificity,
+            "images": self.images,
+            "cases": list(self.cases),
+            "level": self.level,
+            "how": self.how,
+            "calibration": self.calibration,
+        }
+
+
+def choose_threshold(
+    predictions: Predictions,
+    rule: Rule = "youden",
+    *,
+    target: float | None = None,
+    costs: tuple[float, float] | None = None,
+    prevalence: float | None = None,
+) -> Threshold:
+    """Choose a decision threshold of two classes.
+
+    Between two neighbouring probabilities every threshold decides alike; the middle is taken.
+
+    Args:
+        predictions: Of validation or out-of-fold images, with known classes; for decisions on cases, `at_level("case")`
+            of them.
+        rule: "half" (0.5), "youden" (highest sensitivity + specificity, DOI
+            10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3), "sensitivity" (the highest threshold whose
+            sensitivity reaches `target`), "specificity" (the lowest whose specificity reaches `target`), or "cost" (the
+            lowest expected cost).
+        target: For "sensitivity" and "specificity", in 0..1.
+        costs: For "cost": of a false positive and of a false negative, in any unit.
+        prevalence: For "cost": the share of positives where it will be used, in 0..1; default: that of the predictions.
+
+    Returns:
+        The threshold; hand it to `evaluate(..., threshold=...)` or `store_threshold`.
+
+    Raises:
+        EvaluationError: If the predictions are of the training or test set, do not hold both classes, an argument is
+            not what it should be, or the target cannot be reached.
+
+    Example:
+        >>> val = Predictions.from_arrays(
+        ...     probabilities=[0.125, 0.25, 0.5, 0.75], labels=[0, 0, 1, 1], classes=("benign", "malignant"))
+        >>> choose_threshold(val).value
+        0.375
+    """
+    _check(predictions)
+    if rule not in RULES:
+        raise EvaluationError(f"`rule` is {rule!r}; expected one of {', '.join(map(repr, RULES))}.")
+    if (rule in ("sensitivity", "specificity")) != (target is not None) or (rule == "cost") != (costs is not None):
+        raise EvaluationError(
+            f'`rule` is {rule!r}: "sensitivity" and "specificity" need `target`, "cost" needs `costs`, others neither.'
+        )
+    if prevalence is not None and rule != "cost":
+        raise EvaluationError(f'`prevalence` is for the rule "cost"; {rule!r} does not depend on it, so leave it out.')
+    check_share(prevalence, "prevalence")
+    check_share(target, "target")
+    false, true, scores = reference.roc_curve(predictions.labels, predictions.positive, drop_intermediate=False)
+    values = _between(scores)
+    if rule == "half":
+        return _describe(predictions, 0.5, "0.5")
+    if rule == "youden":
+        return _describe(predictions, values[_first_best(true - false)], "highest sensitivity + specificity")
+    if target is not None:
+        reached = true >= target if rule == "sensitivity" else 1 - false >= target
+        # Lower thresholds find more, higher ones exclude more: of those that reach the target the other end is best.
+        index = int(reached.argmax()) if rule == "sensitivity" else len(reached) - 1 - int(reached[::-1].argmax())
+        return _describe(predictions, values[index], f"{rule} of at least {target:g}")
+    assert costs is not None
+    if len(costs) != 2 or not np.isfinite(costs).all() or min(costs) < 0 or max(costs) <= 0:
+        raise EvaluationError(f"`costs` are {costs}; expected the costs of a false positive and a false negative.")
+    share = float(predictions.labels.mean()) if prevalence is None else prevalence
+    expected = costs[0] * (1 - share) * false + costs[1] * share * (1 - true)
+    words = f"lowest cost at {costs[0]:g} a false positive, {costs[1]:g} a false negative, prevalence {share:.3g}"
+    return _describe(predictions, values[_first_best(-expected)], words)
+
+
+def _check(predictions: Any) -> None:
+    if not isinstance(predictions, Predictions):
+        raise EvaluationError(
+            f"A threshold is chosen on validation or out-of-fold `Predictions`, not on {type(predictions).__name__}."
+        )
+    if predictions.part in ("test", "train"):
+        test = predictions.part == "test"
+        why = "makes their own score too good" if test else "is too sure of itself: the model knows these images"
+        raise EvaluationError(
+            f"These are {predictions.part} predictions: a threshold chosen on them {why}. Choose it on "
+            "`predict(model, val)` or on out-of-fold predictions."
+        )
+    if len(predictions.classes) != 2:
+        raise EvaluationError(f"A threshold needs two classes; there are {len(predictions.classes)}.")
+    require_labels(predictions)
+    if len(np.unique(predictions.labels)) < 2:
+        raise EvaluationError("All predictions are of one class, so a threshold between two cannot be chosen.")
+
+
+def _between(scores: Floats) -> Floats:
+    """Return for each score, from the highest down, a threshold just below it that the next lower score misses."""
+    upper = np.asarray(scores, dtype=np.float64).copy()
+    upper[0] = 1.0  # scikit-learn starts at infinity, where nothing is positive
+    middle = (upper + np.append(upper[1:], 0.0)) / 2
+    middle[0] = (1.0 + upper[1]) / 2 if upper[1] < 1 else float(np.nextafter(np.float32(1), np.float32(2)))
+    lower = np.append(upper[1:], -1.0)
+    # Decisions are taken in float32: a middle that rounds down to the lower neighbour would let it in.
+    return np.where(middle.astype(np.float32) > lower.astype(np.float32), middle, upper)
+
+
+def _first_best(values: Floats) -> int:
+    """Return the index of the highest value, among equals (but for rounding) the highest threshold."""
+    return int(np.flatnonzero(values >= values.max() - 1e-12)[0])
+
+
+def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
+    if value > 1:
+        raise EvaluationError(
+            "Only a threshold above 1 would reach this: images of the negative class have the probability 1."
+        )
+    decided = predictions.with_threshold(float(value)).decisions
+    positive = predictions.labels == 1
+    return Threshold(
+        value=float(value),
+        rule=rule,
+        sensitivity=float((decided[positive] == 1).mean()),
+        specificity=float((decided[~positive] == 0).mean()),
+        images=len(predictions),
+        cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
+        level=predictions.level,
+        how=predictions.how,
+        calibration=name_calibration(predictions.calibration),
+    )

@@ -1,0 +1,1 @@
+from .figures import save_figure as save_figure

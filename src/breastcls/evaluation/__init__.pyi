@@ -1,0 +1,1 @@
+from .evaluation_schema import read_schema as read_schema

@@ -1,1 +1,0 @@
-"""Models beside one another on the same cases."""

@@ -1,1 +1,0 @@
-"""From probabilities to decisions: thresholds, calibration, prediction sets, what a decision is worth."""

@@ -1,1 +1,0 @@
-"""When not to believe a model: uncertainty, strangers, abstaining."""

@@ -1,0 +1,155 @@
+"""The mistakes of which the model was most certain, as small pictures inside the report."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.report.provenance import file_name
+from breastcls.images.decode import read_image
+
+if TYPE_CHECKING:
+    from breastcls.evaluation.report.mistake_heatmaps import Overlay
+    from breastcls.predictions.predictions import Predictions
+
+MOST_THUMBNAILS = 100
+# The pictures share this many bytes, which leaves the report well under 3 MB however many there are.
+_BUDGET = 1_500_000
+_EDGES = (360, 256, 180, 128, 96, 64)
+_QUALITY = 82
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small picture that travels inside a page: its `data:` address and its size in pixels."""
+
+    address: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong decision.
+
+    Attributes:
+        true: The class it is labelled as.
+        decided: The class it was called.
+        probability: Of the class it was called.
+        true_probability: Of the class it is labelled as.
+        origin: Case and slide in words.
+        file_name: Name of the file without its folders, or "".
+        picture: The picture, or None.
+        problem: Why there is no picture, or "".
+        heatmap: The picture with its heat-map over it, or None.
+        remark: What is to be said of the heat-map, or "".
+    """
+
+    true: str
+    decided: str
+    probability: float
+    true_probability: float
+    origin: str
+    file_name: str
+    picture: Picture | None
+    problem: str
+    heatmap: Picture | None = None
+    remark: str = ""
+
+
+def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:
+    """Return the rows decided wrongly, the most certain first; rows without a label are none."""
+    decisions = predictions.decisions
+    wrong = np.flatnonzero((predictions.labels >= 0) & (decisions != predictions.labels))
+    certainty = predictions.probabilities[wrong, decisions[wrong]]
+    return wrong[np.argsort(-certainty, kind="stable")]
+
+
+def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, Overlay] | None = None) -> list[Mistake]:
+    """Return the `count` most certain mistakes with small pictures; a file that is gone or broken is named instead.
+
+    Args:
+        predictions: What was scored.
+        count: At most so many.
+        overlays: Heat-maps by row, where there are any.
+
+    Raises:
+        EvaluationError: If `count` is out of range.
+    """
+    if not 0 <= count <= MOST_THUMBNAILS:
+        raise EvaluationError(
+            f"`thumbnails` is {count}; expected 0 to {MOST_THUMBNAILS}, so that the report stays small."
+        )
+    rows = find_mistakes(predictions)[:count].tolist()
+    overlays = overlays or {}
+    decisions = predictions.decisions
+    mistakes = []
+    for row in rows:
+        path = "" if predictions.paths is None else str(predictions.paths[row])
+        budget = _BUDGET // (len(rows) + len(overlays))
+        picture, problem = _picture(path, budget)
+        overlay = overlays.get(row)
+        mistakes.append(
+            Mistake(
+                true=predictions.classes[predictions.labels[row]],
+                decided=predictions.classes[decisions[row]],
+                probability=float(predictions.probabilities[row, decisions[row]]),
+                true_probability=float(predictions.probabilities[row, predictions.labels[row]]),
+                origin=_origin(predictions, row),
+                file_name=file_name(path),
+                picture=picture,
+                problem=problem,
+                heatmap=None if overlay is None else encode_picture(overlay.pixels, budget),
+                remark="" if overlay is None else overlay.remark,
+            )
+        )
+    return mistakes
+
+
+def _origin(predictions: Predictions, row: int) -> str:
+    parts = []
+    if predictions.cases is not None:
+        parts.append(f"case {predictions.cases[row]}")
+    if predictions.slides is not None and predictions.slides[row]:
+        slide = str(predictions.slides[row])
+        if predictions.cases is None or slide != predictions.cases[row]:
+            parts.append(f"slide {slide}")
+    return ", ".join(parts)
+
+
+def _picture(path: str, budget: int) -> tuple[Picture | None, str]:
+    """Return a picture, or the reason why there is none."""
+    if not path:
+        return None, "No picture: the file is not known."
+    # The message names no folder: a report is passed on, the folders of its author are nobody's business.
+    if not Path(path).is_file():
+        return None, "No picture: the file is not where it was."
+    try:
+        image = read_image(path)
+    except OSError:
+        return None, "No picture: the file cannot be read as an image."
+    return encode_picture(image, budget), ""
+
+
+def encode_picture(image: npt.NDArray[np.uint8], budget: int) -> Picture:
+    """Return an RGB picture (height, width, 3) as a JPEG whose address takes at most about `budget` bytes."""
+    for edge in _EDGES:
+        scale = edge / max(image.shape[:2])
+        small = image
+        if scale < 1:
+            size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        address = "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+        picture = Picture(address, *small.shape[:2])
+        if len(address) <= budget:
+            break
+    return picture

@@ -1,0 +1,166 @@
+"""What is known of a model and of its training, as pairs of title and text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from breastcls.metrics.metric_descriptions import format_count, format_number, is_defined
+
+if TYPE_CHECKING:
+    from breastcls.evaluation.evaluation import Evaluation
+
+Facts = list[tuple[str, str]]
+
+_LONGEST_LIST = 8
+# Of the provenance: told above, or in a section of its own.
+_TOLD_APART = ("training", "threshold", "calibration", "conformal")
+_TITLES = {
+    "image_size": "Input size",
+    "weights": "Starting weights",
+    "head": "Classifier head",
+    "resize": "Fitted to the input size by",
+    "threshold": "Decision threshold",
+    "temperature": "Temperature of calibration",
+    "seed": "Seed of the model",
+    "version": "Written by breastcls",
+}
+
+
+def training_facts(evaluation: Evaluation) -> Facts:
+    """Return what is known of the model and its training; nothing for predictions without a model card."""
+    facts: Facts = []
+    for key, value in evaluation.model.items():
+        if key == "provenance" and isinstance(value, Mapping):
+            continue
+        if key == "classes" and isinstance(value, Sequence) and not isinstance(value, str):
+            facts.append(("Classes", ", ".join(map(str, value))))
+        elif key == "image_size" and isinstance(value, Sequence) and len(value) == 2:
+            facts.append((_TITLES[key], f"{value[0]} × {value[1]} pixels (height × width)"))
+        else:
+            facts += flatten({key: value})
+    provenance = evaluation.model.get("provenance")
+    if isinstance(provenance, Mapping):
+        training = provenance.get("training")
+        if isinstance(training, Mapping):
+            facts += _of_fit(training)
+        calibration = provenance.get("calibration")
+        if isinstance(calibration, Mapping) and "method" in calibration:
+            counts = {"images": calibration.get("images"), "cases": len(calibration.get("cases") or ())}
+            facts.append(("Calibrated", f"by {calibration['method']} on {_counts_in_words(counts)}"))
+        facts += flatten({key: value for key, value in provenance.items() if key not in _TOLD_APART})
+    return facts
+
+
+def is_setting(title: str) -> bool:
+    """Return whether a fact is a detail of the training that few will want to see."""
+    return title.startswith(("Fit:", "Scores:", "Trained with", "Leakage", "Format", "Environment"))
+
+
+def _of_fit(training: Mapping[str, Any]) -> Facts:
+    """Return what `breastcls.fit` wrote of itself, the data first; what it wrote beyond follows as it is."""
+    rest = dict(training)
+    # Among the cases and slides below; it tells them from those that only the best epoch was chosen by.
+    rest.pop("learnt_from", None)
+    facts: Facts = []
+    data = rest.pop("data", None)
+    if isinstance(data, Mapping):
+        for part, title in (("train", "Trained on"), ("val", "Weights chosen on")):
+            counts = data.get(part)
+            if isinstance(counts, Mapping):
+                facts.append((title, _counts_in_words(counts)))
+                by_class = counts.get("by_class")
+                for name, of_class in by_class.items() if isinstance(by_class, Mapping) else ():
+                    facts.append((f"{title}: {name}", _counts_in_words(of_class)))
+    for key in ("cases", "slides"):
+        names = rest.pop(key, None)
+        if names:
+            facts.append((f"{key.capitalize()} seen in training", f"{len(names):,}: {describe_value(names)}"))
+    leakage = rest.pop("leakage", None)
+    if isinstance(leakage, Mapping) and "clean" in leakage:
+        answer = "share nothing" if leakage["clean"] else "share cases, slides or pictures"
+        facts.append(("Training and validation", answer))
+    environment = rest.pop("environment", None)
+    if isinstance(environment, Mapping):
+        packages = environment.get("packages")
+        known = {"breastcls": environment.get("breastcls"), "Python": environment.get("python")}
+        known |= dict(packages) if isinstance(packages, Mapping) else {}
+        versions = [f"{name} {version}" for name, version in known.items() if version]
+        facts.append(("Trained with", ", ".join(versions)))
+    return facts + flatten(rest)
+
+
+def _counts_in_words(counts: Mapping[str, Any]) -> str:
+    words = [
+        format_count(int(counts[plural]), plural[:-1])
+        for plural in ("images", "slides", "cases")
+        if isinstance(counts.get(plural), int | np.integer)
+    ]
+    return ", ".join(words) or "not known"
+
+
+def flatten(content: Mapping[Any, Any], prefix: str = "") -> Facts:
+    """Return a nested mapping as pairs of title and text, leaving out what is None or empty.
+
+    Example:
+        >>> flatten({"trained_on": {"images": 1200, "cases": 40}, "note": None})
+        [('Trained on: images', '1,200'), ('Trained on: cases', '40')]
+    """
+    facts: Facts = []
+    for key, value in content.items():
+        name = str(key)
+        title = f"{prefix}: {name.replace('_', ' ')}" if prefix else _TITLES.get(name, _title(name))
+        if isinstance(value, Mapping):
+            facts += flatten(value, title)
+        elif value is not None and not (isinstance(value, str | Sequence) and len(value) == 0):
+            facts.append((title, describe_value(value, plain=_is_label(name))))
+    return facts
+
+
+def describe_value(value: Any, *, plain: bool = False) -> str:
+    """Return any value of a card in words; `plain` numbers are names, such as seeds, and get no separators.
+
+    Of a file only its name is told: a report is passed on, the folders of its author are nobody's business.
+
+    Example:
+        >>> describe_value(True), describe_value(277524), describe_value(0.0001), describe_value(["a", "b"])
+        ('yes', '277,524', '0.0001', 'a, b')
+        >>> describe_value("/home/somebody/weights.h5")
+        'weights.h5'
+    """
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return str(value) if plain else f"{value:,}"
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}" if is_defined(value) else format_number(value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{title}: {text}" for title, text in flatten(value))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        shown = ", ".join(describe_value(inner, plain=plain) for inner in value[:_LONGEST_LIST])
+        more = len(value) - _LONGEST_LIST
+        return f"{shown} and {more:,} more" if more > 0 else shown
+    return file_name(str(value)) if re.match(r"/|[A-Za-z]:[\\/]", str(value)) else str(value)
+
+
+def file_name(path: str) -> str:
+    r"""Return the last part of a path of any system.
+
+    Example:
+        >>> file_name("/scans/a.png"), file_name(r"C:\scans\a.png")
+        ('a.png', 'a.png')
+    """
+    return PurePath(path.replace("\\", "/")).name
+
+
+def _is_label(name: str) -> bool:
+    return name == "seed" or name.endswith(("_seed", "year", "id"))
+
+
+def _title(name: str) -> str:
+    words = name.replace("_", " ").replace("sha256", "SHA-256")
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,76 @@
+"""A metric as a value with its interval, read from the tables of an evaluation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from breastcls.metrics.metric_descriptions import format_interval, format_number, is_defined
+
+if TYPE_CHECKING:
+    from breastcls.evaluation.evaluation import Evaluation
+
+
+class Score(NamedTuple):
+    """A value and the ends of its interval; NaN where not defined."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether both ends are defined."""
+        return is_defined(self.low) and is_defined(self.high)
+
+    @property
+    def value_text(self) -> str:
+        """The value in words."""
+        return format_number(self.value)
+
+    def value_text_of(self, digits: int) -> str:
+        """Return the value with so many decimals."""
+        return format_number(self.value, digits)
+
+    @property
+    def interval_text(self) -> str:
+        """The interval in words."""
+        return format_interval(self.low, self.high)
+
+
+UNDEFINED = Score(float("nan"), float("nan"), float("nan"))
+
+
+def read_scores(metrics: pd.DataFrame) -> dict[str, Score]:
+    """Return the rows of a table of metrics by name, in its order.
+
+    Args:
+        metrics: One row a metric, columns `value`, `low`, `high`.
+
+    Example:
+        >>> read_scores(pd.DataFrame({"value": [0.9], "low": [0.8], "high": [0.95]}, index=["roc_auc"]))
+        {'roc_auc': Score(value=0.9, low=0.8, high=0.95)}
+    """
+    names = [str(name) for name in metrics.index]
+    columns = [metrics[column].astype(float).tolist() for column in ("value", "low", "high")]
+    return {name: Score(*row) for name, *row in zip(names, *columns, strict=True)}
+
+
+def read_levels(by_level: pd.DataFrame) -> dict[str, dict[str, Score]]:
+    """Return the rows of a table of metrics by level, index `(level, metric)`, by level and then by name."""
+    levels: dict[str, dict[str, Score]] = {}
+    columns = [by_level[column].astype(float).tolist() for column in ("value", "low", "high")]
+    for (level, name), *row in zip(by_level.index.tolist(), *columns, strict=True):
+        levels.setdefault(str(level), {})[str(name)] = Score(*row)
+    return levels
+
+
+def percent_of(evaluation: Evaluation) -> str:
+    """Return the confidence of the intervals, such as "95%"."""
+    return f"{100 * evaluation.settings['confidence']:g}%"
+
+
+def unit_of(evaluation: Evaluation) -> str:
+    """Return what was scored: "image", "slide" or "case"."""
+    return str(evaluation.settings.get("level", "image"))

@@ -1,0 +1,5 @@
+"""Many trainings as one experiment: cross-validation, comparison of splits, the BreakHis protocol."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .breakhis_protocol import evaluate_protocol as evaluate_protocol
+from .comparison_of_splits import compare_splits as compare_splits
+from .cross_validation_result import CrossValidation as CrossValidation
+from .protocol_result import ProtocolResult as ProtocolResult
+from .recipes.recipe import Contender as Contender
+from .recipes.recipe import Recipe as Recipe
+from .recipes.recipe_registry import RecipeTable as RecipeTable
+from .recipes.recipe_registry import find_recipe as find_recipe
+from .recipes.recipe_registry import list_recipes as list_recipes
+from .recipes.recipe_registry import register_recipe as register_recipe
+from .recipes.recipe_result import RecipeResult as RecipeResult
+from .recipes.recipe_run import run_recipe as run_recipe
+from .split_comparison import SplitComparison as SplitComparison

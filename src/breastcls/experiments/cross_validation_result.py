@@ -1,0 +1,100 @@
+"""`CrossValidation`: every image judged once, by a model that had not seen it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.evaluation.evaluation import Evaluation
+from breastcls.intervals.score_tables import count_units
+from breastcls.json_values import table_to_dict
+from breastcls.metrics.classification_metrics import compute_metrics
+from breastcls.metrics.metric_titles import metric_title
+from breastcls.predictions.predictions import Predictions
+from breastcls.result import Result
+from breastcls.training.run import Run
+
+SCHEMA = "breastcls.cross-validation/1"
+_SHOWN = ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CrossValidation(Result):
+    """What `cross_validate` found.
+
+    Attributes:
+        predictions: Of every image by the one model that had not seen it, in the order of the data; `part` is
+            "out-of-fold", so thresholds and calibrations may be chosen on them.
+        evaluation: The score of all of them together, with intervals over cases.
+        runs: The record of each training, one a fold.
+        fold_of: int64 (n,): in which fold, from 1 on, each image was judged.
+        by: What was kept whole: "case", "slide" or "image".
+        folds: Number of folds.
+        seed: From which folds and trainings follow.
+        settings: `folds`, `by`, `val_fraction`, `seed`, `tta` and, under `fit`, the options of the trainings.
+        models: The trained models, one a fold: paths where they were written to a folder, models where they were kept,
+            else nothing. `Ensemble(result.models)` takes either.
+        run_dir: The folder, or None.
+    """
+
+    predictions: Predictions
+    evaluation: Evaluation
+    runs: tuple[Run, ...]
+    fold_of: npt.NDArray[np.int64]
+    by: str
+    folds: int
+    seed: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    models: tuple[Any, ...] = ()
+    run_dir: Path | None = None
+
+    @property
+    def by_fold(self) -> pd.DataFrame:
+        """One row a fold: `images`, `cases`, four figures, `epochs`, `best_epoch`, `seconds`.
+
+        The figures of single folds show how much they vary; they rest on few cases each, share training images, and are
+        no basis for an interval: that is what `evaluation` is for. A figure that a fold does not define is NaN.
+        """
+        rows = []
+        for number, run in enumerate(self.runs, start=1):
+            part = self.predictions[self.fold_of == number]
+            counts, figures = count_units(part), compute_metrics(part)
+            rows.append(
+                {
+                    "images": counts["images"],
+                    "cases": counts["cases"],
+                    **{name: float(figures[name]) for name in _SHOWN},
+                    "epochs": len(run.history),
+                    "best_epoch": np.nan if run.best_epoch is None else float(run.best_epoch),
+                    "seconds": float(run.seconds),
+                }
+            )
+        return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))
+
+    def __str__(self) -> str:
+        unit = {"case": "its case", "slide": "its slide", "image": "it, though perhaps others of its case"}[self.by]
+        shown = self.by_fold.drop(columns=["best_epoch", "seconds"]).rename(columns=metric_title)
+        table = shown.to_string(float_format="{:.3f}".format, na_rep="-")
+        return (
+            f"Cross-validation: {self.folds} folds by {self.by}, seed {self.seed}. Each of {len(self.predictions)} "
+            f"images was judged by the one model that had not seen {unit}.\n\n{self.evaluation}\n\n"
+            f"Fold by fold (how much it varies; the intervals above are over all cases)\n{table}"
+        )
+
+    def __repr__(self) -> str:
+        return f"CrossValidation({self.folds} folds by {self.by}, {self.evaluation!r})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the single predictions and the models as plain types, for JSON."""
+        return {
+            "schema": SCHEMA,
+            "settings": self.settings,
+            "evaluation": self.evaluation.to_dict(),
+            "by_fold": table_to_dict(self.by_fold),
+            "runs": [run.to_dict() for run in self.runs],
+        }

@@ -1,0 +1,211 @@
+"""The folder of a cross-validation: what was asked for, which image is in which fold, and what finished folds gave."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import EvaluationError, OutputError, TrainingError
+from breastcls.files import make_folder, write_text
+from breastcls.models.weight_hash import is_same_sketch
+from breastcls.predictions.dataset_predictions import predictions_of
+from breastcls.predictions.predictions import Predictions
+from breastcls.training.checkpointing.resume import load_run
+from breastcls.training.run import Run
+
+_SETTINGS, _IMAGES, _PREDICTIONS = "cross-validation.json", "folds.csv", "predictions.csv"
+# What may differ between a cross-validation and its continuation, since it changes no weight.
+_FREE = ("progress", "tensorboard", "csv", "checkpoint_steps", "allow_leakage")
+_SHOWN = 5
+
+
+class FoldFolder:
+    """A folder with one folder a fold.
+
+    Args:
+        run_dir: The folder.
+        settings: What is asked for, as plain types.
+        data: All images.
+        fold_of: (n,) the fold of each image, from 1 on.
+        resume: Whether to go on with what is there.
+
+    Raises:
+        OutputError: If it cannot be written to, or holds a cross-validation that is not to be resumed.
+        TrainingError: If it holds one with other settings or of other images; the message shows the differences.
+    """
+
+    def __init__(
+        self,
+        run_dir: str | os.PathLike[str],
+        settings: Mapping[str, Any],
+        data: Dataset,
+        fold_of: Sequence[int] | np.ndarray,
+        *,
+        resume: bool,
+    ) -> None:
+        self.path = make_folder(run_dir)
+        self._content: dict[str, Any] = {
+            "settings": plain_settings(settings),
+            "classes": list(data.classes),
+            "model": None,
+        }
+        images = _image_table(data, np.asarray(fold_of))
+        # A folder in which no training was begun holds nothing that could be lost.
+        if any(self.path.glob("fold-*/config.json")):
+            if not resume:
+                raise OutputError(
+                    f"{self.path} holds a cross-validation already. Choose another run_dir, so that nothing is "
+                    "overwritten, or go on with that one by resume=True."
+                )
+            self._take_up(images)
+            return
+        write_text(self.path / _IMAGES, images)
+        self._write()
+
+    def fold(self, number: int) -> Path:
+        """Folder of a fold, numbered from 1 on."""
+        return self.path / f"fold-{number}"
+
+    def is_begun(self, number: int) -> bool:
+        """Tell whether a fold's training was begun."""
+        return (self.fold(number) / "config.json").exists()
+
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """What is known of the model that the folds train, once one was built."""
+        found: dict[str, Any] | None = self._content["model"]
+        return found
+
+    def note_model(self, model: Mapping[str, Any]) -> None:
+        """Write down what model the folds train, or compare it with what was written down.
+
+        Raises:
+            TrainingError: If the folds before trained another one.
+        """
+        described = plain_settings(model)
+        if self.model is None:
+            self._content["model"] = described
+            self._write()
+            return
+        if is_same_sketch(self.model.get("begins_with", ()), described.get("begins_with", ())):
+            described["begins_with"] = self.model["begins_with"]
+        found = _differences("model ", self.model, described)
+        if found:
+            self._refuse(found, "Let build() give the model of the folds before")
+
+    def finish(self, number: int, predictions: Predictions) -> None:
+        """Keep the predictions of a fold, by which it counts as finished."""
+        predictions.to_csv(self.fold(number) / _PREDICTIONS)
+
+    def read_finished(self, number: int, test: Dataset) -> tuple[Predictions, Run] | None:
+        """Return what a fold gave, or None if it is not finished.
+
+        Raises:
+            TrainingError: If its files are damaged.
+        """
+        path = self.fold(number) / _PREDICTIONS
+        if not path.exists():
+            return None
+        try:
+            kept = Predictions.from_csv(path, classes=test.classes)
+        except EvaluationError as error:
+            raise TrainingError(f"{path} is damaged ({error}). Delete it: the fold is then predicted again.") from error
+        names = [] if kept.paths is None else [Path(name).name for name in kept.paths]
+        if names != [Path(name).name for name in test.paths] or not np.array_equal(kept.labels, test.labels):
+            raise TrainingError(
+                f"{path} does not hold the images of fold {number}. Delete it: the fold is then predicted again."
+            )
+        return predictions_of(test, kept.probabilities), load_run(self.fold(number))
+
+    def _take_up(self, images: str) -> None:
+        try:
+            old = json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
+            kept = (self.path / _IMAGES).read_text(encoding="utf-8")
+            found = _setting_differences(old["settings"], self._content["settings"])
+            found += _differences("", {"classes": old["classes"]}, {"classes": self._content["classes"]})
+            found += _image_differences(kept, images)
+            self._content["model"] = old["model"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"{self.path} cannot be read as a cross-validation ({error}). Begin anew in another folder."
+            ) from error
+        if found:
+            self._refuse(found, "Give what it was begun with")
+
+    def _refuse(self, found: Sequence[str], remedy: str) -> None:
+        more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        shown = "\n  ".join([*found[:_SHOWN], *more])
+        raise TrainingError(
+            f"{self.path} holds another cross-validation; resume=True goes on only with the same settings, model and "
+            f"data.\n  {shown}\n{remedy}, or choose another run_dir."
+        )
+
+    def _write(self) -> None:
+        write_text(self.path / _SETTINGS, json.dumps(self._content, indent=2) + "\n")
+
+
+def plain_settings(values: Any) -> Any:
+    """Return settings as JSON holds them; what it cannot hold goes by the name of its type."""
+    return json.loads(json.dumps(values, default=_in_words))
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if callable(getattr(value, "to_dict", None)):
+        return value.to_dict()
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    flat = [
+        {name: value for name, value in side.items() if name != "fit"}
+        | {name: value for name, value in side["fit"].items() if name not in _FREE}
+        for side in (there, here)
+    ]
+    return _differences("", *flat)
+
+
+def _differences(prefix: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{prefix}{name}: {there.get(name, 'left out')!r} there, {here.get(name, 'left out')!r} here"
+        for name in dict.fromkeys([*there, *here])
+        if there.get(name, "left out") != here.get(name, "left out")
+    ]
+
+
+def _image_table(data: Dataset, fold_of: np.ndarray) -> str:
+    table = data.table[["path", "label", "case", "slide"]].assign(
+        name=[Path(path).name for path in data.paths],
+        # Of two files of one name this tells most apart, without reading them.
+        bytes=[os.path.getsize(path) if os.path.exists(path) else -1 for path in data.paths],
+        fold=fold_of,
+    )
+    return str(table.to_csv(index=False, lineterminator="\n"))
+
+
+def _image_differences(there: str, here: str) -> list[str]:
+    """Say which images, or folds of images, differ: a folder may move, a picture may not."""
+    columns = ["name", "label", "case", "slide", "bytes"]
+    old, new = (pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False) for text in (there, here))
+    before, now = ([tuple(row) for row in table[columns].to_numpy()] for table in (old, new))
+    if before == now:
+        moved = int((old["fold"] != new["fold"]).sum())
+        return [f"folds: {moved} images are in another one"] if moved else []
+    gone, come = set(before) - set(now), set(now) - set(before)
+    if not gone and not come:
+        return [f"data: the same {len(now)} images, in another order"]
+    return [
+        f"data: {len(before)} images there, {len(now)} here; {len(gone)} are gone or changed file, label, case or "
+        f"slide, {len(come)} are new, such as {sorted(come or gone)[0][0]}"
+    ]

@@ -1,0 +1,1 @@
+"""Recipes: published projects, reproduced with their own split over images and with a split over cases."""

@@ -1,0 +1,98 @@
+"""Class activation maps of an ensemble: those of its members, averaged.
+
+Members have feature maps of different sizes and meanings, and none of them leads to the output alone. What is common to
+them is the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from breastcls.explanation.heatmap import Heatmaps, make_heatmaps
+from breastcls.explanation.methods.attribution import Explainer
+from breastcls.explanation.scored_model import ScoredModel
+from breastcls.models.ensemble import Member, members_of
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredMember:
+    """One member of an ensemble as the methods see it.
+
+    Attributes:
+        scored: The member's model.
+        member: Its weight and how it gets its images.
+        layer: Path of its feature map, with the member's name before it.
+    """
+
+    scored: ScoredModel
+    member: Member
+    layer: str
+
+
+def open_members(model: Any, example: np.ndarray, batch_size: int, layer: str | None) -> tuple[ScoredMember, ...]:
+    """Open the members of an ensemble that count; nothing for any other model.
+
+    Args:
+        model: A Keras model.
+        example: One or more images (n, h, w, 3) of the ensemble's size.
+        batch_size: Images in one pass.
+        layer: Name of the feature map in each member, or None for the member's own.
+
+    Raises:
+        ExplanationError: If a member cannot be explained, or has no such feature map.
+    """
+    opened = []
+    for member in members_of(model):
+        if member.weight > 0:
+            scored = ScoredModel(member.model, _images_of(member, example), batch_size)
+            path = scored.feature_map(layer).path
+            opened.append(ScoredMember(scored, member, f"{member.model.name}/{path}"))
+    return tuple(opened)
+
+
+def explain_members(
+    members: Sequence[ScoredMember],
+    explainer: Explainer,
+    images: np.ndarray,
+    targets: np.ndarray,
+    options: Mapping[str, Any],
+) -> Heatmaps:
+    """Explain each member and average the heat-maps by the members' weights.
+
+    Each member's heat-map is scaled to 0..1 for each image before, since the scores of one member are not on the scale
+    of another's; the mean is scaled again. An image is flagged if it is flagged for every member.
+
+    Args:
+        members: What `open_members` returned.
+        explainer: The method.
+        images: float32 (n, h, w, 3), of the ensemble's size.
+        targets: int64 (n,).
+        options: Of the method.
+
+    Raises:
+        ExplanationError: As the method does.
+    """
+    size = (int(images.shape[1]), int(images.shape[2]))
+    weights = np.array([member.member.weight for member in members], np.float32)
+    weights /= weights.sum()
+    made = []
+    for one in members:
+        attribution = explainer.method(one.scored, _images_of(one.member, images), targets, **options)
+        made.append(make_heatmaps(attribution, size, explainer.upper_percentile, explainer.smoothing))
+    values = np.tensordot(weights, np.stack([maps.values for maps in made]), axes=1)
+    highest = values.max(axis=(1, 2), keepdims=True)
+    values = np.divide(values, highest, out=np.zeros_like(values), where=highest > 0)
+    share = np.tensordot(weights, np.stack([maps.positive_share for maps in made]), axes=1)
+    flags = tuple(of_image[0] if all(of_image) else "" for of_image in zip(*(maps.flags for maps in made), strict=True))
+    return Heatmaps(values, share, flags)
+
+
+def _images_of(member: Member, images: np.ndarray) -> np.ndarray:
+    if member.resize is None:
+        return images
+    return np.asarray(keras.ops.convert_to_numpy(member.resize(images.astype(np.float32))))

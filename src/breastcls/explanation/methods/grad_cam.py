@@ -1,0 +1,29 @@
+"""Grad-CAM: channels weighted by their mean gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from breastcls.explanation.gradients import feature_gradients
+from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.scored_model import ScoredModel
+
+
+def grad_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None) -> Attribution:
+    """Weight each channel of a feature map by its gradient's mean over positions, and add the channels up.
+
+    For a model that ends in global average pooling and one dense layer this is the class activation map of
+    Zhou et al. divided by the number of positions.
+
+    Args:
+        scored: The model.
+        images: float32 (n, h, w, 3), 0..255.
+        targets: int64 (n,), class indices.
+        layer: The layer whose feature map to use; the last one by default.
+
+    References:
+        Selvaraju et al. 2017, DOI 10.1109/ICCV.2017.74.
+    """
+    features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
+    weights = gradients.mean(axis=(1, 2))
+    return Attribution(np.einsum("nhwc,nc->nhw", features, weights))

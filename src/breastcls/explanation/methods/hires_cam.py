@@ -1,0 +1,29 @@
+"""HiResCAM: gradient times feature map at each position, without averaging."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from breastcls.explanation.gradients import feature_gradients
+from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.scored_model import ScoredModel
+
+
+def hires_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None) -> Attribution:
+    """Multiply a feature map by its gradient at each position and add the channels up.
+
+    Where the head is linear in the feature map (flatten, then one dense layer) the values add up to the score
+    less the bias: the map shows exactly what the model used. Grad-CAM, which averages gradients first, does
+    not.
+
+    Args:
+        scored: The model.
+        images: float32 (n, h, w, 3), 0..255.
+        targets: int64 (n,), class indices.
+        layer: The layer whose feature map to use; the last one by default.
+
+    References:
+        Draelos and Carin 2020, arXiv:2011.08891.
+    """
+    features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
+    return Attribution((features * gradients).sum(axis=-1))

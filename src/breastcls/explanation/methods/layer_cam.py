@@ -1,0 +1,27 @@
+"""LayerCAM: positive gradient times feature map at each position."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from breastcls.explanation.gradients import feature_gradients
+from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.scored_model import ScoredModel
+
+
+def layer_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None) -> Attribution:
+    """Multiply a feature map by the positive part of its gradient at each position and add the channels up.
+
+    Meant for earlier, finer layers too: name one with `layer`.
+
+    Args:
+        scored: The model.
+        images: float32 (n, h, w, 3), 0..255.
+        targets: int64 (n,), class indices.
+        layer: The layer whose feature map to use; the last one by default.
+
+    References:
+        Jiang et al. 2021, DOI 10.1109/TIP.2021.3089943.
+    """
+    features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
+    return Attribution((features * np.maximum(gradients, 0.0)).sum(axis=-1))

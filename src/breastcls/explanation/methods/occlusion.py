@@ -1,0 +1,72 @@
+"""Occlusion: cover a part, see how far the score falls. No gradients, nothing assumed about the model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from breastcls.errors import ExplanationError
+from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.reference_image import make_baseline
+from breastcls.explanation.scored_model import ScoredModel
+
+
+def occlusion(
+    scored: ScoredModel,
+    images: np.ndarray,
+    targets: np.ndarray,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    baseline: str = "mean",
+) -> Attribution:
+    """Slide a square over the image; a pixel's value is the score's mean fall over the squares on it.
+
+    Args:
+        scored: The model.
+        images: float32 (n, h, w, 3), 0..255.
+        targets: int64 (n,), class indices.
+        window: Side of the square in pixels of the model's input; an eighth of its shorter side by default.
+        stride: Pixels from one square to the next; half of the window by default.
+        baseline: What covers the image; see `make_baseline`.
+
+    Raises:
+        ExplanationError: If the window does not fit into the image, or the stride leaves gaps between
+            squares.
+
+    References:
+        Zeiler and Fergus 2014, DOI 10.1007/978-3-319-10590-1_53.
+    """
+    height, width = images.shape[1:3]
+    window = max(2, min(height, width) // 8) if window is None else window
+    stride = max(1, window // 2) if stride is None else stride
+    if not 1 <= window <= min(height, width) or not 1 <= stride <= window:
+        raise ExplanationError(
+            f"window is {window} and stride {stride}; expected a window of 1 to {min(height, width)} pixels "
+            "and a stride of 1 to the window."
+        )
+    corners = [(top, left) for top in _starts(height, window, stride) for left in _starts(width, window, stride)]
+    cover = make_baseline(images, baseline)
+    whole = scored.scores(images)
+    values = np.zeros(images.shape[:3], dtype=np.float64)
+    counts = np.zeros((height, width), dtype=np.float64)
+    for top, left in corners:
+        counts[top : top + window, left : left + window] += 1.0
+    for number, image in enumerate(images):
+        for start in range(0, len(corners), scored.batch_size):
+            part = corners[start : start + scored.batch_size]
+            covered = np.repeat(image[np.newaxis], len(part), axis=0)
+            for row, (top, left) in enumerate(part):
+                square = np.s_[top : top + window, left : left + window]
+                covered[row][square] = cover[number][square]
+            falls = whole[number, targets[number]] - scored.scores(covered)[:, targets[number]]
+            for (top, left), fall in zip(part, falls, strict=True):
+                values[number, top : top + window, left : left + window] += fall
+    return Attribution((values / counts).astype(np.float32))
+
+
+def _starts(length: int, window: int, stride: int) -> list[int]:
+    """Return where squares begin along one side; the last one ends at the border."""
+    starts = list(range(0, length - window + 1, stride))
+    if starts[-1] != length - window:
+        starts.append(length - window)
+    return starts

@@ -1,0 +1,216 @@
+"""The linear probe: the exact logistic regression on features, as the weights of a model's last layer.
+
+It is the baseline that every fine-tuned model has to beat: no learning rate, no epochs, the same result each time.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+from threadpoolctl import threadpool_limits
+
+from breastcls.errors import TrainingError, TrainingWarning
+from breastcls.features.penalty_search import (
+    Integers,
+    Matrix,
+    Regression,
+    choose_penalty,
+    deal_cases,
+    score_penalties,
+    warn_not_chosen,
+)
+from breastcls.models.model_parts import split_model
+
+_ASSUMED_C = 1e-2
+_DROPOUTS = (
+    keras.layers.Dropout,
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.AlphaDropout,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearProbe:
+    """A softmax layer on features.
+
+    Args:
+        kernel: float32 of shape (d, classes).
+        bias: float32 of shape (classes,).
+        c: The C of scikit-learn that was chosen: the inverse of the penalty on standardised features.
+        scores: For each C that was tried, the log loss by case over the held-out folds, smaller is better, and its
+            standard error. Empty where there were too few cases to fold.
+        folds: Number of folds it was chosen by; 0 where there were too few cases.
+    """
+
+    kernel: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+    c: float
+    scores: dict[float, tuple[float, float]]
+    folds: int
+
+    def probabilities(self, features: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Return the probability of each class, float32 (n, classes), for features (n, d)."""
+        logits = np.asarray(features, np.float64) @ self.kernel.astype(np.float64) + self.bias
+        return softmax(logits, axis=1).astype(np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how it was chosen as plain data, for the record of a run."""
+        rows = [{"c": c, "log_loss": loss, "standard_error": error} for c, (loss, error) in self.scores.items()]
+        return {"c": self.c, "folds": self.folds, "scores": rows}
+
+
+def fit_linear_probe(
+    features: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    cases: npt.ArrayLike,
+    class_count: int,
+    *,
+    class_weight: Mapping[int, float] | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> LinearProbe:
+    """Fit a multinomial logistic regression with an L2 penalty, its strength chosen by case-wise cross-validation.
+
+    Features are standardised, scikit-learn's `LogisticRegression` is fitted to them by L-BFGS, and the standardisation
+    is folded into the result, which then takes the features as they are.
+
+    C is searched from 0.1 / n to 10 in half decades: the smallest, that is the strongest penalty, whose log loss over
+    held-out cases is within one standard error of the best (Breiman et al. 1984, Classification and Regression
+    Trees). With a few dozen cases the best one alone jumps by decades from one split to the next; three steps without
+    a better one end the search. Each case (each class of a case) is judged once, by the mean probability of its
+    images, and counts as its class does in training. Log loss and not AUC: it is what is minimised, it is defined for
+    any number of classes, and an AUC over a dozen cases takes a few values only and says nothing of whether
+    probabilities can be believed.
+
+    Two classes are fitted as scikit-learn does, with one vector of coefficients; half of it with either sign is the
+    softmax layer with the same probabilities.
+
+    Args:
+        features: Shape (n, d). Several views of an image are several rows with its label and case.
+        labels: Class indices, shape (n,).
+        cases: The case of each row, shape (n,).
+        class_count: Number of classes.
+        class_weight: What a row of each class counts, by index; None for 1.
+        folds: Number of folds.
+        seed: Deals the cases into folds.
+
+    Returns:
+        The layer, and how it was chosen. If a class stands in too few cases to be in every training part, a
+        `TrainingWarning` says so and C is 0.01.
+
+    Raises:
+        TrainingError: If the arguments do not fit together, a class has no images, or a feature is not finite.
+
+    Example:
+        >>> cases = np.arange(40) // 4
+        >>> features = np.random.default_rng(0).normal(size=(40, 3)) + 4 * (cases % 2)[:, None]
+        >>> probe = fit_linear_probe(features, cases % 2, cases, class_count=2)
+        >>> (probe.probabilities(features).argmax(axis=1) == cases % 2).all()
+        np.True_
+    """
+    x, y, groups = _check(features, labels, cases, class_count, folds)
+    weights = [1.0] * class_count
+    for index, weight in (class_weight or {}).items():
+        weights[index] = float(weight)
+    # Small products on many threads wait for one another: one thread was twenty times faster on two processors.
+    with threadpool_limits(limits=1):
+        parts = deal_cases(y, groups, class_count, folds, seed)
+        scores = score_penalties(x, y, groups, weights, parts) if parts else {}
+        c = choose_penalty(scores) if parts else _ASSUMED_C
+        if not parts:
+            warn_not_chosen([len(np.unique(groups[y == label])) for label in range(class_count)], c)
+        regression = Regression(x, y, weights, tolerance=1e-9)
+        if not regression.fit(c):
+            warnings.warn(f"The linear probe did not come to its end with C={c:g}.", TrainingWarning, stacklevel=2)
+        kernel, bias = regression.layer()
+    return LinearProbe(kernel.astype(np.float32), bias.astype(np.float32), c, scores, len(parts))
+
+
+def find_linear_head(model: keras.Model) -> keras.layers.Dense:
+    """Return the one dense layer between the features of a model and its probabilities.
+
+    Raises:
+        ModelError: If the model cannot be split after its backbone.
+        TrainingError: If its head is anything but dropout, one dense layer with a bias, and a softmax.
+    """
+    _, head = split_model(model)
+    layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.InputLayer)]
+    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    fits = len(dense) == 1 and dense[0].use_bias and len(head.inputs[0].shape) == 2
+    if fits:
+        place = layers.index(dense[0])
+        ends = [_activation(layer) for layer in layers[place:]]
+        fits = (
+            all(isinstance(layer, _DROPOUTS) for layer in layers[:place])
+            and set(ends) <= {"linear", "softmax"}
+            and ends.count("softmax") == 1
+        )
+    if not fits:
+        found = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in layers)
+        raise TrainingError(
+            "A linear probe needs a head of one dense layer with a bias and a softmax on one vector an image, dropout "
+            f"aside; the head of {model.name!r} is: {found}. Build the model with head='linear', or train the head "
+            "with head_solver='adam'."
+        )
+    return dense[0]
+
+
+def write_probe(model: keras.Model, probe: LinearProbe) -> None:
+    """Make a probe the head of a model.
+
+    Args:
+        model: One with a linear head.
+        probe: Fitted on the features that the model's backbone gives.
+
+    Raises:
+        TrainingError: If the head is not linear, or has other shapes than the probe.
+    """
+    layer = find_linear_head(model)
+    shape = tuple(layer.kernel.shape)
+    if shape != probe.kernel.shape:
+        raise TrainingError(
+            f"The layer {layer.name!r} of {model.name!r} has a kernel of shape {shape}, the probe one of shape "
+            f"{probe.kernel.shape}: it was fitted on other features or classes."
+        )
+    layer.set_weights([probe.kernel, probe.bias])
+
+
+def _activation(layer: Any) -> str:
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    if isinstance(layer, keras.layers.Dense | keras.layers.Activation):
+        return str(layer.activation.__name__)
+    return type(layer).__name__
+
+
+def _check(
+    features: npt.ArrayLike, labels: npt.ArrayLike, cases: npt.ArrayLike, class_count: int, folds: int
+) -> tuple[Matrix, Integers, Integers]:
+    x, y = np.asarray(features, np.float64), np.asarray(labels)
+    groups = np.asarray(cases, dtype=object)
+    if x.ndim != 2 or y.shape != (len(x),) or groups.shape != (len(x),):
+        raise TrainingError(
+            f"A linear probe takes features (n, d), labels (n,) and cases (n,); found the shapes {x.shape}, {y.shape} "
+            f"and {groups.shape}."
+        )
+    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
+        raise TrainingError(f"folds must be a whole number of at least 2; found {folds!r}.")
+    present = np.unique(y)
+    if present.tolist() != list(range(class_count)):
+        raise TrainingError(
+            f"A linear probe needs images of each of the {class_count} classes; the labels are {present.tolist()}."
+        )
+    if not np.isfinite(x).all():
+        rows = np.flatnonzero(~np.isfinite(x).all(axis=1))
+        raise TrainingError(f"{len(rows)} rows of features are not finite, the first is row {rows[0]}.")
+    return x, y.astype(np.int64), np.unique(groups.astype(str), return_inverse=True)[1].ravel()

@@ -1,0 +1,257 @@
+"""Features of images through a frozen part, computed once and kept beside the prepared images.
+
+What a frozen backbone gives for an image does not change. Its features are known by the frozen part (architecture and
+every byte of its weights), by how the image was prepared, by the view, and by the file as the prepared store knows it
+(path, size, time of change). Another checkpoint, size or stain is another entry; another split, fold, batch size or a
+dataset that grew is not, and computes only what is missing. What is stored can always be computed again, and comes out
+the same: neither the shape in which it is computed nor the precision hangs on what was there before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from breastcls.augmentation.policy import Policy
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import TrainingError, TrainingWarning
+from breastcls.features.augmented_versions import find_view_policy
+from breastcls.features.feature_job import IF_NEAR, FeatureJob, Positions, entry_keys, folder_name
+from breastcls.features.frozen_inference import Features, preferred_precision
+from breastcls.files import write_text
+from breastcls.images.image_source import ImageSource, Normalizer, Settings, file_states
+from breastcls.images.locking import hold_lock
+from breastcls.images.prepared_source import find_entries, image_keys, remove_damaged
+from breastcls.images.prepared_store import cache_folder, open_images
+from breastcls.images.progress_bar import progress_bar
+from breastcls.images.resize import check_image_size
+from breastcls.images.store_segment import KEY_BYTES, TEMPORARY_SUFFIX, SegmentWriter
+
+SUFFIX = ".features"
+_WHAT = "kept features"
+# So many are lost when the process is killed while it computes.
+_SEGMENT_ENTRIES = 512
+# Each open segment is a file descriptor, of which a process has a thousand or so.
+_MOST_SEGMENTS = 128
+
+
+def read_features(
+    frozen: keras.Model,
+    data: Dataset,
+    *,
+    image_size: int | Sequence[int],
+    resize: str = "squash",
+    normalizer: Normalizer | None = None,
+    augment: str | Policy | None = "none",
+    views: int = 1,
+    seed: int = 0,
+    precision: str = "auto",
+    cache: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> Features:
+    """Return what a frozen part gives for each image, computing only what is not kept already.
+
+    Args:
+        frozen: The part whose output is wanted, run as at inference; from `split_model`.
+        data: The images.
+        image_size: (height, width) of the images, or one number.
+        resize: `"squash"`, `"crop"` or `"pad"`.
+        normalizer: A stain normalizer.
+        augment: Name of an augmentation policy that does not mix images, a `Policy`, or `"none"`.
+        views: Augmented views of each image. View v of an image follows from its pixels, `seed` and v alone: asking
+            for more views computes the further ones.
+        seed: From which augmentation follows.
+        precision: `"auto"` for the fastest whose features are within 1e-2 of those in float32 for sixteen images spread
+            over `data`, `"float32"` or `"bfloat16"`.
+        cache: Whether to keep features, and prepared images too.
+        cache_dir: Where they are kept; see `breastcls.images.prepared_store.cache_folder`.
+        progress: Whether to show a progress bar; by default if standard error is a terminal.
+
+    Returns:
+        float32 of shape (views, n, ...). If features cannot be kept, a `TrainingWarning` says so.
+
+    Raises:
+        ImageError: If files cannot be read.
+        TrainingError: If there are no images, an argument is not valid, the policy mixes images, or the frozen part
+            has no output of fixed shape.
+        RegistryError: If the policy is unknown.
+
+    Example:
+        >>> frozen, head = split_model(model)  # doctest: +SKIP
+        >>> read_features(frozen, train, image_size=224, augment="classic", views=4).shape  # doctest: +SKIP
+        (4, 571, 256)
+    """
+    policy = find_view_policy(augment)
+    _check(data, policy, views)
+    shape = _feature_shape(frozen)
+    states = file_states(data.paths)
+    # The same file may stand in the data twice; it is computed once.
+    keys = entry_keys(image_keys(data.paths, states), views)
+    numbers: dict[bytes, int] = {}
+    places = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+    first = np.unique(places, return_index=True)[1]
+    job = FeatureJob(
+        frozen,
+        Settings(check_image_size(image_size), resize, normalizer),
+        policy,
+        seed,
+        _precision(frozen, precision),
+        first // len(data),
+        first % len(data),
+    )
+    out = np.empty((len(numbers), *shape), np.float32)
+    store = _Store(job, b"".join(numbers), out, data.paths, {"cache": cache, "cache_dir": cache_dir}, progress)
+    store.fill(cache_folder(cache_dir) / "features" if cache else None)
+    whole = out if len(out) == len(places) else out[places]
+    return whole.reshape(views, len(data), *shape)
+
+
+class _Store:
+    """Fills an array of features from their folder, and the folder from what had to be computed."""
+
+    def __init__(
+        self,
+        job: FeatureJob,
+        keys: bytes,
+        out: Features,
+        paths: Sequence[str],
+        options: dict[str, Any],
+        progress: bool | None,
+    ) -> None:
+        self._job, self._keys, self._out, self._paths = job, keys, out, paths
+        self._options, self._progress = options, progress
+        self._bytes = out.reshape(len(out), -1).view(np.uint8)
+        self._folder: Path | None = None
+
+    @cached_property
+    def _source(self) -> ImageSource:
+        return open_images(self._paths, self._job.settings, progress=self._progress, **self._options)
+
+    def fill(self, root: Path | None) -> None:
+        """Read what the folder below `root` holds, compute the rest, and keep it there; without one compute all."""
+        every = np.arange(len(self._out))
+        missing = every if root is None else self._read(root / folder_name(self._job), every, repair=False)
+        if not len(missing):
+            return
+        if not self._job.is_near(self._source):
+            self._job = replace(self._job, precision="float32")
+            self.fill(root)
+        elif root is None:
+            self._compute(missing)
+        else:
+            self._compute_and_keep(root / folder_name(self._job), missing)
+
+    def _compute_and_keep(self, folder: Path, missing: Positions) -> None:
+        with ExitStack() as stack:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                alone = stack.enter_context(hold_lock(folder / "lock"))
+                # Without a lock a part may belong to another process that is still at work.
+                for left in folder.glob("*" + TEMPORARY_SUFFIX) if alone else ():
+                    left.unlink(missing_ok=True)
+                write_text(folder / "settings.json", json.dumps(self._job.description, indent=2) + "\n")
+                self._folder = folder
+            except OSError as error:
+                _warn_not_kept(folder, error)
+            # Another process may have computed them while this one waited.
+            self._compute(self._read(folder, missing, repair=self._folder is not None))
+
+    def _compute(self, missing: Positions) -> None:
+        """Compute the entries `missing`, and keep them where there is a folder that takes them."""
+        if not len(missing):
+            return
+        size = max(_SEGMENT_ENTRIES, -(-len(missing) // _MOST_SEGMENTS))
+        waiting: list[int] = []
+        with progress_bar("Computing features", len(missing), self._progress) as advance:
+
+            def done(batch: Positions) -> None:
+                waiting.extend(batch.tolist())
+                if len(waiting) >= size:
+                    self._keep(waiting)
+                    waiting.clear()
+                for _ in batch:
+                    advance()
+
+            self._job.compute(self._source, missing, self._out, done)
+            self._keep(waiting)
+
+    def _read(self, folder: Path, entries: Positions, *, repair: bool) -> Positions:
+        """Read what is kept of `entries`, and return those that are not."""
+        segments, places = find_entries(
+            folder, self._keys, self._bytes.shape[1], suffix=SUFFIX, repair=repair, what=_WHAT
+        )
+        missing, damaged = [], set()
+        for entry in entries.tolist():
+            place = int(places[entry])
+            if place < 0:
+                missing.append(entry)
+            elif not segments[place // 2**32].read_into(place % 2**32, self._bytes[entry]):
+                damaged.add(place // 2**32)
+                missing.append(entry)
+        for segment in sorted(damaged):
+            remove_damaged(segments[segment].path, "a checksum is wrong", _WHAT)
+        return np.array(missing, np.int64)
+
+    def _keep(self, entries: list[int]) -> None:
+        """Write computed entries as one segment; where that fails, say so once and keep nothing more."""
+        if self._folder is None or not entries:
+            return
+        keys = [self._keys[entry * KEY_BYTES : (entry + 1) * KEY_BYTES] for entry in entries]
+        try:
+            writer = SegmentWriter(self._folder, keys, self._bytes.shape[1], SUFFIX)
+            try:
+                for place, entry in enumerate(entries):
+                    writer.write(place, self._bytes[entry])
+                writer.finish()
+            except BaseException:
+                writer.abandon()
+                raise
+        except OSError as error:
+            _warn_not_kept(self._folder, error)
+            self._folder = None
+
+
+def _check(data: Dataset, policy: Policy | None, views: int) -> None:
+    if not isinstance(views, (int, np.integer)) or isinstance(views, bool) or views < 1:
+        raise TrainingError(f"views must be a whole number of at least 1; found {views!r}.")
+    if policy is None and views > 1:
+        raise TrainingError(f"views={views}: without augmentation all views are the same. Ask for one, or augment.")
+    if not len(data):
+        raise TrainingError("There are no images to compute features of.")
+
+
+def _precision(frozen: keras.Model, wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
+    preferred = preferred_precision(frozen)
+    return preferred if preferred == "float32" else preferred + IF_NEAR
+
+
+def _feature_shape(frozen: keras.Model) -> tuple[int, ...]:
+    shape = frozen.output_shape
+    if not isinstance(shape, tuple) or len(shape) < 2 or None in shape[1:]:
+        raise TrainingError(
+            f"The frozen part gives outputs of shape {shape}; needed is one output of a fixed shape (None, ...)."
+        )
+    return tuple(shape[1:])
+
+
+def _warn_not_kept(folder: Path, error: OSError) -> None:
+    warnings.warn(
+        f"Features cannot be kept in {folder}: {error.strerror or error}. They are computed anew each time. Set "
+        "BREASTCLS_CACHE or cache_dir to a folder that you may write to, with room enough, or free room with "
+        "clear_store().",
+        TrainingWarning,
+        stacklevel=4,
+    )

@@ -1,1 +1,0 @@
-"""Augmentation: named policies as data, applied to batches in the graph."""

@@ -1,0 +1,193 @@
+"""Reading many images at one size: what the pipeline, `to_numpy` and the Keras batches draw from."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.errors import ImageError
+from breastcls.images.decode import decode_image, missing_file_error, read_bytes
+from breastcls.images.epoch_order import Rows
+from breastcls.images.resize import Pixels, check_image_size, check_resize, empty_images, resize_image
+
+States = npt.NDArray[np.int64]
+
+
+class Normalizer(Protocol):
+    """What is applied to an image of the file's own size before it is resized, such as a stain normalizer."""
+
+    @property
+    def key(self) -> str:
+        """Text that differs whenever the result would."""
+        ...
+
+    def transform(self, image: Pixels) -> Pixels:
+        """Return the changed image, uint8 of the same shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How files become arrays of one size.
+
+    Attributes:
+        image_size: (height, width).
+        resize: `"squash"`, `"crop"` or `"pad"`.
+        normalizer: Applied to each decoded image before it is resized.
+    """
+
+    image_size: tuple[int, int]
+    resize: str = "squash"
+    normalizer: Normalizer | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", check_image_size(self.image_size))
+        check_resize(self.resize)
+
+    @property
+    def key(self) -> str:
+        """Text that differs whenever the prepared pixels would."""
+        height, width = self.image_size
+        stain = "none" if self.normalizer is None else self.normalizer.key
+        return f"v1 {height}x{width} {self.resize} stain={stain}"
+
+    def prepare(self, path: str, state: States) -> Pixels:
+        """Read one file and bring it to size.
+
+        Args:
+            path: The image file.
+            state: What `file_state` said of it when it was scanned.
+
+        Raises:
+            ImageError: If it cannot be read, or is no longer what it was.
+        """
+        data = read_bytes(path)
+        if len(data) != state[0] or not np.array_equal(file_state(path), state):
+            raise ImageError(
+                f"{path}: the file was changed after the folder was scanned. Scan the folder again, so that all of a "
+                "run sees the same images."
+            )
+        image = decode_image(data, path)
+        if self.normalizer is not None:
+            image = self.normalizer.transform(image)
+        return resize_image(image, self.image_size, self.resize)
+
+
+def file_state(path: str) -> States:
+    """Return the size in bytes and the time of change in nanoseconds of a file, int64 of shape (2,).
+
+    Raises:
+        ImageError: If it does not exist.
+    """
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise missing_file_error(path, error) from error
+    return np.array((status.st_size, status.st_mtime_ns), np.int64)
+
+
+def file_states(paths: Sequence[str]) -> States:
+    """Return `file_state` of each path, int64 of shape (n, 2).
+
+    Raises:
+        ImageError: If one does not exist.
+    """
+    states = np.empty((len(paths), 2), np.int64)
+    for row, path in enumerate(paths):
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise missing_file_error(path, error) from error
+        states[row] = status.st_size, status.st_mtime_ns
+    return states
+
+
+class ImageSource(Protocol):
+    """Images of one size, by number."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, 3)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, rows: Rows) -> Pixels:
+        """Return the images `rows` as uint8 of shape (n, height, width, 3)."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Images decoded from their files each time they are asked for.
+
+    Attributes:
+        paths: Image files.
+        states: What they were when they were scanned, from `file_states`.
+        settings: Size and treatment.
+        workers: Threads; as many as processors by default.
+    """
+
+    paths: Sequence[str]
+    states: States
+    settings: Settings
+    workers: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, 3)."""
+        return (*self.settings.image_size, 3)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, rows: Rows) -> Pixels:
+        """Return the images `rows`, uint8 of shape (n, height, width, 3).
+
+        Raises:
+            ImageError: If a file cannot be read or was changed since it was scanned.
+        """
+        out = empty_images(len(rows), self.shape)
+
+        def load(position: int) -> None:
+            row = int(rows[position])
+            out[position] = self.settings.prepare(self.paths[row], self.states[row])
+
+        run_in_threads(load, len(rows), self.workers)
+        return out
+
+
+def run_in_threads(work: Callable[[int], None], count: int, workers: int | None = None) -> None:
+    """Call `work` with 0..count-1 on several threads; after an error no new call begins and the error is raised."""
+    workers = min(workers or os.cpu_count() or 1, count)
+    if workers <= 1:
+        for position in range(count):
+            work(position)
+        return
+    numbers = iter(range(count))
+    lock = threading.Lock()
+    failures: dict[int, BaseException] = {}
+
+    def loop() -> None:
+        while not failures:
+            with lock:
+                position = next(numbers, None)
+            if position is None:
+                return
+            try:
+                work(position)
+            except BaseException as error:
+                failures[position] = error
+
+    with ThreadPoolExecutor(workers) as pool:
+        for future in [pool.submit(loop) for _ in range(workers)]:
+            future.result()
+    if failures:
+        raise failures[min(failures)]

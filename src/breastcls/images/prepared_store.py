@@ -1,0 +1,163 @@
+"""The prepared store: each image is decoded and brought to size once, and read from there ever after.
+
+An image is known by its path, size in bytes and time of change, and by what was done to it. A file that changed or
+came new is prepared again, and nothing else is. What is stored can always be made again: whoever clears it loses time
+only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from breastcls.errors import DatasetWarning, ImageError, OutputError
+from breastcls.images.image_source import FileSource, ImageSource, Settings, States, file_states
+from breastcls.images.locking import hold_lock
+from breastcls.images.prepared_source import PreparedSource, find_images
+from breastcls.images.store_segment import TEMPORARY_SUFFIX
+from breastcls.images.store_writer import write_images
+
+# "features" is what training keeps of images beside them, see `breastcls.features.feature_store`.
+_FOLDERS = ("prepared", "features")
+
+
+def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder for what may be computed again.
+
+    Args:
+        cache_dir: Taken if given; else the environment variable `BREASTCLS_CACHE`, else the user's cache folder.
+    """
+    named = cache_dir or os.environ.get("BREASTCLS_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("breastcls", appauthor=False))
+
+
+def clear_store(cache_dir: str | os.PathLike[str] | None = None) -> int:
+    """Delete all prepared images, and the features kept beside them, and return how many bytes that freed.
+
+    Args:
+        cache_dir: As for `cache_folder`.
+
+    Raises:
+        OutputError: If they cannot be deleted.
+    """
+    freed = store_size(cache_dir)
+    for folder in _folders(cache_dir):
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise OutputError(f"Cannot clear the prepared images in {folder}: {error.strerror or error}.") from error
+    return freed
+
+
+def store_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
+    """Return how many bytes the prepared images and the features take."""
+    files = (file for folder in _folders(cache_dir) for file in folder.rglob("*"))
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def open_images(
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    cache: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> ImageSource:
+    """Open images for reading, by way of the prepared store where possible.
+
+    Args:
+        paths: Image files.
+        settings: Size and treatment.
+        cache: Whether to use the prepared store; without it each reading decodes the file.
+        cache_dir: Where the store is; see `cache_folder`.
+        workers: Threads; as many as processors by default.
+        progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
+
+    Returns:
+        A source of all images, in order. If the store cannot be written, a `DatasetWarning` says so, and what is not
+        in it is decoded at each reading.
+
+    Raises:
+        ImageError: If files cannot be read; the message names up to ten of them. The others are prepared all the same.
+    """
+    states = file_states(paths)
+    if not cache or not len(paths):
+        return FileSource(paths, states, settings, workers)
+    try:
+        return prepare_images(paths, settings, states=states, cache_dir=cache_dir, workers=workers, progress=progress)
+    except OutputError as error:
+        warnings.warn(f"{error} Images are decoded anew at each reading.", DatasetWarning, stacklevel=2)
+        found = find_images(_store_folder(cache_dir, settings), states, paths, settings)
+        return PreparedSource(FileSource(paths, states, settings, workers), *found)
+
+
+def prepare_images(
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    states: States | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> PreparedSource:
+    """Put images into the prepared store that are not there yet, and open them.
+
+    May be interrupted at any time, killed too: the next call goes on where it stopped. Of several processes one
+        prepares
+    and the others wait for it.
+
+    Args:
+        paths: Image files.
+        settings: Size and treatment.
+        states: What `file_states` said of the files; asked again by default.
+        cache_dir: Where the store is; see `cache_folder`.
+        workers: Threads; as many as processors by default.
+        progress: Whether to show a progress bar; by default if standard error is a terminal.
+
+    Raises:
+        ImageError: If files cannot be read; the message names up to ten of them.
+        OutputError: If the store cannot be written or the disk is full.
+    """
+    states = file_states(paths) if states is None else states
+    folder = _store_folder(cache_dir, settings)
+    files = FileSource(paths, states, settings, workers)
+    found = find_images(folder, states, paths, settings)
+    if (found[1] < 0).any():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with hold_lock(folder / "lock") as alone:
+                # Without a lock a part may belong to another process that is still at work.
+                for left in folder.glob("*" + TEMPORARY_SUFFIX) if alone else ():
+                    left.unlink(missing_ok=True)
+                # Another process may have prepared them while this one waited.
+                found = find_images(folder, states, paths, settings, repair=True)
+                missing = np.flatnonzero(found[1] < 0)
+                write_images(folder, files, missing, progress)
+        except OSError as error:
+            if isinstance(error, ImageError | OutputError):
+                raise
+            raise OutputError(
+                f"Cannot keep prepared images in {folder}: {error.strerror or error}. Set BREASTCLS_CACHE or cache_dir "
+                "to a folder that you may write to, with room enough."
+            ) from error
+        found = find_images(folder, states, paths, settings)
+    return PreparedSource(files, *found)
+
+
+def _folders(cache_dir: str | os.PathLike[str] | None) -> list[Path]:
+    return [cache_folder(cache_dir) / name for name in _FOLDERS]
+
+
+def _store_folder(cache_dir: str | os.PathLike[str] | None, settings: Settings) -> Path:
+    name = hashlib.sha256(settings.key.encode()).hexdigest()[:16]
+    height, width = settings.image_size
+    return cache_folder(cache_dir) / "prepared" / f"{height}x{width}-{settings.resize}-{name}"

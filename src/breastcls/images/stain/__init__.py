@@ -1,1 +1,0 @@
-"""Stain: optical density, normalisers, and what they are compared with."""

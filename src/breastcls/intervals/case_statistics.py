@@ -1,0 +1,217 @@
+"""What a bootstrap over cases needs to know of the predictions: counts and sums by case, and the rankings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.metrics.classification_metrics import (
+    METRICS,
+    PER_CLASS,
+    log_losses,
+    per_class_metrics,
+    require_labels,
+    slide_codes,
+    squared_errors,
+)
+from breastcls.metrics.weighted_ranking import Ranking
+from breastcls.predictions.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+def case_codes(predictions: Predictions) -> Integers:
+    """Return the index of each row's case, int64 (n,); without cases every row is its own."""
+    if predictions.cases is None:
+        return np.arange(len(predictions), dtype=np.int64)
+    return pd.factorize(predictions.cases)[0].astype(np.int64)
+
+
+def case_strata(labels: Integers, codes: Integers, classes: int) -> Integers:
+    """Return the stratum of each case, int64 (cases,): the cases that a bootstrap draws in place of one another.
+
+    Cases of one class share a stratum. Those of several are with others whose rarest class (the one that the fewest
+    cases hold) is the same: nearly every resample then holds every class, and as many cases as hold a rare class speak
+    for it. A stratum for each exact set of classes would not do: where images carry the labels each case has a set of
+    its own, and a case alone is in every resample and adds nothing to the spread.
+
+    A case that would be alone goes with the largest stratum, unless it is the only one of a class: then it stays alone,
+    since every resample needs it. A resample may so, seldom, lose a class; figures that need it are then not defined.
+
+    Args:
+        labels: int64 (n,), the class of each row.
+        codes: int64 (n,), index of the case of each row.
+        classes: Number of classes.
+    """
+    holds = _classes_held(labels, codes, classes)
+    holders = np.where(holds, holds.sum(axis=0), len(holds) + 1)
+    several = holds.sum(axis=1) > 1
+    # The order of the strata is that of the random draws.
+    strata = _number(np.where(several, 2 * classes, classes) - holders.argmin(axis=1))
+    sizes, only = np.bincount(strata), _only_of_a_class(holds)
+    lone = (sizes[strata] == 1) & ~only
+    if lone.any():
+        sizes[strata[only]] = 0
+        strata = _number(np.where(lone, sizes.argmax(), strata))
+    return strata
+
+
+def share_that_stays(labels: Integers, codes: Integers, classes: int) -> float:
+    """Return the share of rows in cases that are the only one of a class, and so in every resample exactly once."""
+    return float(_only_of_a_class(_classes_held(labels, codes, classes))[codes].mean())
+
+
+def _classes_held(labels: Integers, codes: Integers, classes: int) -> npt.NDArray[np.bool_]:
+    holds = np.zeros((int(codes.max()) + 1, classes), dtype=bool)
+    holds[codes, labels] = True
+    return holds
+
+
+def _only_of_a_class(holds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return np.asarray((holds & (holds.sum(axis=0) == 1)).any(axis=1))
+
+
+def _number(keys: npt.NDArray[Any]) -> Integers:
+    return np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class CaseStatistics:
+    """Counts and sums by case; every metric of a weighted set of cases follows from them.
+
+    Attributes:
+        codes: int64 (n,), index of the case of each row.
+        strata: int64 (cases,), see `case_strata`.
+        confusion: float64 (cases, classes, classes), rows true, columns decided.
+        squared_errors: float64 (cases,), sum over the case's rows.
+        log_losses: float64 (cases,), sum over the case's rows.
+        slide_scores: float64 (cases,), sum over the case's slides of the share decided rightly; None without slides.
+        slides: float64 (cases,), number of slides; None without slides.
+        rankings: One for the positive class of two, else one a class.
+    """
+
+    codes: Integers
+    strata: Integers
+    confusion: Floats
+    squared_errors: Floats
+    log_losses: Floats
+    slide_scores: Floats | None
+    slides: Floats | None
+    rankings: tuple[Ranking, ...]
+
+    @classmethod
+    def of(cls, predictions: Predictions, *, rank: bool = True) -> CaseStatistics:
+        """Count predictions; without `rank`, AUC and average precision come out as NaN."""
+        require_labels(predictions)
+        codes = case_codes(predictions)
+        cases, classes = int(codes.max()) + 1, len(predictions.classes)
+        labels, decided = predictions.labels, predictions.decisions
+        cells = (codes * classes + labels) * classes + decided
+        confusion = np.bincount(cells, minlength=cases * classes * classes).astype(np.float64)
+        slide_scores: Floats | None = None
+        slides: Floats | None = None
+        slide_of_row = slide_codes(predictions)
+        if slide_of_row is not None:
+            # Without cases each row is its own case, so a slide would span several: it then has no place here.
+            scores = np.bincount(slide_of_row, weights=(decided == labels)) / np.bincount(slide_of_row)
+            case_of_slide = codes[np.unique(slide_of_row, return_index=True)[1]]
+            if predictions.cases is not None:
+                slide_scores = _sum(case_of_slide, scores, cases)
+                slides = _sum(case_of_slide, np.ones(len(scores)), cases)
+        ranked: Sequence[int] = () if not rank else (1,) if classes == 2 else range(classes)
+        return cls(
+            codes=codes,
+            strata=case_strata(labels, codes, classes),
+            confusion=confusion.reshape(cases, classes, classes),
+            squared_errors=_sum(codes, squared_errors(predictions), cases),
+            log_losses=_sum(codes, log_losses(predictions), cases),
+            slide_scores=slide_scores,
+            slides=slides,
+            rankings=tuple(
+                Ranking(predictions.probabilities[:, index], labels == index, codes, cases) for index in ranked
+            ),
+        )
+
+    def confusions(self, weights: Floats) -> Floats:
+        """Return the confusion counts of each weighting, (resamples, classes, classes)."""
+        cases, classes, _ = self.confusion.shape
+        return (weights @ self.confusion.reshape(cases, -1)).reshape(-1, classes, classes)
+
+    def measure(self, weights: Floats) -> Floats:
+        """Return `METRICS` of each weighting of the cases.
+
+        Args:
+            weights: float64 (resamples, cases), whole numbers: how often each case counts.
+
+        Returns:
+            float64 (resamples, metrics), in the order of `METRICS`; NaN where a figure is not defined, and where it
+            compares classes and a class that the cases hold has no weight: a mean over the classes that are left would
+            be another figure.
+        """
+        counts = self.confusions(weights)
+        held = self.confusion.sum(axis=(0, 2)) > 0
+        complete = (counts.sum(axis=2)[:, held] > 0).all(axis=1) & (held.sum() > 1)
+        values = _decision_metrics(counts, complete)
+        images = counts.sum(axis=(1, 2))
+        values["brier"] = weights @ self.squared_errors / images
+        values["log_loss"] = weights @ self.log_losses / images
+        nothing = np.full(len(weights), np.nan)
+        values["patient_recognition_rate"] = (
+            nothing
+            if self.slides is None or self.slide_scores is None
+            else weights @ self.slide_scores / (weights @ self.slides)
+        )
+        values["roc_auc"], values["average_precision"] = nothing, nothing
+        if self.rankings:
+            both = np.stack([np.stack(ranking.score(weights)) for ranking in self.rankings])
+            means = _mean_of_defined(both.transpose(1, 2, 0))
+            values["roc_auc"], values["average_precision"] = np.where(complete, means, np.nan)
+        return np.stack([values[name] for name in METRICS], axis=1)
+
+    def measure_classes(self, weights: Floats) -> Floats:
+        """Return `PER_CLASS` of each class, (resamples, classes x metrics), the metric running fastest."""
+        values = per_class_metrics(self.confusions(weights))
+        return np.stack([values[name] for name in PER_CLASS], axis=2).reshape(len(weights), -1)
+
+
+def _sum(codes: Integers, values: Floats, cases: int) -> Floats:
+    return np.asarray(np.bincount(codes, weights=values, minlength=cases), dtype=np.float64)
+
+
+def _decision_metrics(counts: Floats, complete: npt.NDArray[np.bool_]) -> dict[str, Floats]:
+    """Return the metrics of the decisions from confusion counts (resamples, classes, classes).
+
+    Those that compare classes are NaN except where `complete`, bool (resamples,).
+    """
+    hits = np.diagonal(counts, axis1=1, axis2=2).sum(axis=1)
+    true, decided, images = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
+    classes = per_class_metrics(counts)
+    values = {"accuracy": hits / images, "image_recognition_rate": hits / images}
+    values["balanced_accuracy"] = np.where(complete, _mean_of_defined(classes["recall"]), np.nan)
+    spread = (images**2 - (true**2).sum(axis=1)) * (images**2 - (decided**2).sum(axis=1))
+    shared = hits * images - (true * decided).sum(axis=1)
+    correlation = np.divide(shared, np.sqrt(spread), out=np.zeros(len(counts)), where=spread > 0)
+    values["mcc"] = np.where(complete, correlation, np.nan)
+    if counts.shape[1] == 2:
+        values["recall"], values["specificity"] = classes["recall"][:, 1], classes["specificity"][:, 1]
+        for name in ("precision", "f1"):
+            values[name] = np.where(complete, classes[name][:, 1], np.nan)
+    else:
+        for name in PER_CLASS:
+            shown = np.where(true > 0, classes[name], np.nan)
+            values[name] = np.where(complete, _mean_of_defined(shown), np.nan)
+    return values
+
+
+def _mean_of_defined(values: Floats) -> Floats:
+    """Return the mean over the last axis of what is not NaN; NaN where nothing is left."""
+    defined = np.isfinite(values)
+    count = defined.sum(axis=-1)
+    total = np.where(defined, values, 0.0).sum(axis=-1)
+    return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))

@@ -1,0 +1,160 @@
+"""ROC and precision-recall curves with a band over cases.
+
+Curves are read off on a fixed grid, since a band needs a value of every resample at the same place: sensitivity at 201
+false positive rates (between two thresholds on the straight line), precision at 100 recalls (of the highest threshold
+that reaches the recall, no line, DOI 10.1145/1143844.1143874). The band is pointwise, of percentiles: at each place it
+holds the curve with the stated confidence; the whole curve leaves it somewhere more often.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+from sklearn import metrics as reference
+
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.metrics.classification_metrics import require_labels
+from breastcls.predictions.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+
+FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 201)
+RECALLS = np.linspace(0.01, 1.0, 100)
+# Bands are made from at most so many thresholds, at quantiles of the scores; a finer band could not be seen.
+MOST_THRESHOLDS = 1000
+
+ROC_COLUMNS = ("threshold", "fpr", "tpr", "low", "high")
+PRECISION_RECALL_COLUMNS = ("threshold", "recall", "precision", "low", "high")
+
+
+def compute_curves(predictions: Predictions, bootstrap: Bootstrap) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the ROC and the precision-recall curve with bands.
+
+    Args:
+        predictions: What to draw; the true classes must be known.
+        bootstrap: How the bands are made.
+
+    Returns:
+        Two tables, `ROC_COLUMNS` and `PRECISION_RECALL_COLUMNS`. With more than two classes both have a first column
+        `class` and hold one curve a class against the rest. A class that is absent, or alone, has no curve.
+
+    Raises:
+        EvaluationError: If a true class is not known.
+    """
+    require_labels(predictions)
+    classes = predictions.classes
+    roc, precision_recall = [], []
+    codes = case_codes(predictions)
+    strata = case_strata(predictions.labels, codes, len(classes))
+    for index in [1] if len(classes) == 2 else range(len(classes)):
+        positive = predictions.labels == index
+        if positive.all() or not positive.any():
+            continue
+        tables = _one_curve(predictions.probabilities[:, index], positive, codes, strata, bootstrap)
+        if len(classes) > 2:
+            for table in tables:
+                table.insert(0, "class", classes[index])
+        roc.append(tables[0])
+        precision_recall.append(tables[1])
+    first = () if len(classes) == 2 else ("class",)
+    return (
+        pd.concat(roc, ignore_index=True) if roc else pd.DataFrame(columns=[*first, *ROC_COLUMNS]),
+        pd.concat(precision_recall, ignore_index=True)
+        if precision_recall
+        else pd.DataFrame(columns=[*first, *PRECISION_RECALL_COLUMNS]),
+    )
+
+
+def _one_curve(
+    scores: npt.NDArray[np.float32],
+    positive: npt.NDArray[np.bool_],
+    codes: npt.NDArray[np.int64],
+    strata: npt.NDArray[np.int64],
+    bootstrap: Bootstrap,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    false, true, thresholds = reference.roc_curve(positive, scores, drop_intermediate=False)
+    sensitivity = np.interp(FALSE_POSITIVE_RATES, false, true)
+    at = np.searchsorted(false, FALSE_POSITIVE_RATES, side="right") - 1
+    found, wrong = true * positive.sum(), false * (~positive).sum()
+    # Rounding must not push a recall just below the place that it reaches.
+    reach = np.searchsorted(true, RECALLS - 1e-12, side="left")
+    precision = found[reach] / (found[reach] + wrong[reach])
+    measure = _CurveMeasure(scores, positive, codes, len(strata)).measure
+    low, high = dataclasses.replace(bootstrap, interval="percentile").intervals(measure, strata)
+    split = len(FALSE_POSITIVE_RATES)
+    roc = pd.DataFrame(
+        {
+            "threshold": thresholds[at].astype(np.float64),
+            "fpr": FALSE_POSITIVE_RATES,
+            "tpr": sensitivity,
+            "low": low[:split],
+            "high": high[:split],
+        }
+    )
+    # Every curve starts where nothing is called positive.
+    start = pd.DataFrame({"threshold": [np.inf], "fpr": [0.0], "tpr": [0.0], "low": [0.0], "high": [0.0]})
+    if np.isnan(low[0]):
+        start[["low", "high"]] = np.nan
+    precision_recall = pd.DataFrame(
+        {
+            "threshold": thresholds[reach].astype(np.float64),
+            "recall": RECALLS,
+            "precision": precision,
+            "low": low[split:],
+            "high": high[split:],
+        }
+    )
+    return pd.concat([start, roc], ignore_index=True), precision_recall
+
+
+class _CurveMeasure:
+    """The two curves of weighted cases, on their grids."""
+
+    def __init__(
+        self,
+        scores: npt.NDArray[np.float32],
+        positive: npt.NDArray[np.bool_],
+        codes: npt.NDArray[np.int64],
+        cases: int,
+    ) -> None:
+        steps = np.unique(scores)
+        if len(steps) > MOST_THRESHOLDS:
+            steps = np.unique(np.quantile(scores, np.linspace(0, 1, MOST_THRESHOLDS), method="lower"))
+        # Row 0 is what the highest threshold lets through.
+        rows = len(steps) - np.searchsorted(steps, scores, side="right")
+        shape = (len(steps), cases)
+        self._positive = count_pairs(rows[positive], codes[positive], shape)
+        self._negative = count_pairs(rows[~positive], codes[~positive], shape)
+
+    def measure(self, weights: Floats) -> Floats:
+        """Return sensitivities and precisions on the grids, (resamples, 301)."""
+        step = max(1, 2_000_000 // self._positive.shape[0])
+        parts = [self._measure(weights[start : start + step]) for start in range(0, len(weights), step)]
+        return np.concatenate(parts)
+
+    def _measure(self, weights: Floats) -> Floats:
+        columns = np.ascontiguousarray(weights.T)
+        found = np.cumsum(self._positive @ columns, axis=0).T
+        wrong = np.cumsum(self._negative @ columns, axis=0).T
+        result = np.full((len(weights), len(FALSE_POSITIVE_RATES) + len(RECALLS)), np.nan)
+        for row, true, false in zip(result, found, wrong, strict=True):
+            if true[-1] == 0 or false[-1] == 0:
+                continue
+            rates = np.concatenate([[0.0], false / false[-1]])
+            recalls = np.concatenate([[0.0], true / true[-1]])
+            row[: len(FALSE_POSITIVE_RATES)] = np.interp(FALSE_POSITIVE_RATES, rates, recalls)
+            reach = np.searchsorted(recalls[1:], RECALLS - 1e-12, side="left")
+            row[len(FALSE_POSITIVE_RATES) :] = true[reach] / (true[reach] + false[reach])
+        return result
+
+
+def count_pairs(
+    rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], shape: tuple[int, int]
+) -> sparse.csr_array:
+    """Return how often each pair of a row and a column is named."""
+    return sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=shape, dtype=np.float64).tocsr()

@@ -1,0 +1,242 @@
+"""What to keep in mind with the numbers, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.intervals.case_statistics import case_codes, share_that_stays
+from breastcls.intervals.zero_width import find_zero_width
+from breastcls.predictions.aggregation import mixed_units, scored_images
+from breastcls.predictions.predictions import Predictions
+from breastcls.predictions.repeated_paths import describe_repeats
+
+FEW_CASES = 5
+LEAKING = "Training and test images are not independent: these scores are too good for new cases."
+NO_CASES = (
+    "Cases are not known, so every image counts as its own: intervals are too narrow if cases have several images."
+)
+# Ways to join images whose results are no probabilities, and what they are.
+NO_PROBABILITIES = {"majority": "shares of votes", "maximum": "the highest among the images"}
+PATIENT_RATE = "patient_recognition_rate"
+# The column of the tables of groups that says on how few cases the figures of a group rest.
+RAREST = "cases_of_rarest_class"
+
+
+def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each class that was scored on fewer than five cases."""
+    sentences = []
+    for name, of_class in counts["classes"].items():
+        cases = of_class["cases"]
+        if 0 < cases < FEW_CASES:
+            one = "1 case" if cases == 1 else f"{cases} cases"
+            also = "it cannot tell how other cases of it would fare" if cases == 1 else "it is likely too narrow"
+            sentences.append(f"The class {name} has only {one} that were scored: take its interval with care, {also}.")
+    return tuple(sentences)
+
+
+def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]:
+    """Return a sentence that counts the groups in which a class has fewer than five cases, if there are any.
+
+    Args:
+        groups: By what the rows of a table are, such as "magnification", tables as `score_groups` returns.
+    """
+    named = []
+    for what, table in groups.items():
+        if table is not None and RAREST in table:
+            few = int((table[RAREST] < FEW_CASES).sum())
+            named += [f"by {what} {few} of {len(table)}"] if few else []
+    if not named:
+        return ()
+    return (
+        f"In some groups a class has fewer than five cases: {', '.join(named)} (the tables say which). Take the "
+        "intervals of these groups with care, they are likely too narrow.",
+    )
+
+
+def find_stranger_limitations(known: npt.NDArray[Any] | None, unknown: npt.NDArray[Any] | None) -> tuple[str, ...]:
+    """Return a sentence for each side of few cases, or of none that are known, where strangers are told apart.
+
+    Args:
+        known: (n,) the case of each image of the kind that the model knows, or None.
+        unknown: (m,) the case of each stranger, or None.
+    """
+    sentences = []
+    for side, cases in (("known images", known), ("strangers", unknown)):
+        count = 0 if cases is None else len(set(cases.tolist()))
+        if cases is None:
+            sentences.append(
+                f"Cases of the {side} are not known, so every image counts as its own: the intervals of how well "
+                "strangers are told apart are too narrow if cases have several images."
+            )
+        elif count == 1:
+            sentences.append(
+                f"The {side} are all of one case: no interval can be given of how well strangers are told apart, since "
+                "nothing is known of other cases."
+            )
+        elif count < FEW_CASES:
+            sentences.append(
+                f"The {side} are of only {count} cases: take the intervals of how well strangers are told apart with "
+                "care, they are likely too narrow."
+            )
+    return tuple(sentences)
+
+
+def describe_cases(predictions: Predictions, scored: Predictions, counts: Mapping[str, Any]) -> list[str]:
+    """Return what has to be said of how many cases there are, in all and of each class; see `find_limitations`."""
+    limitations: list[str] = []
+    absent = [name for name, of_class in counts["classes"].items() if of_class["images"] == 0]
+    if absent:
+        whole = scored.level == predictions.level
+        missed = f"The test set holds no {predictions.level}" if whole else f"No {scored.level} that was scored is"
+        limitations.append(
+            f"{missed} of {', '.join(absent)}: figures that need it are not defined, means over classes are over the "
+            "others."
+        )
+    if counts["cases"] == 1:
+        limitations.append(
+            "All images scored are of one case: no interval can be given, since nothing is known of other cases."
+        )
+    if predictions.cases is None:
+        limitations.append(NO_CASES)
+    else:
+        limitations += few_cases(counts)
+        limitations += _always_drawn(scored, counts)
+    return limitations
+
+
+def find_limitations(
+    predictions: Predictions,
+    scored: Predictions,
+    metrics: pd.DataFrame,
+    counts: Mapping[str, Any],
+    leaking: bool,
+    *,
+    how: str = "mean",
+    mixed: str = "error",
+    joined: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Return the limitations of an evaluation.
+
+    Args:
+        predictions: By image.
+        scored: At the level that was scored.
+        metrics: The figures.
+        counts: What was scored, as `count_units` returns.
+        leaking: Whether training and test are not independent.
+        how: How images were joined; see `Predictions.at_level`.
+        mixed: What became of slides and cases of several classes; see `Predictions.at_level`.
+        joined: The levels that figures were given for by joining images.
+    """
+    limitations: list[str] = []
+    if leaking:
+        limitations.append(LEAKING)
+    limitations += describe_cases(predictions, scored, counts)
+    limitations += describe_repeats(predictions.paths)
+    limitations += _slides_missing(predictions, scored)
+    limitations += _several_classes(predictions, mixed, joined)
+    decided = set(np.unique(scored.decisions).tolist())
+    never = [name for index, name in enumerate(scored.classes) if index not in decided]
+    if never:
+        limitations.append(f"The model never decided for {', '.join(never)}: its precision counts as 0.")
+    if scored.level != predictions.level:
+        limitations.append(
+            f"Scored by {scored.level}: {len(scored)} {scored.level}s stand for {counts['images']} images."
+        )
+    if predictions.how is None:
+        limitations += _no_probabilities(scored, how, joined)
+    else:
+        limitations += _no_probabilities(scored, predictions.how, [predictions.level])
+    missing = metrics["value"].notna() & metrics["low"].isna()
+    if predictions.cases is None and PATIENT_RATE in metrics.index and missing[PATIENT_RATE]:
+        # A slide would span several cases, were each image its own.
+        missing[PATIENT_RATE] = False
+        limitations.append(f"No interval can be given for {PATIENT_RATE}: cases are not known.")
+    return (*limitations, *_without_interval(metrics.index[missing], counts))
+
+
+def find_paired_limitations(reference: Predictions, scores: pd.DataFrame, counts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the limitations of scores beside those of a reference, on the same images.
+
+    Args:
+        reference: What the others are measured against, by image.
+        scores: Its own scores, as `score_against` returns.
+        counts: What it holds, as `count_units` returns.
+    """
+    missing = scores.index[scores["value"].notna() & scores["low"].isna()]
+    return (
+        *describe_cases(reference, reference, counts),
+        *describe_repeats(reference.paths),
+        *_without_interval(missing, counts),
+        *find_zero_width(scores, {}),
+    )
+
+
+def _without_interval(metrics: pd.Index, counts: Mapping[str, Any]) -> list[str]:
+    """Say of which metrics there is no interval, where not all have none."""
+    if metrics.empty or counts["cases"] == 1:
+        return []
+    return [f"No interval can be given for {', '.join(map(str, metrics))}: too few cases alike."]
+
+
+def _always_drawn(scored: Predictions, counts: Mapping[str, Any]) -> list[str]:
+    """Say how much hangs on cases that no resample can do without."""
+    share = share_that_stays(scored.labels, case_codes(scored), len(scored.classes))
+    if share == 0 or counts["cases"] == 1:
+        return []
+    return [
+        f"{100 * share:.0f}% of the {scored.level}s are of cases that are the only one of a class: every resample "
+        "holds them, so the intervals say nothing of how other such cases would fare and are too narrow."
+    ]
+
+
+def _slides_missing(predictions: Predictions, scored: Predictions) -> list[str]:
+    """Say why there is no patient recognition rate, where there is none."""
+    if predictions.slides is None:
+        return ["Slides are not known, so there is no patient recognition rate."]
+    unknown = int((predictions.slides == "").sum())
+    if unknown:
+        return [
+            f"The slide of {unknown} of {len(predictions)} {predictions.level}s is not known, so there is no patient "
+            "recognition rate."
+        ]
+    if scored.slides is None or (scored.slides == "").any():
+        return [f"A {scored.level} may have several slides, so by {scored.level} there is no patient recognition rate."]
+    return []
+
+
+def _several_classes(predictions: Predictions, mixed: str, joined: Sequence[str]) -> list[str]:
+    """Say of how many slides and cases of several classes something was made, as the caller asked."""
+    sentences = []
+    for level in joined if mixed != "error" else ():
+        several, units = mixed_units(predictions, level)
+        if several and mixed == "drop":
+            left = len(predictions) - len(scored_images(predictions, level, mixed))
+            sentences.append(
+                f"{several} of {units} {level}s hold images of several classes and were left out, and with them {left} "
+                f"of {len(predictions)} images."
+            )
+        elif several:
+            taken = predictions.classes[-1] if len(predictions.classes) == 2 else "the last of their classes"
+            sentences.append(f"{several} of {units} {level}s hold images of several classes and count as {taken}.")
+    return sentences
+
+
+def _no_probabilities(scored: Predictions, how: str, joined: Sequence[str]) -> list[str]:
+    """Say that votes and maxima are no probabilities, and how many votes were drawn."""
+    if how not in NO_PROBABILITIES or not joined:
+        return []
+    sentences = [
+        f"By {' and by '.join(joined)} the values are {NO_PROBABILITIES[how]}, not probabilities: Brier score, log "
+        "loss, calibration and decision curve do not mean of them what they mean of probabilities."
+    ]
+    highest = np.sort(scored.probabilities, axis=1)
+    drawn = int((highest[:, -1] == highest[:, -2]).sum())
+    if scored.how == "majority" and drawn:
+        taken = scored.classes[-1] if len(scored.classes) == 2 else "the first of the classes with most votes"
+        sentences.append(f"The vote of {drawn} of {len(scored)} {scored.level}s is drawn; they are called {taken}.")
+    return sentences

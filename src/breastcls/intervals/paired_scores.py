@@ -1,0 +1,117 @@
+"""Several predictions of the same images beside one that they are measured against: each score, and each change.
+
+The same cases are drawn for both, so that what makes a case hard cancels out of the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+from breastcls.evaluation.text_summary import interval_text
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import CaseStatistics
+from breastcls.intervals.proportions import bound_metrics
+from breastcls.intervals.single_case import shares_of_one_case
+from breastcls.metrics.classification_metrics import METRICS, compute_metrics
+from breastcls.predictions.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+RANKED = frozenset(("roc_auc", "average_precision"))
+
+
+def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Return names of metrics as a tuple.
+
+    Raises:
+        EvaluationError: If there are none, or one is not known.
+    """
+    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        raise EvaluationError(f"`metrics` holds {unknown or 'nothing'}; expected some of {', '.join(METRICS)}.")
+    return names
+
+
+def score_against(
+    reference: Predictions, others: Sequence[Predictions], metrics: Sequence[str], bootstrap: Bootstrap
+) -> list[pd.DataFrame]:
+    """Score predictions and their change from a reference, with intervals over cases.
+
+    Args:
+        reference: What the others are measured against.
+        others: Predictions of the same images in the same order.
+        metrics: Some of `METRICS`.
+        bootstrap: How intervals are made.
+
+    Returns:
+        One table for each of `others`: index metric, columns `value`, `low`, `high`, and `change` (from the reference),
+        `change_low`, `change_high`. A share of images that are all of one case has no bounds.
+
+    Raises:
+        EvaluationError: If a true class is not known, or the images differ.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.9, 0.2, 0.6, 0.7], labels=[1, 0, 0, 1], cases=list("abcd"), classes=("no", "yes"))
+        >>> worse = Predictions.from_arrays(
+        ...     probabilities=[0.1, 0.2, 0.6, 0.7], labels=[1, 0, 0, 1], cases=list("abcd"), classes=("no", "yes"))
+        >>> score_against(some, [worse], ["accuracy"], Bootstrap(50))[0].loc["accuracy", ["value", "change"]].tolist()
+        [0.5, -0.25]
+    """
+    for other in others:
+        if len(other) != len(reference) or not np.array_equal(other.labels, reference.labels):
+            raise EvaluationError("Predictions of other images, or in another order, cannot be compared with these.")
+    ranked = bool(RANKED & set(metrics))
+    places = [METRICS.index(name) for name in metrics]
+    first = CaseStatistics.of(reference, rank=ranked)
+    statistics = [CaseStatistics.of(other, rank=ranked) for other in others]
+
+    def measure(weights: Floats) -> Floats:
+        from_reference = first.measure(weights)[:, places]
+        values = [one.measure(weights)[:, places] for one in statistics]
+        return np.concatenate([part for value in values for part in (value, value - from_reference)], axis=1)
+
+    low, high = (bound.reshape(len(others), 2, len(places)) for bound in bootstrap.intervals(measure, first.strata))
+    of_one_case = shares_of_one_case(first)
+    expected = compute_metrics(reference).to_numpy()[places]
+    tables = []
+    for number, other in enumerate(others):
+        value = compute_metrics(other).to_numpy()[places]
+        columns = {
+            "value": value,
+            "low": low[number, 0],
+            "high": high[number, 0],
+            "change": value - expected,
+            "change_low": low[number, 1],
+            "change_high": high[number, 1],
+        }
+        table = pd.DataFrame(columns, index=pd.Index(list(metrics), name="metric"))
+        table.loc[table.index.isin(of_one_case), ["low", "high", "change_low", "change_high"]] = np.nan
+        bound_metrics(table, other, first.strata, bootstrap.confidence)
+        table.loc[np.isnan(value), ["low", "high"]] = np.nan
+        table.loc[table["change"].isna(), ["change_low", "change_high"]] = np.nan
+        tables.append(table)
+    return tables
+
+
+def score_text(row: Any, metric: str = "value", low: str = "low", high: str = "high", *, digits: int = 3) -> str:
+    """Return a score of a table with its interval as text, such as "0.829 (0.742-0.901)"."""
+    return interval_text({"value": row[metric], "low": row[low], "high": row[high]}, digits)
+
+
+def change_text(change: float, low: float, high: float) -> str:
+    """Return a change with its interval as text.
+
+    Example:
+        >>> change_text(-0.1, -0.2, 0.05), change_text(0.1, float("nan"), float("nan"))
+        ('-0.100 (-0.200 to +0.050)', '+0.100 (no interval)')
+    """
+    if np.isnan(change):
+        return "not defined"
+    return f"{change:+.3f} (no interval)" if np.isnan(low) else f"{change:+.3f} ({low:+.3f} to {high:+.3f})"

@@ -1,0 +1,162 @@
+"""The same figures within parts of the test set: by class, subtype and magnification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import CaseStatistics, case_codes
+from breastcls.intervals.limitations import RAREST
+from breastcls.intervals.proportions import bound_metrics, bound_shares, class_shares
+from breastcls.intervals.single_case import class_shares_of_one_case, shares_of_one_case
+from breastcls.metrics.classification_metrics import PER_CLASS, compute_metrics, count_confusion, slide_codes
+from breastcls.predictions.aggregation import LEVELS, mixed_units
+from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
+
+SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
+
+
+def count_units(predictions: Predictions) -> dict[str, Any]:
+    """Return how many images, slides (None if unknown) and cases the rows come from, and of each class.
+
+    Without cases every row counts as its own.
+    """
+    slides = slide_codes(predictions)
+    codes = case_codes(predictions)
+    classes = {}
+    for index, name in enumerate(predictions.classes):
+        inside = predictions.labels == index
+        classes[name] = {"images": int(inside.sum()), "cases": int(np.unique(codes[inside]).size)}
+    return {
+        "images": len(predictions),
+        "slides": None if slides is None else int(slides.max()) + 1,
+        "cases": int(codes.max()) + 1,
+        "classes": classes,
+    }
+
+
+def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Return `PER_CLASS` of each class with intervals, and its images and cases; intervals are those of `score`."""
+    point = statistics.measure_classes(np.ones((1, len(statistics.strata))))[0]
+    low, high = bootstrap.intervals(statistics.measure_classes, statistics.strata)
+    for metric, of_one_case in class_shares_of_one_case(statistics).items():
+        places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
+        low[places][of_one_case] = high[places][of_one_case] = np.nan
+    confusion = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
+    for metric, share in class_shares(confusion).items():
+        places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
+        bounds = low[places], high[places]
+        low[places], high[places] = bound_shares(predictions, statistics.strata, bounds, share, bootstrap.confidence)
+    counts = count_units(predictions)["classes"]
+    rows = []
+    for index, name in enumerate(predictions.classes):
+        row: dict[str, Any] = {}
+        for offset, metric in enumerate(PER_CLASS):
+            place = index * len(PER_CLASS) + offset
+            row |= {metric: point[place], f"{metric}_low": low[place], f"{metric}_high": high[place]}
+        rows.append(row | counts[name])
+    return pd.DataFrame(rows, index=pd.Index(predictions.classes, name="class"))
+
+
+def score_groups(
+    predictions: Predictions, groups: npt.NDArray[Any] | None, missing: Any, name: str, bootstrap: Bootstrap
+) -> pd.DataFrame | None:
+    """Return counts and `SHOWN` metrics with intervals of each group, groups in sorted order.
+
+    The counts are `images`, `slides`, `cases`, and `cases_of_rarest_class`: of the classes that the group holds, the
+    cases of the one that the fewest cases are of. The intervals rest on these more than on all cases.
+
+    Args:
+        predictions: All rows.
+        groups: (n,) the group of each row, or None.
+        missing: The value of rows that belong to no group; they are left out.
+        name: Name of the index.
+        bootstrap: How intervals are made; in each group over its own cases. Where each of them gives one decision,
+            accuracy gets Wilson's.
+
+    Returns:
+        The table, or None where no row belongs to a group.
+    """
+    if groups is None:
+        return None
+    present = [group for group in np.unique(groups) if group != missing]
+    if not present:
+        return None
+    rows = []
+    for group in present:
+        part = predictions[groups == group]
+        counts = count_units(part)
+        row: dict[str, Any] = {unit: counts[unit] for unit in ("images", "slides", "cases")}
+        row[RAREST] = min(of["cases"] for of in counts["classes"].values() if of["images"])
+        # With one class there is nothing to rank.
+        table = score(part, CaseStatistics.of(part, rank=bool(np.unique(part.labels).size > 1)), bootstrap)
+        for metric in SHOWN:
+            value, low, high = table.loc[metric]
+            row |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows, index=pd.Index([_native(group) for group in present], name=name))
+
+
+def score_levels(
+    predictions: Predictions,
+    bootstrap: Bootstrap,
+    how: Aggregation = "mean",
+    mixed: Mixed = "error",
+    known: Mapping[str, pd.DataFrame] | None = None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return every metric by image, slide and case, and what has to be said of it.
+
+    A level whose units are not known is left out. Units that hold images of several classes have no class of their own:
+    where the caller has not said what to make of them, they are left out of that level, and a sentence says how many.
+
+    Args:
+        predictions: By image, or by slide or case: then of that level only.
+        bootstrap: How intervals are made; over cases at every level.
+        how: How images are aggregated; see `Predictions.at_level`.
+        mixed: See `Predictions.at_level`; "error" leaves them out here.
+        known: Levels that were scored already.
+
+    Returns:
+        The table, index `(level, metric)`, columns `value`, `low`, `high`, and sentences.
+    """
+    tables, sentences = {}, []
+    for level in LEVELS if predictions.level == "image" else (predictions.level,):
+        names = {"slide": predictions.slides, "case": predictions.cases}.get(level)
+        if level != predictions.level and (names is None or (names == "").any()):
+            continue
+        if known is not None and level in known:
+            tables[level] = known[level]
+            continue
+        several, units = mixed_units(predictions, level) if level != predictions.level else (0, len(predictions))
+        none_left = several == units and mixed != "last"
+        if none_left or (several and mixed == "error"):
+            left = "the level is left out" if none_left else "they are left out of that level"
+            sentences.append(f"{several} of {units} {level}s hold images of several classes: {left}.")
+            if none_left:
+                continue
+        at_level = predictions.at_level(cast("Level", level), how, mixed="drop" if mixed == "error" else mixed)
+        tables[level] = score(at_level, CaseStatistics.of(at_level), bootstrap)
+    return pd.concat(tables, names=["level", "metric"]), tuple(sentences)
+
+
+def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Return every metric with its interval: index metric, columns `value`, `low`, `high`.
+
+    Intervals come from the bootstrap; where each case gives one decision, those of plain shares are Wilson's. Otherwise
+    a share of images that are all of one case has none.
+    """
+    low, high = bootstrap.intervals(statistics.measure, statistics.strata)
+    table = pd.DataFrame({"value": compute_metrics(predictions), "low": low, "high": high})
+    table.loc[shares_of_one_case(statistics), ["low", "high"]] = np.nan
+    bound_metrics(table, predictions, statistics.strata, bootstrap.confidence)
+    table.loc[table["value"].isna(), ["low", "high"]] = np.nan
+    return table
+
+
+def _native(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,5 @@
+"""Metrics: values of a classifier on a test set, without confidence intervals."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

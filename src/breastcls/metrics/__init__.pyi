@@ -1,0 +1,1 @@
+from .classification_metrics import compute_metrics as compute_metrics

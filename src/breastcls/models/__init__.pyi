@@ -1,0 +1,9 @@
+from .backbones.backbone import Backbone as Backbone
+from .backbones.backbone import WeightsFile as WeightsFile
+from .backbones.backbone_registry import BackboneTable as BackboneTable
+from .backbones.backbone_registry import register_backbone as register_backbone
+from .ensemble import Ensemble as Ensemble
+from .model_card import ModelCard as ModelCard
+from .model_card import get_card as get_card
+from .model_card import set_card as set_card
+from .model_parts import split_model as split_model

@@ -1,0 +1,1 @@
+"""Backbones: the registered architectures and where their pretrained weights come from."""

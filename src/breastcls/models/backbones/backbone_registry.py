@@ -1,0 +1,118 @@
+"""The registry of backbones: what is built in, what others add, and the table of it all."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from breastcls.models.backbones.backbone import Backbone
+from breastcls.models.backbones.cancernet import CANCERNET
+from breastcls.models.backbones.cnn4 import CNN4
+from breastcls.models.backbones.keras_applications import KERAS_APPLICATIONS
+from breastcls.models.backbones.squeezenet import SQUEEZENET
+from breastcls.registry import Registry, RegistryTable
+
+BACKBONES: Registry[Backbone] = Registry("backbone")
+for _entry in (CNN4, CANCERNET, SQUEEZENET, *KERAS_APPLICATIONS):
+    BACKBONES.register(_entry.name, _entry)
+
+
+def register_backbone(
+    name: str, factory: Callable[..., Any], *, options: Sequence[str] | None = None, **fields: Any
+) -> Backbone:
+    """Add a backbone, so that `build_model(name, ...)` builds on it.
+
+    Args:
+        name: The name that `build_model` will take.
+        factory: `factory(input_shape, **options)` returns a `keras.Model` without classification layers, with random
+            weights, from images of `input_shape` (height, width, 3) to feature maps (n, rows, columns, channels).
+        options: Names of the options of `factory`. Read from its signature when None.
+        **fields: Any other field of `breastcls.models.backbones.backbone.Backbone`: `image_size`, `scaling`, `stages`,
+            `last_convolution`, `pretrained`, `licence`, `origin`, ...
+
+    Returns:
+        The entry.
+
+    Raises:
+        RegistryError: If the name is taken.
+        ModelError: If a field is not what it should be.
+
+    Example:
+        >>> import keras
+        >>> def build_thumbnail(input_shape, width=8):
+        ...     inputs = keras.Input(input_shape)
+        ...     return keras.Model(inputs, keras.layers.Conv2D(width, 3, strides=4, name="conv")(inputs))
+        >>> entry = register_backbone("thumbnail", build_thumbnail, image_size=(64, 64), scaling="unit")
+        >>> entry.options
+        ('width',)
+    """
+    if options is None and callable(factory):
+        parameters = list(inspect.signature(factory).parameters.values())[1:]
+        options = [
+            parameter.name
+            for parameter in parameters
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        ]
+    entry = Backbone(name=name, factory=factory, options=tuple(options or ()), **fields)
+    return BACKBONES.register(name, entry)
+
+
+class BackboneTable(RegistryTable[Backbone]):
+    """What `list_backbones` returns: prints as a table, iterates over the backbones, has their `names`."""
+
+    heads = ("backbone", "size", "scaling", "head", "stages", "options", "ImageNet", "licence of the weights")
+
+    def cells(self, entry: Backbone) -> tuple[str, ...]:
+        """What is printed of a backbone."""
+        height, width = entry.image_size
+        return (
+            entry.name,
+            f"{height}x{width}",
+            entry.scaling,
+            entry.head,
+            str(len(entry.stages)),
+            ", ".join(entry.options) or "-",
+            "yes" if entry.pretrained is not None else "no",
+            entry.licence,
+        )
+
+    def record(self, entry: Backbone) -> dict[str, Any]:
+        """Everything that is known of a backbone."""
+        return {
+            "name": entry.name,
+            "height": entry.image_size[0],
+            "width": entry.image_size[1],
+            "minimum_height": entry.minimum_size[0],
+            "minimum_width": entry.minimum_size[1],
+            "scaling": entry.scaling,
+            "head": entry.head,
+            "options": ", ".join(entry.options),
+            "imagenet": entry.pretrained is not None,
+            "last_convolution": entry.last_convolution or "output",
+            "stages": len(entry.stages),
+            "licence": entry.licence,
+            "origin": entry.origin,
+            "paper": entry.paper,
+        }
+
+
+def list_backbones() -> BackboneTable:
+    """All backbones that `build_model` knows, with size, input scaling, licence and more.
+
+    The licences are those that the publishers of the weights state. All ImageNet weights were trained on images whose
+    terms of access allow non-commercial research and education only; whether those terms bind the weights too is not
+    settled, so ask before a commercial use.
+
+    Returns:
+        A `BackboneTable`. Printing it shows the table; `to_frame()` gives a DataFrame. Loads neither Keras nor
+        TensorFlow.
+
+    Example:
+        >>> table = list_backbones()
+        >>> "resnet50" in table.names
+        True
+        >>> table.to_frame().loc["vgg16", "scaling"]
+        'caffe'
+    """
+    return BackboneTable(tuple(BACKBONES.values()))

@@ -1,0 +1,196 @@
+"""From the name of a backbone and class names to a Keras model."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from breastcls.errors import ModelError
+from breastcls.files import hash_file
+from breastcls.models.backbones.backbone import HEADS, Backbone, check_image_size
+from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, load_weights
+from breastcls.models.heads import apply_head, default_dropout
+from breastcls.models.input_scaling import apply_scaling
+from breastcls.models.model_card import ModelCard, check_classes, set_card
+
+
+def build_model(
+    backbone: str,
+    *,
+    classes: Sequence[str],
+    image_size: int | tuple[int, int] | None = None,
+    weights: str | os.PathLike[str] | None = "default",
+    head: str | None = None,
+    dropout: float | None = None,
+    seed: int | None = None,
+    **backbone_options: Any,
+) -> keras.Model:
+    """Build a classifier: an ordinary functional Keras model from RGB images to probabilities.
+
+    The model takes images as they are decoded, RGB 0..255 as uint8 or float32 of shape (n, height, width, 3); the
+    scaling that the backbone was trained with is part of the model. It gives softmax probabilities float32
+    (n, classes), under mixed precision too. Its layers are the input `image`, the scaling, the backbone as one nested
+    model, the head with the dense layer `logits`, and `probabilities`. All of them are layers of plain Keras. All are
+    trainable; which parts learn is for training to decide, see `breastcls.models.stages.set_trainable`.
+
+    Args:
+        backbone: A name of `list_backbones()`.
+        classes: Class names in the order of the outputs, the positive class last, at least two.
+        image_size: (height, width) of the images, or one number for a square; the backbone's own size when None.
+        weights: `"imagenet"` for ImageNet weights, fetched by Keras unless they are in its cache; a path to a weight
+            file of the backbone without classification layers; None for random weights. `"default"` is `"imagenet"`
+            where such weights are published and None elsewhere (`cnn4`, `cancernet`).
+        head: `"linear"` (global average pooling, dropout, dense), `"mlp"` or `"flatten-mlp"` (see
+            `breastcls.models.heads`); the backbone's own when None, which is `"linear"` for all but `cancernet`.
+        dropout: Rate of the dropout in the head, 0 to below 1; 0.2 for `"linear"` and 0.5 for the others when None.
+        seed: Makes all random initial weights, and the streams of all dropout layers, repeat bit for bit. Python's
+            global random state is set aside for the time and put back, so threads should not build models with seeds
+            at the same time. When None, the global state decides, as always in Keras.
+        **backbone_options: Options of the backbone, for example `alpha=0.25` for `"mobilenet"`.
+
+    Returns:
+        A `keras.Model` with a `ModelCard` (see `breastcls.models.model_card.get_card`).
+
+    Raises:
+        RegistryError: If there is no such backbone; the message names the nearest.
+        WeightsError: If the weights cannot be found, fetched or loaded.
+        ModelError: If another argument is not what it should be.
+
+    Example:
+        >>> model = build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
+        >>> model.input_shape, model.output_shape
+        ((None, 32, 32, 3), (None, 2))
+    """
+    entry = BACKBONES[backbone]
+    names = check_classes(classes)
+    size = _fitting_size(entry, image_size)
+    kind = entry.head if head is None else _known_head(head)
+    rate = default_dropout(kind) if dropout is None else _checked_dropout(dropout)
+    _check_seed(seed)
+    _check_options(entry, backbone_options)
+    _check_data_format()
+    file, label = _weights_file(entry, weights, size, backbone_options)
+
+    with _seeded(seed):
+        features = _make_backbone(entry, size, backbone_options)
+    if file is not None:
+        load_weights(entry, features, file)
+
+    inputs = keras.Input((*size, 3), dtype="float32", name="image")
+    # A seed of its own, so that the head does not depend on how many numbers the backbone drew.
+    with _seeded(seed if seed is None else seed + 1):
+        maps = features(apply_scaling(inputs, entry.scaling))
+        outputs = apply_head(maps, kind, classes=len(names), dropout=rate)
+    model = keras.Model(inputs, outputs, name=f"breastcls_{backbone.replace('/', '_')}")
+    card = ModelCard(
+        classes=names,
+        image_size=size,
+        backbone=backbone,
+        backbone_options=backbone_options,
+        weights=label,
+        head=kind,
+        dropout=rate,
+        seed=seed,
+        provenance={} if file is None else {"weights_sha256": hash_file(file)},
+    )
+    set_card(model, card)
+    return model
+
+
+def _make_backbone(entry: Backbone, size: tuple[int, int], options: Mapping[str, Any]) -> Any:
+    try:
+        features = entry.factory((*size, 3), **options)
+    # A factory may be anybody's: whatever it raises, say which backbone and which options it was.
+    except Exception as error:
+        raise ModelError(
+            f"The backbone {entry.name!r} cannot be built for image_size={size} with options {dict(options)!r}: {error}"
+        ) from error
+    shape = getattr(features, "output_shape", None)
+    if not isinstance(features, keras.Model) or not isinstance(shape, tuple) or len(shape) not in (2, 4):
+        raise ModelError(
+            f"The factory of the backbone {entry.name!r} must return a keras.Model with one output (n, rows, columns, "
+            f"channels) or (n, channels); found {type(features).__name__} with output {shape!r}."
+        )
+    if len(shape) == 4 and 0 in shape[1:3]:
+        raise ModelError(
+            f"image_size={size} is too small for the backbone {entry.name!r}: nothing is left of the image at its end."
+        )
+    return features
+
+
+def _weights_file(
+    entry: Backbone, weights: object, size: tuple[int, int], options: Mapping[str, Any]
+) -> tuple[Path | None, str | None]:
+    if weights == "default":
+        weights = None if entry.pretrained is None else "imagenet"
+    if weights is None:
+        return None, None
+    if weights == "imagenet":
+        return find_imagenet_weights(entry, size, options), "imagenet"
+    if not isinstance(weights, (str, os.PathLike)):
+        raise ModelError(f"weights must be 'imagenet', a path or None; found {weights!r}.")
+    path = Path(os.fspath(weights)).expanduser()
+    return path, path.name
+
+
+def _fitting_size(entry: Backbone, image_size: object) -> tuple[int, int]:
+    size = entry.image_size if image_size is None else check_image_size(image_size)
+    if size[0] < entry.minimum_size[0] or size[1] < entry.minimum_size[1]:
+        raise ModelError(
+            f"image_size={size} is too small for the backbone {entry.name!r}: it needs at least {entry.minimum_size}."
+        )
+    return size
+
+
+def _known_head(head: object) -> str:
+    if head not in HEADS:
+        raise ModelError(f"head={head!r}: there is no such head. Known: {', '.join(HEADS)}.")
+    return str(head)
+
+
+def _checked_dropout(dropout: object) -> float:
+    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+        raise ModelError(f"dropout={dropout!r}: expected a number from 0 to below 1.")
+    return float(dropout)
+
+
+def _check_seed(seed: object) -> None:
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+        raise ModelError(f"seed={seed!r}: expected a whole number from 0 on, or None.")
+
+
+def _check_options(entry: Backbone, options: Mapping[str, Any]) -> None:
+    if unknown := [name for name in options if name not in entry.options]:
+        takes = f"It takes {', '.join(entry.options)}." if entry.options else "It takes none."
+        raise ModelError(
+            f"build_model has no argument {unknown[0]!r}, and it is no option of the backbone {entry.name!r}. {takes}"
+        )
+
+
+def _check_data_format() -> None:
+    if keras.config.image_data_format() != "channels_last":
+        raise ModelError(
+            "Keras is set to images with the channels first; breastcls builds models for (height, width, channels). "
+            "Call keras.config.set_image_data_format('channels_last')."
+        )
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    # Keras draws the seed of every initializer and of every dropout layer from Python's `random` when it makes them.
+    if seed is None:
+        yield
+        return
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

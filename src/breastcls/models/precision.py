@@ -1,0 +1,115 @@
+"""In which numbers a network computes while it learns; its weights are float32 always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import ends_in_softmax
+from breastcls.models.spatial_moments import SpatialMoments
+from breastcls.models.stain_separation import StainSeparation
+
+# Families that gain from bfloat16 on processors with AVX512-BF16; depthwise convolutions get slower by it.
+_GAINING = ("vgg", "resnet")
+# They turn grey levels of 0..255 into what a network takes, or sum over thousands of places: bfloat16, which cannot
+# tell 251.3 from 251.9, would spoil that, and nothing is gained, since it takes no time.
+_EXACT = (keras.layers.Rescaling, keras.layers.Normalization, SpatialMoments, StainSeparation)
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+def choose_precision(precision: str, model: keras.Model) -> str:
+    """Decide what "auto" means here.
+
+    Args:
+        precision: "auto", "float32", "bfloat16" or "float16".
+        model: The model; the family of its backbone decides on a processor.
+
+    Returns:
+        What was asked for. For "auto" what the model was built in, if that is half precision; else on a GPU
+        "bfloat16", on a processor that computes in bfloat16 the same for families that gain from it (VGG and ResNet),
+        "float32" otherwise.
+    """
+    if precision != "auto":
+        return precision
+    if model.dtype_policy.compute_dtype in ("bfloat16", "float16"):
+        return str(model.dtype_policy.compute_dtype)
+    if has_gpu():
+        return "bfloat16"
+    card = get_card(model)
+    backbone = "" if card is None or card.backbone is None else card.backbone
+    return "bfloat16" if backbone.startswith(_GAINING) and "avx512_bf16" in processor_flags() else "float32"
+
+
+def has_gpu() -> bool:
+    """Tell whether Keras sees a GPU."""
+    return bool(keras.distribution.list_devices("gpu"))
+
+
+def processor_flags(path: str = "/proc/cpuinfo") -> frozenset[str]:
+    """Return what the processor can do, as Linux lists it; nothing on other systems."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), []))
+
+
+@contextmanager
+def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
+    """Within the block the layers of a model compute in another precision; their weights stay as they are.
+
+    In half precision three kinds of layers keep the one they were built in: those that were built in another than the
+    model, on purpose; those that prepare the images (scaling, stain separation) or sum over all of one
+    (`SpatialMoments`); and what comes from the last layer with weights on: logits and probabilities.
+
+    Args:
+        model: The model.
+        precision: "float32", "bfloat16" or "float16".
+    """
+    policy = _POLICIES[precision]
+    if model.dtype_policy.name == policy:
+        yield
+        return
+    kept = _kept_layers(model) if policy != "float32" else ()
+    layers = [layer for layer in model._flatten_layers(include_self=False) if id(layer) not in kept]
+    before = [layer.dtype_policy for layer in layers]
+    model_before = model.dtype_policy
+    try:
+        # The policy of the model itself is what Keras goes by when it decides to scale the loss.
+        model.dtype_policy = policy
+        for layer in layers:
+            layer.dtype_policy = policy
+        _forget_functions(model)
+        yield
+    finally:
+        model.dtype_policy = model_before
+        for layer, old in zip(layers, before, strict=True):
+            layer.dtype_policy = old
+        _forget_functions(model)
+
+
+def _kept_layers(model: keras.Model) -> set[int]:
+    """Return the identities of the layers that are to compute as they were built."""
+    own = model.dtype_policy.name
+    layers = list(model._flatten_layers(include_self=False))
+    kept = {id(layer) for layer in layers if isinstance(layer, _EXACT) or layer.dtype_policy.name != own}
+    kept.add(id(model.layers[-1]))
+    # Members of an ensemble are whole classifiers too.
+    for part in [model, *(layer for layer in layers if isinstance(layer, keras.Model) and ends_in_softmax(layer))]:
+        weighted = [place for place, layer in enumerate(part.layers) if layer.weights]
+        if not weighted:
+            continue
+        first, last = weighted[0], weighted[-1]
+        if isinstance(part.layers[last], keras.Model):
+            last += 1
+        kept |= {id(layer) for layer in (*part.layers[:first], *part.layers[last:])}
+    return kept
+
+
+def _forget_functions(model: keras.Model) -> None:
+    # They were traced in the old precision.
+    model.train_function = model.test_function = model.predict_function = None

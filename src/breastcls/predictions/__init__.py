@@ -1,0 +1,5 @@
+"""Predictions: the output of a model beside what is known of each image."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

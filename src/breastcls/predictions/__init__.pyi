@@ -1,0 +1,1 @@
+from .member_predictions import predict_members as predict_members

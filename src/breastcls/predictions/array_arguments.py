@@ -1,0 +1,235 @@
+"""From whatever a caller holds to checked NumPy arrays: lists, Series, torch or TensorFlow tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.datasets.identifiers import write_names
+from breastcls.errors import EvaluationError
+
+# A row may miss a sum of one by rounding in a CSV; beyond this it is not a distribution over the classes.
+SUM_TOLERANCE = 1e-3
+# Rows nearer to one than this are left exactly as they are, so that writing and reading changes nothing.
+ROUNDING = 1e-5
+# How files write a class that is not known.
+_MISSING = ("", "NA", "NaN", "nan")
+
+
+def to_array(values: Any, name: str) -> npt.NDArray[Any]:
+    """Return `values` as a NumPy array; tensors on the CPU of any framework pass through `numpy.asarray`."""
+    if hasattr(values, "detach"):  # a torch tensor that still carries its gradient refuses to be converted
+        values = values.detach()
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise EvaluationError(f"`{name}` cannot be read as an array: {error}") from error
+
+
+def check_classes(classes: Sequence[Any]) -> tuple[str, ...]:
+    """Return the class names as a tuple of at least two different strings."""
+    if isinstance(classes, str):
+        raise EvaluationError(f"`classes` must be a sequence of names, not the one string {classes!r}.")
+    names = tuple(str(name) for name in classes)
+    numbers = any(isinstance(name, (int, float, np.number)) and not isinstance(name, bool) for name in classes)
+    if numbers and names != tuple(map(str, range(len(names)))):
+        raise EvaluationError(
+            f"`classes` holds numbers, {tuple(classes)}, and so may `labels`: whether a label 1 is the class 1 or "
+            "the second one would be open. Give the names of classes, and labels that are names, as text."
+        )
+    if len(names) < 2 or len(set(names)) != len(names):
+        raise EvaluationError(
+            f"`classes` must hold two or more different names, positive class last; it holds {names}."
+        )
+    return names
+
+
+def check_probabilities(values: Any, classes: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    """Return probabilities as float32 (n, classes).
+
+    Two classes may also come as the positive class's probability alone, (n,) or (n, 1).
+    """
+    raw = to_array(values, "probabilities")
+    if raw.dtype == object or raw.dtype.kind not in "fiub":
+        try:
+            raw = raw.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise EvaluationError(f"`probabilities` must be numbers, not {raw.dtype}: {error}") from error
+    if len(classes) == 2 and (raw.ndim == 1 or (raw.ndim == 2 and raw.shape[1] == 1)):
+        positive = raw.reshape(-1).astype(np.float64)
+        raw = np.stack([1.0 - positive, positive], axis=1)
+    if raw.ndim != 2 or raw.shape[1] != len(classes):
+        also = " or, for two classes, (n,) with the positive class's probability" if len(classes) == 2 else ""
+        raise EvaluationError(
+            f"`probabilities` has shape {raw.shape}; expected (n, {len(classes)}) for the classes {classes}{also}."
+        )
+    wide = raw.astype(np.float64)
+    unusable = ~np.isfinite(wide).all(axis=1)
+    if unusable.any():
+        raise EvaluationError(
+            f"`probabilities` holds NaN or infinite values in {unusable.sum()} of {len(wide)} rows, first in row "
+            f"{int(unusable.argmax())}. Find out why the model gave them; they cannot be scored."
+        )
+    outside = (wide < -SUM_TOLERANCE) | (wide > 1 + SUM_TOLERANCE)
+    if outside.any():
+        row = int(outside.any(axis=1).argmax())
+        raise EvaluationError(
+            f"`probabilities` must lie in 0..1; row {row} is {wide[row].round(4).tolist()}. "
+            "If these are logits, apply softmax (or the sigmoid for one column) first."
+        )
+    wide = np.clip(wide, 0.0, 1.0)
+    sums = wide.sum(axis=1)
+    off = np.abs(sums - 1)
+    if off.size and off.max() > SUM_TOLERANCE:
+        row = int(off.argmax())
+        raise EvaluationError(
+            f"Every row of `probabilities` must sum to 1; row {row} sums to {sums[row]:.4f} "
+            f"({wide[row].round(4).tolist()}). Sigmoid outputs of several classes must be normalised first."
+        )
+    correct = off > ROUNDING
+    wide[correct] /= sums[correct, None]
+    return wide.astype(np.float32)
+
+
+def check_labels(values: Any, classes: tuple[str, ...], rows: int) -> npt.NDArray[np.int64]:
+    """Return class indices as int64 (n,), from indices, class names, booleans (two classes) or None (all -1)."""
+    if values is None:
+        return np.full(rows, -1, dtype=np.int64)
+    raw = to_array(values, "labels")
+    if raw.ndim == 2 and raw.shape[1] == 1:
+        raw = raw[:, 0]
+    if raw.ndim == 2 and raw.shape[1] == len(classes):
+        raise EvaluationError("`labels` is one-hot, (n, classes). Give indices: `labels.argmax(axis=1)`.")
+    if raw.shape != (rows,):
+        raise EvaluationError(f"`labels` has shape {raw.shape}; `probabilities` has {rows} rows.")
+    if raw.dtype.kind in "OUT":
+        return _labels_from_names(raw, classes)
+    if raw.dtype.kind not in "iubf" or (raw.dtype.kind == "f" and not np.array_equal(raw, np.round(raw))):
+        raise EvaluationError(f"`labels` must be class indices or class names, not {raw.dtype} with fractions or NaN.")
+    labels = raw.astype(np.int64)
+    wrong = (labels < -1) | (labels >= len(classes))
+    if wrong.any():
+        raise EvaluationError(
+            f"`labels` holds {sorted(set(labels[wrong].tolist()))[:5]}; "
+            f"expected 0..{len(classes) - 1} for {classes}, or -1 where the class is not known."
+        )
+    return labels
+
+
+def _labels_from_names(raw: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    place = {name: index for index, name in enumerate(classes)}
+    names = [str(name) for name in raw.tolist()]
+    unknown = sorted({name for name in names if name not in place})
+    if unknown:
+        raise EvaluationError(f"`labels` holds {unknown[:5]}, which are not among the classes {classes}.")
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def read_labels(texts: Sequence[str], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return class indices of labels as they stand in a file: names if all are names of classes, else indices.
+
+    Example:
+        >>> read_labels(["1", "2.0", ""], ("1", "2", "3")).tolist(), read_labels(["1", "0"], ("a", "b")).tolist()
+        ([0, 1, -1], [1, 0])
+    """
+    place = {name: index for index, name in enumerate(classes)}
+    stripped = [text if text in place else text.strip() for text in texts]
+    known = [text for text in dict.fromkeys(stripped) if text in place or text not in _MISSING]
+    # A column with gaps is written with decimals by many programs: "2.0" is the class "2".
+    whole = {text: text if text in place else _whole(text) for text in known}
+    if all(name in place for name in whole.values()):
+        return np.array([place[whole[text]] if text in whole else -1 for text in stripped], dtype=np.int64)
+    truth = {"true": 1, "false": 0} if len(classes) == 2 else {}
+    indices = {text: truth.get(text.lower(), whole[text]) for text in known}
+    strange = [text for text, index in indices.items() if not str(index).removeprefix("-").isdecimal()]
+    if strange:
+        raise EvaluationError(f"`labels` holds {sorted(strange)[:5]}, which are not among the classes {classes}.")
+    return check_labels([int(indices.get(text, -1)) for text in stripped], classes, len(stripped))
+
+
+def _whole(text: str) -> str:
+    """Return "2" for "2.0", and other text as it is."""
+    number, point, decimals = text.partition(".")
+    return number if point and not decimals.strip("0") else text
+
+
+def check_word(value: Any, name: str, known: Sequence[str]) -> None:
+    """Raise `EvaluationError` unless the value is one of the words known."""
+    if value not in known:
+        raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
+
+
+def to_number(text: str | None, name: str) -> float | None:
+    """Return text as a number; None stays None."""
+    try:
+        return None if text is None else float(text)
+    except ValueError as error:
+        raise EvaluationError(f"`{name}` is {text!r}; expected a number.") from error
+
+
+def check_share(value: float | None, name: str) -> float | None:
+    """Return a share, which lies in 0..1, or None."""
+    if value is not None and not 0 <= value <= 1:
+        raise EvaluationError(f"`{name}` is {value}; it must lie in 0..1.")
+    return value
+
+
+def check_names(values: Any, name: str, rows: int, *, required: bool = False) -> npt.NDArray[np.object_] | None:
+    """Return names as an object array of str (n,) (missing ones ""), or None where nothing was given.
+
+    They are written as those of a dataset are, so that the two meet; see `write_names`.
+    """
+    return _check_text(values, name, rows, required=required, write=write_names)
+
+
+def check_paths(values: Any, rows: int) -> npt.NDArray[np.object_] | None:
+    """Return paths as they are, as an object array of str (n,) (missing ones ""), or None where nothing was given."""
+    return _check_text(values, "paths", rows, required=False, write=lambda series: series.astype("string"))
+
+
+def _check_text(
+    values: Any, name: str, rows: int, *, required: bool, write: Callable[[pd.Series], pd.Series]
+) -> npt.NDArray[np.object_] | None:
+    if values is None:
+        return None
+    raw = to_array(values, name)
+    if raw.shape != (rows,):
+        raise EvaluationError(f"`{name}` has shape {raw.shape}; `probabilities` has {rows} rows.")
+    series = write(pd.Series(raw, dtype=object)).fillna("")
+    missing = series == ""
+    if missing.all() and rows:
+        return None
+    if required and missing.any():
+        raise EvaluationError(
+            f"`{name}` is missing in {int(missing.sum())} of {rows} rows, first in row "
+            f"{int(missing.to_numpy().argmax())}. Every image needs one, since intervals are taken over cases."
+        )
+    return series.to_numpy(dtype=object)
+
+
+def check_magnifications(values: Any, rows: int) -> npt.NDArray[np.int64] | None:
+    """Return magnifications as int64 (n,), -1 where not known, or None where nothing was given."""
+    if values is None:
+        return None
+    numbers = pd.to_numeric(pd.Series(to_array(values, "magnifications"), dtype=object), errors="coerce")
+    if len(numbers) != rows:
+        raise EvaluationError(f"`magnifications` has {len(numbers)} values; `probabilities` has {rows} rows.")
+    if numbers.isna().all() and rows:
+        return None
+    return np.asarray(numbers.fillna(-1), dtype=np.int64)
+
+
+def check_threshold(threshold: float | None, classes: tuple[str, ...]) -> float | None:
+    """Return the threshold on the positive class, which only two classes can have."""
+    if threshold is None:
+        return None
+    if len(classes) != 2:
+        raise EvaluationError(f"A threshold needs two classes; these predictions have {len(classes)}: {classes}.")
+    value = float(threshold)
+    if not 0.0 <= value <= 1.0:
+        raise EvaluationError(f"`threshold` is {value}; it must be a probability in 0..1.")
+    return value

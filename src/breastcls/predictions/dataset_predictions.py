@@ -1,0 +1,42 @@
+"""Probabilities beside all that a dataset knows of its images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.predictions.predictions import Predictions
+
+
+def predictions_of(
+    data: Dataset, probabilities: Any, *, threshold: float | None = None, part: str | None = None
+) -> Predictions:
+    """Return predictions of the images of a dataset.
+
+    Args:
+        data: The images, in the order of the probabilities.
+        probabilities: As in `Predictions.from_arrays`.
+        threshold: As in `Predictions.from_arrays`.
+        part: As in `Predictions.from_arrays`.
+
+    Raises:
+        EvaluationError: If the probabilities are not valid.
+
+    Example:
+        >>> data = Dataset.from_columns(("b", "m"), path=["1.png"], label=["m"], case=["x"])
+        >>> predictions_of(data, [0.8]).cases.tolist()
+        ['x']
+    """
+    table = data.table
+    return Predictions.from_arrays(
+        probabilities=probabilities,
+        labels=data.labels,
+        classes=data.classes,
+        cases=data.cases,
+        slides=data.slides,
+        paths=data.paths,
+        magnifications=table["magnification"].to_numpy(dtype=object),
+        subtypes=table["subtype"].to_numpy(dtype=object),
+        threshold=threshold,
+        part=part,
+    )

@@ -1,0 +1,83 @@
+"""Putting the test predictions of several folds together, so that every image is judged once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from breastcls.errors import EvaluationError
+from breastcls.predictions.predictions import Predictions
+
+_OPTIONAL = ("cases", "slides", "paths", "magnifications", "subtypes")
+
+
+def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of-fold") -> Predictions:
+    """Join predictions of different images into one table.
+
+    Args:
+        parts: Predictions with the same classes and level, one a fold.
+        part: What the joined rows were used for; "out-of-fold" when each comes from a model that had not seen it.
+
+    Returns:
+        All rows, in the order of the parts. What one part does not know of its images, the whole does not know. Of
+        calibrations fitted for each fold, the whole keeps the cases that stand in the fold they were fitted for.
+
+    Raises:
+        EvaluationError: If there are none, classes or levels differ, or an image stands in several parts.
+
+    Example:
+        >>> some = Predictions.from_arrays(probabilities=[0.9], labels=[1], cases=["a"], classes=("b", "m"))
+        >>> len(join_predictions([some, some]))
+        2
+    """
+    if not parts:
+        raise EvaluationError("There are no predictions to join.")
+    first = parts[0]
+    for other in parts[1:]:
+        if (other.classes, other.level, other.threshold) != (first.classes, first.level, first.threshold):
+            raise EvaluationError(
+                f"Predictions of {first.classes} by {first.level} at threshold {first.threshold} and of "
+                f"{other.classes} by {other.level} at {other.threshold} cannot be joined: they must agree."
+            )
+    known: dict[str, Any] = {}
+    for name in _OPTIONAL:
+        values = [getattr(one, name) for one in parts]
+        known[name] = None if any(value is None for value in values) else np.concatenate(values)
+    if known["paths"] is not None:
+        paths, counts = np.unique(known["paths"].astype(str), return_counts=True)
+        if (counts > 1).any():
+            raise EvaluationError(
+                f"{int((counts > 1).sum())} images stand in several parts, first {paths[counts > 1][0]}: each would be "
+                "judged more than once. Join folds whose test parts do not overlap."
+            )
+    return dataclasses.replace(
+        first,
+        probabilities=np.concatenate([one.probabilities for one in parts]),
+        labels=np.concatenate([one.labels for one in parts]),
+        part=part,
+        calibration=_join_calibrations(parts),
+        **known,
+    )
+
+
+def _join_calibrations(parts: Sequence[Predictions]) -> dict[str, Any] | None:
+    records = [one.calibration for one in parts if one.calibration is not None]
+    if not records:
+        return None
+    if len(records) == len(parts) and all(record == records[0] for record in records):
+        return dict(records[0])
+    # A case that one fold was calibrated on may well be scored in another: only within a fold is it a leak.
+    own: set[str] = set()
+    for one in parts:
+        if one.calibration is not None and one.cases is not None:
+            own |= set(one.cases.tolist()) & set(one.calibration.get("cases", ()))
+    return {
+        "method": " and ".join(sorted({record["method"] for record in records})),
+        "level": parts[0].level,
+        "how": parts[0].how,
+        "images": sum(record["images"] for record in records),
+        "cases": sorted(own),
+    }

@@ -1,0 +1,391 @@
+"""Predictions: the output of any model beside the truth and the origin of each image."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.errors import EvaluationError
+from breastcls.files import atomic_path, write_text
+from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration, parse_calibration
+from breastcls.models.decision_rule import decide
+from breastcls.predictions import array_arguments as arrays
+from breastcls.predictions.repeated_paths import check_paths_agree
+from breastcls.result import Result
+
+Level = Literal["image", "slide", "case"]
+Aggregation = Literal["mean", "mean-logit", "majority", "maximum"]
+Mixed = Literal["error", "last", "drop"]
+PARTS = ("train", "validation", "out-of-fold", "test")
+PROBABILITY = "probability_"
+# Columns of a CSV that say the same of every row.
+CONSTANT = ("level", "how", "threshold", "part", "calibration")
+_ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(Result):
+    """Class probabilities of n images, of whatever model, with what is known of each image.
+
+    Make them with `breastcls.predict`, `Predictions.from_arrays` or `Predictions.from_csv`, which check their input.
+    The arrays are read-only.
+
+    Attributes:
+        probabilities: float32 (n, classes), rows summing to one, positive class last.
+        labels: int64 (n,), index into `classes`; -1 where the true class is not known.
+        classes: Class names.
+        cases: The biological source of each image (n,), or None. Intervals are taken over it.
+        slides: Slide names (n,), "" where not known, or None.
+        paths: Files (n,), or None.
+        magnifications: int64 (n,), -1 where not known, or None.
+        subtypes: Subtype names (n,), "" where not known, or None.
+        threshold: Two classes: the positive class is decided at `positive >= threshold`. None: from 0.5 on with two
+            classes, the most probable class with more.
+        level: What one row stands for: "image", "slide" or "case".
+        part: What the rows were used for: "train", "validation", "out-of-fold", "test", or None where not stated.
+            Thresholds, calibration and prediction sets are never fitted on "train" or "test", and only "test" and
+            "out-of-fold" are scored.
+        how: How the images were joined where a row stands for a slide or case, as `at_level` says it; else None.
+        calibration: What `Calibrator.apply`, or `predict` with a calibrated model, left: `method`, `level`, `how`,
+            `images`, the `cases` that it was fitted on, which `evaluate` counts as seen, and the `fingerprint` of its
+            numbers; None where the probabilities are as the model gave them, or nobody said.
+
+    Raises:
+        EvaluationError: If `level`, `part` or `how` is something else.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.9, 0.2, 0.6], labels=["malignant", "benign", "benign"],
+        ...     cases=["a", "b", "c"], classes=("benign", "malignant"))
+        >>> some.decisions
+        array([1, 0, 1])
+        >>> print(some)
+        Predictions: 3 images of 3 cases (benign 2, malignant 1)
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    cases: npt.NDArray[np.object_] | None = None
+    slides: npt.NDArray[np.object_] | None = None
+    paths: npt.NDArray[np.object_] | None = None
+    magnifications: npt.NDArray[np.int64] | None = None
+    subtypes: npt.NDArray[np.object_] | None = None
+    threshold: float | None = None
+    level: Level = "image"
+    part: str | None = None
+    how: str | None = None
+    calibration: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        arrays.check_word(self.level, "level", get_args(Level))
+        for name, known in (("part", PARTS), ("how", get_args(Aggregation))):
+            if getattr(self, name) is not None:
+                arrays.check_word(getattr(self, name), name, known)
+        for name in _ROW_FIELDS:
+            value = getattr(self, name)
+            if value is not None:
+                view = value.view()  # the caller's own array stays writable
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        *,
+        probabilities: Any,
+        labels: Any,
+        cases: Any = None,
+        classes: Sequence[str],
+        slides: Any = None,
+        paths: Any = None,
+        magnifications: Any = None,
+        subtypes: Any = None,
+        threshold: float | None = None,
+        part: str | None = None,
+    ) -> Predictions:
+        """Make predictions from the output of any model of any framework.
+
+        Args:
+            probabilities: (n, classes) with rows summing to one within 0.001; for two classes also (n,) or (n, 1) with
+                the probability of the positive class. Lists, arrays, Series, torch and TensorFlow tensors.
+            labels: (n,) class indices, or class names, or None where the truth is not known. Numbers are always
+                indices, text is always names.
+            cases: (n,) names of the biological source. Without them every image counts as its own case, and
+                `evaluate` says so. Blanks around names are taken off, and whole numbers have no decimals (7.0 is "7"),
+                here as in datasets: a leak is found by equal names.
+            classes: Class names in the order of the columns, positive class last.
+            slides: (n,) slide names.
+            paths: (n,) files, each of one image. A path with a folder stands for one file, which cannot be of several
+                cases or classes; names alone may repeat, since folders often number their files alike, and
+                `evaluate` then says that it cannot tell whether these are the same images.
+            magnifications: (n,) integers.
+            subtypes: (n,) subtype names.
+            threshold: Decision threshold of two classes, chosen elsewhere than on these images.
+            part: "train", "validation", "out-of-fold" or "test".
+
+        Raises:
+            EvaluationError: If shapes disagree, a value is NaN or outside 0..1, a row does not sum to one, a label is
+                not a class, one file has several cases or classes, or `part` is something else.
+
+        Example:
+            >>> Predictions.from_arrays(probabilities=[[2.0, -1.0]], labels=[0], classes=("benign", "malignant"))
+            Traceback (most recent call last):
+            ...
+            breastcls.errors.EvaluationError: `probabilities` must lie in 0..1; row 0 is [2.0, -1.0]. If these are \
+logits, apply softmax (or the sigmoid for one column) first.
+        """
+        names = arrays.check_classes(classes)
+        checked = arrays.check_probabilities(probabilities, names)
+        rows = len(checked)
+        if rows == 0:
+            raise EvaluationError("There are no predictions: `probabilities` has no rows.")
+        of_rows = arrays.check_labels(labels, names, rows)
+        of_cases = arrays.check_names(cases, "cases", rows, required=True)
+        files = arrays.check_paths(paths, rows)
+        check_paths_agree(files, of_cases, of_rows, names)
+        return cls(
+            probabilities=checked,
+            labels=of_rows,
+            classes=names,
+            cases=of_cases,
+            slides=arrays.check_names(slides, "slides", rows),
+            paths=files,
+            magnifications=arrays.check_magnifications(magnifications, rows),
+            subtypes=arrays.check_names(subtypes, "subtypes", rows),
+            threshold=arrays.check_threshold(threshold, names),
+            part=part,
+        )
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        classes: Sequence[str] | None = None,
+        probabilities: str | Sequence[str] | None = None,
+        label: str = "label",
+        case: str = "case",
+        slide: str = "slide",
+        image: str = "path",
+        magnification: str = "magnification",
+        subtype: str = "subtype",
+        threshold: float | None = None,
+        part: str | None = None,
+    ) -> Predictions:
+        """Read predictions from a CSV file, one row an image.
+
+        Args:
+            path: The file.
+            classes: Class names, positive class last. Default: from the columns `probability_<class>`, in
+                their order: of two classes the later column is the positive class, whatever its name.
+            probabilities: Columns of the probabilities in the order of `classes`, or the one column of the positive
+                class. Default: `probability_<class>` for each class.
+            label: Column of the true class. Read as names where all are names of classes, also if these are numbers,
+                else as indices. Empty: not known.
+            case: Column of the case. It, like the columns that follow, may be absent.
+            slide: Column of the slide.
+            image: Column of the file.
+            magnification: Column of the magnification.
+            subtype: Column of the subtype.
+            threshold: As in `from_arrays`. Default: from the column `threshold`, as `to_csv` writes it.
+            part: As in `from_arrays`. Default: from the column `part`. What a row stands for, and how it was joined,
+                comes from the columns `level` and `how`; without them it is an image.
+
+        Raises:
+            EvaluationError: If the file cannot be read, a column is missing, naming those present, or one of `level`,
+                `how`, `threshold`, `part` and `calibration` does not hold one and the same value.
+        """
+        text = dict.fromkeys((case, slide, image, subtype, *CONSTANT), str)
+        try:
+            table = pd.read_csv(path, dtype=text)
+        except (OSError, ValueError) as error:
+            raise EvaluationError(f"Cannot read predictions from {path}: {error}") from error
+        if classes is None:
+            classes = [str(name).removeprefix(PROBABILITY) for name in table if str(name).startswith(PROBABILITY)]
+        if probabilities is None:
+            columns = [f"{PROBABILITY}{name}" for name in classes]
+        else:
+            columns = [probabilities] if isinstance(probabilities, str) else list(probabilities)
+        missing = [name for name in (*columns, label) if name not in table]
+        if missing or not columns:
+            raise EvaluationError(
+                f"{path} has no columns {missing or [PROBABILITY + '<class>']}; it has {list(table.columns)}. "
+                "Name them with `probabilities=`, `classes=` and `label=`."
+            )
+        named = {label, case, slide, image, magnification, subtype, *columns}
+        written = {
+            name: _constant(table, name, path)
+            for name, given in zip(CONSTANT, (None, None, threshold, part, None), strict=True)
+            if given is None and name not in named
+        }
+        # Once more as they stand there: a class may be called "1", "NA" or "None".
+        labels = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False)[label].tolist()
+        read = cls.from_arrays(
+            probabilities=table[columns].to_numpy(),
+            labels=arrays.read_labels(labels, arrays.check_classes(classes)),
+            classes=classes,
+            cases=_column(table, case),
+            slides=_column(table, slide),
+            paths=_column(table, image),
+            magnifications=_column(table, magnification),
+            subtypes=_column(table, subtype),
+            threshold=arrays.to_number(written["threshold"], "threshold") if "threshold" in written else threshold,
+            part=written.get("part", part),
+        )
+        level: Any = written.get("level") or "image"
+        calibration = parse_calibration(written.get("calibration"))
+        return dataclasses.replace(read, level=level, how=written.get("how"), calibration=calibration)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: Any) -> Predictions:
+        """Return the chosen rows as new predictions: an index, a slice, a boolean mask or an array of indices."""
+        if isinstance(rows, (int, np.integer)):
+            rows = [range(len(self))[int(rows)]]
+        elif not isinstance(rows, slice):
+            rows = np.asarray(rows)
+            if rows.size == 0:
+                rows = rows.astype(np.int64)
+        chosen: dict[str, Any] = {name: getattr(self, name) for name in _ROW_FIELDS}
+        for name, value in chosen.items():
+            chosen[name] = None if value is None else value[rows]
+        return dataclasses.replace(self, **chosen)
+
+    @property
+    def positive(self) -> npt.NDArray[np.float32]:
+        """Probability of the last class, the positive one, (n,)."""
+        return self.probabilities[:, -1]
+
+    @property
+    def decisions(self) -> npt.NDArray[np.int64]:
+        """The class decided for each row, int64 (n,).
+
+        Two classes: the positive one at `positive >= threshold`, without a threshold from 0.5 on. More: the most
+        probable, of equals the first.
+        """
+        return decide(self.probabilities, self.threshold)
+
+    def with_threshold(self, threshold: float | None) -> Predictions:
+        """Return the same predictions decided at another threshold."""
+        return dataclasses.replace(self, threshold=arrays.check_threshold(threshold, self.classes))
+
+    def at_level(self, level: Level, how: Aggregation = "mean", *, mixed: Mixed = "error") -> Predictions:
+        """Aggregate images to slides or cases.
+
+        Args:
+            level: "image" (returns these), "slide" or "case".
+            how: "mean" of the probabilities, "mean-logit" (mean of the log-probabilities, normalised), "majority"
+                (share of the images decided for each class; two classes: as many for as against is decided as positive)
+                or "maximum" (two classes: the highest probability of the positive class; more: the highest of each,
+                normalised). The values of the last two are no probabilities.
+            mixed: What to do with a slide or case whose images have several classes and which hence has no label of
+                its own: raise, take the last class among them (two classes: positive if any image is), or drop it.
+
+        Returns:
+            One row a slide or case, in order of first appearance.
+
+        Raises:
+            EvaluationError: If slides or cases are not known, or one is of several classes and `mixed` is "error".
+
+        Example:
+            >>> some = Predictions.from_arrays(
+            ...     probabilities=[1.0, 0.5, 0.25], labels=[1, 1, 0], cases=["a", "a", "b"], classes=("no", "yes"))
+            >>> some.at_level("case").positive.tolist()
+            [0.75, 0.25]
+        """
+        from breastcls.predictions.aggregation import aggregate
+
+        return aggregate(self, level, how, mixed)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table, one row an image: what is known of it, `label`, `decision` and `probability_<class>`."""
+        known = {
+            "path": self.paths,
+            "case": self.cases,
+            "slide": self.slides,
+            "magnification": self.magnifications,
+            "subtype": self.subtypes,
+        }
+        names = np.array([*self.classes, ""], dtype=object)  # index -1 is the unknown label
+        columns: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+        columns["label"] = names[self.labels]
+        columns["decision"] = names[self.decisions]
+        for index, name in enumerate(self.classes):
+            columns[f"{PROBABILITY}{name}"] = self.probabilities[:, index]
+        return pd.DataFrame(columns)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write `to_frame()` as CSV, which `from_csv` reads back, and return the path.
+
+        Columns `level`, `how`, `threshold`, `part` and `calibration` are added where they say something. What is lost:
+        on which cases a calibration was fitted, and names of cases, slides and subtypes that pandas takes for missing,
+        such as "NA".
+        """
+        frame = self.to_frame()
+        for name in CONSTANT:
+            value = name_calibration(self.calibration) if name == "calibration" else getattr(self, name)
+            if value not in (None, "image", UNCALIBRATED):
+                frame[name] = value
+        with atomic_path(path) as temporary:
+            frame.to_csv(temporary, index=False)
+        return Path(path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain lists, numbers and strings."""
+        content: dict[str, Any] = {
+            "classes": list(self.classes),
+            "threshold": self.threshold,
+            "level": self.level,
+            "part": self.part,
+            "how": self.how,
+            "calibration": None if self.calibration is None else dict(self.calibration),
+        }
+        for name in _ROW_FIELDS:
+            value = getattr(self, name)
+            content[name] = None if value is None else value.tolist()
+        return content
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return the predictions as JSON and, given a path, write them there."""
+        text = json.dumps(self.to_dict())
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def __str__(self) -> str:
+        known = np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
+        parts = [f"{name} {count}" for name, count in zip(self.classes, known, strict=True)]
+        if (self.labels < 0).any():
+            parts.append(f"not known {int((self.labels < 0).sum())}")
+        units = f"{len(self)} {self.level}s" if len(self) != 1 else f"1 {self.level}"
+        cases = "" if self.cases is None or self.level == "case" else f" of {pd.unique(self.cases).size} cases"
+        threshold = "" if self.threshold is None else f", threshold {self.threshold:.4g}"
+        return f"Predictions: {units}{cases} ({', '.join(parts)}){threshold}"
+
+
+def _column(table: pd.DataFrame, name: str) -> Any:
+    return table[name].to_numpy() if name in table else None
+
+
+def _constant(table: pd.DataFrame, name: str, path: Any) -> str | None:
+    """Return the one value of a column that says something of all rows, or None where there is no such column."""
+    if name not in table or table[name].isna().all():
+        return None
+    values = sorted(set(table[name].fillna("").tolist()))
+    if len(values) > 1:
+        raise EvaluationError(
+            f"The column `{name}` of {path} holds {values[:5]}; expected one value, the same in every row. Keep the "
+            "rows that belong together, or give the column another name if it means something else."
+        )
+    return str(values[0])

@@ -1,0 +1,141 @@
+"""The test images in quarters by how they look: by their stain, and by how sharp they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.baselines.baseline_registry import measure_images
+from breastcls.datasets.dataset import Dataset
+from breastcls.images.resize import Pixels
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.score_tables import score_groups
+from breastcls.predictions.independence import check_same_images
+from breastcls.predictions.predictions import Predictions
+from breastcls.stain.optical_density import to_density
+
+Floats = npt.NDArray[np.float64]
+STAIN_ENDS = ("pinkest", "bluest")
+SHARPNESS_ENDS = ("most blurred", "sharpest")
+QUARTERS = 4
+
+
+def red_absorbed(image: Pixels) -> float:
+    """Return the share of red in the light that an image's tissue takes away: the more, the bluer the stain.
+
+    Of what eosin absorbs 6% is red, of what haematoxylin absorbs 40% (by the vectors of Ruifrok and Johnston 2001). It
+    is a ratio of mean optical densities, to which glass adds next to nothing, so that it hangs little on how much of
+    the picture is tissue or on how strong the stain is.
+
+    Args:
+        image: uint8 (height, width, 3), RGB.
+
+    Returns:
+        0 to 1; a third for a grey image.
+
+    Example:
+        >>> pink, blue = (np.full((2, 2, 3), colour, np.uint8) for colour in ((240, 150, 230), (110, 100, 180)))
+        >>> round(red_absorbed(pink), 2), round(red_absorbed(blue), 2)
+        (0.09, 0.4)
+    """
+    density = to_density(image).reshape(-1, 3).mean(axis=0, dtype=np.float64)
+    total = float(density.sum())
+    return float(density[0]) / total if total > 1e-6 else 1 / 3
+
+
+def sharpness(image: Pixels) -> float:
+    """Return the variance of the Laplacian of an image's luminance: the more, the sharper.
+
+    Pech-Pacheco et al. 2000, DOI 10.1109/ICPR.2000.903548. It also hangs on how much there is to see: compare images of
+    one magnification.
+
+    Args:
+        image: uint8 (height, width, 3), RGB.
+
+    Returns:
+        The variance, 0 for an image of one colour.
+
+    Example:
+        >>> sharpness(np.full((8, 8, 3), 200, np.uint8))
+        0.0
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+
+
+def measure_pictures(data: Dataset) -> pd.DataFrame:
+    """Read every image once and return its `red_absorbed` and `sharpness`, one row an image.
+
+    Raises:
+        ImageError: If an image cannot be read.
+    """
+    numbers = measure_images(lambda image: np.array([red_absorbed(image), sharpness(image)]), data)
+    return pd.DataFrame(numbers, columns=["red_absorbed", "sharpness"])
+
+
+def quarters(values: Floats, ends: Sequence[str]) -> npt.NDArray[np.object_]:
+    """Return the quarter that each value is in, named by number, ends and range; equal values share a quarter.
+
+    Args:
+        values: (n,).
+        ends: What to call the lowest and the highest quarter.
+
+    Returns:
+        (n,) str such as "1 pinkest (0.21 to 0.34)", which sort in order of the values.
+
+    Example:
+        >>> quarters(np.array([1.0, 2.0, 3.0, 4.0]), ("low", "high")).tolist()
+        ['1 low (1 to 1)', '2 (2 to 2)', '3 (3 to 3)', '4 high (4 to 4)']
+    """
+    edges = np.quantile(values, np.arange(1, QUARTERS) / QUARTERS)
+    numbers = np.searchsorted(edges, values, side="left")
+    names = np.empty(len(values), dtype=object)
+    called = {0: f" {ends[0]}", QUARTERS - 1: f" {ends[1]}"}
+    for number in np.unique(numbers):
+        inside = numbers == number
+        low, high = values[inside].min(), values[inside].max()
+        names[inside] = f"{number + 1}{called.get(int(number), '')} ({_short(low)} to {_short(high)})"
+    return names
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def score_by_picture(
+    predictions: Predictions, data: Dataset, bootstrap: Bootstrap
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Score the quarters of the images by stain and by sharpness.
+
+    Args:
+        predictions: By image.
+        data: The same images in the same order; each is read once.
+        bootstrap: How intervals are made; in each quarter over its own cases.
+
+    Returns:
+        By stain, from pink to blue, and by sharpness, from blurred to sharp, shaped as `Evaluation.by_subtype`. None
+        where all images are alike.
+
+    Raises:
+        EvaluationError: If the predictions are not by image, or not of these images.
+        ImageError: If an image cannot be read.
+
+    Example:
+        >>> by_stain, by_sharpness = score_by_picture(predict(model, test), test, Bootstrap())  # doctest: +SKIP
+        >>> result = result.with_sections(by_stain=by_stain, by_sharpness=by_sharpness)  # doctest: +SKIP
+    """
+    check_same_images(predictions, data)
+    measured = measure_pictures(data)
+    tables = []
+    for column, name, ends in (
+        ("red_absorbed", "stain", STAIN_ENDS),
+        ("sharpness", "sharpness", SHARPNESS_ENDS),
+    ):
+        values = measured[column].to_numpy()
+        alike = values.min() == values.max()
+        tables.append(None if alike else score_groups(predictions, quarters(values, ends), "", name, bootstrap))
+    return tables[0], tables[1]

@@ -1,0 +1,134 @@
+"""Predicting many altered versions of the same images, each file decoded once and no more than a batch in memory."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import EvaluationError
+from breastcls.images.decode import read_image
+from breastcls.images.image_source import run_in_threads
+from breastcls.images.resize import Pixels, resize_image
+from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.model_card import ModelCard, get_card
+from breastcls.models.persistence import load_model
+from breastcls.predictions.dataset_predictions import predictions_of
+from breastcls.predictions.independence import check_independence
+from breastcls.predictions.pixel_batches import RESIZE, input_size
+from breastcls.predictions.predict import finish_outputs, run_model
+from breastcls.predictions.predictions import Predictions
+
+Alteration = Callable[[Pixels, int], Pixels]
+"""From an image as its file holds it, uint8 (height, width, 3), and its row in the dataset to the altered image."""
+
+
+def leave_as_it_is(image: Pixels, row: int) -> Pixels:
+    """Return the image."""
+    return image
+
+
+def generator_of(name: str, seed: int) -> np.random.Generator:
+    """Return a random generator that hangs on a name and a seed alone, not on order, batches or threads."""
+    return np.random.default_rng((seed, zlib.crc32(name.encode())))
+
+
+def file_names(data: Dataset) -> list[str]:
+    """Return the name of each image's file, by which what is random about it is drawn wherever the folder lies."""
+    return [Path(path).name for path in data.paths]
+
+
+def predict_altered(
+    model: keras.Model | str | os.PathLike[str],
+    data: Dataset,
+    alterations: Sequence[Alteration],
+    *,
+    batch_size: int = 32,
+    allow_leakage: bool = False,
+) -> list[Predictions]:
+    """Predict a dataset once for each alteration.
+
+    The alteration comes first, as if the file held other pixels; then all that `predict` does: the stain normalisation
+    of the model's card, the resizing, the calibration, the threshold.
+
+    Args:
+        model: A `keras.Model`, or the path of a `.keras` file.
+        data: The images.
+        alterations: What is done to them; `leave_as_it_is` gives what `predict` gives.
+        batch_size: Images at a time.
+        allow_leakage: Go on although the model says that it has learnt from some of these cases.
+
+    Returns:
+        Predictions in the order of the images, one for each alteration.
+
+    Raises:
+        EvaluationError: If the model does not fit the data.
+        LeakageError: If the model has learnt from some of these cases, and it was not allowed.
+        ImageError: If an image cannot be read or altered.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        model = load_model(Path(model))
+    card = get_card(model)
+    size = input_size(model, card)
+    if len(data) == 0 or size is None or batch_size < 1:
+        raise EvaluationError(
+            f"Nothing can be predicted: {len(data)} images, batches of {batch_size}, and the model takes "
+            f"{'images of any size; give it a card' if size is None else f'{size[0]}x{size[1]} pixels'}."
+        )
+    if card is not None and card.classes != data.classes:
+        raise EvaluationError(f"The model's classes are {card.classes}, the dataset's {data.classes}.")
+    refuse_leak(card, data, allowed=allow_leakage)
+    resize = RESIZE if card is None or card.resize is None else card.resize
+    normalizer = find_normalizer(card)
+    paths = data.paths  # a new list at each call
+
+    def prepare(image: Pixels) -> Pixels:
+        return resize_image(image if normalizer is None else normalizer.transform(image), size, resize)
+
+    def batches() -> Iterator[Pixels]:
+        for start in range(0, len(paths), batch_size):
+            originals = _read(paths[start : start + batch_size])
+            for alter in alterations:
+                yield _alter(originals, start, alter, prepare)
+
+    outputs: list[list[npt.NDArray[Any]]] = [[] for _ in alterations]
+    for number, output in enumerate(run_model(model, batches())):
+        outputs[number % len(alterations)].append(output)
+    threshold = None if card is None else card.threshold
+    return [predictions_of(data, finish_outputs(np.concatenate(one), card), threshold=threshold) for one in outputs]
+
+
+def refuse_leak(card: ModelCard | None, data: Dataset, *, allowed: bool) -> None:
+    """Raise `LeakageError` if a model's card says that it has learnt from cases of `data`, unless it is allowed."""
+    origins = predictions_of(data, np.full((len(data), len(data.classes)), 1 / len(data.classes)))
+    leakage = check_independence(origins, None, None, {} if card is None else card.provenance)
+    if leakage is not None:
+        leakage.raise_if_leaking(allowed=allowed)
+
+
+def _alter(originals: Sequence[Pixels], first: int, alter: Alteration, prepare: Callable[[Pixels], Pixels]) -> Pixels:
+    """Return one batch: each image altered and brought to the size of the model."""
+    altered: list[Any] = [None] * len(originals)
+
+    def work(place: int) -> None:
+        altered[place] = prepare(alter(originals[place], first + place))
+
+    run_in_threads(work, len(originals))
+    return np.stack(altered)
+
+
+def _read(paths: Sequence[str]) -> list[Pixels]:
+    images: list[Any] = [None] * len(paths)
+
+    def work(place: int) -> None:
+        images[place] = read_image(paths[place])
+
+    run_in_threads(work, len(paths))
+    return images

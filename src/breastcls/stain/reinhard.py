@@ -1,0 +1,91 @@
+"""Reinhard's colour transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.images.resize import Pixels
+from breastcls.stain.normalizer import StainNormalizer, UnfitImageError
+
+# sRGB to linear light, to X, Y, Z over those of D65, and the two branches of CIELAB (IEC 61966-2-1, ISO/CIE 11664-4).
+_LEVELS = np.arange(256) / 255
+_LINEAR = np.where(_LEVELS > 0.04045, ((_LEVELS + 0.055) / 1.055) ** 2.4, _LEVELS / 12.92).astype(np.float32)
+_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_TO_XYZ /= np.array([[0.95047], [1.0], [1.08883]])
+_FROM_XYZ = np.linalg.inv(_TO_XYZ)
+_BEND, _SLOPE = 0.008856, 7.787
+_TO_LAB = np.array([[0.0, 116.0, 0.0, -16.0], [500.0, -500.0, 0.0, 0.0], [0.0, 200.0, -200.0, 0.0]])
+_FROM_LAB = np.array([[1 / 116, 1 / 500, 0, 16 / 116], [1 / 116, 0, 0, 16 / 116], [1 / 116, 0, -1 / 200, 16 / 116]])
+
+
+@dataclass(frozen=True, eq=False)
+class Reinhard(StainNormalizer):
+    """Mean and standard deviation of lightness and colour become those of the reference (Reinhard et al. 2001).
+
+    DOI 10.1109/38.946629; in CIELAB, as implementations for histology do. It knows nothing of stains: an image with
+    much glass or fat is coloured like the tissue of the reference.
+
+    Attributes:
+        means: Of L, a and b in the reference, (3,).
+        spreads: Their standard deviations, (3,).
+    """
+
+    means: npt.NDArray[np.float64]
+    spreads: npt.NDArray[np.float64]
+    name: ClassVar[str] = "reinhard"
+    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"means": (3,), "spreads": (3,)}
+
+    @classmethod
+    def fit(cls, pixels: Pixels) -> Self:
+        """Fit on the pixels of one or several reference images, uint8 of shape (height, width, 3).
+
+        Raises:
+            UnfitImageError: If they are of one colour.
+        """
+        return cls(*colour_statistics(to_lab(pixels)))
+
+    def normalise(self, image: Pixels) -> Pixels:
+        """Return the image with the mean and spread of the reference.
+
+        Raises:
+            UnfitImageError: If it is of one colour.
+        """
+        lab = to_lab(image)
+        means, spreads = colour_statistics(lab)
+        factor = self.spreads / spreads
+        moved = cv2.transform(lab, np.column_stack([np.diag(factor), self.means - means * factor]))
+        return _to_rgb(moved)
+
+
+def to_lab(image: Pixels) -> npt.NDArray[np.float32]:
+    """Return CIELAB (height, width, 3), float32, of an sRGB image."""
+    # OpenCV's own conversion to CIELAB interpolates in a table and is off by several grey levels there and back.
+    ratio = cv2.transform(cv2.LUT(image, _LINEAR), _TO_XYZ)
+    curved = np.where(ratio > _BEND, cv2.pow(ratio, 1 / 3), ratio * _SLOPE + 16 / 116)
+    return cast("npt.NDArray[np.float32]", cv2.transform(curved, _TO_LAB))
+
+
+def _to_rgb(lab: npt.NDArray[np.float32]) -> Pixels:
+    curved = cv2.transform(lab, _FROM_LAB)
+    ratio = np.where(curved > _BEND ** (1 / 3), curved * curved * curved, (curved - 16 / 116) / np.float32(_SLOPE))
+    linear = np.maximum(cv2.transform(ratio, _FROM_XYZ), 0)
+    light = np.where(linear > 0.0031308, cv2.pow(linear, 1 / 2.4) * 1.055 - 0.055, linear * np.float32(12.92))
+    return cast("Pixels", cv2.convertScaleAbs(np.maximum(light, 0), alpha=255.0))
+
+
+def colour_statistics(lab: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and standard deviation of each of three channels.
+
+    Raises:
+        UnfitImageError: If there is only one colour, which cannot be stretched to another spread.
+    """
+    means, spreads = cv2.meanStdDev(lab)
+    if spreads.min() < 0.1:
+        raise UnfitImageError("one colour only")
+    return means.ravel(), spreads.ravel()

@@ -1,0 +1,128 @@
+"""Vahadane's structure-preserving stain normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.images.resize import Pixels
+from breastcls.stain.macenko import find_stains as find_stains_macenko
+from breastcls.stain.normalizer import StainNormalizer, UnfitImageError, percentiles
+from breastcls.stain.optical_density import Density, density_table, from_density, to_density, to_levels
+
+Stains = npt.NDArray[np.float64]
+
+LIGHT = 256.0
+SPARSITY = 0.1
+_TABLE = density_table(LIGHT)
+_TISSUE_LEVEL = int(LIGHT * np.exp(-0.15) - 1)
+_SAMPLE = 8192
+_STEPS = 200
+_TOLERANCE = 1e-5
+_LEAST_ANGLE = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Vahadane(StainNormalizer):
+    """Stains and amounts are a sparse non-negative factorisation of the densities (Vahadane et al. 2016).
+
+    DOI 10.1109/TMI.2016.2529665. No pixel gets a negative amount of a stain, as it may by Macenko's method.
+
+    Attributes:
+        stains: Density of R, G, B by haematoxylin and by eosin of the reference, as rows of length one, (2, 3).
+        strengths: 99th percentile of the amounts of both in the reference, (2,).
+    """
+
+    stains: Stains
+    strengths: Stains
+    name: ClassVar[str] = "vahadane"
+    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"stains": (2, 3), "strengths": (2,)}
+
+    @classmethod
+    def fit(cls, pixels: Pixels) -> Self:
+        """Fit on the pixels of one or several reference images, uint8 of shape (height, width, 3).
+
+        Raises:
+            UnfitImageError: If they do not show two stains.
+        """
+        density = to_density(pixels, _TABLE)
+        stains = find_stains(pixels, density)
+        return cls(stains, _strengths(find_amounts(density, stains)))
+
+    def normalise(self, image: Pixels) -> Pixels:
+        """Return the image with the stains and strengths of the reference.
+
+        Raises:
+            UnfitImageError: If it does not show two stains.
+        """
+        density = to_density(image, _TABLE)
+        amounts = find_amounts(density, find_stains(image, density))
+        factor = self.strengths / _strengths(amounts)
+        light = from_density(amounts, factor[:, None] * self.stains, np.full(3, np.log(LIGHT)))
+        return to_levels(light)
+
+
+def find_stains(image: Pixels, density: Density, sparsity: float = SPARSITY) -> Stains:
+    """Return the density of R, G, B by haematoxylin and by eosin, as rows of length one.
+
+    Minimises over stains and amounts, both non-negative, half the squared error plus `sparsity` times the sum of the
+    amounts, by turns and from Macenko's stains; on at most 8192 pixels of tissue, evenly taken.
+
+    Raises:
+        UnfitImageError: If the image does not show two stains.
+    """
+    tissue = density[cv2.inRange(image, (0, 0, 0), (_TISSUE_LEVEL,) * 3) > 0].astype(np.float64)
+    stains = np.maximum(find_stains_macenko(image, density), 1e-3)
+    stains /= np.linalg.norm(stains, axis=1, keepdims=True)
+    sample = tissue[:: max(1, len(tissue) // _SAMPLE)]
+    for _ in range(_STEPS):
+        amounts = _sparse_amounts(sample @ stains.T, stains, sparsity)
+        gram, target = amounts.T @ amounts, amounts.T @ sample
+        last = stains.copy()
+        for stain in range(2):
+            if gram[stain, stain] < 1e-9:
+                raise UnfitImageError("one stain only")
+            row = stains[stain] + (target[stain] - gram[stain] @ stains) / gram[stain, stain]
+            row = np.maximum(row, 0)
+            stains[stain] = row / max(1.0, np.linalg.norm(row))
+        if np.abs(stains - last).max() < _TOLERANCE:
+            break
+    stains /= np.linalg.norm(stains, axis=1, keepdims=True)
+    if np.rad2deg(np.arccos(np.clip(stains[0] @ stains[1], -1, 1))) < _LEAST_ANGLE:
+        raise UnfitImageError("one stain only")
+    return stains if stains[0, 0] > stains[1, 0] else stains[::-1].copy()
+
+
+def find_amounts(density: Density, stains: Stains, sparsity: float = SPARSITY) -> Density:
+    """Return the amounts of both stains, float32 of shape (height, width, 2)."""
+    height, width = density.shape[:2]
+    projected = cv2.transform(density, stains).reshape(-1, 2)
+    return _sparse_amounts(projected, stains, sparsity).reshape(height, width, 2).astype(np.float32)
+
+
+def _sparse_amounts(projected: npt.NDArray[np.float64], stains: Stains, sparsity: float) -> npt.NDArray[np.float64]:
+    """Solve the non-negative lasso for two stains of length one exactly: both, the first, the second, or none."""
+    first, second = projected[:, 0] - sparsity, projected[:, 1] - sparsity
+    overlap = float(stains[0] @ stains[1]) / float(np.linalg.norm(stains[0]) * np.linalg.norm(stains[1]))
+    lengths = np.einsum("ij,ij->i", stains, stains)
+    cross = overlap * float(np.sqrt(lengths[0] * lengths[1]))
+    determinant = max(float(lengths[0] * lengths[1]) - cross**2, 1e-12)
+    one = (lengths[1] * first - cross * second) / determinant
+    two = (lengths[0] * second - cross * first) / determinant
+    # Where both come out positive that is the answer; else the answer has at most the one that is alone positive.
+    one_alone, two_alone = np.maximum(first, 0) / lengths[0], np.maximum(second, 0) / lengths[1]
+    out = np.stack([np.where(two <= 0, one_alone, one), np.where(one <= 0, two_alone, two)], axis=1)
+    return cast("npt.NDArray[np.float64]", np.maximum(out, 0))
+
+
+def _strengths(amounts: Density) -> Stains:
+    flat = amounts.reshape(-1, 2)
+    strengths = np.array([percentiles(np.ascontiguousarray(flat[:, stain]), (99,))[0] for stain in range(2)])
+    if strengths.min() < 0.01:
+        raise UnfitImageError("one stain only")
+    return strengths

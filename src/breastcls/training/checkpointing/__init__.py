@@ -1,0 +1,1 @@
+"""Checkpointing: what a run writes, and how it is resumed."""

@@ -1,0 +1,187 @@
+"""Going on with a run that was cut off: is it the same one, and if it is finished, what it gave."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import TrainingError
+from breastcls.files import remove_temporaries
+from breastcls.models.model_card import get_card, set_card
+from breastcls.models.persistence import load_model
+from breastcls.training.checkpointing.checkpoints import FOLDER
+from breastcls.training.checkpointing.run_folder import FILES, split_text
+from breastcls.training.fit_settings import Settings
+from breastcls.training.run import Run
+
+_SHOWN = 5
+
+
+def check_same_run(
+    folder: Path, config: Mapping[str, Any], old: Mapping[str, Any], train: Dataset, val: Dataset | None
+) -> None:
+    """See that what is asked for is the run that the folder holds.
+
+    Args:
+        folder: Folder of the run.
+        config: What is asked for now.
+        old: What `config.json` says.
+        train: The training set now.
+        val: The validation set now.
+
+    Raises:
+        TrainingError: If settings, model or data differ; the message shows the differences.
+    """
+    found = Settings.of(config["fit"]).differences(old["fit"])
+    for part in ("precision", "classes", "phases", "callbacks"):
+        if _json(config[part]) != old.get(part):
+            found.append(f"{part}: {old.get(part)!r} there, {config[part]!r} here")
+    there, here = old.get("model", {}), _json(config["model"])
+    # The weights it began with are those of the first checkpoint, whatever the model has now.
+    found += [
+        f"model {name}: {there.get(name)!r} there, {here[name]!r} here"
+        for name in here
+        if name not in ("weights_sha256", "name") and here[name] != there.get(name)
+    ]
+    found += data_differences(folder, train, val)
+    if found:
+        shown = "\n  ".join(found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []))
+        raise TrainingError(
+            f"{folder} holds another run; resume=True goes on only with the same settings, model and data.\n  {shown}\n"
+            "Give what that run was begun with, or choose another run_dir."
+        )
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether the run came to its end, rather than being cut off or interrupted.
+
+    Raises:
+        TrainingError: If its record is damaged.
+    """
+    path = folder / "run.json"
+    if not path.exists():
+        return False
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["stopped"] != "interrupted")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path} is damaged ({error}). Delete it: with resume=True the run then goes on from its last checkpoint, "
+            "or is trained again."
+        ) from error
+
+
+def is_untouched(folder: Path) -> bool:
+    """Tell whether the run was cut off before it kept any state of training."""
+    return not any((folder / FOLDER).glob("*.npz"))
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote left behind: its temporary files.
+
+    Only one process may do so, and before any writes.
+    """
+    for name in FILES:
+        remove_temporaries(folder / name)
+    for left in (folder / FOLDER).glob(".*.npz"):
+        left.unlink(missing_ok=True)
+    if is_finished(folder):
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+
+
+def take_finished(folder: Path, model: keras.Model) -> Run:
+    """Give the model what a finished run gave it, and return its record.
+
+    Raises:
+        ModelError: If the saved model is damaged.
+    """
+    saved = load_model(folder / "model.keras")
+    model.set_weights(saved.get_weights())
+    card = get_card(saved)
+    if card is not None:
+        set_card(model, card)
+    return load_run(folder)
+
+
+def load_run(run_dir: str | Path) -> Run:
+    """Read the record of a finished run from its folder.
+
+    Args:
+        run_dir: The folder that `fit` wrote.
+
+    Raises:
+        TrainingError: If there is no record, or it is damaged.
+    """
+    folder = Path(run_dir)
+    path = folder / "run.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        history = pd.DataFrame(values.pop("history"))
+        scores = values["scores"].items()
+        values["scores"] = {name: float("nan") if score is None else score for name, score in scores}
+        return Run(history=history, run_dir=folder, **values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TrainingError(
+            f"{path} cannot be read as the record of a finished run ({error}). If the run was cut off, call fit again "
+            "with resume=True."
+        ) from error
+
+
+def data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[str]:
+    """Say how images differ from those that `split.csv` of a run names; a folder may move, a picture may not."""
+    path = folder / "split.csv"
+    if not path.exists():
+        return [f"{path.name} is missing there"]
+    old_table, new_table = _read_split(path.read_text(encoding="utf-8")), _read_split(split_text(train, val))
+    old, new = _identities(old_table), _identities(new_table)
+    found = []
+    for part in ("train", "val"):
+        there, here = old.get(part, []), new.get(part, [])
+        if there == here:
+            continue
+        gone, come = set(there) - set(here), set(here) - set(there)
+        if not gone and not come:
+            found.append(f"{part}: the same {len(here)} images, in another order")
+            continue
+        found.append(
+            f"{part}: {len(there)} images there, {len(here)} here; {len(gone)} are gone or changed label, case or "
+            f"slide, {len(come)} are new, such as {sorted(come or gone)[0][0]}"
+        )
+    return found or _changed_pictures(old_table, new_table)
+
+
+def _changed_pictures(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+    """Say which files are others under the same name, as far as size and hash are known on both sides."""
+    changed = np.zeros(len(new), bool)
+    for column in {"size", "sha256"} & set(old) & set(new):
+        there, here = (table[column].to_numpy(dtype=str) for table in (old, new))
+        changed |= (there != "") & (here != "") & (there != here)
+    if not changed.any():
+        return []
+    names = new["name"][changed]
+    return [f"{len(names)} images have the same names but other content, such as {names.iloc[0]}"]
+
+
+def _read_split(text: str) -> pd.DataFrame:
+    table = pd.read_csv(io.StringIO(text), skiprows=1, dtype=str, keep_default_na=False)
+    return table.assign(name=[Path(path).name for path in table["path"]])
+
+
+def _identities(table: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
+    """By part the file name, label, case and slide of each image: a folder may move, a picture may not."""
+    return {
+        str(part): list(rows[["name", "label", "case", "slide"]].itertuples(index=False, name=None))
+        for part, rows in table.groupby("part")
+    }
+
+
+def _json(value: Any) -> Any:
+    return json.loads(json.dumps(value))

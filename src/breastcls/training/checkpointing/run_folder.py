@@ -1,0 +1,111 @@
+"""The folder of a run: settings, history, split, model and environment, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.file_fingerprints import known_files
+from breastcls.datasets.image_table import write_classes
+from breastcls.datasets.table_reader import load_table
+from breastcls.errors import OutputError, TrainingError
+from breastcls.files import make_folder, write_text
+from breastcls.models.persistence import save_model
+from breastcls.training.run import Run
+
+FILES = ("config.json", "split.csv", "history.csv", "model.keras", "environment.json", "run.json")
+
+
+def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Path:
+    """Make the folder and see that it can be written to, before hours of training rather than after.
+
+    Args:
+        run_dir: The folder.
+        resume: Whether it may hold a run already.
+
+    Raises:
+        OutputError: If it cannot be made or written to, or holds a run already.
+    """
+    folder = make_folder(run_dir)
+    if (folder / "config.json").exists() and not resume:
+        raise OutputError(
+            f"{folder} holds a run already. Choose another run_dir, so that nothing is overwritten, or go on with that "
+            "run by resume=True."
+        )
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write to {folder}: {error.strerror}. Choose a run_dir that you may write to."
+        ) from error
+
+
+def write_start(folder: Path, config: Mapping[str, Any], train: Dataset, val: Dataset | None) -> None:
+    """Write what is known before the first step: `split.csv`, then `config.json`, which makes the folder a run."""
+    write_text(folder / "split.csv", split_text(train, val))
+    write_text(folder / "config.json", json.dumps(config, indent=2))
+
+
+def split_text(train: Dataset, val: Dataset | None) -> str:
+    """Return both sets as one table with a column `part`, paths in full so that they hold in any folder.
+
+    What tells one picture from another of the same name stands in `size` and, as far as it is known, `sha256`.
+    """
+    parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
+    table = pd.concat(parts, ignore_index=True)
+    table = table.join(known_files(table["path"].tolist()))
+    table["path"] = [os.path.abspath(path) for path in table["path"]]
+    return write_classes(train.classes) + "\n" + table.to_csv(index=False, lineterminator="\n")
+
+
+def write_end(folder: Path, run: Run, model: keras.Model) -> None:
+    """Write what training gave: `history.csv`, `model.keras`, `environment.json` and the whole as `run.json`."""
+    write_history(folder / "history.csv", run.history)
+    write_text(folder / "environment.json", json.dumps(run.environment, indent=2))
+    save_model(model, folder / "model.keras")
+    run.to_json(folder / "run.json")
+
+
+def write_history(path: Path, history: pd.DataFrame | Sequence[Mapping[str, Any]]) -> None:
+    """Write one row an epoch as CSV; no epoch gives an empty file."""
+    table = pd.DataFrame(history)
+    write_text(path, table.to_csv(index=False, lineterminator="\n") if len(table) else "")
+
+
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Read `config.json`; None where no run was begun.
+
+    Raises:
+        TrainingError: If it is damaged.
+    """
+    path = folder / "config.json"
+    if not path.exists():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{path} is damaged ({error}). Begin the run anew in another folder.") from error
+    if not isinstance(config, dict) or not isinstance(config.get("fit"), dict):
+        raise TrainingError(f"{path} is no record of a run of breastcls. Choose another folder.")
+    return config
+
+
+def read_split(folder: Path) -> tuple[Dataset, Dataset | None]:
+    """Read the training and validation sets of a run from its `split.csv`.
+
+    Raises:
+        DatasetError: If it is missing or damaged.
+    """
+    both = load_table(folder / "split.csv")
+    # The first line names the classes.
+    parts = pd.read_csv(folder / "split.csv", skiprows=1, usecols=["part"])["part"].to_numpy()
+    return both[parts == "train"], both[parts == "val"] if (parts == "val").any() else None

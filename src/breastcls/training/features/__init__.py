@@ -1,1 +1,0 @@
-"""What a frozen backbone gives for images: computed once, kept, and learnt from."""

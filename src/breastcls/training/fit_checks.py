@@ -1,0 +1,191 @@
+"""Before the first step: what would go wrong, and what is going to be done."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from breastcls.datasets.dataset import Dataset, require_dataset
+from breastcls.errors import TrainingError, TrainingWarning
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import ends_in_softmax
+from breastcls.models.weight_hash import hash_shapes, hash_weights
+from breastcls.training.fit_settings import Settings
+from breastcls.training.phases import Phase
+
+_ONLOOKERS = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.History,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ProgbarLogger,
+    keras.callbacks.RemoteMonitor,
+    keras.callbacks.TensorBoard,
+)
+
+
+def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: Settings) -> tuple[int, int]:
+    """Find what would go wrong before anything is changed; return the (height, width) of the model.
+
+    Raises:
+        TrainingError: If model, data and settings do not fit together.
+        DatasetError: If training or validation set is no `Dataset`.
+    """
+    if not isinstance(model, keras.Model):
+        raise TrainingError(f"model must be a keras.Model, such as from build_model; found {type(model).__name__}.")
+    require_dataset("train", train)
+    if val is not None:
+        require_dataset("val", val)
+    if settings.patience is not None and val is None:
+        raise TrainingError("patience needs a validation set: pass val=, or leave patience out.")
+    if settings.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
+        raise TrainingError(
+            "tensorboard= needs the package tensorboard: pip install 'breastcls[tensorboard]'; or pass csv= for one "
+            "row an epoch."
+        )
+    if val is not None and val.classes != train.classes:
+        raise TrainingError(f"Training classes {train.classes} and validation classes {val.classes} differ.")
+    _check_classes(train, val, every_one=settings.head_solver == "lbfgs")
+    card = get_card(model)
+    if card is not None and tuple(card.classes) != train.classes:
+        raise TrainingError(
+            f"The model was built for the classes {tuple(card.classes)}, the data has {train.classes}. Build it with "
+            "classes=data.classes."
+        )
+    size = _check_shapes(model, train)
+    _check_probabilities(model, size)
+    return size
+
+
+def _check_classes(train: Dataset, val: Dataset | None, *, every_one: bool) -> None:
+    """See that there is something to tell apart, and say which classes are missing."""
+    for what, data in (("training", train), ("validation", val)):
+        if data is None:
+            continue
+        counts = np.bincount(data.labels, minlength=len(data.classes))
+        counted = dict(zip(data.classes, counts.tolist(), strict=True))
+        missing = [name for name, count in counted.items() if not count]
+        if (counts > 0).sum() < 2:
+            held = "images of one class only" if len(data) else "no images"
+            hint = " By it, a model that always says the same would be the best." if what == "validation" else ""
+            raise TrainingError(
+                f"The {what} set holds {held}: {counted}.{hint} Check the labels, the selection, or the split."
+            )
+        if missing and what == "training" and every_one:
+            raise TrainingError(
+                f"head_solver='lbfgs' needs images of every class to learn from; found {counted}. Use a dataset with "
+                "fewer classes, or head_solver='adam'."
+            )
+        if missing:
+            meaning = "cannot be learnt" if what == "training" else "have no part in the validation scores"
+            warnings.warn(
+                f"The {what} set has no images of {', '.join(missing)}: they {meaning}. Found {counted}.",
+                TrainingWarning,
+                stacklevel=4,
+            )
+
+
+def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
+    try:
+        outputs, shape = model.output_shape, model.input_shape
+    except (AttributeError, ValueError) as error:
+        raise TrainingError(
+            f"The shapes of the model {model.name!r} are not known: it is a subclass of keras.Model, or not built. "
+            "Wrap it: inputs = keras.Input((height, width, 3)); model = keras.Model(inputs, yours(inputs))."
+        ) from error
+    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] != len(train.classes):
+        raise TrainingError(
+            f"The model gives outputs of shape {outputs}, but {len(train.classes)} classes need "
+            f"(None, {len(train.classes)}): one probability a class, also for two."
+        )
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
+        raise TrainingError(
+            f"The model takes inputs of shape {shape}; needed is (None, height, width, 3) with a fixed size."
+        )
+    return (shape[1], shape[2])
+
+
+def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
+    """See that a model gives probabilities, by what it makes of noise unless its last layer tells."""
+    if ends_in_softmax(model):
+        return
+    count = model.input_shape[0] or 4
+    # Darker and darker: sigmoids are saturated by some images, and happen to give a sum of 1 then.
+    light = np.linspace(255, 25, count).reshape(-1, 1, 1, 1)
+    noise = (light * np.random.default_rng(0).random((count, *size, 3))).astype(np.float32)
+    outputs = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)), np.float64)
+    # Half precision gives sums that are off by a hundredth.
+    if not (outputs >= 0).all() or not np.allclose(outputs.sum(axis=1), 1, atol=0.02):
+        found = ", ".join(f"{value:.3g}" for value in outputs[0])
+        raise TrainingError(
+            f"The model {model.name!r} gives {found} for an image; needed is a probability for each class, none below "
+            "0 and together 1. End it with a softmax: keras.layers.Dense(classes, activation='softmax')."
+        )
+
+
+def describe_task(
+    settings: Settings, phases: Sequence[Phase], precision: str, train: Dataset, val: Dataset | None
+) -> dict[str, Any]:
+    """Return what all workers of a training must have in common; folders may have other names on each machine."""
+    parts = [
+        (data.labels.tolist(), data.cases.tolist(), [os.path.basename(path) for path in data.paths])
+        for data in (train, val)
+        if data is not None
+    ]
+    # A run_dir or its continuation on one worker only would leave the others waiting.
+    ways = (settings.run_dir is None, settings.resume, settings.checkpoint_steps)
+    return {
+        "settings": (settings.differences({}), ways, list(phases)),
+        "precision": precision,
+        "images": (train.classes, parts),
+    }
+
+
+def describe_config(
+    settings: Settings,
+    model: keras.Model,
+    classes: Sequence[str],
+    phases: Sequence[Phase],
+    image_size: tuple[int, int],
+    resize: str,
+    precision: str,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, Any]:
+    """Return what `config.json` says: enough to build the model again and train it again."""
+    card = get_card(model)
+    return {
+        "fit": settings.to_dict(),
+        "phases": [dataclasses.asdict(phase) for phase in phases],
+        "precision": precision,
+        "model": {
+            "name": model.name,
+            "backbone": None if card is None else card.backbone,
+            "backbone_options": {} if card is None else dict(card.backbone_options),
+            "weights": None if card is None else card.weights,
+            "head": None if card is None else card.head,
+            "dropout": None if card is None else card.dropout,
+            "seed": None if card is None else card.seed,
+            "image_size": list(image_size),
+            "resize": resize,
+            "weights_sha256": hash_weights(model),
+            "shapes_sha256": hash_shapes(model),
+        },
+        "classes": list(classes),
+        "callbacks": name_callbacks(callbacks),
+    }
+
+
+def name_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[str]:
+    """Return the types of those callbacks that may change what is learnt; Keras' own onlookers do not.
+
+    Example:
+        >>> name_callbacks([keras.callbacks.TerminateOnNaN(), keras.callbacks.CSVLogger("log.csv")])
+        ['TerminateOnNaN']
+    """
+    return [type(one).__qualname__ for one in callbacks if type(one) not in _ONLOOKERS]

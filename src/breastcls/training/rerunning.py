@@ -1,0 +1,123 @@
+"""Running a training again from its record alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import ModelError, TrainingError
+from breastcls.models.building import build_model
+from breastcls.models.weight_hash import hash_weights
+from breastcls.training.checkpointing.resume import data_differences
+from breastcls.training.checkpointing.run_folder import read_config, read_split
+from breastcls.training.fit import fit
+from breastcls.training.fit_checks import name_callbacks
+from breastcls.training.run import Run
+
+
+def rerun(
+    run_dir: str | os.PathLike[str],
+    *,
+    new_run_dir: str | os.PathLike[str] | None = None,
+    train: Dataset | None = None,
+    val: Dataset | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    progress: bool = True,
+) -> tuple[keras.Model, Run]:
+    """Build the model of a run again and train it again, with the same settings on the same images.
+
+    On the same machine with the same versions the weights come out the same bit for bit. The files of `csv=` and
+    `tensorboard=` are left as the first run wrote them; the new one writes none.
+
+    Args:
+        run_dir: Folder that `fit` wrote; `config.json` and `split.csv` in it are read.
+        new_run_dir: Folder for the new record, if one is wanted.
+        train: The training images, if they are no longer where `split.csv` says.
+        val: The validation images, likewise.
+        weights: The weight file of the backbone, if the model had one that is not known by the name "imagenet".
+        callbacks: Callbacks of the same types as in that run, anew: they are not in the record.
+        progress: Whether to show progress.
+
+    Returns:
+        The trained model and its record.
+
+    Raises:
+        TrainingError: If the folder holds no run, its model was not made by `build_model`, building it again gives
+            other weights than the run began with, or images or callbacks are not those of that run.
+        DatasetError: If images are gone.
+        WeightsError: If weights cannot be found.
+
+    Example:
+        >>> model, run = rerun("runs/first")  # doctest: +SKIP
+    """
+    folder = Path(run_dir)
+    config = read_config(folder)
+    if config is None:
+        raise TrainingError(f"There is no {folder / 'config.json'}: expected the run_dir of a call of fit.")
+    if name_callbacks(callbacks) != config.get("callbacks", []):
+        raise TrainingError(
+            f"The run in {folder} had the callbacks {config.get('callbacks', [])}, which may have changed its weights; "
+            f"found {name_callbacks(callbacks)}. Pass callbacks= of the same types, with the same settings."
+        )
+    old_train, old_val = read_split(folder) if train is None else (train, None)
+    train, val = old_train, val if val is not None else old_val
+    if found := data_differences(folder, train, val):
+        raise TrainingError(
+            f"These are not the images of the run in {folder}: " + "; ".join(found) + ". To train on others, call fit."
+        )
+    model = _build_again(folder, config, weights)
+    settings = {
+        **config["fit"],
+        "run_dir": new_run_dir,
+        "resume": False,
+        "progress": progress,
+        # They belong to the run that is repeated.
+        "csv": None,
+        "tensorboard": None,
+    }
+    if new_run_dir is None:
+        settings["checkpoint_steps"] = None
+    if settings["stain"] is not None:
+        from breastcls.stain.normalizer_registry import normalizer_from_dict
+
+        settings["stain"] = normalizer_from_dict(settings["stain"])
+    return model, fit(model, train, val, callbacks=callbacks, **settings)
+
+
+def _build_again(folder: Path, config: Mapping[str, Any], weights: str | os.PathLike[str] | None) -> keras.Model:
+    known = config["model"]
+    if known.get("backbone") is None:
+        raise TrainingError(
+            f"The model of {folder} was not made by build_model, so it cannot be built again from the record. Make it "
+            "yourself and call fit(model, train, val, **settings) with the settings under 'fit' in config.json."
+        )
+    label = known["weights"]
+    if label not in (None, "imagenet") and weights is None:
+        raise TrainingError(
+            f"The backbone of {folder} began with the weight file {label!r}: say where it is, by weights=."
+        )
+    try:
+        model = build_model(
+            known["backbone"],
+            classes=config["classes"],
+            image_size=tuple(known["image_size"]),
+            weights=label if weights is None else weights,
+            head=known["head"],
+            dropout=known["dropout"],
+            seed=known["seed"],
+            **known["backbone_options"],
+        )
+    except ModelError as error:
+        raise TrainingError(f"The model of {folder} cannot be built again: {error}") from error
+    if hash_weights(model) != known["weights_sha256"]:
+        raise TrainingError(
+            f"Building the model of {folder} again gives other weights than the run began with: it was built without "
+            "a seed, trained before, or from another weight file. Pass seed= to build_model to have runs that repeat."
+        )
+    return model

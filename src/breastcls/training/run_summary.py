@@ -1,0 +1,80 @@
+"""After the last step: the record of the run, and the note of it that travels with the model."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.environment import describe_environment
+from breastcls.errors import TrainingWarning
+from breastcls.models.model_card import get_card, set_card
+from breastcls.models.training_cases import kept_for_weights, with_training
+from breastcls.training.callbacks import BestWeights
+from breastcls.training.run import Run
+
+_NO_SCORES = ("epoch", "phase", "learning_rate", "seconds")
+
+
+def describe_run(
+    train: Dataset,
+    val: Dataset | None,
+    config: dict[str, Any],
+    rows: list[dict[str, Any]],
+    best: BestWeights,
+    stopped: str,
+    leakage: dict[str, Any] | None,
+    seconds: float,
+    folder: Path | None,
+) -> Run:
+    """Put the record of a run together."""
+    last = {name: value for name, value in rows[-1].items() if name not in _NO_SCORES}
+    return Run(
+        history=pd.DataFrame(rows),
+        config=config,
+        best_epoch=None if best.monitor is None else best.epoch,
+        scores=last if best.monitor is None else best.scores,
+        stopped=stopped,
+        data={"train": _describe(train)} | ({} if val is None else {"val": _describe(val)}),
+        leakage=leakage,
+        environment=describe_environment(),
+        seconds=seconds,
+        run_dir=folder,
+    )
+
+
+def note_in_card(
+    model: keras.Model, train: Dataset, val: Dataset | None, run: Run, resize: str, stain: Any = None
+) -> None:
+    """Write into the card of a model what it was trained on, so that it can be audited wherever it goes."""
+    card = get_card(model)
+    if card is None:
+        return
+    record = {
+        "data": run.data,
+        "epochs": len(run.history),
+        "best_epoch": run.best_epoch,
+        "scores": run.scores,
+        "fit": run.config["fit"],
+        "precision": run.config["precision"],
+        "leakage": run.leakage,
+        "environment": run.environment,
+    }
+    if dropped := kept_for_weights(card):
+        warnings.warn(
+            f"The model has other weights now; what was kept for the former ones is removed: {', '.join(dropped)}. "
+            "Choose and fit that again, on validation predictions.",
+            TrainingWarning,
+            stacklevel=3,
+        )
+    noted = with_training(card, record, train, val)
+    set_card(model, noted.replace(resize=resize, stain=None if stain is None else dict(stain)))
+
+
+def _describe(data: Dataset) -> dict[str, Any]:
+    summary = data.summary()
+    return {**summary.total, "by_class": summary.by_class.to_dict("index")}

@@ -1,0 +1,278 @@
+"""What abstaining gains: how often decisions are wrong among the images that the model is surest of.
+
+A model that may pass on images it is unsure of decides a share of them, the coverage, and is wrong on a share of those,
+the risk. A score of uncertainty is worth something where the risk falls as the coverage does. Geifman & El-Yaniv 2017,
+arXiv:1705.08500; the area under the curve and its excess over the best possible order: Geifman, Uziel & El-Yaniv 2019,
+arXiv:1805.08206.
+
+Images that are equally unsure are decided in no order of their own: among them the risk is what it is on average over
+all orders.
+
+How sure a decision is depends on where it is taken. At a threshold of 0.1 an image of 0.12 has only just been called
+positive, however sure its probability looks of the other class. So where a threshold decides, the distance from it is
+what images are put in order by, in log-odds, in which 0.01 is as far from 0.1 as 0.55 is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from breastcls.errors import EvaluationError
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.metrics.classification_metrics import require_labels
+from breastcls.models.decision_rule import HALF
+from breastcls.models.temperature import SMALLEST
+from breastcls.predictions.predictions import Predictions
+from breastcls.uncertainty.uncertainty_scores import score_predictions
+
+Floats = npt.NDArray[np.float64]
+COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
+# Elements of the largest temporary array: small enough to stay near the processor.
+BLOCK = 2_000_000
+# So many times the numbers that are there may a dense array have.
+FULL = 10
+# A share of a whole number of images may come out a rounding error beside it.
+ROUNDING = 1e-9
+
+
+def risk_coverage(
+    predictions: Predictions,
+    uncertainty: Any = None,
+    *,
+    coverages: Sequence[float] = COVERAGES,
+    bootstrap: Bootstrap | None = None,
+) -> pd.DataFrame:
+    """Return the share of wrong decisions among the images decided, over the share that is decided.
+
+    Args:
+        predictions: With known classes, decided as they say (at their threshold where they have one).
+        uncertainty: A score of the probabilities by name (see `uncertainty_scores`), or one number an image, (n,),
+            higher where less sure. Default: how near the probability is to the threshold (`lack_of_distance`); without
+            a threshold, "max-probability". A score by name knows of no threshold.
+        coverages: Shares of images to decide, above 0 and up to 1.
+        bootstrap: How the band is made; default: 2000 resamples over cases, 95%, expanded percentile.
+
+    Returns:
+        One row a coverage, columns `coverage`, `risk`, `low`, `high`.
+
+    Raises:
+        EvaluationError: If a class is not known, the scores are not one number an image, or a coverage is not a share.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.95, 0.9, 0.6, 0.55], labels=[1, 1, 1, 0], cases=list("abcd"), classes=("no", "yes"))
+        >>> risk_coverage(some, coverages=[0.5, 1.0], bootstrap=Bootstrap(100))["risk"].tolist()
+        [0.0, 0.25]
+    """
+    at = np.asarray(coverages, dtype=np.float64)
+    if at.ndim != 1 or at.size == 0 or (at <= 0).any() or (at > 1).any():
+        raise EvaluationError(f"`coverages` must be shares above 0 and up to 1; found {at.tolist()[:5]}.")
+    order = _Order(predictions, uncertainty)
+
+    def measure(weights: Floats) -> Floats:
+        return order.risks(weights, at)
+
+    low, high = (bootstrap or Bootstrap()).intervals(measure, order.strata)
+    value = measure(np.ones((1, len(order.strata))))[0]
+    return pd.DataFrame({"coverage": at, "risk": value, "low": low, "high": high})
+
+
+def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+    """Return the area under the risk-coverage curve, with intervals over cases.
+
+    Args:
+        predictions: As for `risk_coverage`.
+        uncertainty: As for `risk_coverage`.
+        bootstrap: How intervals are made; default: 2000 resamples over cases, 95%, expanded percentile.
+
+    Returns:
+        Columns `value`, `low`, `high`; rows `aurc` (the mean risk over all coverages; an order that says nothing has
+        the share of wrong decisions here), `excess_aurc` (what it lies above that of the best order, which decides all
+        images that it gets right first; 0 is perfect) and `risk` (the share of wrong decisions, at full coverage).
+
+    Raises:
+        EvaluationError: As for `risk_coverage`.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.95, 0.9, 0.6, 0.55], labels=[1, 1, 1, 0], cases=list("abcd"), classes=("no", "yes"))
+        >>> aurc(some, bootstrap=Bootstrap(100))["value"].round(4).tolist()
+        [0.0625, 0.0, 0.25]
+    """
+    order = _Order(predictions, uncertainty)
+
+    def measure(weights: Floats) -> Floats:
+        return np.concatenate([_areas(images, wrong) for images, wrong in order.accumulate(weights)])
+
+    low, high = (bootstrap or Bootstrap()).intervals(measure, order.strata)
+    value = measure(np.ones((1, len(order.strata))))[0]
+    index = pd.Index(["aurc", "excess_aurc", "risk"], name="figure")
+    return pd.DataFrame({"value": value, "low": low, "high": high}, index=index)
+
+
+def lack_of_distance(predictions: Predictions) -> Floats:
+    """Return how near each row is to the threshold that decides it, float64 (n,), 0 at the threshold, below it further.
+
+    Args:
+        predictions: Of two classes; without a threshold they are decided at 0.5.
+
+    Returns:
+        Minus the distance in log-odds.
+
+    Raises:
+        EvaluationError: If there are more than two classes.
+
+    Example:
+        >>> some = Predictions.from_arrays(
+        ...     probabilities=[0.1, 0.5, 0.01], labels=None, classes=("no", "yes"), threshold=0.1)
+        >>> lack_of_distance(some).round(2).tolist()
+        [-0.0, -2.2, -2.4]
+    """
+    if len(predictions.classes) != 2:
+        raise EvaluationError(f"A threshold needs two classes; there are {len(predictions.classes)}.")
+    at = np.float64(np.float32(HALF if predictions.threshold is None else predictions.threshold))
+    both = np.clip(np.concatenate([predictions.probabilities, [[1 - at, at]]]), SMALLEST, 1.0).astype(np.float64)
+    odds = np.log(both[:, 1]) - np.log(both[:, 0])
+    return np.asarray(-np.abs(odds[:-1] - odds[-1]))
+
+
+class _Order:
+    """Images from the surest to the least sure, in groups of equals, counted by case."""
+
+    def __init__(self, predictions: Predictions, uncertainty: Any) -> None:
+        require_labels(predictions)
+        if uncertainty is None and predictions.threshold is not None:
+            uncertainty = lack_of_distance(predictions)
+        elif uncertainty is None:
+            uncertainty = score_predictions(predictions, "max-probability")
+        elif isinstance(uncertainty, str):
+            uncertainty = score_predictions(predictions, uncertainty)
+        scores = np.asarray(uncertainty, dtype=np.float64)
+        if scores.shape != (len(predictions),) or not np.isfinite(scores).all():
+            raise EvaluationError(
+                f"`uncertainty` must be one finite number for each of {len(predictions)} predictions; found an array "
+                f"of shape {scores.shape}{'' if np.isfinite(scores).all() else ' with NaN or infinite values'}."
+            )
+        codes = case_codes(predictions)
+        self.strata = case_strata(predictions.labels, codes, len(predictions.classes))
+        order = np.argsort(scores, kind="stable")
+        self._codes = codes[order]
+        self._wrong = (predictions.decisions != predictions.labels)[order].astype(np.float64)
+        # Where each group of equals ends.
+        self._ends = np.flatnonzero(np.append(np.diff(scores[order]) > 0, True))
+
+    def risks(self, weights: Floats, at: Floats) -> Floats:
+        """Return the risk at each coverage, (resamples, coverages).
+
+        A coverage is first looked for among blocks of groups, then within its block, so that a resample costs about the
+        root of the number of images and not that number.
+        """
+        columns = np.ascontiguousarray(weights.T)
+        blocks = self._blocks
+        until, mistakes = (np.cumsum(counts @ columns, axis=0) for counts in (blocks.images, blocks.wrong))
+        wanted = at[:, None] * until[-1]
+        place = np.stack([(until < row - ROUNDING).sum(axis=0) for row in wanted])
+        found = np.empty_like(wanted)
+        for block in np.unique(place):
+            coverage, resample = np.nonzero(place == block)
+            rows, of_pair = np.unique(resample, return_inverse=True)
+            cases, images, wrong = blocks.open(block)
+            inside = columns[np.ix_(cases, rows)]
+            cumulated = [
+                np.concatenate([before[None], before + np.cumsum(counts @ inside, axis=0)])[:, of_pair]
+                for counts, before in (
+                    (images, until[block - 1, rows] if block else np.zeros(len(rows))),
+                    (wrong, mistakes[block - 1, rows] if block else np.zeros(len(rows))),
+                )
+            ]
+            target = wanted[coverage, resample]
+            last = np.maximum((cumulated[0] < target - ROUNDING).sum(axis=0), 1)
+            pairs = np.arange(len(target))
+            (low, high), (fewer, more) = ((one[last - 1, pairs], one[last, pairs]) for one in cumulated)
+            # Within a group of equals the mistakes come evenly.
+            share = np.divide(target - low, high - low, out=np.zeros_like(low), where=high > low)
+            found[coverage, resample] = (fewer + share * (more - fewer)) / target
+        return np.asarray(found.T)
+
+    @cached_property
+    def _blocks(self) -> _Blocks:
+        return _Blocks(self._codes, self._wrong, self._ends, len(self.strata))
+
+    def accumulate(self, weights: Floats) -> Iterator[tuple[Floats, Floats]]:
+        """Yield blocks of (images, wrong decisions) up to each group of equals, each (some resamples, groups)."""
+        step = max(1, BLOCK // len(self._codes))
+        for start in range(0, len(weights), step):
+            images = weights[start : start + step][:, self._codes]
+            wrong = images * self._wrong
+            for counts in (images, wrong):
+                np.cumsum(counts, axis=1, out=counts)
+            yield images[:, self._ends], wrong[:, self._ends]
+
+
+class _Blocks:
+    """Groups of equals in blocks of about the root of the number of images; images and mistakes of each by case.
+
+    Attributes:
+        images: Of each block and case, (blocks, cases).
+        wrong: As `images`, the wrong decisions.
+    """
+
+    def __init__(self, codes: npt.NDArray[np.int64], wrong: Floats, ends: npt.NDArray[np.int64], cases: int) -> None:
+        groups = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1))
+        blocks = ends // max(1, int(np.sqrt(len(codes))))
+        self._firsts = np.append(np.flatnonzero(np.diff(blocks, prepend=-1)), len(ends))
+        self._of_groups = [
+            sparse.coo_array((values, (groups, codes)), shape=(len(ends), cases)).tocsr()
+            for values in (np.ones(len(codes)), wrong)
+        ]
+        gather = sparse.csr_array(
+            (np.ones(len(ends)), np.arange(len(ends)), self._firsts), shape=(len(self._firsts) - 1, len(ends))
+        )
+        self.images, self.wrong = (_dense_where_full(gather @ counts) for counts in self._of_groups)
+        self._opened: dict[int, tuple[npt.NDArray[np.int64], Any, Any]] = {}
+
+    def open(self, block: int) -> tuple[npt.NDArray[np.int64], Any, Any]:
+        """Return the cases of a block, and images and wrong decisions of each of its groups and these cases."""
+        if block not in self._opened:
+            part = slice(self._firsts[block], self._firsts[block + 1])
+            images, wrong = (counts[part] for counts in self._of_groups)
+            cases = np.unique(images.indices)
+            self._opened[block] = cases.astype(np.int64), images[:, cases], wrong[:, cases]
+        return self._opened[block]
+
+
+def _dense_where_full(counts: Any) -> Any:
+    """Return a sparse array as it is, or a dense one where that is small.
+
+    With few cases nearly every block has images of every case, and a dense product is many times faster. Where every
+    image is its own case, a dense array would hold the root of the number of images times that number, nearly all 0.
+    """
+    return counts.toarray() if counts.shape[0] * counts.shape[1] <= FULL * counts.nnz else counts
+
+
+def _areas(images: Floats, wrong: Floats) -> Floats:
+    """Return the area, its excess over that of the best order, and the risk, (resamples, 3).
+
+    The area is the mean risk of the 1, 2, ... surest images. Over a group of w equals with e mistakes, after W images
+    with E mistakes, the risks (E + e j / w) / (W + j) of j = 1 ... w sum to e + (E - e W / w) (H(W + w) - H(W)), where
+    H are the harmonic numbers.
+    """
+    total, errors = images[:, -1], wrong[:, -1]
+    harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1, int(total.max()) + 1)))
+    ends = images.astype(np.int64)
+    starts = np.pad(ends[:, :-1], ((0, 0), (1, 0)))
+    before = np.pad(wrong[:, :-1], ((0, 0), (1, 0)))
+    size, here = ends - starts, wrong - before
+    share = np.divide(here, size, out=np.zeros_like(here), where=size > 0)
+    area = (here + (before - share * starts) * (harmonic[ends] - harmonic[starts])).sum(axis=1) / total
+    right = (total - errors).astype(np.int64)
+    best = (errors - right * (harmonic[total.astype(np.int64)] - harmonic[right])) / total
+    return np.stack([area, area - best, errors / total], axis=1)

@@ -1,0 +1,215 @@
+"""How unsure a model is of an image: one number, higher where less sure.
+
+Every score is registered in `uncertainty_scores` with its paper, and what it needs: probabilities, logits, or what the
+members of an ensemble (or the views of test-time augmentation) say one by one. None of them knows what the model does
+not know: a model can be sure of a stranger. How well a score tells strangers apart is measured by `score_ood`, and
+how well it tells mistakes apart by `risk_coverage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import entr, logsumexp
+
+from breastcls.errors import EvaluationError
+from breastcls.models.decision_rule import decide
+from breastcls.models.temperature import SMALLEST
+from breastcls.predictions.predictions import Predictions
+from breastcls.registry import Registry
+
+Floats = npt.NDArray[np.float64]
+Needs = Literal["probabilities", "logits", "members"]
+
+
+@dataclass(frozen=True)
+class UncertaintyScore:
+    """A score of uncertainty.
+
+    Attributes:
+        measure: From what it needs to float64 (n,), higher where less sure.
+        needs: "probabilities" or "logits", both (n, classes), or "members", probabilities (members, n, classes).
+        paper: DOI, or arXiv number.
+        words: What it is, in a few words.
+    """
+
+    measure: Callable[[Floats], Floats]
+    needs: Needs
+    paper: str
+    words: str
+
+
+def entropy(probabilities: Floats) -> Floats:
+    """Return the entropy of each row in nats: 0 where sure, log(classes) where every class is as probable.
+
+    Example:
+        >>> entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(4).tolist()
+        [0.0, 0.6931]
+    """
+    return np.asarray(entr(probabilities).sum(axis=-1))
+
+
+def lack_of_probability(probabilities: Floats) -> Floats:
+    """Return one minus the highest probability of each row."""
+    return np.asarray(1.0 - probabilities.max(axis=-1))
+
+
+def lack_of_margin(probabilities: Floats) -> Floats:
+    """Return one minus the distance between the two highest probabilities of each row."""
+    two = np.partition(probabilities, -2, axis=-1)[..., -2:]
+    return np.asarray(1.0 - (two[..., 1] - two[..., 0]))
+
+
+def mutual_information(members: Floats) -> Floats:
+    """Return the entropy of the mean less the mean of the entropies, in nats.
+
+    Where each member is unsure by itself and all say the same, it is 0; where each is sure of something else it is
+    high. That is the part of the uncertainty that comes from the choice of the model.
+
+    Example:
+        >>> agree, contradict = [[0.5, 0.5], [0.5, 0.5]], [[1.0, 0.0], [0.0, 1.0]]
+        >>> mutual_information(np.array([agree, contradict]).transpose(1, 0, 2)).round(4).tolist()
+        [0.0, 0.6931]
+    """
+    return np.asarray(np.maximum(entropy(members.mean(axis=0)) - entropy(members).mean(axis=0), 0.0))
+
+
+def disagreement(members: Floats) -> Floats:
+    """Return the share of members that decide for another class than most do: 0 where all decide alike."""
+    votes = decide(members)
+    counts = np.stack([(votes == index).sum(axis=0) for index in range(members.shape[-1])])
+    return np.asarray(1.0 - counts.max(axis=0) / len(members))
+
+
+def energy(logits: Floats) -> Floats:
+    """Return the free energy of each row, -log(sum(exp(logits))): higher where no class gets a large logit."""
+    return np.asarray(-logsumexp(logits, axis=-1))
+
+
+def recover_logits(probabilities: Any) -> Floats:
+    """Return the logits that probabilities come from, as far as they can be told: with a mean of 0 in each row.
+
+    A softmax forgets one number a row: logits that are all higher by the same amount give the same probabilities. That
+    number is what the energy is most about, so the energy of recovered logits is another score than that of the logits
+    themselves. It is the mean logarithm of the probabilities; with two classes it orders images as their highest
+    probability does, and adds nothing.
+
+    Example:
+        >>> recover_logits(np.array([[0.5, 0.5], [0.9, 0.1]])).round(3).tolist()
+        [[0.0, 0.0], [1.099, -1.099]]
+    """
+    logarithms = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, 1.0))
+    return np.asarray(logarithms - logarithms.mean(axis=-1, keepdims=True))
+
+
+UNCERTAINTY_SCORES: Registry[UncertaintyScore] = Registry("uncertainty score")
+"""Every uncertainty score; another package adds its own with `register_uncertainty_score`."""
+
+
+def register_uncertainty_score(name: str, score: UncertaintyScore) -> UncertaintyScore:
+    """Make an uncertainty score known by its name, and return it.
+
+    Raises:
+        RegistryError: If the name is taken.
+    """
+    return UNCERTAINTY_SCORES.register(name, score)
+
+
+def list_uncertainty_scores() -> tuple[str, ...]:
+    """Return the names of all uncertainty scores.
+
+    Example:
+        >>> list_uncertainty_scores()[:2]
+        ('max-probability', 'entropy')
+    """
+    return tuple(UNCERTAINTY_SCORES)
+
+
+UNCERTAINTY_SCORES.register(
+    "max-probability",
+    UncertaintyScore(
+        lack_of_probability, "probabilities", "arXiv:1610.02136", "one minus the probability of the most probable class"
+    ),
+)
+UNCERTAINTY_SCORES.register(
+    "entropy",
+    UncertaintyScore(
+        entropy, "probabilities", "10.1002/j.1538-7305.1948.tb01338.x", "how spread the probabilities are"
+    ),
+)
+UNCERTAINTY_SCORES.register(
+    "margin",
+    UncertaintyScore(
+        lack_of_margin, "probabilities", "10.1007/3-540-44816-0_31", "how near the second class comes to the first"
+    ),
+)
+UNCERTAINTY_SCORES.register(
+    "energy", UncertaintyScore(energy, "logits", "arXiv:2010.03759", "how small all logits are, whatever the class")
+)
+UNCERTAINTY_SCORES.register(
+    "mutual-information",
+    UncertaintyScore(
+        mutual_information, "members", "arXiv:1112.5745", "how much members or views contradict one another, in nats"
+    ),
+)
+UNCERTAINTY_SCORES.register(
+    "disagreement",
+    UncertaintyScore(
+        disagreement, "members", "arXiv:1703.02910", "share of members or views that decide for another class"
+    ),
+)
+
+
+def score_predictions(predictions: Predictions, name: str = "entropy") -> Floats:
+    """Return a score of uncertainty for each row of predictions, float64 (n,), higher where less sure.
+
+    Args:
+        predictions: Of whatever model.
+        name: A score of `uncertainty_scores` that needs no more than probabilities; for "energy" see `recover_logits`.
+
+    Raises:
+        RegistryError: If there is no such score.
+        EvaluationError: If it needs the members one by one.
+
+    Example:
+        >>> some = Predictions.from_arrays(probabilities=[0.5, 0.99], labels=None, classes=("benign", "malignant"))
+        >>> score_predictions(some, "entropy").round(3).tolist()
+        [0.693, 0.056]
+    """
+    score = UNCERTAINTY_SCORES[name]
+    if score.needs == "members":
+        raise EvaluationError(
+            f"{name!r} needs what each member or view says: `score_members(predict_members(model, data, ...), "
+            f"{name!r})`."
+        )
+    wide = predictions.probabilities.astype(np.float64)
+    return score.measure(recover_logits(wide) if score.needs == "logits" else wide)
+
+
+def score_members(members: Any, name: str = "mutual-information") -> Floats:
+    """Return a score of uncertainty from what each member or view says, float64 (n,), higher where less sure.
+
+    Args:
+        members: Probabilities (members, n, classes), such as `predict_members` gives.
+        name: A score of `uncertainty_scores`; one that needs no members is taken of their mean.
+
+    Raises:
+        RegistryError: If there is no such score.
+        EvaluationError: If the array has another shape, or one member only where several are needed.
+    """
+    score = UNCERTAINTY_SCORES[name]
+    wide = np.asarray(members, dtype=np.float64)
+    if wide.ndim != 3:
+        raise EvaluationError(f"`members` has shape {wide.shape}; expected (members, images, classes).")
+    if score.needs != "members":
+        mean = wide.mean(axis=0)
+        return score.measure(recover_logits(mean) if score.needs == "logits" else mean)
+    if len(wide) < 2:
+        raise EvaluationError(
+            f'{name!r} compares members or views, and there is one. Give an `Ensemble`, or `tta="dihedral"`.'
+        )
+    return score.measure(wide)

@@ -1,0 +1,48 @@
+import re
+
+import numpy as np
+import pytest
+
+from breastcls.errors import OutputError
+from breastcls.evaluation.report.evaluation_figures import plot_roc, save_figure
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
+def test_the_same_figure_gives_the_same_bytes(evaluate, tmp_path, suffix):
+    evaluation = evaluate()
+    first = save_figure(plot_roc(evaluation), tmp_path / f"first{suffix}", width_mm=85)
+    second = save_figure(plot_roc(evaluation), tmp_path / f"second{suffix}", width_mm=85)
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("width", [85, 174])
+def test_an_svg_has_the_width_asked_for_and_keeps_its_text(evaluate, tmp_path, width):
+    path = save_figure(plot_roc(evaluate()), tmp_path / "roc.svg", width_mm=width)
+    text = path.read_text(encoding="utf-8")
+    points = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', text).group(1))
+    assert points == pytest.approx(width / 25.4 * 72, abs=0.01)
+    assert "ROC curve</text>" in text
+    assert "<dc:date>" not in text
+
+
+def test_a_png_has_the_resolution_asked_for(evaluate, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    path = save_figure(plot_roc(evaluate()), tmp_path / "roc.png", width_mm=85, dpi=200)
+    with image.open(path) as picture:
+        assert picture.width == round(85 / 25.4 * 200)
+
+
+def test_the_figure_keeps_its_own_size(evaluate, tmp_path):
+    figure = plot_roc(evaluate())
+    before = figure.get_size_inches().copy()
+    save_figure(figure, tmp_path / "roc.svg", width_mm=174)
+    np.testing.assert_array_equal(figure.get_size_inches(), before)
+
+
+def test_an_unknown_format_and_a_senseless_width_are_refused(evaluate, tmp_path):
+    figure = plot_roc(evaluate())
+    with pytest.raises(OutputError, match=r"\.svg, \.png or \.pdf"):
+        save_figure(figure, tmp_path / "roc.bmp")
+    with pytest.raises(OutputError, match="millimetres"):
+        save_figure(figure, tmp_path / "roc.svg", width_mm=0)
+    assert list(tmp_path.iterdir()) == []

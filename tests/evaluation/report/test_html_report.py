@@ -1,0 +1,385 @@
+"""The report as a file: what is in it, and that nothing in it can reach out or break in."""
+
+import dataclasses
+import os
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from breastcls.errors import EvaluationError, EvaluationWarning, OutputError
+from breastcls.evaluation.report.html_report import render_report, write_report
+from breastcls.predictions.predictions import Predictions
+
+EIGHT = ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
+ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+VOID = {"meta", "link", "img", "br", "line", "circle", "path", "rect"}
+
+
+class Page(HTMLParser):
+    """Every element with its attributes and the text within it; unbalanced tags fail at once."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements = []
+        self._open = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        element = {
+            "tag": tag,
+            "attributes": dict(attrs),
+            "text": "",
+            "parents": [item["tag"] for item in self._open],
+        }
+        assert len(attrs) == len(dict(attrs)), f"an attribute twice: {attrs}"
+        self.elements.append(element)
+        if tag not in VOID:
+            self._open.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self._open.pop()["tag"] == tag
+
+    def handle_data(self, data):
+        for element in self._open:
+            element["text"] += data
+
+    def find(self, tag, **attributes):
+        return [
+            element
+            for element in self.elements
+            if element["tag"] == tag
+            and all(element["attributes"].get(name) == value for name, value in attributes.items())
+        ]
+
+    def text(self, **attributes):
+        return next(
+            " ".join(element["text"].split())
+            for element in self.elements
+            if all(element["attributes"].get(name) == value for name, value in attributes.items())
+        )
+
+
+@pytest.fixture(scope="module")
+def binary(evaluate):
+    return render_report(evaluate())
+
+
+@pytest.fixture(scope="module")
+def page(binary):
+    return Page(binary)
+
+
+@pytest.fixture(scope="module", params=["binary", "eight", "bare", "whole", "whole eight", "whole by case"])
+def any_page(request, evaluate, audit, whole):
+    if request.param == "binary":
+        evaluation = evaluate(leakage=audit(shared_cases=("14-1",)), leak_allowed=True)
+    elif request.param == "eight":
+        evaluation = evaluate(EIGHT, cases=16)
+    elif request.param == "whole":
+        evaluation = whole()
+    elif request.param == "whole eight":
+        with pytest.warns(EvaluationWarning, match="only 3 cases"):
+            evaluation = whole(EIGHT)
+    elif request.param == "whole by case":
+        evaluation = whole(level="case", threshold=0.4)
+    else:
+        evaluation = evaluate(
+            colour_baseline=None, leakage=None, by_subtype=None, by_magnification=None, limitations=(), model={}
+        )
+    return Page(render_report(evaluation))
+
+
+def test_nothing_in_it_reaches_out(any_page):
+    for element in any_page.elements:
+        for name in ("src", "href", "xlink:href", "action", "poster", "srcset", "data"):
+            address = element["attributes"].get(name)
+            assert address is None or address.startswith(("#", "data:")), element
+        assert not any(name.startswith("on") for name in element["attributes"])
+    style = any_page.find("style")[0]["text"]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert {element["tag"] for element in any_page.elements}.isdisjoint({"iframe", "object", "embed", "form"})
+
+
+def test_a_browser_is_given_an_icon_lest_it_asks_for_one(page):
+    assert page.find("link", rel="icon")[0]["attributes"]["href"] == "data:,"
+
+
+def test_its_own_policy_forbids_what_it_does_not_need(page):
+    policy = page.find("meta", **{"http-equiv": "Content-Security-Policy"})[0]["attributes"]["content"]
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe-eval" not in policy
+    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", policy)
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(any_page):
+    ids = [element["attributes"]["id"] for element in any_page.elements if "id" in element["attributes"]]
+    assert len(ids) == len(set(ids))
+    for element in any_page.elements:
+        attributes = element["attributes"]
+        if attributes.get("href", "").startswith("#"):
+            assert attributes["href"][1:] in ids
+        for name in ("aria-labelledby", "aria-describedby"):
+            assert set(attributes.get(name, "").split()) <= set(ids)
+
+
+def test_it_has_landmarks_one_heading_of_the_first_level_and_no_level_skipped(any_page):
+    for tag in ("header", "nav", "main", "footer", "h1"):
+        assert len(any_page.find(tag)) == 1, tag
+    levels = [int(element["tag"][1]) for element in any_page.elements if re.fullmatch("h[1-6]", element["tag"])]
+    assert levels[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+    assert any_page.find("html")[0]["attributes"]["lang"] == "en"
+
+
+def test_pictures_and_drawings_say_what_they_show(any_page, evaluate, tissue):
+    for drawing in any_page.find("svg"):
+        attributes = drawing["attributes"]
+        outer = "svg" in drawing["parents"]
+        assert outer or attributes.get("aria-hidden") == "true" or attributes.get("role") == "img"
+    for title in any_page.find("desc"):
+        assert len(title["text"]) > 30
+    shown = Page(render_report(evaluate(paths=tissue))).find("img")
+    assert len(shown) == 12
+    assert all("labelled" in picture["attributes"]["alt"] for picture in shown)
+
+
+def test_tables_have_captions_and_scopes(any_page):
+    tables = any_page.find("table")
+    assert len(any_page.find("caption")) == len(tables) >= 3
+    assert all(header["attributes"].get("scope") in {"row", "col"} for header in any_page.find("th"))
+
+
+def test_the_headline_is_the_metrics(evaluate, page):
+    metrics = evaluate().metrics
+    headline = page.text(**{"class": "headline"})
+    assert headline.startswith("On 288 images of 24 slides from 24 cases, the model told benign from malignant")
+    for name in ("balanced_accuracy", "roc_auc"):
+        row = metrics.loc[name]
+        assert f"{row['value']:.3f}" in headline
+        assert f"{row['low']:.3f} to {row['high']:.3f}" in headline
+
+
+def test_the_headline_and_what_follows_from_it_come_first(whole):
+    page = Page(render_report(whole()))
+    sections = [element["attributes"]["id"] for element in page.find("section")]
+    assert sections == [
+        "result", "audit", "trained", "colour", "metrics", "curves", "probabilities", "decisions", "confusion",
+        "groups", "robustness", "doubt", "mistakes", "reading", "card",
+    ]  # fmt: skip
+    words = page.text(id="result")
+    assert words.startswith("Result On 288 images")
+    assert "In short Not checked." in words
+    assert "By case, balanced accuracy" in words
+    assert "Worst alteration: stain." in words
+
+
+def test_the_list_of_contents_names_the_sections_there_are(any_page):
+    sections = [element["attributes"]["id"] for element in any_page.find("section")]
+    nav = [element["attributes"]["href"][1:] for element in any_page.find("a") if "nav" in element["parents"]]
+    assert nav == sections
+
+
+def test_names_of_classes_keep_their_letters(evaluate):
+    page = render_report(evaluate(("a$b$", "idcPos")))
+    assert "<h1>a$b$ or idcPos</h1>" in page
+    assert "<title>a$b$ or idcPos ·" in page
+    assert "Called idcPos from" in page
+    assert "told a$b$ from idcPos, the positive class, with" in page
+    assert "A$b$" not in page
+    assert "Idcpos" not in page
+
+
+def test_every_section_shows_its_numbers(whole):
+    evaluation = whole(threshold=0.4)
+    page = Page(render_report(evaluation))
+    error = evaluation.calibration.errors.loc["ece_equal_mass", "value"]
+    assert f"{error:.3f}" in page.text(id="probabilities")
+    decisions = page.text(id="decisions")
+    assert "from 0.4 on, given to evaluate as a number; how it was chosen is not recorded" in decisions
+    assert f"{evaluation.operating.loc[(0.4, 0.01), 'ppv']:.3f}" in decisions
+    assert "stain-normalised" in page.text(id="colour")
+    assert "PFTAS and SVM" in page.text(id="colour")
+    assert "highest quarter" in page.text(id="groups")
+    assert "entropy" in page.text(id="doubt")
+    assert "By class" in page.text(id="doubt")
+    assert evaluation.worst_cases.index[0] in page.text(id="mistakes")
+    assert "By case" in page.text(id="metrics")
+
+
+def test_heatmaps_stand_beside_the_mistakes(whole, tissue, page):
+    from breastcls.explanation.explain import explain
+
+    evaluation = whole(paths=tissue)
+    model = make_model()
+    text = render_report(evaluation, model=model, thumbnails=4)
+    shown = Page(text)
+    pictures = [picture["attributes"]["alt"] for picture in shown.find("img")]
+    assert len(pictures) == 8
+    assert pictures[1].startswith("Heat-map over ")
+    assert "Each has a heat-map by Grad-CAM" in shown.text(id="mistakes")
+    assert "heat-map" not in page.text(id="mistakes")
+    made = explain(model, tissue[::12], image_size=(32, 32), classes=evaluation.predictions.classes)
+    matched = Page(render_report(evaluation, heatmaps=made, thumbnails=4))
+    assert len(matched.find("img")) == 8
+    with pytest.raises(EvaluationError, match="not both"):
+        render_report(evaluation, model=model, heatmaps=made)
+
+
+def make_model():
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((32, 32, 3))
+    features = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(pixels))
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    return keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(pooled))
+
+
+def test_by_case_the_images_of_the_case_are_shown(whole, tissue):
+    evaluation = whole(level="case", paths=tissue)
+    assert evaluation.predictions.paths is None
+    shown = Page(render_report(evaluation))
+    assert len(shown.find("img")) == 12
+    assert shown.find("img")[0]["attributes"]["alt"].startswith("Image ")
+
+
+def test_the_audit_is_shown_and_an_allowed_leak_is_loud(evaluate, audit, page):
+    assert not page.find("div", **{"class": "banner"})
+    assert "No leak found." in page.text(id="audit")
+    leak = audit(
+        shared_cases=tuple(f"14-{number}" for number in range(20)),
+        identical_files=(("/home/me/a.png", "C:\\data\\b.png"),),
+        test_images_in_shared_cases=72,
+    )
+    loud = Page(render_report(evaluate(leakage=leak, leak_allowed=True)))
+    assert "Do not quote these numbers." in loud.text(**{"class": "banner"})
+    words = loud.text(id="audit")
+    assert "20: 14-0, 14-1" in words
+    assert "12 more" in words
+    assert "a.png = b.png" in words
+    assert "72 of 288 (25%)" in words
+    assert "/home/me" not in words
+
+
+def test_without_audit_baseline_and_card_it_says_so(evaluate):
+    bare = Page(
+        render_report(evaluate(leakage=None, colour_baseline=None, model={}, by_subtype=None, by_magnification=None))
+    )
+    assert "Not checked." in bare.text(id="audit")
+    assert "Not measured" in bare.text(id="colour")
+    assert "without a model card" in bare.text(id="trained")
+    assert "By subtype" not in bare.text(id="groups")
+
+
+def test_undefined_figures_are_said_to_be_so(evaluate):
+    metrics = evaluate().metrics.copy()
+    metrics.loc["roc_auc"] = np.nan
+    metrics.loc["accuracy", ["low", "high"]] = np.nan
+    text = render_report(evaluate(metrics=metrics))
+    assert not re.search(r"\bnan\b", Page(text).find("main")[0]["text"], re.IGNORECASE)
+    assert "curve of not defined (not defined)" in Page(text).text(**{"class": "headline"})
+
+
+def test_eight_classes_have_eight_curves_and_eight_columns(evaluate):
+    eight = Page(render_report(evaluate(EIGHT, cases=16)))
+    assert len([path for path in eight.find("path") if path["attributes"]["class"].startswith("curve")]) == 16
+    matrix = eight.find("table", **{"class": "confusion many"})
+    assert len(matrix) == 1
+    assert "called PC" in matrix[0]["text"]
+
+
+def test_what_comes_from_outside_is_text_and_never_markup(evaluate):
+    classes = (ATTACK, "malignant")
+    evaluation = evaluate(classes, limitations=(ATTACK,), model={"backbone": ATTACK, "provenance": {ATTACK: ATTACK}})
+    names = np.array([f"/scans/{ATTACK.replace('/', '')}{row}.png" for row in range(288)], dtype=object)
+    predictions = dataclasses.replace(
+        evaluation.predictions,
+        paths=names,
+        cases=np.array([f"{ATTACK}{row % 24}" for row in range(288)], dtype=object),
+    )
+    text = render_report(dataclasses.replace(evaluation, predictions=predictions), title=ATTACK)
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    hostile = Page(text)
+    assert len(hostile.find("script")) == 1
+    assert not any("onerror" in element["attributes"] for element in hostile.elements)
+    assert hostile.find("h1")[0]["text"] == ATTACK
+
+
+def test_the_same_evaluation_gives_the_same_bytes(evaluate, tissue, tmp_path):
+    first = write_report(evaluate(paths=tissue), tmp_path / "first.html")
+    second = write_report(evaluate(paths=tissue), tmp_path / "second.html")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_it_stays_small_with_many_images_and_large_pictures(evaluate, tmp_path):
+    import cv2
+
+    noise = np.random.default_rng(0).integers(0, 256, (460, 700, 3), dtype=np.uint8)
+    path = tmp_path / "noise.png"
+    cv2.imwrite(str(path), noise)
+    steps = np.linspace(0, 1, 100_000)
+    roc = pd.DataFrame({"threshold": steps, "fpr": steps, "tpr": steps, "low": steps, "high": steps})
+    paths = [str(tmp_path / f"noise-{number}.png") for number in range(3600)]
+    for other in paths:
+        os.link(path, other)
+    evaluation = evaluate(paths=paths, cases=300, roc=roc)
+    report = write_report(evaluation, tmp_path / "report.html", thumbnails=100, model=make_model())
+    assert len(Page(report.read_text(encoding="utf-8")).find("img")) == 200
+    assert report.stat().st_size < 3_000_000
+
+
+def test_missing_pictures_are_told_in_their_place(page):
+    assert len(page.find("div", **{"class": "no-image"})) == 12
+    assert "the file is not where it was" in page.text(id="mistakes")
+
+
+def test_predictions_by_case_without_slides_or_paths(evaluate):
+    evaluation = evaluate()
+    predictions = Predictions.from_arrays(
+        probabilities=[0.1, 0.9, 0.8, 0.3],
+        labels=[0, 1, 0, 1],
+        classes=("benign", "malignant"),
+        cases=list("abcd"),
+    )
+    counts = {"images": 4, "slides": None, "cases": 4, "classes": {"benign": {"images": 2, "cases": 2}}}
+    settings = dict(evaluation.settings) | {"level": "case"}
+    text = Page(
+        render_report(dataclasses.replace(evaluation, predictions=predictions, counts=counts, settings=settings))
+    )
+    assert "On 4 images from 4 cases" in text.text(**{"class": "headline"})
+    assert "2 mistakes, from 2 cases" in text.text(id="mistakes")
+
+
+def test_a_perfect_model_has_no_mistakes_to_show(evaluate):
+    evaluation = evaluate()
+    right = dataclasses.replace(evaluation.predictions, labels=evaluation.predictions.decisions)
+    words = Page(render_report(dataclasses.replace(evaluation, predictions=right))).text(id="mistakes")
+    assert "No mistakes." in words
+
+
+def test_a_title_of_ones_own_and_a_folder_that_is_made(evaluate, tmp_path):
+    path = write_report(evaluate(), tmp_path / "new" / "report.html", title="Fold 3", thumbnails=0)
+    assert path == tmp_path / "new" / "report.html"
+    assert Page(path.read_text(encoding="utf-8")).find("h1")[0]["text"] == "Fold 3"
+
+
+def test_what_cannot_be_written_is_an_error_and_leaves_nothing(evaluate, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Cannot create the folder"):
+        write_report(evaluate(), tmp_path / "file" / "report.html")
+    with pytest.raises(EvaluationError, match="thumbnails"):
+        write_report(evaluate(), tmp_path / "report.html", thumbnails=500)
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,274 @@
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import breastcls as bc
+from breastcls.errors import LeakageError, OutputError, RecipeError, SplitError
+from breastcls.experiments import Contender, Recipe
+from breastcls.experiments.recipes.recipe_registry import RECIPES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_gives_both_sides(name, run_small):
+    result = run_small(name)
+    recipe = RECIPES[name]
+    assert [trial.contender for trial in result.trials] == list(recipe.contenders)
+    for trial in result.trials:
+        images, cases = trial.sides
+        assert (images.by, cases.by) == ("image", "case")
+        # The one side leaks and says so, the other does not.
+        assert images.evaluation.leak_allowed
+        assert images.evaluation.leakage.shared_cases
+        assert cases.evaluation.leakage.clean
+        assert not cases.evaluation.leak_allowed
+        for side in trial.sides:
+            assert side.evaluation.metrics["value"].notna().all()
+            assert side.evaluation.confusion.to_numpy().sum() == side.evaluation.counts["images"]
+            assert len(side.evaluation.roc) > 1
+            assert len(side.evaluation.precision_recall) > 1
+            assert side.evaluation.colour_baseline is not None
+            if recipe.train is None:
+                (run,) = side.runs
+                assert run.config["fit"]["epochs"] == 1
+                assert run.config["fit"]["augment"] == recipe.augment
+                for key, value in {**recipe.fit, "epochs": 1}.items():
+                    assert key in recipe.scratch or run.config["fit"][key] == value
+        if recipe.train is None:
+            (run, other) = images.runs + cases.runs
+            assert run.config["fit"] | {"allow_leakage": None} == other.config["fit"] | {"allow_leakage": None}
+    text = str(result)
+    assert recipe.reported in text
+    assert "LEAKS" in text
+
+
+def test_both_sides_are_alike_in_all_but_the_split(tiny_result, tissue):
+    (trial,) = tiny_result.trials
+    runs = [side.runs[0] for side in trial.sides]
+    assert runs[0].config["model"]["shapes_sha256"] == runs[1].config["model"]["shapes_sha256"]
+    assert runs[0].config["model"]["seed"] == runs[1].config["model"]["seed"] == 0
+    for side in trial.sides:
+        assert side.trained_on[0] + side.evaluation.counts["images"] == len(tissue) == trial.images
+    assert trial.cases == 16
+
+
+def test_a_side_is_what_the_five_calls_give(tiny, tiny_result, tissue):
+    """The honest side, done by hand."""
+    train, test = tissue.split((0.6, 0.4), by="case", seed=0)
+    model = bc.build_model("cnn4", classes=tissue.classes, image_size=32, seed=0)
+    bc.fit(model, train, epochs=1, augment="none", progress=False)
+    expected = bc.predict(model, test)
+    scored = tiny_result.trials[0].over_cases.evaluation.predictions
+    assert scored.paths.tolist() == expected.paths.tolist()
+    np.testing.assert_array_equal(scored.probabilities, expected.probabilities)
+
+
+def test_each_magnification_is_trained_for_itself(tmp_path):
+    root = bc.datasets.make_breakhis(
+        tmp_path, slides_per_subtype=1, images_per_slide=2, magnifications=(40, 200), image_size=(46, 70)
+    )
+    data = bc.load_breakhis(root)
+    recipe = Recipe(
+        name="both",
+        title="t",
+        summary="s",
+        contenders=(Contender("cnn4", "cnn4", (32, 32)),),
+        fractions=(0.5, 0.5),
+        per_magnification=True,
+        fit={"epochs": 1},
+    )
+    result = bc.experiments.run_recipe(recipe, data, progress=False)
+    assert [(trial.name, trial.magnification) for trial in result.trials] == [
+        ("cnn4 at 40X", 40),
+        ("cnn4 at 200X", 200),
+    ]
+    for trial in result.trials:
+        assert trial.images == 16
+        for side in trial.sides:
+            assert set(side.evaluation.predictions.magnifications) == {trial.magnification}
+
+
+def test_folds_judge_every_image_once_on_both_sides(folds_result, tissue):
+    (trial,) = folds_result.trials
+    for side in trial.sides:
+        assert sorted(side.evaluation.predictions.paths) == sorted(tissue.paths)
+        assert len(side.runs) == len(side.trained_on) == 2
+        assert side.evaluation.colour_baseline.loc["roc_auc", "value"] > 0
+        assert any("Pooled over 2 folds" in line for line in side.evaluation.limitations)
+    assert trial.over_images.evaluation.leak_allowed
+    assert len(trial.over_images.evaluation.leakage.shared_cases) <= 16
+    assert trial.over_cases.evaluation.leakage.clean
+    assert trial.over_cases.evaluation.leakage.test_images == len(tissue)
+    assert "2 folds, on both sides, instead of one split 60/40" in folds_result.departures
+
+
+def test_the_pool_of_colour_is_scored_as_the_baseline_is(folds_result, tissue):
+    from breastcls.baselines.colour_baseline import predict_by_colour
+    from breastcls.metrics.classification_metrics import compute_metrics
+    from breastcls.predictions.join_predictions import join_predictions
+
+    by_hand = compute_metrics(
+        join_predictions([predict_by_colour(train, test) for train, test in tissue.folds(2, by="case", seed=0)])
+    )
+    found = folds_result.trials[0].over_cases.evaluation.colour_baseline["value"]
+    pd.testing.assert_series_equal(found, by_hand, check_names=False)
+
+
+def test_the_same_picture_in_two_cases_is_refused_before_anything_is_trained(tiny, tissue, tmp_path):
+    copy = tmp_path / "copy.png"
+    shutil.copy(tissue.paths[0], copy)
+    frame = tissue[:1].table.assign(path=str(copy), case="another", slide="another")
+    both = tissue + bc.Dataset(frame, tissue.classes)
+    seeds = range(8)
+
+    def crosses(seed: int) -> bool:
+        train, test = both.split((0.6, 0.4), by="case", seed=seed)
+        return not bc.audit_leakage(train, test).clean
+
+    seed = next(seed for seed in seeds if crosses(seed))
+    with pytest.raises(LeakageError, match="identical files"):
+        bc.experiments.run_recipe(tiny, both, seed=seed, output=tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_cases_are_refused(tiny, tissue):
+    with pytest.raises(SplitError, match="at least 2 cases"):
+        bc.experiments.run_recipe(
+            tiny, tissue.where(slide=sorted(set(tissue.slides))[:1]) + _one_of_other_class(tissue)
+        )
+
+
+def _one_of_other_class(tissue):
+    first = sorted(set(tissue.slides))[0]
+    label = tissue.where(slide=first).labels[0]
+    return tissue[np.flatnonzero(tissue.labels != label)[:4]]
+
+
+def test_a_folder_is_read_by_the_reader_of_the_recipe(tmp_path):
+    root = bc.datasets.make_idc(tmp_path, patients=8, patches_per_patient=4)
+    recipe = Recipe(
+        name="patches",
+        title="t",
+        summary="s",
+        data="idc",
+        contenders=(Contender("cnn4", "cnn4", (32, 32)),),
+        fractions=(0.5, 0.5),
+        fit={"epochs": 1},
+    )
+    result = bc.experiments.run_recipe(recipe, root, progress=False)
+    assert result.trials[0].over_cases.evaluation.predictions.classes == bc.load_idc(root).classes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number"),
+        ({"epochs": 1.5}, "epochs must be a whole number"),
+        ({"limit": 0}, "limit must be a whole number"),
+        ({"seed": "x"}, "seed must be a whole number"),
+        ({"resume": True}, "pass output="),
+        ({"weights": {"vgg16": None}}, "weights names 'vgg16'; the recipe 'tiny' has cnn4"),
+    ],
+)
+def test_what_does_not_fit_the_recipe_is_refused(options, message, tiny, tissue):
+    with pytest.raises(RecipeError, match=message):
+        bc.experiments.run_recipe(tiny, tissue, progress=False, **options)
+
+
+def test_one_file_cannot_be_the_weights_of_two_backbones(tissue):
+    with pytest.raises(RecipeError, match="compares vgg19, resnet50; one file cannot fit them all"):
+        bc.experiments.run_recipe("vgg19-resnet50-breakhis", tissue, weights="vgg19.h5")
+
+
+def test_what_departs_from_the_recipe_is_told(run_small):
+    result = run_small("cancernet-idc")
+    assert result.departures == (
+        "images at 32x32 instead of 48x48",
+        "1 epoch instead of 40",
+        "at most 60 images",
+    )
+
+
+@pytest.mark.slow
+def test_random_weights_are_told_and_get_the_rate_made_for_them(run_small):
+    result = run_small("vgg16-breakhis")
+    assert result.departures[0] == "random weights instead of ImageNet weights: vgg16"
+    assert "learning_rate=0.0001" in result.departures[1]
+    assert result.trials[0].over_cases.runs[0].config["fit"]["learning_rate"] == 1e-4
+
+
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")
+def test_it_goes_on_run_by_run(tiny, tissue, tiny_result, tmp_path, monkeypatch):
+    """As if it had been cut off after the first side: that one is read, the other trained, and all is the same."""
+    output = tmp_path / "half"
+    shutil.copytree(tiny_result.output, output)
+    shutil.rmtree(output / "cnn4" / "over-cases")
+    kept = (output / "cnn4" / "over-images" / "run" / "run.json").read_bytes()
+    again = bc.experiments.run_recipe(tiny, tissue, output=output, resume=True, progress=False)
+    assert (output / "cnn4" / "over-images" / "run" / "run.json").read_bytes() == kept
+    for before, after in zip(tiny_result.trials[0].sides, again.trials[0].sides, strict=True):
+        np.testing.assert_array_equal(
+            before.evaluation.predictions.probabilities, after.evaluation.predictions.probabilities
+        )
+    pd.testing.assert_frame_equal(tiny_result.table, again.table)
+
+
+def test_a_result_is_not_overwritten(tiny, tissue, tiny_result):
+    with pytest.raises(OutputError, match="holds a result already"):
+        bc.experiments.run_recipe(tiny, tissue, output=tiny_result.output, progress=False)
+
+
+def test_another_run_is_not_gone_on_with(tiny, tissue, tiny_result):
+    with pytest.raises(RecipeError, match="seed: 0 there, 1 here"):
+        bc.experiments.run_recipe(tiny, tissue, output=tiny_result.output, resume=True, seed=1, progress=False)
+    with pytest.raises(RecipeError, match="data: "):
+        bc.experiments.run_recipe(tiny, tissue[:-2], output=tiny_result.output, resume=True, progress=False)
+
+
+def test_a_recipe_may_bring_its_own_training(tissue, tmp_path):
+    calls = []
+
+    def train_by_hand(train, val, *, weights, image_size, epochs, seed, run_dir, resume, progress):
+        calls.append((len(train), val, weights, image_size, epochs, seed, run_dir, resume, progress))
+        model = bc.build_model("cnn4", classes=train.classes, image_size=32, seed=seed)
+        bc.fit(model, train, epochs=1, progress=False)
+        return model
+
+    recipe = Recipe(
+        name="by-hand",
+        title="t",
+        summary="s",
+        contenders=(Contender("mine", None, (32, 32)),),
+        fractions=(0.6, 0.4),
+        tta="dihedral",
+        train=train_by_hand,
+    )
+    result = bc.experiments.run_recipe(
+        recipe, tissue, weights=None, epochs=3, seed=5, output=tmp_path / "out", progress=False
+    )
+    assert [call[1:6] for call in calls] == [(None, None, None, 3, 5)] * 2
+    assert [call[6].parent.name for call in calls] == ["over-images", "over-cases"]
+    assert result.trials[0].over_images.evaluation.leak_allowed
+    assert result.trials[0].over_cases.evaluation.settings["tta"] == "dihedral"
+    again = bc.experiments.run_recipe(
+        recipe, tissue, weights=None, epochs=3, seed=5, output=tmp_path / "out", resume=True, progress=False
+    )
+    assert len(calls) == 2
+    pd.testing.assert_frame_equal(result.table, again.table)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_cancernet_runs_on_real_patches(real_data):
+    """Eleven patients, four of them with negatives: it says that the code runs, and nothing of the method."""
+    result = bc.experiments.run_recipe(
+        "cancernet-idc", real_data / "IDC_regular_ps50_idx5", epochs=2, folds=2, limit=600, progress=False
+    )
+    (trial,) = result.trials
+    assert (trial.images, trial.cases) == (600, 11)
+    for side in trial.sides:
+        assert side.evaluation.counts["images"] == 600
+    assert trial.over_images.evaluation.leak_allowed
+    assert trial.over_cases.evaluation.leakage.clean

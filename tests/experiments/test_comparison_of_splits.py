@@ -1,0 +1,162 @@
+import json
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+import breastcls as bc
+from breastcls.baselines.baseline_registry import cross_validate_baselines
+from breastcls.errors import BreastclsWarning, LeakageWarning, TrainingError
+from breastcls.experiments.comparison_of_splits import compare_splits
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import CaseStatistics
+
+OPTIONS = {"folds": 2, "epochs": 1, "augment": "none", "progress": False, "resamples": 200, "interval": "percentile"}
+FIGURES = ("balanced_accuracy", "roc_auc")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = bc.datasets.make_breakhis(
+        tmp_path_factory.mktemp("tree"),
+        magnifications=(200,),
+        slides_per_subtype=4,
+        images_per_slide=2,
+        image_size=(48, 64),
+    )
+    return bc.load_breakhis(root)
+
+
+def build():
+    return bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", BreastclsWarning)
+        return compare_splits(build, data, **OPTIONS)
+
+
+def test_each_split_is_the_cross_validation_by_it(found, data):
+    result = bc.cross_validate(build, data, folds=2, by="case", epochs=1, augment="none", progress=False)
+    np.testing.assert_array_equal(found.predictions["model", "case"].probabilities, result.predictions.probabilities)
+    with pytest.warns(LeakageWarning):
+        simple = cross_validate_baselines(data, folds=2, by="image", baselines=["colour"])["colour"]
+    np.testing.assert_array_equal(found.predictions["colour", "image"].probabilities, simple.probabilities)
+    assert all(one.paths.tolist() == data.paths for one in found.predictions.values())
+    assert {split: len(runs) for split, runs in found.runs.items()} == {"image": 2, "slide": 2, "case": 2}
+
+
+def test_the_tables_hold_the_scores_of_scikit_learn_and_their_differences(found):
+    splits = ["image", "slide", "case"]
+    assert found.table.index.tolist() == [(what, split) for what in ("model", "colour") for split in splits]
+    for (what, split), one in found.predictions.items():
+        row = found.table.loc[(what, split)]
+        expected = {
+            "balanced_accuracy": balanced_accuracy_score(one.labels, one.decisions),
+            "roc_auc": roc_auc_score(one.labels, one.positive),
+        }
+        for metric in FIGURES:
+            assert row[metric] == expected[metric]
+            assert row[f"{metric}_low"] <= row[metric] <= row[f"{metric}_high"]
+            if split != "case":
+                by_case = found.table.loc[(what, "case"), metric]
+                assert found.inflation.loc[(what, split, metric), "difference"] == row[metric] - by_case
+
+
+def test_the_interval_is_paired_over_cases(found):
+    """By a plain loop: draw cases, score both with scikit-learn, subtract."""
+    random, honest = found.predictions["colour", "image"], found.predictions["colour", "case"]
+    rows_of = [np.flatnonzero(random.cases == case) for case in dict.fromkeys(random.cases)]
+    differences = []
+    for block in Bootstrap(200, interval="percentile").weights(CaseStatistics.of(random).strata):
+        for weights in block:
+            rows = np.concatenate([np.repeat(rows, int(count)) for rows, count in zip(rows_of, weights, strict=True)])
+            y = random.labels[rows]
+            differences.append(roc_auc_score(y, random.positive[rows]) - roc_auc_score(y, honest.positive[rows]))
+    bounds = found.inflation.loc[("colour", "image", "roc_auc"), ["low", "high"]].tolist()
+    assert bounds == pytest.approx(np.quantile(differences, [0.025, 0.975]).tolist())
+
+
+def test_how_much_leaks_is_counted(found, data):
+    with pytest.warns(LeakageWarning):
+        pairs = data.folds(2, by="image")
+    known = sum(np.isin(test.cases, train.cases).sum() for train, test in pairs) / len(data)
+    shares = found.table["test_images_of_known_cases"]
+    assert shares["model", "image"] == known
+    assert shares["model", "case"] == 0
+    assert 0 < shares["model", "slide"] < known
+
+
+def test_it_prints_and_is_written(found, tmp_path):
+    text = str(found)
+    assert "64 images, 32 slides, 24 cases; 2 folds" in text
+    assert "at random over images" in text
+    assert text.count("AUC") >= 3
+    assert len(found.verdicts) == 3
+    content = json.loads(found.to_json(tmp_path / "found.json"))
+    assert json.loads((tmp_path / "found.json").read_text()) == content
+    assert content["schema"] == "breastcls.split-comparison/1"
+    assert content["table"]["index"][0] == ["model", "image"]
+    assert content["settings"]["fit"] == {"epochs": 1, "augment": "none"}
+    assert len(content["runs"]["case"]) == 2
+    markdown = found.to_markdown(tmp_path / "found.md")
+    assert (tmp_path / "found.md").read_text() == markdown
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert len(lines) == 8
+    assert len({line.count("|") for line in lines}) == 1
+    assert f"{found.table.loc[('model', 'case'), 'roc_auc']:.3f}" in markdown
+    assert f"{found.table.loc[('model', 'case'), 'roc_auc']:.2f} (" in found.to_markdown(digits=2)
+
+
+def test_where_every_case_has_one_slide(easy, small):
+    found = compare_splits(small, easy, metrics="log_loss", **OPTIONS)
+    assert [split for what, split in found.table.index if what == "model"] == ["image", "case"]
+    assert "one slide" in found.limitations[0]
+    assert found.verdicts == (), "of a loss less is better, so nothing is said of a score"
+    with pytest.raises(TrainingError, match="compare 'image'"):
+        compare_splits(small, easy, splits=["slide", "case"], **OPTIONS)
+
+
+def test_a_run_that_was_written_is_read_again(easy, small, tmp_path, monkeypatch):
+    options = {**OPTIONS, "run_dir": tmp_path / "runs"}
+    first = compare_splits(small, easy, **options)
+    assert (tmp_path / "runs" / "by-image" / "result.json").is_file()
+
+    def never(*arguments, **keywords):
+        raise AssertionError("finished folds are not trained again")
+
+    monkeypatch.setattr("breastcls.experiments.cross_validation.fit", never)
+    again = compare_splits(small, easy, resume=True, **options)
+    np.testing.assert_array_equal(
+        again.predictions["model", "image"].probabilities, first.predictions["model", "image"].probabilities
+    )
+
+
+@pytest.mark.parametrize("splits", [("image",), ("case",), ("case", "patient"), "case"])
+def test_splits_that_compare_nothing(easy, small, splits):
+    with pytest.raises(TrainingError, match="expected 'case'"):
+        compare_splits(small, easy, splits=splits, **OPTIONS)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_the_split_alone_inflates_on_real_images(real_data):
+    data = bc.load_breakhis(real_data / "BreaKHis_200X_224")
+
+    def frozen():
+        return bc.build_model(
+            "mobilenet",
+            classes=data.classes,
+            alpha=0.25,
+            image_size=224,
+            weights=real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5",
+        )
+
+    options = {"fine_tune": False, "augment": "none", "head_solver": "lbfgs", "epochs": 1}
+    found = compare_splits(frozen, data, splits=("image", "case"), progress=False, **options)
+    for what in ("model", "colour"):
+        assert found.inflation.loc[(what, "image", "roc_auc"), "difference"] > 0.05
+    assert found.table.loc[("model", "image"), "roc_auc"] > 0.9

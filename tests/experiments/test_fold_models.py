@@ -1,0 +1,75 @@
+"""What keeps the trainings of a protocol apart: each begins alike, with nothing that another learnt."""
+
+import keras
+import pytest
+
+import breastcls as bc
+from breastcls.errors import LeakageError, TrainingError
+from breastcls.experiments.cross_validation import cross_validate
+from breastcls.experiments.fold_models import FreshModels, options_of
+from breastcls.models.model_card import ModelCard, set_card
+
+HEAD_ONLY = {"fine_tune": False}
+
+
+def with_head(backbone):
+    pixels = keras.Input((32, 32, 3))
+    maps = backbone(keras.layers.Rescaling(1 / 255)(pixels))
+    scores = keras.layers.Dense(2, "softmax")(keras.layers.GlobalAveragePooling2D()(maps))
+    model = keras.Model(pixels, scores)
+    set_card(model, ModelCard(classes=("benign", "malignant"), image_size=(32, 32)))
+    return model
+
+
+@pytest.fixture
+def backbone():
+    keras.utils.set_random_seed(1)
+    return keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, strides=4, activation="relu")])
+
+
+def test_a_backbone_made_outside_of_build_is_found_when_it_has_learnt(data, backbone, quick):
+    with pytest.raises(TrainingError, match=r"other weights than the first time.*backbone too"):
+        cross_validate(lambda: with_head(backbone), data, folds=2, **quick)
+
+
+def test_a_backbone_made_outside_of_build_that_does_not_learn_is_no_leak(data, backbone, quick):
+    result = cross_validate(lambda: with_head(backbone), data, folds=2, **quick, **HEAD_ONLY)
+    assert result.evaluation.leakage.clean
+
+
+def test_one_model_for_all_folds_is_refused(data, tiny, quick):
+    model = tiny()
+    with pytest.raises((TrainingError, LeakageError)):
+        cross_validate(lambda: model, data, folds=2, **quick)
+
+
+def test_a_model_that_was_trained_on_the_test_images_is_refused(data, tiny, quick, tmp_path):
+    model = tiny()
+    bc.fit(model, data, **quick)
+    bc.save_model(model, tmp_path / "trained.keras")
+    with pytest.raises(LeakageError, match="not independent"):
+        cross_validate(lambda: bc.load_model(tmp_path / "trained.keras"), data, folds=2, **quick)
+    result = cross_validate(
+        lambda: bc.load_model(tmp_path / "trained.keras"), data, folds=2, allow_leakage=True, **quick
+    )
+    assert len(result.predictions) == len(data)
+
+
+def test_draws_of_build_that_follow_from_no_seed_are_told(data, tiny):
+    kernels = iter((0.1, 0.2))
+
+    def build():
+        model = tiny()
+        model.set_weights([weight + next(kernels) for weight in model.get_weights()[:1]] + model.get_weights()[1:])
+        return model
+
+    fresh = FreshModels(build, seed=1)
+    fresh.make(data)
+    with pytest.raises(TrainingError, match="from a fixed seed"):
+        fresh.make(data)
+
+
+def test_every_training_has_its_own_places(tmp_path):
+    found = options_of({"epochs": 1, "tensorboard": tmp_path, "csv": tmp_path / "curves.csv"}, "fold-2")
+    assert found == {"epochs": 1, "tensorboard": tmp_path / "fold-2", "csv": tmp_path / "curves-fold-2.csv"}
+    assert options_of({"csv": None}, "fold-1") == {"csv": None}

@@ -1,0 +1,92 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from breastcls.explanation.checks.sanity_checks import check_explanation, randomise_parameters
+from breastcls.explanation.explain import explain
+from breastcls.explanation.methods import method_registry as methods
+from breastcls.explanation.methods.attribution import Attribution, Explainer
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Register a method for one test."""
+
+    def add(method):
+        monkeypatch.setitem(methods.explainers._items, "own", Explainer("Own", method, "arXiv:0000.0000", False))
+
+    return add
+
+
+def test_a_good_method_on_a_known_model_passes(planted):
+    report = check_explanation(planted.model, planted.images, "grad-cam", target_class=1)
+    assert report.problems == ()
+    assert report.repeat_difference == 0
+    assert "passed" in str(report)
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["method"] == "grad-cam"
+
+
+def test_a_method_that_shows_edges_is_found_out(planted, register):
+    """Adebayo et al.: an edge detector looks like an explanation and knows nothing of the model."""
+
+    def edges(scored, images, targets):
+        down, across = np.gradient(images.mean(axis=-1), axis=(1, 2))
+        return Attribution(np.hypot(down, across))
+
+    register(edges)
+    report = check_explanation(planted.model, planted.images, "own", target_class=1)
+    assert report.randomised_similarity == pytest.approx(1)
+    assert any("they show the image, not the model" in problem for problem in report.problems)
+
+
+def test_a_method_that_changes_from_call_to_call_is_found_out(planted, register):
+    generator = np.random.default_rng()
+    register(lambda scored, images, targets: Attribution(generator.random(images.shape[:3]).astype(np.float32)))
+    report = check_explanation(planted.model, planted.images, "own", target_class=1)
+    assert report.repeat_difference > 0.1
+    assert any("the same call twice differs" in problem for problem in report.problems)
+
+
+def test_a_map_that_points_elsewhere_is_found_out(planted, register):
+    def wrong_way(scored, images, targets):
+        return Attribution((images[..., 0] - images[..., 2]) * (1 + scored.model.layers[-1].get_weights()[1][0]) + 200)
+
+    register(wrong_way)
+    report = check_explanation(planted.model, planted.images, "own", target_class=1)
+    assert any("no better than at random" in problem for problem in report.problems)
+
+
+def test_flagged_maps_are_a_problem(planted):
+    report = check_explanation(planted.model, planted.images, "grad-cam", target_class=0)
+    assert "4 of 4 heat-maps are flagged" in report.problems
+    assert np.isnan(report.similarity).all()
+    assert report.to_dict()["similarity"][0][0] is None
+
+
+def test_layers_are_randomised_from_the_output_down_and_put_back(nested_model, noise_images):
+    before = [weight.copy() for weight in nested_model.get_weights()]
+    explanation = explain(nested_model, noise_images, "smooth-grad", target_class=1)
+    layers, similarity = randomise_parameters(nested_model, noise_images, explanation, stages=2, target_class=1)
+    assert layers[0].startswith(("dense", "skip"))
+    assert layers[-1] == "conv"
+    assert similarity.shape == (2, 5)
+    for now, then in zip(nested_model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    np.testing.assert_array_equal(
+        explain(nested_model, noise_images, "smooth-grad", target_class=1).heatmaps, explanation.heatmaps
+    )
+
+
+def test_random_weights_stand_in_exactly(small_model, noise_images):
+    """The maps under replaced weights are those of a copy that really holds them."""
+    from breastcls.explanation.checks.sanity_checks import _shuffle, _weights_replaced
+
+    model = small_model("flatten")
+    copy = keras.models.clone_model(model)
+    replaced = [(weight, _shuffle(weight, np.random.default_rng(3))) for weight in model.weights]
+    copy.set_weights([values for _, values in replaced])
+    with _weights_replaced(replaced):
+        inside = explain(model, noise_images, "smooth-grad", target_class=1).heatmaps
+    np.testing.assert_allclose(inside, explain(copy, noise_images, "smooth-grad", target_class=1).heatmaps, atol=1e-5)

@@ -1,0 +1,102 @@
+"""Every registered method, whichever it is: a new one is tested here the moment it is registered."""
+
+import inspect
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import RegistryError
+from breastcls.explanation.checks.sanity_checks import randomise_parameters
+from breastcls.explanation.explain import explain
+from breastcls.explanation.methods.method_registry import METHODS
+
+# White is what these images hold least of, so integrated gradients keep their default baseline.
+METHODS = list(METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_finds_the_planted_object(planted, method):
+    """The pointing game (the maximum lies on the object), and most of the evidence lies on it."""
+    explanation = explain(planted.model, planted.images, method, target_class=1)
+    assert explanation.flags == ("",) * 4
+    for heat, mask in zip(explanation.heatmaps, planted.masks, strict=True):
+        around = np.zeros_like(mask)
+        rows, columns = np.nonzero(mask)
+        # One pixel of grace: the model's kernel of 3x3 reaches so far beyond the square.
+        around[max(0, rows.min() - 1) : rows.max() + 2, max(0, columns.min() - 1) : columns.max() + 2] = True
+        assert around.ravel()[heat.argmax()]
+        assert heat[around].sum() / heat.sum() > 0.5
+        assert heat[mask].mean() > 5 * heat[~around].mean()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_form_is_kept(planted, method):
+    explanation = explain(planted.model, planted.images, method, target_class=1)
+    heat = explanation.heatmaps
+    assert heat.shape == (4, 32, 32)
+    assert heat.dtype == np.float32
+    assert heat.min() >= 0
+    np.testing.assert_allclose(heat.max(axis=(1, 2)), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_call_gives_the_same_heatmaps_whatever_the_batches(nested_model, noise_images, method):
+    """With dropout, batch normalisation and a recorded `training=True` inside."""
+    first = explain(nested_model, noise_images, method, target_class=2)
+    again = explain(nested_model, noise_images, method, target_class=2)
+    np.testing.assert_array_equal(first.heatmaps, again.heatmaps)
+    other = explain(nested_model, noise_images, method, target_class=2, batch_size=2)
+    np.testing.assert_allclose(first.heatmaps, other.heatmaps, atol=2e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_saved_and_loaded_models_have_the_same_heatmaps(nested_model, noise_images, tmp_path, method):
+    before = explain(nested_model, noise_images, method, target_class=0).heatmaps
+    nested_model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(explain(loaded, noise_images, method, target_class=0).heatmaps, before)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_weights_give_other_heatmaps(small_model, noise_images, method):
+    """Adebayo et al. 2018: a method that shows edges whatever the weights are would fail here."""
+    model = small_model("flatten")
+    before = [weight.copy() for weight in model.get_weights()]
+    explanation = explain(model, noise_images, method)
+    assert explanation.flags == ("",) * 5
+    layers, similarity = randomise_parameters(model, noise_images, explanation, stages=2)
+    assert layers == ("last", "first")
+    assert np.isfinite(similarity).all()
+    assert np.median(similarity[-1]) < 0.6
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_models_and_images_are_only_read(nested_model, noise_images, method):
+    images = noise_images.copy()
+    weights = [weight.copy() for weight in nested_model.get_weights()]
+    config = nested_model.to_json()
+    explain(nested_model, images, method, target_class=1)
+    np.testing.assert_array_equal(images, noise_images)
+    assert nested_model.to_json() == config
+    for now, then in zip(nested_model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_says_what_it_is(method):
+    explainer = METHODS[method]
+    assert re.search(r"DOI 10\.\d{4}|arXiv:\d{4}\.\d{4,5}", explainer.reference)
+    paper = explainer.reference.split("DOI ")[-1].split("arXiv:")[-1]
+    documented = inspect.getdoc(explainer.method)
+    assert paper in documented
+    for name in inspect.signature(explainer.method).parameters:
+        assert f"{name}: " in documented
+
+
+def test_an_unknown_method_names_the_nearest():
+    with pytest.raises(RegistryError, match="grad-cam"):
+        explain(None, None, "gradcam")

@@ -1,0 +1,90 @@
+import csv
+import os
+import stat
+
+import cv2
+import numpy as np
+import pytest
+
+from breastcls.errors import ExplanationError, OutputError
+from breastcls.explanation.explain import explain
+
+
+@pytest.fixture
+def explanation(planted):
+    pictures = [cv2.resize(image, (40 + number, 50)) for number, image in enumerate(planted.images)]
+    return explain(planted.model, pictures, target_class=1, classes=("none", "square"))
+
+
+def test_overlays_heatmaps_and_index_are_written(explanation, tmp_path):
+    folder = explanation.save(tmp_path / "new" / "heatmaps")
+    with open(folder / "index.csv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [row["overlay"] for row in rows] + ["heatmaps.npz", "index.csv"]
+    )
+    for number, row in enumerate(rows):
+        drawn = cv2.imread(str(folder / row["overlay"]))[..., ::-1]
+        np.testing.assert_array_equal(drawn, explanation.overlay(number))
+        assert drawn.shape == (int(row["height"]), int(row["width"]), 3) == (50, 40 + number, 3)
+        assert row["target"] == "square"
+        assert float(row["target_probability"]) == pytest.approx(explanation.probabilities[number, 1], abs=1e-6)
+    with np.load(folder / "heatmaps.npz", allow_pickle=False) as stored:
+        np.testing.assert_array_equal(stored["heatmaps"], explanation.heatmaps)
+        assert stored["classes"].tolist() == ["none", "square"]
+
+
+def test_names_of_files_are_kept_and_told_apart(planted, tmp_path):
+    paths = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "SOB_B_A-14 ä.png")
+        cv2.imencode(".png", planted.images[0])[1].tofile(paths[-1])
+    with pytest.warns(match="flagged"):
+        # Blue and red changed places in these files, so that there is no square any more.
+        folder = explain(planted.model, paths, target_class=1).save(tmp_path / "out")
+    assert sorted(path.name for path in folder.glob("*.png")) == ["0000_SOB_B_A-14_ä.png", "0001_SOB_B_A-14_ä.png"]
+
+
+def test_existing_files_are_not_overwritten_in_silence(explanation, tmp_path):
+    (tmp_path / "0002.png").write_text("precious")
+    with pytest.raises(OutputError, match=r"0002\.png.*overwrite=True"):
+        explanation.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["0002.png"]
+    assert (tmp_path / "0002.png").read_text() == "precious"
+    explanation.save(tmp_path, overwrite=True)
+    assert cv2.imread(str(tmp_path / "0002.png")) is not None
+    with pytest.raises(OutputError):
+        explanation.save(tmp_path)
+
+
+def test_a_failure_on_the_way_leaves_no_half_file_and_no_index(explanation, tmp_path, monkeypatch):
+    real = cv2.imencode
+    calls = []
+
+    def failing(*arguments):
+        calls.append(arguments)
+        return real(*arguments) if len(calls) < 3 else (False, None)
+
+    monkeypatch.setattr("breastcls.explanation.save_heatmaps.cv2.imencode", failing)
+    with pytest.raises(OutputError, match="Cannot encode"):
+        explanation.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0000.png", "0001.png"]
+
+
+def test_wrong_drawing_options_are_named(explanation, tmp_path):
+    with pytest.raises(ExplanationError, match="alpha is 3"):
+        explanation.save(tmp_path / "out", alpha=3)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_write_permission_is_named(explanation, tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(OutputError, match=str(tmp_path)):
+        explanation.save(tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(explanation, tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(OutputError, match="taken"):
+        explanation.save(tmp_path / "taken")

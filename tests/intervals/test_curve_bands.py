@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.curve_bands import FALSE_POSITIVE_RATES, RECALLS, compute_curves
+from breastcls.predictions.predictions import Predictions
+
+
+@pytest.mark.parametrize("ties", [True, False])
+def test_points_lie_on_scikit_learns_curves(draw, ties):
+    some = draw(2, mixed=True, ties=ties)
+    roc, precision_recall = compute_curves(some, Bootstrap(20))
+    false, true, _ = roc_curve(some.labels, some.positive)
+    np.testing.assert_allclose(roc["tpr"][1:], np.interp(FALSE_POSITIVE_RATES, false, true))
+    precision, recall, thresholds = precision_recall_curve(some.labels, some.positive)
+    for row in precision_recall.itertuples():
+        at = np.flatnonzero(recall[:-1] >= row.recall - 1e-12).max()
+        assert row.precision == pytest.approx(precision[at])
+        assert row.threshold == pytest.approx(thresholds[at])
+
+
+@pytest.mark.parametrize("ties", [True, False])
+def test_bands_equal_a_loop_over_repeated_rows(draw, ties):
+    some = draw(4, images=80, cases=10, ties=ties)
+    bootstrap = Bootstrap(30, 0.8, seed=3)
+    roc, precision_recall = compute_curves(some, bootstrap)
+    codes = np.unique(some.cases, return_inverse=True)[1]
+    order = np.array([np.flatnonzero(some.cases == name)[0] for name in np.unique(some.cases)])
+    from breastcls.intervals.case_statistics import case_codes, case_strata
+
+    own = case_codes(some)
+    assert len(order) == codes.max() + 1
+    sensitivities, precisions = [], []
+    for weights in np.concatenate(list(bootstrap.weights(case_strata(some.labels, own, 2)))):
+        rows = np.repeat(np.arange(len(some)), weights[own].astype(int))
+        false, true, _ = roc_curve(some.labels[rows], some.positive[rows], drop_intermediate=False)
+        sensitivities.append(np.interp(FALSE_POSITIVE_RATES, false, true))
+        precision, recall, _ = precision_recall_curve(some.labels[rows], some.positive[rows])
+        reach = [np.flatnonzero(recall[:-1] >= place - 1e-12).max() for place in RECALLS]
+        precisions.append(precision[reach])
+    np.testing.assert_allclose(roc["low"][1:], np.quantile(sensitivities, 0.1, axis=0), atol=1e-9)
+    np.testing.assert_allclose(roc["high"][1:], np.quantile(sensitivities, 0.9, axis=0), atol=1e-9)
+    np.testing.assert_allclose(precision_recall["low"], np.quantile(precisions, 0.1, axis=0), atol=1e-9)
+    np.testing.assert_allclose(precision_recall["high"], np.quantile(precisions, 0.9, axis=0), atol=1e-9)
+
+
+def test_many_scores_make_no_difference_to_see(draw, monkeypatch):
+    from breastcls.intervals import curve_bands as curves
+
+    some = draw(5, images=3000, cases=30, ties=False)
+    exact = compute_curves(some, Bootstrap(50))[0]
+    monkeypatch.setattr(curves, "MOST_THRESHOLDS", 500)
+    coarse = compute_curves(some, Bootstrap(50))[0]
+    np.testing.assert_allclose(exact[["low", "high"]], coarse[["low", "high"]], atol=0.02)
+
+
+def test_several_classes_come_one_below_the_other(draw):
+    roc, precision_recall = compute_curves(draw(1, classes=("a", "b", "c")), Bootstrap(20))
+    for table in (roc, precision_recall):
+        assert table.columns[0] == "class"
+        assert table["class"].unique().tolist() == ["a", "b", "c"]
+    assert (roc.groupby("class").size() == 202).all()
+
+
+def test_one_class_has_no_curve():
+    some = Predictions.from_arrays(probabilities=[0.2, 0.7], labels=[0, 0], classes=("a", "b"), cases=["x", "y"])
+    roc, precision_recall = compute_curves(some, Bootstrap(20))
+    assert roc.empty
+    assert precision_recall.empty
+    assert "tpr" in roc.columns
+
+
+def test_one_case_has_a_curve_without_a_band():
+    some = Predictions.from_arrays(probabilities=[0.2, 0.7], labels=[0, 1], classes=("a", "b"), cases=["x", "x"])
+    roc, _ = compute_curves(some, Bootstrap(20))
+    assert roc["tpr"].tolist()[-1] == 1.0
+    assert roc["low"].isna().all()

@@ -1,0 +1,83 @@
+import subprocess
+import sys
+
+import pytest
+
+from breastcls.errors import ModelError, RegistryError
+from breastcls.models.backbones.backbone_registry import BACKBONES, list_backbones, register_backbone
+
+OUTSIDE = """
+import keras
+from breastcls.models.backbones.backbone_registry import register_backbone
+from breastcls.models.building import build_model
+
+def build_tiny(input_shape, width=8):
+    inputs = keras.Input(input_shape)
+    return keras.Model(inputs, keras.layers.Conv2D(width, 3, strides=2, name="top")(inputs))
+
+register_backbone("tiny", build_tiny, image_size=(32, 32), scaling="unit", stages=("top",))
+
+from breastcls.models.stages import set_trainable
+model = build_model("tiny", classes=("benign", "malignant"), width=4)
+assert model.output_shape == (None, 2)
+print(set_trainable(model, "head"), set_trainable(model, "last-stage"))
+"""
+
+
+def test_another_package_adds_a_backbone_in_five_lines():
+    run = subprocess.run([sys.executable, "-c", OUTSIDE], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == [str(4 * 2 + 2), str(4 * 2 + 2 + 3 * 3 * 3 * 4 + 4)]
+
+
+def test_listing_loads_no_keras():
+    code = (
+        "import sys; from breastcls.models.backbones.backbone_registry import list_backbones; str(list_backbones())\n"
+    )
+    code += "print({'keras', 'tensorflow', 'pandas'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_a_taken_name_and_a_wrong_field_are_refused():
+    with pytest.raises(RegistryError, match="resnet50"):
+        register_backbone("resnet50", lambda input_shape: None)
+    with pytest.raises(ModelError, match="scaling"):
+        register_backbone("nobody", lambda input_shape: None, scaling="zscore")
+    assert "nobody" not in BACKBONES
+
+
+def test_an_unknown_name_lists_the_nearest():
+    with pytest.raises(RegistryError, match="'resnet50'"):
+        BACKBONES["resnet5O"]
+
+
+def test_the_table_holds_every_backbone_and_is_aligned():
+    table = list_backbones()
+    assert len(table) == len(BACKBONES) == len(table.to_frame())
+    lines = str(table).splitlines()
+    assert len(lines) == len(BACKBONES) + 2
+    column = lines[0].index("scaling")
+    assert all(line[column - 1] == " " and line[column] != " " for line in lines)
+    frame = table.to_frame()
+    assert frame.loc["cancernet", ["height", "width", "imagenet"]].tolist() == [48, 48, False]
+    assert frame.loc["mobilenet", "options"] == "alpha, depth_multiplier"
+
+
+@pytest.mark.parametrize("entry", [entry for entry in list_backbones() if entry.pretrained is not None])
+def test_published_weights_come_with_licence_origin_and_paper(entry):
+    assert entry.licence != "not stated"
+    assert entry.origin != "not stated"
+    assert entry.paper.startswith("https://doi.org/10.")
+    file = entry.pretrained(entry.image_size, {})
+    assert file.url.startswith("https://")
+    assert file.name.endswith(".h5")
+    assert file.digest is None or len(file.digest) in (32, 64)
+
+
+def test_all_of_keras_applications_is_there():
+    import keras
+
+    constructors = {name.lower() for name in dir(keras.applications) if callable(getattr(keras.applications, name))}
+    assert constructors
+    assert constructors <= set(BACKBONES)

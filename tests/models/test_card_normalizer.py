@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from breastcls.errors import ModelError
+from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.model_card import ModelCard
+from breastcls.stain.normalizer import StainNormalizer
+from breastcls.stain.normalizer_registry import NORMALIZERS
+
+CARD = ModelCard(classes=("benign", "malignant"), image_size=(32, 32))
+
+
+def test_without_a_card_or_a_stain_there_is_none():
+    assert find_normalizer(None) is None
+    assert find_normalizer(CARD) is None
+
+
+def test_the_one_of_the_card_is_made_again():
+    stain = {"name": "reinhard", "means": [70.5, 20.0, -10.0], "spreads": [15.0, 8.0, 6.0]}
+    found = find_normalizer(ModelCard.from_json(CARD.replace(stain=stain).to_json()))
+    assert found.to_dict() == stain
+    assert found.fallbacks.total == 0
+
+
+@pytest.mark.parametrize("stain", [{"name": "reinhard", "means": [1.0]}, {"name": "of-another-package"}])
+def test_one_that_cannot_be_made_says_so(stain):
+    with pytest.raises(ModelError, match=r"cannot be made: .* import that first"):
+        find_normalizer(CARD.replace(stain=stain))
+
+
+def test_one_of_another_package_is_found_once_it_is_registered(monkeypatch):
+    monkeypatch.setattr(NORMALIZERS, "_items", dict(NORMALIZERS))
+
+    class Mine(StainNormalizer):
+        name = "of-another-package"
+
+        @classmethod
+        def fit(cls, pixels):
+            return cls()
+
+        def normalise(self, image):
+            return np.invert(image)
+
+    NORMALIZERS.register(Mine.name, Mine)
+    assert isinstance(find_normalizer(CARD.replace(stain={"name": "of-another-package"})), Mine)

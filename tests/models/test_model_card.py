@@ -1,0 +1,109 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import ModelError
+from breastcls.models.model_card import CARD_FORMAT, ModelCard, get_card, set_card
+
+CARD = ModelCard(
+    classes=("benign", "malignant"),
+    image_size=(32, 48),
+    backbone="cnn4",
+    backbone_options={"filters": (4, 4, 4, 4)},
+    stain={"name": "reinhard", "means": [70.25, 20.0, -10.1], "spreads": [15.0, 8.0, 6.0]},
+    threshold=0.4,
+    temperature=1.5,
+    provenance={"data": {"cases": 70}},
+)
+
+
+def test_json_there_and_back():
+    assert ModelCard.from_json(CARD.to_json()) == CARD
+    assert json.loads(CARD.to_json())["format"] == CARD_FORMAT
+
+
+def test_a_card_from_before_stain_was_kept_still_loads():
+    values = json.loads(CARD.to_json())
+    del values["stain"]
+    assert ModelCard.from_json(json.dumps(values)) == CARD.replace(stain=None)
+    with pytest.raises(ModelError, match="stain in the model card is of an unexpected type"):
+        ModelCard.from_json(json.dumps({**values, "stain": "macenko"}))
+
+
+def test_nobody_holds_a_reference_into_a_card():
+    source = {"cases": [1]}
+    card = CARD.replace(provenance=source)
+    source["cases"].append(2)
+    card.to_dict()["provenance"]["cases"].append(3)
+    assert card.provenance == {"cases": [1]}
+    stain = {"name": "reinhard", "means": [1.0]}
+    card = CARD.replace(stain=stain)
+    stain["means"].append(2.0)
+    card.to_dict()["stain"]["means"].append(3.0)
+    assert card.stain == {"name": "reinhard", "means": [1.0]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classes": ("a",)},
+        {"classes": ("a", "b", "c")},
+        {"threshold": 0},
+        {"threshold": 1.2},
+        {"temperature": 0},
+        {"temperature": float("inf")},
+        {"temperature": float("nan")},
+        {"image_size": (0, 3)},
+        {"provenance": {"array": np.zeros(2)}},
+        {"provenance": {"value": float("nan")}},
+        {"provenance": [1]},
+        {"stain": {}},
+        {"stain": {"name": 3}},
+        {"stain": "macenko"},
+        {"stain": {"name": "macenko", "stains": np.zeros((2, 3))}},
+        {"colour": "blue"},
+    ],
+)
+def test_values_that_make_no_sense(changes):
+    with pytest.raises(ModelError):
+        CARD.replace(**changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no json",
+        "[]",
+        "{}",
+        '{"format": 1}',
+        '{"format": "1", "classes": ["a", "b"], "image_size": 3}',
+        '{"format": 1, "classes": ["a", "b"], "image_size": 3, "extra": 1}',
+        '{"format": 1, "classes": ["a", "b"], "image_size": 3, "threshold": "0.5"}',
+        '{"format": 1, "classes": {"a": 1}, "image_size": 3}',
+    ],
+)
+def test_text_that_is_no_card(text):
+    with pytest.raises(ModelError):
+        ModelCard.from_json(text)
+
+
+def test_a_newer_format_says_so():
+    values = {**CARD.to_dict(), "format": CARD_FORMAT + 1, "version": "9.9"}
+    with pytest.raises(ModelError, match=r"9\.9.*newer breastcls"):
+        ModelCard.from_json(json.dumps(values))
+
+
+def test_the_card_of_a_model():
+    inputs = keras.Input((32, 48, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2)(pooled))
+    assert get_card(model) is None
+    set_card(model, CARD)
+    assert get_card(model) == CARD
+    with pytest.raises(ModelError, match="3 classes"):
+        set_card(model, CARD.replace(classes=("a", "b", "c"), threshold=None))
+    with pytest.raises(ModelError, match="image_size"):
+        set_card(model, CARD.replace(image_size=32))
+    assert get_card(model) == CARD

@@ -1,0 +1,121 @@
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import ModelError
+from breastcls.models.building import build_model
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import backbone_of, frozen_view, last_convolution_of, split_model
+from breastcls.models.persistence import load_model, save_model
+
+CLASSES = ("benign", "malignant")
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3)).astype("float32")
+
+
+def lively(**arguments):
+    """A CancerNet whose outputs are far from one half: random weights as they come hardly tell images apart."""
+    model = build_model("cancernet", classes=CLASSES, seed=1, **arguments)
+    model.set_weights([weight * 3 if weight.ndim > 1 else weight for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("head", "shape"), [("linear", (None, 128)), ("mlp", (None, 128)), ("flatten-mlp", (None, 6 * 6 * 128))]
+)
+def test_features_then_head_is_the_model(head, shape):
+    model = build_model("cancernet", classes=CLASSES, head=head, seed=1)
+    features, top = split_model(model)
+    assert features.output_shape == top.input_shape == shape
+    np.testing.assert_allclose(np.asarray(top(features(IMAGES))), np.asarray(model(IMAGES)), rtol=1e-5)
+    assert not any(weight is other for weight in top.weights for other in features.weights)
+
+
+def test_what_the_head_learns_the_model_has_learnt(tmp_path):
+    model = lively()
+    before = np.asarray(model(IMAGES))
+    features, head = split_model(model)
+    head.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    head.fit(np.asarray(features(IMAGES)), np.array([0, 1, 0, 1]), epochs=3, verbose=0)
+    after = np.asarray(model(IMAGES))
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_array_equal(np.asarray(load_model(save_model(model, tmp_path / "m.keras"))(IMAGES)), after)
+
+
+def test_splitting_works_on_a_loaded_model_and_twice(tmp_path):
+    model = load_model(save_model(build_model("cancernet", classes=CLASSES, seed=1), tmp_path / "m.keras"))
+    for _ in range(2):
+        features, head = split_model(model)
+        np.testing.assert_allclose(np.asarray(head(features(IMAGES))), np.asarray(model(IMAGES)), rtol=1e-5)
+
+
+def test_the_frozen_view_has_the_same_weights_and_no_noise_in_its_features():
+    model = lively(dropout=0.0)
+    model.trainable = False
+    view = frozen_view(model)
+    assert all(a is b for a, b in zip(model.weights, view.weights, strict=True))
+    assert get_card(view) == get_card(model)
+    quiet = [np.asarray(view(IMAGES, training=True)) for _ in range(2)]
+    np.testing.assert_array_equal(*quiet)
+    np.testing.assert_allclose(quiet[0], np.asarray(model(IMAGES)), rtol=1e-5)
+    noisy = [np.asarray(model(IMAGES, training=True)) for _ in range(2)]
+    assert np.abs(noisy[0] - noisy[1]).max() > 1e-4, "dropout inside the backbone must have been there to silence"
+
+
+def test_the_view_can_be_saved_by_a_callback_and_read_again(tmp_path):
+    view = frozen_view(lively())
+    view.save(tmp_path / "view.keras")
+    again = keras.models.load_model(tmp_path / "view.keras")
+    np.testing.assert_array_equal(np.asarray(again(IMAGES)), np.asarray(view(IMAGES)))
+
+
+def test_training_through_the_frozen_view_trains_the_model(tmp_path):
+    model = lively()
+    backbone_of(model).trainable = False
+    inner = [weight.copy() for weight in backbone_of(model).get_weights()]
+    before = np.asarray(model(IMAGES))
+    view = frozen_view(model)
+    view.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    view.fit(IMAGES, np.array([0, 1, 0, 1]), epochs=2, verbose=0)
+    assert np.abs(np.asarray(model(IMAGES)) - before).max() > 1e-3
+    for now, then in zip(backbone_of(model).get_weights(), inner, strict=True):
+        np.testing.assert_array_equal(now, then)
+    loaded = load_model(save_model(model, tmp_path / "m.keras"))
+    np.testing.assert_array_equal(np.asarray(loaded(IMAGES)), np.asarray(model(IMAGES)))
+
+
+def test_last_convolution_with_and_without_a_card(tmp_path):
+    model = build_model("cancernet", classes=CLASSES, seed=1)
+    assert last_convolution_of(model) == "conv6_bn"
+    model.save(tmp_path / "plain.keras")
+    plain = keras.models.load_model(tmp_path / "plain.keras")
+    assert last_convolution_of(plain) == "block3_dropout"
+
+
+def flat():
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
+
+
+def test_models_without_the_expected_parts():
+    with pytest.raises(ModelError, match="nests 0 models"):
+        backbone_of(flat())
+    inputs = keras.Input((8, 8, 3))
+    with pytest.raises(ModelError, match="nests 2 models"):
+        backbone_of(keras.Model(inputs, keras.layers.add([flat()(inputs), flat()(inputs)])))
+    with pytest.raises(ModelError, match="no head"):
+        split_model(keras.Model(inputs, flat()(inputs)))
+    inner, vector = keras.Input((5,)), keras.Input((5,))
+    backbone = keras.Model(inner, keras.layers.Dense(3)(inner))
+    with pytest.raises(ModelError, match="no layer with an output"):
+        last_convolution_of(keras.Model(vector, keras.layers.Dense(2)(backbone(vector))))
+
+
+def test_a_way_past_the_backbone_cannot_be_split():
+    inputs = keras.Input((8, 8, 3))
+    beside = keras.layers.GlobalAveragePooling2D()(inputs)
+    inner = keras.Input((8, 8, 3))
+    backbone = keras.Model(inner, keras.layers.Conv2D(3, 3)(inner))
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.add([pooled, beside])))
+    with pytest.raises(ModelError, match="cannot be split"):
+        split_model(model)

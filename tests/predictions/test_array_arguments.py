@@ -1,0 +1,73 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from breastcls.errors import EvaluationError
+from breastcls.predictions import array_arguments as arrays
+
+
+def test_names_keep_their_text_and_mark_what_is_missing():
+    names = arrays.check_names(pd.Series(["a", None, "b"], dtype="string"), "slides", 3)
+    assert names.tolist() == ["a", "", "b"]
+    assert names.dtype == object
+    assert arrays.check_names([np.nan, None], "slides", 2) is None
+    assert arrays.check_names([1, 2], "slides", 2).tolist() == ["1", "2"]
+
+
+def test_magnifications_may_be_missing():
+    found = arrays.check_magnifications(pd.array([40, None], dtype="Int64"), 2)
+    assert found.tolist() == [40, -1]
+    assert found.dtype == np.int64
+    assert arrays.check_magnifications(pd.array([None, None], dtype="Int64"), 2) is None
+    with pytest.raises(EvaluationError, match="1 values"):
+        arrays.check_magnifications([40], 2)
+
+
+def test_labels_of_a_file():
+    assert arrays.read_labels(["b", " a", "", "NaN"], ("a", "b")).tolist() == [1, 0, -1, -1]
+    assert arrays.read_labels(["True", "False"], ("a", "b")).tolist() == [1, 0]
+    assert arrays.read_labels(["-1", "1.0"], ("a", "b")).tolist() == [-1, 1]
+    assert arrays.read_labels(["nan", ""], ("a", "nan")).tolist() == [1, -1]
+    for wrong, words in ((["0.5"], "0.5"), (["2"], "holds .2."), (["A"], "not among the classes")):
+        with pytest.raises(EvaluationError, match=words):
+            arrays.read_labels(wrong, ("a", "b"))
+
+
+def test_shares_and_numbers():
+    assert arrays.check_share(None, "share") is None
+    assert arrays.check_share(1, "share") == 1
+    for wrong in (1.1, -0.1, float("nan")):
+        with pytest.raises(EvaluationError, match="`share` is"):
+            arrays.check_share(wrong, "share")
+    assert arrays.to_number("0.25", "x") == 0.25
+    assert arrays.to_number(None, "x") is None
+
+
+def test_class_names_that_are_their_own_places_may_be_numbers():
+    assert arrays.check_classes([0, 1]) == ("0", "1")
+    assert arrays.check_classes([False, True]) == ("False", "True")
+    with pytest.raises(EvaluationError, match="as text"):
+        arrays.check_classes(np.array([1, 2]))
+
+
+def test_what_is_no_array():
+    class Strange:
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("on another device")
+
+    with pytest.raises(EvaluationError, match="on another device"):
+        arrays.to_array(Strange(), "labels")
+
+
+def test_rounding_in_float32_is_left_alone():
+    given = np.random.default_rng(0).dirichlet(np.ones(8), 100).astype(np.float32)
+    np.testing.assert_array_equal(arrays.check_probabilities(given, tuple("abcdefgh")), given)
+
+
+def test_names_are_written_as_those_of_datasets_and_paths_left_alone():
+    assert arrays.check_names(np.array([1.0, 2.0]), "cases", 2).tolist() == ["1", "2"]
+    assert arrays.check_names([" a ", " ", None], "slides", 3).tolist() == ["a", "", ""]
+    assert arrays.check_names(["", " "], "slides", 2) is None
+    with pytest.raises(EvaluationError, match="missing in 1 of 2 rows, first in row 1"):
+        arrays.check_names(["a", "  "], "cases", 2, required=True)
+    assert arrays.check_paths([" a.png", "1.0"], 2).tolist() == [" a.png", "1.0"]

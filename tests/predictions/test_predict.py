@@ -1,0 +1,192 @@
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import EvaluationError, ModelError
+from breastcls.models.model_card import ModelCard, set_card
+from breastcls.models.temperature import apply_temperature
+from breastcls.predictions.predict import predict
+
+BINARY = ("benign", "malignant")
+
+
+def make_model(outputs=2, activation="softmax", size=(8, 8), seed=0):
+    pixels = keras.Input((*size, 3))
+    features = keras.layers.Rescaling(1 / 255)(pixels)
+    features = keras.layers.Conv2D(4, 3, kernel_initializer=keras.initializers.GlorotUniform(seed))(features)
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    scores = keras.layers.Dense(outputs, activation, kernel_initializer=keras.initializers.RandomNormal(0, 3, seed))
+    return keras.Model(pixels, scores(pooled))
+
+
+@pytest.fixture
+def data(tmp_path):
+    generator = np.random.default_rng(0)
+    paths = [str(tmp_path / f"{number}.png") for number in range(7)]
+    for path in paths:
+        cv2.imwrite(path, generator.integers(0, 256, (8, 8, 3)).astype(np.uint8))
+    return Dataset.from_columns(
+        BINARY,
+        path=paths,
+        label=[BINARY[number % 2] for number in range(7)],
+        case=[f"c{n // 2}" for n in range(7)],
+        slide=[f"s{n // 2}" for n in range(7)],
+        magnification=[40, 100, 200, 400, 40, 100, None],
+        subtype=["F", "DC", "F", "DC", "F", "DC", None],
+    )
+
+
+def test_it_equals_the_model_called_directly(data):
+    model = make_model()
+    images, labels = data.to_numpy((8, 8))
+    expected = keras.ops.convert_to_numpy(model(images, training=False))
+    for batch_size in (2, 7, 32):
+        found = predict(model, data, batch_size=batch_size)
+        np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
+    np.testing.assert_array_equal(found.labels, labels)
+    assert found.cases.tolist() == data.cases.tolist()
+    assert found.magnifications.tolist() == [40, 100, 200, 400, 40, 100, -1]
+    assert found.subtypes.tolist() == ["F", "DC", "F", "DC", "F", "DC", ""]
+    assert found.paths.tolist() == data.paths
+    by_array = predict(model, images, labels=labels, cases=data.cases, classes=BINARY)
+    np.testing.assert_allclose(by_array.probabilities, expected, atol=1e-6)
+    assert predict(model, images, classes=BINARY).labels.tolist() == [-1] * 7
+
+
+def test_a_sigmoid_of_one_output_and_half_precision(data):
+    model = make_model(1, "sigmoid")
+    images, _ = data.to_numpy((8, 8))
+    found = predict(model, data)
+    np.testing.assert_allclose(found.positive, keras.ops.convert_to_numpy(model(images))[:, 0], atol=1e-6)
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        half = make_model(2)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    np.testing.assert_allclose(predict(half, data).probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_card_is_followed(data):
+    model = make_model()
+    plain = predict(model, data)
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8), threshold=0.3, temperature=2.0, resize="squash"))
+    found = predict(model, data)
+    assert found.threshold == 0.3
+    np.testing.assert_allclose(found.probabilities, apply_temperature(plain.probabilities, 2.0), atol=1e-6)
+
+
+def test_a_file_is_loaded(data, tmp_path):
+    model = make_model()
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        predict(str(tmp_path / "model.keras"), data).probabilities, predict(model, data).probabilities, atol=1e-6
+    )
+    with pytest.raises(ModelError):
+        predict(tmp_path / "absent.keras", data)
+
+
+def test_no_retracing_from_call_to_call(data):
+    model = make_model()
+    predict(model, data, batch_size=3)
+    traces = model.predict_function.experimental_get_tracing_count()
+    for _ in range(3):
+        predict(model, data, batch_size=3)
+    assert model.predict_function.experimental_get_tracing_count() == traces
+    assert model.jit_compile is False
+
+
+def test_classes_must_agree(data):
+    model = make_model()
+    set_card(model, ModelCard(classes=("negative", "positive"), image_size=(8, 8)))
+    with pytest.raises(EvaluationError, match=r"\('negative', 'positive'\), the dataset's \('benign', 'malignant'\)"):
+        predict(model, data)
+    with pytest.raises(EvaluationError, match="5 outputs; the dataset has 2 classes"):
+        predict(make_model(5), data)
+
+
+def test_what_cannot_be_predicted(data):
+    model = make_model()
+    images, _ = data.to_numpy((8, 8))
+    cases = [
+        (images.astype(np.float32), "uint8"),
+        (images[0], "uint8"),
+        (images[:, :, :, :1], "uint8"),
+        (images[:0], "uint8"),
+        (np.zeros((2, 9, 8, 3), np.uint8), "takes images of 8x8"),
+    ]
+    for wrong, words in cases:
+        with pytest.raises(EvaluationError, match=words):
+            predict(model, wrong, classes=BINARY)
+    with pytest.raises(EvaluationError, match="no card that names its classes"):
+        predict(model, images)
+    with pytest.raises(EvaluationError, match="leave them out"):
+        predict(model, data, classes=BINARY)
+    with pytest.raises(EvaluationError, match="batch_size"):
+        predict(model, data, batch_size=0)
+    with pytest.raises(EvaluationError, match="holds no images"):
+        predict(model, data[:0])
+    with pytest.raises(EvaluationError, match="images of any size"):
+        predict(make_model(size=(None, None)), data)
+    with pytest.raises(EvaluationError, match="must lie in"):
+        predict(make_model(2, None), data)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (6, 8)])
+@pytest.mark.parametrize("batch_size", [3, 32])
+def test_views_are_averaged_as_by_a_loop_over_them(data, size, batch_size):
+    model = make_model(size=size)
+    images, _ = data.to_numpy(size)
+    seen = []
+    for turns in (0, 1, 2, 3) if size[0] == size[1] else (0, 2):
+        for flipped in (images, np.flip(images, axis=2)):
+            turned = np.stack([np.rot90(image, turns) for image in flipped])
+            seen.append(keras.ops.convert_to_numpy(model(turned, training=False)))
+    found = predict(model, data, tta="dihedral", batch_size=batch_size)
+    np.testing.assert_allclose(found.probabilities, np.mean(seen, axis=0), atol=1e-6)
+    by_array = predict(model, images, tta="dihedral", batch_size=batch_size, classes=BINARY)
+    np.testing.assert_allclose(by_array.probabilities, found.probabilities, atol=1e-6)
+    plain = predict(model, data).probabilities
+    assert np.abs(plain - found.probabilities).max() > 1e-4
+
+
+def test_a_turned_image_is_predicted_as_the_image(data):
+    pixels = keras.Input((8, 8, 3))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels))  # sees where things are
+    layer = keras.layers.Dense(2, "softmax", kernel_initializer=keras.initializers.RandomNormal(0, 1, seed=0))
+    model = keras.Model(pixels, layer(flat))
+    images, _ = data.to_numpy((8, 8))
+    expected = predict(model, images, tta="dihedral", classes=BINARY).probabilities
+    plain = predict(model, images, classes=BINARY).probabilities
+    for turned in (np.rot90(images, 1, (1, 2)), np.rot90(images, 2, (1, 2)), images[:, ::-1], images[:, :, ::-1]):
+        turned = np.ascontiguousarray(turned)
+        found = predict(model, turned, tta="dihedral", classes=BINARY).probabilities
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert np.abs(predict(model, turned, classes=BINARY).probabilities - plain).max() > 0.01
+
+
+def test_calibration_and_threshold_come_after_averaging(data):
+    model = make_model()
+    plain = predict(model, data, tta="dihedral")
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8), threshold=0.3, temperature=2.0))
+    found = predict(model, data, tta="dihedral")
+    np.testing.assert_allclose(found.probabilities, apply_temperature(plain.probabilities, 2.0), atol=1e-6)
+    assert found.threshold == 0.3
+
+
+def test_views_of_one_sigmoid_of_half_precision(data):
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        models = make_model(2), make_model(1, "sigmoid")
+    finally:
+        keras.config.set_dtype_policy(policy)
+    for model in models:
+        np.testing.assert_allclose(predict(model, data, tta="dihedral").probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_views_that_are_not_known(data):
+    with pytest.raises(EvaluationError, match="`tta` is 'flips'"):
+        predict(make_model(), data, tta="flips")

@@ -1,0 +1,53 @@
+import pandas as pd
+import pytest
+
+from breastcls.errors import TrainingError
+from breastcls.training.history_figure import plot_history
+
+
+@pytest.fixture
+def history():
+    return pd.DataFrame(
+        {
+            "epoch": [1, 2, 3, 1, 2],
+            "phase": ["head", "head", "head", "fine-tune", "fine-tune"],
+            "loss": [0.9, 0.7, 0.6, 0.5, 0.4],
+            "val_loss": [0.95, 0.8, 0.75, 0.7, 0.72],
+            "accuracy": [0.5, 0.6, 0.65, 0.7, 0.8],
+            "learning_rate": [1e-3] * 5,
+            "seconds": [3.0] * 5,
+        }
+    )
+
+
+def test_each_measure_has_a_panel_with_its_validation(history):
+    figure = plot_history(history)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Loss", "Accuracy"]
+    lines = {item.get_label(): item for item in figure.axes[0].get_lines()}
+    assert lines["training"].get_ydata().tolist() == history["loss"].tolist()
+    assert lines["validation"].get_ydata().tolist() == history["val_loss"].tolist()
+    assert "validation" not in {item.get_label() for item in figure.axes[1].get_lines()}
+
+
+def test_epochs_counted_anew_by_each_phase_run_on(history):
+    axes = plot_history(history).axes[0]
+    assert axes.get_lines()[0].get_xdata().tolist() == [1, 2, 3, 4, 5]
+    assert [text.get_text() for text in axes.texts] == ["head", "fine-tune"]
+
+
+def test_a_run_without_phases_has_no_marks(history):
+    axes = plot_history(history.drop(columns="phase").head(3)).axes[0]
+    assert [text.get_text() for text in axes.texts] == []
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame({"loss": []}), pd.DataFrame({"epoch": [1], "note": ["x"]})])
+def test_nothing_to_draw_is_an_error(table):
+    with pytest.raises(TrainingError, match="expected at least one epoch and one measure"):
+        plot_history(table)
+
+
+def test_a_score_of_validation_alone_has_its_panel(history):
+    figure = plot_history(history.assign(val_roc_auc=0.9))
+    panel = figure.axes[2]
+    assert panel.get_title(loc="left") == "Area under the ROC curve"
+    assert panel.get_lines()[0].get_ydata().tolist() == [0.9] * 5
