@@ -1,37 +1,13 @@
 """The architecture: layers, no import cycles, file names, file lengths, where TensorFlow is named."""
 
-import ast
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-import breastcls as bc
+from support.architecture import PACKAGE, RANK, cycles, import_graph, modules, wrong_imports
 
-PACKAGE = Path(bc.__file__).parent
 TESTS = Path(__file__).parent
-# A file imports from its own subpackage and from those of lower layers. Names in one row do not import each other.
-LAYERS = (
-    ("errors", "registry", "result", "files", "environment", "json_values", "text_tables", "_version"),
-    ("images",),
-    ("stain",),
-    ("augmentation",),
-    ("datasets",),
-    ("models",),
-    ("predictions", "drawing"),
-    ("metrics",),
-    ("intervals",),
-    ("features",),
-    ("calibration",),
-    ("decisions",),
-    ("baselines", "comparison", "robustness", "uncertainty"),
-    ("explanation",),
-    ("training",),
-    ("evaluation",),
-    ("experiments",),
-)
-CORE = set(LAYERS[0])
-RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 # Where TensorFlow may be named.
 TENSORFLOW = ("images", "augmentation", "training", "explanation/gradients.py", "features")
 
@@ -52,63 +28,9 @@ PENDING_CYCLES = 47
 PENDING_STRINGS = ["models.persistence"]
 
 
-def modules(package: Path = PACKAGE) -> dict[str, Path]:
-    """Every module of the package below its root, by dotted name: `datasets.dataset`."""
-    files = [path for path in sorted(package.rglob("*.py")) if path.name != "__init__.py"]
-    return {".".join(path.relative_to(package).with_suffix("").parts): path for path in files}
-
-
-def imported(path: Path, known: dict[str, Path]) -> set[str]:
-    """Modules of the package that a file imports: at the top, in functions, for type checking."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "breastcls":
-            module = node.module.removeprefix("breastcls").removeprefix(".")
-            inner = {f"{module}.{alias.name}".removeprefix(".") for alias in node.names}
-            found |= (inner & set(known)) or {module}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.removeprefix("breastcls.") for alias in node.names if alias.name != "breastcls"} & set(
-                known
-            )
-    return found
-
-
-def wrong_imports(graph: dict[str, set[str]]) -> list[str]:
-    """Imports of a higher layer, or of another subpackage of the same layer."""
-    wrong = []
-    for module, targets in graph.items():
-        own = module.split(".")[0]
-        for target in targets:
-            other = target.split(".")[0]
-            if other != own and not (RANK[other] < RANK[own] or (other in CORE and own in CORE)):
-                wrong.append(f"{module} -> {target}")
-    return sorted(wrong)
-
-
-def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of modules that import each other, directly or through others (strongly connected components)."""
-    reachable: dict[str, set[str]] = {}
-    for start in graph:
-        seen: set[str] = set()
-        waiting = [start]
-        while waiting:
-            for target in graph.get(waiting.pop(), ()):
-                if target not in seen:
-                    seen.add(target)
-                    waiting.append(target)
-        reachable[start] = seen
-    groups = {
-        frozenset(other for other in seen if start in reachable.get(other, ()))
-        for start, seen in reachable.items()
-        if start in seen
-    }
-    return sorted(sorted(group) for group in groups)
-
-
 @pytest.fixture(scope="module")
 def graph():
-    known = modules()
-    return {name: imported(path, known) for name, path in known.items()}
+    return import_graph()
 
 
 def test_every_subpackage_has_a_layer():
@@ -137,8 +59,7 @@ def test_the_checks_of_imports_can_fail(tmp_path):
     )
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "high.py").write_text("from breastcls.datasets import low\n", encoding="utf-8")
-    known = modules(tmp_path)
-    graph = {name: imported(path, known) for name, path in known.items()}
+    graph = import_graph(tmp_path)
     assert wrong_imports(graph) == ["datasets.low -> training.high"]
     assert cycles(graph) == [["datasets.low", "training.high"]]
 
