@@ -9,7 +9,7 @@ from support.architecture import PACKAGE, RANK, cycles, import_graph, modules, w
 
 TESTS = Path(__file__).parent
 # Where TensorFlow may be named.
-TENSORFLOW = ("images", "augmentation", "training", "explanation/gradients.py", "features")
+TENSORFLOW = ("images", "augmentation", "training", "explanation/gradients/tensorflow_gradients.py", "features")
 
 # What the present structure still owes; each list only gets shorter.
 PENDING_IMPORTS = {
@@ -24,7 +24,7 @@ PENDING_IMPORTS = {
     "stain.fitting -> datasets.dataset",
     "training.run -> evaluation.report.evaluation_figures",
 }
-PENDING_CYCLES = 47
+PENDING_CYCLES = 42
 PENDING_STRINGS = ["models.persistence"]
 
 

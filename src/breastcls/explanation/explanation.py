@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from breastcls.errors import ExplanationError
 from breastcls.explanation.heatmap import FLAGS
 from breastcls.explanation.image_frame import place_heatmap
 from breastcls.explanation.image_input import PictureSource
+from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.overlay import draw_overlay
+from breastcls.explanation.save_heatmaps import save_heatmaps
 from breastcls.files import atomic_path
 from breastcls.result import Result
 
@@ -131,9 +134,29 @@ class Explanation(Result):
             OutputError: If files of the same names exist and `overwrite` is False, or the folder cannot be
                 written to.
         """
-        from breastcls.explanation.save_heatmaps import save_explanation
-
-        return save_explanation(self, Path(folder), overwrite=overwrite, alpha=alpha, colour_map=colour_map)
+        rows = [
+            {
+                "path": self.paths[number] if self.paths else "",
+                "label": self.labels[number] if self.labels else "",
+                "method": self.method,
+                "predicted": self.classes[int(self.predicted[number])],
+                "target": self.classes[int(self.targets[number])],
+                "target_probability": f"{self.probabilities[number, int(self.targets[number])]:.6f}",
+                "positive_share": f"{self.positive_share[number]:.6f}",
+                "flag": self.flags[number],
+                "height": int(self.sizes[number, 0]),
+                "width": int(self.sizes[number, 1]),
+            }
+            for number in range(len(self))
+        ]
+        arrays = {
+            "heatmaps": self.heatmaps,
+            "targets": self.targets,
+            "probabilities": self.probabilities,
+            "classes": np.array(self.classes, dtype=np.str_),
+        }
+        overlay = partial(self.overlay, alpha=alpha, colour_map=colour_map)
+        return save_heatmaps(Path(folder), rows, overlay, arrays, overwrite=overwrite)
 
     def plot(
         self,
@@ -151,9 +174,25 @@ class Explanation(Result):
             alpha: Opacity of the strongest evidence, 0..1.
             colour_map: A Matplotlib colour map.
         """
-        from breastcls.explanation.explanation_panel import plot_explanation
+        # Here and not above: to explain needs no Matplotlib.
+        from breastcls.explanation.explanation_panel import PanelRow, draw_panel
 
-        figure = plot_explanation(self, limit=limit, alpha=alpha, colour_map=colour_map)
+        if limit < 1:
+            raise ExplanationError(f"limit is {limit}; expected 1 or more.")
+        rows = [
+            PanelRow(
+                image=self.image(number),
+                heatmap=self.heatmap(number),
+                overlay=self.overlay(number, alpha=alpha, colour_map=colour_map),
+                caption=self.caption(number),
+                target=self.classes[int(self.targets[number])],
+                flag=self.flags[number],
+                name=Path(self.paths[number]).stem if self.paths else "",
+            )
+            for number in range(min(limit, len(self)))
+        ]
+        method = METHODS[self.method]
+        figure = draw_panel(rows, f"{method.title}: {method.shows}", total=len(self), colour_map=colour_map)
         if path is not None:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary, dpi=150)
@@ -188,12 +227,10 @@ class Explanation(Result):
         }
 
     def __str__(self) -> str:
-        from breastcls.explanation.methods.method_registry import METHODS
-
-        explainer = METHODS[self.method]
+        method = METHODS[self.method]
         height, width = self.heatmaps.shape[1:]
         lines = [
-            f"Explanation of {len(self)} image{'s' * (len(self) != 1)} by {explainer.title} ({explainer.reference})",
+            f"Explanation of {len(self)} image{'s' * (len(self) != 1)} by {method.title} ({method.reference})",
             f"  heat-maps {height}x{width}, of the {self.score}" + (f", at layer {self.layer}" if self.layer else ""),
         ]
         for index, name in enumerate(self.classes):

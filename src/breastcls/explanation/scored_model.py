@@ -11,7 +11,7 @@ import numpy as np
 from breastcls.errors import ExplanationError
 from breastcls.explanation.class_score import ClassScore, find_class_score
 from breastcls.explanation.feature_map import FeatureMap, find_feature_map, measure_shapes
-from breastcls.explanation.gradients import Repeated
+from breastcls.explanation.gradients.tensorflow_gradients import TracedFunction
 from breastcls.explanation.layer_graph import Observer, unroll
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.model_card import get_card
@@ -40,7 +40,7 @@ class ScoredModel:
         self.model = model
         self.batch_size = batch_size
         self.graph = unroll(model)
-        self._repeated: dict[str, Repeated] = {}
+        self._traced: dict[str, TracedFunction] = {}
         one = np.asarray(example[:1], dtype=np.float32)
         try:
             expected = np.asarray(keras.ops.convert_to_numpy(model(one, training=False)), dtype=np.float32)
@@ -83,16 +83,16 @@ class ScoredModel:
         """Return the class scores of one batch as a backend tensor, float32 (n, classes)."""
         return self._score.scores(self.graph.run(images, wanted=self._score.slot, observe=observe))
 
-    def repeated(self, name: str, function: Callable[..., Any]) -> Repeated:
-        """Return the function kept under a name, so that it is traced at most once; at first this one is kept."""
-        if name not in self._repeated:
+    def traced(self, name: str, function: Callable[..., Any]) -> TracedFunction:
+        """Return the function that is kept under a name, so that it is traced at most once; the first one is kept."""
+        if name not in self._traced:
             traceable = not getattr(self.model, "run_eagerly", False)
-            self._repeated[name] = Repeated(function, traceable=traceable)
-        return self._repeated[name]
+            self._traced[name] = TracedFunction(function, traceable=traceable)
+        return self._traced[name]
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Return the class scores, float32 (n, classes), in batches of `batch_size`."""
-        compute = self.repeated("scores", self.score_tensor)
+        compute = self.traced("scores", self.score_tensor)
         parts = [
             keras.ops.convert_to_numpy(compute(images[start : start + self.batch_size]))
             for start in range(0, len(images), self.batch_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from breastcls.explanation.gradients import feature_gradients
+from breastcls.explanation.gradients.score_gradients import feature_gradients
 from breastcls.explanation.methods.attribution import Attribution
 from breastcls.explanation.scored_model import ScoredModel
 

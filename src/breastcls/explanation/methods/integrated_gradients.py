@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.gradients import image_gradients
+from breastcls.explanation.gradients.score_gradients import image_gradients
 from breastcls.explanation.methods.attribution import Attribution
 from breastcls.explanation.methods.reference_image import make_baseline
 from breastcls.explanation.scored_model import ScoredModel

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.gradients import feature_gradients, image_gradients
+from breastcls.explanation.gradients.score_gradients import feature_gradients, image_gradients
 from breastcls.explanation.scored_model import ScoredModel
 
 TARGETS = np.array([0, 2], np.int64)
