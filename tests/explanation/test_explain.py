@@ -93,7 +93,7 @@ def test_the_target_can_be_named_or_numbered(planted):
         ({"target_class": -1}, "expected 0 to 1"),
         ({"classes": ("a", "b", "c")}, "names 3 classes, but the model has 2"),
         ({"image_size": (16, 16)}, r"takes images of \(32, 32\) only"),
-        ({"resize": "stretch"}, "'squash', 'crop', 'pad'"),
+        ({"resize": "squeeze"}, "'stretch', 'crop', 'pad'"),
         ({"steps": 4}, "'grad-cam' has no option 'steps'. Its options: layer"),
         ({"layer": "dense"}, "not a feature map|No layer"),
         ({"batch_size": 0}, "batch_size is 0"),

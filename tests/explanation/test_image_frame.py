@@ -6,7 +6,7 @@ from breastcls.explanation.image_frame import Frame, find_frame, place_heatmap
 from breastcls.images.resize import resize_image
 
 
-@pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize("size", [(460, 700), (700, 460), (50, 50), (37, 23), (64, 64)])
 @pytest.mark.parametrize("image_size", [(64, 64), (48, 80)])
 def test_a_heatmap_comes_back_to_where_the_picture_was(resize, size, image_size):
@@ -48,11 +48,11 @@ def test_padding_leaves_nothing_unknown():
 
 
 def test_an_unknown_way_is_refused():
-    with pytest.raises(ExplanationError, match="'squash', 'crop' or 'pad'"):
+    with pytest.raises(ExplanationError, match="'stretch', 'crop' or 'pad'"):
         find_frame((4, 6), (2, 2), "stretch")
 
 
 def test_frames_are_in_pixels_of_the_image():
-    assert find_frame((460, 700), (224, 224), "squash") == Frame(0.0, 0.0, 460.0, 700.0)
+    assert find_frame((460, 700), (224, 224), "stretch") == Frame(0.0, 0.0, 460.0, 700.0)
     assert find_frame((460, 700), (224, 112), "crop") == Frame(0.0, 235.0, 460.0, 230.0)
     assert find_frame((40, 20), (10, 10), "pad") == Frame(0.0, -8.0, 40.0, 40.0)

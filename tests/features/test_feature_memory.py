@@ -57,7 +57,7 @@ def test_features_that_do_not_fit_are_not_computed(parts, small):
     needed = 4 * channels * (views * len(train) + len(val))
     settings = Settings(augment="dihedral", feature_views=views, batch_size=8, progress=False)
     for most, expected in ((needed, "features"), (needed - 1, "images")):
-        material = Material(Place(small()), train, val, (32, 32), "squash", None, settings, most)
+        material = Material(Place(small()), train, val, (32, 32), "stretch", None, settings, most)
         assert choose_road(head, material) == expected
         # An exact fit knows no other road.
         assert choose_road(Phase("head", "head", 1, 1e-3, "lbfgs"), material) == "features"

@@ -15,7 +15,7 @@ import breastcls as bc
 from breastcls.errors import DatasetWarning, TrainingError, TrainingWarning
 from breastcls.features import feature_job, feature_store
 from breastcls.features.feature_store import read_features
-from breastcls.images.image_source import Settings
+from breastcls.images.image_source import ReadSettings
 from breastcls.images.prepared_store import clear_store, store_size
 from breastcls.images.store_segment import SegmentWriter
 from breastcls.models.model_parts import split_model
@@ -107,7 +107,7 @@ def test_another_order_and_repeats_give_the_same_features(read, tissue, computed
 def test_the_shape_of_a_computation_hangs_on_the_image_size_alone(frozen, size, at_once):
     for entries in (1, 5, 700):
         numbers = np.arange(entries)
-        job = feature_job.FeatureJob(frozen, Settings(size), None, 0, "float32", np.zeros_like(numbers), numbers)
+        job = feature_job.FeatureJob(frozen, ReadSettings(size), None, 0, "float32", np.zeros_like(numbers), numbers)
         assert job.at_once == at_once
         assert job.description["at_once"] == at_once
 

@@ -9,15 +9,15 @@ from PIL import Image
 
 from breastcls.errors import ImageError
 from breastcls.images.decode import read_image
-from breastcls.images.image_source import FileSource, Settings, file_states, run_in_threads
+from breastcls.images.image_source import FileSource, ReadSettings, file_states, run_in_threads
 from breastcls.images.resize import resize_image
 
 
 def open_files(paths, **options):
-    return FileSource(paths, file_states(paths), Settings((16, 16), **options))
+    return FileSource(paths, file_states(paths), ReadSettings((16, 16), **options))
 
 
-@pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
 def test_rows_come_in_the_order_asked_for(make_folder, resize):
     paths = make_folder(5)
     source = open_files(paths, resize=resize)
@@ -51,7 +51,12 @@ def test_settings_that_differ_have_different_keys():
         def transform(self, image):
             return image
 
-    variants = [Settings((8, 8)), Settings((8, 9)), Settings((8, 8), "crop"), Settings((8, 8), normalizer=Other())]
+    variants = [
+        ReadSettings((8, 8)),
+        ReadSettings((8, 9)),
+        ReadSettings((8, 8), "crop"),
+        ReadSettings((8, 8), normalizer=Other()),
+    ]
     assert len({settings.key for settings in variants}) == 4
 
 

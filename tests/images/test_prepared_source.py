@@ -5,11 +5,11 @@ import shutil
 
 import numpy as np
 
-from breastcls.images.image_source import FileSource, Settings, file_states
+from breastcls.images.image_source import FileSource, ReadSettings, file_states
 from breastcls.images.prepared_source import PreparedSource, find_images, image_keys
 from breastcls.images.store_segment import KEY_BYTES, SegmentWriter
 
-SETTINGS = Settings((4, 4))
+SETTINGS = ReadSettings((4, 4))
 BYTES = 4 * 4 * 3
 
 

@@ -16,10 +16,10 @@ from PIL import Image
 from breastcls.errors import DatasetWarning, ImageError, OutputError
 from breastcls.images import image_source as source_module
 from breastcls.images import store_writer as preparing
-from breastcls.images.image_source import FileSource, Settings, file_states
+from breastcls.images.image_source import FileSource, ReadSettings, file_states
 from breastcls.images.prepared_store import cache_folder, clear_store, open_images, prepare_images, store_size
 
-SETTINGS = Settings((16, 16))
+SETTINGS = ReadSettings((16, 16))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_only_what_changed_or_came_new_is_prepared_again(make_folder, cache, dec
 
 def test_settings_do_not_mix(make_folder, cache):
     paths = make_folder(3)
-    for settings in (Settings((16, 16)), Settings((16, 16), "crop"), Settings((8, 24), "pad")):
+    for settings in (ReadSettings((16, 16)), ReadSettings((16, 16), "crop"), ReadSettings((8, 24), "pad")):
         found = everything(prepare_images(paths, settings, cache_dir=cache))
         np.testing.assert_array_equal(found, plain(paths, settings))
     assert len(list((cache / "prepared").iterdir())) == 3
@@ -223,7 +223,7 @@ PREPARE = """
 import sys, time, pathlib
 from breastcls.images import store_writer as preparing
 from breastcls.images import prepared_store as store
-from breastcls.images.image_source import Settings
+from breastcls.images.image_source import ReadSettings
 preparing._SEGMENT_BYTES = 16 * 16 * 3
 slow = float(sys.argv[3])
 original = preparing.SegmentWriter.write
@@ -233,7 +233,7 @@ def write(self, position, image):
 preparing.SegmentWriter.write = write
 paths = sorted(str(path) for path in pathlib.Path(sys.argv[1]).glob("*.png"))
 print("begin", flush=True)
-store.prepare_images(paths, Settings((16, 16)), cache_dir=sys.argv[2], workers=1)
+store.prepare_images(paths, ReadSettings((16, 16)), cache_dir=sys.argv[2], workers=1)
 """
 
 

@@ -52,7 +52,7 @@ def test_pad_keeps_everything_on_white():
     assert (out[15:] == 255).all()
 
 
-def test_squash_uses_the_whole_frame():
+def test_stretch_uses_the_whole_frame():
     image = np.zeros((40, 80, 3), np.uint8)
     image[:, 40:] = 255
     out = resize_image(image, 20)
@@ -60,7 +60,7 @@ def test_squash_uses_the_whole_frame():
     assert (out[:, 10:] == 255).all()
 
 
-@pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 50), (64, 3), (46, 70)])
 def test_any_size_from_any_size(resize, size):
     for shape in ((46, 70, 3), (1, 1, 3), (3, 200, 3)):
@@ -87,7 +87,7 @@ def test_wrong_sizes(size):
 
 
 def test_wrong_ways():
-    with pytest.raises(ValueError, match="'squash', 'crop', 'pad'"):
+    with pytest.raises(ValueError, match="'stretch', 'crop', 'pad'"):
         resize_image(np.zeros((4, 4, 3), np.uint8), 2, "stretch")
     with pytest.raises(ValueError, match="shape"):
         resize_image(np.zeros((4, 4), np.uint8), 2)

@@ -3,13 +3,13 @@
 import numpy as np
 
 from breastcls.images import store_writer as preparing
-from breastcls.images.image_source import FileSource, Settings, file_states
+from breastcls.images.image_source import FileSource, ReadSettings, file_states
 from breastcls.images.store_writer import write_images
 
 
 def prepare(paths, folder, rows):
     folder.mkdir(exist_ok=True)
-    files = FileSource(paths, file_states(paths), Settings((8, 8)))
+    files = FileSource(paths, file_states(paths), ReadSettings((8, 8)))
     write_images(folder, files, np.array(rows, np.int64), progress=False)
     return sorted(folder.glob("*.images"))
 
@@ -35,4 +35,4 @@ def test_segments_stay_few_however_many_images_there_are(make_folder, tmp_path, 
 
 def test_what_was_done_is_written_beside(make_folder, tmp_path):
     prepare(make_folder(1), tmp_path / "store", [0])
-    assert (tmp_path / "store" / "settings.txt").read_text() == "v1 8x8 squash stain=none\n"
+    assert (tmp_path / "store" / "settings.txt").read_text() == "v1 8x8 stretch stain=none\n"

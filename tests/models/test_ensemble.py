@@ -120,7 +120,7 @@ def test_a_probability_of_zero_does_not_veto():
 
 def test_the_card_knows_its_members_and_all_that_they_saw():
     models = [
-        member(1, provenance={"training": {"cases": ["a", "b"], "slides": ["a1"]}}, resize="squash", threshold=0.3),
+        member(1, provenance={"training": {"cases": ["a", "b"], "slides": ["a1"]}}, resize="stretch", threshold=0.3),
         member(2, provenance={"training": {"cases": ["b", "c"], "slides": []}, "calibration": {"cases": ["d"]}}),
         member(3),
     ]
@@ -135,7 +135,7 @@ def test_the_card_knows_its_members_and_all_that_they_saw():
     assert card.provenance["ensemble"] == {"average": "probabilities", "weights": [0.25, 0.5, 0.25]}
     assert card.provenance["members"] == [json.loads(get_card(model).to_json()) for model in models]
     assert card.threshold is None
-    assert card.resize == "squash"
+    assert card.resize == "stretch"
     assert "training" not in get_card(Ensemble([member(1), member(2)])).provenance
     again = get_card(Ensemble([Ensemble(models), member(4)]))
     assert again.provenance["training"]["cases"] == ["a", "b", "c", "d"]
@@ -260,7 +260,7 @@ def _calibrated():
         (_three_classes, "member 2 .*'a', 'b', 'c'"),
         (_without_a_card, "has no card"),
         (_calibrated, "calibrated by 'isotonic'"),
-        (lambda: member(3, resize="crop"), "resized by crop and squash"),
+        (lambda: member(3, resize="crop"), "resized by crop and stretch"),
         (lambda: 7, "Member 2 is a int"),
     ],
 )

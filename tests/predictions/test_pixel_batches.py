@@ -47,7 +47,7 @@ def with_stain(normalizer, **fields):
 
 
 @pytest.mark.parametrize("name", list_normalizers())
-@pytest.mark.parametrize("resize", ["squash", "crop"])
+@pytest.mark.parametrize("resize", ["stretch", "crop"])
 def test_a_dataset_is_normalised_at_its_own_size_and_then_resized(data, name, resize):
     normalizer = fit_on_images(name, stained(9, 1.0))
     model = with_stain(normalizer, resize=resize)

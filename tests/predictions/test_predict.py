@@ -72,7 +72,7 @@ def test_a_sigmoid_of_one_output_and_half_precision(data):
 def test_the_card_is_followed(data):
     model = make_model()
     plain = predict(model, data)
-    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8), threshold=0.3, temperature=2.0, resize="squash"))
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8), threshold=0.3, temperature=2.0, resize="stretch"))
     found = predict(model, data)
     assert found.threshold == 0.3
     np.testing.assert_allclose(found.probabilities, apply_temperature(plain.probabilities, 2.0), atol=1e-6)

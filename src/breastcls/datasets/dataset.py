@@ -292,13 +292,13 @@ class Dataset:
         return check_dataset(self, on_error, **options)
 
     def to_numpy(
-        self, image_size: int | Sequence[int], *, resize: str = "squash", **options: Any
+        self, image_size: int | Sequence[int], *, resize: str = "stretch", **options: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read every image.
 
         Args:
             image_size: (height, width) to resize to, or one number.
-            resize: "squash", "crop" or "pad"; see `breastcls.images.resize`.
+            resize: "stretch", "crop" or "pad"; see `breastcls.images.resize`.
             **options: `normalizer`, `cache`, `cache_dir`, `workers`, `progress`; see
                 `breastcls.images.pipeline.read_batch`.
 

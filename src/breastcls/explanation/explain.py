@@ -57,7 +57,7 @@ def explain(
         batch_size: Images in one pass of the model.
         classes: Class names; by default the model's own, then the dataset's, then `"0"`, `"1"`, ...
         image_size: (height, width) of the model's input, or one number for a square; by default the model's own.
-        resize: `"squash"`, `"crop"` or `"pad"`; by default the model's own, else `"squash"`.
+        resize: `"stretch"`, `"crop"` or `"pad"`; by default the model's own, else `"stretch"`.
         **options: Options of the method, such as `layer="conv5"` or `steps=64`; see the method's function.
 
     Returns:
@@ -176,7 +176,7 @@ def _find_size(model: Any, card: ModelCard | None, asked: int | Sequence[int] | 
 
 def _find_resize(asked: str | None, card: ModelCard | None) -> Resize:
     try:
-        return check_resize(asked or (card.resize if card is not None else None) or "squash")
+        return check_resize(asked or (card.resize if card is not None else None) or "stretch")
     except ValueError as error:
         raise ExplanationError(str(error)) from error
 

@@ -41,7 +41,7 @@ class Explanation(Result):
         flags: For each image `""`, or why its heat-map is not to be taken at face value: `"negative"`,
             `"empty"`, `"incomplete"`.
         sizes: int64 (n, 2), height and width of each image.
-        resize: How images were brought to the model's input size: `"squash"`, `"crop"` or `"pad"`.
+        resize: How images were brought to the model's input size: `"stretch"`, `"crop"` or `"pad"`.
         score: What was explained: `"logit"` or `"log-probability"`.
         layer: Path of the layer whose feature map was used; None for methods that use none.
         options: The options given to the method.

@@ -29,7 +29,7 @@ def find_frame(size: tuple[int, int], image_size: tuple[int, int], resize: str) 
     Args:
         size: (height, width) of the image.
         image_size: (height, width) of the model's input.
-        resize: `"squash"`: all of it; `"crop"`: the largest part in the middle with the input's proportions;
+        resize: `"stretch"`: all of it; `"crop"`: the largest part in the middle with the input's proportions;
             `"pad"`: all of it, in the middle of a larger frame with the input's proportions.
 
     Raises:
@@ -40,7 +40,7 @@ def find_frame(size: tuple[int, int], image_size: tuple[int, int], resize: str) 
         Frame(top=0.0, left=120.0, height=460.0, width=460.0)
     """
     height, width = size
-    if resize == "squash":
+    if resize == "stretch":
         return Frame(0.0, 0.0, float(height), float(width))
     # The same whole pixels as in `breastcls.images.resize.resize_image`.
     rows, columns = image_size
@@ -62,7 +62,7 @@ def find_frame(size: tuple[int, int], image_size: tuple[int, int], resize: str) 
             rows * height / inner_height,
             columns * width / inner_width,
         )
-    raise ExplanationError(f"resize is {resize!r}; expected 'squash', 'crop' or 'pad'.")
+    raise ExplanationError(f"resize is {resize!r}; expected 'stretch', 'crop' or 'pad'.")
 
 
 def place_heatmap(heatmap: np.ndarray, size: tuple[int, int], resize: str) -> np.ndarray:
@@ -78,7 +78,7 @@ def place_heatmap(heatmap: np.ndarray, size: tuple[int, int], resize: str) -> np
     """
     height, width = size
     rows, columns = heatmap.shape
-    if resize == "squash":
+    if resize == "stretch":
         return np.asarray(cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR))
     frame = find_frame(size, (rows, columns), resize)
     # Pixel centres: a pixel of the image at x + 0.5 lies at (x + 0.5 - left) / width of the frame.

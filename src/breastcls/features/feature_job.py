@@ -19,7 +19,7 @@ from breastcls.augmentation.policy import Policy
 from breastcls.features.augmented_versions import augment_views
 from breastcls.features.frozen_inference import Features, compile_frozen, settle_precision
 from breastcls.features.frozen_key import hash_frozen
-from breastcls.images.image_source import ImageSource, Settings
+from breastcls.images.image_source import ImageSource, ReadSettings
 from breastcls.images.resize import Pixels
 from breastcls.images.store_segment import KEY_BYTES
 
@@ -50,7 +50,7 @@ class FeatureJob:
     """
 
     frozen: keras.Model
-    settings: Settings
+    settings: ReadSettings
     policy: Policy | None
     seed: int
     precision: str

@@ -29,7 +29,7 @@ from breastcls.features.augmented_versions import find_view_policy
 from breastcls.features.feature_job import IF_NEAR, FeatureJob, Positions, entry_keys, folder_name
 from breastcls.features.frozen_inference import Features, preferred_precision
 from breastcls.files import write_text
-from breastcls.images.image_source import ImageSource, Normalizer, Settings, file_states
+from breastcls.images.image_source import ImageSource, Normalizer, ReadSettings, file_states
 from breastcls.images.locking import hold_lock
 from breastcls.images.prepared_source import find_entries, image_keys, remove_damaged
 from breastcls.images.prepared_store import cache_folder, open_images
@@ -50,7 +50,7 @@ def read_features(
     data: Dataset,
     *,
     image_size: int | Sequence[int],
-    resize: str = "squash",
+    resize: str = "stretch",
     normalizer: Normalizer | None = None,
     augment: str | Policy | None = "none",
     views: int = 1,
@@ -66,7 +66,7 @@ def read_features(
         frozen: The part whose output is wanted, run as at inference; from `split_model`.
         data: The images.
         image_size: (height, width) of the images, or one number.
-        resize: `"squash"`, `"crop"` or `"pad"`.
+        resize: `"stretch"`, `"crop"` or `"pad"`.
         normalizer: A stain normalizer.
         augment: Name of an augmentation policy that does not mix images, a `Policy`, or `"none"`.
         views: Augmented views of each image. View v of an image follows from its pixels, `seed` and v alone: asking
@@ -103,7 +103,7 @@ def read_features(
     first = np.unique(places, return_index=True)[1]
     job = FeatureJob(
         frozen,
-        Settings(check_image_size(image_size), resize, normalizer),
+        ReadSettings(check_image_size(image_size), resize, normalizer),
         policy,
         seed,
         _precision(frozen, precision),

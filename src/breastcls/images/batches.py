@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.images.epoch_order import EpochOrder, Rows, sampling_groups
-from breastcls.images.image_source import Normalizer, Settings
+from breastcls.images.image_source import Normalizer, ReadSettings
 from breastcls.images.pipeline import EpochCounter, batch_key, find_policy_or_none, one_each
 from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import check_image_size
@@ -28,7 +28,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         labels: Class indices, one an image.
         image_size: (height, width) of the images, or one number.
         batch_size: Images a batch; the last may hold fewer.
-        resize: `"squash"`, `"crop"` or `"pad"`.
+        resize: `"stretch"`, `"crop"` or `"pad"`.
         shuffle: Whether each epoch has an order of its own.
         augment: Name of an augmentation policy, a `Policy` or None. It is computed with TensorFlow, whatever the
             backend.
@@ -58,7 +58,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         *,
         image_size: int | Sequence[int],
         batch_size: int = 32,
-        resize: str = "squash",
+        resize: str = "stretch",
         shuffle: bool = False,
         augment: Any = None,
         seed: int = 0,
@@ -86,7 +86,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._class_count = class_count
         self._source = open_images(
             paths,
-            Settings(check_image_size(image_size), resize, normalizer),
+            ReadSettings(check_image_size(image_size), resize, normalizer),
             cache=cache,
             cache_dir=cache_dir,
             progress=progress,

@@ -34,17 +34,17 @@ class Normalizer(Protocol):
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReadSettings:
     """How files become arrays of one size.
 
     Attributes:
         image_size: (height, width).
-        resize: `"squash"`, `"crop"` or `"pad"`.
+        resize: `"stretch"`, `"crop"` or `"pad"`.
         normalizer: Applied to each decoded image before it is resized.
     """
 
     image_size: tuple[int, int]
-    resize: str = "squash"
+    resize: str = "stretch"
     normalizer: Normalizer | None = None
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ class FileSource:
 
     paths: Sequence[str]
     states: States
-    settings: Settings
+    settings: ReadSettings
     workers: int | None = None
 
     @property

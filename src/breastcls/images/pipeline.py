@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.images.epoch_order import BatchPart, EpochOrder, sampling_groups
-from breastcls.images.image_source import Normalizer, Settings
+from breastcls.images.image_source import Normalizer, ReadSettings
 from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import Pixels, check_image_size
 
@@ -44,7 +44,7 @@ def make_pipeline(
     *,
     image_size: int | Sequence[int],
     batch_size: int = 32,
-    resize: str = "squash",
+    resize: str = "stretch",
     shuffle: bool = False,
     augment: str | Policy | None = None,
     seed: int = 0,
@@ -75,7 +75,7 @@ def make_pipeline(
         labels: Class indices, one an image.
         image_size: (height, width) of the images, or one number.
         batch_size: Images a batch; the last may hold fewer.
-        resize: `"squash"`, `"crop"` or `"pad"`; see `resize_image`.
+        resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
         shuffle: Whether each epoch has an order of its own.
         augment: Name of an augmentation policy or a `Policy`; None for validation and test images.
         seed: From which order and augmentation of every epoch follow.
@@ -124,7 +124,7 @@ def make_pipeline(
         raise ValueError(f"The policy {policy.name!r} mixes the images of a batch: it needs whole batches, not a part.")
     source = open_images(
         paths,
-        Settings(read_size, resize, normalizer),
+        ReadSettings(read_size, resize, normalizer),
         cache=cache,
         cache_dir=cache_dir,
         workers=workers,
@@ -196,7 +196,7 @@ def read_batch(
     paths: Sequence[str],
     *,
     image_size: int | Sequence[int],
-    resize: str = "squash",
+    resize: str = "stretch",
     normalizer: Normalizer | None = None,
     cache: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -208,7 +208,7 @@ def read_batch(
     Args:
         paths: Image files.
         image_size: (height, width) of the images, or one number.
-        resize: `"squash"`, `"crop"` or `"pad"`; see `resize_image`.
+        resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
         normalizer: A stain normalizer.
         cache: Whether to go through the prepared store.
         cache_dir: Where the prepared store is; see `cache_folder`.
@@ -221,7 +221,7 @@ def read_batch(
     Raises:
         ImageError: If files cannot be read.
     """
-    settings = Settings(check_image_size(image_size), resize, normalizer)
+    settings = ReadSettings(check_image_size(image_size), resize, normalizer)
     source = open_images(paths, settings, cache=cache, cache_dir=cache_dir, workers=workers, progress=progress)
     return source.read(np.arange(len(paths)))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from breastcls.errors import DatasetWarning
 from breastcls.images.epoch_order import Rows
-from breastcls.images.image_source import FileSource, Settings, States
+from breastcls.images.image_source import FileSource, ReadSettings, States
 from breastcls.images.resize import Pixels, empty_images
 from breastcls.images.store_segment import KEY_BYTES, SUFFIX, DamagedSegmentError, Segment
 
@@ -89,7 +89,7 @@ def image_keys(paths: Sequence[str], states: States) -> bytes:
 
 
 def find_images(
-    folder: Path, states: States, paths: Sequence[str], settings: Settings, *, repair: bool = False
+    folder: Path, states: States, paths: Sequence[str], settings: ReadSettings, *, repair: bool = False
 ) -> tuple[list[Segment], Rows]:
     """Return the segments in `folder`, and for each file where its image is.
 

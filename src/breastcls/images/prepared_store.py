@@ -18,7 +18,7 @@ import numpy as np
 import platformdirs
 
 from breastcls.errors import DatasetWarning, ImageError, OutputError
-from breastcls.images.image_source import FileSource, ImageSource, Settings, States, file_states
+from breastcls.images.image_source import FileSource, ImageSource, ReadSettings, States, file_states
 from breastcls.images.locking import hold_lock
 from breastcls.images.prepared_source import PreparedSource, find_images
 from breastcls.images.store_segment import TEMPORARY_SUFFIX
@@ -65,7 +65,7 @@ def store_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
 
 def open_images(
     paths: Sequence[str],
-    settings: Settings,
+    settings: ReadSettings,
     *,
     cache: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -102,7 +102,7 @@ def open_images(
 
 def prepare_images(
     paths: Sequence[str],
-    settings: Settings,
+    settings: ReadSettings,
     *,
     states: States | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -157,7 +157,7 @@ def _folders(cache_dir: str | os.PathLike[str] | None) -> list[Path]:
     return [cache_folder(cache_dir) / name for name in _FOLDERS]
 
 
-def _store_folder(cache_dir: str | os.PathLike[str] | None, settings: Settings) -> Path:
+def _store_folder(cache_dir: str | os.PathLike[str] | None, settings: ReadSettings) -> Path:
     name = hashlib.sha256(settings.key.encode()).hexdigest()[:16]
     height, width = settings.image_size
     return cache_folder(cache_dir) / "prepared" / f"{height}x{width}-{settings.resize}-{name}"

@@ -1,4 +1,4 @@
-"""Bringing images to one size: by squashing, by cropping or by padding."""
+"""Bringing images to one size: by stretching, by cropping or by padding."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
-Resize = Literal["squash", "crop", "pad"]
+Resize = Literal["stretch", "crop", "pad"]
 
 _GLASS = 255
 
 
-def resize_image(image: Pixels, image_size: int | Sequence[int], resize: str = "squash") -> Pixels:
+def resize_image(image: Pixels, image_size: int | Sequence[int], resize: str = "stretch") -> Pixels:
     """Bring an image, or a batch of images of one size, to `image_size`.
 
     Shrinking averages over the area of each new pixel, so that no detail is aliased; enlarging is bilinear.
@@ -23,7 +23,7 @@ def resize_image(image: Pixels, image_size: int | Sequence[int], resize: str = "
     Args:
         image: uint8, (height, width, channels) or (n, height, width, channels).
         image_size: (height, width) of the result, or one number for a square.
-        resize: `"squash"` stretches the whole frame and changes the aspect ratio; `"crop"` keeps the aspect
+        resize: `"stretch"` stretches the whole frame and changes the aspect ratio; `"crop"` keeps the aspect
             ratio and the centre, and cuts off what stands out; `"pad"` keeps the aspect ratio and the whole
             frame, and fills up with white, the colour of empty glass.
 

@@ -216,10 +216,10 @@ def _check_together(cards: Sequence[ModelCard], size: tuple[int, int]) -> str | 
                 f"Members 1 and {number} were trained on other stains (normalizers: {found[0]}; {found[1]}). One model "
                 "takes one image: train the members with the same fitted normalizer, or average their predictions."
             )
-    ways = {card.resize or "squash" for card in cards}
+    ways = {card.resize or "stretch" for card in cards}
     if len(ways) > 1:
         raise ModelError(f"The members had their images resized by {' and '.join(sorted(ways))}; expected one way.")
-    if ways != {"squash"}:
+    if ways != {"stretch"}:
         odd = [card.image_size for card in cards if card.image_size[0] * size[1] != card.image_size[1] * size[0]]
         if odd:
             raise ModelError(

@@ -19,7 +19,7 @@ from breastcls.models.model_card import ModelCard
 if TYPE_CHECKING:
     from breastcls.stain.normalizer import StainNormalizer
 
-RESIZE = "squash"
+RESIZE = "stretch"
 
 
 @dataclass(frozen=True)

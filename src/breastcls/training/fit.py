@@ -132,8 +132,8 @@ def fit(
         class_weight: "balanced", a mapping from class name to weight, or None. Weights count in the training loss
             only, never in a score. "balanced" goes by how often each class is drawn: with `sampling="class-balanced"`
             all weigh the same.
-        resize: How images are brought to the size of the model: "squash", "crop" or "pad". By default as it was trained
-            before, else "squash". It is noted in the model, so that `predict` and `explain` do the same.
+        resize: How images are brought to the size of the model: "stretch", "crop" or "pad". By default as it was
+            trained before, else "stretch". It is noted in the model, so that `predict` and `explain` do the same.
         stain: A stain normalizer from `fit_normalizer`, or the name of one, which is then fitted on `train`; applied to
             training and validation images and noted in the model, so that `predict` and `explain` do the same. By
             default the one noted there.
@@ -279,7 +279,7 @@ def _writers(settings: Settings) -> tuple[keras.callbacks.Callback, ...]:
 
 def _known_resize(model: keras.Model) -> str:
     card = get_card(model)
-    return (card.resize if card is not None else None) or "squash"
+    return (card.resize if card is not None else None) or "stretch"
 
 
 def _normalizer(stain: Any, model: keras.Model, train: Dataset, seed: int) -> tuple[Any, dict[str, Any] | None]:

@@ -26,7 +26,7 @@ _NAMED: Mapping[str, tuple[Any, ...]] = {
     "batch_norm": ("auto", "frozen", "train"),
     "precision": PRECISIONS,
     "sampling": (None, "class-balanced", "case-balanced"),
-    "resize": (None, "squash", "crop", "pad"),
+    "resize": (None, "stretch", "crop", "pad"),
     "monitor": (*SCORES, "loss", "accuracy"),
 }
 _COUNTS: Mapping[str, int] = {

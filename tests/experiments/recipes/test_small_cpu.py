@@ -42,7 +42,7 @@ def test_the_card_names_what_it_has_seen(model, data):
     assert training["slides"] == sorted(set(data.slides))
     assert training["fit"]["c"] == PENALTY
     assert training["data"]["train"]["images"] == len(data)
-    assert get_card(model).resize == "squash"
+    assert get_card(model).resize == "stretch"
 
 
 def test_a_leak_into_it_is_found_after_saving(model, data, tmp_path):

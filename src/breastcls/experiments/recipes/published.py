@@ -26,7 +26,7 @@ PUBLISHED = (
         fit={"epochs": 30, "batch_size": 32, "learning_rate": 1e-3, "class_weight": None, "fine_tune": True},
         scratch=_SCRATCH,
         assumed=(
-            "images squashed to 224x224, the size of VGG16",
+            "images stretched to 224x224, the size of VGG16",
             "30 epochs",
             _ADAM,
             "no augmentation and no class weights, since none are told of",
@@ -54,7 +54,7 @@ PUBLISHED = (
             "80/20 at random over images",
             "augmentation by rotation, flips, zoom and shift (the policy 'classic')",
             "class balancing by weights in the loss",
-            "images squashed to 224x224",
+            "images stretched to 224x224",
             "30 epochs",
             _ADAM,
             _NO_VALIDATION,
@@ -73,7 +73,7 @@ PUBLISHED = (
         scratch=_SCRATCH,
         assumed=(
             "80/20 at random over images",
-            "images squashed to 224x224",
+            "images stretched to 224x224",
             "30 epochs",
             _ADAM,
             "no augmentation and no class weights, since none are told of",

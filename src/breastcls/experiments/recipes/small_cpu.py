@@ -28,7 +28,7 @@ def train_small_cpu(
     image_size: int | tuple[int, int] = (224, 224),
     blocks: Sequence[int] | None = None,
     c: float = PENALTY,
-    resize: str = "squash",
+    resize: str = "stretch",
     batch_size: int = 32,
     seed: int = 0,
 ) -> keras.Model:
@@ -46,7 +46,7 @@ def train_small_cpu(
         image_size: (height, width) that images are brought to, or one number for a square.
         blocks: Blocks of MobileNet to summarise; see `build_stain_texture`.
         c: Inverse strength of the penalty, as scikit-learn's `LogisticRegression` has it, on standardised features.
-        resize: How images are brought to `image_size`: "squash", "crop" or "pad". It is noted in the model.
+        resize: How images are brought to `image_size`: "stretch", "crop" or "pad". It is noted in the model.
         batch_size: Images at a time.
         seed: Of the random filters.
 
