@@ -49,7 +49,7 @@ def test_padding_leaves_nothing_unknown():
 
 def test_an_unknown_way_is_refused():
     with pytest.raises(ExplanationError, match="'stretch', 'crop' or 'pad'"):
-        find_frame((4, 6), (2, 2), "stretch")
+        find_frame((4, 6), (2, 2), "squeeze")
 
 
 def test_frames_are_in_pixels_of_the_image():

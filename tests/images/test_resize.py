@@ -88,7 +88,7 @@ def test_wrong_sizes(size):
 
 def test_wrong_ways():
     with pytest.raises(ValueError, match="'stretch', 'crop', 'pad'"):
-        resize_image(np.zeros((4, 4, 3), np.uint8), 2, "stretch")
+        resize_image(np.zeros((4, 4, 3), np.uint8), 2, "squeeze")
     with pytest.raises(ValueError, match="shape"):
         resize_image(np.zeros((4, 4), np.uint8), 2)
 

@@ -68,7 +68,7 @@ def test_they_go_through_json():
         ("batch_norm", "off"),
         ("precision", "float64"),
         ("sampling", "balanced"),
-        ("resize", "stretch"),
+        ("resize", "squeeze"),
         ("fine_tune", "first"),
         ("fine_tune", 0.5),
         ("csv", "log.txt"),
