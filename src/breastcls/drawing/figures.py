@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from breastcls.drawing.theme import LIGHT
 from breastcls.errors import OutputError
 from breastcls.files import atomic_path
 
@@ -19,19 +20,20 @@ MILLIMETRES_PER_INCH = 25.4
 ONE_COLUMN = 85.0
 TWO_COLUMNS = 174.0
 
-INK = "#211e27"
-MUTED = "#5d5868"
-LINE = "#e0dce5"
-MODEL = "#4b3f92"
-BASELINE = "#a8406a"
-# Told apart in colour and, printed in grey, by the line styles that go round after them.
-CLASS_COLOURS = ("#4b3f92", "#b5406f", "#1f6f94", "#8a5a00", "#1b6642", "#8b2f80", "#5e5c12", "#4f5a69")
+INK = LIGHT["ink"]
+MUTED = LIGHT["muted"]
+LINE = LIGHT["line"]
+MODEL = LIGHT["model"]
+BASELINE = LIGHT["baseline"]
+# Classes differ in colour and, for print in grey, in the line style.
+CLASS_COLOURS = tuple(LIGHT[f"class-{number}"] for number in range(8))
 LINE_STYLES = ("-", "--", "-.", ":")
 
 # Any: Matplotlib types the keys one by one, by a name that changes between its versions.
 _STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8.0,
+    "text.color": INK,
     "axes.titlesize": 9.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -59,7 +61,8 @@ _STYLE: Any = {
 }
 
 # Text stays text, and the same figure gives the same bytes: no random ids, no date.
-_OUTPUT_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "breastcls", "pdf.fonttype": 42}
+SVG_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "breastcls"}
+_OUTPUT_STYLE: Any = SVG_STYLE | {"pdf.fonttype": 42}
 _METADATA: dict[str, dict[str, None]] = {
     ".svg": {"Date": None},
     ".png": {"Software": None},
@@ -89,7 +92,7 @@ def new_axes(axes: Axes | None, *, width: float = ONE_COLUMN, height: float = ON
 
 
 def figure_of(axes: Axes) -> Figure:
-    """Return the whole figure that `axes` stand in."""
+    """Return the whole figure that `axes` belong to."""
     figure = axes.get_figure(root=True)
     assert figure is not None, "axes that were removed from their figure"
     return figure
@@ -101,7 +104,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, width_mm: float
     Text in an SVG stays text, and the same figure gives the same bytes on the same machine.
 
     Args:
-        figure: What `plot_roc` and its like return, or any Matplotlib figure.
+        figure: Any Matplotlib figure, such as the one that `Evaluation.plot` returns.
         path: Where to write; the suffix `.svg`, `.png` or `.pdf` chooses the format.
         width_mm: Width in millimetres, for many journals 85 (one column) or 174 (two); the height follows.
             The figure keeps its own size if None.

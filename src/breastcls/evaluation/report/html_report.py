@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from breastcls._version import __version__
+from breastcls.drawing.theme import theme_css
 from breastcls.evaluation.report import (
     attachment_drawing,
     findings,
@@ -90,7 +91,7 @@ def render_report(
         keep_trailing_newline=True,
     )
     script = _read_template("script.js")
-    style = environment.get_template("style.css.j2").render()
+    style = theme_css() + environment.get_template("style.css.j2").render()
     classes = evaluation.predictions.classes
     context: dict[str, Any] = {
         "title": title if title is not None else _task_title(classes),

@@ -1,26 +1,11 @@
 """The colours of both themes against WCAG 2.2: 4.5 to 1 for text, 3 to 1 for lines and marks."""
 
 import re
-from importlib import resources
 
 import pytest
-from jinja2 import Environment
 
-STYLE = (
-    Environment(autoescape=False)
-    .from_string(
-        resources.files("breastcls.evaluation.report").joinpath("templates/style.css.j2").read_text(encoding="utf-8")
-    )
-    .render()
-)
+from breastcls.drawing.theme import DARK, LIGHT, theme_css
 
-
-def colours(block):
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) | dict(re.findall(r"--(tint): ([\d.]+);", block))
-
-
-LIGHT = colours(re.search(r":root \{(.*?)\n\}", STYLE, re.DOTALL).group(1))
-DARK = LIGHT | colours(re.search(r':root\[data-theme="dark"\] \{(.*?)\}', STYLE, re.DOTALL).group(1))
 THEMES = [pytest.param(LIGHT, id="light"), pytest.param(DARK, id="dark")]
 
 
@@ -45,7 +30,15 @@ def test_the_measure_itself():
 
 def test_dark_is_another_set_of_colours():
     assert DARK["paper"] != LIGHT["paper"]
-    assert set(colours(STYLE)) == set(LIGHT) == set(DARK)
+    assert set(LIGHT) == set(DARK)
+
+
+def test_the_style_sheet_has_both_and_dark_twice_for_the_system_and_for_the_reader():
+    text = theme_css()
+    for name in LIGHT:
+        assert re.findall(rf"--{name}: ([^;]+);", text) == [LIGHT[name], DARK[name], DARK[name]]
+    assert text.count("color-scheme: light;") == 1
+    assert text.count("@media screen") == 2, "print is light"
 
 
 @pytest.mark.parametrize("theme", THEMES)
