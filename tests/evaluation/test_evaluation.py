@@ -65,14 +65,14 @@ def attach_everything(found):
     checks = pd.DataFrame(
         {"roc_auc": [0.8], "roc_auc_low": [0.7], "roc_auc_high": [0.9]}, index=pd.Index(["stain normalised"])
     )
-    strangers = {f"{name}{end}": [0.7] for name in ("auroc", "fpr95") for end in ("", "_low", "_high")}
+    ood = {f"{name}{end}": [0.7] for name in ("auroc", "fpr95") for end in ("", "_low", "_high")}
     return found.with_sections(
         robustness=steps,
         shortcuts=checks,
         baselines=checks.rename(index={"stain normalised": "PFTAS"}),
         by_stain=found.by_subtype,
         by_sharpness=found.by_magnification,
-        unknown=pd.DataFrame(strangers, index=["entropy"]),
+        ood=pd.DataFrame(ood, index=["entropy"]),
         risk_coverage=pd.DataFrame({"coverage": [0.5, 1.0], "risk": [0.1, 0.2], "low": [0.0, 0.1], "high": [0.2, 0.3]}),
         conformal={"coverage": 0.91, "sets": checks, "method": "split"},
     )

@@ -238,8 +238,8 @@ def attached_tables() -> dict[str, Any]:
     for name in ("accuracy", "balanced_accuracy", "roc_auc"):
         group |= {name: [0.9, 0.8], f"{name}_low": [0.8, 0.7], f"{name}_high": [0.95, 0.9]}
     groups = pd.DataFrame(group, index=pd.Index(["lowest quarter", "highest quarter"]))
-    strangers = {"auroc": [0.9, 0.8], "fpr95": [0.2, 0.5]}
-    strangers |= {f"{name}_{end}": [0.5, 0.5] for name in strangers for end in ("low", "high")}
+    ood = {"auroc": [0.9, 0.8], "fpr95": [0.2, 0.5]}
+    ood |= {f"{name}_{end}": [0.5, 0.5] for name in ood for end in ("low", "high")}
     return {
         "robustness": robustness,
         "shortcuts": checks,
@@ -247,7 +247,7 @@ def attached_tables() -> dict[str, Any]:
         "by_stain": groups,
         "by_sharpness": groups,
         "conformal": {"coverage": 0.91, "wanted": 0.9, "by_class": checks},
-        "unknown": pd.DataFrame(strangers, index=pd.Index(["entropy", "energy"], name="score")),
+        "ood": pd.DataFrame(ood, index=pd.Index(["entropy", "energy"], name="score")),
         "risk_coverage": pd.DataFrame(
             {"coverage": [0.2, 0.6, 1.0], "risk": [0.02, 0.1, 0.2], "low": [0.0, 0.05, 0.1], "high": [0.1, 0.2, 0.3]}
         ),

@@ -130,11 +130,11 @@ def load_breakhis(
         )
     others = [name for name, p in zip(names, parsed, strict=True) if p is None or not is_image_name(name)]
     notes = [describe_others(others)] if others else []
-    strangers = [name for name in others if is_image_name(name)]
-    if strangers:
+    unparsed = [name for name in others if is_image_name(name)]
+    if unparsed:
         warnings.warn(
-            f"{len(strangers)} images in {root} are not named as BreakHis names its images and were passed over, "
-            f"e.g. {', '.join(strangers[:3])}.",
+            f"{len(unparsed)} images in {root} are not named as BreakHis names its images and were passed over, "
+            f"e.g. {', '.join(unparsed[:3])}.",
             DatasetWarning,
             stacklevel=2,
         )

@@ -17,7 +17,7 @@ ATTACHMENTS: dict[str, tuple[str, ...]] = {
     "baselines": (),
     "by_stain": GROUPS,
     "by_sharpness": GROUPS,
-    "unknown": ("auroc", "auroc_low", "auroc_high", "fpr95", "fpr95_low", "fpr95_high"),
+    "ood": ("auroc", "auroc_low", "auroc_high", "fpr95", "fpr95_low", "fpr95_high"),
     "risk_coverage": ("coverage", "risk", "low", "high"),
     "conformal": (),
 }

@@ -31,7 +31,7 @@ from breastcls.intervals.limitations import (
     few_cases,
     few_cases_in_groups,
     find_limitations,
-    find_stranger_limitations,
+    find_ood_limitations,
 )
 from breastcls.intervals.score_tables import count_units, score, score_classes, score_groups, score_levels
 from breastcls.intervals.zero_width import find_zero_width
@@ -62,7 +62,7 @@ def evaluate(
     seed: int = 0,
     batch_size: int = 32,
     tta: str | None = None,
-    unknown: Dataset | Predictions | None = None,
+    ood: Dataset | Predictions | None = None,
 ) -> Evaluation:
     """Score a model, or the predictions of any model, with an interval over cases on every figure.
 
@@ -89,8 +89,8 @@ def evaluate(
         seed: Of the resamples.
         batch_size: Images at a time.
         tta: Test-time augmentation of a model, `"dihedral"` or None; see `predict`.
-        unknown: Images of another kind, or for predictions those of such images: how well the model's uncertainty tells
-            them from the test images is measured too; see `score_ood`.
+        ood: Out-of-distribution images, or their predictions where predictions are evaluated: how well the model's
+            uncertainty detects them is measured too; see `score_ood`.
 
     Returns:
         The evaluation: print it, or write it with `to_html`.
@@ -103,7 +103,7 @@ def evaluate(
         ImageError: If an image cannot be read.
 
     Warns:
-        EvaluationWarning: If a class is scored on fewer than five cases, the strangers are of fewer, or cases are not
+        EvaluationWarning: If a class is scored on fewer than five cases, `ood` has fewer, or cases are not
             known.
         LeakageWarning: If a leak was found and allowed.
 
@@ -175,14 +175,14 @@ def evaluate(
             compared = "Without the test images only names were compared"
         limitations += (f"{compared}, and colour alone was not scored.",)
     _warn(predictions, counts)
-    strangers: pd.DataFrame | None = None
-    if unknown is not None and isinstance(model_or_predictions, Predictions):
-        strangers = score_ood(None, predictions, unknown, bootstrap=bootstrap)
-    elif unknown is not None and test is not None:
+    ood_scores: pd.DataFrame | None = None
+    if ood is not None and isinstance(model_or_predictions, Predictions):
+        ood_scores = score_ood(None, predictions, ood, bootstrap=bootstrap)
+    elif ood is not None and test is not None:
         views: dict[str, Any] = {"tta": tta, "batch_size": batch_size, "allow_leakage": allow_leakage}
-        strangers = score_ood(model_or_predictions, test, unknown, train, **views, bootstrap=bootstrap)
-    if unknown is not None:
-        limitations += find_stranger_limitations(predictions.cases, unknown.cases)
+        ood_scores = score_ood(model_or_predictions, test, ood, train, **views, bootstrap=bootstrap)
+    if ood is not None:
+        limitations += find_ood_limitations(predictions.cases, ood.cases)
     by_stain: pd.DataFrame | None = None
     by_sharpness: pd.DataFrame | None = None
     if test is not None and not isinstance(model_or_predictions, Predictions):
@@ -232,7 +232,7 @@ def evaluate(
         by_stain=by_stain,
         by_sharpness=by_sharpness,
         conformal=_describe_sets(scored, provenance, bootstrap, allow_leakage),
-        unknown=strangers,
+        ood=ood_scores,
         risk_coverage=risk_coverage(scored, bootstrap=bootstrap),
     )
 

@@ -74,8 +74,8 @@ class Evaluation(Result):
         by_sharpness: As `by_subtype`, by quarter of the sharpness.
         conformal: What is known of prediction sets: coverage and size. `evaluate` fills it in where the model keeps
             sets for the level that is scored.
-        unknown: One row a score that tells strangers apart: `auroc`, `fpr95`, each also with `_low` and `_high`, and
-            the images and cases of both sides. `evaluate` fills it in where it is given `unknown`.
+        ood: Out-of-distribution detection, one row per score: `auroc`, `fpr95`, each also with `_low` and `_high`, and
+            the images and cases of both sets. `evaluate` fills it in where it is given `ood`.
         risk_coverage: Columns `coverage`, `risk`, `low`, `high`. `evaluate` always fills it in.
     """
 
@@ -110,7 +110,7 @@ class Evaluation(Result):
     by_stain: pd.DataFrame | None = None
     by_sharpness: pd.DataFrame | None = None
     conformal: Mapping[str, Any] | None = None
-    unknown: pd.DataFrame | None = None
+    ood: pd.DataFrame | None = None
     risk_coverage: pd.DataFrame | None = None
 
     def with_sections(self, **sections: Any) -> Evaluation:

@@ -29,7 +29,7 @@ TABLES = (
     "baselines",
     "shortcuts",
     "robustness",
-    "unknown",
+    "ood",
     "risk_coverage",
 )
 

@@ -263,9 +263,9 @@ def _cut(
                 f"{magnification}X: {len(absent)} of {len(listed[magnification])} listed images are not there, such as "
                 f"{first}."
             )
-        strange = int(here.sum()) - int(np.isin(names[here], list(listed.get(magnification, ()))).sum())
-        if strange:
-            missing.append(f"{magnification}X: {strange} images are in no fold file, and are left out.")
+        unlisted = int(here.sum()) - int(np.isin(names[here], list(listed.get(magnification, ()))).sum())
+        if unlisted:
+            missing.append(f"{magnification}X: {unlisted} images are in no fold file, and are left out.")
         for fold, groups in folds.items():
             group = np.array([groups.get(name, "") for name in names])
             train, test = data[here & (group == "train")], data[here & (group == "test")]
@@ -286,11 +286,11 @@ def _take(predictions: Foreign, part: FoldPart) -> tuple[Predictions | None, lis
         return None, [f"{part.name}: no predictions were given."]
     wanted, found = _names(part.test), _names_of(given)
     row_of = {name: row for row, name in enumerate(found)}
-    strangers = sorted(set(row_of) - set(wanted))
-    if strangers or len(row_of) < len(found) or given.classes != part.test.classes:
+    extra = sorted(set(row_of) - set(wanted))
+    if extra or len(row_of) < len(found) or given.classes != part.test.classes:
         raise TrainingError(
-            f"The predictions of {part.name} are not of its test images: {len(strangers)} others such as "
-            f"{', '.join(strangers[:_NAMED]) or 'none'}, {len(found) - len(row_of)} twice, classes {given.classes} for "
+            f"The predictions of {part.name} are not of its test images: {len(extra)} others such as "
+            f"{', '.join(extra[:_NAMED]) or 'none'}, {len(found) - len(row_of)} twice, classes {given.classes} for "
             f"{part.test.classes}."
         )
     kept = [name for name in wanted if name in row_of]

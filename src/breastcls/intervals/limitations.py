@@ -58,30 +58,30 @@ def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str,
     )
 
 
-def find_stranger_limitations(known: npt.NDArray[Any] | None, unknown: npt.NDArray[Any] | None) -> tuple[str, ...]:
-    """Return a sentence for each side of few cases, or of none that are known, where strangers are told apart.
+def find_ood_limitations(test: npt.NDArray[Any] | None, ood: npt.NDArray[Any] | None) -> tuple[str, ...]:
+    """Return a sentence for each set that has few cases, or no known cases, in out-of-distribution detection.
 
     Args:
-        known: (n,) the case of each image of the kind that the model knows, or None.
-        unknown: (m,) the case of each stranger, or None.
+        test: (n,) the case of each in-distribution test image, or None.
+        ood: (m,) the case of each out-of-distribution image, or None.
     """
     sentences = []
-    for side, cases in (("known images", known), ("strangers", unknown)):
+    for images, cases in (("in-distribution images", test), ("out-of-distribution images", ood)):
         count = 0 if cases is None else len(set(cases.tolist()))
         if cases is None:
             sentences.append(
-                f"Cases of the {side} are not known, so every image counts as its own: the intervals of how well "
-                "strangers are told apart are too narrow if cases have several images."
+                f"The cases of the {images} are not known, so every image counts as its own case: the confidence "
+                "intervals of out-of-distribution detection are too narrow if cases have several images."
             )
         elif count == 1:
             sentences.append(
-                f"The {side} are all of one case: no interval can be given of how well strangers are told apart, since "
-                "nothing is known of other cases."
+                f"The {images} are all of one case: out-of-distribution detection has no confidence interval, since "
+                "one case does not show how much cases vary."
             )
         elif count < FEW_CASES:
             sentences.append(
-                f"The {side} are of only {count} cases: take the intervals of how well strangers are told apart with "
-                "care, they are likely too narrow."
+                f"The {images} are of only {count} cases: the confidence intervals of out-of-distribution detection "
+                "are likely too narrow."
             )
     return tuple(sentences)
 

@@ -175,18 +175,20 @@ METRICS: dict[str, MetricWords] = {
         "NPV",
     ),
     "auroc": _score(
-        "AUROC of strangers",
-        "How often a strange image gets the higher score than a known one; 0.5 is chance.",
+        "AUROC of out-of-distribution detection",
+        "Fraction of pairs in which the out-of-distribution image has the higher score; 0.5 is chance.",
         "AUROC",
     ),
     "fpr95": MetricWords(
-        "Strangers that pass",
+        "FPR of out-of-distribution detection",
         "FPR at 95%",
-        "Share of the strange images that pass for known where 95% of the known do; 0 is the best, 0.95 is chance.",
+        "Fraction of out-of-distribution images accepted where 95% of test images are; 0 is best, 0.95 is chance.",
         0.0,
         1.0,
         is_loss=True,
     ),
+    "ood_images": MetricWords("OOD images", "OOD images"),
+    "ood_cases": MetricWords("OOD cases", "OOD cases"),
 }
 
 

@@ -91,7 +91,7 @@ class InsideView:
         return open_batches(self._model, self._card, self._as_known(data), self._batch_size).batches
 
     def _as_known(self, data: Dataset) -> Dataset:
-        """Return images under the model's class names: a stranger has none of them, and is not asked for its own."""
+        """Return images under the model's class names: out-of-distribution images may have other classes."""
         outputs = int(self._model.output_shape[-1])
         names = tuple(map(str, range(max(outputs, 2)))) if self._card is None else self._card.classes
         return data if data.classes == names else data.with_classes(names, dict.fromkeys(data.classes, names[0]))

@@ -203,10 +203,10 @@ def _choose(
     called = [one.name for one in found]
     if not called or len(set(called)) < len(called):
         raise EvaluationError(f"`perturbations` must be one or several different ones; found {called}.")
-    strangers = sorted(set(strengths) - set(called))
-    if strangers:
+    unknown = sorted(set(strengths) - set(called))
+    if unknown:
         raise EvaluationError(
-            f"`strengths` names {', '.join(map(repr, strangers))}, which {'is' if len(strangers) == 1 else 'are'} not "
+            f"`strengths` names {', '.join(map(repr, unknown))}, which {'is' if len(unknown) == 1 else 'are'} not "
             f"among the perturbations {', '.join(called)}."
         )
     chosen = []

@@ -1,4 +1,4 @@
-"""When not to believe a model: uncertainty, strangers, abstaining."""
+"""Uncertainty scores, out-of-distribution detection and selective prediction."""
 
 import lazy_loader as _lazy
 

@@ -1,8 +1,9 @@
-"""Telling strangers from what the model knows: images of another stain, organ or scanner, or no tissue at all.
+"""Out-of-distribution (OOD) detection: images of another stain, organ or scanner, or of no tissue at all.
 
-A score that tells them apart is higher for strangers. Its AUROC is the share of pairs of a stranger and a known image
-in which the stranger has the higher score; FPR@95 is the share of strangers that would pass where 95% of the known
-images do (Hendrycks & Gimpel 2017, arXiv:1610.02136; Liang, Li & Srikant 2018, arXiv:1706.02690). Both over cases.
+A score that detects them is higher for OOD images than for in-distribution test images. Its AUROC is the fraction of
+pairs of an OOD image and a test image in which the OOD image has the higher score; FPR@95 is the fraction of OOD images
+that would be accepted at the limit that accepts 95% of the test images (Hendrycks & Gimpel 2017, arXiv:1610.02136;
+Liang, Li & Srikant 2018, arXiv:1706.02690). Both have confidence intervals over cases.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.limitations import find_stranger_limitations
+from breastcls.intervals.limitations import find_ood_limitations
 from breastcls.metrics.weighted_ranking import Ranking
 from breastcls.predictions.predictions import Predictions
 from breastcls.uncertainty.feature_distance import MOST_CHANNELS, FeatureDistance
@@ -43,8 +44,8 @@ BLOCK = 2_000_000
 
 def score_ood(
     model: keras.Model | str | os.PathLike[str] | None,
-    known: Dataset | Predictions,
-    unknown: Dataset | Predictions,
+    test: Dataset | Predictions,
+    ood: Dataset | Predictions,
     train: Dataset | None = None,
     *,
     scores: Sequence[str] | None = None,
@@ -53,101 +54,101 @@ def score_ood(
     bootstrap: Bootstrap | None = None,
     allow_leakage: bool = False,
 ) -> pd.DataFrame:
-    """Measure how well a model's uncertainty tells strangers from images of the kind that it knows.
+    """Measure how well a model's uncertainty detects out-of-distribution (OOD) images.
 
     Args:
         model: A model, or the path of a `.keras` file; None where both sets are predictions.
-        known: Test images: of the kind that the model was trained on, but of other cases.
-        unknown: Strangers. Their classes play no part and may be others.
+        test: In-distribution test images: of the kind that the model was trained on, but of other cases.
+        ood: Out-of-distribution images. Their classes are not used and may differ from the model's.
         train: What the model was trained on; needed for "mahalanobis", which is fitted on its features.
         scores: Names of `uncertainty_scores`, and "mahalanobis". Default: all that can be had from what is given,
-            without a second look at the images.
-        tta: Views for the scores that need members, `"dihedral"` or None; see `predict_members`. An `Ensemble` has
-            members of its own.
+            without reading the images a second time.
+        tta: Test-time augmentation for the scores that need members, `"dihedral"` or None; see
+            `predict_members`. An `Ensemble` has members of its own.
         batch_size: Images at a time.
-        bootstrap: How intervals are made; default: 2000 resamples over cases, 95%, expanded percentile.
-        allow_leakage: Go on although `known` and `train` share cases.
+        bootstrap: How confidence intervals are computed; default: 2000 resamples over cases, 95%, expanded percentile.
+        allow_leakage: Continue although `test` and `train` share cases.
 
     Returns:
-        One row a score (index `score`), columns `auroc` and `fpr95`, each also with `_low` and `_high`, and
-        `known_images`, `known_cases`, `unknown_images`, `unknown_cases`. Without cases every image counts as its own.
-        Where one side is of one case there are no bounds: nothing is known of other cases of that kind.
+        One row per score (index `score`), columns `auroc` and `fpr95`, each also with `_low` and `_high`, and
+        `test_images`, `test_cases`, `ood_images`, `ood_cases`. Without cases every image counts as its own.
+        Where one set has only one case the bounds are NaN: one case does not show how much cases vary.
 
     Raises:
         EvaluationError: If a set is empty, or a score needs what is not given.
-        LeakageError: If `known` holds cases of `train`: the model would know them better than it knows new ones.
+        LeakageError: If `test` holds cases of `train`, on which the model was trained.
         RegistryError: If there is no such score.
         ImageError: If an image cannot be read.
 
     Warns:
-        EvaluationWarning: If one side is of fewer than five cases, or its cases are not known.
+        EvaluationWarning: If one set has fewer than five cases, or its cases are not known.
 
     Example:
-        >>> known = Predictions.from_arrays(
+        >>> test = Predictions.from_arrays(
         ...     probabilities=[0.99, 0.95, 0.02, 0.9], labels=None, cases=list("abcd"), classes=("benign", "malignant"))
-        >>> unknown = Predictions.from_arrays(
+        >>> ood = Predictions.from_arrays(
         ...     probabilities=[0.6, 0.92, 0.5, 0.4], labels=None, cases=list("efgh"), classes=("benign", "malignant"))
-        >>> with warnings.catch_warnings(action="ignore"):  # four cases a side are few
-        ...     table = score_ood(None, known, unknown, scores=["entropy"])
-        >>> table[["auroc", "fpr95", "unknown_cases"]].to_numpy().tolist()
+        >>> with warnings.catch_warnings(action="ignore"):  # four cases per set are few
+        ...     table = score_ood(None, test, ood, scores=["entropy"])
+        >>> table[["auroc", "fpr95", "ood_cases"]].to_numpy().tolist()
         [[0.9375, 0.25, 4.0]]
     """
-    if isinstance(known, Dataset) and isinstance(unknown, Dataset) and model is not None:
-        _check_leak(known, train, allow_leakage)
-        seen = _look(model, known, unknown, train, scores, tta, batch_size)
-    elif isinstance(known, Predictions) and isinstance(unknown, Predictions) and model is None:
+    if isinstance(test, Dataset) and isinstance(ood, Dataset) and model is not None:
+        _check_leak(test, train, allow_leakage)
+        seen = _look(model, test, ood, train, scores, tta, batch_size)
+    elif isinstance(test, Predictions) and isinstance(ood, Predictions) and model is None:
         if train is not None or tta is not None:
             raise EvaluationError("`train` and `tta` need a model and images; these are predictions.")
         names = list(scores) if scores is not None else _names("probabilities", "logits")
-        seen = {name: (_score(known, name), _score(unknown, name)) for name in names}
+        seen = {name: (_score(test, name), _score(ood, name)) for name in names}
     else:
-        found = ", ".join(type(one).__name__ for one in (model, known, unknown))
+        found = ", ".join(type(one).__name__ for one in (model, test, ood))
         raise EvaluationError(f"Give a model and two datasets, or None and the predictions of both; found {found}.")
-    for message in find_stranger_limitations(known.cases, unknown.cases):
+    for message in find_ood_limitations(test.cases, ood.cases):
         warnings.warn(message, EvaluationWarning, stacklevel=2)
     return pd.DataFrame(
-        [separate(*pair, known.cases, unknown.cases, bootstrap=bootstrap) for pair in seen.values()],
+        [measure_detection(*pair, test.cases, ood.cases, bootstrap=bootstrap) for pair in seen.values()],
         index=pd.Index(list(seen), name="score"),
     )
 
 
-def separate(
-    known: Any, unknown: Any, known_cases: Any = None, unknown_cases: Any = None, *, bootstrap: Bootstrap | None = None
+def measure_detection(
+    test: Any, ood: Any, test_cases: Any = None, ood_cases: Any = None, *, bootstrap: Bootstrap | None = None
 ) -> dict[str, float]:
-    """Return how well one score tells strangers apart, with intervals over cases.
+    """Return how well one score detects out-of-distribution images, with confidence intervals over cases.
 
     Args:
-        known: (n,) the score of known images, higher for what looks strange.
-        unknown: (m,) the score of strangers.
-        known_cases: (n,) index or name of the case of each; None: every image counts as its own.
-        unknown_cases: As `known_cases`.
-        bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
+        test: (n,) the score of in-distribution images; it should be lower than that of OOD images.
+        ood: (m,) the score of out-of-distribution images.
+        test_cases: (n,) index or name of the case of each; None: every image counts as its own.
+        ood_cases: As `test_cases`.
+        bootstrap: How confidence intervals are computed; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
-        `auroc`, `auroc_low`, `auroc_high`, `fpr95`, `fpr95_low`, `fpr95_high`, and the counts `known_images`,
-        `known_cases`, `unknown_images`, `unknown_cases`. Where one side is of one case the bounds are NaN.
+        `auroc`, `auroc_low`, `auroc_high`, `fpr95`, `fpr95_low`, `fpr95_high`, and the counts `test_images`,
+        `test_cases`, `ood_images`, `ood_cases`. Where one set has only one case the bounds are NaN.
 
     Raises:
         EvaluationError: If a set is empty or a score is not finite.
 
     Example:
-        >>> found = separate([0.1, 0.2, 0.3], [0.25, 0.8], bootstrap=Bootstrap(50))
+        >>> found = measure_detection([0.1, 0.2, 0.3], [0.25, 0.8], bootstrap=Bootstrap(50))
         >>> round(found["auroc"], 4), found["fpr95"]
         (0.8333, 0.5)
     """
-    sets = [np.asarray(one, dtype=np.float64) for one in (known, unknown)]
-    for name, one in zip(("known", "unknown"), sets, strict=True):
+    sets = [np.asarray(one, dtype=np.float64) for one in (test, ood)]
+    for name, one in zip(("test", "ood"), sets, strict=True):
         if one.ndim != 1 or one.size == 0 or not np.isfinite(one).all():
-            raise EvaluationError(f"`{name}` must be one finite number an image; found an array of shape {one.shape}.")
+            raise EvaluationError(f"`{name}` must be one finite number per image; found an array of shape {one.shape}.")
     codes = [
         np.arange(len(one)) if cases is None else pd.factorize(np.asarray(cases))[0]
-        for one, cases in zip(sets, (known_cases, unknown_cases), strict=True)
+        for one, cases in zip(sets, (test_cases, ood_cases), strict=True)
     ]
     counts = [int(one.max()) + 1 for one in codes]
-    # A case of one set is never one of the other, whatever it is called.
+    # A case of one set is never a case of the other, whatever its name.
     case = np.concatenate([codes[0], codes[1] + counts[0]]).astype(np.int64)
-    strange = np.repeat([False, True], [len(one) for one in sets])
-    ranking = Ranking(np.concatenate(sets), strange, case, sum(counts))
+    is_ood = np.repeat([False, True], [len(one) for one in sets])
+    ranking = Ranking(np.concatenate(sets), is_ood, case, sum(counts))
     strata = np.repeat([0, 1], counts).astype(np.int64)
 
     def measure(weights: Floats) -> Floats:
@@ -157,33 +158,33 @@ def separate(
     value = measure(np.ones((1, sum(counts))))[0]
     low, high = np.full((2, len(value)), np.nan)
     if min(counts) > 1:
-        # A case alone on its side is in every resample: the width would be that of the other side.
+        # The only case of a set is in every resample, so the interval would have the width of the other set alone.
         low, high = (bootstrap or Bootstrap()).intervals(measure, strata)
     found: dict[str, float] = {}
     for index, name in enumerate(("auroc", "fpr95")):
         found |= {name: float(value[index]), f"{name}_low": float(low[index]), f"{name}_high": float(high[index])}
-    for side, one, cases in zip(("known", "unknown"), sets, counts, strict=True):
-        found |= {f"{side}_images": len(one), f"{side}_cases": cases}
+    for name, one, cases in zip(("test", "ood"), sets, counts, strict=True):
+        found |= {f"{name}_images": len(one), f"{name}_cases": cases}
     return found
 
 
-def _passed(sets: list[Floats], codes: list[npt.NDArray[Any]], of_known: Floats, of_unknown: Floats) -> Floats:
-    """Return the share of strangers at or below the lowest limit that lets 95% of the known pass, (resamples,)."""
+def _passed(sets: list[Floats], codes: list[npt.NDArray[Any]], of_test: Floats, of_ood: Floats) -> Floats:
+    """Return the share of OOD images at or below the lowest limit that accepts 95% of the test images, (resamples,)."""
     orders = [np.argsort(one, kind="stable") for one in sets]
-    known, unknown = (one[order] for one, order in zip(sets, orders, strict=True))
+    test, ood = (one[order] for one, order in zip(sets, orders, strict=True))
     # Equals of a limit pass with it.
-    below = np.searchsorted(unknown, known, side="right")
-    shares = np.empty(len(of_known))
-    step = max(1, BLOCK // max(len(known), len(unknown)))
-    for start in range(0, len(of_known), step):
+    below = np.searchsorted(ood, test, side="right")
+    shares = np.empty(len(of_test))
+    step = max(1, BLOCK // max(len(test), len(ood)))
+    for start in range(0, len(of_test), step):
         part = slice(start, start + step)
-        passing = np.cumsum(of_known[part][:, codes[0][orders[0]]], axis=1)
+        passing = np.cumsum(of_test[part][:, codes[0][orders[0]]], axis=1)
         # Weights are whole numbers: half an image less than the share is no rounding matter.
         limit = (passing >= PASSED * passing[:, -1:] - 1e-6).argmax(axis=1)
-        strangers = np.cumsum(of_unknown[part][:, codes[1][orders[1]]], axis=1)
+        accepted = np.cumsum(of_ood[part][:, codes[1][orders[1]]], axis=1)
         reached = below[limit]
         rows = np.arange(len(reached))
-        shares[part] = np.where(reached > 0, strangers[rows, reached - 1], 0.0) / strangers[:, -1]
+        shares[part] = np.where(reached > 0, accepted[rows, reached - 1], 0.0) / accepted[:, -1]
     return shares
 
 
@@ -197,21 +198,21 @@ def _score(predictions: Predictions, name: str) -> Floats:
     return score_predictions(predictions, name)
 
 
-def _check_leak(known: Dataset, train: Dataset | None, allowed: bool) -> None:
+def _check_leak(test: Dataset, train: Dataset | None, allowed: bool) -> None:
     if train is None or allowed:
         return
-    shared = sorted(set(known.cases.tolist()) & set(train.cases.tolist()))
+    shared = sorted(set(test.cases.tolist()) & set(train.cases.tolist()))
     if shared:
         raise LeakageError(
-            f"`known` and `train` share {len(shared)} cases, such as {shared[0]!r}: known images would look more "
-            "familiar than new ones. Give test images of other cases, or `allow_leakage=True`."
+            f"`test` and `train` share {len(shared)} cases, such as {shared[0]!r}: the model was trained on these "
+            "cases. Give test images of other cases, or `allow_leakage=True`."
         )
 
 
 def _look(
     model: Any,
-    known: Dataset,
-    unknown: Dataset,
+    test: Dataset,
+    ood: Dataset,
     train: Dataset | None,
     scores: Sequence[str] | None,
     tta: str | None,
@@ -226,7 +227,7 @@ def _look(
     distance = _fit_distance(view, train) if train is not None and DISTANCE in names else None
     wants_members = any(name != DISTANCE and UNCERTAINTY_SCORES[name].needs == "members" for name in names)
     both: list[dict[str, Floats]] = []
-    for data in (known, unknown):
+    for data in (test, ood):
         outputs = view(data, features=distance is not None)
         members = view.members(data, tta) if wants_members else None
         logits = recover_logits(outputs.probabilities) if outputs.logits is None else outputs.logits
@@ -266,5 +267,5 @@ def _choose(scores: Sequence[str] | None, view: Any, train: Dataset | None, tta:
         if name == DISTANCE and view.channels is None:
             raise EvaluationError(f"{DISTANCE!r} needs a model with one backbone to take features from.")
         if name != DISTANCE:
-            UNCERTAINTY_SCORES[name]  # an unknown name is told before any image is read
+            UNCERTAINTY_SCORES[name]  # a wrong name is reported before any image is read
     return names

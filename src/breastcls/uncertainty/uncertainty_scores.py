@@ -1,9 +1,9 @@
-"""How unsure a model is of an image: one number, higher where less sure.
+"""Uncertainty scores: one number per image, higher where the model is less certain.
 
-Every score is registered in `uncertainty_scores` with its paper, and what it needs: probabilities, logits, or what the
-members of an ensemble (or the views of test-time augmentation) say one by one. None of them knows what the model does
-not know: a model can be sure of a stranger. How well a score tells strangers apart is measured by `score_ood`, and
-how well it tells mistakes apart by `risk_coverage`.
+Every score is registered in `uncertainty_scores` with its paper, and what it needs: probabilities, logits, or the
+predictions of each member of an ensemble or each transform of test-time augmentation. A score cannot be relied on
+without a measurement, since a model can be confident on out-of-distribution images: `score_ood` measures how well a
+score detects them, `risk_coverage` how well it ranks mistakes.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ _CONTENTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("confusion", "Confusion", ()),
     ("groups", "Groups", ()),
     ("robustness", "Robustness", ("robustness",)),
-    ("doubt", "Doubt", ("unknown", "risk_coverage", "conformal_facts", "conformal_tables")),
+    ("doubt", "Doubt", ("ood", "risk_coverage", "conformal_facts", "conformal_tables")),
     ("mistakes", "Mistakes", ()),
     ("limitations", "Limitations", ("limitations",)),
     ("reading", "How to read", ()),
@@ -196,7 +196,7 @@ def _attached(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "baselines": table("baselines", "Simple model", "What simple models reach on the same split."),
         "shortcuts": table("shortcuts", "Check", "What is left of the score when something is taken from the images."),
-        "unknown": table("unknown", "Score", "Telling images of another kind from those the model was made for."),
+        "ood": table("ood", "Score", "Detection of out-of-distribution images."),
         "robustness": section_tables.robustness_table(evaluation),
         "robustness_charts": attachment_drawing.draw_robustness(evaluation),
         "risk_coverage": attachment_drawing.draw_risk_coverage(evaluation),
