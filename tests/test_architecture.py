@@ -13,11 +13,8 @@ TENSORFLOW = ("images", "augmentation", "training", "explanation/gradients/tenso
 
 # What the present structure still owes; each list only gets shorter.
 PENDING_IMPORTS = {
-    "comparison.comparison -> evaluation.evaluate",
-    "comparison.comparison -> evaluation.report.text_export",
     "images.pipeline -> augmentation.policy",
     "images.pipeline -> augmentation.policy_registry",
-    "intervals.paired_scores -> evaluation.text_summary",
     "predictions.predict -> decisions.stored_decisions",
     "robustness.appearance_groups -> baselines.baseline_registry",
     "robustness.robustness_figure -> evaluation.evaluation",

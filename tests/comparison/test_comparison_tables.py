@@ -5,7 +5,7 @@ import pytest
 from breastcls.comparison.comparison import Comparison
 from breastcls.comparison.comparison_tables import TABLES, comparison_table, format_p
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.report.text_export import to_latex, to_markdown
+from breastcls.intervals.table_export import to_latex, to_markdown
 
 
 @pytest.fixture

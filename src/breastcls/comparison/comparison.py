@@ -20,14 +20,15 @@ import pandas as pd
 from breastcls.comparison.pairwise_tests import enough_for_delong, pairs_of, pairwise_tests, score_differences
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
-from breastcls.evaluation.evaluate import scored_predictions
 from breastcls.files import write_text
 from breastcls.intervals.bootstrap import Bootstrap, Interval
 from breastcls.intervals.limitations import NO_CASES, few_cases, find_limitations
 from breastcls.intervals.score_tables import count_units
+from breastcls.intervals.table_export import to_latex, to_markdown
 from breastcls.json_values import to_json_values
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_metrics
 from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.scorable_predictions import scored_predictions
 from breastcls.predictions.aggregation import scored_images
 from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
 from breastcls.result import Result
@@ -100,7 +101,6 @@ class Comparison(Result):
             OutputError: If it cannot be written.
         """
         from breastcls.comparison.comparison_tables import comparison_table
-        from breastcls.evaluation.report.text_export import to_markdown
 
         return _written(to_markdown(comparison_table(self, table, digits=digits), digits=digits), path)
 
@@ -109,7 +109,6 @@ class Comparison(Result):
     ) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
         from breastcls.comparison.comparison_tables import comparison_table
-        from breastcls.evaluation.report.text_export import to_latex
 
         return _written(to_latex(comparison_table(self, table, digits=digits), digits=digits), path)
 

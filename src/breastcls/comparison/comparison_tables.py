@@ -25,7 +25,7 @@ _BOUNDS = {"low": "difference_low", "high": "difference_high"}
 
 
 def comparison_table(comparison: Comparison, name: str, *, digits: int = 3) -> pd.DataFrame:
-    """Return a table of a comparison for `to_markdown` and `to_latex` of `breastcls.evaluation.report.text_export`.
+    """Return a table of a comparison for `to_markdown` and `to_latex` of `breastcls.intervals.table_export`.
 
     Args:
         comparison: What `breastcls.compare` returned.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +21,6 @@ from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.worst_cases import rank_cases
-from breastcls.files import hash_file
 from breastcls.intervals.bootstrap import Bootstrap, Interval
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.curve_bands import compute_curves
@@ -35,10 +33,11 @@ from breastcls.intervals.limitations import (
 )
 from breastcls.intervals.score_tables import count_units, score, score_classes, score_groups, score_levels
 from breastcls.intervals.zero_width import find_zero_width
-from breastcls.metrics.classification_metrics import count_confusion, require_labels
+from breastcls.metrics.classification_metrics import count_confusion
+from breastcls.metrics.scorable_predictions import predict_or_take
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
 from breastcls.predictions.aggregation import scored_images
-from breastcls.predictions.independence import check_independence, check_same_images
+from breastcls.predictions.independence import check_independence
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions, fingerprint_table
 from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
 from breastcls.uncertainty.out_of_distribution import score_ood
@@ -124,10 +123,8 @@ def evaluate(
             f"`threshold` is {threshold!r}, a rule. A threshold is chosen on validation or out-of-fold predictions, "
             "never on the test set: `choose_threshold(predict(model, val), ...)`, then pass its value."
         )
-    predictions, model, fingerprints = _predictions_of(model_or_predictions, test, batch_size, tta)
-    if test is not None:
-        check_same_images(predictions, test)
-    _require_scorable(predictions)
+    source = predict_or_take(model_or_predictions, test, batch_size, tta)
+    predictions, model, fingerprints = source.predictions, source.card, source.fingerprints
     predictions = dataclasses.replace(predictions, part=predictions.part or "test")
     provenance = model.get("provenance") or {}
     origin = _origin_of_threshold(threshold, predictions, provenance)
@@ -235,61 +232,6 @@ def evaluate(
         ood=ood_scores,
         risk_coverage=risk_coverage(scored, bootstrap=bootstrap),
     )
-
-
-def scored_predictions(source: Any, test: Dataset | None, batch_size: int = 32) -> Predictions:
-    """Return a model's predictions, or predictions as they are, checked as `evaluate` checks them.
-
-    Raises:
-        EvaluationError: If they cannot be scored.
-        LeakageError: If the model says that it was trained on a test case.
-    """
-    predictions, model, _ = _predictions_of(source, test, batch_size)
-    if test is not None:
-        check_same_images(predictions, test)
-    _require_scorable(predictions)
-    leakage = check_independence(predictions, test, None, model.get("provenance") or {})
-    if leakage is not None:
-        leakage.raise_if_leaking()
-    return predictions
-
-
-def _require_scorable(predictions: Predictions) -> None:
-    require_labels(predictions)
-    if predictions.part in ("train", "validation"):
-        raise EvaluationError(
-            f"These predictions are of the {predictions.part} part; a score on it says nothing about new cases."
-        )
-
-
-def _predictions_of(
-    source: Any, test: Dataset | None, batch_size: int, tta: str | None = None
-) -> tuple[Predictions, dict[str, Any], dict[str, str]]:
-    """Return predictions, what the model says of itself, and its fingerprints."""
-    if isinstance(source, Predictions):
-        if tta is not None:
-            raise EvaluationError(f"`tta` is {tta!r}, but these predictions are made already: give it to `predict`.")
-        return source, {}, {}
-    if test is None:
-        raise EvaluationError("A model needs images to be scored on: `evaluate(model, test)`.")
-    if not isinstance(test, Dataset):
-        raise EvaluationError(f"`test` must be a Dataset, not {type(test).__name__}; `load_table` makes one.")
-    # Here and not above: predictions of another framework are scored without loading Keras.
-    from breastcls.models.model_card import get_card
-    from breastcls.models.weight_hash import hash_weights
-    from breastcls.predictions.predict import predict
-
-    fingerprints = {}
-    if isinstance(source, (str, os.PathLike)):
-        from breastcls.models.persistence import load_model
-
-        fingerprints["model_file"] = hash_file(source)
-        source = load_model(source)
-    card = get_card(source)
-    predictions = predict(source, test, batch_size=batch_size, tta=tta)
-    # After `predict`, which says what is wrong with something that is no model.
-    fingerprints["weights"] = hash_weights(source)
-    return predictions, {} if card is None else card.to_dict(), fingerprints
 
 
 def _describe_sets(

@@ -168,13 +168,15 @@ class Evaluation(Result):
         Raises:
             EvaluationError: If there is no such table.
         """
-        from breastcls.evaluation.report.text_export import table_of, to_markdown
+        from breastcls.evaluation.evaluation_tables import table_of
+        from breastcls.intervals.table_export import to_markdown
 
         return _written(to_markdown(table_of(self, table), digits=digits, positive=self._positive_class), path)
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
-        from breastcls.evaluation.report.text_export import table_of, to_latex
+        from breastcls.evaluation.evaluation_tables import table_of
+        from breastcls.intervals.table_export import to_latex
 
         return _written(to_latex(table_of(self, table), digits=digits, positive=self._positive_class), path)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from breastcls.intervals.paired_scores import change_text
+from breastcls.intervals.score_values import interval_text
 from breastcls.metrics.metric_titles import metric_title
 
 if TYPE_CHECKING:
@@ -55,15 +57,6 @@ def headline(metrics: pd.DataFrame) -> str:
     return f"{first[0].upper()}{first[1:]}, {second}"
 
 
-def interval_text(row: Any, digits: int = 3) -> str:
-    """Return a figure with its interval, such as "0.829 (0.742-0.901)"."""
-    if np.isnan(row["value"]):
-        return "not defined"
-    if np.isnan(row["low"]):
-        return f"{row['value']:.{digits}f} (no interval)"
-    return f"{row['value']:.{digits}f} ({row['low']:.{digits}f}-{row['high']:.{digits}f})"
-
-
 def describe_threshold(threshold: Mapping[str, Any]) -> str:
     """Return where a threshold comes from, in words.
 
@@ -82,8 +75,6 @@ def describe_threshold(threshold: Mapping[str, Any]) -> str:
 
 
 def _beside_colour(evaluation: Evaluation, name: str) -> str:
-    from breastcls.intervals.paired_scores import change_text  # it builds on this module
-
     if evaluation.colour_difference is None:
         return ""
     row: Any = evaluation.colour_difference.loc[name]

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.text_summary import interval_text
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.proportions import bound_metrics
+from breastcls.intervals.score_values import interval_text
 from breastcls.intervals.single_case import shares_of_one_case
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.predictions.predictions import Predictions

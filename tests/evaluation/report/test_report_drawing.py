@@ -3,7 +3,7 @@ import pandas as pd
 
 from breastcls.evaluation.report.chart import path_through, to_drawing
 from breastcls.evaluation.report.report_drawing import draw_precision_recall, draw_roc, mark
-from breastcls.evaluation.report.score_values import Score
+from breastcls.intervals.score_values import Score
 
 NAN = float("nan")
 

@@ -20,7 +20,7 @@ from breastcls.drawing.figures import (
     figure_of,
     new_axes,
 )
-from breastcls.evaluation.report.score_values import read_scores
+from breastcls.intervals.score_values import read_scores
 from breastcls.metrics.metric_descriptions import describe_metric, is_defined
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import numpy as np
 from breastcls.calibration.errors_by_chance import GAP
 from breastcls.decisions.stored_decision_limitations import calibration_record
 from breastcls.evaluation.report.report_text import Verdict, audit_verdict, baseline_verdict
-from breastcls.evaluation.report.score_values import percent_of, read_levels, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
 from breastcls.evaluation.text_summary import describe_threshold
 from breastcls.intervals.limitations import NO_PROBABILITIES
+from breastcls.intervals.score_values import read_levels, read_scores
 from breastcls.metrics.metric_descriptions import format_count, format_interval, format_number, is_defined
 from breastcls.predictions.independence import count_shared_cases
 

@@ -23,8 +23,8 @@ from breastcls.evaluation.report import (
     report_tables,
     report_text,
     risk_drawing,
-    score_values,
     section_tables,
+    settings_text,
 )
 from breastcls.evaluation.report.gallery import show_gallery
 from breastcls.files import write_text
@@ -99,8 +99,8 @@ def render_report(
         "style": Markup(style),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         "version": __version__,
-        "unit": score_values.unit_of(evaluation),
-        "percent": score_values.percent_of(evaluation),
+        "unit": settings_text.unit_of(evaluation),
+        "percent": settings_text.percent_of(evaluation),
         "positive": classes[-1],
         "seed": evaluation.settings.get("seed"),
         "number": metric_descriptions.format_number,

@@ -10,7 +10,8 @@ from matplotlib.transforms import ScaledTranslation
 
 from breastcls.drawing.figures import BASELINE, INK, MODEL, MUTED, drawing_style, figure_of, new_axes
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.report.score_values import Score, percent_of, read_scores
+from breastcls.evaluation.report.settings_text import percent_of
+from breastcls.intervals.score_values import Score, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric, is_defined
 
 if TYPE_CHECKING:

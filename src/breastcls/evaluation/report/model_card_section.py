@@ -9,7 +9,8 @@ from breastcls.decisions.stored_decision_limitations import calibration_record
 from breastcls.environment import describe_environment
 from breastcls.evaluation.report.provenance import Facts, describe_value, flatten
 from breastcls.evaluation.report.report_text import audit_verdict, sample_in_words
-from breastcls.evaluation.report.score_values import percent_of, read_levels, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
+from breastcls.intervals.score_values import read_levels, read_scores
 from breastcls.metrics.metric_descriptions import (
     describe_metric,
     describe_subtype,

@@ -28,7 +28,8 @@ from breastcls.evaluation.report.curve_figures import (
     read_roc,
     share_of_class,
 )
-from breastcls.evaluation.report.score_values import Score, percent_of, read_scores
+from breastcls.evaluation.report.settings_text import percent_of
+from breastcls.intervals.score_values import Score, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric, format_number, is_defined
 
 if TYPE_CHECKING:

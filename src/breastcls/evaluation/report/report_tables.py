@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from breastcls.evaluation.report.report_drawing import Mark, mark, scale_of
-from breastcls.evaluation.report.score_values import Score, percent_of, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
 from breastcls.intervals.limitations import RAREST
+from breastcls.intervals.score_values import Score, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric, describe_subtype, is_defined, upper_end
 
 if TYPE_CHECKING:

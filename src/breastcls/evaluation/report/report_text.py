@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from breastcls.evaluation.report.provenance import file_name
-from breastcls.evaluation.report.score_values import UNDEFINED, Score, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import unit_of
+from breastcls.intervals.score_values import UNDEFINED, Score, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric, format_count, is_defined, join_words
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from breastcls.drawing.figures import MODEL, MUTED, drawing_style, figure_of, new_axes
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.report.score_values import percent_of, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation

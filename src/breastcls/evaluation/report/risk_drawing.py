@@ -19,7 +19,8 @@ from breastcls.evaluation.report.chart import (
     to_drawing,
 )
 from breastcls.evaluation.report.report_drawing import band_name
-from breastcls.evaluation.report.score_values import percent_of, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
+from breastcls.intervals.score_values import read_scores
 from breastcls.metrics.metric_descriptions import format_number
 
 if TYPE_CHECKING:

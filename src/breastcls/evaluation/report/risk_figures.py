@@ -19,7 +19,8 @@ from breastcls.drawing.figures import (
     new_axes,
 )
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.report.score_values import percent_of, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
+from breastcls.intervals.score_values import read_scores
 
 if TYPE_CHECKING:
     from breastcls.evaluation.evaluation import Evaluation

@@ -22,7 +22,8 @@ from breastcls.evaluation.report.report_tables import (
     sort_value,
     value_cell,
 )
-from breastcls.evaluation.report.score_values import Score, percent_of, read_levels, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
+from breastcls.intervals.score_values import Score, read_levels, read_scores
 from breastcls.metrics.metric_descriptions import (
     describe_metric,
     describe_subtype,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from breastcls.evaluation.text_summary import interval_text
 from breastcls.intervals.limitations import LEAKING
+from breastcls.intervals.score_values import interval_text
 from breastcls.metrics.metric_descriptions import describe_metric, format_count, format_interval, format_number
 from breastcls.text_tables import escape_markdown, markdown_table, plain_table
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from breastcls.evaluation.report.score_values import percent_of, read_scores, unit_of
+from breastcls.evaluation.report.settings_text import percent_of, unit_of
+from breastcls.intervals.score_values import read_scores
 
 
 def test_rows_become_scores_in_their_order():

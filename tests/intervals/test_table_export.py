@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from breastcls.evaluation.evaluation_schema import TABLES
-from breastcls.evaluation.report.text_export import table_of, to_latex, to_markdown
+from breastcls.evaluation.evaluation_tables import table_of
+from breastcls.intervals.table_export import to_latex, to_markdown
 
 
 @pytest.fixture

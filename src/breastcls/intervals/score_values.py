@@ -1,15 +1,13 @@
-"""A metric as a value with its interval, read from the tables of an evaluation."""
+"""A metric as a value with its confidence interval, read from a table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from breastcls.metrics.metric_descriptions import format_interval, format_number, is_defined
-
-if TYPE_CHECKING:
-    from breastcls.evaluation.evaluation import Evaluation
 
 
 class Score(NamedTuple):
@@ -66,11 +64,15 @@ def read_levels(by_level: pd.DataFrame) -> dict[str, dict[str, Score]]:
     return levels
 
 
-def percent_of(evaluation: Evaluation) -> str:
-    """Return the confidence of the intervals, such as "95%"."""
-    return f"{100 * evaluation.settings['confidence']:g}%"
+def interval_text(row: Any, digits: int = 3) -> str:
+    """Return a value with its confidence interval, such as "0.829 (0.742-0.901)".
 
-
-def unit_of(evaluation: Evaluation) -> str:
-    """Return what was scored: "image", "slide" or "case"."""
-    return str(evaluation.settings.get("level", "image"))
+    Args:
+        row: With `value`, `low` and `high`, any of them NaN.
+        digits: Decimals.
+    """
+    if np.isnan(row["value"]):
+        return "not defined"
+    if np.isnan(row["low"]):
+        return f"{row['value']:.{digits}f} (no interval)"
+    return f"{row['value']:.{digits}f} ({row['low']:.{digits}f}-{row['high']:.{digits}f})"
