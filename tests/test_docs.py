@@ -18,6 +18,9 @@ from breastcls.models.backbones.backbone_registry import list_backbones
 
 PROJECT = Path(__file__).resolve().parents[1]
 DOCS = PROJECT / "docs"
+SUBPACKAGES = {path.parent.name for path in Path(bc.__file__).parent.glob("*/__init__.pyi")}
+ALL_PACKAGES = {*SUBPACKAGES, "breastcls"}
+EXAMPLES = sorted((PROJECT / "examples").glob("*.py"))
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 FENCE = re.compile(
     r"(?P<tested><!-- runs in tests -->\n\s*)?^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^ *```",
@@ -74,6 +77,31 @@ def unknown_names(code: str) -> list[str]:
     return unknown
 
 
+def private_names(code: str) -> list[str]:
+    """Return what a block imports or reads from the package past the public names."""
+    private = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "breastcls":
+            public = public_names(node.module)
+            private += [f"{node.module}.{alias.name}" for alias in node.names if alias.name not in public]
+        elif isinstance(node, ast.Import):
+            private += [alias.name for alias in node.names if alias.name.startswith("breastcls.")]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+            owner = node.value
+            inner = owner.value
+            if isinstance(inner, ast.Name) and inner.id in ("bc", "breastcls") and owner.attr in SUBPACKAGES:
+                public = public_names(f"breastcls.{owner.attr}")
+                private += [] if node.attr in public else [f"bc.{owner.attr}.{node.attr}"]
+    return private
+
+
+def public_names(module: str) -> set[str]:
+    """Return the public names of the package or of a subpackage; no names for a module below."""
+    if module == "breastcls.errors":
+        return {name for name, value in vars(bc.errors).items() if isinstance(value, type)}
+    return set(importlib.import_module(module).__all__) if module.removeprefix("breastcls.") in ALL_PACKAGES else set()
+
+
 def unknown_arguments(code: str) -> list[str]:
     """Keyword arguments that a block passes to a public function or class of the package and that it does not take."""
     unknown = []
@@ -105,23 +133,34 @@ def test_code_names_what_exists(page):
         assert unknown_arguments(code) == [], code
 
 
+@pytest.mark.parametrize("page", [*PAGES, *EXAMPLES], ids=_name)
+def test_code_uses_public_names_only(page):
+    for code in _blocks(page) if page.suffix == ".md" else [page.read_text(encoding="utf-8")]:
+        assert private_names(code) == [], code
+
+
 def test_the_checks_can_fail(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# A\n\n[one](nowhere.md) [two](#b) [three](#a) [four](https://example.org)\n")
     assert broken_links(page) == ["nowhere.md", "#b"]
     assert unknown_names("bc.load_brekhis('x')") == ["bc.load_brekhis"]
     assert unknown_names("from breastcls.errors import NoSuch, BreastclsError") == ["breastcls.errors.NoSuch"]
+    assert private_names("from breastcls.datasets import Dataset, LeakageReport") == ["breastcls.datasets.Dataset"]
+    assert private_names("from breastcls.datasets.dataset import Dataset") == ["breastcls.datasets.dataset.Dataset"]
+    assert private_names("bc.datasets.dataset.Dataset") == ["bc.datasets.dataset"]
     assert unknown_arguments("bc.load_breakhis('x', magnify=200)\nbc.Predictions.from_csv('x', klasses=1)") == [
         "load_breakhis(magnify=)",
         "from_csv(klasses=)",
     ]
 
 
-def test_every_public_name_is_in_the_reference():
-    pages = "\n".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
-    packages = {path.parent.name for path in Path(bc.__file__).parent.glob("*/__init__.pyi")}
-    names = set(bc.__all__) - packages - {"errors", "__version__"}
-    assert [name for name in names if f"`{name}`" not in pages] == []
+def test_every_subpackage_has_a_page_of_the_reference():
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md")}
+    for package in sorted(SUBPACKAGES):
+        assert f"<!-- public names of breastcls.{package} -->" in pages[package]
+    assert "<!-- public names of breastcls -->" in pages["breastcls"]
+    navigation = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert [page for page in pages if f"reference/{page}.md" not in navigation] == []
 
 
 def test_every_explanation_method_is_explained():

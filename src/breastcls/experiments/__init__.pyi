@@ -10,4 +10,5 @@ from .recipes.recipe_registry import list_recipes as list_recipes
 from .recipes.recipe_registry import register_recipe as register_recipe
 from .recipes.recipe_result import RecipeResult as RecipeResult
 from .recipes.recipe_run import run_recipe as run_recipe
+from .recipes.small_cpu import train_small_cpu as train_small_cpu
 from .split_comparison import SplitComparison as SplitComparison
