@@ -105,12 +105,12 @@ def differences(scores: dict[str, list[dict[str, float]]], measure: str) -> dict
 
 def train_plain(model: Any, data: Any, task: Task, seed: int) -> None:
     """Train the head, every image through the frozen backbone in every epoch."""
-    from breastcls.models.model_parts import frozen_view
+    from breastcls.models.model_parts import with_inference_backbone
 
     backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
     backbone.trainable = False
     keras.utils.set_random_seed(seed)
-    view = frozen_view(model)
+    view = with_inference_backbone(model)
     view.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", jit_compile=False)
     batches = data.to_tf(task.size, batch_size=32, shuffle=True, augment=task.augment, seed=seed)
     view.fit(batches, epochs=task.epochs, verbose=0)

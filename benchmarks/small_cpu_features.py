@@ -15,7 +15,7 @@ from mahotas.features import haralick, lbp, pftas
 from breastcls.models.backbones.stain_texture import build_stain_texture
 from breastcls.models.building import build_model
 from breastcls.models.inference import run_batches
-from breastcls.models.model_parts import backbone_of, split_model
+from breastcls.models.model_parts import find_backbone, split_model
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
 from breastcls.stain.macenko import Macenko, find_stains, find_strengths
@@ -154,7 +154,7 @@ def _run(model: Any, images: Images) -> Any:
 
 def _summariser(model: Any, names: Iterable[str]) -> tuple[Callable[[Images], list[Any]], list[int]]:
     """Return a function from images to mean and deviation of each layer."""
-    backbone = backbone_of(model)
+    backbone = find_backbone(model)
     outputs = [SpatialMoments()(backbone.get_layer(name).output) for name in names]
     inner = keras.Model(backbone.inputs[0], keras.layers.Concatenate()(outputs))
     scaling = model.get_layer("scaling")

@@ -7,7 +7,7 @@ from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.models.building import build_model
 from breastcls.models.model_card import ModelCard, get_card, set_card
-from breastcls.models.model_parts import last_convolution_of
+from breastcls.models.model_parts import find_last_convolution
 from breastcls.models.persistence import load_model, save_model
 
 CLASSES = ("benign", "malignant")
@@ -29,7 +29,7 @@ def pictures():
 def test_a_model_of_ours_is_explained_at_the_layer_that_its_registry_names(backbone, pictures):
     model = build_model(backbone, classes=CLASSES, image_size=48, weights=None, seed=7)
     explanation = explain(model, pictures, "hires-cam")
-    assert explanation.layer.split("/")[-1] == last_convolution_of(model)
+    assert explanation.layer.split("/")[-1] == find_last_convolution(model)
     assert explanation.classes == CLASSES
     assert explanation.score == "logit"
     assert explanation.heatmaps.shape == (3, 48, 48)

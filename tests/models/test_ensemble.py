@@ -14,7 +14,7 @@ from breastcls.errors import LeakageError, ModelError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.images.resize import resize_image
 from breastcls.models.building import build_model
-from breastcls.models.ensemble import Ensemble, members_of
+from breastcls.models.ensemble import Ensemble, list_members
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.predictions.member_predictions import predict_members
@@ -81,7 +81,7 @@ def test_a_member_of_another_size_gets_resized_images():
     assert get_card(ensemble).image_size == (48, 48)
     # What the layer makes is near to what the library's own resizing makes of smooth images.
     smooth = np.stack([cv2.GaussianBlur(cv2.resize(image, (48, 48)), (0, 0), 2) for image in IMAGES])
-    members = members_of(ensemble)
+    members = list_members(ensemble)
     assert members[1].resize is None
     inner = keras.ops.convert_to_numpy(members[0].resize(smooth.astype(np.float32)))
     assert np.abs(inner - resize_image(smooth, (24, 24)).astype(np.float32)).mean() < 1.5
@@ -129,7 +129,7 @@ def test_the_card_knows_its_members_and_all_that_they_saw():
     assert card.provenance["training"] == {
         "cases": ["a", "b", "c", "d"],
         "slides": ["a1"],
-        "learnt_from": {"cases": ["a", "b", "c"], "slides": ["a1"]},
+        "trained_on": {"cases": ["a", "b", "c"], "slides": ["a1"]},
         "members_without_record": 1,
     }
     assert card.provenance["ensemble"] == {"average": "probabilities", "weights": [0.25, 0.5, 0.25]}
@@ -171,10 +171,10 @@ model = keras.models.load_model(sys.argv[1])
 np.save(sys.argv[3], np.asarray(model(np.load(sys.argv[2]))))
 assert not any(name.startswith("breastcls") for name in sys.modules)
 from breastcls.models.persistence import load_model
-from breastcls.models.ensemble import members_of
+from breastcls.models.ensemble import list_members
 from breastcls.predictions.predict import predict
 model = load_model(sys.argv[1])
-assert [member.weight for member in members_of(model)] == [0.5, 0.25, 0.25]
+assert [member.weight for member in list_members(model)] == [0.5, 0.25, 0.25]
 np.save(sys.argv[3] + ".ours.npy", predict(model, np.load(sys.argv[2])).probabilities)
 """
 
@@ -223,10 +223,10 @@ def test_an_ensemble_shares_its_weights_with_its_members():
 
 
 def test_only_an_ensemble_has_members(pair):
-    assert members_of(pair[0]) == ()
+    assert list_members(pair[0]) == ()
     plain = keras.Model(pair[0].inputs, pair[0].outputs)
-    assert members_of(plain) == ()
-    found = members_of(Ensemble(pair))
+    assert list_members(plain) == ()
+    found = list_members(Ensemble(pair))
     assert [get_card(one.model) for one in found] == [get_card(model) for model in pair]
     for one, model in zip(found, pair, strict=True):
         np.testing.assert_array_equal(one.model(IMAGES), model(IMAGES))

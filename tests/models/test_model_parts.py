@@ -5,7 +5,7 @@ import pytest
 from breastcls.errors import ModelError
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import backbone_of, frozen_view, last_convolution_of, split_model
+from breastcls.models.model_parts import find_backbone, find_last_convolution, split_model, with_inference_backbone
 from breastcls.models.persistence import load_model, save_model
 
 CLASSES = ("benign", "malignant")
@@ -51,7 +51,7 @@ def test_splitting_works_on_a_loaded_model_and_twice(tmp_path):
 def test_the_frozen_view_has_the_same_weights_and_no_noise_in_its_features():
     model = lively(dropout=0.0)
     model.trainable = False
-    view = frozen_view(model)
+    view = with_inference_backbone(model)
     assert all(a is b for a, b in zip(model.weights, view.weights, strict=True))
     assert get_card(view) == get_card(model)
     quiet = [np.asarray(view(IMAGES, training=True)) for _ in range(2)]
@@ -62,7 +62,7 @@ def test_the_frozen_view_has_the_same_weights_and_no_noise_in_its_features():
 
 
 def test_the_view_can_be_saved_by_a_callback_and_read_again(tmp_path):
-    view = frozen_view(lively())
+    view = with_inference_backbone(lively())
     view.save(tmp_path / "view.keras")
     again = keras.models.load_model(tmp_path / "view.keras")
     np.testing.assert_array_equal(np.asarray(again(IMAGES)), np.asarray(view(IMAGES)))
@@ -70,14 +70,14 @@ def test_the_view_can_be_saved_by_a_callback_and_read_again(tmp_path):
 
 def test_training_through_the_frozen_view_trains_the_model(tmp_path):
     model = lively()
-    backbone_of(model).trainable = False
-    inner = [weight.copy() for weight in backbone_of(model).get_weights()]
+    find_backbone(model).trainable = False
+    inner = [weight.copy() for weight in find_backbone(model).get_weights()]
     before = np.asarray(model(IMAGES))
-    view = frozen_view(model)
+    view = with_inference_backbone(model)
     view.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
     view.fit(IMAGES, np.array([0, 1, 0, 1]), epochs=2, verbose=0)
     assert np.abs(np.asarray(model(IMAGES)) - before).max() > 1e-3
-    for now, then in zip(backbone_of(model).get_weights(), inner, strict=True):
+    for now, then in zip(find_backbone(model).get_weights(), inner, strict=True):
         np.testing.assert_array_equal(now, then)
     loaded = load_model(save_model(model, tmp_path / "m.keras"))
     np.testing.assert_array_equal(np.asarray(loaded(IMAGES)), np.asarray(model(IMAGES)))
@@ -85,10 +85,10 @@ def test_training_through_the_frozen_view_trains_the_model(tmp_path):
 
 def test_last_convolution_with_and_without_a_card(tmp_path):
     model = build_model("cancernet", classes=CLASSES, seed=1)
-    assert last_convolution_of(model) == "conv6_bn"
+    assert find_last_convolution(model) == "conv6_bn"
     model.save(tmp_path / "plain.keras")
     plain = keras.models.load_model(tmp_path / "plain.keras")
-    assert last_convolution_of(plain) == "block3_dropout"
+    assert find_last_convolution(plain) == "block3_dropout"
 
 
 def flat():
@@ -98,16 +98,16 @@ def flat():
 
 def test_models_without_the_expected_parts():
     with pytest.raises(ModelError, match="nests 0 models"):
-        backbone_of(flat())
+        find_backbone(flat())
     inputs = keras.Input((8, 8, 3))
     with pytest.raises(ModelError, match="nests 2 models"):
-        backbone_of(keras.Model(inputs, keras.layers.add([flat()(inputs), flat()(inputs)])))
+        find_backbone(keras.Model(inputs, keras.layers.add([flat()(inputs), flat()(inputs)])))
     with pytest.raises(ModelError, match="no head"):
         split_model(keras.Model(inputs, flat()(inputs)))
     inner, vector = keras.Input((5,)), keras.Input((5,))
     backbone = keras.Model(inner, keras.layers.Dense(3)(inner))
     with pytest.raises(ModelError, match="no layer with an output"):
-        last_convolution_of(keras.Model(vector, keras.layers.Dense(2)(backbone(vector))))
+        find_last_convolution(keras.Model(vector, keras.layers.Dense(2)(backbone(vector))))
 
 
 def test_a_way_past_the_backbone_cannot_be_split():

@@ -5,7 +5,7 @@ import pytest
 import breastcls as bc
 from breastcls.models import precision
 from breastcls.models.backbones.stain_texture import build_stain_texture
-from breastcls.models.precision import choose_precision, computing_in, processor_flags
+from breastcls.models.precision import choose_precision, processor_flags, use_precision
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
 
@@ -33,7 +33,7 @@ def test_layers_compute_in_bfloat16_within_the_block_only(small):
     model = small()
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("uint8")
     before = np.asarray(model(images))
-    with computing_in(model, "bfloat16"):
+    with use_precision(model, "bfloat16"):
         inside = model(images)
         backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
         assert {layer.compute_dtype for layer in backbone.layers} == {"bfloat16"}
@@ -48,7 +48,7 @@ def test_layers_compute_in_bfloat16_within_the_block_only(small):
 
 def test_layers_that_were_pinned_stay_as_they_are(small):
     texture = build_stain_texture(classes=("a", "b"), image_size=32, weights=None, blocks=(1,), seed=1)
-    with computing_in(texture, "bfloat16"):
+    with use_precision(texture, "bfloat16"):
         inner = texture.get_layer("stain_texture")
         kinds = (StainSeparation, SpatialMoments, keras.layers.Rescaling)
         pinned = [layer for layer in inner._flatten_layers() if isinstance(layer, kinds)]
@@ -57,7 +57,7 @@ def test_layers_that_were_pinned_stay_as_they_are(small):
         assert inner.get_layer("filters").get_layer("conv1").compute_dtype == "bfloat16"
     larger = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=48, weights=None, seed=4)
     ensemble = bc.models.Ensemble([small(), larger])
-    with computing_in(ensemble, "bfloat16"):
+    with use_precision(ensemble, "bfloat16"):
         assert ensemble.get_layer("images_1").compute_dtype == "float32"
         member = ensemble.get_layer("member_2")
         assert member.get_layer("scaling").compute_dtype == member.get_layer("logits").compute_dtype == "float32"
@@ -74,10 +74,10 @@ def test_a_model_built_in_half_precision(small, parts):
     finally:
         keras.config.set_dtype_policy("float32")
     assert choose_precision("auto", model) == "bfloat16"
-    with computing_in(model, "float16"):
+    with use_precision(model, "float16"):
         assert model.get_layer("pinned").compute_dtype == "float32"
         assert model.get_layer("free").compute_dtype == "float16"
-    with computing_in(model, "float32"):
+    with use_precision(model, "float32"):
         assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     assert model.get_layer("free").compute_dtype == "bfloat16"
 

@@ -5,8 +5,8 @@ import pytest
 from breastcls.errors import ModelError
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card, set_card
-from breastcls.models.model_parts import backbone_of
-from breastcls.models.stages import set_trainable, stages_of
+from breastcls.models.model_parts import find_backbone
+from breastcls.models.stages import list_stages, set_trainable
 
 CLASSES = ("benign", "malignant")
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype("float32")
@@ -54,13 +54,13 @@ def test_scratch_trains_its_normalisation_and_pretrained_keeps_it():
     for pretrained, moves in ((False, True), (True, False)):
         model = cnn4(pretrained)
         set_trainable(model, "all")
-        norm = backbone_of(model).get_layer("conv1_bn")
+        norm = find_backbone(model).get_layer("conv1_bn")
         before = [weight.copy() for weight in norm.get_weights()]
-        convolution = backbone_of(model).get_layer("conv1").get_weights()[0].copy()
+        convolution = find_backbone(model).get_layer("conv1").get_weights()[0].copy()
         train(model)
         changed = [not np.array_equal(a, b) for a, b in zip(before, norm.get_weights(), strict=True)]
         assert changed == [moves] * 4, "gamma, beta, moving mean, moving variance"
-        assert not np.array_equal(convolution, backbone_of(model).get_layer("conv1").get_weights()[0])
+        assert not np.array_equal(convolution, find_backbone(model).get_layer("conv1").get_weights()[0])
 
 
 def test_batch_norm_can_be_asked_for():
@@ -74,9 +74,9 @@ def test_batch_norm_can_be_asked_for():
 def test_a_frozen_backbone_does_not_move_at_all():
     model = cnn4()
     set_trainable(model, "head")
-    before = [weight.copy() for weight in backbone_of(model).get_weights()]
+    before = [weight.copy() for weight in find_backbone(model).get_weights()]
     train(model)
-    for now, then in zip(backbone_of(model).get_weights(), before, strict=True):
+    for now, then in zip(find_backbone(model).get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
@@ -88,9 +88,11 @@ def test_the_normalisation_of_the_head_always_learns():
 
 def test_stages_cover_the_backbone_from_the_output_down():
     model = cnn4()
-    stages = stages_of(model)
+    stages = list_stages(model)
     assert [stage[0] for stage in stages[:-1]] == ["conv4", "conv3", "conv2"]
-    assert [name for stage in reversed(stages) for name in stage] == [layer.name for layer in backbone_of(model).layers]
+    assert [name for stage in reversed(stages) for name in stage] == [
+        layer.name for layer in find_backbone(model).layers
+    ]
 
 
 @pytest.mark.parametrize("depth", ["tail", -1, 4, True, 1.5, None])

@@ -4,7 +4,7 @@ import pytest
 
 import breastcls as bc
 from breastcls.models.model_card import ModelCard
-from breastcls.models.training_cases import kept_for_weights, names_learnt, names_seen, with_training
+from breastcls.models.training_cases import list_seen_names, list_trained_names, list_weight_dependent, record_training
 
 
 def make_data(cases):
@@ -23,23 +23,23 @@ def card():
 
 
 def test_a_second_training_keeps_what_the_first_saw(card):
-    once = with_training(card, {"epochs": 3}, make_data("ab"), make_data("cd"))
-    twice = with_training(once, {"epochs": 5}, make_data("cd"), make_data("ef")).provenance["training"]
-    assert names_seen(twice, "cases") == set("abcdef")
-    assert names_learnt(twice, "cases") == set("abcd")
-    assert names_seen(twice, "slides") == {f"slide {case}" for case in "abcdef"}
+    once = record_training(card, {"epochs": 3}, make_data("ab"), make_data("cd"))
+    twice = record_training(once, {"epochs": 5}, make_data("cd"), make_data("ef")).provenance["training"]
+    assert list_seen_names(twice, "cases") == set("abcdef")
+    assert list_trained_names(twice, "cases") == set("abcd")
+    assert list_seen_names(twice, "slides") == {f"slide {case}" for case in "abcdef"}
     assert twice["epochs"] == 5
-    assert twice["trained_before_on"] == {"cases": 4, "slides": 4}
-    assert names_learnt({"cases": ["a"]}, "cases") == {"a"}
-    assert names_learnt(None, "cases") == names_seen(None, "cases") == set()
+    assert twice["earlier_training"] == {"cases": 4, "slides": 4}
+    assert list_trained_names({"cases": ["a"]}, "cases") == {"a"}
+    assert list_trained_names(None, "cases") == list_seen_names(None, "cases") == set()
 
 
 def test_what_was_fitted_to_the_outputs_is_dropped(card):
     kept = card.replace(
         threshold=0.3, temperature=2.0, provenance={"threshold": {}, "calibration": {}, "conformal": {}, "by": "us"}
     )
-    assert kept_for_weights(kept) == ["threshold", "calibration", "prediction sets"]
-    noted = with_training(kept, {}, make_data("ab"))
-    assert kept_for_weights(noted) == []
+    assert list_weight_dependent(kept) == ["threshold", "calibration", "prediction sets"]
+    noted = record_training(kept, {}, make_data("ab"))
+    assert list_weight_dependent(noted) == []
     assert (noted.threshold, noted.temperature) == (None, None)
     assert set(noted.provenance) == {"by", "training"}

@@ -3,7 +3,7 @@ import hashlib
 import keras
 import numpy as np
 
-from breastcls.models.weight_hash import hash_shapes, hash_weights, is_same_sketch, sketch_weights
+from breastcls.models.weight_hash import fingerprint_weights, hash_shapes, hash_weights, is_same_fingerprint
 
 
 def build(seed, units=3):
@@ -39,14 +39,14 @@ def test_weights_change_it_and_it_can_be_told_by_hand():
 
 def test_a_sketch_tells_models_apart_but_not_their_last_bits():
     model = build(1)
-    first = sketch_weights(model)
-    assert first == sketch_weights(build(1))
-    assert not is_same_sketch(first, sketch_weights(build(2)))
-    assert not is_same_sketch(first, first[:2])
+    first = fingerprint_weights(model)
+    assert first == fingerprint_weights(build(1))
+    assert not is_same_fingerprint(first, fingerprint_weights(build(2)))
+    assert not is_same_fingerprint(first, first[:2])
     # What begins at zero does so on every machine.
     model.set_weights([np.where(one == 0, one, np.nextafter(one, np.float32(9))) for one in model.get_weights()])
     assert hash_weights(model) != hash_weights(build(1))
-    assert is_same_sketch(first, sketch_weights(model))
+    assert is_same_fingerprint(first, fingerprint_weights(model))
 
 
 def test_a_sketch_sees_a_head_of_another_seed_on_a_large_backbone():
@@ -56,5 +56,5 @@ def test_a_sketch_sees_a_head_of_another_seed_on_a_large_backbone():
         head = keras.layers.Dense(2, kernel_initializer=keras.initializers.GlorotUniform(seed=seed))
         return keras.Sequential([keras.Input((500,)), *layers, head])
 
-    assert is_same_sketch(sketch_weights(with_head(1)), sketch_weights(with_head(1)))
-    assert not is_same_sketch(sketch_weights(with_head(1)), sketch_weights(with_head(2)))
+    assert is_same_fingerprint(fingerprint_weights(with_head(1)), fingerprint_weights(with_head(1)))
+    assert not is_same_fingerprint(fingerprint_weights(with_head(1)), fingerprint_weights(with_head(2)))

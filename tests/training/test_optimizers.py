@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.models.stages import stages_of
+from breastcls.models.stages import list_stages
 from breastcls.training.fit_settings import OPTIMIZERS, Settings
 from breastcls.training.optimizers import layer_shares, make_loss, make_optimizer, make_schedule
 
@@ -80,7 +80,7 @@ def test_deeper_stages_learn_slower():
     model = bc.build_model("cnn4", classes=("a", "b"), image_size=32, seed=1)
     shares = layer_shares(model, 0.5)
     backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
-    stages = stages_of(model)
+    stages = list_stages(model)
     for number, names in enumerate(stages):
         for weight in (weight for name in names for weight in backbone.get_layer(name).weights):
             assert shares[weight.path] == 0.5 ** (number + 1)

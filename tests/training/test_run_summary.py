@@ -9,7 +9,7 @@ import pytest
 import breastcls as bc
 from breastcls.errors import EvaluationWarning, LeakageError, TrainingWarning
 from breastcls.models.model_card import ModelCard, get_card, set_card
-from breastcls.models.training_cases import kept_for_weights
+from breastcls.models.training_cases import list_weight_dependent
 
 OPTIONS = {"epochs": 1, "augment": "none", "progress": False}
 
@@ -70,6 +70,6 @@ def test_new_weights_come_without_the_calibration_of_the_old_ones(parts):
         bc.decisions.store_threshold(model, bc.decisions.choose_threshold(bc.predict(model, two), "youden"))
     with pytest.warns(TrainingWarning, match="former ones is removed: threshold, calibration"):
         bc.fit(model, one, **OPTIONS)
-    assert kept_for_weights(get_card(model)) == []
+    assert list_weight_dependent(get_card(model)) == []
     raw = model.predict(three.to_numpy((32, 32))[0], verbose=0)
     np.testing.assert_allclose(bc.predict(model, three).probabilities, raw, atol=1e-6)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.training.seeding import generators_of, seeded
+from breastcls.models.keras_internals import find_seed_generators
+from breastcls.training.seeding import seeded
 
 
 def test_layers_draw_the_same_again_and_the_caller_is_not_disturbed():
@@ -54,4 +55,4 @@ def test_a_generator_that_layers_share_is_listed_once():
             return inputs + keras.random.normal((1,), seed=self.source)
 
     model = keras.Sequential([keras.Input((4,)), Noise(), Noise()])
-    assert [generator is shared for generator in generators_of(model)] == [True]
+    assert [generator is shared for generator in find_seed_generators(model)] == [True]

@@ -25,7 +25,7 @@ from breastcls.experiments.fold_models import FreshModels, build_afresh, check_b
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import LEAKING
 from breastcls.models.model_card import get_card
-from breastcls.models.weight_hash import sketch_weights
+from breastcls.models.weight_hash import fingerprint_weights
 from breastcls.predictions.join_predictions import join_predictions
 from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
@@ -228,7 +228,7 @@ def _describe(model: keras.Model) -> dict[str, Any]:
     known = {} if card is None else card.to_dict()
     for name in ("provenance", "threshold", "temperature", "version", "format"):
         known.pop(name, None)
-    return {**known, "parameters": int(model.count_params()), "begins_with": sketch_weights(model)}
+    return {**known, "parameters": int(model.count_params()), "begins_with": fingerprint_weights(model)}
 
 
 def _evaluate(

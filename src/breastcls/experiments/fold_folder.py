@@ -15,7 +15,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, OutputError, TrainingError
 from breastcls.files import make_folder, write_text
-from breastcls.models.weight_hash import is_same_sketch
+from breastcls.models.weight_hash import is_same_fingerprint
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.predictions import Predictions
 from breastcls.training.checkpointing.resume import load_run
@@ -95,7 +95,7 @@ class FoldFolder:
             self._content["model"] = described
             self._write()
             return
-        if is_same_sketch(self.model.get("begins_with", ()), described.get("begins_with", ())):
+        if is_same_fingerprint(self.model.get("begins_with", ()), described.get("begins_with", ())):
             described["begins_with"] = self.model["begins_with"]
         found = _differences("model ", self.model, described)
         if found:

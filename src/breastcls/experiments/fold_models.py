@@ -16,7 +16,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingError
 from breastcls.models.model_card import get_card, set_card
-from breastcls.models.training_cases import without_kept
+from breastcls.models.training_cases import drop_weight_dependent
 from breastcls.models.weight_hash import hash_weights
 from breastcls.predictions.independence import audit_test
 from breastcls.predictions.test_time_augmentation import list_views
@@ -143,7 +143,7 @@ class FreshModels:
         if card is not None:
             audit_test(test, card.provenance).raise_if_leaking(allowed=self._allow_leakage)
             # A threshold or calibration that build brings along was chosen for weights that are about to change.
-            set_card(model, without_kept(card))
+            set_card(model, drop_weight_dependent(card))
         return model
 
 

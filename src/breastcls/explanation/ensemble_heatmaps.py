@@ -16,7 +16,7 @@ import numpy as np
 from breastcls.explanation.heatmap import Heatmaps, make_heatmaps
 from breastcls.explanation.methods.attribution import Explainer
 from breastcls.explanation.scored_model import ScoredModel
-from breastcls.models.ensemble import Member, members_of
+from breastcls.models.ensemble import Member, list_members
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def open_members(model: Any, example: np.ndarray, batch_size: int, layer: str | 
         ExplanationError: If a member cannot be explained, or has no such feature map.
     """
     opened = []
-    for member in members_of(model):
+    for member in list_members(model):
         if member.weight > 0:
             scored = ScoredModel(member.model, _images_of(member, example), batch_size)
             path = scored.feature_map(layer).path

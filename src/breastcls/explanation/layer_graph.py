@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from breastcls.errors import ExplanationError
+from breastcls.models.keras_internals import is_functional, recorded_calls
 
 Observer = Callable[[int, Any], Any]
 
@@ -159,10 +160,7 @@ def _can_be_opened(operation: Any) -> bool:
     """Tell whether replaying an operation's recorded calls is the same as calling it."""
     if isinstance(operation, keras.Sequential):
         return bool(operation.built and operation.layers)
-    if isinstance(operation, keras.Model) and isinstance(operation, keras.Function):
-        # A subclass of a functional model with a `call` of its own may do more than its graph shows.
-        return bool(type(operation).call.__qualname__ == "Functional.call")
-    return False
+    return is_functional(operation)
 
 
 class _Unrolling:
@@ -193,24 +191,21 @@ class _Unrolling:
 
     def _add_functional(self, model: Any, inputs: tuple[int, ...], prefix: str) -> tuple[int, ...]:
         slot_of = {id(tensor): slot for tensor, slot in zip(model.inputs, inputs, strict=True)}
-        # Keras offers no public view of the recorded calls; this attribute has been stable since Keras 3.0.
-        nodes_by_depth = model._nodes_by_depth
-        for depth in sorted(nodes_by_depth, reverse=True):
-            for node in nodes_by_depth[depth]:
-                if node.is_input or any(id(tensor) in slot_of for tensor in node.outputs):
-                    continue
-                operation = node.operation
-                path = f"{prefix}/{operation.name}" if prefix else operation.name
-                read = tuple(slot_of[id(tensor)] for tensor in node.input_tensors)
-                if _can_be_opened(operation) and len(read) == len(operation.inputs):
-                    written = self.add(operation, read, path)
-                else:
-                    arguments = keras.tree.map_structure(
-                        lambda item: Slot(slot_of[id(item)]) if isinstance(item, keras.KerasTensor) else item,
-                        (node.arguments.args, node.arguments.kwargs),
-                    )
-                    written = self._add_step(path, operation, arguments, read, len(node.outputs))
-                slot_of.update({id(tensor): slot for tensor, slot in zip(node.outputs, written, strict=True)})
+        for node in recorded_calls(model):
+            if any(id(tensor) in slot_of for tensor in node.outputs):
+                continue
+            operation = node.operation
+            path = f"{prefix}/{operation.name}" if prefix else operation.name
+            read = tuple(slot_of[id(tensor)] for tensor in node.input_tensors)
+            if _can_be_opened(operation) and len(read) == len(operation.inputs):
+                written = self.add(operation, read, path)
+            else:
+                arguments = keras.tree.map_structure(
+                    lambda item: Slot(slot_of[id(item)]) if isinstance(item, keras.KerasTensor) else item,
+                    (node.arguments.args, node.arguments.kwargs),
+                )
+                written = self._add_step(path, operation, arguments, read, len(node.outputs))
+            slot_of.update({id(tensor): slot for tensor, slot in zip(node.outputs, written, strict=True)})
         return tuple(slot_of[id(tensor)] for tensor in model.outputs)
 
     def _add_step(

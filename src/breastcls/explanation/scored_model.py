@@ -15,7 +15,7 @@ from breastcls.explanation.gradients.tensorflow_gradients import TracedFunction
 from breastcls.explanation.layer_graph import Observer, unroll
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import backbone_of
+from breastcls.models.model_parts import find_backbone
 
 
 class ScoredModel:
@@ -119,4 +119,4 @@ def _registered_layer(model: Any) -> str | None:
     if card is None or card.backbone is None or card.backbone not in BACKBONES:
         return None
     layer = BACKBONES[card.backbone].last_convolution
-    return None if layer is None else f"{backbone_of(model).name}/{layer}"
+    return None if layer is None else f"{find_backbone(model).name}/{layer}"

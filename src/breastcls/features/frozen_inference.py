@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from breastcls.errors import TrainingError
 from breastcls.images.resize import Pixels
+from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.precision import has_gpu, processor_flags
 
 Features = npt.NDArray[np.float32]
@@ -39,7 +40,7 @@ def preferred_precision(frozen: keras.Model, flags: frozenset[str] | None = None
     flags = processor_flags() if flags is None else flags
     if "avx512_bf16" not in flags or has_gpu():
         return "float32"
-    layers = list(frozen._flatten_layers(include_self=False))
+    layers = flatten_layers(frozen, include_self=False)
     if any("Depthwise" in type(layer).__name__ or "Separable" in type(layer).__name__ for layer in layers):
         return "float32"
     return "bfloat16" if sum(map(_products, layers)) >= _LEAST_PRODUCTS else "float32"
@@ -131,7 +132,7 @@ def _compile_graph(frozen: keras.Model, size: int, precision: str) -> Callable[[
 @contextmanager
 def _computing_in(frozen: keras.Model, precision: str) -> Iterator[None]:
     """Within the block all layers compute in `precision`; their weights stay as they are."""
-    layers = list(frozen._flatten_layers())
+    layers = flatten_layers(frozen)
     before = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:

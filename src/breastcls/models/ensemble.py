@@ -15,7 +15,7 @@ import keras
 from breastcls.errors import ModelError
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model
-from breastcls.models.training_cases import UNITS, names_learnt, names_seen
+from breastcls.models.training_cases import UNITS, list_seen_names, list_trained_names
 
 Average = Literal["probabilities", "logits"]
 AVERAGES = ("probabilities", "logits")
@@ -128,13 +128,13 @@ def Ensemble(  # noqa: N802  # it makes a model, as keras.Input makes a tensor
     return ensemble
 
 
-def members_of(model: keras.Model) -> tuple[Member, ...]:
+def list_members(model: keras.Model) -> tuple[Member, ...]:
     """Return the members of an ensemble with their cards, or nothing for any other model.
 
     Example:
         >>> from breastcls.models.building import build_model
         >>> pair = [build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=s) for s in (1, 2)]
-        >>> [member.weight for member in members_of(Ensemble(pair, weights=[3, 1]))], members_of(pair[0])
+        >>> [member.weight for member in list_members(Ensemble(pair, weights=[3, 1]))], list_members(pair[0])
         ([0.75, 0.25], ())
     """
     card = get_card(model)
@@ -242,11 +242,11 @@ def _seen_by_any(cards: Sequence[ModelCard]) -> dict[str, Any]:
     learnt: dict[str, set[str]] = {unit: set() for unit in UNITS}
     for card in cards:
         for unit in UNITS:
-            seen[unit].update(*(names_seen(record, unit) for record in card.provenance.values()))
-            learnt[unit].update(names_learnt(card.provenance.get("training"), unit))
+            seen[unit].update(*(list_seen_names(record, unit) for record in card.provenance.values()))
+            learnt[unit].update(list_trained_names(card.provenance.get("training"), unit))
     unknown = sum("training" not in card.provenance for card in cards)
     record: dict[str, Any] = {unit: sorted(names) for unit, names in seen.items()}
     if not any(record.values()):
         return {}
-    record["learnt_from"] = {unit: sorted(names) for unit, names in learnt.items()}
+    record["trained_on"] = {unit: sorted(names) for unit, names in learnt.items()}
     return {"training": {**record, **({"members_without_record": unknown} if unknown else {})}}

@@ -18,7 +18,7 @@ _SUMMARIES = (
 )
 
 
-def backbone_of(model: keras.Model) -> keras.Model:
+def find_backbone(model: keras.Model) -> keras.Model:
     """Return the backbone inside a model: the one model that is nested in it as a layer.
 
     Args:
@@ -63,7 +63,7 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         ((None, 256), (None, 2))
     """
     layers = list(model.layers)
-    behind = layers[layers.index(backbone_of(model)) + 1 :]
+    behind = layers[layers.index(find_backbone(model)) + 1 :]
     if not behind:
         raise ModelError(f"The model {model.name!r} ends with its backbone: there is no head to split off.")
     cut = behind[0].input
@@ -126,7 +126,7 @@ class InferenceOnly(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no
         return cls(keras.saving.deserialize_keras_object(values.pop("inner")), **values)
 
 
-def frozen_view(model: keras.Model) -> keras.Model:
+def with_inference_backbone(model: keras.Model) -> keras.Model:
     """Return a view of a model whose backbone always runs as in inference.
 
     It shares all weights with the model. Train the head through this view when features are not computed beforehand:
@@ -142,7 +142,7 @@ def frozen_view(model: keras.Model) -> keras.Model:
     Raises:
         ModelError: If the model nests no backbone.
     """
-    backbone = backbone_of(model)
+    backbone = find_backbone(model)
 
     def share(layer: Any) -> Any:
         return InferenceOnly(backbone, name=f"{backbone.name}_frozen") if layer is backbone else layer
@@ -154,20 +154,20 @@ def frozen_view(model: keras.Model) -> keras.Model:
     return view
 
 
-def last_convolution_of(model: keras.Model) -> str:
+def find_last_convolution(model: keras.Model) -> str:
     """Name of the layer in the backbone whose output class activation maps are made of.
 
     Args:
         model: A model with a nested backbone.
 
     Returns:
-        Name of a layer of `backbone_of(model)` with output (n, rows, columns, channels): the one that the registry
+        Name of a layer of `find_backbone(model)` with output (n, rows, columns, channels): the one that the registry
         names for this backbone, otherwise the last one of that shape.
 
     Raises:
         ModelError: If no layer has such an output.
     """
-    backbone = backbone_of(model)
+    backbone = find_backbone(model)
     card = get_card(model)
     if card is not None and card.backbone is not None and card.backbone in BACKBONES:
         name = BACKBONES[card.backbone].last_convolution

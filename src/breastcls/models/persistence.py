@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import zipfile
 from collections.abc import Sequence
@@ -13,11 +12,15 @@ import keras
 from breastcls.errors import ModelError
 from breastcls.files import atomic_path
 from breastcls.models.model_card import ModelCard, check_classes, get_card, set_card
+from breastcls.models.spatial_moments import SpatialMoments
+from breastcls.models.stain_separation import StainSeparation
 
 CARD_MEMBER = "breastcls.json"
 """Name of the card in the archive."""
 
 _LARGEST_CARD = 1 << 24
+# The layers of breastcls that a saved model can hold.
+_LAYERS = {keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation)}
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
@@ -87,14 +90,11 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[str] | None = 
         ModelError: If the file is missing, damaged, no `.keras` file, unsafe, or written by a newer breastcls, or if
             `classes` does not fit.
     """
-    # Keras finds the layers of breastcls in a file only where they were defined before.
-    importlib.import_module("breastcls.models.spatial_moments")
-    importlib.import_module("breastcls.models.stain_separation")
-
     file = Path(path)
     card = _read_card(file)
     try:
-        model = keras.saving.load_model(file, compile=False, safe_mode=True)
+        with keras.saving.custom_object_scope(_LAYERS):
+            model = keras.saving.load_model(file, compile=False, safe_mode=True)
     # A damaged file makes zipfile, h5py and Keras raise nearly anything.
     except Exception as error:
         raise ModelError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import ends_in_softmax
 from breastcls.models.spatial_moments import SpatialMoments
@@ -59,7 +60,7 @@ def processor_flags(path: str = "/proc/cpuinfo") -> frozenset[str]:
 
 
 @contextmanager
-def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
+def use_precision(model: keras.Model, precision: str) -> Iterator[None]:
     """Within the block the layers of a model compute in another precision; their weights stay as they are.
 
     In half precision three kinds of layers keep the one they were built in: those that were built in another than the
@@ -75,7 +76,7 @@ def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
         yield
         return
     kept = _kept_layers(model) if policy != "float32" else ()
-    layers = [layer for layer in model._flatten_layers(include_self=False) if id(layer) not in kept]
+    layers = [layer for layer in flatten_layers(model, include_self=False) if id(layer) not in kept]
     before = [layer.dtype_policy for layer in layers]
     model_before = model.dtype_policy
     try:
@@ -95,7 +96,7 @@ def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
 def _kept_layers(model: keras.Model) -> set[int]:
     """Return the identities of the layers that are to compute as they were built."""
     own = model.dtype_policy.name
-    layers = list(model._flatten_layers(include_self=False))
+    layers = flatten_layers(model, include_self=False)
     kept = {id(layer) for layer in layers if isinstance(layer, _EXACT) or layer.dtype_policy.name != own}
     kept.add(id(model.layers[-1]))
     # Members of an ensemble are whole classifiers too.

@@ -6,11 +6,12 @@ import keras
 
 from breastcls.errors import ModelError
 from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import backbone_of
+from breastcls.models.model_parts import find_backbone
 
 
-def stages_of(model: keras.Model) -> tuple[tuple[str, ...], ...]:
+def list_stages(model: keras.Model) -> tuple[tuple[str, ...], ...]:
     """Names of the layers of each stage of the backbone, from the output down.
 
     The last tuple holds what lies below the lowest stage of the registry, the stem.
@@ -18,7 +19,7 @@ def stages_of(model: keras.Model) -> tuple[tuple[str, ...], ...]:
     Raises:
         ModelError: If the model has no nested backbone, or its card names no backbone of the registry.
     """
-    names = [layer.name for layer in backbone_of(model).layers]
+    names = [layer.name for layer in find_backbone(model).layers]
     end, stages = len(names), []
     for start in _starts(model, names):
         stages.append(tuple(names[start:end]))
@@ -56,7 +57,7 @@ def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "au
     """
     if batch_norm not in ("auto", "frozen", "train"):
         raise ModelError(f"batch_norm={batch_norm!r}: expected 'auto', 'frozen' or 'train'.")
-    backbone = backbone_of(model)
+    backbone = find_backbone(model)
     start = _first_trainable(model, backbone, depth)
     card = get_card(model)
     pretrained = card is None or card.weights is not None
@@ -68,7 +69,7 @@ def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "au
     for position, layer in enumerate(backbone.layers):
         # Each part of a layer made of layers too, be it a model or not: on TensorFlow, Keras passes over a layer that
         # is told to learn and does so already, and with it over what was frozen inside.
-        for part in layer._flatten_layers():
+        for part in flatten_layers(layer):
             norm = isinstance(part, keras.layers.BatchNormalization)
             part.trainable = position >= start and not (norm and freeze_norm)
     return sum(int(keras.ops.size(weight)) for weight in model.trainable_weights)

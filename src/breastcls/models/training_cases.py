@@ -13,11 +13,13 @@ UNITS = ("cases", "slides")
 _OF_THE_WEIGHTS = ("threshold", "calibration", "conformal")
 
 
-def with_training(card: ModelCard, record: Mapping[str, Any], train: Dataset, val: Dataset | None = None) -> ModelCard:
+def record_training(
+    card: ModelCard, record: Mapping[str, Any], train: Dataset, val: Dataset | None = None
+) -> ModelCard:
     """Return a card with the record of a training, by which leaks are found wherever the model goes.
 
     What was seen before is kept: weights that were trained on go on knowing it. A threshold, a calibration and
-    prediction sets are dropped; `kept_for_weights` names them.
+    prediction sets are dropped; `list_weight_dependent` names them.
 
     Args:
         card: The card before.
@@ -29,27 +31,27 @@ def with_training(card: ModelCard, record: Mapping[str, Any], train: Dataset, va
     parts = [train] if val is None else [train, val]
     learnt, seen = _names([train]), _names(parts)
     training = {
-        **{unit: sorted(seen[unit] | names_seen(before, unit)) for unit in UNITS},
-        "learnt_from": {unit: sorted(learnt[unit] | names_learnt(before, unit)) for unit in UNITS},
+        **{unit: sorted(seen[unit] | list_seen_names(before, unit)) for unit in UNITS},
+        "trained_on": {unit: sorted(learnt[unit] | list_trained_names(before, unit)) for unit in UNITS},
         **record,
     }
     if isinstance(before, Mapping):
-        training["trained_before_on"] = {unit: len(names_seen(before, unit)) for unit in UNITS}
-    bare = without_kept(card)
+        training["earlier_training"] = {unit: len(list_seen_names(before, unit)) for unit in UNITS}
+    bare = drop_weight_dependent(card)
     return bare.replace(provenance={**bare.provenance, "training": training})
 
 
-def without_kept(card: ModelCard) -> ModelCard:
-    """Return a card without what holds for the weights as they are only; see `kept_for_weights`."""
+def drop_weight_dependent(card: ModelCard) -> ModelCard:
+    """Return a card without what holds for the weights as they are only; see `list_weight_dependent`."""
     rest = {name: value for name, value in card.provenance.items() if name not in _OF_THE_WEIGHTS}
     return card.replace(provenance=rest, threshold=None, temperature=None)
 
 
-def kept_for_weights(card: ModelCard) -> list[str]:
+def list_weight_dependent(card: ModelCard) -> list[str]:
     """Return what a card keeps that holds for the weights as they are only, in words.
 
     Example:
-        >>> kept_for_weights(ModelCard(classes=("no", "yes"), image_size=(32, 32), threshold=0.3))
+        >>> list_weight_dependent(ModelCard(classes=("no", "yes"), image_size=(32, 32), threshold=0.3))
         ['threshold']
     """
     kept = {
@@ -60,7 +62,7 @@ def kept_for_weights(card: ModelCard) -> list[str]:
     return [name for name, there in kept.items() if there]
 
 
-def names_seen(record: Any, unit: str) -> set[str]:
+def list_seen_names(record: Any, unit: str) -> set[str]:
     """Return the cases or slides that a training looked at, to learn from or to choose by.
 
     Args:
@@ -70,16 +72,16 @@ def names_seen(record: Any, unit: str) -> set[str]:
     return set(map(str, record.get(unit) or ())) if isinstance(record, Mapping) else set()
 
 
-def names_learnt(record: Any, unit: str) -> set[str]:
+def list_trained_names(record: Any, unit: str) -> set[str]:
     """Return the cases or slides that weights were fitted to; all that were seen, where that is not told apart.
 
     Args:
-        record: As in `names_seen`.
+        record: As in `list_seen_names`.
         unit: "cases" or "slides".
     """
-    if isinstance(record, Mapping) and isinstance(record.get("learnt_from"), Mapping):
-        return names_seen(record["learnt_from"], unit)
-    return names_seen(record, unit)
+    if isinstance(record, Mapping) and isinstance(record.get("trained_on"), Mapping):
+        return list_seen_names(record["trained_on"], unit)
+    return list_seen_names(record, unit)
 
 
 def _names(parts: Sequence[Dataset]) -> dict[str, set[str]]:

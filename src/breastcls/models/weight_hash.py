@@ -21,7 +21,7 @@ def hash_weights(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def sketch_weights(model: keras.Model) -> list[float]:
+def fingerprint_weights(model: keras.Model) -> list[float]:
     """Return three numbers by which the weights of a model are known again, also on another machine.
 
     A hash would not do where runs go on elsewhere, since initial weights differ in their last bits between processors.
@@ -36,7 +36,7 @@ def sketch_weights(model: keras.Model) -> list[float]:
     return [float(value) for value in sums]
 
 
-def is_same_sketch(one: Sequence[float], other: Sequence[float]) -> bool:
+def is_same_fingerprint(one: Sequence[float], other: Sequence[float]) -> bool:
     """Tell whether two sketches are of the same weights, but for their last bits."""
     return len(one) == len(other) and bool(np.allclose(one, other, rtol=1e-5, atol=1e-5))
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage
 from breastcls.errors import EvaluationError
-from breastcls.models.training_cases import UNITS, names_learnt
+from breastcls.models.training_cases import UNITS, list_trained_names
 from breastcls.predictions.predictions import Predictions
 
 # Whatever was chosen by looking at images was learnt from them.
@@ -64,7 +64,7 @@ def audit_validation(train: Dataset, val: Dataset, provenance: Mapping[str, Any]
             best epoch by then may serve again.
     """
     before = provenance.get("training")
-    learnt = {"training": {unit: sorted(names_learnt(before, unit)) for unit in UNITS}}
+    learnt = {"training": {unit: sorted(list_trained_names(before, unit)) for unit in UNITS}}
     return _join(audit_leakage(train, val), _compare_names((val,), learnt), (val,))
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
-from breastcls.models.ensemble import members_of
+from breastcls.models.ensemble import list_members
 from breastcls.models.inference import run_batches
 from breastcls.models.model_card import get_card
 from breastcls.models.persistence import load_model
@@ -60,7 +60,7 @@ def predict_members(
         model = load_model(Path(model))
     pixels = open_batches(model, get_card(model), data, batch_size)
     views = list_views(tta, pixels.image_size)
-    members = members_of(model)
+    members = list_members(model)
     # One pass for all members: what stands before them is computed once, and no image is moved twice.
     network = keras.Model(model.inputs[0], [member.probabilities for member in members]) if members else model
     seen: list[list[npt.NDArray[np.float32]]] = [[] for _ in views]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ModelError
-from breastcls.models.ensemble import members_of
+from breastcls.models.ensemble import list_members
 from breastcls.models.inference import run_batches
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import split_model
@@ -48,7 +48,7 @@ class InsideView:
         self._logits = find_logits(model)
         self._features = _find_features(model)
         self._networks: dict[bool, keras.Model] = {}
-        self.is_ensemble = bool(members_of(model))
+        self.is_ensemble = bool(list_members(model))
 
     @classmethod
     def of(cls, model: keras.Model | str | os.PathLike[str], batch_size: int) -> InsideView:
@@ -103,7 +103,7 @@ def find_logits(model: keras.Model) -> Any | None:
     An ensemble has none: its members' logits are not on one scale, and were averaged after their softmax.
     """
     last = model.layers[-1]
-    if members_of(model) or getattr(last, "output", None) is not model.outputs[0] or len(last.input.shape) != 2:
+    if list_members(model) or getattr(last, "output", None) is not model.outputs[0] or len(last.input.shape) != 2:
         return None
     if isinstance(last, keras.layers.Softmax):
         return last.input

@@ -17,8 +17,9 @@ from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
 from breastcls.features.feature_memory import most_feature_bytes
 from breastcls.files import remove_temporaries
 from breastcls.images.epoch_order import sampling_groups
+from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.model_card import get_card
-from breastcls.models.precision import choose_precision, computing_in
+from breastcls.models.precision import choose_precision, use_precision
 from breastcls.predictions.independence import audit_validation
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.stain.normalizer_registry import normalizer_from_dict
@@ -229,7 +230,7 @@ def fit(
                 else:
                     config = old
 
-    as_given = [(layer, layer.trainable) for layer in model._flatten_layers()]
+    as_given = [(layer, layer.trainable) for layer in flatten_layers(model)]
     best = BestWeights(None if val is None else monitor, settings.patience)
     watching = (*(_writers(settings) if team.chief else ()), *callbacks)
     log = Path(settings.csv) if settings.csv is not None and team.chief else None
@@ -238,7 +239,7 @@ def fit(
     checkpoints = None if folder is None else Checkpoints(folder)
     stopped = "interrupted"
     shown = settings if team.chief else dataclasses.replace(settings, progress=False)
-    with computing_in(model, number_format), placed(model, team) as place, seeded(place.model, settings.seed):
+    with use_precision(model, number_format), placed(model, team) as place, seeded(place.model, settings.seed):
         # By one road on all machines, also if one of them has less memory.
         most_bytes = int(team.gather([most_feature_bytes()]).min())
         material = Material(place, train, val, image_size, resize, normalizer, shown, most_bytes)

@@ -20,7 +20,7 @@ from breastcls.features.feature_memory import feature_bytes, most_feature_bytes
 from breastcls.features.feature_store import read_features
 from breastcls.images.epoch_order import EpochOrder, sampling_groups
 from breastcls.models.inference import run_batches
-from breastcls.models.model_parts import frozen_view, split_model
+from breastcls.models.model_parts import split_model, with_inference_backbone
 from breastcls.training.batch_sources import ImageSource, Source
 from breastcls.training.distribution.placement import Place
 from breastcls.training.fit_settings import Settings
@@ -193,7 +193,7 @@ def _images_road(phase: Phase, material: Material) -> Road:
     settings = material.settings
     # Dropout and stochastic depth inside a frozen backbone would make its features noisy: it runs as in inference.
     with material.place.scope():
-        learner = frozen_view(material.model) if phase.trainable == "head" else material.model
+        learner = with_inference_backbone(material.model) if phase.trainable == "head" else material.model
     common: dict[str, Any] = {
         "image_size": material.image_size,
         "batch_size": settings.batch_size,

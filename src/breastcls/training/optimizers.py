@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 
-from breastcls.models.model_parts import backbone_of
-from breastcls.models.stages import stages_of
+from breastcls.models.keras_internals import with_rate_factors
+from breastcls.models.model_parts import find_backbone
+from breastcls.models.stages import list_stages
 from breastcls.training.fit_settings import Settings
 
 _OPTIMIZERS: Mapping[str, Any] = {
@@ -84,7 +85,7 @@ def make_optimizer(settings: Settings, rate: Any, shares: Mapping[str, float] | 
         options["momentum"] = 0.9
     if settings.optimizer == "adamw" and not settings.weight_decay:
         options["weight_decay"] = 0.0
-    optimizer = base(**options) if not shares else _staged(base)(shares, **options)
+    optimizer = base(**options) if not shares else with_rate_factors(base)(shares, **options)
     if settings.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
     return optimizer
@@ -102,10 +103,10 @@ def layer_shares(model: keras.Model, decay: float) -> dict[str, float]:
     """
     if decay == 1:
         return {}
-    backbone = backbone_of(model)
+    backbone = find_backbone(model)
     return {
         weight.path: decay ** (number + 1)
-        for number, names in enumerate(stages_of(model))
+        for number, names in enumerate(list_stages(model))
         for name in names
         for weight in backbone.get_layer(name).weights
     }
@@ -117,33 +118,3 @@ def make_loss(settings: Settings) -> Any:
         # DOI 10.1109/ICCV.2017.324. Classes are weighted by class_weight, so alpha is the same for all.
         return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0, label_smoothing=settings.label_smoothing)
     return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-
-
-def _staged(base: Any) -> Any:
-    class Staged(base):  # type: ignore[misc]
-        """An optimizer under which some variables learn, and decay, at a share of the rate."""
-
-        def __init__(self, shares: Mapping[str, float], **options: Any) -> None:
-            super().__init__(**options)
-            self._shares = dict(shares)
-            self._whole_decay = options["weight_decay"]
-
-        def _apply_weight_decay(self, variables: Any) -> None:
-            # Keras decays by the full rate times this factor, so that the share has to come in by the factor.
-            by_share: dict[float, list[Any]] = {}
-            for variable in variables:
-                by_share.setdefault(self._shares.get(variable.path, 1.0), []).append(variable)
-            try:
-                for share, members in by_share.items():
-                    self.weight_decay = None if self._whole_decay is None else self._whole_decay * share
-                    super()._apply_weight_decay(members)
-            finally:
-                self.weight_decay = self._whole_decay
-
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
-            """Update one variable at its own rate."""
-            # What comes here may be the variable of the backend, which has no path.
-            path = self._trainable_variables[self._get_variable_index(variable)].path
-            return super().update_step(gradient, variable, learning_rate * self._shares.get(path, 1.0))
-
-    return Staged

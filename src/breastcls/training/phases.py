@@ -10,7 +10,7 @@ from breastcls.errors import ModelError, TrainingError
 from breastcls.features.exact_head import find_linear_head
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import split_model
-from breastcls.models.stages import stages_of
+from breastcls.models.stages import list_stages
 from breastcls.training.fit_settings import Settings
 
 
@@ -118,7 +118,7 @@ def _check_parts(model: keras.Model, spoken: list[str], settings: Settings) -> N
 def _check_depth(model: keras.Model, depth: str | int) -> None:
     if depth == "all":
         return
-    stages = len(stages_of(model)) - 1
+    stages = len(list_stages(model)) - 1
     if stages < (1 if depth == "last-stage" else int(depth)):
         raise TrainingError(
             f"fine_tune={depth!r}: the backbone of {model.name!r} has {stages} stages. Ask for fewer, or for 'all'."

@@ -13,7 +13,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import TrainingWarning
 from breastcls.models.model_card import get_card, set_card
-from breastcls.models.training_cases import kept_for_weights, with_training
+from breastcls.models.training_cases import list_weight_dependent, record_training
 from breastcls.training.callbacks import BestWeights
 from breastcls.training.run import Run
 
@@ -64,14 +64,14 @@ def note_in_card(
         "leakage": run.leakage,
         "environment": run.environment,
     }
-    if dropped := kept_for_weights(card):
+    if dropped := list_weight_dependent(card):
         warnings.warn(
             f"The model has other weights now; what was kept for the former ones is removed: {', '.join(dropped)}. "
             "Choose and fit that again, on validation predictions.",
             TrainingWarning,
             stacklevel=3,
         )
-    noted = with_training(card, record, train, val)
+    noted = record_training(card, record, train, val)
     set_card(model, noted.replace(resize=resize, stain=None if stain is None else dict(stain)))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import keras
 import numpy as np
+
+from breastcls.models.keras_internals import find_seed_generators
 
 
 @contextmanager
@@ -25,19 +26,10 @@ def seeded(model: keras.Model, seed: int) -> Iterator[None]:
     # The global NumPy state is what Keras' own layers and third-party callbacks draw from.
     python_state, numpy_state = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
-    for number, generator in enumerate(generators_of(model)):
+    for number, generator in enumerate(find_seed_generators(model)):
         generator.state.assign(np.array([seed, number], dtype="uint32"))
     try:
         yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-
-
-def generators_of(model: keras.Model) -> list[Any]:
-    """Return the random generators of the layers of a model, each once, in the order of the layers.
-
-    They are found under whatever name a layer keeps them: Keras notes each as it is assigned.
-    """
-    tracked = [generator for layer in model._flatten_layers() for generator in layer._seed_generators]
-    return list({id(generator): generator for generator in tracked}.values())

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from breastcls.features.exact_head import fit_linear_probe, write_probe
+from breastcls.models.keras_internals import find_seed_generators
 from breastcls.models.model_parts import split_model
 from breastcls.models.precision import has_gpu
 from breastcls.models.stages import set_trainable
@@ -24,7 +25,6 @@ from breastcls.training.distribution.worker_group import Team
 from breastcls.training.input_modes import Material, Road, announce, read_training_features, score_probe, take_road
 from breastcls.training.optimizers import layer_shares, make_loss, make_optimizer, make_schedule
 from breastcls.training.phases import Phase
-from breastcls.training.seeding import generators_of
 from breastcls.training.training_loop import Position, run_epochs
 from breastcls.training.training_step import EpochMeans
 
@@ -282,9 +282,9 @@ class Trainer:
 
 
 def _generator_states(model: keras.Model) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(generator.state) for generator in generators_of(model)]
+    return [keras.ops.convert_to_numpy(generator.state) for generator in find_seed_generators(model)]
 
 
 def _set_generators(model: keras.Model, states: list[np.ndarray]) -> None:
-    for generator, state in zip(generators_of(model), states, strict=True):
+    for generator, state in zip(find_seed_generators(model), states, strict=True):
         generator.state.assign(state)

@@ -6,7 +6,7 @@ from keras import layers
 
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import backbone_of
+from breastcls.models.model_parts import find_backbone
 
 
 def published():
@@ -38,6 +38,6 @@ def test_by_default_it_is_the_published_network():
     ours.set_weights(weights)
     images = rng.integers(0, 256, (3, 48, 48, 3)).astype("float32")
     np.testing.assert_allclose(np.asarray(ours(images)), np.asarray(reference(images / 255)), rtol=1e-4, atol=1e-6)
-    rates = [layer.rate for layer in backbone_of(ours).layers if isinstance(layer, layers.Dropout)]
+    rates = [layer.rate for layer in find_backbone(ours).layers if isinstance(layer, layers.Dropout)]
     assert rates == [0.25] * 3
     assert ours.get_layer("dropout").rate == 0.5

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from breastcls.models.building import build_model
-from breastcls.models.model_parts import backbone_of
+from breastcls.models.model_parts import find_backbone
 
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -33,7 +33,7 @@ def test_a_published_file_means_what_keras_makes_of_it(published, monkeypatch):
     ours = build_model("efficientnetb0", classes=("a", "b"), image_size=32, weights=published)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("float32")
     maps = stem(expected)(images)
-    np.testing.assert_allclose(stem(backbone_of(ours))(images), maps, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(stem(find_backbone(ours))(images), maps, rtol=1e-4, atol=1e-5)
     plain = keras.applications.EfficientNetB0(include_top=False, weights=published, input_shape=(32, 32, 3))
     assert np.abs(stem(plain)(images) - maps).max() > 0.1, "the difference must be seen"
 
@@ -43,5 +43,5 @@ def test_weights_of_ones_own_are_left_alone(tmp_path):
     path = tmp_path / "own.weights.h5"
     model.save_weights(path)
     ours = build_model("efficientnetb0", classes=("a", "b"), image_size=32, weights=path)
-    for found, expected in zip(backbone_of(ours).get_weights(), model.get_weights(), strict=True):
+    for found, expected in zip(find_backbone(ours).get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)

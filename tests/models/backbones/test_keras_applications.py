@@ -7,9 +7,9 @@ import pytest
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import backbone_of, last_convolution_of, split_model
+from breastcls.models.model_parts import find_backbone, find_last_convolution, split_model
 from breastcls.models.persistence import load_model, save_model
-from breastcls.models.stages import set_trainable, stages_of
+from breastcls.models.stages import list_stages, set_trainable
 
 FAST = ("cnn4", "cancernet", "squeezenet", "vgg16", "mobilenet", "mobilenetv3small")
 # Larger sisters, made by the same code and described by the same entry: what is said of the smaller one holds for them.
@@ -42,9 +42,9 @@ def test_every_backbone(name, tmp_path):
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
 
-    backbone = backbone_of(model)
-    assert len(backbone.get_layer(last_convolution_of(model)).output.shape) == 4
-    stages = stages_of(model)
+    backbone = find_backbone(model)
+    assert len(backbone.get_layer(find_last_convolution(model)).output.shape) == 4
+    stages = list_stages(model)
     assert all(stages)
     assert sum(map(len, stages)) == len(backbone.layers)
 
@@ -117,7 +117,7 @@ def test_digests_are_those_of_keras():
 def test_the_stages_of_a_giant_exist():
     # The one sister with stages of its own: it has other numbers of cells.
     model = build_model("nasnetlarge", classes=("a", "b"), image_size=32, weights=None)
-    assert len(stages_of(model)) == 3
+    assert len(list_stages(model)) == 3
 
 
 def test_sizes_without_a_file_of_their_own_take_the_one_for_224():

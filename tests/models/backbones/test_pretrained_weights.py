@@ -10,7 +10,7 @@ from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, weights_folder
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import backbone_of
+from breastcls.models.model_parts import find_backbone
 
 CLASSES = ("benign", "malignant")
 
@@ -45,7 +45,7 @@ def test_weights_from_a_file_at_another_size(tmp_path):
     path = tmp_path / "own.weights.h5"
     expected = small_file(path)
     model = build(path, image_size=64)
-    for found, stored in zip(backbone_of(model).get_weights(), expected.get_weights(), strict=True):
+    for found, stored in zip(find_backbone(model).get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(found, stored)
     card = get_card(model)
     assert card.weights == "own.weights.h5"
@@ -140,7 +140,7 @@ def test_a_file_in_the_cache_is_used_without_network(no_network):
     model.save_weights(path.with_suffix(".weights.h5"))
     model.save(path)
     ours = build("imagenet")
-    np.testing.assert_array_equal(backbone_of(ours).get_weights()[0], model.get_weights()[0])
+    np.testing.assert_array_equal(find_backbone(ours).get_weights()[0], model.get_weights()[0])
     assert get_card(ours).weights == "imagenet"
 
 

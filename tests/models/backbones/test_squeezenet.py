@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from breastcls.models.building import build_model
-from breastcls.models.model_parts import backbone_of
+from breastcls.models.model_parts import find_backbone
 
 FILE = "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 def test_shapes_of_version_1_1():
-    backbone = backbone_of(build_model("squeezenet", classes=("a", "b"), weights=None))
+    backbone = find_backbone(build_model("squeezenet", classes=("a", "b"), weights=None))
     assert backbone.output_shape == (None, 13, 13, 512)
     # 1,235,496 parameters of SqueezeNet 1.1 less the classifier of 512 x 1000 + 1000.
     assert backbone.count_params() == 1_235_496 - 513_000
@@ -18,7 +18,7 @@ def test_shapes_of_version_1_1():
 @pytest.mark.real
 def test_the_published_file_goes_to_the_layers_of_the_same_name(real_data):
     path = real_data / "weights" / FILE
-    backbone = backbone_of(build_model("squeezenet", classes=("a", "b"), image_size=64, weights=path))
+    backbone = find_backbone(build_model("squeezenet", classes=("a", "b"), image_size=64, weights=path))
     with h5py.File(path) as file:
         for layer in backbone.layers:
             if not layer.weights:

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 import breastcls as bc
 from breastcls.errors import TrainingError
+from breastcls.models.keras_internals import find_seed_generators
 from breastcls.models.model_card import get_card
 from breastcls.training.distribution.placement import Place, SameDecision, find_team, placed, strategy_name
 from breastcls.training.distribution.worker_group import Team
-from breastcls.training.seeding import generators_of
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_model_has_learnt_also_after_an_error(small, mirror):
             np.testing.assert_array_equal(one, other)
         copy.layers[-2].trainable = True
         copy.set_weights([weight + 1 for weight in before])
-        generators_of(copy)[0].state.assign(np.array([8, 9], "uint32"))
+        find_seed_generators(copy)[0].state.assign(np.array([8, 9], "uint32"))
         # Until then it was left alone.
         np.testing.assert_array_equal(model.get_weights()[0], before[0])
         raise KeyboardInterrupt
@@ -72,7 +72,7 @@ def test_the_model_has_learnt_also_after_an_error(small, mirror):
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one + 1, other)
     assert model.layers[-2].trainable
-    assert keras.ops.convert_to_numpy(generators_of(model)[0].state).tolist() == [8, 9]
+    assert keras.ops.convert_to_numpy(find_seed_generators(model)[0].state).tolist() == [8, 9]
 
 
 def test_the_judge_knows_the_weights_of_the_model(small, mirror):

@@ -33,10 +33,10 @@ def test_a_copy_gives_the_same_and_draws_nothing_of_the_caller(small, mirror):
 
 
 def test_a_copy_computes_as_the_model_does(small, mirror):
-    from breastcls.models.precision import computing_in
+    from breastcls.models.precision import use_precision
 
     model = small()
-    with computing_in(model, "bfloat16"):
+    with use_precision(model, "bfloat16"):
         copy = copy_into(mirror, model)
         expected = [layer.dtype_policy.name for layer in model._flatten_layers() if layer.weights]
         expected.append(model.layers[-1].dtype_policy.name)

@@ -65,7 +65,7 @@ def _of_fit(training: Mapping[str, Any]) -> Facts:
     """Return what `breastcls.fit` wrote of itself, the data first; what it wrote beyond follows as it is."""
     rest = dict(training)
     # Among the cases and slides below; it tells them from those that only the best epoch was chosen by.
-    rest.pop("learnt_from", None)
+    rest.pop("trained_on", None)
     facts: Facts = []
     data = rest.pop("data", None)
     if isinstance(data, Mapping):

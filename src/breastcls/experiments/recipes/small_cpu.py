@@ -116,7 +116,7 @@ def _note(model: keras.Model, train: Dataset, settings: dict[str, Any], resize: 
     """Write into the card what it was trained on, as `fit` does, so that leaks are found wherever the model goes."""
     from breastcls.environment import describe_environment
     from breastcls.models.model_card import get_card, set_card
-    from breastcls.models.training_cases import with_training
+    from breastcls.models.training_cases import record_training
 
     card = get_card(model)
     assert card is not None
@@ -128,7 +128,7 @@ def _note(model: keras.Model, train: Dataset, settings: dict[str, Any], resize: 
         "seconds": round(seconds, 3),
         "environment": describe_environment(),
     }
-    set_card(model, with_training(card, record, train).replace(resize=resize))
+    set_card(model, record_training(card, record, train).replace(resize=resize))
 
 
 def _train(

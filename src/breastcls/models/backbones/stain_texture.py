@@ -11,7 +11,7 @@ import numpy as np
 from breastcls.errors import ModelError
 from breastcls.models.building import build_model
 from breastcls.models.model_card import ModelCard, get_card, set_card
-from breastcls.models.model_parts import backbone_of
+from breastcls.models.model_parts import find_backbone
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
 
@@ -69,7 +69,7 @@ def build_stain_texture(
     )
     card = get_card(source)
     assert card is not None
-    network = backbone_of(source)
+    network = find_backbone(source)
     if weights is None:
         _draw_filters(network, seed)
     maps = [network.get_layer(f"conv_pw_{block}_relu").output for block in chosen]

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from breastcls.errors import TrainingError
+from breastcls.models.keras_internals import find_seed_generators, flatten_layers, sum_gradients_elsewhere
 from breastcls.training.distribution.batch_sharding import Portion
 from breastcls.training.distribution.replicas import DealtDropout
-from breastcls.training.seeding import generators_of
 from breastcls.training.training_step import as_shares, weight_table
 
 _SUM = tf.distribute.ReduceOp.SUM
@@ -127,13 +127,13 @@ class DistributedStep:
         self._loss = type(loss).from_config({**loss.get_config(), "reduction": "none"})
         table = np.ones(class_count, np.float32) if weights is None else weight_table(weights)
         self._table = tf.constant(table)
-        dealt = [layer for layer in learner._flatten_layers() if isinstance(layer, DealtDropout)]
+        dealt = [layer for layer in flatten_layers(learner) if isinstance(layer, DealtDropout)]
         common = {id(layer.seed_generator) for layer in dealt if layer.rate > 0}
-        self._own_generators = [found for found in generators_of(learner) if id(found) not in common]
+        self._own_generators = [found for found in find_seed_generators(learner) if id(found) not in common]
         self._changed: list[Any] = []
         inner = getattr(learner.optimizer, "inner_optimizer", learner.optimizer)
         # It would add the gradients up after clipping them, and a second time.
-        inner._all_reduce_sum_gradients = lambda pairs: pairs
+        sum_gradients_elsewhere(inner)
         self._learn = tf.function(self._learn_everywhere, jit_compile=False, reduce_retracing=True, autograph=False)
 
     def __call__(self, inputs: Any, labels: Portion) -> tuple[float, float, int]:

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from breastcls.errors import TrainingError
+from breastcls.models.keras_internals import find_seed_generators, flatten_layers
 from breastcls.models.model_card import get_card, set_card
-from breastcls.training.seeding import generators_of
 
 
 @keras.saving.register_keras_serializable(package="breastcls")
@@ -77,12 +77,12 @@ def copy_state(source: keras.Model, target: keras.Model, weights: Sequence[np.nd
         target: Where it goes.
         weights: Weights to take in the place of those of `source`.
     """
-    pairs = list(zip(source._flatten_layers(), target._flatten_layers(), strict=True))
+    pairs = list(zip(flatten_layers(source), flatten_layers(target), strict=True))
     for one, other in pairs:
         # What is outside comes first, and setting it sets all that is in it.
         other.trainable = one.trainable
         if isinstance(one, keras.Model):
             other.dtype_policy = one.dtype_policy
     target.set_weights(source.get_weights() if weights is None else weights)
-    for one, other in zip(generators_of(source), generators_of(target), strict=True):
+    for one, other in zip(find_seed_generators(source), find_seed_generators(target), strict=True):
         other.state.assign(keras.ops.convert_to_numpy(one.state))

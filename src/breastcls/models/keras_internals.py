@@ -1,0 +1,96 @@
+"""The only file that uses private parts of Keras: what they do has no public counterpart in Keras 3.12 to 3.15."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+
+
+def flatten_layers(layer: Any, *, include_self: bool = True) -> list[Any]:
+    """Return a layer or model and all layers inside it, at any depth, from the outside in.
+
+    Example:
+        >>> inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")], name="inner")
+        >>> outer = keras.Sequential([keras.Input((4,)), inner], name="outer")
+        >>> [part.name for part in flatten_layers(outer) if part.weights]
+        ['outer', 'inner', 'dense']
+    """
+    return list(layer._flatten_layers(include_self=include_self))
+
+
+def find_seed_generators(model: Any) -> list[Any]:
+    """Return the random generators of the layers of a model, each once, in the order of the layers.
+
+    They are found under whatever name a layer keeps them: Keras records each as it is assigned.
+    """
+    tracked = [generator for layer in flatten_layers(model) for generator in layer._seed_generators]
+    return list({id(generator): generator for generator in tracked}.values())
+
+
+def is_functional(operation: Any) -> bool:
+    """Return whether an operation does exactly what its recorded graph of layer calls does.
+
+    A subclass of a functional model with a `call` of its own may do more.
+    """
+    if not (isinstance(operation, keras.Model) and isinstance(operation, keras.Function)):
+        return False
+    return bool(type(operation).call.__qualname__ == "Functional.call")
+
+
+def recorded_calls(model: Any) -> Iterator[Any]:
+    """Yield the recorded calls (Keras nodes) of a functional model, each after those whose outputs it reads.
+
+    A node has `operation`, `arguments.args`, `arguments.kwargs`, `input_tensors` and `outputs`.
+    """
+    nodes_by_depth = model._nodes_by_depth
+    for depth in sorted(nodes_by_depth, reverse=True):
+        for node in nodes_by_depth[depth]:
+            if not node.is_input:
+                yield node
+
+
+def sum_gradients_elsewhere(optimizer: Any) -> None:
+    """Keep an optimizer from adding up the gradients of all replicas: the caller has added them up already."""
+    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
+
+
+def with_rate_factors(base: Any) -> Any:
+    """Return a subclass of an optimizer under which some variables have a fraction of the learning rate.
+
+    Its first argument, `factors`, maps the path of a variable to the factor by which the learning rate and the weight
+    decay of this variable are multiplied; variables without an entry have the factor 1. It must be given a
+    `weight_decay`, a number or None.
+
+    Args:
+        base: A class of Keras optimizers.
+    """
+
+    class RateFactors(base):  # type: ignore[misc]
+        """An optimizer under which some variables have a fraction of the learning rate and of the weight decay."""
+
+        def __init__(self, factors: Mapping[str, float], **options: Any) -> None:
+            super().__init__(**options)
+            self._factors = dict(factors)
+            self._full_decay = options["weight_decay"]
+
+        def _apply_weight_decay(self, variables: Any) -> None:
+            # Keras multiplies the decay by the full learning rate, so the factor has to be part of the decay.
+            groups: dict[float, list[Any]] = {}
+            for variable in variables:
+                groups.setdefault(self._factors.get(variable.path, 1.0), []).append(variable)
+            try:
+                for factor, group in groups.items():
+                    self.weight_decay = None if self._full_decay is None else self._full_decay * factor
+                    super()._apply_weight_decay(group)
+            finally:
+                self.weight_decay = self._full_decay
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
+            """Update one variable at its own learning rate."""
+            # The argument may be the variable of the backend, which has no path.
+            path = self._trainable_variables[self._get_variable_index(variable)].path
+            return super().update_step(gradient, variable, learning_rate * self._factors.get(path, 1.0))
+
+    return RateFactors
