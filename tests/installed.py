@@ -9,7 +9,8 @@ import breastcls as bc
 assert "site-packages" in bc.__file__, bc.__file__
 assert not {"tensorflow", "keras", "cv2", "matplotlib"} & set(sys.modules), "import breastcls must stay light"
 for name in bc.__all__:
-    getattr(bc, name)
+    for inner in getattr(getattr(bc, name), "__all__", ()):
+        getattr(getattr(bc, name), inner)
 
 warnings.simplefilter("error")
 root = bc.datasets.make_breakhis(tempfile.mkdtemp(), magnifications=(200,), images_per_slide=1, image_size=(96, 128))
@@ -25,9 +26,7 @@ scored = bc.Predictions.from_arrays(
     classes=("benign", "malignant"),
 )
 result = bc.evaluate(scored, resamples=50)
-from breastcls.evaluation.evaluation_schema import read_schema  # noqa: E402 - read from the installed files
-
-assert read_schema()["properties"]["schema"]["const"] == result.to_dict()["schema"]
+assert bc.evaluation.read_schema()["properties"]["schema"]["const"] == result.to_dict()["schema"]
 report = result.to_html(f"{tempfile.mkdtemp()}/report.html")
 assert "Do the probabilities mean what they say?" in report.read_text(encoding="utf-8")
 print(f"breastcls {bc.__version__} installed by itself: {data}")
