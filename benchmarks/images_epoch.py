@@ -73,8 +73,9 @@ def main() -> None:
 
         def ours(paths: list[str], size: int, batch: int, augment: str | None = None) -> Any:
             labels = np.zeros(len(paths))
+            policy = None if augment is None else find_policy(augment)
             return make_pipeline(
-                paths, labels, image_size=size, batch_size=batch, shuffle=True, augment=augment, cache_dir=cache
+                paths, labels, image_size=size, batch_size=batch, shuffle=True, augment=policy, cache_dir=cache
             )
 
         def peer(folder: Path, size: int, batch: int) -> Any:

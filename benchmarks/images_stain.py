@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from torchstain.numpy.normalizers import NumpyMacenkoNormalizer, NumpyReinhardNormalizer
 
 from breastcls.images.pipeline import read_batch
-from breastcls.stain.normalizer_registry import fit_on_images, list_normalizers
+from breastcls.stain.fitting import fit_normalizer
+from breastcls.stain.normalizer_registry import list_normalizers
 
 TARGET, TOLERANCE = 3.0, 2
 
@@ -40,7 +41,7 @@ def main() -> None:
     results = {}
     cv2.setNumThreads(1)
     for name in list_normalizers():
-        normalizer = fit_on_images(name, reference)
+        normalizer = fit_normalizer(reference, name)
         work: dict[str, Any] = {"breastcls": normalizer.transform}
         if name in peers:
             work["torchstain"] = peers[name]

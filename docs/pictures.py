@@ -19,8 +19,6 @@ import cv2
 import numpy as np
 
 import breastcls as bc
-from breastcls.images.decode import read_image
-from breastcls.images.resize import resize_image
 
 PICTURES = Path(__file__).parent / "pictures"
 MOST_BYTES = 150_000
@@ -84,7 +82,7 @@ def draw_synthetic(folder: Path) -> np.ndarray:
     """One image of each subtype: benign above, malignant below."""
     data = tissue(folder)
     images = [
-        resize_image(read_image(data.where(subtype=subtype).paths[0]), (148, 225))
+        bc.images.resize_image(bc.images.read_image(data.where(subtype=subtype).paths[0]), (148, 225))
         for subtype in ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
     ]
     return grid([images[:4], images[4:]])
@@ -92,26 +90,21 @@ def draw_synthetic(folder: Path) -> np.ndarray:
 
 def draw_augmentation(folder: Path) -> np.ndarray:
     """One row a policy: the image as it is, then five versions of it."""
-    from breastcls.augmentation.contact_sheet import augment_images
-    from breastcls.augmentation.policy_registry import list_policies
-
     data = tissue(folder)
-    image = resize_image(read_image(data.where(subtype="TA").paths[0]), (112, 150))
-    names = [name for name in list_policies() if name not in ("none", "mixup", "cutmix")]
-    return grid([[image, *augment_images(np.stack([image] * 5), name, seed=1)] for name in names])
+    image = bc.images.resize_image(bc.images.read_image(data.where(subtype="TA").paths[0]), (112, 150))
+    names = [name for name in bc.augmentation.list_policies() if name not in ("none", "mixup", "cutmix")]
+    return grid([[image, *bc.augmentation.augment_images(np.stack([image] * 5), name, seed=1)] for name in names])
 
 
 def draw_stain(folder: Path) -> np.ndarray:
     """Above, four slides as they are; below, brought to the staining of the first by each method."""
-    from breastcls.stain.normalizer_registry import fit_on_images, list_normalizers
-
     data = tissue(folder)
-    originals = [read_image(data.where(subtype=name).paths[0]) for name in ("TA", "F", "DC", "LC", "PC")]
+    originals = [bc.images.read_image(data.where(subtype=name).paths[0]) for name in ("TA", "F", "DC", "LC", "PC")]
     rows = [originals]
-    for name in list_normalizers():
-        normalizer = fit_on_images(name, originals[0])
+    for name in bc.stain.list_normalizers():
+        normalizer = bc.stain.fit_normalizer(originals[0], name)
         rows.append([normalizer.transform(image) for image in originals])
-    return grid([[resize_image(image, (123, 187)) for image in row] for row in rows])
+    return grid([[bc.images.resize_image(image, (123, 187)) for image in row] for row in rows])
 
 
 def draw_heatmaps(folder: Path) -> np.ndarray:
@@ -124,18 +117,18 @@ def draw_heatmaps(folder: Path) -> np.ndarray:
     model = bc.build_model("cnn4", classes=data.classes, image_size=(64, 96), seed=7)
     bc.fit(model, train, val, epochs=8, batch_size=8, learning_rate=3e-4, augment="dihedral", seed=7)
     bc.explain(model, test[::12]).plot(folder / "heatmaps.png", limit=3)
-    picture = read_image(folder / "heatmaps.png")
-    return resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
+    picture = bc.images.read_image(folder / "heatmaps.png")
+    return bc.images.resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
 
 
 def draw_check(folder: Path) -> np.ndarray:
     """An image, then it cut off as a viewer would show it, almost blank, of another size, and a near duplicate."""
-    image = resize_image(read_image(tissue(folder).where(subtype="F").paths[0]), (123, 187))
+    image = bc.images.resize_image(bc.images.read_image(tissue(folder).where(subtype="F").paths[0]), (123, 187))
     cut = image.copy()
     cut[70:] = 128
     glass = np.full_like(image, 238) + np.random.default_rng(0).integers(0, 3, image.shape, dtype=np.uint8)
     small = np.full_like(image, 255)
-    small[40:83, 60:127] = resize_image(image, (43, 67))
+    small[40:83, 60:127] = bc.images.resize_image(image, (43, 67))
     encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 20])[1]
     again = cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return grid([[image, cut, glass, small, again]])
@@ -159,7 +152,7 @@ def draw_prepare(folder: Path) -> np.ndarray:
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(folder / "prepare.png")
-    return read_image(folder / "prepare.png")
+    return bc.images.read_image(folder / "prepare.png")
 
 
 DRAWINGS = {

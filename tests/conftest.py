@@ -12,6 +12,7 @@ import pytest
 
 pytest_plugins = [
     "support.explanation_fixtures",
+    "support.image_fixtures",
     "support.prediction_fixtures",
     "support.report_fixtures",
     "support.training_fixtures",

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 import breastcls as bc
-from breastcls.errors import DatasetError, LeakageWarning, SplitError
+from breastcls.errors import DatasetError, LeakageWarning, RegistryError, SplitError
 
 
 @pytest.fixture
@@ -112,3 +112,35 @@ def test_units_of_unknown_slides_are_cases():
     assert data.table["magnification"].isna().all()
     assert isinstance(data.table, pd.DataFrame)
     assert data.labels.dtype == np.int64
+
+
+@pytest.fixture
+def on_disk(flat):
+    return bc.load_breakhis(flat)
+
+
+def test_arrays_and_batches_have_the_same_pixels(on_disk):
+    images, labels = on_disk.to_numpy(8)
+    assert images.shape == (24, 8, 8, 3)
+    assert images.dtype == np.uint8
+    by_tf = [(x.numpy(), y.numpy()) for x, y in on_disk.to_tf(8, batch_size=10)]
+    batches = on_disk.to_keras(8, batch_size=10)
+    by_keras = [batches[number] for number in range(len(batches))]
+    for read in (by_tf, by_keras):
+        np.testing.assert_array_equal(np.concatenate([x for x, _ in read]), images)
+        np.testing.assert_array_equal(np.concatenate([y for _, y in read]), labels)
+
+
+def test_classes_and_cases_are_passed_to_the_pipeline(on_disk):
+    labels = np.concatenate([y.numpy() for _, y in on_disk[:18].to_tf(8, sampling="class-balanced", seed=1)])
+    assert abs(int((labels == 0).sum()) - int((labels == 1).sum())) <= 1
+    rows = np.concatenate([b[-1].numpy() for b in on_disk.to_tf(8, sampling="case-balanced", seed=1, with_rows=True)])
+    drawn = np.unique(on_disk.cases[rows].astype(str), return_counts=True)[1]
+    assert drawn.max() - drawn.min() <= 1
+    _, mixed = next(iter(on_disk.to_tf(8, augment="mixup", shuffle=True, seed=1)))
+    assert mixed.shape == (24, 2)
+    with pytest.raises(RegistryError, match="'standard'"):
+        on_disk.to_tf(8, augment="standart")
+    for augment in (None, "none"):
+        images = np.concatenate([x.numpy() for x, _ in on_disk.to_tf(8, augment=augment)])
+        np.testing.assert_array_equal(images, on_disk.to_numpy(8)[0])

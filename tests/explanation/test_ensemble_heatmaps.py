@@ -13,7 +13,7 @@ from breastcls.models.ensemble import Ensemble
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.predictions.predict import predict
-from breastcls.stain.normalizer_registry import fit_on_images
+from breastcls.stain.fitting import fit_normalizer
 from support.explanation_fixtures import build_planted
 
 CLASSES = ("none", "square")
@@ -121,7 +121,7 @@ def test_a_layer_that_a_member_lacks_is_said(planted):
 
 
 def test_images_go_through_the_stain_normalizer_of_the_card(planted):
-    normalizer = fit_on_images("reinhard", planted.images[0])
+    normalizer = fit_normalizer(planted.images[0], "reinhard")
     model = seeing_blue()
     set_card(model, get_card(model).replace(stain=normalizer.to_dict()))
     large = [np.repeat(np.repeat(image, 2, 0), 2, 1) for image in planted.images[1:]]

@@ -19,7 +19,7 @@ from breastcls.images.image_source import ReadSettings
 from breastcls.images.prepared_store import clear_store, store_size
 from breastcls.images.store_segment import SegmentWriter
 from breastcls.models.model_parts import split_model
-from breastcls.stain.normalizer_registry import fit_on_images
+from breastcls.stain.fitting import fit_normalizer
 
 SIZE = 32
 
@@ -200,7 +200,7 @@ def test_what_features_hang_on_is_in_the_key(read, tissue, computed, change):
 
 def test_stain_is_in_the_key(read, tissue, computed):
     plain = read(tissue)
-    normalised = read(tissue, normalizer=fit_on_images("reinhard", tissue.to_numpy((64, 64))[0][0]))
+    normalised = read(tissue, normalizer=fit_normalizer(tissue.to_numpy((64, 64))[0][0], "reinhard"))
     assert len(computed) == 2
     assert np.abs(plain - normalised).max() > 1e-3
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from breastcls.augmentation.policy_registry import find_policy
 from breastcls.images.batches import ImageBatches
 from breastcls.images.pipeline import make_pipeline
 
@@ -13,8 +14,8 @@ from breastcls.images.pipeline import make_pipeline
     [
         {},
         {"shuffle": True, "seed": 5},
-        {"shuffle": True, "augment": "standard", "seed": 5},
-        {"augment": "mixup", "class_count": 2},
+        {"shuffle": True, "augment": find_policy("standard"), "seed": 5},
+        {"augment": find_policy("mixup"), "class_count": 2},
         {"sampling": "class-balanced", "drop_remainder": True},
         {"shard": (1, 2), "weights": np.linspace(0, 1, 10), "initial_epoch": 3, "shuffle": True},
     ],

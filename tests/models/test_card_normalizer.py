@@ -38,7 +38,7 @@ def test_one_of_another_package_is_found_once_it_is_registered(monkeypatch):
         def fit(cls, pixels):
             return cls()
 
-        def normalise(self, image):
+        def normalize(self, image):
             return np.invert(image)
 
     NORMALIZERS.register(Mine.name, Mine)

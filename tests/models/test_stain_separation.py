@@ -47,7 +47,7 @@ def test_it_equals_the_macenko_of_the_package_in_one_batch_of_different_images()
 def test_the_colour_picture_is_that_of_the_normalizer_of_the_package():
     image, _ = draw(USUAL, 7)
     result = keras.ops.convert_to_numpy(StainSeparation(colours=True)(image[None]))[0]
-    expected = Macenko(USUAL, np.array([1.6, 1.0])).normalise(image)
+    expected = Macenko(USUAL, np.array([1.6, 1.0])).normalize(image)
     # The normalizer rounds.
     np.testing.assert_allclose(result[..., :3], expected, atol=0.6)
     np.testing.assert_allclose(result[..., 3:], reference(image), atol=0.25)

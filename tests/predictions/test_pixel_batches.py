@@ -13,7 +13,8 @@ from breastcls.images.resize import resize_image
 from breastcls.models.model_card import ModelCard, set_card
 from breastcls.predictions.pixel_batches import input_size, open_batches
 from breastcls.predictions.predict import predict
-from breastcls.stain.normalizer_registry import fit_on_images, list_normalizers
+from breastcls.stain.fitting import fit_normalizer
+from breastcls.stain.normalizer_registry import list_normalizers
 
 BINARY = ("benign", "malignant")
 
@@ -49,7 +50,7 @@ def with_stain(normalizer, **fields):
 @pytest.mark.parametrize("name", list_normalizers())
 @pytest.mark.parametrize("resize", ["stretch", "crop"])
 def test_a_dataset_is_normalised_at_its_own_size_and_then_resized(data, name, resize):
-    normalizer = fit_on_images(name, stained(9, 1.0))
+    normalizer = fit_normalizer(stained(9, 1.0), name)
     model = with_stain(normalizer, resize=resize)
     images = np.stack([resize_image(normalizer.transform(read_image(path)), (12, 16), resize) for path in data.paths])
     expected = keras.ops.convert_to_numpy(model(images, training=False))
@@ -67,7 +68,7 @@ def evaluate_quietly(model, data):
 
 
 def test_an_array_is_normalised_as_it_is(data):
-    normalizer = fit_on_images("reinhard", stained(9, 1.0))
+    normalizer = fit_normalizer(stained(9, 1.0), "reinhard")
     images, _ = data.to_numpy((12, 16))
     before = images.copy()
     model = with_stain(normalizer)
@@ -77,7 +78,7 @@ def test_an_array_is_normalised_as_it_is(data):
 
 
 def test_images_that_cannot_be_normalised_are_counted():
-    model = with_stain(fit_on_images("reinhard", stained(9, 1.0)))
+    model = with_stain(fit_normalizer(stained(9, 1.0), "reinhard"))
     images = np.full((3, 12, 16, 3), 255, np.uint8)
     with pytest.warns(EvaluationWarning, match=r"reinhard: 3 images were left as they are: 3 with one colour only"):
         predict(model, images)

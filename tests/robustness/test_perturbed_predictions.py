@@ -46,7 +46,7 @@ def test_the_alteration_is_of_the_file(pictures, colour_model, tmp_path):
 
 
 def test_stain_and_calibration_of_the_card_come_after(pictures, colour_model):
-    model = colour_model(temperature=2.0, stain=fit_normalizer(pictures, "reinhard", images=4).to_dict())
+    model = colour_model(temperature=2.0, stain=fit_normalizer(pictures, "reinhard", max_images=4).to_dict())
     (same,) = predict_altered(model, pictures, [leave_as_it_is])
     np.testing.assert_array_equal(same.probabilities, predict(model, pictures).probabilities)
     (darker,) = predict_altered(model, pictures, [darken])

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetError, ImageError, RegistryError
 from breastcls.images.decode import read_image
 from breastcls.stain.fitting import fit_normalizer
-from breastcls.stain.normalizer_registry import fit_on_images, list_normalizers, normalizer_from_dict
+from breastcls.stain.normalizer_registry import list_normalizers, normalizer_from_dict
 
 
 @pytest.fixture
@@ -34,10 +35,10 @@ def _of(data, names):
 
 @pytest.mark.parametrize("name", list_normalizers())
 def test_all_images_are_taken_where_there_are_no_more(data, name):
-    found = fit_normalizer(data, name, images=50)
+    found = fit_normalizer(data, name, max_images=50)
     everything = {path.rsplit("/", 1)[-1] for path in data.paths}
     # Which pixel stands first does not matter to a normalizer, but sums in another order differ in the last place.
-    for field, value in fit_on_images(name, _of(data, everything)).to_dict().items():
+    for field, value in fit_normalizer(_of(data, everything), name).to_dict().items():
         if field != "name":
             np.testing.assert_allclose(found.to_dict()[field], value, rtol=1e-4)
 
@@ -45,13 +46,13 @@ def test_all_images_are_taken_where_there_are_no_more(data, name):
 def test_every_case_gives_one_before_any_gives_two(data):
     chosen = []
     for seed in range(20):
-        found = fit_normalizer(data, "reinhard", images=3, seed=seed)
+        found = fit_normalizer(data, "reinhard", max_images=3, seed=seed)
         options = [(first, second) for first in range(6) for second in range(2)]
         fits = [
             option
             for option in options
             if np.allclose(
-                fit_on_images("reinhard", _of(data, {f"0-{option[0]}.png", f"1-{option[1]}.png", "2-0.png"})).means,
+                fit_normalizer(_of(data, {f"0-{option[0]}.png", f"1-{option[1]}.png", "2-0.png"}), "reinhard").means,
                 found.means,
                 rtol=1e-6,
             )
@@ -62,17 +63,30 @@ def test_every_case_gives_one_before_any_gives_two(data):
 
 
 def test_a_seed_decides_and_the_order_of_rows_does_not(data):
-    first = fit_normalizer(data, images=4, seed=3)
+    first = fit_normalizer(data, max_images=4, seed=3)
     assert first.name == "macenko"
-    assert fit_normalizer(data[::-1], images=4, seed=3) == first
-    assert any(fit_normalizer(data, images=4, seed=seed) != first for seed in range(4, 8))
+    assert fit_normalizer(data[::-1], max_images=4, seed=3) == first
+    assert any(fit_normalizer(data, max_images=4, seed=seed) != first for seed in range(4, 8))
+
+
+def test_paths_and_arrays_are_all_used(data):
+    pixels = [read_image(path) for path in data.paths]
+    assert fit_normalizer(data.paths, max_images=1) == fit_normalizer(pixels)
+    assert fit_normalizer([Path(data.paths[0])]) == fit_normalizer(data.paths[0]) == fit_normalizer(pixels[0])
+    assert fit_normalizer(np.stack(pixels), "reinhard") == fit_normalizer(pixels, "reinhard")
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), 7])
+def test_other_arrays_are_refused(wrong):
+    with pytest.raises(ImageError, match="uint8 of shape"):
+        fit_normalizer([wrong])
 
 
 def test_what_is_refused(data, tmp_path):
     for wrong in (0, -1, 2.5, True):
-        with pytest.raises(DatasetError, match="images must be a whole number"):
-            fit_normalizer(data, images=wrong)
-    with pytest.raises(DatasetError, match="is empty"):
+        with pytest.raises(DatasetError, match="max_images must be a whole number"):
+            fit_normalizer(data, max_images=wrong)
+    with pytest.raises(DatasetError, match="at least one"):
         fit_normalizer(data[:0])
     with pytest.raises(RegistryError, match="'macenko'"):
         fit_normalizer(data, "macenco")
@@ -86,7 +100,7 @@ def test_what_is_refused(data, tmp_path):
 @pytest.mark.parametrize("name", list_normalizers())
 def test_on_real_images_it_comes_back_from_json_bit_for_bit(real_data, name):
     data = load_breakhis(real_data / "BreaKHis_200X_224")
-    normalizer = fit_normalizer(data, name, images=8, seed=1)
+    normalizer = fit_normalizer(data, name, max_images=8, seed=1)
     again = normalizer_from_dict(json.loads(json.dumps(normalizer.to_dict())))
     for path in data[:: len(data) // 10].paths:
         image = read_image(path)

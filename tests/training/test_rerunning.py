@@ -39,14 +39,14 @@ def test_the_logs_of_the_first_run_are_left_as_they_are(parts, small, tmp_path):
 
 
 def test_with_weights_from_a_file_and_a_stain_normalizer(parts, small, tmp_path):
-    from breastcls.stain.normalizer_registry import fit_on_images
+    from breastcls.stain.fitting import fit_normalizer
 
     source = small()
     next(layer for layer in source.layers if isinstance(layer, keras.Model)).save_weights(tmp_path / "own.weights.h5")
     model = bc.build_model(
         "cnn4", classes=("benign", "malignant"), image_size=32, weights=tmp_path / "own.weights.h5", seed=3
     )
-    stain = fit_on_images("reinhard", parts[0].to_numpy(32)[0])
+    stain = fit_normalizer(parts[0].to_numpy(32)[0], "reinhard")
     bc.fit(model, *parts[:2], run_dir=tmp_path / "first", stain=stain, **OPTIONS)
     with pytest.raises(TrainingError, match=r"own\.weights\.h5"):
         bc.training.rerun(tmp_path / "first")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from breastcls.augmentation.policy_parameters import PolicyParameters
 from breastcls.augmentation.resampling import DRAWS, augment_batch
 
 
 @dataclass(frozen=True)
-class Policy:
+class Policy(PolicyParameters):
     """What may happen to an image during training; zero or False everywhere means that nothing does.
 
     Every number is the end of a range from which each image draws evenly, for itself. All of geometry is one
@@ -43,53 +44,6 @@ class Policy:
         False
     """
 
-    name: str
-    summary: str
-    dihedral: bool = False
-    flip: bool = False
-    rotation: float = 0.0
-    zoom: float = 0.0
-    shift: float = 0.0
-    shear: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-    stain: float = 0.0
-    random_operations: int = 0
-    magnitude: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if name not in ("name", "summary") and not 0 <= value < 1000:
-                raise ValueError(f"{name} of the policy {self.name!r} is {value}; expected 0 or more.")
-        for name in ("zoom", "contrast", "stain"):
-            if getattr(self, name) >= 1:
-                raise ValueError(f"{name} of the policy {self.name!r} is {getattr(self, name)}; expected less than 1.")
-        if self.mixup and self.cutmix:
-            raise ValueError(f"The policy {self.name!r} asks for mixup and cutmix; choose one.")
-
-    @property
-    def resamples(self) -> bool:
-        """Whether pixels are moved to places between pixels."""
-        return bool(self.rotation or self.zoom or self.shift or self.shear)
-
-    @property
-    def recolours(self) -> bool:
-        """Whether colours change, other than by stain jitter."""
-        return bool(self.brightness or self.contrast or self.saturation or self.hue)
-
-    @property
-    def mixes(self) -> bool:
-        """Whether labels are mixed too, and so become float32 of shape (b, classes)."""
-        return bool(self.mixup or self.cutmix)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data, for the record of a run."""
-        return asdict(self)
-
     def __call__(
         self,
         images: Any,
@@ -97,7 +51,7 @@ class Policy:
         key: Any,
         *,
         class_count: int | None = None,
-        drawn: tuple[Any, Any] | None = None,
+        part: tuple[Any, Any] | None = None,
     ) -> tuple[Any, Any]:
         """Augment a batch, eagerly or while a TensorFlow graph is traced.
 
@@ -106,7 +60,7 @@ class Policy:
             labels: int64 tensor of shape (b,).
             key: int64 tensor of shape (2,): a stateless seed; the same key gives the same images.
             class_count: Number of classes, needed where `mixes`.
-            drawn: For a part of a batch, (places, count): the place of each image in the whole batch, int64 (b,), and
+            part: For a part of a batch, (places, count): the place of each image in the whole batch, int64 (b,), and
                 how many images that has. Each image is then changed as within the whole batch. Not where `mixes`.
 
         Returns:
@@ -116,7 +70,7 @@ class Policy:
 
         shape = images.shape
         if self.dihedral or self.flip or self.resamples or self.recolours or self.stain:
-            places, count = (None, tf.shape(images)[0]) if drawn is None else drawn
+            places, count = (None, tf.shape(images)[0]) if part is None else part
             draws = tf.random.stateless_uniform((count, DRAWS), key)
             draws = draws if places is None else tf.gather(draws, places)
 
@@ -129,7 +83,7 @@ class Policy:
         if self.random_operations:
             from breastcls.augmentation.random_operations import apply_random_operations
 
-            images = apply_random_operations(images, key, self.random_operations, self.magnitude, drawn)
+            images = apply_random_operations(images, key, self.random_operations, self.magnitude, part)
         if self.mixes:
             from breastcls.augmentation.mixing import cutmix, mixup
 

@@ -27,7 +27,7 @@ _NAMES = (
 
 
 def apply_random_operations(
-    images: Any, key: Any, count: int, magnitude: float, drawn: tuple[Any, Any] | None = None
+    images: Any, key: Any, count: int, magnitude: float, part: tuple[Any, Any] | None = None
 ) -> Any:
     """Apply `count` operations drawn for each image (Cubuk et al. 2020, DOI 10.1109/CVPRW50498.2020.00359).
 
@@ -36,7 +36,7 @@ def apply_random_operations(
         key: Stateless seed, int64 (2,).
         count: Operations an image.
         magnitude: Strength, 0 to 1.
-        drawn: For a part of a batch, the places of its images in the whole and how many that has.
+        part: For a part of a batch, the places of its images in the whole and how many that has.
 
     Returns:
         uint8 tensor of the same shape.
@@ -48,7 +48,7 @@ def apply_random_operations(
     with tf.init_scope():
         layers = _layers(magnitude)
     number = tf.shape(images)[0]
-    places, number = (tf.range(number), number) if drawn is None else (tf.cast(drawn[0], tf.int32), drawn[1])
+    places, number = (tf.range(number), number) if part is None else (tf.cast(part[0], tf.int32), part[1])
     choices = tf.random.stateless_uniform((number, count), fold(key, 200), maxval=len(layers), dtype=tf.int32)
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]

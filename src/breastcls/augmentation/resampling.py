@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.augmentation.policy_parameters import PolicyParameters
 from breastcls.images.resize import Pixels, empty_images
 from breastcls.stain.optical_density import HAEMATOXYLIN_EOSIN_RESIDUAL, recolour_density
-
-if TYPE_CHECKING:
-    from breastcls.augmentation.policy import Policy
 
 Matrices = npt.NDArray[np.float64]
 
@@ -24,7 +20,7 @@ _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, 
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
 
 
-def augment_batch(policy: Policy, images: Pixels, draws: npt.NDArray[np.float32]) -> Pixels:
+def augment_batch(policy: PolicyParameters, images: Pixels, draws: npt.NDArray[np.float32]) -> Pixels:
     """Apply the geometry, colour and stain of a policy.
 
     Args:
@@ -66,7 +62,7 @@ def augment_batch(policy: Policy, images: Pixels, draws: npt.NDArray[np.float32]
     return out
 
 
-def _draw_turns(policy: Policy, numbers: Matrices, *, square: bool) -> npt.NDArray[np.int64]:
+def _draw_turns(policy: PolicyParameters, numbers: Matrices, *, square: bool) -> npt.NDArray[np.int64]:
     """Return a code 0..7 an image: bit 0 flips left-right, bit 1 top-bottom, bit 2 swaps the axes."""
     if policy.dihedral:
         codes = (numbers[:, 0] * 8).astype(np.int64)
@@ -86,7 +82,7 @@ def _turn(image: Pixels, code: int, target: Pixels) -> None:
 
 
 def compose_geometry(
-    policy: Policy, numbers: Matrices, turns: npt.NDArray[np.int64], height: int, width: int
+    policy: PolicyParameters, numbers: Matrices, turns: npt.NDArray[np.int64], height: int, width: int
 ) -> Matrices:
     """Return for each image the one matrix that maps places of the result to places of the source, (b, 2, 3).
 
@@ -118,7 +114,7 @@ def compose_geometry(
     return np.concatenate([linear, offset[:, :, None]], axis=2)
 
 
-def compose_colours(policy: Policy, numbers: Matrices) -> tuple[Matrices, Matrices, Matrices]:
+def compose_colours(policy: PolicyParameters, numbers: Matrices) -> tuple[Matrices, Matrices, Matrices]:
     """Return for each image what changes its colours.
 
     Returns:
@@ -135,7 +131,7 @@ def compose_colours(policy: Policy, numbers: Matrices) -> tuple[Matrices, Matric
     return linear, 255 * policy.brightness * spread[:, 11], 1 + policy.contrast * spread[:, 12]
 
 
-def compose_stains(policy: Policy, numbers: Matrices) -> tuple[Matrices, Matrices]:
+def compose_stains(policy: PolicyParameters, numbers: Matrices) -> tuple[Matrices, Matrices]:
     """Return for each image the matrix (b, 3, 3) and offset (b, 3) that change its optical density (of R, G, B)."""
     spread = 2 * numbers - 1
     factor = 1 + policy.stain * spread[:, 13:16]

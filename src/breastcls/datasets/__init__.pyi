@@ -1,9 +1,9 @@
+from .augmentation_preview import preview as preview
 from .breakhis import BreakHisName as BreakHisName
 from .breakhis import parse_breakhis_name as parse_breakhis_name
 from .check_images import CheckReport as CheckReport
 from .dataset_summary import Summary as Summary
 from .leakage import LeakageReport as LeakageReport
-from .pixels import preview as preview
 from .published_folds import list_folds as list_folds
 from .published_folds import read_fold as read_fold
 from .synthetic.image_trees import make_breakhis as make_breakhis

@@ -1,60 +1,77 @@
-"""The result of looking through a dataset's images: what was found, what is left, what was left out."""
+"""The report of `Dataset.check`: findings, the files left out, and the dataset without them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from breastcls.errors import DatasetError, ImageError
+from breastcls.images.integrity import check_images, describe_findings
 
-if TYPE_CHECKING:
-    from breastcls.datasets.dataset import Dataset
+
+class CheckedImages(Protocol):
+    """What is needed of a `Dataset` to check its images."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The image files."""
+        ...
+
+    @property
+    def cases(self) -> np.ndarray:
+        """The case of each image."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, selection: np.ndarray) -> Self: ...
+
+    def with_notes(self, *notes: str) -> Self:
+        """Return the dataset with further notes."""
+        ...
+
+
+Images = TypeVar("Images", bound=CheckedImages)
 
 
 @dataclass(frozen=True, eq=False)
-class CheckReport:
-    """What `Dataset.check` found.
+class CheckReport(Generic[Images]):
+    """The findings of `Dataset.check`.
 
-    Args:
-        findings: One row a finding: row, path, problem, detail, other, across_cases, drop; see
+    Attributes:
+        findings: One row per finding, with the columns row, path, problem, detail, other, across_cases and drop; see
             `breastcls.images.integrity.check_images`.
-        clean: The dataset without what should be left out; the same images where nothing should.
+        clean: The dataset without the images to leave out; the same images if there are none.
         left_out: The files that are not in `clean`.
-        checked: Number of images that were looked at.
+        checked: Number of images that were checked.
     """
 
     findings: pd.DataFrame
-    clean: Dataset = field(repr=False)
+    clean: Images = field(repr=False)
     left_out: tuple[str, ...]
     checked: int
 
     def __str__(self) -> str:
-        from breastcls.images.integrity import describe_findings
-
         return describe_findings(self.findings, self.checked)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return findings and what was left out as plain types, for JSON."""
+        """Return the findings and the files left out as JSON values."""
         rows = self.findings.astype(object).where(self.findings.notna(), None)
         return {"checked": self.checked, "left_out": list(self.left_out), "findings": rows.to_dict("records")}
 
 
-def check_dataset(data: Dataset, on_error: str, **options: Any) -> CheckReport:
-    """Look through the images of a dataset; see `Dataset.check`."""
-    from breastcls.images.integrity import check_images
-
+def check_dataset(data: Images, on_error: str, **options: Any) -> CheckReport[Images]:
+    """Check the images of a dataset; see `Dataset.check`."""
     if on_error not in ("raise", "drop"):
         raise DatasetError(f"on_error must be 'raise' or 'drop'; found {on_error!r}.")
     findings = check_images(data.paths, cases=data.cases.tolist(), **options)
     bad = np.unique(findings.loc[findings["drop"], "row"].to_numpy(dtype=np.int64))
     if on_error == "raise" and len(bad):
-        from breastcls.images.integrity import describe_findings
-
         raise ImageError(
-            f"{describe_findings(findings, len(data))}\nMend or remove these files, or go on without them: "
+            f"{describe_findings(findings, len(data))}\nReplace or remove these files, or continue without them: "
             "data.check(on_error='drop').clean."
         )
     left_out = tuple(data.paths[row] for row in bad)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from breastcls.datasets import pixels as opening
 from breastcls.datasets import published_folds as official
 from breastcls.datasets import splitting
 from breastcls.datasets.check_images import CheckReport, check_dataset
@@ -19,6 +18,7 @@ from breastcls.datasets.dataset_summary import Summary, summarise
 from breastcls.datasets.image_table import check_labels, make_table, write_classes
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
+from breastcls.images.pipeline import make_pipeline, read_batch
 
 if TYPE_CHECKING:
     import os
@@ -273,7 +273,7 @@ class Dataset:
 
     # Pixels, on demand
 
-    def check(self, *, on_error: Literal["raise", "drop"] = "raise", **options: Any) -> CheckReport:
+    def check(self, *, on_error: Literal["raise", "drop"] = "raise", **options: Any) -> CheckReport[Dataset]:
         """Read every image once and find what is broken, empty, odd, or there twice.
 
         Args:
@@ -308,7 +308,7 @@ class Dataset:
         Raises:
             ImageError: If a file cannot be read.
         """
-        return opening.read_arrays(self, image_size=image_size, resize=resize, **options)
+        return read_batch(self.paths, image_size=image_size, resize=resize, **options), self.labels
 
     def to_tf(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
         """Make a `tf.data.Dataset` of batches, on which plain Keras code can `model.fit`.
@@ -328,7 +328,7 @@ class Dataset:
         Raises:
             ImageError: If a file cannot be read.
         """
-        return opening.make_tf(self, image_size=image_size, batch_size=batch_size, **options)
+        return make_pipeline(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
 
     def to_keras(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
         """Make a `keras.utils.PyDataset` of the same batches as NumPy arrays, for any backend of Keras.
@@ -341,7 +341,20 @@ class Dataset:
         Raises:
             ImageError: If a file cannot be read.
         """
-        return opening.make_keras(self, image_size=image_size, batch_size=batch_size, **options)
+        from breastcls.images.batches import ImageBatches
+
+        return ImageBatches(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
+
+    def _batch_options(self, image_size: int | Sequence[int], batch_size: int, options: dict[str, Any]) -> Any:
+        """Return the arguments of the pipeline: names resolved, and the columns that it needs of this dataset."""
+        from breastcls.augmentation.policy_registry import find_policy
+
+        known: dict[str, Any] = {"class_count": len(self.classes)}
+        if options.get("sampling") == "case-balanced":
+            known["cases"] = self.cases.tolist()
+        augment = options.get("augment")
+        policy = None if augment is None or augment == "none" else find_policy(augment)
+        return {**known, **options, "image_size": image_size, "batch_size": batch_size, "augment": policy}
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the table with its classes; `load_table` reads it back as it was.

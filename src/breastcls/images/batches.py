@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.images.batch_augmentation import BatchAugmentation, check_augmentation
 from breastcls.images.epoch_order import EpochOrder, Rows, sampling_groups
 from breastcls.images.image_source import Normalizer, ReadSettings
-from breastcls.images.pipeline import EpochCounter, batch_key, find_policy_or_none, one_each
+from breastcls.images.pipeline import EpochCounter, batch_key, check_length
 from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import check_image_size
 
@@ -30,8 +31,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: Images a batch; the last may hold fewer.
         resize: `"stretch"`, `"crop"` or `"pad"`.
         shuffle: Whether each epoch has an order of its own.
-        augment: Name of an augmentation policy, a `Policy` or None. It is computed with TensorFlow, whatever the
-            backend.
+        augment: An augmentation policy or None. It is computed with TensorFlow, whatever the backend.
         seed: From which order and augmentation of every epoch follow.
         initial_epoch: The number of the first epoch, or a counter.
         sampling: None, `"class-balanced"` or `"case-balanced"`.
@@ -60,7 +60,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int = 32,
         resize: str = "stretch",
         shuffle: bool = False,
-        augment: Any = None,
+        augment: BatchAugmentation | None = None,
         seed: int = 0,
         initial_epoch: int | EpochCounter = 0,
         sampling: str | None = None,
@@ -77,12 +77,13 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__(workers=workers)
         count = len(paths)
-        self._labels = one_each(labels, "labels", count, np.int64)
-        self._weights = None if weights is None else one_each(weights, "weights", count, np.float32)
+        self._labels = check_length(labels, "labels", count, np.int64)
+        self._weights = None if weights is None else check_length(weights, "weights", count, np.float32)
         groups = sampling_groups(sampling, self._labels, cases, count)
         self._order = EpochOrder(count, batch_size, shuffle, seed, groups, shard, drop_remainder)
         self._counter = initial_epoch if isinstance(initial_epoch, EpochCounter) else EpochCounter(initial_epoch)
-        self._policy = find_policy_or_none(augment, class_count)
+        check_augmentation(augment, class_count)
+        self._policy = augment
         self._class_count = class_count
         self._source = open_images(
             paths,

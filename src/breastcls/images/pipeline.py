@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.images.batch_augmentation import BatchAugmentation, check_augmentation
 from breastcls.images.epoch_order import BatchPart, EpochOrder, sampling_groups
 from breastcls.images.image_source import Normalizer, ReadSettings
 from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import Pixels, check_image_size
-
-if TYPE_CHECKING:
-    from breastcls.augmentation.policy import Policy
 
 _PARALLEL_BATCHES = 2
 _READ_BYTES = 64 * 2**20
@@ -46,7 +44,7 @@ def make_pipeline(
     batch_size: int = 32,
     resize: str = "stretch",
     shuffle: bool = False,
-    augment: str | Policy | None = None,
+    augment: BatchAugmentation | None = None,
     seed: int = 0,
     initial_epoch: int | EpochCounter = 0,
     sampling: str | None = None,
@@ -77,7 +75,8 @@ def make_pipeline(
         batch_size: Images a batch; the last may hold fewer.
         resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
         shuffle: Whether each epoch has an order of its own.
-        augment: Name of an augmentation policy or a `Policy`; None for validation and test images.
+        augment: An augmentation policy, such as `breastcls.augmentation.find_policy("standard")`; None for validation
+            and test images.
         seed: From which order and augmentation of every epoch follow.
         initial_epoch: The number of the first epoch, or a counter to be read and set from outside.
         sampling: `"class-balanced"` or `"case-balanced"` draws each class or case equally often, in an order of its
@@ -107,7 +106,6 @@ def make_pipeline(
         ImageError: If files cannot be read: when the pipeline is made with the store, and without it as the error of
             TensorFlow that quotes it, when the image is reached.
         ValueError: If arguments do not fit together.
-        RegistryError: If the policy is unknown.
     """
     import tensorflow as tf
 
@@ -115,13 +113,15 @@ def make_pipeline(
     read_size = size if crop_from is None else check_image_size(crop_from)
     if read_size[0] < size[0] or read_size[1] < size[1]:
         raise ValueError(f"crop_from is {read_size}; expected at least the image_size {size}.")
-    labels = one_each(labels, "labels", len(paths), np.int64)
+    labels = check_length(labels, "labels", len(paths), np.int64)
     groups = sampling_groups(sampling, labels, cases, len(paths))
     order = EpochOrder(len(paths), batch_size, shuffle, seed, groups, shard, drop_remainder)
     counter = initial_epoch if isinstance(initial_epoch, EpochCounter) else EpochCounter(initial_epoch)
-    policy = find_policy_or_none(augment, class_count)
-    if part is not None and policy is not None and policy.mixes:
-        raise ValueError(f"The policy {policy.name!r} mixes the images of a batch: it needs whole batches, not a part.")
+    check_augmentation(augment, class_count)
+    if part is not None and augment is not None and augment.mixes:
+        raise ValueError(
+            f"The policy {augment.name!r} mixes the images of a batch: it needs whole batches, not a part."
+        )
     source = open_images(
         paths,
         ReadSettings(read_size, resize, normalizer),
@@ -141,7 +141,7 @@ def make_pipeline(
 
     fixed = order.batch_size if drop_remainder and part is None else None
     all_labels = tf.constant(labels)
-    all_weights = None if weights is None else tf.constant(one_each(weights, "weights", len(paths), np.float32))
+    all_weights = None if weights is None else tf.constant(check_length(weights, "weights", len(paths), np.float32))
 
     def load(rows: Any, places: Any, step: Any) -> Any:
         images = tf.numpy_function(source.read, [rows], tf.uint8, stateful=False)
@@ -151,10 +151,10 @@ def make_pipeline(
             training = shuffle or groups is not None
             key = batch_key(seed, step[0], step[1], step[2]) if training else None
             images = _cut(images, size, key, places, step[3])
-        if policy is not None:
+        if augment is not None:
             key = batch_key(seed, step[0], step[1], step[2])
-            drawn = None if part is None else (places, step[3])
-            images, truth = policy(images, truth, key, class_count=class_count, drawn=drawn)
+            within = None if part is None else (places, step[3])
+            images, truth = augment(images, truth, key, class_count=class_count, part=within)
         batch = [images, truth]
         if all_weights is not None:
             batch.append(tf.gather(all_weights, rows))
@@ -226,7 +226,7 @@ def read_batch(
     return source.read(np.arange(len(paths)))
 
 
-def one_each(values: npt.ArrayLike, name: str, count: int, dtype: type) -> npt.NDArray[Any]:
+def check_length(values: npt.ArrayLike, name: str, count: int, dtype: type) -> npt.NDArray[Any]:
     """Return `values` as an array of `dtype` with one value an image.
 
     Raises:
@@ -236,23 +236,6 @@ def one_each(values: npt.ArrayLike, name: str, count: int, dtype: type) -> npt.N
     if array.shape != (count,):
         raise ValueError(f"{name} has the shape {array.shape}; expected one value for each of the {count} images.")
     return array.astype(dtype)
-
-
-def find_policy_or_none(augment: str | Policy | None, class_count: int | None) -> Policy | None:
-    """Return the policy, or None where nothing is to be done.
-
-    Raises:
-        RegistryError: If no policy has that name.
-        ValueError: If it mixes labels and the number of classes is not known.
-    """
-    if augment is None or augment == "none":
-        return None
-    from breastcls.augmentation.policy_registry import find_policy
-
-    policy = find_policy(augment)
-    if policy.mixes and class_count is None:
-        raise ValueError(f"The policy {policy.name!r} mixes labels and needs class_count, the number of classes.")
-    return policy
 
 
 def batch_key(seed: int, epoch: Any, number: Any, shard: Any) -> Any:

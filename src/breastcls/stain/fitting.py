@@ -1,59 +1,117 @@
-"""A stain normalizer fitted on images of a dataset."""
+"""Fitting a stain normalizer on reference images: of a dataset, as files, or as arrays."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
-from breastcls.datasets.dataset import Dataset
-from breastcls.errors import DatasetError
+from breastcls.errors import DatasetError, ImageError
+from breastcls.images.decode import read_image
+from breastcls.images.resize import Pixels
+from breastcls.stain.normalizer import StainNormalizer, UnfitImageError
+from breastcls.stain.normalizer_registry import NORMALIZERS
 
-if TYPE_CHECKING:
-    from breastcls.stain.normalizer import StainNormalizer
+_MAX_PIXELS = 4_000_000
 
 
-def fit_normalizer(data: Dataset, name: str = "macenko", *, images: int = 20, seed: int = 0) -> StainNormalizer:
-    """Fit a stain normalizer on images of a dataset, spread over its cases.
+@runtime_checkable
+class ImagesOfCases(Protocol):
+    """Image files and the case of each, such as a `Dataset`."""
 
-    Cases are gone through in random order, one image of each, then a second one, until there are enough: the reference
-    is then the common stain and not that of the case with the most images. The pixels of all are pooled.
+    @property
+    def paths(self) -> list[str]:
+        """The image files."""
+        ...
+
+    @property
+    def cases(self) -> npt.NDArray[Any]:
+        """The case of each image, of shape (n,)."""
+        ...
+
+
+def fit_normalizer(
+    images: ImagesOfCases | Pixels | str | os.PathLike[str] | Sequence[Pixels | str | os.PathLike[str]],
+    method: str = "macenko",
+    *,
+    max_images: int = 20,
+    seed: int = 0,
+) -> StainNormalizer:
+    """Fit a stain normalizer on reference images.
+
+    The pixels of all images are pooled, so that no single image determines the fit. Of a dataset, images are drawn
+    case by case in random order: one image of each case, then a second one, until there are `max_images`. The
+    reference is then not dominated by the cases with the most images.
 
     Args:
-        data: The **training** images. A reference from test images is a leak.
-        name: `"macenko"`, `"reinhard"`, `"vahadane"` or what was registered.
-        images: Images to take; all where there are fewer.
-        seed: The same seed takes the same images, whatever the order of the rows.
+        images: The reference, from **training** images only: a `Dataset`; one path or several; or uint8 RGB, one image
+            of shape (height, width, 3), several of shape (n, height, width, 3), or a list of images of any sizes.
+        method: `"macenko"`, `"reinhard"`, `"vahadane"` or a registered name.
+        max_images: Number of images drawn from a dataset; all of them if it has fewer. Paths and arrays are all used.
+        seed: Seed of the draw; the result does not depend on the order of the rows.
 
     Returns:
-        The fitted normalizer, for `fit(..., stain=...)`.
+        The fitted normalizer, for `fit(..., stain=...)` or `Dataset.to_tf(..., normalizer=...)`.
 
     Raises:
-        DatasetError: If there are no images, or `images` is not a whole number of at least 1.
         RegistryError: If no normalizer has that name.
-        ImageError: If an image cannot be read, or they do not show the stains.
+        DatasetError: If there are no images, or `max_images` is not a whole number of at least 1.
+        ImageError: If an image cannot be read, an array is not an RGB image, or the stains cannot be estimated.
 
     Example:
-        >>> import tempfile
-        >>> from breastcls.datasets.breakhis import load_breakhis
-        >>> from breastcls.datasets.synthetic.image_trees import make_breakhis
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     root = make_breakhis(folder, magnifications=(200,), images_per_slide=1, image_size=(96, 128))
-        ...     fit_normalizer(load_breakhis(root), "reinhard", images=4).name
-        'reinhard'
+        >>> import numpy as np
+        >>> amounts = np.random.default_rng(0).random((50, 50, 2))
+        >>> light = 255 * np.exp(-amounts @ [[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
+        >>> image = light.astype(np.uint8)
+        >>> fit_normalizer(image, "macenko").transform(image).shape
+        (50, 50, 3)
     """
-    from breastcls.images.decode import read_image
-    from breastcls.stain.normalizer_registry import fit_on_images
+    kind = NORMALIZERS[method]
+    if isinstance(images, ImagesOfCases):
+        images = _draw_from_cases(images, _check_count(max_images), seed)
+    elif isinstance(images, (str, os.PathLike)) or (isinstance(images, np.ndarray) and images.ndim == 3):
+        images = [images]
+    reference = [_read_pixels(image) for image in images]
+    if not reference:
+        raise DatasetError(f"The stain normalizer {method!r} needs at least one reference image; found none.")
+    try:
+        return kind.fit(np.ascontiguousarray(_pool_pixels(reference)))
+    except UnfitImageError as error:
+        raise ImageError(
+            f"The reference for the stain normalizer {method!r} shows {error}. Choose images full of tissue, stained "
+            "with haematoxylin and eosin."
+        ) from error
 
-    if isinstance(images, bool) or not isinstance(images, (int, np.integer)) or images < 1:
-        raise DatasetError(f"images must be a whole number of at least 1; found {images!r}.")
-    if len(data) == 0:
-        raise DatasetError(f"The stain normalizer {name!r} needs at least one reference image; the dataset is empty.")
-    return fit_on_images(name, [read_image(path) for path in _spread_over_cases(data, int(images), seed)])
+
+def _check_count(count: int) -> int:
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+        raise DatasetError(f"max_images must be a whole number of at least 1; found {count!r}.")
+    return int(count)
 
 
-def _spread_over_cases(data: Dataset, count: int, seed: int) -> list[str]:
-    """Choose `count` files, every case giving its next one before any gives one more."""
+def _read_pixels(image: Pixels | str | os.PathLike[str]) -> Pixels:
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image)
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        found = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ImageError(f"A reference image must be a path or uint8 of shape (height, width, 3); found {found}.")
+    return image
+
+
+def _pool_pixels(images: Sequence[Pixels]) -> Pixels:
+    """Return a single image unchanged, of several a regular sample of all pixels, of shape (n, 1, 3)."""
+    if len(images) == 1:
+        return images[0]
+    rows = [image.reshape(-1, 3) for image in images]
+    step = max(1, -(-sum(len(row) for row in rows) // _MAX_PIXELS))
+    return np.concatenate([row[::step] for row in rows])[:, None]
+
+
+def _draw_from_cases(data: ImagesOfCases, count: int, seed: int) -> list[str]:
+    """Choose `count` files: the next one of every case before another one of any case."""
     generator = np.random.default_rng(seed)
     paths, cases = np.array(data.paths), data.cases.astype(str)
     names = np.unique(cases)

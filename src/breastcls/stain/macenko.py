@@ -52,7 +52,7 @@ class Macenko(StainNormalizer):
         stains = find_stains(pixels, density)
         return cls(stains, find_strengths(density, np.linalg.pinv(stains.T)))
 
-    def normalise(self, image: Pixels) -> Pixels:
+    def normalize(self, image: Pixels) -> Pixels:
         """Return the image with the stains and strengths of the reference.
 
         Raises:

@@ -16,8 +16,6 @@ import numpy.typing as npt
 from breastcls.errors import ImageError
 from breastcls.images.resize import Pixels
 
-MOST_REFERENCE_PIXELS = 4_000_000
-
 
 class UnfitImageError(ValueError):
     """Why the stain of an image cannot be estimated."""
@@ -76,7 +74,7 @@ class StainNormalizer(ABC):
         """
 
     @abstractmethod
-    def normalise(self, image: Pixels) -> Pixels:
+    def normalize(self, image: Pixels) -> Pixels:
         """Return the normalised image.
 
         Raises:
@@ -93,7 +91,7 @@ class StainNormalizer(ABC):
             uint8 of the same shape.
         """
         try:
-            return self.normalise(image)
+            return self.normalize(image)
         except UnfitImageError as error:
             self.fallbacks.add(str(error))
             return image

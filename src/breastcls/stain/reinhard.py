@@ -50,7 +50,7 @@ class Reinhard(StainNormalizer):
         """
         return cls(*colour_statistics(to_lab(pixels)))
 
-    def normalise(self, image: Pixels) -> Pixels:
+    def normalize(self, image: Pixels) -> Pixels:
         """Return the image with the mean and spread of the reference.
 
         Raises:

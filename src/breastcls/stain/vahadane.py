@@ -54,7 +54,7 @@ class Vahadane(StainNormalizer):
         stains = find_stains(pixels, density)
         return cls(stains, _strengths(find_amounts(density, stains)))
 
-    def normalise(self, image: Pixels) -> Pixels:
+    def normalize(self, image: Pixels) -> Pixels:
         """Return the image with the stains and strengths of the reference.
 
         Raises:
