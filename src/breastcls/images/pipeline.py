@@ -120,7 +120,7 @@ def make_pipeline(
     check_augmentation(augment, class_count)
     if part is not None and augment is not None and augment.mixes:
         raise ValueError(
-            f"The policy {augment.name!r} mixes the images of a batch: it needs whole batches, not a part."
+            f"The policy {augment.name!r} mixes images of a batch and needs whole batches, not a part of each."
         )
     source = open_images(
         paths,
