@@ -14,7 +14,7 @@ from breastcls.errors import LeakageError, LeakageWarning, SplitError, TrainingE
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.experiments.cross_validation import cross_validate
 from breastcls.metrics.classification_metrics import compute_metrics
-from breastcls.models.ensemble import Ensemble
+from breastcls.models.ensemble import build_ensemble
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.persistence import load_model
 from breastcls.predictions.predict import predict
@@ -93,7 +93,7 @@ def test_the_table_of_folds_and_what_is_written(data, undisturbed):
 
 def test_the_models_are_kept_and_make_an_ensemble(data, undisturbed):
     assert [path.name for path in undisturbed.models] == ["model.keras"] * 3
-    ensemble = Ensemble(undisturbed.models)
+    ensemble = build_ensemble(undisturbed.models)
     assert set(get_card(ensemble).provenance["training"]["cases"]) == set(data.cases)
     with pytest.raises(LeakageError):
         evaluate(ensemble, data[:6])

@@ -9,20 +9,20 @@ from breastcls.explanation.checks.sanity_checks import check_explanation
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.models.building import build_model
-from breastcls.models.ensemble import Ensemble
+from breastcls.models.ensemble import build_ensemble
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.predictions.predict import predict
 from breastcls.stain.fitting import fit_normalizer
-from support.explanation_fixtures import build_planted
+from support.explanation_fixtures import build_blue_detector
 
 CLASSES = ("none", "square")
-CAMS = [name for name, explainer in METHODS.items() if explainer.needs_feature_map]
+CAMS = [name for name, method in METHODS.items() if method.needs_feature_map]
 OTHERS = [name for name in METHODS if name not in CAMS]
 
 
 def seeing_blue(strength=1.0, size=32):
-    model = build_planted()
+    model = build_blue_detector()
     dense = model.layers[-1]
     dense.set_weights([value * strength for value in dense.get_weights()])
     if size != 32:
@@ -36,16 +36,16 @@ def seeing_blue(strength=1.0, size=32):
 
 
 @pytest.mark.parametrize("method", CAMS)
-def test_the_heatmap_is_the_weighted_mean_of_the_members(planted, method):
+def test_the_heatmap_is_the_weighted_mean_of_the_members(blue_squares, method):
     models = [seeing_blue(), seeing_blue(0.2)]
     first = models[1].layers[1]
     first.set_weights([np.roll(first.get_weights()[0], 1, axis=0), first.get_weights()[1]])
-    ensemble = Ensemble(models, weights=[3, 1])
+    ensemble = build_ensemble(models, weights=[3, 1])
     targets = {"target_class": "square"}
-    alone = [explain(model, planted.images, method, **targets).heatmaps for model in models]
+    alone = [explain(model, blue_squares.images, method, **targets).heatmaps for model in models]
     expected = 0.75 * alone[0] + 0.25 * alone[1]
     expected /= expected.max(axis=(1, 2), keepdims=True)
-    found = explain(ensemble, planted.images, method, **targets)
+    found = explain(ensemble, blue_squares.images, method, **targets)
     np.testing.assert_allclose(found.heatmaps, expected, atol=1e-5)
     assert found.layer == "member_1/colour, member_2/colour"
     assert not any(found.flags)
@@ -53,25 +53,25 @@ def test_the_heatmap_is_the_weighted_mean_of_the_members(planted, method):
 
 @pytest.mark.parametrize("method", OTHERS)
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-def test_methods_over_pixels_explain_the_ensemble_as_a_whole(planted, method, average):
-    ensemble = Ensemble([seeing_blue(), seeing_blue(0.5)], average=average)
-    found = explain(ensemble, planted.images, method, target_class="square")
-    inside = [heat[mask].mean() for heat, mask in zip(found.heatmaps, planted.masks, strict=True)]
-    outside = [heat[~mask].mean() for heat, mask in zip(found.heatmaps, planted.masks, strict=True)]
+def test_methods_over_pixels_explain_the_ensemble_as_a_whole(blue_squares, method, average):
+    ensemble = build_ensemble([seeing_blue(), seeing_blue(0.5)], average=average)
+    found = explain(ensemble, blue_squares.images, method, target_class="square")
+    inside = [heat[mask].mean() for heat, mask in zip(found.heatmaps, blue_squares.masks, strict=True)]
+    outside = [heat[~mask].mean() for heat, mask in zip(found.heatmaps, blue_squares.masks, strict=True)]
     assert min(inside) > 3 * max(outside)
     assert found.layer is None
 
 
-def test_a_member_that_finds_nothing_does_not_blank_the_others(planted):
+def test_a_member_that_finds_nothing_does_not_blank_the_others(blue_squares):
     blind = seeing_blue()
     blind.layers[-1].set_weights([-value for value in blind.layers[-1].get_weights()])
-    ensemble = Ensemble([seeing_blue(), blind])
-    found = explain(ensemble, planted.images, "hires-cam", target_class="square")
-    alone = explain(seeing_blue(), planted.images, "hires-cam", target_class="square")
+    ensemble = build_ensemble([seeing_blue(), blind])
+    found = explain(ensemble, blue_squares.images, "hires-cam", target_class="square")
+    alone = explain(seeing_blue(), blue_squares.images, "hires-cam", target_class="square")
     np.testing.assert_allclose(found.heatmaps, alone.heatmaps, atol=1e-5)
     assert not any(found.flags)
     with pytest.warns(ExplanationWarning, match="flagged 'negative'"):
-        both = explain(Ensemble([blind, _copy(blind)]), planted.images, "hires-cam", target_class="square")
+        both = explain(build_ensemble([blind, _copy(blind)]), blue_squares.images, "hires-cam", target_class="square")
     assert set(both.flags) == {"negative"}
     assert (both.heatmaps == 0).all()
 
@@ -83,19 +83,19 @@ def _copy(model):
     return again
 
 
-def test_members_of_another_size_are_explained_at_the_size_of_the_ensemble(planted):
-    ensemble = Ensemble([seeing_blue(), seeing_blue(size=16)])
-    found = explain(ensemble, planted.images, "grad-cam", target_class="square")
+def test_members_of_another_size_are_explained_at_the_size_of_the_ensemble(blue_squares):
+    ensemble = build_ensemble([seeing_blue(), seeing_blue(size=16)])
+    found = explain(ensemble, blue_squares.images, "grad-cam", target_class="square")
     assert found.heatmaps.shape == (4, 32, 32)
-    inside = [heat[mask].mean() for heat, mask in zip(found.heatmaps, planted.masks, strict=True)]
-    outside = [heat[~mask].mean() for heat, mask in zip(found.heatmaps, planted.masks, strict=True)]
+    inside = [heat[mask].mean() for heat, mask in zip(found.heatmaps, blue_squares.masks, strict=True)]
+    outside = [heat[~mask].mean() for heat, mask in zip(found.heatmaps, blue_squares.masks, strict=True)]
     assert min(inside) > 3 * max(outside)
 
 
 @pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # of random weights nothing is expected
 def test_saved_and_loaded_it_is_explained_alike_at_the_layers_of_the_registry(tmp_path):
     models = [build_model(name, classes=CLASSES, image_size=32, weights=None, seed=1) for name in ("cnn4", "cancernet")]
-    ensemble = Ensemble(models)
+    ensemble = build_ensemble(models)
     images = np.random.default_rng(0).integers(0, 256, (2, 40, 32, 3), dtype=np.uint8)
     expected = explain(ensemble, images)
     single = [explain(model, images, target_class=0) for model in models]
@@ -106,25 +106,25 @@ def test_saved_and_loaded_it_is_explained_alike_at_the_layers_of_the_registry(tm
 
 
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-def test_probabilities_are_those_of_predict_also_when_calibrated(planted, average):
-    ensemble = Ensemble([seeing_blue(0.2), seeing_blue(0.05)], average=average)
+def test_probabilities_are_those_of_predict_also_when_calibrated(blue_squares, average):
+    ensemble = build_ensemble([seeing_blue(0.2), seeing_blue(0.05)], average=average)
     set_card(ensemble, get_card(ensemble).replace(temperature=2.5, threshold=0.9))
-    found = explain(ensemble, planted.images, "occlusion")
-    expected = predict(ensemble, planted.images)
+    found = explain(ensemble, blue_squares.images, "occlusion")
+    expected = predict(ensemble, blue_squares.images)
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-6)
     np.testing.assert_array_equal(found.predicted, expected.decisions)
 
 
-def test_a_layer_that_a_member_lacks_is_said(planted):
+def test_a_layer_that_a_member_lacks_is_said(blue_squares):
     with pytest.raises(ExplanationError, match="No layer is named 'nowhere'"):
-        explain(Ensemble([seeing_blue(), seeing_blue()]), planted.images, layer="nowhere")
+        explain(build_ensemble([seeing_blue(), seeing_blue()]), blue_squares.images, layer="nowhere")
 
 
-def test_images_go_through_the_stain_normalizer_of_the_card(planted):
-    normalizer = fit_normalizer(planted.images[0], "reinhard")
+def test_images_go_through_the_stain_normalizer_of_the_card(blue_squares):
+    normalizer = fit_normalizer(blue_squares.images[0], "reinhard")
     model = seeing_blue()
     set_card(model, get_card(model).replace(stain=normalizer.to_dict()))
-    large = [np.repeat(np.repeat(image, 2, 0), 2, 1) for image in planted.images[1:]]
+    large = [np.repeat(np.repeat(image, 2, 0), 2, 1) for image in blue_squares.images[1:]]
     found = explain(model, large)
     seen = [normalizer.transform(image) for image in large]
     expected = explain(seeing_blue(), seen)

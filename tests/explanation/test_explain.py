@@ -11,7 +11,7 @@ from breastcls.models.model_parts import find_last_convolution
 from breastcls.models.persistence import load_model, save_model
 
 CLASSES = ("benign", "malignant")
-CAMS = [name for name, explainer in METHODS.items() if explainer.needs_feature_map]
+CAMS = [name for name, method in METHODS.items() if method.needs_feature_map]
 
 
 @pytest.fixture(scope="module")
@@ -47,22 +47,22 @@ def test_saved_and_loaded_by_us_and_by_plain_keras_it_is_the_same(built, picture
     assert plain.classes == ("0", "1")
 
 
-def test_probabilities_and_predictions_are_the_models(planted):
-    explanation = explain(planted.model, planted.images, classes=("none", "square"))
-    expected = planted.model.predict(planted.images.astype(np.float32), verbose=0)
+def test_probabilities_and_predictions_are_the_models(blue_squares):
+    explanation = explain(blue_squares.model, blue_squares.images, classes=("none", "square"))
+    expected = blue_squares.model.predict(blue_squares.images.astype(np.float32), verbose=0)
     np.testing.assert_allclose(explanation.probabilities, expected, rtol=1e-5)
     np.testing.assert_array_equal(explanation.targets, expected.argmax(axis=1))
     np.testing.assert_array_equal(explanation.predicted, explanation.targets)
 
 
-def test_threshold_and_temperature_of_the_card_decide_as_in_predict(planted):
-    model = keras.models.clone_model(planted.model)
-    model.set_weights(planted.model.get_weights())
-    scores = np.log(model.predict(planted.images.astype(np.float32), verbose=0).astype(np.float64))
+def test_threshold_and_temperature_of_the_card_decide_as_in_predict(blue_squares):
+    model = keras.models.clone_model(blue_squares.model)
+    model.set_weights(blue_squares.model.get_weights())
+    scores = np.log(model.predict(blue_squares.images.astype(np.float32), verbose=0).astype(np.float64))
     cooled = np.exp(scores / 4) / np.exp(scores / 4).sum(axis=1, keepdims=True)
     threshold = float(np.sort(cooled[:, 1])[2] - 1e-4)
     set_card(model, ModelCard(classes=CLASSES, image_size=(32, 32), threshold=threshold, temperature=4.0))
-    explanation = explain(model, planted.images, "occlusion", target_class="malignant")
+    explanation = explain(model, blue_squares.images, "occlusion", target_class="malignant")
     np.testing.assert_allclose(explanation.probabilities, cooled, rtol=1e-4)
     np.testing.assert_array_equal(explanation.predicted, cooled[:, 1] >= threshold)
 
@@ -77,10 +77,10 @@ def test_two_classes_without_a_threshold_are_decided_at_one_half():
     assert made.predicted.tolist() == [1]
 
 
-def test_the_target_can_be_named_or_numbered(planted):
+def test_the_target_can_be_named_or_numbered(blue_squares):
     names = ("none", "square")
-    by_name = explain(planted.model, planted.images, target_class="square", classes=names)
-    by_number = explain(planted.model, planted.images, target_class=1, classes=names)
+    by_name = explain(blue_squares.model, blue_squares.images, target_class="square", classes=names)
+    by_number = explain(blue_squares.model, blue_squares.images, target_class=1, classes=names)
     np.testing.assert_array_equal(by_name.heatmaps, by_number.heatmaps)
     np.testing.assert_array_equal(by_name.targets, [1, 1, 1, 1])
 
@@ -99,9 +99,9 @@ def test_the_target_can_be_named_or_numbered(planted):
         ({"batch_size": 0}, "batch_size is 0"),
     ],
 )
-def test_what_cannot_be_done_says_why(planted, options, message):
+def test_what_cannot_be_done_says_why(blue_squares, options, message):
     with pytest.raises(ExplanationError, match=message):
-        explain(planted.model, planted.images, **{"classes": ("none", "square")} | options)
+        explain(blue_squares.model, blue_squares.images, **{"classes": ("none", "square")} | options)
 
 
 @pytest.mark.parametrize("method", CAMS)
@@ -118,21 +118,21 @@ def test_a_dense_model_is_explained_by_the_others(noise_images, method):
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "hires-cam"])
-def test_evidence_only_against_the_class_is_flagged_counted_and_blank(planted, method):
-    """The planted model has nothing that speaks for "none" at the last convolution but a zero map."""
+def test_evidence_only_against_the_class_is_flagged_counted_and_blank(blue_squares, method):
+    """The blue_squares model has nothing that speaks for "none" at the last convolution but a zero map."""
     with pytest.warns(ExplanationWarning, match=r"4 of 4 heat-maps by '.*' are flagged 'negative'"):
-        explanation = explain(planted.model, planted.images, method, target_class=0)
+        explanation = explain(blue_squares.model, blue_squares.images, method, target_class=0)
     assert explanation.flags == ("negative",) * 4
     assert explanation.heatmaps.max() == 0
     assert np.all(explanation.positive_share == 0)
 
 
-def test_no_evidence_at_all_is_flagged(planted):
-    model = keras.models.clone_model(planted.model)
-    model.set_weights(planted.model.get_weights())
+def test_no_evidence_at_all_is_flagged(blue_squares):
+    model = keras.models.clone_model(blue_squares.model)
+    model.set_weights(blue_squares.model.get_weights())
     model.layers[-1].set_weights([np.zeros((2, 2), np.float32), np.zeros(2, np.float32)])
     with pytest.warns(ExplanationWarning, match="flagged 'empty'"):
-        assert explain(model, planted.images, "grad-cam").flags == ("empty",) * 4
+        assert explain(model, blue_squares.images, "grad-cam").flags == ("empty",) * 4
 
 
 def test_an_unfinished_sum_is_flagged(small_model, noise_images):

@@ -9,19 +9,19 @@ from breastcls.explanation.explain import explain
 
 
 @pytest.fixture
-def files(planted, tmp_path):
-    """The planted images, enlarged to a size of their own, as files."""
+def files(blue_squares, tmp_path):
+    """The blue_squares images, enlarged to a size of their own, as files."""
     paths = []
-    for number, image in enumerate(planted.images):
+    for number, image in enumerate(blue_squares.images):
         paths.append(tmp_path / f"{number}.png")
         large = cv2.resize(image, (32 * 3, 32 * (2 + number)), interpolation=cv2.INTER_NEAREST)
         cv2.imwrite(str(paths[-1]), large[..., ::-1])
     return paths
 
 
-def test_heatmap_and_overlay_are_at_the_images_own_size_and_place(planted, files):
-    explanation = explain(planted.model, files, target_class=1)
-    for number, mask in enumerate(planted.masks):
+def test_heatmap_and_overlay_are_at_the_images_own_size_and_place(blue_squares, files):
+    explanation = explain(blue_squares.model, files, target_class=1)
+    for number, mask in enumerate(blue_squares.masks):
         size = (32 * (2 + number), 96)
         heat = explanation.heatmap(number)
         assert heat.shape == size
@@ -32,8 +32,8 @@ def test_heatmap_and_overlay_are_at_the_images_own_size_and_place(planted, files
         assert changed[own].mean() > 10 * changed[~own].mean()
 
 
-def test_a_file_that_changed_or_vanished_since_is_noticed(planted, files):
-    explanation = explain(planted.model, files, target_class=1)
+def test_a_file_that_changed_or_vanished_since_is_noticed(blue_squares, files):
+    explanation = explain(blue_squares.model, files, target_class=1)
     cv2.imwrite(str(files[0]), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(ExplanationError, match=r"0\.png is \(8, 8\) now and was \(64, 96\)"):
         explanation.overlay(0)
@@ -42,8 +42,9 @@ def test_a_file_that_changed_or_vanished_since_is_noticed(planted, files):
         explanation.overlay(1)
 
 
-def test_json_holds_every_image_and_no_pixels(planted, files, tmp_path):
-    explanation = explain(planted.model, files, "grad-cam", target_class=1, layer="colour", classes=("none", "square"))
+def test_json_holds_every_image_and_no_pixels(blue_squares, files, tmp_path):
+    options = {"target_class": 1, "layer": "colour", "classes": ("none", "square")}
+    explanation = explain(blue_squares.model, files, "grad-cam", **options)
     text = explanation.to_json(tmp_path / "explanation.json")
     read = json.loads((tmp_path / "explanation.json").read_text(encoding="utf-8"))
     assert read == json.loads(text)
@@ -57,9 +58,9 @@ def test_json_holds_every_image_and_no_pixels(planted, files, tmp_path):
     assert len(text) < 4000
 
 
-def test_printed_it_says_what_was_done(planted, capsys):
+def test_printed_it_says_what_was_done(blue_squares, capsys):
     with pytest.warns(match="negative"):
-        explain(planted.model, planted.images, target_class=0, classes=("none", "square")).print()
+        explain(blue_squares.model, blue_squares.images, target_class=0, classes=("none", "square")).print()
     text = capsys.readouterr().out
     assert "4 images by Grad-CAM" in text
     assert "at layer colour" in text
@@ -67,17 +68,17 @@ def test_printed_it_says_what_was_done(planted, capsys):
     assert "4 negative: no evidence for the class" in text
 
 
-def test_captions_name_prediction_truth_and_another_target(planted):
-    explanation = explain(planted.model, planted.images, target_class=1, classes=("none", "square"))
+def test_captions_name_prediction_truth_and_another_target(blue_squares):
+    explanation = explain(blue_squares.model, blue_squares.images, target_class=1, classes=("none", "square"))
     number = int(explanation.predicted.argmax())
     assert explanation.caption(number).startswith("square 0.")
     with pytest.warns(match="negative"):
-        other = explain(planted.model, planted.images, target_class=0, classes=("none", "square"))
+        other = explain(blue_squares.model, blue_squares.images, target_class=0, classes=("none", "square"))
     assert ", explained: none 0." in other.caption(number)
 
 
-def test_it_cannot_be_changed(planted):
-    explanation = explain(planted.model, planted.images, target_class=1)
+def test_it_cannot_be_changed(blue_squares):
+    explanation = explain(blue_squares.model, blue_squares.images, target_class=1)
     with pytest.raises(AttributeError):
         explanation.method = "other"
     assert len(explanation) == 4

@@ -8,8 +8,8 @@ from breastcls.explanation.explain import explain
 
 
 @pytest.fixture
-def explanation(planted):
-    return explain(planted.model, planted.images, target_class=1, classes=("none", "square"))
+def explanation(blue_squares):
+    return explain(blue_squares.model, blue_squares.images, target_class=1, classes=("none", "square"))
 
 
 def test_each_row_holds_image_heatmap_and_overlay(explanation):
@@ -29,9 +29,9 @@ def test_what_is_left_out_is_counted(explanation):
     assert figure.get_supxlabel() == "the first 2 of 4 images"
 
 
-def test_flags_are_shown(planted):
+def test_flags_are_shown(blue_squares):
     with pytest.warns(match="negative"):
-        figure = explain(planted.model, planted.images, target_class=0).plot(limit=1)
+        figure = explain(blue_squares.model, blue_squares.images, target_class=0).plot(limit=1)
     assert "negative" in figure.axes[2].get_title(loc="left")
 
 

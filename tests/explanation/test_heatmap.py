@@ -3,7 +3,7 @@ import pytest
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.heatmap import make_heatmaps
-from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.method import Attribution
 
 
 def make(values, **options):

@@ -4,7 +4,7 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ExplanationError, ImageError
-from breastcls.explanation.image_input import open_pictures
+from breastcls.explanation.image_input import open_images
 
 PICTURES = [np.random.default_rng(n).integers(0, 256, (6 + n, 9, 3), dtype=np.uint8) for n in range(3)]
 
@@ -17,7 +17,7 @@ def paths(tmp_path):
 
 
 def test_arrays_of_different_sizes_and_paths_give_the_same_pictures(paths):
-    for source in (open_pictures(PICTURES), open_pictures(paths), open_pictures(tuple(map(str, paths)))):
+    for source in (open_images(PICTURES), open_images(paths), open_images(tuple(map(str, paths)))):
         assert len(source) == 3
         for number, picture in enumerate(PICTURES):
             np.testing.assert_array_equal(source.read(number), picture)
@@ -30,24 +30,24 @@ def test_a_dataset_brings_paths_labels_and_classes(paths):
         label=["benign", "malignant", "benign"],
         case=["1", "2", "3"],
     )
-    source = open_pictures(data[1:])
+    source = open_images(data[1:])
     assert source.labels == ("malignant", "benign")
     assert source.classes == ("benign", "malignant")
     assert source.paths == (str(paths[1]), str(paths[2]))
     np.testing.assert_array_equal(source.read(0), PICTURES[1])
     with pytest.raises(ExplanationError, match="no images"):
-        open_pictures(data[:0])
+        open_images(data[:0])
 
 
 def test_one_picture_or_one_path_will_do(paths):
-    assert len(open_pictures(PICTURES[0])) == 1
-    assert len(open_pictures(paths[0])) == 1
-    assert len(open_pictures(str(paths[0]))) == 1
+    assert len(open_images(PICTURES[0])) == 1
+    assert len(open_images(paths[0])) == 1
+    assert len(open_images(str(paths[0]))) == 1
 
 
 def test_what_is_kept_does_not_change_with_the_callers_array():
     array = PICTURES[0].copy()
-    source = open_pictures(array)
+    source = open_images(array)
     array[:] = 0
     np.testing.assert_array_equal(source.read(0), PICTURES[0])
 
@@ -65,9 +65,9 @@ def test_what_is_kept_does_not_change_with_the_callers_array():
 )
 def test_what_is_no_picture_is_refused(images, message):
     with pytest.raises(ExplanationError, match=message):
-        open_pictures(images)
+        open_images(images)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ImageError, match=r"gone\.png"):
-        open_pictures([tmp_path / "gone.png"]).read(0)
+        open_images([tmp_path / "gone.png"]).read(0)

@@ -11,9 +11,9 @@ from breastcls.explanation.explain import explain
 
 
 @pytest.fixture
-def explanation(planted):
-    pictures = [cv2.resize(image, (40 + number, 50)) for number, image in enumerate(planted.images)]
-    return explain(planted.model, pictures, target_class=1, classes=("none", "square"))
+def explanation(blue_squares):
+    pictures = [cv2.resize(image, (40 + number, 50)) for number, image in enumerate(blue_squares.images)]
+    return explain(blue_squares.model, pictures, target_class=1, classes=("none", "square"))
 
 
 def test_overlays_heatmaps_and_index_are_written(explanation, tmp_path):
@@ -34,15 +34,15 @@ def test_overlays_heatmaps_and_index_are_written(explanation, tmp_path):
         assert stored["classes"].tolist() == ["none", "square"]
 
 
-def test_names_of_files_are_kept_and_told_apart(planted, tmp_path):
+def test_names_of_files_are_kept_and_told_apart(blue_squares, tmp_path):
     paths = []
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         paths.append(tmp_path / folder / "SOB_B_A-14 ä.png")
-        cv2.imencode(".png", planted.images[0])[1].tofile(paths[-1])
+        cv2.imencode(".png", blue_squares.images[0])[1].tofile(paths[-1])
     with pytest.warns(match="flagged"):
         # Blue and red changed places in these files, so that there is no square any more.
-        folder = explain(planted.model, paths, target_class=1).save(tmp_path / "out")
+        folder = explain(blue_squares.model, paths, target_class=1).save(tmp_path / "out")
     assert sorted(path.name for path in folder.glob("*.png")) == ["0000_SOB_B_A-14_ä.png", "0001_SOB_B_A-14_ä.png"]
 
 

@@ -14,7 +14,7 @@ from breastcls.errors import LeakageError, ModelError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.images.resize import resize_image
 from breastcls.models.building import build_model
-from breastcls.models.ensemble import Ensemble, list_members
+from breastcls.models.ensemble import build_ensemble, list_members
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.predictions.member_predictions import predict_members
@@ -54,9 +54,9 @@ def outputs(pair):
 @pytest.mark.parametrize("weights", [None, [1, 1], [3.0, 1.0], [0, 2]])
 def test_it_is_the_mean_of_the_members(pair, outputs, weights):
     shares = np.array(weights or [1, 1]) / sum(weights or [1, 1])
-    of_probabilities = predict(Ensemble(pair, weights=weights), IMAGES).probabilities
+    of_probabilities = predict(build_ensemble(pair, weights=weights), IMAGES).probabilities
     np.testing.assert_allclose(of_probabilities, np.tensordot(shares, outputs, 1), atol=1e-6)
-    of_logits = predict(Ensemble(pair, weights=weights, average="logits"), IMAGES).probabilities
+    of_logits = predict(build_ensemble(pair, weights=weights, average="logits"), IMAGES).probabilities
     np.testing.assert_allclose(of_logits, soft(np.tensordot(shares, np.log(outputs), 1)), atol=1e-6)
     if weights != [0, 2]:
         assert np.abs(of_logits - of_probabilities).max() > 1e-4
@@ -65,19 +65,19 @@ def test_it_is_the_mean_of_the_members(pair, outputs, weights):
 def test_mean_logits_are_those_before_the_softmax(pair):
     logits = [keras.Model(model.inputs, model.get_layer("logits").output)(IMAGES) for model in pair]
     expected = keras.ops.softmax((logits[0] + logits[1]) / 2)
-    found = predict(Ensemble(pair, average="logits"), IMAGES).probabilities
+    found = predict(build_ensemble(pair, average="logits"), IMAGES).probabilities
     np.testing.assert_allclose(found, keras.ops.convert_to_numpy(expected), atol=1e-6)
 
 
 def test_members_of_several_architectures_with_their_own_scaling():
     models = [member(1), member(2, "cancernet"), member(3, "squeezenet")]
     expected = np.mean([predict(model, IMAGES).probabilities for model in models], axis=0)
-    np.testing.assert_allclose(predict(Ensemble(models), IMAGES).probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(predict(build_ensemble(models), IMAGES).probabilities, expected, atol=1e-6)
 
 
 def test_a_member_of_another_size_gets_resized_images():
     models = [member(1, size=24), member(2, size=48)]
-    ensemble = Ensemble(models)
+    ensemble = build_ensemble(models)
     assert get_card(ensemble).image_size == (48, 48)
     # What the layer makes is near to what the library's own resizing makes of smooth images.
     smooth = np.stack([cv2.GaussianBlur(cv2.resize(image, (48, 48)), (0, 0), 2) for image in IMAGES])
@@ -90,7 +90,7 @@ def test_a_member_of_another_size_gets_resized_images():
 
 
 def test_called_without_saying_so_it_does_not_train():
-    ensemble = Ensemble([member(1, size=24), member(2, "cancernet", 48)])
+    ensemble = build_ensemble([member(1, size=24), member(2, "cancernet", 48)])
     images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     before = ensemble.get_weights()
     called = keras.ops.convert_to_numpy(ensemble(images))
@@ -104,16 +104,16 @@ def test_calibrated_members_keep_their_temperature(pair, outputs):
     calibrated = predict(model, IMAGES).probabilities
     assert np.abs(calibrated - outputs[0]).max() > 0.01
     expected = (calibrated + outputs[1]) / 2
-    found = predict(Ensemble([model, pair[1]]), IMAGES).probabilities
+    found = predict(build_ensemble([model, pair[1]]), IMAGES).probabilities
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    np.testing.assert_allclose(predict_members(Ensemble([model, pair[1]]), IMAGES)[0], calibrated, atol=1e-6)
+    np.testing.assert_allclose(predict_members(build_ensemble([model, pair[1]]), IMAGES)[0], calibrated, atol=1e-6)
 
 
 def test_a_probability_of_zero_does_not_veto():
     sure = member(1)
     layer = sure.get_layer("logits")
     layer.set_weights([np.zeros_like(layer.get_weights()[0]), np.array([200.0, 0.0], np.float32)])
-    found = predict(Ensemble([sure, member(2)], average="logits"), IMAGES).probabilities
+    found = predict(build_ensemble([sure, member(2)], average="logits"), IMAGES).probabilities
     assert np.isfinite(found).all()
     assert (found[:, 1] > 0).all()
 
@@ -124,7 +124,7 @@ def test_the_card_knows_its_members_and_all_that_they_saw():
         member(2, provenance={"training": {"cases": ["b", "c"], "slides": []}, "calibration": {"cases": ["d"]}}),
         member(3),
     ]
-    card = get_card(Ensemble(models, weights=[1, 2, 1]))
+    card = get_card(build_ensemble(models, weights=[1, 2, 1]))
     assert ModelCard.from_json(card.to_json()) == card
     assert card.provenance["training"] == {
         "cases": ["a", "b", "c", "d"],
@@ -136,8 +136,8 @@ def test_the_card_knows_its_members_and_all_that_they_saw():
     assert card.provenance["members"] == [json.loads(get_card(model).to_json()) for model in models]
     assert card.threshold is None
     assert card.resize == "stretch"
-    assert "training" not in get_card(Ensemble([member(1), member(2)])).provenance
-    again = get_card(Ensemble([Ensemble(models), member(4)]))
+    assert "training" not in get_card(build_ensemble([member(1), member(2)])).provenance
+    again = get_card(build_ensemble([build_ensemble(models), member(4)]))
     assert again.provenance["training"]["cases"] == ["a", "b", "c", "d"]
 
 
@@ -157,7 +157,7 @@ def test_evaluate_finds_a_test_case_that_one_member_saw(data, tmp_path):
         member(1, provenance={"training": {"cases": ["x"], "slides": []}}),
         member(2, provenance={"training": {"cases": ["c3"], "slides": []}}),
     ]
-    path = save_model(Ensemble(models), tmp_path / "ensemble.keras")
+    path = save_model(build_ensemble(models), tmp_path / "ensemble.keras")
     with pytest.raises(LeakageError, match="shared cases: c3"):
         evaluate(path, data, resamples=10)
     result = evaluate(path, data.where(data.cases != "c3"), resamples=10)
@@ -183,7 +183,7 @@ np.save(sys.argv[3] + ".ours.npy", predict(model, np.load(sys.argv[2])).probabil
 def test_saved_it_opens_in_a_new_process_in_plain_keras_and_in_ours(tmp_path, average):
     models = [member(1, temperature=1.7), member(2, "cancernet", 48), member(3)]
     paths = [save_model(model, tmp_path / f"{number}.keras") for number, model in enumerate(models)]
-    ensemble = Ensemble([paths[0], models[1], str(paths[2])], average=average, weights=[2, 1, 1])
+    ensemble = build_ensemble([paths[0], models[1], str(paths[2])], average=average, weights=[2, 1, 1])
     large = np.stack([cv2.resize(image, (48, 48)) for image in IMAGES])
     expected = predict(ensemble, large).probabilities
     path = save_model(ensemble, tmp_path / "ensemble.keras")
@@ -207,7 +207,7 @@ def test_mixed_precision_keeps_the_mean_at_full_precision(pair, outputs):
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")
-        found = predict(Ensemble(pair), IMAGES).probabilities
+        found = predict(build_ensemble(pair), IMAGES).probabilities
     finally:
         keras.config.set_dtype_policy(policy)
     np.testing.assert_allclose(found, np.mean(outputs, axis=0), atol=1e-6)
@@ -215,7 +215,7 @@ def test_mixed_precision_keeps_the_mean_at_full_precision(pair, outputs):
 
 def test_an_ensemble_shares_its_weights_with_its_members():
     models = [member(1), member(2)]
-    ensemble = Ensemble(models)
+    ensemble = build_ensemble(models)
     layer = models[0].get_layer("logits")
     layer.set_weights([value * 0 for value in layer.get_weights()])
     expected = np.mean([predict(model, IMAGES).probabilities for model in models], axis=0)
@@ -226,17 +226,17 @@ def test_only_an_ensemble_has_members(pair):
     assert list_members(pair[0]) == ()
     plain = keras.Model(pair[0].inputs, pair[0].outputs)
     assert list_members(plain) == ()
-    found = list_members(Ensemble(pair))
+    found = list_members(build_ensemble(pair))
     assert [get_card(one.model) for one in found] == [get_card(model) for model in pair]
     for one, model in zip(found, pair, strict=True):
         np.testing.assert_array_equal(one.model(IMAGES), model(IMAGES))
 
 
 def test_a_common_stain_goes_into_the_card():
-    assert get_card(Ensemble([member(1, stain=STAIN), member(2, stain=STAIN)])).stain == STAIN
+    assert get_card(build_ensemble([member(1, stain=STAIN), member(2, stain=STAIN)])).stain == STAIN
     for other, words in ((None, r"'reinhard' with values of its own; none"), ({**STAIN, "means": [1, 2, 3]}, "own")):
         with pytest.raises(ModelError, match=words):
-            Ensemble([member(1, stain=STAIN), member(2, stain=other)])
+            build_ensemble([member(1, stain=STAIN), member(2, stain=other)])
 
 
 def _three_classes():
@@ -266,14 +266,14 @@ def _calibrated():
 )
 def test_models_that_do_not_fit_together(pair, make, words):
     with pytest.raises(ModelError, match=words):
-        Ensemble([pair[0], make()])
+        build_ensemble([pair[0], make()])
 
 
 def test_cropped_images_of_another_shape_cannot_be_made_from_each_other():
     models = [member(1, size=(32, 32), resize="crop"), member(2, size=(32, 48), resize="crop")]
     with pytest.raises(ModelError, match="of another shape"):
-        Ensemble(models)
-    Ensemble([models[0], member(3, size=(64, 64), resize="crop")])
+        build_ensemble(models)
+    build_ensemble([models[0], member(3, size=(64, 64), resize="crop")])
 
 
 @pytest.mark.parametrize(
@@ -288,14 +288,14 @@ def test_cropped_images_of_another_shape_cannot_be_made_from_each_other():
 )
 def test_arguments_that_make_no_sense(pair, arguments, words):
     with pytest.raises(ModelError, match=words):
-        Ensemble(pair, **arguments)
+        build_ensemble(pair, **arguments)
 
 
 def test_one_model_is_no_ensemble(pair, tmp_path):
     for models in ([], pair[:1], "model.keras", tmp_path):
         with pytest.raises(ModelError, match="two or more models"):
-            Ensemble(models)
+            build_ensemble(models)
     with pytest.raises(ModelError, match="Members 1 and 2 share weights"):
-        Ensemble([pair[0], pair[0]])
+        build_ensemble([pair[0], pair[0]])
     with pytest.raises(ModelError, match="There is no file"):
-        Ensemble([pair[0], tmp_path / "absent.keras"])
+        build_ensemble([pair[0], tmp_path / "absent.keras"])

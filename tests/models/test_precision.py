@@ -56,7 +56,7 @@ def test_layers_that_were_pinned_stay_as_they_are(small):
         assert {layer.compute_dtype for layer in pinned} == {"float32"}
         assert inner.get_layer("filters").get_layer("conv1").compute_dtype == "bfloat16"
     larger = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=48, weights=None, seed=4)
-    ensemble = bc.models.Ensemble([small(), larger])
+    ensemble = bc.models.build_ensemble([small(), larger])
     with use_precision(ensemble, "bfloat16"):
         assert ensemble.get_layer("images_1").compute_dtype == "float32"
         member = ensemble.get_layer("member_2")

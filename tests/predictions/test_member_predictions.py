@@ -8,7 +8,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.decisions.stored_decisions import store_calibration
 from breastcls.errors import EvaluationError
 from breastcls.models.building import build_model
-from breastcls.models.ensemble import Ensemble
+from breastcls.models.ensemble import build_ensemble
 from breastcls.models.persistence import save_model
 from breastcls.predictions.member_predictions import predict_members
 from breastcls.predictions.predict import predict
@@ -31,7 +31,7 @@ def models():
 
 @pytest.fixture(scope="module")
 def ensemble(models):
-    return Ensemble(models, weights=[1, 1, 2])
+    return build_ensemble(models, weights=[1, 1, 2])
 
 
 def test_each_member_says_what_it_says_alone(models, ensemble):
@@ -47,7 +47,7 @@ def test_each_member_says_what_it_says_alone(models, ensemble):
 def test_views_follow_one_another_within_each_member(size):
     models = [member(seed, size) for seed in (1, 2)]
     images = np.random.default_rng(1).integers(0, 256, (3, *size, 3), dtype=np.uint8)
-    found = predict_members(Ensemble(models), images, tta="dihedral", batch_size=2)
+    found = predict_members(build_ensemble(models), images, tta="dihedral", batch_size=2)
     turns = (0, 1, 2, 3) if size[0] == size[1] else (0, 2)
     expected = [
         keras.ops.convert_to_numpy(model(np.rot90(seen, turn, (1, 2)).copy(), training=False))
@@ -65,7 +65,7 @@ def test_the_mean_is_the_prediction(ensemble):
 
 
 def test_a_calibration_of_the_mean_is_not_one_of_the_members(models):
-    whole = Ensemble(models)
+    whole = build_ensemble(models)
     before = predict_members(whole, IMAGES)
     store_calibration(whole, Calibrator("temperature", CLASSES, {"temperature": 3.0}))
     np.testing.assert_array_equal(predict_members(whole, IMAGES), before)

@@ -5,7 +5,7 @@ import pytest
 from breastcls.calibration.calibrators import Calibrator
 from breastcls.decisions.stored_decisions import store_calibration
 from breastcls.models.building import build_model
-from breastcls.models.ensemble import Ensemble
+from breastcls.models.ensemble import build_ensemble
 from breastcls.predictions.model_outputs import InsideView, find_logits
 
 BINARY = ("benign", "malignant")
@@ -43,8 +43,8 @@ def test_logits_before_every_kind_of_softmax(end):
 def test_where_there_are_no_logits():
     assert find_logits(plain(lambda flat: dense(1, "sigmoid")(flat))) is None
     pair = [build_model("cnn4", classes=BINARY, image_size=32, weights=None, seed=seed) for seed in (1, 2)]
-    assert find_logits(Ensemble(pair, average="logits")) is None
-    assert InsideView(Ensemble(pair), 8).channels is None
+    assert find_logits(build_ensemble(pair, average="logits")) is None
+    assert InsideView(build_ensemble(pair), 8).channels is None
 
 
 def test_features_and_calibration(tmp_path):

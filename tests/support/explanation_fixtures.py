@@ -12,7 +12,7 @@ SIZE = 32
 
 
 @dataclass(frozen=True)
-class Planted:
+class BlueSquares:
     """A model that looks for one colour only, and images with a square of that colour at a known place."""
 
     model: Any
@@ -20,7 +20,7 @@ class Planted:
     masks: np.ndarray
 
 
-def build_planted() -> Any:
+def build_blue_detector() -> Any:
     """Its score for "square" grows with the area that is far bluer than red, as no background here is."""
     model = keras.Sequential(
         [
@@ -40,14 +40,14 @@ def build_planted() -> Any:
 
 
 @pytest.fixture(scope="session")
-def planted() -> Planted:
+def blue_squares() -> BlueSquares:
     generator = np.random.default_rng(7)
     images = np.clip(generator.normal((200, 160, 190), 8, (4, SIZE, SIZE, 3)), 0, 255)
     masks = np.zeros((4, SIZE, SIZE), bool)
     for number, (top, left) in enumerate([(3, 4), (20, 18), (6, 21), (12, 2)]):
         masks[number, top : top + 8, left : left + 8] = True
     images[masks] = generator.normal((60, 40, 140), 4, (int(masks.sum()), 3))
-    return Planted(build_planted(), images.round().astype(np.uint8), masks)
+    return BlueSquares(build_blue_detector(), images.round().astype(np.uint8), masks)
 
 
 def build_small(head: str = "pool", *, activation: str | None = "softmax", seed: int = 3) -> Any:

@@ -47,7 +47,7 @@ def test_outputs_that_are_no_probabilities(parts, activation):
 def test_probabilities_that_no_softmax_gives(parts, small):
     assert check_fit(_dense("softmax"), parts[0], None, Settings()) == (32, 32)
     # The mean of two models ends with no softmax.
-    ensemble = bc.models.Ensemble([small(), small()])
+    ensemble = bc.models.build_ensemble([small(), small()])
     assert check_fit(ensemble, parts[0], None, Settings()) == (32, 32)
 
 

@@ -50,7 +50,7 @@ def test_what_was_learnt_from_cannot_choose_the_best_epoch(parts):
     with pytest.warns(UserWarning, match="allow_leakage=True"):
         run = bc.fit(model, three, one, allow_leakage=True, **OPTIONS)
     assert not run.leakage["clean"]
-    pair = bc.models.Ensemble([model, tiny()])
+    pair = bc.models.build_ensemble([model, tiny()])
     with pytest.raises(LeakageError):
         bc.fit(pair, two, one, **OPTIONS)
     bc.fit(pair, two, **OPTIONS)

@@ -15,7 +15,7 @@ from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation_schema import read_schema
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.models.building import build_model
-from breastcls.models.ensemble import Ensemble
+from breastcls.models.ensemble import build_ensemble
 from breastcls.models.model_parts import split_model
 from breastcls.models.persistence import save_model
 from breastcls.predictions.member_predictions import predict_members
@@ -214,7 +214,7 @@ def test_a_model_on_ood_images(model, images, tmp_path):
 
 def test_members_and_views(model, images):
     test, ood = images["test"], images["ood"]
-    ensemble = Ensemble([model, member(2), member(3)])
+    ensemble = build_ensemble([model, member(2), member(3)])
     table = score_ood(ensemble, test, ood, images["train"], bootstrap=QUICK)
     assert "mahalanobis" not in table.index
     relabelled = ood.with_classes(BINARY, {"cat": "benign", "dog": "malignant"})
@@ -269,7 +269,7 @@ def test_what_is_missing(model, images, draw):
     with pytest.raises(EvaluationError, match="needs `train`"):
         score_ood(model, test, ood, scores=["mahalanobis"])
     with pytest.raises(EvaluationError, match="one backbone"):
-        score_ood(Ensemble([model, member(2)]), test, ood, images["train"], scores=["mahalanobis"])
+        score_ood(build_ensemble([model, member(2)]), test, ood, images["train"], scores=["mahalanobis"])
     with pytest.raises(EvaluationError, match="there is one"):
         score_ood(model, test, ood, scores=["disagreement"])
     with pytest.raises(RegistryError, match="No uncertainty score"):

@@ -38,7 +38,7 @@ class CrossValidation(Result):
         seed: From which folds and trainings follow.
         settings: `folds`, `by`, `val_fraction`, `seed`, `tta` and, under `fit`, the options of the trainings.
         models: The trained models, one a fold: paths where they were written to a folder, models where they were kept,
-            else nothing. `Ensemble(result.models)` takes either.
+            else nothing. `build_ensemble(result.models)` takes either.
         run_dir: The folder, or None.
     """
 

@@ -2,7 +2,12 @@ from .checks.faithfulness import Faithfulness as Faithfulness
 from .checks.faithfulness import measure_faithfulness as measure_faithfulness
 from .checks.sanity_checks import SanityReport as SanityReport
 from .checks.sanity_checks import check_explanation as check_explanation
-from .methods.attribution import Attribution as Attribution
-from .methods.attribution import Explainer as Explainer
+from .feature_map import FeatureMap as FeatureMap
+from .gradients.score_gradients import feature_gradients as feature_gradients
+from .gradients.score_gradients import image_gradients as image_gradients
+from .methods.baseline_image import make_baseline as make_baseline
+from .methods.method import Attribution as Attribution
+from .methods.method import Method as Method
 from .methods.method_registry import list_methods as list_methods
 from .methods.method_registry import register_method as register_method
+from .scored_model import ScoredModel as ScoredModel

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from breastcls.explanation.heatmap import Heatmaps, make_heatmaps
-from breastcls.explanation.methods.attribution import Explainer
+from breastcls.explanation.methods.method import Method
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.models.ensemble import Member, list_members
 
@@ -57,7 +57,7 @@ def open_members(model: Any, example: np.ndarray, batch_size: int, layer: str | 
 
 def explain_members(
     members: Sequence[ScoredMember],
-    explainer: Explainer,
+    method: Method,
     images: np.ndarray,
     targets: np.ndarray,
     options: Mapping[str, Any],
@@ -69,7 +69,7 @@ def explain_members(
 
     Args:
         members: What `open_members` returned.
-        explainer: The method.
+        method: The method.
         images: float32 (n, h, w, 3), of the ensemble's size.
         targets: int64 (n,).
         options: Of the method.
@@ -82,8 +82,8 @@ def explain_members(
     weights /= weights.sum()
     made = []
     for one in members:
-        attribution = explainer.method(one.scored, _images_of(one.member, images), targets, **options)
-        made.append(make_heatmaps(attribution, size, explainer.upper_percentile, explainer.smoothing))
+        attribution = method.compute(one.scored, _images_of(one.member, images), targets, **options)
+        made.append(make_heatmaps(attribution, size, method.upper_percentile, method.smoothing))
     values = np.tensordot(weights, np.stack([maps.values for maps in made]), axes=1)
     highest = values.max(axis=(1, 2), keepdims=True)
     values = np.divide(values, highest, out=np.zeros_like(values), where=highest > 0)

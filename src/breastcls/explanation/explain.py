@@ -13,8 +13,8 @@ from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.ensemble_heatmaps import explain_members, open_members
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.heatmap import FLAGS, make_heatmaps
-from breastcls.explanation.image_input import open_pictures
-from breastcls.explanation.methods.attribution import Explainer
+from breastcls.explanation.image_input import open_images
+from breastcls.explanation.methods.method import Method
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.images.resize import Resize, check_image_size, check_resize, resize_image
@@ -40,7 +40,7 @@ def explain(
     input and one output (n, classes): functional, Sequential, nested at any depth. Models are only read.
     Everything runs in inference mode, and the same call gives the same heat-maps.
 
-    Images go through the stain normalizer of the model's card first, if it has one. Of an `Ensemble`, methods that
+    Images go through the stain normalizer of the model's card first, if it has one. Of an ensemble, methods that
     need a feature map explain each member for itself and average the heat-maps, each scaled to 0..1, by the members'
     weights; the other methods explain the ensemble as a whole.
 
@@ -50,9 +50,9 @@ def explain(
     Args:
         model: A Keras model that takes RGB images with values 0..255.
         images: A `Dataset`, a uint8 array (n, h, w, 3), or a list of arrays (of any sizes) or of paths.
-        method: A name in `breastcls.explanation.methods.method_registry.explainers`: `"grad-cam"`, `"grad-cam++"`,
-            `"hires-cam"`, `"layer-cam"`, `"score-cam"`, `"integrated-gradients"`, `"smooth-grad"` or
-            `"occlusion"`.
+        method: A name of `breastcls.explanation.list_methods()`: `"grad-cam"`, `"grad-cam++"`, `"hires-cam"`,
+            `"layer-cam"`, `"score-cam"`, `"integrated-gradients"`, `"smooth-grad"`, `"occlusion"`, or one that was
+            registered with `breastcls.explanation.register_method`.
         target_class: Index or name of the class to explain; None explains for each image the class predicted.
         batch_size: Images in one pass of the model.
         classes: Class names; by default the model's own, then the dataset's, then `"0"`, `"1"`, ...
@@ -83,9 +83,9 @@ def explain(
         >>> explanation.heatmaps.shape, explanation.layer
         ((1, 8, 8), 'conv')
     """
-    explainer = METHODS[method]
-    _check_options(method, explainer, options)
-    source = open_pictures(images)
+    entry = METHODS[method]
+    _check_options(entry, options)
+    source = open_images(images)
     card = get_card(model)
     size = _find_size(model, card, image_size)
     way = _find_resize(resize, card)
@@ -100,9 +100,9 @@ def explain(
     scored = ScoredModel(model, first, batch_size)
     names = _find_classes(scored.class_count, classes, card, source.classes)
     fixed = _find_target(target_class, names)
-    members = open_members(model, first, batch_size, options.get("layer")) if explainer.needs_feature_map else ()
+    members = open_members(model, first, batch_size, options.get("layer")) if entry.needs_feature_map else ()
     layer = ", ".join(member.layer for member in members) or None
-    if explainer.needs_feature_map and not members:
+    if entry.needs_feature_map and not members:
         layer = scored.feature_map(options.get("layer")).path
 
     seen, sizes, heatmaps, shares, probabilities, predicted, targets = [], [], [], [], [], [], []
@@ -114,10 +114,10 @@ def explain(
         batch_probabilities, batch_predicted = _predict(scored, pixels, card)
         batch_targets = batch_predicted if fixed is None else np.full(len(batch), fixed, dtype=np.int64)
         if members:
-            made = explain_members(members, explainer, pixels, batch_targets, options)
+            made = explain_members(members, entry, pixels, batch_targets, options)
         else:
-            attribution = explainer.method(scored, pixels, batch_targets, **options)
-            made = make_heatmaps(attribution, size, explainer.upper_percentile, explainer.smoothing)
+            attribution = entry.compute(scored, pixels, batch_targets, **options)
+            made = make_heatmaps(attribution, size, entry.upper_percentile, entry.smoothing)
         seen.append(batch)
         sizes += [own for _, own in batches]
         heatmaps.append(made.values)
@@ -148,12 +148,14 @@ def explain(
     )
 
 
-def _check_options(method: str, explainer: Explainer, options: dict[str, Any]) -> None:
-    parameters = inspect.signature(explainer.method).parameters.values()
+def _check_options(method: Method, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(method.compute).parameters.values()
     known = [item.name for item in parameters if item.kind is inspect.Parameter.KEYWORD_ONLY]
     unknown = [name for name in options if name not in known]
     if unknown:
-        raise ExplanationError(f"{method!r} has no option {unknown[0]!r}. Its options: {', '.join(known) or 'none'}.")
+        raise ExplanationError(
+            f"{method.name!r} has no option {unknown[0]!r}. Its options: {', '.join(known) or 'none'}."
+        )
 
 
 def _find_size(model: Any, card: ModelCard | None, asked: int | Sequence[int] | None) -> tuple[int, int]:

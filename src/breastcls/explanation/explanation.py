@@ -13,8 +13,8 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.heatmap import FLAGS
-from breastcls.explanation.image_frame import place_heatmap
-from breastcls.explanation.image_input import PictureSource
+from breastcls.explanation.image_input import ImageInput
+from breastcls.explanation.input_region import place_heatmap
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.overlay import draw_overlay
 from breastcls.explanation.save_heatmaps import save_heatmaps
@@ -62,7 +62,7 @@ class Explanation(Result):
     score: str
     layer: str | None
     options: Mapping[str, Any]
-    source: PictureSource
+    source: ImageInput
 
     def __len__(self) -> int:
         return len(self.heatmaps)

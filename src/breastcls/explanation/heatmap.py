@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.method import Attribution
 
 # Integrated gradients that miss their sum by more than this share are flagged as incomplete.
 LARGEST_RESIDUAL = 0.05

@@ -16,7 +16,7 @@ from breastcls.images.decode import read_image
 
 
 @dataclass(frozen=True, eq=False)
-class PictureSource:
+class ImageInput:
     """Images by number, opened one at a time.
 
     Attributes:
@@ -46,7 +46,7 @@ class PictureSource:
         return np.asarray(read_image(self.paths[number]))
 
 
-def open_pictures(images: Any) -> PictureSource:
+def open_images(images: Any) -> ImageInput:
     """Take a Dataset, an array (n, h, w, 3) or (h, w, 3), a path, or a sequence of arrays or of paths.
 
     Raises:
@@ -58,9 +58,9 @@ def open_pictures(images: Any) -> PictureSource:
     return source
 
 
-def _open(images: Any) -> PictureSource:
+def _open(images: Any) -> ImageInput:
     if isinstance(images, Dataset):
-        return PictureSource(
+        return ImageInput(
             tuple(str(path) for path in images.paths),
             None,
             labels=tuple(str(label) for label in images.table["label"]),
@@ -81,8 +81,8 @@ def _open(images: Any) -> PictureSource:
         )
     if all(isinstance(item, str | os.PathLike) for item in images):
         paths = tuple(str(Path(item)) for item in images)
-        return PictureSource(paths, None)
-    return PictureSource(None, tuple(_check(item, number) for number, item in enumerate(images)))
+        return ImageInput(paths, None)
+    return ImageInput(None, tuple(_check(item, number) for number, item in enumerate(images)))
 
 
 def _check(image: Any, number: int) -> np.ndarray:

@@ -2,8 +2,15 @@ from .backbones.backbone import Backbone as Backbone
 from .backbones.backbone import WeightsFile as WeightsFile
 from .backbones.backbone_registry import BackboneTable as BackboneTable
 from .backbones.backbone_registry import register_backbone as register_backbone
-from .ensemble import Ensemble as Ensemble
+from .backbones.stain_texture import build_stain_texture as build_stain_texture
+from .ensemble import Member as Member
+from .ensemble import build_ensemble as build_ensemble
+from .ensemble import list_members as list_members
 from .model_card import ModelCard as ModelCard
 from .model_card import get_card as get_card
 from .model_card import set_card as set_card
 from .model_parts import split_model as split_model
+from .spatial_moments import SpatialMoments as SpatialMoments
+from .stages import list_stages as list_stages
+from .stages import set_trainable as set_trainable
+from .stain_separation import StainSeparation as StainSeparation

@@ -42,7 +42,7 @@ class Member:
     probabilities: Any
 
 
-def Ensemble(  # noqa: N802  # it makes a model, as keras.Input makes a tensor
+def build_ensemble(
     models: Sequence[keras.Model | str | os.PathLike[str]],
     *,
     average: Average = "probabilities",
@@ -76,7 +76,7 @@ def Ensemble(  # noqa: N802  # it makes a model, as keras.Input makes a tensor
     Example:
         >>> from breastcls.models.building import build_model
         >>> members = [build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=s) for s in (1, 2)]
-        >>> model = Ensemble(members, average="logits")
+        >>> model = build_ensemble(members, average="logits")
         >>> model.output_shape, get_card(model).provenance["ensemble"]["weights"]
         ((None, 2), [0.5, 0.5])
     """
@@ -134,7 +134,7 @@ def list_members(model: keras.Model) -> tuple[Member, ...]:
     Example:
         >>> from breastcls.models.building import build_model
         >>> pair = [build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=s) for s in (1, 2)]
-        >>> [member.weight for member in list_members(Ensemble(pair, weights=[3, 1]))], list_members(pair[0])
+        >>> [member.weight for member in list_members(build_ensemble(pair, weights=[3, 1]))], list_members(pair[0])
         ([0.75, 0.25], ())
     """
     card = get_card(model)

@@ -35,7 +35,7 @@ def predict_members(
     over the first axis, with the ensemble's weights, is what `predict` gives for an average of probabilities.
 
     Args:
-        model: An `Ensemble`, or any other model, which is its only member; or the path of a `.keras` file.
+        model: An ensemble, or any other model, which is its only member; or the path of a `.keras` file.
         data: A `Dataset`, or images uint8 (n, height, width, 3) of the model's own size.
         tta: As in `predict`.
         batch_size: Images at a time.
@@ -50,10 +50,10 @@ def predict_members(
 
     Example:
         >>> from breastcls.models.building import build_model
-        >>> from breastcls.models.ensemble import Ensemble
+        >>> from breastcls.models.ensemble import build_ensemble
         >>> models = [build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=s) for s in (1, 2)]
         >>> images = np.zeros((3, 32, 32, 3), np.uint8)
-        >>> predict_members(Ensemble(models), images, tta="dihedral").shape
+        >>> predict_members(build_ensemble(models), images, tta="dihedral").shape
         (16, 3, 2)
     """
     if isinstance(model, (str, os.PathLike)):

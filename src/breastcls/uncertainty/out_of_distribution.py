@@ -64,7 +64,7 @@ def score_ood(
         scores: Names of `uncertainty_scores`, and "mahalanobis". Default: all that can be had from what is given,
             without reading the images a second time.
         tta: Test-time augmentation for the scores that need members, `"dihedral"` or None; see
-            `predict_members`. An `Ensemble` has members of its own.
+            `predict_members`. An ensemble has members of its own.
         batch_size: Images at a time.
         bootstrap: How confidence intervals are computed; default: 2000 resamples over cases, 95%, expanded percentile.
         allow_leakage: Continue although `test` and `train` share cases.

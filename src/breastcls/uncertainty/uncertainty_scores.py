@@ -210,6 +210,6 @@ def score_members(members: Any, name: str = "mutual-information") -> Floats:
         return score.measure(recover_logits(mean) if score.needs == "logits" else mean)
     if len(wide) < 2:
         raise EvaluationError(
-            f'{name!r} compares members or views, and there is one. Give an `Ensemble`, or `tta="dihedral"`.'
+            f'{name!r} compares members or views, and there is one. Give an ensemble, or `tta="dihedral"`.'
         )
     return score.measure(wide)

@@ -9,30 +9,30 @@ from breastcls.explanation.explain import explain
 
 
 @pytest.fixture(scope="module")
-def explanation(planted):
-    return explain(planted.model, planted.images, target_class=1)
+def explanation(blue_squares):
+    return explain(blue_squares.model, blue_squares.images, target_class=1)
 
 
-def test_a_true_heatmap_beats_the_random_order_and_its_inverse_does_not(planted, explanation):
-    good = measure_faithfulness(planted.model, explanation).to_dict()
+def test_a_true_heatmap_beats_the_random_order_and_its_inverse_does_not(blue_squares, explanation):
+    good = measure_faithfulness(blue_squares.model, explanation).to_dict()
     assert good["deletion"] < good["random_deletion"] - 0.05
     assert good["insertion"] > good["random_insertion"] + 0.05
     inverted = dataclasses.replace(explanation, heatmaps=1 - explanation.heatmaps)
-    bad = measure_faithfulness(planted.model, inverted).to_dict()
+    bad = measure_faithfulness(blue_squares.model, inverted).to_dict()
     assert bad["deletion"] > bad["random_deletion"]
     assert bad["insertion"] < bad["random_insertion"]
 
 
-def test_the_curves_are_those_of_a_loop(planted, explanation):
+def test_the_curves_are_those_of_a_loop(blue_squares, explanation):
     # Every value another one, so that the order is known.
     heat = np.random.default_rng(5).permutation(32 * 32).reshape(32, 32).astype(np.float32) / 1024
     known = dataclasses.replace(explanation, heatmaps=np.repeat(heat[None], 4, axis=0))
-    measured = measure_faithfulness(planted.model, known, steps=4, deleted="white", inserted_into="black")
-    image = planted.images[1].astype(np.float32)
+    measured = measure_faithfulness(blue_squares.model, known, steps=4, deleted="white", inserted_into="black")
+    image = blue_squares.images[1].astype(np.float32)
     for step in range(5):
         strongest = (heat >= 1 - step / 4)[..., None]
         frames = np.stack([np.where(strongest, 255.0, image), np.where(strongest, image, 0.0)])
-        deleted, inserted = planted.model.predict(frames, verbose=0)[:, 1]
+        deleted, inserted = blue_squares.model.predict(frames, verbose=0)[:, 1]
         assert measured.deletion[1, step] == pytest.approx(deleted, abs=1e-5)
         assert measured.insertion[1, step] == pytest.approx(inserted, abs=1e-5)
     curve = measured.deletion[1]
@@ -40,6 +40,6 @@ def test_the_curves_are_those_of_a_loop(planted, explanation):
     assert measured.area("deletion")[1] == pytest.approx(area, abs=1e-6)
 
 
-def test_no_steps_are_refused(planted, explanation):
+def test_no_steps_are_refused(blue_squares, explanation):
     with pytest.raises(ExplanationError, match="steps is 0"):
-        measure_faithfulness(planted.model, explanation, steps=0)
+        measure_faithfulness(blue_squares.model, explanation, steps=0)

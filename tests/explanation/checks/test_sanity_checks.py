@@ -6,8 +6,8 @@ import pytest
 
 from breastcls.explanation.checks.sanity_checks import check_explanation, randomise_parameters
 from breastcls.explanation.explain import explain
-from breastcls.explanation.methods import method_registry as methods
-from breastcls.explanation.methods.attribution import Attribution, Explainer
+from breastcls.explanation.methods.method import Attribution, Method
+from breastcls.explanation.methods.method_registry import METHODS
 
 
 @pytest.fixture
@@ -15,20 +15,20 @@ def register(monkeypatch):
     """Register a method for one test."""
 
     def add(method):
-        monkeypatch.setitem(methods.explainers._items, "own", Explainer("Own", method, "arXiv:0000.0000", False))
+        monkeypatch.setitem(METHODS._items, "own", Method("own", method, "Own", "arXiv:0000.0000"))
 
     return add
 
 
-def test_a_good_method_on_a_known_model_passes(planted):
-    report = check_explanation(planted.model, planted.images, "grad-cam", target_class=1)
+def test_a_good_method_on_a_known_model_passes(blue_squares):
+    report = check_explanation(blue_squares.model, blue_squares.images, "grad-cam", target_class=1)
     assert report.problems == ()
     assert report.repeat_difference == 0
     assert "passed" in str(report)
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["method"] == "grad-cam"
 
 
-def test_a_method_that_shows_edges_is_found_out(planted, register):
+def test_a_method_that_shows_edges_is_found_out(blue_squares, register):
     """Adebayo et al.: an edge detector looks like an explanation and knows nothing of the model."""
 
     def edges(scored, images, targets):
@@ -36,30 +36,30 @@ def test_a_method_that_shows_edges_is_found_out(planted, register):
         return Attribution(np.hypot(down, across))
 
     register(edges)
-    report = check_explanation(planted.model, planted.images, "own", target_class=1)
+    report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
     assert report.randomised_similarity == pytest.approx(1)
     assert any("they show the image, not the model" in problem for problem in report.problems)
 
 
-def test_a_method_that_changes_from_call_to_call_is_found_out(planted, register):
+def test_a_method_that_changes_from_call_to_call_is_found_out(blue_squares, register):
     generator = np.random.default_rng()
     register(lambda scored, images, targets: Attribution(generator.random(images.shape[:3]).astype(np.float32)))
-    report = check_explanation(planted.model, planted.images, "own", target_class=1)
+    report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
     assert report.repeat_difference > 0.1
     assert any("the same call twice differs" in problem for problem in report.problems)
 
 
-def test_a_map_that_points_elsewhere_is_found_out(planted, register):
+def test_a_map_that_points_elsewhere_is_found_out(blue_squares, register):
     def wrong_way(scored, images, targets):
         return Attribution((images[..., 0] - images[..., 2]) * (1 + scored.model.layers[-1].get_weights()[1][0]) + 200)
 
     register(wrong_way)
-    report = check_explanation(planted.model, planted.images, "own", target_class=1)
+    report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
     assert any("no better than at random" in problem for problem in report.problems)
 
 
-def test_flagged_maps_are_a_problem(planted):
-    report = check_explanation(planted.model, planted.images, "grad-cam", target_class=0)
+def test_flagged_maps_are_a_problem(blue_squares):
+    report = check_explanation(blue_squares.model, blue_squares.images, "grad-cam", target_class=0)
     assert "4 of 4 heat-maps are flagged" in report.problems
     assert np.isnan(report.similarity).all()
     assert report.to_dict()["similarity"][0][0] is None

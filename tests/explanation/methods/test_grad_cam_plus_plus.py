@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from breastcls.explanation.gradients import feature_gradients
+from breastcls.explanation.gradients.score_gradients import feature_gradients
 from breastcls.explanation.methods.grad_cam_plus_plus import grad_cam_plus_plus
 from breastcls.explanation.scored_model import ScoredModel
 

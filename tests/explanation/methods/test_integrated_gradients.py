@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ExplanationError
+from breastcls.explanation.methods.baseline_image import BASELINES, make_baseline
 from breastcls.explanation.methods.integrated_gradients import integrated_gradients
-from breastcls.explanation.methods.reference_image import BASELINES, make_baseline
 from breastcls.explanation.scored_model import ScoredModel
 
 TARGETS = np.array([0, 1, 2, 1, 0], np.int64)

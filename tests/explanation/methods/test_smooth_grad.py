@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.gradients import image_gradients
+from breastcls.explanation.gradients.score_gradients import image_gradients
 from breastcls.explanation.methods.smooth_grad import smooth_grad
 from breastcls.explanation.scored_model import ScoredModel
 

@@ -7,25 +7,35 @@ from breastcls.errors import ModelError, RegistryError
 from breastcls.models.backbones.backbone_registry import BACKBONES, list_backbones, register_backbone
 
 OUTSIDE = """
+import sys
+
 import keras
-from breastcls.models.backbones.backbone_registry import register_backbone
-from breastcls.models.building import build_model
+import numpy as np
+
+import breastcls as bc
 
 def build_tiny(input_shape, width=8):
     inputs = keras.Input(input_shape)
     return keras.Model(inputs, keras.layers.Conv2D(width, 3, strides=2, name="top")(inputs))
 
-register_backbone("tiny", build_tiny, image_size=(32, 32), scaling="unit", stages=("top",))
+bc.models.register_backbone("tiny", build_tiny, image_size=(32, 32), scaling="unit", stages=("top",))
+assert "tiny" in bc.list_backbones().names
 
-from breastcls.models.stages import set_trainable
-model = build_model("tiny", classes=("benign", "malignant"), width=4)
+model = bc.build_model("tiny", classes=("benign", "malignant"), width=4)
 assert model.output_shape == (None, 2)
-print(set_trainable(model, "head"), set_trainable(model, "last-stage"))
+assert [stage[0] for stage in bc.models.list_stages(model)][0] == "top"
+print(bc.models.set_trainable(model, "head"), bc.models.set_trainable(model, "last-stage"))
+
+loaded = bc.load_model(bc.save_model(model, sys.argv[1]))
+assert bc.models.get_card(loaded).backbone_options == {"width": 4}
+images = np.arange(2 * 32 * 32 * 3, dtype=np.uint8).reshape(2, 32, 32, 3)
+assert (bc.predict(loaded, images).probabilities == bc.predict(model, images).probabilities).all()
 """
 
 
-def test_another_package_adds_a_backbone_in_five_lines():
-    run = subprocess.run([sys.executable, "-c", OUTSIDE], capture_output=True, text=True, check=False)
+def test_another_package_adds_a_backbone_in_one_file_over_public_names(tmp_path):
+    command = [sys.executable, "-c", OUTSIDE, str(tmp_path / "tiny.keras")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == [str(4 * 2 + 2), str(4 * 2 + 2 + 3 * 3 * 3 * 4 + 4)]
 

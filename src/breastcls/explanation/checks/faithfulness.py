@@ -9,7 +9,7 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explanation import Explanation
-from breastcls.explanation.methods.reference_image import make_baseline
+from breastcls.explanation.methods.baseline_image import make_baseline
 from breastcls.explanation.scored_model import ScoredModel
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from breastcls.explanation.gradients.score_gradients import feature_gradients
-from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -27,3 +27,12 @@ def grad_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, la
     features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
     weights = gradients.mean(axis=(1, 2))
     return Attribution(np.einsum("nhwc,nc->nhw", features, weights))
+
+
+GRAD_CAM = Method(
+    name="grad-cam",
+    compute=grad_cam,
+    title="Grad-CAM",
+    reference="Selvaraju et al. 2017, DOI 10.1109/ICCV.2017.74",
+    needs_feature_map=True,
+)

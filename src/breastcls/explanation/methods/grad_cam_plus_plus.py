@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from breastcls.explanation.gradients.score_gradients import feature_gradients
-from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -38,3 +38,12 @@ def grad_cam_plus_plus(
     alpha = np.divide(alpha, total, out=np.zeros_like(alpha), where=total != 0.0)
     weights = (np.maximum(gradient, 0.0) * alpha).sum(axis=(1, 2))
     return Attribution(np.einsum("nhwc,nc->nhw", features, weights).astype(np.float32))
+
+
+GRAD_CAM_PLUS_PLUS = Method(
+    name="grad-cam++",
+    compute=grad_cam_plus_plus,
+    title="Grad-CAM++",
+    reference="Chattopadhay et al. 2018, DOI 10.1109/WACV.2018.00097",
+    needs_feature_map=True,
+)

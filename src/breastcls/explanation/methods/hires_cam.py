@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from breastcls.explanation.gradients.score_gradients import feature_gradients
-from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -27,3 +27,12 @@ def hires_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, l
     """
     features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
     return Attribution((features * gradients).sum(axis=-1))
+
+
+HIRES_CAM = Method(
+    name="hires-cam",
+    compute=hires_cam,
+    title="HiResCAM",
+    reference="Draelos and Carin 2020, arXiv:2011.08891",
+    needs_feature_map=True,
+)

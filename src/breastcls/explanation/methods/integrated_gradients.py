@@ -6,8 +6,8 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.gradients.score_gradients import image_gradients
-from breastcls.explanation.methods.attribution import Attribution
-from breastcls.explanation.methods.reference_image import make_baseline
+from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -54,3 +54,13 @@ def integrated_gradients(
     missed = np.abs(values.sum(axis=(1, 2)) - expected)
     residual = np.divide(missed, size, out=np.zeros_like(missed), where=size > 0.0)
     return Attribution(values.astype(np.float32), residual.astype(np.float32))
+
+
+INTEGRATED_GRADIENTS = Method(
+    name="integrated-gradients",
+    compute=integrated_gradients,
+    title="Integrated gradients",
+    reference="Sundararajan et al. 2017, arXiv:1703.01365",
+    upper_percentile=99.5,
+    smoothing=0.015,
+)

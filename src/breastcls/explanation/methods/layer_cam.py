@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from breastcls.explanation.gradients.score_gradients import feature_gradients
-from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -25,3 +25,12 @@ def layer_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, l
     """
     features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
     return Attribution((features * np.maximum(gradients, 0.0)).sum(axis=-1))
+
+
+LAYER_CAM = Method(
+    name="layer-cam",
+    compute=layer_cam,
+    title="LayerCAM",
+    reference="Jiang et al. 2021, DOI 10.1109/TIP.2021.3089943",
+    needs_feature_map=True,
+)

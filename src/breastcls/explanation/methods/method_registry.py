@@ -1,95 +1,62 @@
-"""The explanation methods by name."""
+"""The registry of explanation methods."""
 
 from __future__ import annotations
 
-from breastcls.explanation.methods.attribution import Explainer
-from breastcls.explanation.methods.grad_cam import grad_cam
-from breastcls.explanation.methods.grad_cam_plus_plus import grad_cam_plus_plus
-from breastcls.explanation.methods.hires_cam import hires_cam
-from breastcls.explanation.methods.integrated_gradients import integrated_gradients
-from breastcls.explanation.methods.layer_cam import layer_cam
-from breastcls.explanation.methods.occlusion import occlusion
-from breastcls.explanation.methods.score_cam import score_cam
-from breastcls.explanation.methods.smooth_grad import smooth_grad
+from breastcls.explanation.methods.grad_cam import GRAD_CAM
+from breastcls.explanation.methods.grad_cam_plus_plus import GRAD_CAM_PLUS_PLUS
+from breastcls.explanation.methods.hires_cam import HIRES_CAM
+from breastcls.explanation.methods.integrated_gradients import INTEGRATED_GRADIENTS
+from breastcls.explanation.methods.layer_cam import LAYER_CAM
+from breastcls.explanation.methods.method import Method
+from breastcls.explanation.methods.occlusion import OCCLUSION
+from breastcls.explanation.methods.score_cam import SCORE_CAM
+from breastcls.explanation.methods.smooth_grad import SMOOTH_GRAD
 from breastcls.registry import Registry
 
-METHODS: Registry[Explainer] = Registry("explanation method")
-"""Every method that `explain` knows; another package adds its own with `register_method`."""
+METHODS: Registry[Method] = Registry("explanation method")
+for _method in (
+    GRAD_CAM,
+    GRAD_CAM_PLUS_PLUS,
+    HIRES_CAM,
+    LAYER_CAM,
+    SCORE_CAM,
+    INTEGRATED_GRADIENTS,
+    SMOOTH_GRAD,
+    OCCLUSION,
+):
+    METHODS.register(_method.name, _method)
 
 
-def register_method(name: str, method: Explainer) -> Explainer:
-    """Make an explanation method known by its name, so that `explain` accepts it, and return it.
+def register_method(method: Method) -> Method:
+    """Add an explanation method, so that `explain` accepts its name.
+
+    Args:
+        method: The method.
+
+    Returns:
+        The method.
 
     Raises:
         RegistryError: If the name is taken.
+
+    Example:
+        >>> from breastcls.explanation import Attribution, Method, image_gradients
+        >>> def gradient_times_input(scored, images, targets):
+        ...     return Attribution((images * image_gradients(scored, images, targets)).sum(axis=-1))
+        >>> reference = "Shrikumar et al. 2016, arXiv:1605.01713"
+        >>> method = Method("gradient-times-input", gradient_times_input, "Gradient x input", reference)
+        >>> registered = register_method(method)
+        >>> "gradient-times-input" in list_methods()
+        True
     """
-    return METHODS.register(name, method)
+    return METHODS.register(method.name, method)
 
 
 def list_methods() -> tuple[str, ...]:
-    """Return the names of all explanation methods.
+    """Return the names of all explanation methods, in the order of registration.
 
     Example:
         >>> list_methods()[:2]
         ('grad-cam', 'grad-cam++')
     """
     return tuple(METHODS)
-
-
-METHODS.register(
-    "grad-cam",
-    Explainer("Grad-CAM", grad_cam, "Selvaraju et al. 2017, DOI 10.1109/ICCV.2017.74", needs_feature_map=True),
-)
-METHODS.register(
-    "grad-cam++",
-    Explainer(
-        "Grad-CAM++",
-        grad_cam_plus_plus,
-        "Chattopadhay et al. 2018, DOI 10.1109/WACV.2018.00097",
-        needs_feature_map=True,
-    ),
-)
-METHODS.register(
-    "hires-cam",
-    Explainer("HiResCAM", hires_cam, "Draelos and Carin 2020, arXiv:2011.08891", needs_feature_map=True),
-)
-METHODS.register(
-    "layer-cam",
-    Explainer("LayerCAM", layer_cam, "Jiang et al. 2021, DOI 10.1109/TIP.2021.3089943", needs_feature_map=True),
-)
-METHODS.register(
-    "score-cam",
-    Explainer("Score-CAM", score_cam, "Wang et al. 2020, DOI 10.1109/CVPRW50498.2020.00020", needs_feature_map=True),
-)
-METHODS.register(
-    "integrated-gradients",
-    Explainer(
-        "Integrated gradients",
-        integrated_gradients,
-        "Sundararajan et al. 2017, arXiv:1703.01365",
-        needs_feature_map=False,
-        upper_percentile=99.5,
-        smoothing=0.015,
-    ),
-)
-METHODS.register(
-    "smooth-grad",
-    Explainer(
-        "SmoothGrad",
-        smooth_grad,
-        "Smilkov et al. 2017, arXiv:1706.03825",
-        needs_feature_map=False,
-        upper_percentile=99.5,
-        smoothing=0.015,
-        shows="where the score of the class reacts",
-    ),
-)
-METHODS.register(
-    "occlusion",
-    Explainer(
-        "Occlusion",
-        occlusion,
-        "Zeiler and Fergus 2014, DOI 10.1007/978-3-319-10590-1_53",
-        needs_feature_map=False,
-    ),
-)

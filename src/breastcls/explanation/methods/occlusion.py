@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.methods.attribution import Attribution
-from breastcls.explanation.methods.reference_image import make_baseline
+from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -62,6 +62,14 @@ def occlusion(
             for (top, left), fall in zip(part, falls, strict=True):
                 values[number, top : top + window, left : left + window] += fall
     return Attribution((values / counts).astype(np.float32))
+
+
+OCCLUSION = Method(
+    name="occlusion",
+    compute=occlusion,
+    title="Occlusion",
+    reference="Zeiler and Fergus 2014, DOI 10.1007/978-3-319-10590-1_53",
+)
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.methods.attribution import Attribution
-from breastcls.explanation.methods.reference_image import make_baseline
+from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -57,6 +57,15 @@ def score_cam(
             weights = scored.probabilities(seen.astype(np.float32))[:, targets[number]]
             values[number] += feature[..., part] @ weights
     return Attribution(values)
+
+
+SCORE_CAM = Method(
+    name="score-cam",
+    compute=score_cam,
+    title="Score-CAM",
+    reference="Wang et al. 2020, DOI 10.1109/CVPRW50498.2020.00020",
+    needs_feature_map=True,
+)
 
 
 def _masks(feature: np.ndarray, size: tuple[int, int]) -> np.ndarray:

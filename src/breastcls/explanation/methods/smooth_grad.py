@@ -6,7 +6,7 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.gradients.score_gradients import image_gradients
-from breastcls.explanation.methods.attribution import Attribution
+from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -48,3 +48,14 @@ def smooth_grad(
         added = generator.standard_normal(images.shape[1:], dtype=np.float32)
         total += image_gradients(scored, images + spread * added, targets)
     return Attribution(np.abs(total / samples).max(axis=-1).astype(np.float32))
+
+
+SMOOTH_GRAD = Method(
+    name="smooth-grad",
+    compute=smooth_grad,
+    title="SmoothGrad",
+    reference="Smilkov et al. 2017, arXiv:1706.03825",
+    upper_percentile=99.5,
+    smoothing=0.015,
+    shows="where the score of the class reacts",
+)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.methods.reference_image import BASELINES, make_baseline
+from breastcls.explanation.methods.baseline_image import BASELINES, make_baseline
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3)).astype(np.float32)
 

@@ -23,7 +23,7 @@ class Frame:
     width: float
 
 
-def find_frame(size: tuple[int, int], image_size: tuple[int, int], resize: str) -> Frame:
+def find_input_region(size: tuple[int, int], image_size: tuple[int, int], resize: str) -> Frame:
     """Return which part of an image of `size` the model sees at `image_size`.
 
     Args:
@@ -36,7 +36,7 @@ def find_frame(size: tuple[int, int], image_size: tuple[int, int], resize: str) 
         ExplanationError: If `resize` is another word.
 
     Example:
-        >>> find_frame((460, 700), (224, 224), "crop")
+        >>> find_input_region((460, 700), (224, 224), "crop")
         Frame(top=0.0, left=120.0, height=460.0, width=460.0)
     """
     height, width = size
@@ -80,7 +80,7 @@ def place_heatmap(heatmap: np.ndarray, size: tuple[int, int], resize: str) -> np
     rows, columns = heatmap.shape
     if resize == "stretch":
         return np.asarray(cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR))
-    frame = find_frame(size, (rows, columns), resize)
+    frame = find_input_region(size, (rows, columns), resize)
     # Pixel centres: a pixel of the image at x + 0.5 lies at (x + 0.5 - left) / width of the frame.
     y = (np.arange(height) + 0.5 - frame.top) / frame.height
     x = (np.arange(width) + 0.5 - frame.left) / frame.width

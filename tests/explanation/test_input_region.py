@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.image_frame import Frame, find_frame, place_heatmap
+from breastcls.explanation.input_region import Frame, find_input_region, place_heatmap
 from breastcls.images.resize import resize_image
 
 
@@ -21,7 +21,7 @@ def test_a_heatmap_comes_back_to_where_the_picture_was(resize, size, image_size)
     seen = resize_image(picture, image_size, resize=resize)[..., 0].astype(np.float32) / 255
     if resize == "pad":
         # Filled with white; a heat-map there is possible, but not in this test.
-        frame = find_frame(size, image_size, "pad")
+        frame = find_input_region(size, image_size, "pad")
         assert frame.height >= height
         assert frame.width >= width
         seen[seen > 0.999] = 0
@@ -49,10 +49,10 @@ def test_padding_leaves_nothing_unknown():
 
 def test_an_unknown_way_is_refused():
     with pytest.raises(ExplanationError, match="'stretch', 'crop' or 'pad'"):
-        find_frame((4, 6), (2, 2), "squeeze")
+        find_input_region((4, 6), (2, 2), "squeeze")
 
 
 def test_frames_are_in_pixels_of_the_image():
-    assert find_frame((460, 700), (224, 224), "stretch") == Frame(0.0, 0.0, 460.0, 700.0)
-    assert find_frame((460, 700), (224, 112), "crop") == Frame(0.0, 235.0, 460.0, 230.0)
-    assert find_frame((40, 20), (10, 10), "pad") == Frame(0.0, -8.0, 40.0, 40.0)
+    assert find_input_region((460, 700), (224, 224), "stretch") == Frame(0.0, 0.0, 460.0, 700.0)
+    assert find_input_region((460, 700), (224, 112), "crop") == Frame(0.0, 235.0, 460.0, 230.0)
+    assert find_input_region((40, 20), (10, 10), "pad") == Frame(0.0, -8.0, 40.0, 40.0)
