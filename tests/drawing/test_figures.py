@@ -3,21 +3,29 @@ import re
 import numpy as np
 import pytest
 
+from breastcls.drawing.figures import drawing_style, figure_of, new_axes, save_figure
 from breastcls.errors import OutputError
-from breastcls.evaluation.report.evaluation_figures import plot_roc, save_figure
+
+
+def plot():
+    with drawing_style():
+        axes = new_axes(None)
+        axes.plot([0, 0.2, 1], [0, 0.8, 1], label="model")
+        axes.legend()
+        axes.set_title("ROC curve")
+        return figure_of(axes)
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
-def test_the_same_figure_gives_the_same_bytes(evaluate, tmp_path, suffix):
-    evaluation = evaluate()
-    first = save_figure(plot_roc(evaluation), tmp_path / f"first{suffix}", width_mm=85)
-    second = save_figure(plot_roc(evaluation), tmp_path / f"second{suffix}", width_mm=85)
+def test_the_same_figure_gives_the_same_bytes(tmp_path, suffix):
+    first = save_figure(plot(), tmp_path / f"first{suffix}", width_mm=85)
+    second = save_figure(plot(), tmp_path / f"second{suffix}", width_mm=85)
     assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize("width", [85, 174])
-def test_an_svg_has_the_width_asked_for_and_keeps_its_text(evaluate, tmp_path, width):
-    path = save_figure(plot_roc(evaluate()), tmp_path / "roc.svg", width_mm=width)
+def test_an_svg_has_the_width_asked_for_and_keeps_its_text(tmp_path, width):
+    path = save_figure(plot(), tmp_path / "roc.svg", width_mm=width)
     text = path.read_text(encoding="utf-8")
     points = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', text).group(1))
     assert points == pytest.approx(width / 25.4 * 72, abs=0.01)
@@ -25,22 +33,22 @@ def test_an_svg_has_the_width_asked_for_and_keeps_its_text(evaluate, tmp_path, w
     assert "<dc:date>" not in text
 
 
-def test_a_png_has_the_resolution_asked_for(evaluate, tmp_path):
+def test_a_png_has_the_resolution_asked_for(tmp_path):
     image = pytest.importorskip("PIL.Image")
-    path = save_figure(plot_roc(evaluate()), tmp_path / "roc.png", width_mm=85, dpi=200)
+    path = save_figure(plot(), tmp_path / "roc.png", width_mm=85, dpi=200)
     with image.open(path) as picture:
         assert picture.width == round(85 / 25.4 * 200)
 
 
-def test_the_figure_keeps_its_own_size(evaluate, tmp_path):
-    figure = plot_roc(evaluate())
+def test_the_figure_keeps_its_own_size(tmp_path):
+    figure = plot()
     before = figure.get_size_inches().copy()
     save_figure(figure, tmp_path / "roc.svg", width_mm=174)
     np.testing.assert_array_equal(figure.get_size_inches(), before)
 
 
-def test_an_unknown_format_and_a_senseless_width_are_refused(evaluate, tmp_path):
-    figure = plot_roc(evaluate())
+def test_an_unknown_format_and_a_senseless_width_are_refused(tmp_path):
+    figure = plot()
     with pytest.raises(OutputError, match=r"\.svg, \.png or \.pdf"):
         save_figure(figure, tmp_path / "roc.bmp")
     with pytest.raises(OutputError, match="millimetres"):

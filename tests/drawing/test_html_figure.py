@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from matplotlib.collections import PathCollection
 
-from breastcls.drawing import figures
+from breastcls.drawing import figures, html_figure
 from breastcls.drawing.html_figure import figure_to_html
 from breastcls.drawing.theme import LIGHT
 
@@ -57,12 +57,11 @@ def test_text_is_text_in_the_font_of_the_page(fragment):
 
 
 def test_the_fonts_of_older_versions_of_matplotlib_are_replaced_too():
-    from breastcls.drawing.html_figure import _rewrite
 
     style = "font: bold 9px 'DejaVu Sans', sans-serif; text-anchor: start"
-    assert _rewrite("style", style, "") == "font-size: 9px; font-weight: bold; text-anchor: start"
+    assert html_figure._rewrite("style", style, "") == "font-size: 9px; font-weight: bold; text-anchor: start"
     style = "font: 8px 'DejaVu Sans', sans-serif; fill: #211e27"
-    assert _rewrite("style", style, "") == "font-size: 8px; font-weight: normal; fill: var(--ink)"
+    assert html_figure._rewrite("style", style, "") == "font-size: 8px; font-weight: normal; fill: var(--ink)"
 
 
 def test_the_colours_of_the_theme_are_variables_and_others_stay(fragment):
@@ -73,7 +72,7 @@ def test_the_colours_of_the_theme_are_variables_and_others_stay(fragment):
 
 def test_every_colour_of_a_figure_has_a_variable():
     drawn = (figures.INK, figures.MUTED, figures.LINE, figures.MODEL, figures.BASELINE, *figures.CLASS_COLOURS)
-    assert set(drawn) <= set(LIGHT.values())
+    assert set(drawn) <= set(html_figure._VARIABLES)
 
 
 def test_it_has_an_alternative_text_and_no_fixed_size(fragment):

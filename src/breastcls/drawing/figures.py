@@ -55,7 +55,12 @@ _STYLE: Any = {
     "xtick.labelsize": 7.5,
     "ytick.labelsize": 7.5,
     "legend.fontsize": 7.5,
-    "legend.frameon": False,
+    # A curve behind a legend must not make it unreadable.
+    "legend.frameon": True,
+    "legend.framealpha": 0.85,
+    "legend.facecolor": "white",
+    "legend.edgecolor": "none",
+    "legend.borderpad": 0.2,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }

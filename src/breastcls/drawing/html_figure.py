@@ -14,10 +14,10 @@ from breastcls.drawing.figures import SVG_STYLE
 from breastcls.drawing.theme import LIGHT
 
 # Figures are drawn in the light colours; in the SVG text each becomes the variable of that name, which the page sets
-# for either theme. Black, which this package does not draw with, follows the text.
-_VARIABLES = {"#000000": "currentColor", "#ffffff": "var(--paper)"} | {
-    value: f"var(--{name})" for name, value in reversed(LIGHT.items()) if value.startswith("#") and value != "#ffffff"
-}
+# for either theme. Black, which this package does not draw with, follows the text. The first class has the colour of
+# the model.
+_DRAWN = (*(f"class-{number}" for number in range(8)), "ink", "muted", "line", "model", "baseline")
+_VARIABLES = {LIGHT[name]: f"var(--{name})" for name in _DRAWN} | {"#000000": "currentColor", "#ffffff": "var(--paper)"}
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 # Matplotlib writes the font in one property (to version 3.10) or in several; the family is that of the page.
 _FONT = re.compile(r"font: (?:(\w+) )?([\d.]+px) [^;]+")

@@ -198,7 +198,8 @@ class Evaluation(Result):
         Args:
             path: Where to save; the suffix chooses the format.
             figure: "overview", or one of "roc", "precision-recall", "confusion", "metrics", "reliability",
-                "risk-histogram", "decision-curve", "risk-coverage" and, where attached, "robustness".
+                "risk-histogram", "cumulative-risk", "decision-curve", "risk-coverage" and, where attached,
+                "robustness".
             width_mm: Width in millimetres, for many journals 85 (one column) or 174 (two); default: the figure's own.
             dpi: Dots per inch of a PNG.
 
@@ -206,7 +207,8 @@ class Evaluation(Result):
             EvaluationError: If there is no such figure, or the evaluation lacks what it shows.
             OutputError: If the suffix is another one, or the file cannot be written.
         """
-        from breastcls.evaluation.report.evaluation_figures import draw_figure, save_figure
+        from breastcls.drawing.figures import save_figure
+        from breastcls.evaluation.figures.evaluation_figures import draw_figure
 
         drawn = draw_figure(self, figure)
         if path is not None:

@@ -95,7 +95,7 @@ class Run(Result):
         Raises:
             OutputError: If it cannot be written.
         """
-        from breastcls.evaluation.report.evaluation_figures import save_figure
+        from breastcls.drawing.figures import save_figure
         from breastcls.training.history_figure import plot_history
 
         figure = plot_history(self.history)

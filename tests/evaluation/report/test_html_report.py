@@ -150,8 +150,8 @@ def test_pictures_and_drawings_say_what_they_show(any_page, evaluate, tissue):
         attributes = drawing["attributes"]
         outer = "svg" in drawing["parents"]
         assert outer or attributes.get("aria-hidden") == "true" or attributes.get("role") == "img"
-    for title in any_page.find("desc"):
-        assert len(title["text"]) > 30
+    for figure in any_page.find("svg", role="img"):
+        assert len(figure["attributes"]["aria-label"]) > 30
     shown = Page(render_report(evaluate(paths=tissue))).find("img")
     assert len(shown) == 12
     assert all("labelled" in picture["attributes"]["alt"] for picture in shown)
@@ -293,8 +293,12 @@ def test_undefined_figures_are_said_to_be_so(evaluate):
 
 
 def test_eight_classes_have_eight_curves_and_eight_columns(evaluate):
-    eight = Page(render_report(evaluate(EIGHT, cases=16)))
-    assert len([path for path in eight.find("path") if path["attributes"]["class"].startswith("curve")]) == 16
+    text = render_report(evaluate(EIGHT, cases=16))
+    for key in ("roc", "precision-recall"):
+        (figure,) = [one for one in text.split("<figure") if f'id="{key}-' in one]
+        assert len(set(re.findall(r"stroke: var\(--(class-\d|model)\)", figure))) == 8
+        assert all(f">{name}</text>" in figure for name in EIGHT)
+    eight = Page(text)
     matrix = eight.find("table", **{"class": "confusion many"})
     assert len(matrix) == 1
     assert "called PC" in matrix[0]["text"]

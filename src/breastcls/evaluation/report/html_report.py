@@ -14,15 +14,13 @@ from markupsafe import Markup
 
 from breastcls._version import __version__
 from breastcls.drawing.theme import theme_css
+from breastcls.evaluation.figures.evaluation_figures import figure_html, perturbations_html
 from breastcls.evaluation.report import (
-    attachment_drawing,
     findings,
     model_card_section,
     provenance,
-    report_drawing,
     report_tables,
     report_text,
-    risk_drawing,
     section_tables,
     settings_text,
 )
@@ -91,7 +89,7 @@ def render_report(
         keep_trailing_newline=True,
     )
     script = _read_template("script.js")
-    style = theme_css() + environment.get_template("style.css.j2").render()
+    style = theme_css() + _read_template("style.css")
     classes = evaluation.predictions.classes
     context: dict[str, Any] = {
         "title": title if title is not None else _task_title(classes),
@@ -157,7 +155,8 @@ def _results(evaluation: Evaluation) -> dict[str, Any]:
         "baseline_verdict": report_text.baseline_verdict(evaluation),
         "metrics": report_tables.metrics_table(evaluation),
         "levels": section_tables.level_table(evaluation),
-        "charts": [report_drawing.draw_roc(evaluation), report_drawing.draw_precision_recall(evaluation)],
+        "curves": [figure_html(evaluation, name) for name in ("roc", "precision-recall")],
+        "metrics_figure": figure_html(evaluation, "metrics", height=80.0),
         "confusion": _confusion(evaluation),
         "groups": [
             (name, table)
@@ -173,15 +172,14 @@ def _results(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _decisions(evaluation: Evaluation) -> dict[str, Any]:
-    risk_charts = (risk_drawing.draw_risk_histogram(evaluation), risk_drawing.draw_cumulative_risk(evaluation))
     return {
-        "reliability": risk_drawing.draw_reliability(evaluation),
-        "risk_charts": [chart for chart in risk_charts if chart is not None],
+        "reliability": figure_html(evaluation, "reliability", width=70.0),
+        "risk_figures": [figure_html(evaluation, name, width=70.0) for name in ("risk-histogram", "cumulative-risk")],
         "calibration": section_tables.calibration_table(evaluation),
         "calibration_verdict": findings.calibration_verdict(evaluation),
         "bins": section_tables.bin_table(evaluation),
         "threshold_verdict": findings.threshold_verdict(evaluation),
-        "decision_curve": risk_drawing.draw_decision_curve(evaluation),
+        "decision_curve": figure_html(evaluation, "decision-curve"),
         "operating": section_tables.operating_points(evaluation),
         "worst_cases": section_tables.worst_case_table(evaluation),
     }
@@ -198,8 +196,8 @@ def _attached(evaluation: Evaluation) -> dict[str, Any]:
         "shortcuts": table("shortcuts", "Check", "What is left of the score when something is taken from the images."),
         "ood": table("ood", "Score", "Detection of out-of-distribution images."),
         "robustness": section_tables.robustness_table(evaluation),
-        "robustness_charts": attachment_drawing.draw_robustness(evaluation),
-        "risk_coverage": attachment_drawing.draw_risk_coverage(evaluation),
+        "robustness_figures": perturbations_html(evaluation),
+        "risk_coverage": figure_html(evaluation, "risk-coverage"),
         "conformal_facts": section_tables.conformal_facts(conformal),
         "conformal_tables": section_tables.conformal_tables(evaluation, conformal),
     }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from breastcls.evaluation.report.report_drawing import Mark, mark, scale_of
 from breastcls.evaluation.report.settings_text import percent_of, unit_of
 from breastcls.intervals.limitations import RAREST
 from breastcls.intervals.score_values import Score, read_scores
@@ -25,17 +24,15 @@ class Cell:
     text: str
     value: str = ""
     detail: str = ""
-    marks: tuple[Mark, ...] = ()
     undefined: bool = False
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its title and whether it holds "text", a "number" or a "graphic"."""
+    """One column: its title and whether it holds "text" or a "number"."""
 
     title: str
     kind: str
-    ends: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -48,19 +45,17 @@ class Table:
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
-    """Return all metrics with interval, meaning and mark."""
+    """Return all metrics with confidence interval and meaning."""
     scores = read_scores(evaluation.metrics)
-    scale = scale_of([score for name, score in scores.items() if describe_metric(name).is_score])
     rows = []
     for name, score in scores.items():
         words = describe_metric(name)
-        graphic = Cell("")
-        if words.is_loss:
-            end = upper_end(name, len(evaluation.predictions.classes))
-            graphic = Cell("no upper end" if end is None else f"0 to {end:g}")
-        if words.is_score:
-            graphic = Cell("", marks=(mark("model", score, scale),))
-        rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score), graphic))
+        end = upper_end(name, len(evaluation.predictions.classes))
+        # A loss has a scale of its own; the others end at 1.
+        scale = "" if not words.is_loss else " Scale: no upper end." if end is None else f" Scale: 0 to {end:g}."
+        rows.append(
+            (Cell(words.name, words.name, (words.meaning + scale).strip()), value_cell(score), interval_cell(score))
+        )
     percent = percent_of(evaluation)
     classes = evaluation.predictions.classes
     subject = (
@@ -73,7 +68,6 @@ def metrics_table(evaluation: Evaluation) -> Table:
         Column("Metric", "text"),
         Column("Value", "number"),
         Column(f"{percent} interval", "number"),
-        _graphic_column(scale),
     )
     return Table(caption, columns, tuple(rows))
 
@@ -85,19 +79,16 @@ def baseline_table(evaluation: Evaluation) -> Table | None:
     model, colour = read_scores(evaluation.metrics), read_scores(evaluation.colour_baseline)
     difference = {} if evaluation.colour_difference is None else read_scores(evaluation.colour_difference)
     names = [name for name in model if name in colour and describe_metric(name).is_score]
-    scale = scale_of([scores[name] for scores in (model, colour) for name in names])
     rows = []
     for name in names:
         title = describe_metric(name).name
-        marks = (mark("model", model[name], scale), mark("baseline", colour[name], scale))
         cells = [score_cell(scores[name]) for scores in (model, colour, difference) if scores]
-        rows.append((Cell(title, title), *cells, Cell("", marks=marks)))
+        rows.append((Cell(title, title), *cells))
     columns = (
         Column("Metric", "text"),
         Column("Model", "number"),
         Column("Colour alone", "number"),
         *([Column("Difference", "number")] if difference else []),
-        _graphic_column(scale),
     )
     caption = f"The model and colour alone on the same split, {percent_of(evaluation)} intervals over cases."
     if difference:
@@ -156,10 +147,6 @@ def group_table(table: pd.DataFrame, title: str, measures: Sequence[str], captio
             cells.append(score_cell(Score(row[measure], *ends)))
         rows.append(tuple(cells))
     return Table(caption, tuple(columns), tuple(rows))
-
-
-def _graphic_column(scale: tuple[float, float]) -> Column:
-    return Column("", "graphic", (f"{scale[0]:g}".replace("-", "−"), f"{scale[1]:g}"))
 
 
 def value_cell(score: Score) -> Cell:

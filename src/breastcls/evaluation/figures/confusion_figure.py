@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from breastcls.drawing.figures import INK, MODEL, drawing_style, figure_of, new_axes
 
-if TYPE_CHECKING:
-    from breastcls.evaluation.evaluation import Evaluation
 
-
-def plot_confusion(evaluation: Evaluation, *, axes: Axes | None = None) -> Figure:
-    """Draw the confusion matrix: counts, and under them the share of the true class.
+def plot_confusion(confusion: pd.DataFrame, *, axes: Axes | None = None) -> Figure:
+    """Draw the confusion matrix: counts, and below each its share of the true class.
 
     Args:
-        evaluation: What `breastcls.evaluate` returned.
+        confusion: int, one row per true class, one column per predicted class.
         axes: Where to draw; a new square figure of 85 mm if None.
 
     Returns:
-        The figure; rows are true classes, columns decisions, and the shade is the share of the row.
+        The figure; the shade of a cell is its share of the row.
     """
-    counts = evaluation.confusion.to_numpy(np.float64)
+    counts = confusion.to_numpy(np.float64)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    names = [str(name) for name in evaluation.confusion.columns]
+    names = [str(name) for name in confusion.columns]
     many = len(names) > 4
     with drawing_style():
         axes = new_axes(axes)
@@ -43,15 +39,15 @@ def plot_confusion(evaluation: Evaluation, *, axes: Axes | None = None) -> Figur
                 ha="center",
                 va="center",
                 fontsize=7 if many else 9,
-                # The two shades cross in contrast near this share.
+                # White and dark text have the same contrast with the cell near this share.
                 color="white" if shares[row, column] > 0.7 else INK,
             )
         axes.set_xticks(range(len(names)), names)
         axes.set_yticks(range(len(names)), names)
-        # Long class names would run into one another side by side.
+        # Long class names side by side would overlap.
         if sum(map(len, names)) > 36:
             axes.tick_params(axis="x", rotation=45)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        axes.set(xlabel="Decided class", ylabel="True class", title="Confusion matrix")
+        axes.set(xlabel="Predicted class", ylabel="True class", title="Confusion matrix")
         return figure_of(axes)
