@@ -1,4 +1,4 @@
-"""A later epoch from the prepared store, beside `keras.utils.image_dataset_from_directory` on the same files.
+"""A later epoch from the image cache, beside `keras.utils.image_dataset_from_directory` on the same files.
 
 Originals of BreakHis at 224 without and with `classic` augmentation, each also with its list repeated, so that starting
 an epoch costs nothing, and 100,000 IDC patches, made by repeating those there are. `python benchmarks/images_epoch.py`
@@ -52,7 +52,7 @@ def keras_layers() -> Callable[[Any, Any], Any]:
 
 
 def compare(what: str, ours: Any, peer: Any, rounds: int, target: float) -> dict[str, Any]:
-    """Run both in turns; the first round, in which the store is verified, does not count."""
+    """Run both in turns; the first round, in which the cache is verified, does not count."""
     result = run_in_turns({"breastcls": lambda: count_images(ours), "keras": lambda: count_images(peer)}, rounds)
     times = ratio(result, "breastcls", "keras")
     speeds = {name: round(side["images_per_second"]) for name, side in result.items()}

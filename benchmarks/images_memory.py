@@ -1,4 +1,4 @@
-"""Memory over five epochs of 7,909 images at 224 x 224, from a prepared store of 1.2 GB.
+"""Memory over five epochs of 7,909 images at 224 x 224, from an image cache of 1.2 GB.
 
 The images are links to those there are, under 7,909 names. A process of its own reads them, so that the peak is its
 own. `python benchmarks/images_memory.py`

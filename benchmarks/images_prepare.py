@@ -21,8 +21,7 @@ from harness import find_real_data, ratio, run_in_turns, write_result
 
 from breastcls.images.decode import decode_image, read_bytes
 from breastcls.images.formats import inspect_bytes
-from breastcls.images.image_source import ReadSettings
-from breastcls.images.prepared_store import prepare_images
+from breastcls.images.image_cache import prepare_images
 from breastcls.images.resize import resize_image
 
 TARGET = 0.9
@@ -71,7 +70,7 @@ def main() -> None:
 
     def prepare() -> int:
         with tempfile.TemporaryDirectory() as folder:
-            prepare_images(paths, ReadSettings((224, 224)), cache_dir=folder)
+            prepare_images(paths, (224, 224), cache_dir=folder)
         return len(paths)
 
     def load(path: tf.Tensor) -> tf.Tensor:

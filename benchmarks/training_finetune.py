@@ -3,7 +3,7 @@
     python benchmarks/training_finetune.py
 
 Both train the same architecture with random weights on the same images at 224, batch 16. Ours is the whole call of
-`bc.fit` from its second epoch on, reading from the prepared store; the peer is `model.fit` on a uint8 array, defaults
+`bc.fit` from its second epoch on, reading from the image cache; the peer is `model.fit` on a uint8 array, defaults
 throughout. Both are measured in turns, more often where the target leaves little room for what else the machine does;
 `--backbones` repeats some rows and keeps the others. Keras waits at the end of each epoch for a thread of TensorFlow
 (`keras_clock.py`), which would flatter us in epochs this short: the ratio is given with and without, and the target is

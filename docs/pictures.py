@@ -135,14 +135,14 @@ def draw_check(folder: Path) -> np.ndarray:
 
 
 def draw_prepare(folder: Path) -> np.ndarray:
-    """Images a second in an epoch that decodes and in one that reads the store, from the benchmark's own result."""
+    """Images a second in an epoch that decodes and in one that reads the cache, from the benchmark's own result."""
     import json
 
     from matplotlib.figure import Figure
 
     result = json.loads((PICTURES.parents[1] / "benchmarks" / "results" / "images_epoch.json").read_text())
     sides = result["plain_repeated"]["sides"]
-    names = ["decoded in every epoch\n(Keras)", "read from the store\n(breastcls)"]
+    names = ["decoded in every epoch\n(Keras)", "read from the cache\n(breastcls)"]
     values = [sides["keras"]["images_per_second"], sides["breastcls"]["images_per_second"]]
     figure = Figure(figsize=(7.5, 2.2), layout="constrained", dpi=120)
     axes = figure.subplots()

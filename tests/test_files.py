@@ -13,19 +13,19 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path):
 
     def fail_halfway() -> None:
         with atomic_path(target) as temporary:
-            temporary.write_text("sec")
+            temporary.write_text("sec", encoding="utf-8")
             raise ValueError("half")
 
     with pytest.raises(ValueError, match="half"):
         fail_halfway()
-    assert target.read_text() == "first"
+    assert target.read_text(encoding="utf-8") == "first"
     assert [path.name for path in target.parent.iterdir()] == ["result.json"]
 
 
 def test_the_suffix_and_permissions_are_those_of_a_new_file(tmp_path):
     with atomic_path(tmp_path / "figure.svg") as temporary:
         assert temporary.suffix == ".svg"
-    (tmp_path / "plain").write_text("")
+    (tmp_path / "plain").write_text("", encoding="utf-8")
     mode = stat.S_IMODE((tmp_path / "plain").stat().st_mode)
     assert stat.S_IMODE((tmp_path / "figure.svg").stat().st_mode) == mode
 
@@ -36,7 +36,7 @@ def test_other_errors_pass_through(tmp_path):
 
 
 def test_what_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match=f"Cannot create the folder {tmp_path / 'file'}"):
         make_folder(tmp_path / "file")
     with pytest.raises(OutputError, match="Cannot create the folder"):
@@ -55,10 +55,10 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
     target = tmp_path / "run [1].json"
     with atomic_path(target) as temporary:
         left = tmp_path / temporary.name
-    left.write_text("half")
+    left.write_text("half", encoding="utf-8")
     others = [target, tmp_path / ".run [1].json", tmp_path / ".run.abcd1234.json", tmp_path / ".run [1].abcd1234.csv"]
     for path in others:
-        path.write_text("whole")
+        path.write_text("whole", encoding="utf-8")
     remove_temporaries(target)
     assert sorted(tmp_path.iterdir()) == sorted(others)
 

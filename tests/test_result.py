@@ -27,11 +27,11 @@ def test_it_prints_and_writes(tmp_path, capsys):
     assert capsys.readouterr().out == "3 images\n"
     assert repr(count) == "3 images"
     assert json.loads(count.to_json(tmp_path / "count.json")) == {"images": 3}
-    assert (tmp_path / "count.json").read_text() == count.to_json() + "\n"
+    assert (tmp_path / "count.json").read_text(encoding="utf-8") == count.to_json() + "\n"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="file"):
         Count(3).to_json(tmp_path / "file" / "count.json")
 

@@ -64,8 +64,8 @@ def test_magnification_and_target(flat):
 
 
 def test_other_files_are_counted(flat):
-    (flat / "Folds.csv").write_text("fold,mag,grp,filename\n")
-    (flat / "notes.txt").write_text("")
+    (flat / "Folds.csv").write_text("fold,mag,grp,filename\n", encoding="utf-8")
+    (flat / "notes.txt").write_text("", encoding="utf-8")
     data = bc.load_breakhis(flat)
     assert any("2 other files" in note and ".csv" in note for note in data.notes)
     assert "2 other files" in str(data.summary())
@@ -136,7 +136,7 @@ def test_names_that_contradict_themselves_are_refused():
 
 @pytest.mark.real
 def test_every_official_name_parses(real_data):
-    lines = (real_data / "breakhis_folds/dsfold1.txt").read_text().split()
+    lines = (real_data / "breakhis_folds/dsfold1.txt").read_text(encoding="utf-8").split()
     parsed = [parse_breakhis_name(line.split("|")[0]) for line in lines]
     assert None not in parsed
     assert len(parsed) == 7909

@@ -38,7 +38,7 @@ def test_classes_can_be_ordered_and_left_out(tree, draw):
 
 
 def test_what_is_beside_is_said(tree, draw):
-    (tree / "b/notes.txt").write_text("")
+    (tree / "b/notes.txt").write_text("", encoding="utf-8")
     draw(tree / "loose.png", 9)
     with pytest.warns(DatasetWarning, match="1 images directly in tree"):
         data = bc.load_folder(tree, group=r"(P\d)")

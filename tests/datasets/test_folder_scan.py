@@ -7,7 +7,7 @@ from breastcls.errors import LayoutError
 def test_hidden_files_are_passed_over_and_order_is_fixed(tmp_path):
     for name in ("b/2.png", "b/1.png", "a/3.png", ".hidden/x.png", "__MACOSX/y.png", "b/._2.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text("", encoding="utf-8")
     folders, names = scan_files(tmp_path)
     assert names == ["3.png", "1.png", "2.png"]
     assert [f.rsplit("/", 1)[-1] for f in folders] == ["a", "b", "b"]
@@ -16,7 +16,7 @@ def test_hidden_files_are_passed_over_and_order_is_fixed(tmp_path):
 def test_a_wrong_place_names_the_nearest(tmp_path):
     with pytest.raises(LayoutError, match=f"nearest that exists is {tmp_path}"):
         scan_files(tmp_path / "no" / "such")
-    (tmp_path / "file.png").write_text("")
+    (tmp_path / "file.png").write_text("", encoding="utf-8")
     with pytest.raises(LayoutError, match="is a file, not a folder"):
         scan_files(tmp_path / "file.png")
 

@@ -79,7 +79,7 @@ def test_empty_glass_is_no_leak(tmp_path):
 
 def test_a_broken_file_is_named(tmp_path, images):
     broken = tmp_path / "broken.png"
-    broken.write_text("not an image")
+    broken.write_text("not an image", encoding="utf-8")
     with pytest.raises(ImageError, match=r"broken\.png"):
         bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset([str(broken)], ["b"]))
     with pytest.raises(ImageError, match=r"gone\.png"):

@@ -18,20 +18,20 @@ ROWS = {
 def text(tmp_path, names):
     path = tmp_path / "dsfold1.txt"
     groups = {n: g for n in names for slide, g in ROWS.items() if n.startswith(slide + "-")}
-    path.write_text("".join(f"{n}|{n.split('-')[-2]}|1|{g}\n" for n, g in groups.items()))
+    path.write_text("".join(f"{n}|{n.split('-')[-2]}|1|{g}\n" for n, g in groups.items()), encoding="utf-8")
     return path
 
 
 @pytest.fixture
 def table(tmp_path, names, text):
     path = tmp_path / "Folds.csv"
-    rows = [line.split("|") for line in text.read_text().split()]
+    rows = [line.split("|") for line in text.read_text(encoding="utf-8").split()]
     lines = ["fold,mag,grp,filename"]
     for fold in (1, 2):
         for name, magnification, _, group in rows:
             swapped = group if fold == 1 else {"train": "test", "test": "train"}[group]
             lines.append(f"{fold},{magnification},{swapped},BreaKHis_v1/histology_slides/breast/{name}")
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 
@@ -61,16 +61,16 @@ def test_what_cannot_be_read(tmp_path, flat, text, table):
         data.official_fold(text, fold=3)
     with pytest.raises(SplitError, match="Cannot read"):
         data.official_fold(tmp_path / "none.txt")
-    (tmp_path / "bad.txt").write_text("a.png|40|1|train\nwhat is this\n")
+    (tmp_path / "bad.txt").write_text("a.png|40|1|train\nwhat is this\n", encoding="utf-8")
     with pytest.raises(SplitError, match="line 2"):
         data.official_fold(tmp_path / "bad.txt")
-    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(SplitError, match="columns"):
         data.official_fold(tmp_path / "bad.csv", fold=1)
-    (tmp_path / "both.txt").write_text("a.png|40|1|train\na.png|40|1|test\n")
+    (tmp_path / "both.txt").write_text("a.png|40|1|train\na.png|40|1|test\n", encoding="utf-8")
     with pytest.raises(SplitError, match="both train and test"):
         read_fold(tmp_path / "both.txt")
-    (tmp_path / "other.txt").write_text("a.png|40|1|train\nb.png|40|1|test\n")
+    (tmp_path / "other.txt").write_text("a.png|40|1|train\nb.png|40|1|test\n", encoding="utf-8")
     with pytest.raises(SplitError, match="Of 24 images"):
         data.official_fold(tmp_path / "other.txt")
 
@@ -82,7 +82,7 @@ def test_the_published_folds_leak_by_case(real_data, fold):
     from breastcls.datasets.published_folds import assign
 
     path = real_data / f"breakhis_folds/dsfold{fold}.txt"
-    names = [line.split("|")[0] for line in path.read_text().split()]
+    names = [line.split("|")[0] for line in path.read_text(encoding="utf-8").split()]
     parsed = [parse_breakhis_name(name) for name in names]
     cases = np.array([p.case for p in parsed], dtype=object)
     slides = np.array([f"{p.subtype} {p.slide}" for p in parsed])

@@ -15,7 +15,7 @@ def test_round_trip(tmp_path, flat):
 def test_relative_paths_start_at_the_file(tmp_path, draw):
     draw(tmp_path / "images/a.png", 1)
     draw(tmp_path / "images/b.png", 2)
-    (tmp_path / "list.csv").write_text("path,label,case\nimages/a.png,yes,1\nimages/b.png,no,NA\n")
+    (tmp_path / "list.csv").write_text("path,label,case\nimages/a.png,yes,1\nimages/b.png,no,NA\n", encoding="utf-8")
     data = bc.load_table(tmp_path / "list.csv")
     assert data.classes == ("no", "yes")
     assert data.cases.tolist() == ["1", "NA"]
@@ -33,7 +33,7 @@ def test_without_cases_it_warns(tmp_path, draw):
 def test_what_is_no_table(tmp_path):
     with pytest.raises(DatasetError, match="Cannot read"):
         bc.load_table(tmp_path / "none.csv")
-    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "empty.csv").write_text("", encoding="utf-8")
     with pytest.raises(DatasetError, match="not a CSV"):
         bc.load_table(tmp_path / "empty.csv")
     with pytest.raises(DatasetError, match="no rows"):

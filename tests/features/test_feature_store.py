@@ -15,9 +15,9 @@ import breastcls as bc
 from breastcls.errors import DatasetWarning, TrainingError, TrainingWarning
 from breastcls.features import feature_job, feature_store
 from breastcls.features.feature_store import read_features
+from breastcls.images.cache_segment import SegmentWriter
+from breastcls.images.image_cache import cache_size, clear_cache
 from breastcls.images.image_source import ReadSettings
-from breastcls.images.prepared_store import clear_store, store_size
-from breastcls.images.store_segment import SegmentWriter
 from breastcls.models.model_parts import split_model
 from breastcls.stain.fitting import fit_normalizer
 
@@ -278,9 +278,9 @@ def test_a_full_disk_costs_time_only(read, tissue, monkeypatch, computed, tmp_pa
 def test_clearing_the_store_clears_features_too(read, tissue, tmp_path, computed):
     cache = tmp_path / "cache"
     read(tissue)
-    before = store_size(cache)
+    before = cache_size(cache)
     assert before >= len(tissue) * (SIZE * SIZE * 3 + 256 * 4)
-    assert clear_store(cache) == before
+    assert clear_cache(cache) == before
     assert not segments(cache)
     read(tissue)
     assert len(computed) == 2

@@ -1,7 +1,6 @@
 """Every kind of file becomes the RGB pixels that Pillow reads, and no broken one becomes anything."""
 
 import io
-import os
 import struct
 import subprocess
 import sys
@@ -241,11 +240,11 @@ def test_reading_needs_no_tensorflow(tmp_path, picture):
     Image.fromarray(picture).save(path)
     code = (
         "import sys; from breastcls.images.decode import read_image\n"
-        "from breastcls.images import resize, integrity, source, store\n"
+        "from breastcls.images import cached_source, image_cache, integrity, pipeline, resize\n"
         f"read_image({str(path)!r})\n"
         "print([name for name in ('tensorflow', 'keras', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"

@@ -35,7 +35,9 @@ def test_a_killed_holder_lets_go(tmp_path):
         "import sys, time, pathlib; from breastcls.images.locking import hold_lock\n"
         "with hold_lock(pathlib.Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)"
     )
-    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "lock")], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "lock")], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     holder.send_signal(signal.SIGKILL)

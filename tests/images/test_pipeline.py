@@ -93,7 +93,7 @@ def test_the_number_of_threads_does_not_matter(paths, augment, monkeypatch):
     assert_equal(collect(make(paths, workers=4, **options)), one)
 
 
-def test_with_and_without_the_store_is_the_same(paths):
+def test_with_and_without_the_cache_is_the_same(paths):
     assert_equal(collect(make(paths, shuffle=True, cache=False)), collect(make(paths, shuffle=True)))
 
 
@@ -192,7 +192,7 @@ def test_broken_and_missing_files_are_named(paths):
         make(paths)
 
 
-def test_a_file_deleted_while_reading_without_the_store_is_named(paths):
+def test_a_file_deleted_while_reading_without_the_cache_is_named(paths):
     import tensorflow as tf
 
     batches = make(paths, cache=False)

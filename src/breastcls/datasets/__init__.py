@@ -1,4 +1,4 @@
-"""What the images are: the table, its readers, splits, leak checks, synthetic images."""
+"""The table of images: its readers, splits, the audit for leakage, published folds, synthetic images."""
 
 import lazy_loader as _lazy
 

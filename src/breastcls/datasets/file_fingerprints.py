@@ -89,7 +89,7 @@ def _hash(key: tuple[str, int, int]) -> tuple[str, str | None]:
 
 
 def _place() -> Path:
-    from breastcls.images.prepared_store import cache_folder
+    from breastcls.images.image_cache import cache_folder
 
     return cache_folder() / _FILE
 

@@ -19,9 +19,9 @@ from breastcls.augmentation.policy import Policy
 from breastcls.features.augmented_versions import augment_views
 from breastcls.features.frozen_inference import Features, compile_frozen, settle_precision
 from breastcls.features.frozen_key import hash_frozen
+from breastcls.images.cache_segment import KEY_BYTES
 from breastcls.images.image_source import ImageSource, ReadSettings
 from breastcls.images.resize import Pixels
-from breastcls.images.store_segment import KEY_BYTES
 
 Positions = npt.NDArray[np.int64]
 
@@ -156,7 +156,7 @@ def entry_keys(images: bytes, views: int) -> list[bytes]:
     """Return the key of each view of each image, view by view.
 
     Args:
-        images: What the prepared store knows the images by, `KEY_BYTES` each.
+        images: What the image cache knows the images by, `KEY_BYTES` each.
         views: Number of views.
     """
     each = [images[start : start + KEY_BYTES] for start in range(0, len(images), KEY_BYTES)]

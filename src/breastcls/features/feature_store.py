@@ -29,13 +29,13 @@ from breastcls.features.augmented_versions import find_view_policy
 from breastcls.features.feature_job import IF_NEAR, FeatureJob, Positions, entry_keys, folder_name
 from breastcls.features.frozen_inference import Features, preferred_precision
 from breastcls.files import write_text
+from breastcls.images.cache_segment import KEY_BYTES, TEMPORARY_SUFFIX, SegmentWriter
+from breastcls.images.cached_source import find_entries, image_keys, remove_damaged
+from breastcls.images.image_cache import cache_folder, open_images
 from breastcls.images.image_source import ImageSource, Normalizer, ReadSettings, file_states
 from breastcls.images.locking import hold_lock
-from breastcls.images.prepared_source import find_entries, image_keys, remove_damaged
-from breastcls.images.prepared_store import cache_folder, open_images
 from breastcls.images.progress_bar import progress_bar
 from breastcls.images.resize import check_image_size
-from breastcls.images.store_segment import KEY_BYTES, TEMPORARY_SUFFIX, SegmentWriter
 
 SUFFIX = ".features"
 _WHAT = "kept features"
@@ -75,7 +75,7 @@ def read_features(
         precision: `"auto"` for the fastest whose features are within 1e-2 of those in float32 for sixteen images spread
             over `data`, `"float32"` or `"bfloat16"`.
         cache: Whether to keep features, and prepared images too.
-        cache_dir: Where they are kept; see `breastcls.images.prepared_store.cache_folder`.
+        cache_dir: Where they are kept; see `breastcls.images.image_cache.cache_folder`.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
 
     Returns:
@@ -251,7 +251,7 @@ def _warn_not_kept(folder: Path, error: OSError) -> None:
     warnings.warn(
         f"Features cannot be kept in {folder}: {error.strerror or error}. They are computed anew each time. Set "
         "BREASTCLS_CACHE or cache_dir to a folder that you may write to, with room enough, or free room with "
-        "clear_store().",
+        "clear_cache().",
         TrainingWarning,
         stacklevel=4,
     )

@@ -1,4 +1,4 @@
-"""Pixels: reading files, the prepared store, the input pipeline, augmentation, stain."""
+"""Image files to batches: decoding, formats, resizing, the image cache, the pipeline, checks of files."""
 
 import lazy_loader as _lazy
 

@@ -1,8 +1,11 @@
+from .batches import ImageBatches as ImageBatches
+from .cached_source import CachedSource as CachedSource
 from .decode import read_image as read_image
-from .image_source import ReadSettings as ReadSettings
-from .prepared_source import PreparedSource as PreparedSource
-from .prepared_store import cache_folder as cache_folder
-from .prepared_store import clear_store as clear_store
-from .prepared_store import prepare_images as prepare_images
-from .prepared_store import store_size as store_size
+from .image_cache import cache_folder as cache_folder
+from .image_cache import cache_size as cache_size
+from .image_cache import clear_cache as clear_cache
+from .image_cache import prepare_images as prepare_images
+from .integrity import check_images as check_images
+from .pipeline import EpochCounter as EpochCounter
+from .pipeline import make_pipeline as make_pipeline
 from .resize import resize_image as resize_image

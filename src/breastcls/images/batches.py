@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from breastcls.images.batch_augmentation import BatchAugmentation, check_augmentation
 from breastcls.images.epoch_order import EpochOrder, Rows, sampling_groups
+from breastcls.images.image_cache import open_images
 from breastcls.images.image_source import Normalizer, ReadSettings
 from breastcls.images.pipeline import EpochCounter, batch_key, check_length
-from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import check_image_size
 
 
@@ -41,8 +41,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         weights: Sample weights, one an image; they come as a third element.
         class_count: Number of classes, needed for policies that mix images.
         normalizer: A stain normalizer.
-        cache: Whether to go through the prepared store.
-        cache_dir: Where the prepared store is.
+        cache: Whether to go through the image cache.
+        cache_dir: Where the image cache is.
         workers: Threads in which Keras reads batches ahead.
         progress: Whether to show a progress bar while preparing.
 

@@ -25,7 +25,7 @@ def hold_lock(path: Path) -> Iterator[bool]:
 
     What is yielded says whether the lock is held.
 
-    Where the system or the file system knows no such locks the block runs without: the store stays correct, since every
+    Where the system or the file system knows no such locks the block runs without: the cache stays correct, since every
     file in it appears whole, and only work may be done twice.
 
     Raises:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from breastcls.images.batch_augmentation import BatchAugmentation, check_augmentation
 from breastcls.images.epoch_order import BatchPart, EpochOrder, sampling_groups
+from breastcls.images.image_cache import open_images
 from breastcls.images.image_source import Normalizer, ReadSettings
-from breastcls.images.prepared_store import open_images
 from breastcls.images.resize import Pixels, check_image_size
 
 _PARALLEL_BATCHES = 2
@@ -92,8 +92,8 @@ def make_pipeline(
         crop_from: A larger size to prepare the images at; while training (`shuffle` or `sampling`) a random part of
             `image_size` is cut out, else the middle.
         normalizer: A stain normalizer, applied once when the image is prepared.
-        cache: Whether to go through the prepared store.
-        cache_dir: Where the prepared store is; see `cache_folder`.
+        cache: Whether to go through the image cache.
+        cache_dir: Where the image cache is; see `cache_folder`.
         workers: Threads for decoding; as many as processors by default.
         progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
 
@@ -103,7 +103,7 @@ def make_pipeline(
         float32 (b, classes) from a policy that mixes; weights float32 (b,); rows int64 (b,).
 
     Raises:
-        ImageError: If files cannot be read: when the pipeline is made with the store, and without it as the error of
+        ImageError: If files cannot be read: when the pipeline is made with the cache, and without it as the error of
             TensorFlow that quotes it, when the image is reached.
         ValueError: If arguments do not fit together.
     """
@@ -210,8 +210,8 @@ def read_batch(
         image_size: (height, width) of the images, or one number.
         resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
         normalizer: A stain normalizer.
-        cache: Whether to go through the prepared store.
-        cache_dir: Where the prepared store is; see `cache_folder`.
+        cache: Whether to go through the image cache.
+        cache_dir: Where the image cache is; see `cache_folder`.
         workers: Threads for decoding; as many as processors by default.
         progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
 

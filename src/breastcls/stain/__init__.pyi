@@ -1,6 +1,7 @@
 from .fitting import fit_normalizer as fit_normalizer
 from .macenko import Macenko as Macenko
 from .normalizer import StainNormalizer as StainNormalizer
+from .normalizer import UnfitImageError as UnfitImageError
 from .normalizer_registry import list_normalizers as list_normalizers
 from .normalizer_registry import normalizer_from_dict as normalizer_from_dict
 from .normalizer_registry import register_normalizer as register_normalizer

@@ -98,7 +98,7 @@ class StainNormalizer(ABC):
 
     @property
     def key(self) -> str:
-        """Text that differs whenever the result would, for the prepared store."""
+        """Text that differs whenever the result would, for the image cache."""
         digest = hashlib.sha256()
         for entry in fields(self):
             if entry.compare:

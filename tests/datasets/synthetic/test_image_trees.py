@@ -85,7 +85,7 @@ def test_colours_are_not_swapped(breakhis: Path) -> None:
 
 @pytest.mark.real
 def test_synthetic_slides_are_no_real_ones(breakhis: Path, real_data: Path) -> None:
-    official = (real_data / "breakhis_folds" / "dsfold1.txt").read_text()
+    official = (real_data / "breakhis_folds" / "dsfold1.txt").read_text(encoding="utf-8")
     real = {name["slide"] for name in BREAKHIS.finditer(official)}
     drawn = {BREAKHIS.fullmatch(path.name)["slide"] for path in breakhis.rglob("*.png")}
     assert len(real) > 70
@@ -235,10 +235,10 @@ def test_real_images_are_never_replaced(tmp_path: Path) -> None:
 
 
 def test_root_that_is_a_file(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="file"):
         make_breakhis(tmp_path / "file", **TINY)
-    (tmp_path / "IDC_regular_ps50_idx5").write_text("")
+    (tmp_path / "IDC_regular_ps50_idx5").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="is a file"):
         make_idc(tmp_path, patients=1, patches_per_patient=2)
 

@@ -19,7 +19,7 @@ def test_a_picture_is_written_as_rgb(tmp_path):
 def fail_half_way(target):
     with new_tree(target, NAME, False) as tree:
         tree.mkdir()
-        (tree / "synthetic-1.png").write_text("new")
+        (tree / "synthetic-1.png").write_text("new", encoding="utf-8")
         raise RuntimeError("half way")
 
 
@@ -30,29 +30,29 @@ def test_a_tree_is_there_whole_or_not_at_all(tmp_path):
     assert list(target.parent.iterdir()) == []
     with new_tree(target, NAME, False) as tree:
         tree.mkdir()
-        (tree / "synthetic-1.png").write_text("new")
+        (tree / "synthetic-1.png").write_text("new", encoding="utf-8")
         assert not target.exists()
     assert [path.name for path in target.parent.iterdir()] == ["tree"]
-    assert (target / "synthetic-1.png").read_text() == "new"
+    assert (target / "synthetic-1.png").read_text(encoding="utf-8") == "new"
 
 
 def test_only_what_is_ours_is_replaced_and_only_when_asked(tmp_path):
     target = tmp_path / "tree"
     target.mkdir()
-    (target / "synthetic-1.png").write_text("old")
+    (target / "synthetic-1.png").write_text("old", encoding="utf-8")
     with pytest.raises(OutputError, match="overwrite=True"), new_tree(target, NAME, False):
         pass
     with new_tree(target, NAME, True) as tree:
         tree.mkdir()
     assert list(target.iterdir()) == []
-    (target / "real.png").write_text("precious")
+    (target / "real.png").write_text("precious", encoding="utf-8")
     with pytest.raises(OutputError, match=r"real\.png.*not replaced even with overwrite"), new_tree(target, NAME, True):
         pass
-    assert (target / "real.png").read_text() == "precious"
+    assert (target / "real.png").read_text(encoding="utf-8") == "precious"
 
 
 def test_a_file_in_the_place_is_named(tmp_path):
-    (tmp_path / "tree").write_text("")
+    (tmp_path / "tree").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="is a file"), new_tree(tmp_path / "tree", NAME, True):
         pass
 

@@ -1,4 +1,4 @@
-"""Writing the prepared store: decoding on all processors, segment by segment."""
+"""Writing the image cache: decoding on all processors, segment by segment."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from breastcls.errors import DatasetWarning, ImageError, OutputError
+from breastcls.images.cache_segment import KEY_BYTES, SegmentWriter
+from breastcls.images.cached_source import image_keys
 from breastcls.images.epoch_order import Rows
 from breastcls.images.image_source import FileSource, run_in_threads
-from breastcls.images.prepared_source import image_keys
 from breastcls.images.progress_bar import progress_bar
-from breastcls.images.store_segment import KEY_BYTES, SegmentWriter
 
 _SEGMENT_BYTES = 64 * 2**20
 # Each open segment is a file descriptor, of which a process has a thousand or so.
@@ -42,7 +42,7 @@ def write_images(folder: Path, files: FileSource, missing: Rows, progress: bool 
     if needed > free:
         raise OutputError(
             f"Preparing {len(unique)} images needs {needed / 2**20:.1f} MiB, and {folder} has {free / 2**20:.1f} MiB "
-            "left. Set BREASTCLS_CACHE or cache_dir to a folder on a larger disk, or free room with clear_store()."
+            "left. Set BREASTCLS_CACHE or cache_dir to a folder on a larger disk, or free room with clear_cache()."
         )
     per_segment = max(1, _SEGMENT_BYTES // image_bytes, -(-len(unique) // _MOST_SEGMENTS))
     failures: dict[int, ImageError] = {}

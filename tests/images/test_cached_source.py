@@ -1,13 +1,13 @@
-"""Finding images in the store: by path, size and time of change, whatever the order and the number of segments."""
+"""Finding images in the cache: by path, size and time of change, whatever the order and the number of segments."""
 
 import os
 import shutil
 
 import numpy as np
 
+from breastcls.images.cache_segment import KEY_BYTES, SegmentWriter
+from breastcls.images.cached_source import CachedSource, find_images, image_keys
 from breastcls.images.image_source import FileSource, ReadSettings, file_states
-from breastcls.images.prepared_source import PreparedSource, find_images, image_keys
-from breastcls.images.store_segment import KEY_BYTES, SegmentWriter
 
 SETTINGS = ReadSettings((4, 4))
 BYTES = 4 * 4 * 3
@@ -49,14 +49,14 @@ def test_images_of_several_segments_are_found(make_folder, tmp_path):
     paths = make_folder(5)
     states = file_states(paths)
     keys = split(image_keys(paths, states))
-    folder = tmp_path / "store"
+    folder = tmp_path / "cache"
     folder.mkdir()
     write(folder, [keys[3], keys[0]], [30, 0])
     write(folder, [keys[4]], [40])
     segments, places = find_images(folder, states, paths, SETTINGS)
     assert len(segments) == 2
     assert (places < 0).tolist() == [False, True, True, False, False]
-    source = PreparedSource(FileSource(paths, states, SETTINGS), segments, places)
+    source = CachedSource(FileSource(paths, states, SETTINGS), segments, places)
     assert source.prepared == 3
     found = source.read(np.array([4, 1, 3, 0]))
     assert [image[0, 0, 0] for image in found[[0, 2, 3]]] == [40, 30, 0]

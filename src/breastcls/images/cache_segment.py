@@ -1,4 +1,4 @@
-"""One file of the prepared store: many images of one size, whole or not there at all.
+"""One file of the image cache: many images of one size, whole or not there at all.
 
 Layout: the images one after another as plain uint8, which `numpy.memmap(file, numpy.uint8, shape=(n, height, width,
 3))` shows; then for each image its key (16 bytes) and the CRC-32 of its pixels (4 bytes); then a footer. The file

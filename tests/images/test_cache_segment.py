@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from breastcls.images.store_segment import DamagedSegmentError, Segment, SegmentWriter
+from breastcls.images.cache_segment import DamagedSegmentError, Segment, SegmentWriter
 
 SHAPE = (4, 5, 3)
 BYTES = 60

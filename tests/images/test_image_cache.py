@@ -1,4 +1,4 @@
-"""The prepared store: once, then from there; and whatever happens to it, the right pixels."""
+"""The image cache: once, then from there; and whatever happens to it, the right pixels."""
 
 import os
 import shutil
@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from breastcls.errors import DatasetWarning, ImageError, OutputError
+from breastcls.images import cache_writer as preparing
 from breastcls.images import image_source as source_module
-from breastcls.images import store_writer as preparing
+from breastcls.images.image_cache import cache_folder, cache_size, clear_cache, open_cached, open_images, prepare_images
 from breastcls.images.image_source import FileSource, ReadSettings, file_states
-from breastcls.images.prepared_store import cache_folder, clear_store, open_images, prepare_images, store_size
 
 SETTINGS = ReadSettings((16, 16))
 
@@ -66,22 +66,22 @@ def test_each_image_is_decoded_once(make_folder, cache, decoded):
 
 def test_another_selection_and_order_needs_no_preparing(make_folder, cache, decoded):
     paths = make_folder(6)
-    prepare_images(paths, SETTINGS, cache_dir=cache)
+    open_cached(paths, SETTINGS, cache_dir=cache)
     decoded.clear()
     chosen = [paths[number] for number in (5, 1, 1, 3)]
-    found = everything(prepare_images(chosen, SETTINGS, cache_dir=cache))
+    found = everything(open_cached(chosen, SETTINGS, cache_dir=cache))
     assert not decoded
     np.testing.assert_array_equal(found, plain(chosen))
 
 
 def test_only_what_changed_or_came_new_is_prepared_again(make_folder, cache, decoded):
     paths = make_folder(5)
-    prepare_images(paths, SETTINGS, cache_dir=cache)
+    open_cached(paths, SETTINGS, cache_dir=cache)
     decoded.clear()
     Image.new("RGB", (31, 30), (7, 7, 7)).save(paths[4])
     new = str(Path(paths[0]).with_name("new.png"))
     Image.new("RGB", (30, 30), (8, 8, 8)).save(new)
-    found = everything(prepare_images([*paths, new], SETTINGS, cache_dir=cache))
+    found = everything(open_cached([*paths, new], SETTINGS, cache_dir=cache))
     assert sorted(decoded) == ["004.png", "new.png"]
     np.testing.assert_array_equal(found, plain([*paths, new]))
 
@@ -89,7 +89,7 @@ def test_only_what_changed_or_came_new_is_prepared_again(make_folder, cache, dec
 def test_settings_do_not_mix(make_folder, cache):
     paths = make_folder(3)
     for settings in (ReadSettings((16, 16)), ReadSettings((16, 16), "crop"), ReadSettings((8, 24), "pad")):
-        found = everything(prepare_images(paths, settings, cache_dir=cache))
+        found = everything(open_cached(paths, settings, cache_dir=cache))
         np.testing.assert_array_equal(found, plain(paths, settings))
     assert len(list((cache / "prepared").iterdir())) == 3
 
@@ -97,47 +97,47 @@ def test_settings_do_not_mix(make_folder, cache):
 def test_many_segments(make_folder, cache, monkeypatch):
     monkeypatch.setattr(preparing, "_SEGMENT_BYTES", 2 * 16 * 16 * 3)
     paths = make_folder(7)
-    source = prepare_images(paths, SETTINGS, cache_dir=cache)
+    source = open_cached(paths, SETTINGS, cache_dir=cache)
     assert len(segments(cache)) == 4
     np.testing.assert_array_equal(everything(source), plain(paths))
 
 
-def test_a_damaged_image_in_the_store_is_noticed_and_made_again(make_folder, cache, decoded):
+def test_a_damaged_image_in_the_cache_is_noticed_and_made_again(make_folder, cache, decoded):
     paths = make_folder(4)
     expected = plain(paths)
-    prepare_images(paths, SETTINGS, cache_dir=cache)
+    open_cached(paths, SETTINGS, cache_dir=cache)
     (segment,) = segments(cache)
     content = bytearray(segment.read_bytes())
     content[16 * 16 * 3 + 40] ^= 255
     segment.write_bytes(content)
-    source = prepare_images(paths, SETTINGS, cache_dir=cache)
+    source = open_cached(paths, SETTINGS, cache_dir=cache)
     decoded.clear()
     with pytest.warns(DatasetWarning, match="damaged"):
         np.testing.assert_array_equal(everything(source), expected)
     assert decoded == ["001.png"]
     assert not segments(cache)
-    np.testing.assert_array_equal(everything(prepare_images(paths, SETTINGS, cache_dir=cache)), expected)
+    np.testing.assert_array_equal(everything(open_cached(paths, SETTINGS, cache_dir=cache)), expected)
     assert len(segments(cache)) == 1
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "zeros", "text"])
 def test_a_damaged_segment_is_noticed_and_made_again(make_folder, cache, damage):
     paths = make_folder(4)
-    prepare_images(paths, SETTINGS, cache_dir=cache)
+    open_cached(paths, SETTINGS, cache_dir=cache)
     (segment,) = segments(cache)
     content = segment.read_bytes()
     segment.write_bytes(
         {"cut": content[:-10], "empty": b"", "zeros": bytes(len(content)), "text": b"hello" * 999}[damage]
     )
     with pytest.warns(DatasetWarning, match="are damaged"):
-        source = prepare_images(paths, SETTINGS, cache_dir=cache)
+        source = open_cached(paths, SETTINGS, cache_dir=cache)
     np.testing.assert_array_equal(everything(source), plain(paths))
     assert len(segments(cache)) == 1
 
 
-def test_a_store_deleted_under_an_open_source_still_reads(make_folder, cache):
+def test_a_cache_deleted_under_an_open_source_still_reads(make_folder, cache):
     paths = make_folder(3)
-    source = prepare_images(paths, SETTINGS, cache_dir=cache)
+    source = open_cached(paths, SETTINGS, cache_dir=cache)
     shutil.rmtree(cache)
     np.testing.assert_array_equal(everything(source), plain(paths))
 
@@ -154,15 +154,15 @@ def test_broken_files_are_all_named_and_the_others_kept(make_folder, cache, deco
     assert "009.png: the file is empty" in text
     assert "... and 2 more" in text
     decoded.clear()
-    prepare_images(paths[12:], SETTINGS, cache_dir=cache)
+    open_cached(paths[12:], SETTINGS, cache_dir=cache)
     assert not decoded
 
 
 def test_a_folder_that_cannot_be_written_falls_back_and_says_so(make_folder, tmp_path):
     paths = make_folder(3)
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(OutputError, match="BREASTCLS_CACHE"):
-        prepare_images(paths, SETTINGS, cache_dir=tmp_path / "file")
+        open_cached(paths, SETTINGS, cache_dir=tmp_path / "file")
     with pytest.warns(DatasetWarning, match="decoded anew"):
         source = open_images(paths, SETTINGS, cache_dir=tmp_path / "file")
     np.testing.assert_array_equal(everything(source), plain(paths))
@@ -179,7 +179,7 @@ def test_a_full_disk_falls_back_and_says_so(make_folder, cache, monkeypatch):
 
 def test_a_disk_that_fills_up_meanwhile_leaves_no_half_segment(make_folder, cache, monkeypatch):
     paths = make_folder(4)
-    prepare_images(paths[:2], SETTINGS, cache_dir=cache)
+    open_cached(paths[:2], SETTINGS, cache_dir=cache)
 
     def fail(*_):
         raise OSError(28, "No space left on device")
@@ -192,7 +192,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_no_half_segment(make_folder, cach
     assert not list(cache.rglob("*.part"))
 
 
-def test_without_the_store_nothing_is_written(make_folder, cache):
+def test_without_the_cache_nothing_is_written(make_folder, cache):
     paths = make_folder(2)
     np.testing.assert_array_equal(everything(open_images(paths, SETTINGS, cache=False, cache_dir=cache)), plain(paths))
     assert not cache.exists()
@@ -202,16 +202,28 @@ def test_no_images_are_no_trouble(cache):
     assert everything(open_images([], SETTINGS, cache_dir=cache)).shape == (0, 16, 16, 3)
 
 
+def test_preparing_ahead_of_time(make_folder, cache, decoded):
+    paths = make_folder(3)
+    source = prepare_images(paths, 16, resize="pad", cache_dir=cache)
+    assert len(source) == source.prepared == 3
+    decoded.clear()
+    settings = ReadSettings((16, 16), "pad")
+    np.testing.assert_array_equal(everything(open_images(paths, settings, cache_dir=cache)), everything(source))
+    assert not decoded
+    with pytest.raises(ValueError, match="image_size"):
+        prepare_images(paths, 0, cache_dir=cache)
+
+
 def test_clearing(make_folder, cache):
-    assert clear_store(cache) == 0
-    prepare_images(make_folder(2), SETTINGS, cache_dir=cache)
-    size = store_size(cache)
+    assert clear_cache(cache) == 0
+    open_cached(make_folder(2), SETTINGS, cache_dir=cache)
+    size = cache_size(cache)
     assert size > 2 * 16 * 16 * 3
-    assert clear_store(cache) == size
-    assert store_size(cache) == 0
+    assert clear_cache(cache) == size
+    assert cache_size(cache) == 0
 
 
-def test_where_the_store_is(monkeypatch, tmp_path):
+def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("BREASTCLS_CACHE", str(tmp_path / "a"))
     assert cache_folder() == tmp_path / "a"
     assert cache_folder(tmp_path / "b") == tmp_path / "b"
@@ -221,8 +233,8 @@ def test_where_the_store_is(monkeypatch, tmp_path):
 
 PREPARE = """
 import sys, time, pathlib
-from breastcls.images import store_writer as preparing
-from breastcls.images import prepared_store as store
+from breastcls.images import cache_writer as preparing
+from breastcls.images.image_cache import open_cached
 from breastcls.images.image_source import ReadSettings
 preparing._SEGMENT_BYTES = 16 * 16 * 3
 slow = float(sys.argv[3])
@@ -233,13 +245,13 @@ def write(self, position, image):
 preparing.SegmentWriter.write = write
 paths = sorted(str(path) for path in pathlib.Path(sys.argv[1]).glob("*.png"))
 print("begin", flush=True)
-store.prepare_images(paths, ReadSettings((16, 16)), cache_dir=sys.argv[2], workers=1)
+open_cached(paths, ReadSettings((16, 16)), cache_dir=sys.argv[2], workers=1)
 """
 
 
 def start(folder, cache, slow):
     command = [sys.executable, "-c", PREPARE, str(folder), str(cache), str(slow)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
 
 
 def test_killed_while_preparing_then_run_again(make_folder, tmp_path, cache, decoded):
@@ -252,7 +264,7 @@ def test_killed_while_preparing_then_run_again(make_folder, tmp_path, cache, dec
     process.communicate(timeout=10)
     kept = len(segments(cache))
     assert 3 <= kept < 8
-    source = prepare_images(paths, SETTINGS, cache_dir=cache)
+    source = open_cached(paths, SETTINGS, cache_dir=cache)
     # What was finished before the kill is not done again.
     assert len(decoded) == 8 - kept
     np.testing.assert_array_equal(everything(source), plain(paths))
@@ -267,7 +279,7 @@ def test_two_processes_at_once_equal_one(make_folder, tmp_path, cache):
         assert process.returncode == 0, errors
     # Each image once: the second waited and found all of it done.
     assert len(segments(cache)) == 6
-    np.testing.assert_array_equal(everything(prepare_images(paths, SETTINGS, cache_dir=cache)), plain(paths))
+    np.testing.assert_array_equal(everything(open_cached(paths, SETTINGS, cache_dir=cache)), plain(paths))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")

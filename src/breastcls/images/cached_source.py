@@ -1,4 +1,4 @@
-"""Reading from the prepared store: which image lies where, and what to do when it is not what was written."""
+"""Reading from the image cache: which image lies where, and what to do when it is not what was written."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from breastcls.errors import DatasetWarning
+from breastcls.images.cache_segment import KEY_BYTES, SUFFIX, DamagedSegmentError, Segment
 from breastcls.images.epoch_order import Rows
 from breastcls.images.image_source import FileSource, ReadSettings, States
 from breastcls.images.resize import Pixels, empty_images
-from breastcls.images.store_segment import KEY_BYTES, SUFFIX, DamagedSegmentError, Segment
 
 
-class PreparedSource:
-    """Images from the prepared store; those that are not in it are decoded from their files.
+class CachedSource:
+    """Images from the image cache; those that are not in it are decoded from their files.
 
     Args:
         files: The image files.
@@ -40,7 +40,7 @@ class PreparedSource:
 
     @property
     def prepared(self) -> int:
-        """How many of the images come from the store."""
+        """How many of the images come from the cache."""
         return int((self._segment_of >= 0).sum())
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class PreparedSource:
         """Return the images `rows`, uint8 of shape (n, height, width, 3).
 
         A stored image whose checksum is wrong is decoded from its file; a `DatasetWarning` says so, and the damaged
-        part of the store is removed, so that the next call of `prepare_images` makes it again.
+        part of the cache is removed, so that the next call of `prepare_images` makes it again.
 
         Raises:
             ImageError: If a file is needed and cannot be read.
@@ -78,7 +78,7 @@ class PreparedSource:
 
 
 def image_keys(paths: Sequence[str], states: States) -> bytes:
-    """Return what the store knows each file by: 16 bytes that follow from its path, size and time of change."""
+    """Return what the cache knows each file by: 16 bytes that follow from its path, size and time of change."""
     here = os.getcwd()
     parts = []
     for path, state in zip(paths, states.tolist(), strict=True):

@@ -1,10 +1,10 @@
-"""Writing the store: each file once, in segments of bounded number and size."""
+"""Writing the cache: each file once, in segments of bounded number and size."""
 
 import numpy as np
 
-from breastcls.images import store_writer as preparing
+from breastcls.images import cache_writer as preparing
+from breastcls.images.cache_writer import write_images
 from breastcls.images.image_source import FileSource, ReadSettings, file_states
-from breastcls.images.store_writer import write_images
 
 
 def prepare(paths, folder, rows):
@@ -16,23 +16,23 @@ def prepare(paths, folder, rows):
 
 def test_a_file_that_stands_in_the_list_twice_is_written_once(make_folder, tmp_path):
     paths = make_folder(2) * 3
-    (segment,) = prepare(paths, tmp_path / "store", range(6))
+    (segment,) = prepare(paths, tmp_path / "cache", range(6))
     assert segment.stat().st_size < 3 * 8 * 8 * 3 + 200
 
 
 def test_only_the_rows_asked_for_are_written(make_folder, tmp_path):
     paths = make_folder(3)
-    assert not prepare(paths, tmp_path / "store", [])
-    (segment,) = prepare(paths, tmp_path / "store", [1])
+    assert not prepare(paths, tmp_path / "cache", [])
+    (segment,) = prepare(paths, tmp_path / "cache", [1])
     assert segment.stat().st_size < 2 * 8 * 8 * 3
 
 
 def test_segments_stay_few_however_many_images_there_are(make_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(preparing, "_SEGMENT_BYTES", 1)
     monkeypatch.setattr(preparing, "_MOST_SEGMENTS", 3)
-    assert len(prepare(make_folder(10), tmp_path / "store", range(10))) == 3
+    assert len(prepare(make_folder(10), tmp_path / "cache", range(10))) == 3
 
 
 def test_what_was_done_is_written_beside(make_folder, tmp_path):
-    prepare(make_folder(1), tmp_path / "store", [0])
-    assert (tmp_path / "store" / "settings.txt").read_text() == "v1 8x8 stretch stain=none\n"
+    prepare(make_folder(1), tmp_path / "cache", [0])
+    assert (tmp_path / "cache" / "settings.txt").read_text(encoding="utf-8") == "v1 8x8 stretch stain=none\n"

@@ -1,4 +1,4 @@
-"""The prepared store: each image is decoded and brought to size once, and read from there ever after.
+"""The image cache: each image is decoded and brought to size once, and read from there ever after.
 
 An image is known by its path, size in bytes and time of change, and by what was done to it. A file that changed or
 came new is prepared again, and nothing else is. What is stored can always be made again: whoever clears it loses time
@@ -18,11 +18,12 @@ import numpy as np
 import platformdirs
 
 from breastcls.errors import DatasetWarning, ImageError, OutputError
-from breastcls.images.image_source import FileSource, ImageSource, ReadSettings, States, file_states
+from breastcls.images.cache_segment import TEMPORARY_SUFFIX
+from breastcls.images.cache_writer import write_images
+from breastcls.images.cached_source import CachedSource, find_images
+from breastcls.images.image_source import FileSource, ImageSource, Normalizer, ReadSettings, States, file_states
 from breastcls.images.locking import hold_lock
-from breastcls.images.prepared_source import PreparedSource, find_images
-from breastcls.images.store_segment import TEMPORARY_SUFFIX
-from breastcls.images.store_writer import write_images
+from breastcls.images.resize import check_image_size
 
 # "features" is what training keeps of images beside them, see `breastcls.features.feature_store`.
 _FOLDERS = ("prepared", "features")
@@ -38,7 +39,7 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     return Path(named) if named else Path(platformdirs.user_cache_dir("breastcls", appauthor=False))
 
 
-def clear_store(cache_dir: str | os.PathLike[str] | None = None) -> int:
+def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
     """Delete all prepared images, and the features kept beside them, and return how many bytes that freed.
 
     Args:
@@ -47,7 +48,7 @@ def clear_store(cache_dir: str | os.PathLike[str] | None = None) -> int:
     Raises:
         OutputError: If they cannot be deleted.
     """
-    freed = store_size(cache_dir)
+    freed = cache_size(cache_dir)
     for folder in _folders(cache_dir):
         try:
             if folder.exists():
@@ -57,7 +58,7 @@ def clear_store(cache_dir: str | os.PathLike[str] | None = None) -> int:
     return freed
 
 
-def store_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
+def cache_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
     """Return how many bytes the prepared images and the features take."""
     files = (file for folder in _folders(cache_dir) for file in folder.rglob("*"))
     return sum(file.stat().st_size for file in files if file.is_file())
@@ -72,18 +73,18 @@ def open_images(
     workers: int | None = None,
     progress: bool | None = None,
 ) -> ImageSource:
-    """Open images for reading, by way of the prepared store where possible.
+    """Open images for reading, by way of the image cache where possible.
 
     Args:
         paths: Image files.
         settings: Size and treatment.
-        cache: Whether to use the prepared store; without it each reading decodes the file.
-        cache_dir: Where the store is; see `cache_folder`.
+        cache: Whether to use the image cache; without it each reading decodes the file.
+        cache_dir: Where the cache is; see `cache_folder`.
         workers: Threads; as many as processors by default.
         progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
 
     Returns:
-        A source of all images, in order. If the store cannot be written, a `DatasetWarning` says so, and what is not
+        A source of all images, in order. If the cache cannot be written, a `DatasetWarning` says so, and what is not
         in it is decoded at each reading.
 
     Raises:
@@ -93,14 +94,52 @@ def open_images(
     if not cache or not len(paths):
         return FileSource(paths, states, settings, workers)
     try:
-        return prepare_images(paths, settings, states=states, cache_dir=cache_dir, workers=workers, progress=progress)
+        return open_cached(paths, settings, states=states, cache_dir=cache_dir, workers=workers, progress=progress)
     except OutputError as error:
         warnings.warn(f"{error} Images are decoded anew at each reading.", DatasetWarning, stacklevel=2)
-        found = find_images(_store_folder(cache_dir, settings), states, paths, settings)
-        return PreparedSource(FileSource(paths, states, settings, workers), *found)
+        found = find_images(_settings_folder(cache_dir, settings), states, paths, settings)
+        return CachedSource(FileSource(paths, states, settings, workers), *found)
 
 
 def prepare_images(
+    paths: Sequence[str],
+    image_size: int | Sequence[int],
+    *,
+    resize: str = "stretch",
+    normalizer: Normalizer | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> CachedSource:
+    """Decode and resize images ahead of time, and store them.
+
+    Images that are already in the cache are not prepared again. The call may be interrupted or killed at any time; the
+    next one continues where it stopped. If several processes prepare the same images, one works and the others wait.
+
+    Args:
+        paths: Image files.
+        image_size: (height, width) in pixels, or one number for a square: the input size of the model.
+        resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
+        normalizer: A stain normalizer, applied before resizing.
+        cache_dir: The folder of the cache; see `cache_folder`.
+        workers: Number of threads; by default one per processor.
+        progress: Whether to show a progress bar; by default if standard error is a terminal.
+
+    Returns:
+        The prepared images, for `read`.
+
+    Raises:
+        ImageError: If files cannot be read; the message names up to ten of them. All others are prepared.
+        OutputError: If the cache cannot be written or the disk is full.
+
+    Example:
+        >>> prepare_images(data.paths, (224, 224))  # doctest: +SKIP
+    """
+    settings = ReadSettings(check_image_size(image_size), resize, normalizer)
+    return open_cached(paths, settings, cache_dir=cache_dir, workers=workers, progress=progress)
+
+
+def open_cached(
     paths: Sequence[str],
     settings: ReadSettings,
     *,
@@ -108,27 +147,23 @@ def prepare_images(
     cache_dir: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: bool | None = None,
-) -> PreparedSource:
-    """Put images into the prepared store that are not there yet, and open them.
-
-    May be interrupted at any time, killed too: the next call goes on where it stopped. Of several processes one
-        prepares
-    and the others wait for it.
+) -> CachedSource:
+    """Prepare the images that are not in the cache yet, as `prepare_images` does, and open all.
 
     Args:
         paths: Image files.
-        settings: Size and treatment.
-        states: What `file_states` said of the files; asked again by default.
-        cache_dir: Where the store is; see `cache_folder`.
-        workers: Threads; as many as processors by default.
+        settings: Image size, resize mode and normalizer.
+        states: The result of `file_states` for the files; determined here by default.
+        cache_dir: The folder of the cache; see `cache_folder`.
+        workers: Number of threads; by default one per processor.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
 
     Raises:
         ImageError: If files cannot be read; the message names up to ten of them.
-        OutputError: If the store cannot be written or the disk is full.
+        OutputError: If the cache cannot be written or the disk is full.
     """
     states = file_states(paths) if states is None else states
-    folder = _store_folder(cache_dir, settings)
+    folder = _settings_folder(cache_dir, settings)
     files = FileSource(paths, states, settings, workers)
     found = find_images(folder, states, paths, settings)
     if (found[1] < 0).any():
@@ -150,14 +185,14 @@ def prepare_images(
                 "to a folder that you may write to, with room enough."
             ) from error
         found = find_images(folder, states, paths, settings)
-    return PreparedSource(files, *found)
+    return CachedSource(files, *found)
 
 
 def _folders(cache_dir: str | os.PathLike[str] | None) -> list[Path]:
     return [cache_folder(cache_dir) / name for name in _FOLDERS]
 
 
-def _store_folder(cache_dir: str | os.PathLike[str] | None, settings: ReadSettings) -> Path:
+def _settings_folder(cache_dir: str | os.PathLike[str] | None, settings: ReadSettings) -> Path:
     name = hashlib.sha256(settings.key.encode()).hexdigest()[:16]
     height, width = settings.image_size
     return cache_folder(cache_dir) / "prepared" / f"{height}x{width}-{settings.resize}-{name}"
