@@ -19,7 +19,7 @@ def test_each_row_holds_image_heatmap_and_overlay(explanation):
         np.testing.assert_array_equal(drawn[3 * number], explanation.image(number))
         np.testing.assert_array_equal(drawn[3 * number + 1], explanation.heatmap(number))
         np.testing.assert_array_equal(drawn[3 * number + 2], explanation.overlay(number))
-    assert figure.axes[12].get_ylabel() == "scaled for each image"
+    assert figure.axes[12].get_ylabel() == "scaled per image"
     assert figure.axes[1].get_title(loc="left") == "class explained: square"
 
 

@@ -20,7 +20,7 @@ def history():
     )
 
 
-def test_each_measure_has_a_panel_with_its_validation(history):
+def test_each_metric_has_a_panel_with_its_validation(history):
     figure = plot_history(history)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["Loss", "Accuracy"]
     lines = {item.get_label(): item for item in figure.axes[0].get_lines()}
@@ -29,24 +29,24 @@ def test_each_measure_has_a_panel_with_its_validation(history):
     assert "validation" not in {item.get_label() for item in figure.axes[1].get_lines()}
 
 
-def test_epochs_counted_anew_by_each_phase_run_on(history):
+def test_epochs_that_each_phase_counts_from_one_are_numbered_on(history):
     axes = plot_history(history).axes[0]
     assert axes.get_lines()[0].get_xdata().tolist() == [1, 2, 3, 4, 5]
     assert [text.get_text() for text in axes.texts] == ["head", "fine-tune"]
 
 
-def test_a_run_without_phases_has_no_marks(history):
+def test_a_history_without_phases_has_no_names_of_phases(history):
     axes = plot_history(history.drop(columns="phase").head(3)).axes[0]
     assert [text.get_text() for text in axes.texts] == []
 
 
 @pytest.mark.parametrize("table", [pd.DataFrame({"loss": []}), pd.DataFrame({"epoch": [1], "note": ["x"]})])
 def test_nothing_to_draw_is_an_error(table):
-    with pytest.raises(TrainingError, match="expected at least one epoch and one measure"):
+    with pytest.raises(TrainingError, match="expected at least one epoch and one metric"):
         plot_history(table)
 
 
-def test_a_score_of_validation_alone_has_its_panel(history):
+def test_a_metric_of_validation_alone_has_its_panel(history):
     figure = plot_history(history.assign(val_roc_auc=0.9))
     panel = figure.axes[2]
     assert panel.get_title(loc="left") == "Area under the ROC curve"

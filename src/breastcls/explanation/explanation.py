@@ -18,7 +18,6 @@ from breastcls.explanation.input_region import place_heatmap
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.overlay import draw_overlay
 from breastcls.explanation.save_heatmaps import save_heatmaps
-from breastcls.files import atomic_path
 from breastcls.result import Result
 
 SCHEMA = "breastcls.explanation/1"
@@ -169,12 +168,13 @@ class Explanation(Result):
         """Draw image, heat-map and overlay on one `matplotlib.figure.Figure`; given a path, save it.
 
         Args:
-            path: Where to save, with the format as its suffix.
+            path: Where to save; the suffix `.svg`, `.png` or `.pdf` chooses the format.
             limit: Draw at most so many images, the first ones; the figure says how many were left out.
             alpha: Opacity of the strongest evidence, 0..1.
             colour_map: A Matplotlib colour map.
         """
         # Here and not above: to explain needs no Matplotlib.
+        from breastcls.drawing.figures import save_figure
         from breastcls.explanation.explanation_panel import PanelRow, draw_panel
 
         if limit < 1:
@@ -194,8 +194,7 @@ class Explanation(Result):
         method = METHODS[self.method]
         figure = draw_panel(rows, f"{method.title}: {method.shows}", total=len(self), colour_map=colour_map)
         if path is not None:
-            with atomic_path(path) as temporary:
-                figure.savefig(temporary, dpi=150)
+            save_figure(figure, path, dpi=150)
         return figure
 
     def to_dict(self) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def draw_panel(rows: Sequence[PanelRow], title: str, *, total: int, colour_map: 
             fraction=0.03,
             shrink=max(0.4, 1.0 / count),
         )
-        bar.set_label("scaled for each image")
+        bar.set_label("scaled per image")
         bar.set_ticks([0.0, 0.5, 1.0])
         bar.outline.set_visible(False)
         if count < total:

@@ -46,7 +46,7 @@ def test_the_reliability_diagram_has_a_point_per_bin_and_an_interval_where_it_is
 
 def test_with_more_classes_it_is_about_the_predicted_class():
     axes = plot_reliability(BINS).axes[0]
-    assert axes.get_xlabel() == "Predicted probability of the predicted class"
+    assert axes.get_xlabel() == "Probability of the predicted class"
     assert axes.get_ylabel() == "Observed accuracy"
 
 

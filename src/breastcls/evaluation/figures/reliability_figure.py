@@ -36,7 +36,7 @@ def plot_reliability(
         axes.set(
             xlim=(-0.01, 1.01),
             ylim=(-0.01, 1.01),
-            xlabel=f"Predicted probability of {positive or 'the predicted class'}",
+            xlabel=f"Predicted probability of {positive}" if positive else "Probability of the predicted class",
             ylabel=f"Observed frequency of {positive}" if positive else "Observed accuracy",
             title="Reliability diagram",
         )

@@ -44,11 +44,11 @@ def plot_risk_histogram(
         _finish(axes, positive, threshold)
         highest = float(table["share"].max())
         axes.set(
-            ylim=(0, 1.05 * highest if highest > 0 else 1),
+            ylim=(0, 1.15 * highest if highest > 0 else 1),
             ylabel=f"Share of the {'class' if positive else 'predictions'}",
             title="Predicted risk" if positive else "Predicted probability",
         )
-        axes.legend(loc="upper center")
+        axes.legend(loc="best")
         return figure_of(axes)
 
 
@@ -117,7 +117,10 @@ def _finish(axes: Axes, positive: str | None, threshold: float | None) -> None:
         label = f"threshold {format_number(threshold, 2)}"
         axes.axvline(threshold, color=MUTED, linestyle=":", linewidth=0.9, label=label)
     axes.grid()
-    axes.set(xlim=(-0.01, 1.01), xlabel=f"Predicted probability of {positive or 'the predicted class'}")
+    axes.set(
+        xlim=(-0.01, 1.01),
+        xlabel=f"Predicted probability of {positive}" if positive else "Probability of the predicted class",
+    )
     axes.set_box_aspect(1)
 
 
