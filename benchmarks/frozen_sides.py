@@ -58,7 +58,7 @@ def train_ours(model: Any, data: Any, task: Task, seed: int) -> Any:
         learning_rate=RATE,
         fine_tune=False,
         augment=task.augment,
-        feature_views=task.views,
+        frozen_head=bc.training.FrozenHead(feature_versions=task.views),
         class_weight=None,
         seed=seed,
         progress=False,

@@ -165,14 +165,14 @@ def compare_fit(build: Callable[[], Any], data: Any, arguments: argparse.Namespa
             data,
             epochs=epochs,
             fine_tune=False,
-            head_solver=solver,
+            frozen_head=solver,
             augment="none",
             class_weight=None,
             progress=False,
         )
 
     run("lbfgs", 1)
-    solvers = {"breastcls, lbfgs": ("lbfgs", 1), "breastcls, adam": ("adam", arguments.epochs)}
+    solvers = {"breastcls, lbfgs": ("lbfgs", 1), "breastcls, adam": ("optimizer", arguments.epochs)}
     sides = in_turns(
         {side: lambda run_it=run_it: run(*run_it) for side, run_it in solvers.items()}, len(data), arguments.rounds
     )

@@ -257,7 +257,7 @@ def test_the_published_folds_on_real_images(real_data):
             weights=real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5",
         )
 
-    options = {"fine_tune": False, "augment": "none", "head_solver": "lbfgs", "epochs": 1, "progress": False}
+    options = {"fine_tune": False, "augment": "none", "frozen_head": "lbfgs", "epochs": 1, "progress": False}
     found = evaluate_protocol(frozen, data, real_data / "breakhis_folds", **options)
     text = "\n".join(found.missing)
     assert "of 2013 listed images are not there" in text
@@ -313,7 +313,12 @@ def test_each_training_has_its_own_log_and_views_are_averaged(data, folds, tmp_p
         built.append(build())
         return built[-1]
 
-    options = {**OPTIONS, "magnifications": [200], "tta": "dihedral", "csv": tmp_path / "log.csv"}
+    options = {
+        **OPTIONS,
+        "magnifications": [200],
+        "tta": "dihedral",
+        "logging": bc.training.Logging(tmp_path / "log.csv"),
+    }
     found = evaluate_protocol(build_one, data, folds / "dsfold1.txt", **options)
     names = ["log-200X-fold-1-case-clean.csv", "log-200X-fold-1-official.csv"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names

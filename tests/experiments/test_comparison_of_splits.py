@@ -155,7 +155,7 @@ def test_the_split_alone_inflates_on_real_images(real_data):
             weights=real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5",
         )
 
-    options = {"fine_tune": False, "augment": "none", "head_solver": "lbfgs", "epochs": 1}
+    options = {"fine_tune": False, "augment": "none", "frozen_head": "lbfgs", "epochs": 1}
     found = compare_splits(frozen, data, splits=("image", "case"), progress=False, **options)
     for what in ("model", "colour"):
         assert found.inflation.loc[(what, "image", "roc_auc"), "difference"] > 0.05

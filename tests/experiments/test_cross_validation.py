@@ -178,7 +178,7 @@ def test_precision_of_the_caller_is_kept(data, tiny, quick):
 
 
 def test_progress_and_logs_of_each_fold(data, tmp_path, capsys, tiny, quick):
-    logs = {"csv": tmp_path / "log.csv", "tensorboard": tmp_path / "board"}
+    logs = {"logging": bc.training.Logging(tmp_path / "log.csv", tmp_path / "board")}
     cross_validate(tiny, data, folds=2, **{**quick, "progress": True}, **logs)
     assert {"log-fold-1.csv", "log-fold-2.csv"} <= {path.name for path in tmp_path.iterdir()}
     assert {path.name for path in (tmp_path / "board").iterdir()} == {"fold-1", "fold-2"}

@@ -8,6 +8,7 @@ from breastcls.errors import LeakageError, TrainingError
 from breastcls.experiments.cross_validation import cross_validate
 from breastcls.experiments.fold_models import FreshModels, options_of
 from breastcls.models.model_card import ModelCard, set_card
+from breastcls.training.fit_options import Logging
 
 HEAD_ONLY = {"fine_tune": False}
 
@@ -70,6 +71,6 @@ def test_draws_of_build_that_follow_from_no_seed_are_told(data, tiny):
 
 
 def test_every_training_has_its_own_places(tmp_path):
-    found = options_of({"epochs": 1, "tensorboard": tmp_path, "csv": tmp_path / "curves.csv"}, "fold-2")
-    assert found == {"epochs": 1, "tensorboard": tmp_path / "fold-2", "csv": tmp_path / "curves-fold-2.csv"}
-    assert options_of({"csv": None}, "fold-1") == {"csv": None}
+    found = options_of({"epochs": 1, "logging": Logging(tmp_path / "curves.csv", tmp_path)}, "fold-2")
+    assert found == {"epochs": 1, "logging": Logging(tmp_path / "curves-fold-2.csv", tmp_path / "fold-2")}
+    assert options_of({"logging": None}, "fold-1") == {"logging": None}

@@ -9,7 +9,8 @@ from breastcls.errors import TrainingWarning
 from breastcls.features import feature_memory
 from breastcls.features.feature_memory import feature_bytes, most_feature_bytes
 from breastcls.training.distribution.placement import Place
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_options import FrozenHead
+from breastcls.training.fit_settings import FitSettings
 from breastcls.training.input_modes import Material, choose_road, take_road
 from breastcls.training.phases import Phase
 
@@ -55,7 +56,9 @@ def test_features_that_do_not_fit_are_not_computed(parts, small):
     train, val, _ = parts
     head, views, channels = Phase("head", "head", 4, 1e-3), 2, 256
     needed = 4 * channels * (views * len(train) + len(val))
-    settings = Settings(augment="dihedral", feature_views=views, batch_size=8, progress=False)
+    settings = FitSettings(
+        augment="dihedral", frozen_head=FrozenHead(feature_versions=views), batch_size=8, progress=False
+    )
     for most, expected in ((needed, "features"), (needed - 1, "images")):
         material = Material(Place(small()), train, val, (32, 32), "stretch", None, settings, most)
         assert choose_road(head, material) == expected
@@ -74,6 +77,6 @@ def test_fit_falls_back_to_images_and_says_so(parts, small, monkeypatch):
     monkeypatch.setattr("breastcls.training.fit.most_feature_bytes", lambda: 1000)
     with pytest.warns(TrainingWarning, match="trains on images"):
         run = bc.fit(small(dropout=0.0), *parts[:2], **options)
-    assert (usual.config["roads"], run.config["roads"]) == (["features"], ["images"])
+    assert (usual.config["input_modes"], run.config["input_modes"]) == (["features"], ["images"])
     # Another road, not another result.
     assert run.history["loss"].to_numpy() == pytest.approx(usual.history["loss"].to_numpy(), rel=1e-3)

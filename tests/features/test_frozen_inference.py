@@ -9,6 +9,7 @@ from breastcls.errors import TrainingError
 from breastcls.features import frozen_inference as frozen_run
 from breastcls.features.frozen_inference import TOLERANCE, compile_frozen, preferred_precision, settle_precision
 from breastcls.models.model_parts import split_model
+from breastcls.training.fit_options import FrozenHead
 
 MODERN = frozenset(("avx512f", "avx512_bf16"))
 
@@ -126,8 +127,8 @@ def test_the_result_is_that_of_a_plain_loop(parts, small, augment):
     """Against plain Keras: frozen backbone, the same batches of images one by one, no features computed ahead."""
     train = parts[0]
     options = {"epochs": 3, "batch_size": 8, "fine_tune": False, "seed": 5, "class_weight": None, "progress": False}
-    run = bc.fit(small(dropout=0.0), train, augment=augment, feature_views=None, **options)
-    assert run.config["roads"] == ["features" if augment == "none" else "images"]
+    run = bc.fit(small(dropout=0.0), train, augment=augment, frozen_head=FrozenHead(feature_versions=None), **options)
+    assert run.config["input_modes"] == ["features" if augment == "none" else "images"]
     plain = small(dropout=0.0)
     next(layer for layer in plain.layers if isinstance(layer, keras.Model)).trainable = False
     plain.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", jit_compile=False)

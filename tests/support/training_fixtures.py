@@ -116,6 +116,6 @@ SHORT = {**COMMON, "epochs": 3, "augment": "none"}
 
 
 def cut_off(make, parts, folder, steps=5, **options):
-    options = {**SHORT, "checkpoint_steps": 1, **options}
+    options = {**SHORT, "logging": bc.training.Logging(checkpoint_steps=1), **options}
     with pytest.raises(CutOffError):
         bc.fit(make(1), *parts[:2], run_dir=folder, callbacks=[CutAt(steps)], **options)

@@ -98,9 +98,11 @@ def test_what_is_not_measured(model):
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_bad_losses(loss):
-    watcher = StopAtBadLoss("head", 0.1, BestWeights("val_loss"))
+def test_bad_losses(model, loss):
+    model.compile(keras.optimizers.SGD(0.25), "mse")
+    watcher = StopAtBadLoss("head", BestWeights("val_loss"))
+    watcher.set_model(model)
     watcher.on_epoch_begin(2)
     watcher.on_train_batch_end(0, {"loss": 1.0})
-    with pytest.raises(TrainingError, match=r"epoch 3, step 5 .* has the weights it began with"):
+    with pytest.raises(TrainingError, match=r"epoch 3, step 5 .* has the weights it began with.* \(now 0.25\)"):
         watcher.on_train_batch_end(4, {"loss": loss})

@@ -8,6 +8,7 @@ import pytest
 import breastcls as bc
 from breastcls.errors import LeakageError, LeakageWarning, TrainingError
 from breastcls.models.model_card import get_card, set_card
+from breastcls.training.fit_options import EpochSchedule, FrozenHead, Logging
 from breastcls.training.training_step import KerasStep
 
 
@@ -167,7 +168,7 @@ def test_what_cannot_be_trained(easy, parts, small, quick):
 
 
 def test_csv_and_tensorboard(parts, small, quick, tmp_path):
-    bc.fit(small(), *parts[:2], **quick, csv=tmp_path / "log.csv", tensorboard=tmp_path / "board")
+    bc.fit(small(), *parts[:2], **quick, logging=Logging(tmp_path / "log.csv", tmp_path / "board"))
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert len(lines) == 3
     assert "val_case_balanced_accuracy" in lines[0]
@@ -177,7 +178,7 @@ def test_csv_and_tensorboard(parts, small, quick, tmp_path):
 def test_the_csv_holds_every_epoch_of_every_phase(parts, small, quick, tmp_path):
     log = tmp_path / "log.csv"
     log.write_text("of another run")
-    run = bc.fit(small(), *parts[:2], **quick, head_solver="lbfgs", fine_tune=True, csv=log, run_dir=tmp_path / "run")
+    run = bc.fit(small(), *parts[:2], **quick, frozen_head="lbfgs", logging=Logging(log), run_dir=tmp_path / "run")
     assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune"]
     assert log.read_bytes() == (tmp_path / "run" / "history.csv").read_bytes()
 
@@ -192,7 +193,7 @@ def test_balanced_sampling_draws_classes_alike(parts, small, quick, monkeypatch)
         return learn(step, inputs, labels)
 
     monkeypatch.setattr(KerasStep, "__call__", note)
-    # The road by images, and that by features.
+    # Trained on images, and on features.
     for fine_tune in (True, False):
         for sampling, share in ((None, 0.75), ("class-balanced", 0.5)):
             seen.clear()
@@ -201,22 +202,24 @@ def test_balanced_sampling_draws_classes_alike(parts, small, quick, monkeypatch)
 
 
 def test_losses_schedules_and_rates(parts, small, quick):
-    options = {**quick, "epochs": 12, "learning_rate": 5e-3}
-    for more in ({"loss": "focal"}, {"label_smoothing": 0.1, "optimizer": "adamw", "weight_decay": 0.01}):
-        run = bc.fit(small(), *parts[:2], **options, **more, schedule="cosine", warmup_epochs=1, clip_norm=1.0)
+    options = {**quick, "epochs": 12, "learning_rate": EpochSchedule(5e-3, "cosine", warmup_epochs=1)}
+    smooth = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    decayed = keras.optimizers.AdamW(weight_decay=0.01, global_clipnorm=1.0)
+    for more in ({"loss": "focal"}, {"loss": smooth, "optimizer": decayed}):
+        run = bc.fit(small(), *parts[:2], **options, **more)
         assert run.scores["val_case_balanced_accuracy"] == 1.0
         assert run.history["learning_rate"].iloc[-1] == pytest.approx(0, abs=1e-9)
 
 
 def test_an_exact_head_is_a_logistic_regression(parts, small, quick, tmp_path):
-    options = {**quick, "head_solver": "lbfgs", "fine_tune": False}
+    options = {**quick, "frozen_head": "lbfgs", "fine_tune": False}
     first, second = small(), small()
     run = bc.fit(first, *parts[:2], **options, run_dir=tmp_path / "run")
     bc.fit(second, *parts[:2], **options)
     assert run.history["phase"].tolist() == ["head"]
     assert run.best_epoch == 1
-    assert run.config["roads"] == ["features"]
-    probe = json.loads((tmp_path / "run" / "run.json").read_text())["config"]["probe"]
+    assert run.config["input_modes"] == ["features"]
+    probe = json.loads((tmp_path / "run" / "run.json").read_text())["config"]["exact_head"]
     assert probe["c"] in [row["c"] for row in probe["scores"]]
     assert f"C = {probe['c']:g} (chosen by {probe['folds']} folds over cases)" in str(run)
     assert [weight.tobytes() for weight in first.get_weights()] == [w.tobytes() for w in second.get_weights()]
@@ -228,14 +231,14 @@ def test_an_exact_head_is_a_logistic_regression(parts, small, quick, tmp_path):
 
 
 def test_an_exact_head_over_views_and_fine_tuning_after_it(parts, small, quick):
-    run = bc.fit(small(), *parts[:2], **{**quick, "augment": "dihedral"}, head_solver="lbfgs", feature_views=2)
+    run = bc.fit(small(), *parts[:2], **{**quick, "augment": "dihedral"}, frozen_head=FrozenHead("lbfgs", 2))
     assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune"]
-    assert run.config["roads"] == ["features", "images"]
-    assert run.config["probe"]["folds"] >= 2
+    assert run.config["input_modes"] == ["features", "images"]
+    assert run.config["exact_head"]["folds"] >= 2
 
 
 def test_an_exact_head_without_views_sees_the_images_as_they_are(parts, small, quick):
-    options = {**quick, "head_solver": "lbfgs", "fine_tune": False, "feature_views": None}
+    options = {**quick, "frozen_head": FrozenHead("lbfgs", feature_versions=None), "fine_tune": False}
     plain, mixed = small(), small()
     bc.fit(plain, parts[0], **options)
     bc.fit(mixed, parts[0], **{**options, "augment": "mixup"})
@@ -245,7 +248,7 @@ def test_an_exact_head_without_views_sees_the_images_as_they_are(parts, small, q
 def test_an_exact_head_weighs_the_images_as_they_are_not_as_they_would_be_drawn(parts, small, quick):
     train = parts[0]
     few = train[[*np.flatnonzero(train.labels == 0)[::3], *np.flatnonzero(train.labels == 1)]]
-    options = {**quick, "epochs": 1, "head_solver": "lbfgs"}
+    options = {**quick, "epochs": 1, "frozen_head": "lbfgs"}
     heads = []
     for sampling in (None, "class-balanced"):
         model = small()
@@ -259,17 +262,21 @@ def test_an_exact_head_weighs_the_images_as_they_are_not_as_they_would_be_drawn(
 
 def test_an_exact_head_needs_a_linear_one(parts, small, quick):
     with pytest.raises(TrainingError, match="head"):
-        bc.fit(small(head="mlp"), parts[0], **quick, head_solver="lbfgs", fine_tune=False)
+        bc.fit(small(head="mlp"), parts[0], **quick, frozen_head="lbfgs", fine_tune=False)
 
 
 def test_it_says_which_way_it_goes(parts, small, quick, capfd):
     model = small()
     set_card(model, get_card(model).replace(weights="own.h5"))
-    run = bc.fit(model, *parts[:2], **{**quick, "augment": "dihedral", "feature_views": 1, "progress": True})
+    run = bc.fit(
+        model,
+        *parts[:2],
+        **{**quick, "augment": "dihedral", "frozen_head": FrozenHead(feature_versions=1), "progress": True},
+    )
     told = capfd.readouterr().err
     assert "head: 1 epoch on features computed once, in float32" in told
     assert "fine-tune: 1 epoch on images, in float32" in told
-    assert "Learnt head from features, fine-tune from images; computed in float32." in str(run)
+    assert "Phases: head on features, fine-tune on images; computed in float32." in str(run)
 
 
 def test_balance_is_not_counted_twice(parts, small, quick, monkeypatch):

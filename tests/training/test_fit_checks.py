@@ -8,7 +8,8 @@ import breastcls as bc
 from breastcls.errors import BreastclsError, DatasetError, TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card, set_card
 from breastcls.training.fit_checks import check_fit
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_options import FrozenHead
+from breastcls.training.fit_settings import FitSettings
 
 
 @pytest.fixture
@@ -41,28 +42,28 @@ def _dense(activation, classes=2):
 @pytest.mark.parametrize("activation", ["linear", "sigmoid", "relu"])
 def test_outputs_that_are_no_probabilities(parts, activation):
     with pytest.raises(TrainingError, match=r"gives -?\d.* for an image; needed is a probability for each class"):
-        check_fit(_dense(activation), parts[0], None, Settings())
+        check_fit(_dense(activation), parts[0], None, FitSettings())
 
 
 def test_probabilities_that_no_softmax_gives(parts, small):
-    assert check_fit(_dense("softmax"), parts[0], None, Settings()) == (32, 32)
+    assert check_fit(_dense("softmax"), parts[0], None, FitSettings()) == (32, 32)
     # The mean of two models ends with no softmax.
     ensemble = bc.models.build_ensemble([small(), small()])
-    assert check_fit(ensemble, parts[0], None, Settings()) == (32, 32)
+    assert check_fit(ensemble, parts[0], None, FitSettings()) == (32, 32)
 
 
 def test_outputs_that_are_not_finite(parts):
     model = _dense("sigmoid")
     model.layers[2].set_weights([np.full((3072, 2), np.nan), np.zeros(2)])
     with pytest.raises(TrainingError, match="gives nan, nan"):
-        check_fit(model, parts[0], None, Settings())
+        check_fit(model, parts[0], None, FitSettings())
 
 
 def test_a_validation_set_of_one_class_and_one_of_none(easy, parts, small):
     with pytest.raises(TrainingError, match=r"validation set holds images of one class only: {'benign': 4, .*: 0}"):
-        check_fit(small(), parts[0], easy[:4], Settings())
+        check_fit(small(), parts[0], easy[:4], FitSettings())
     with pytest.raises(TrainingError, match="validation set holds no images"):
-        check_fit(small(), parts[0], easy[:0], Settings())
+        check_fit(small(), parts[0], easy[:0], FitSettings())
 
 
 def test_classes_without_images_are_named(easy):
@@ -75,14 +76,14 @@ def test_classes_without_images_are_named(easy):
     )
     model = bc.build_model("cnn4", classes=three.classes, image_size=32, weights=None)
     with pytest.warns(TrainingWarning, match="training set has no images of MC: they cannot be learnt"):
-        check_fit(model, three, None, Settings())
-    with pytest.raises(TrainingError, match="needs images of every class"):
-        check_fit(model, three, None, Settings(head_solver="lbfgs"))
+        check_fit(model, three, None, FitSettings())
+    with pytest.raises(TrainingError, match="needs training images of every class"):
+        check_fit(model, three, None, FitSettings(frozen_head=FrozenHead("lbfgs")))
     whole = three.table.copy()
     whole.loc[:1, "label"] = "MC"
     full = bc.Dataset.from_columns(three.classes, path=three.paths, label=whole["label"], case=three.cases.tolist())
     with pytest.warns(TrainingWarning, match="validation set has no images of MC: they have no part"):
-        check_fit(model, full, three, Settings())
+        check_fit(model, full, three, FitSettings())
 
 
 def test_models_of_unknown_shape(parts):
@@ -93,7 +94,7 @@ def test_models_of_unknown_shape(parts):
     unbuilt = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
     for model in (Own(), unbuilt):
         with pytest.raises(TrainingError, match=r"shapes of the model .* are not known"):
-            check_fit(model, parts[0], None, Settings())
+            check_fit(model, parts[0], None, FitSettings())
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_models_of_unknown_shape(parts):
         {"augment": "clasic"},
         {"fine_tune": 9},
         {"monitor": "val_auc"},
-        {"head_solver": "lbfgs", "augment": "mixup", "feature_views": 2},
-        {"head_solver": "lbfgs", "fine_tune": False, "loss": "focal"},
+        {"frozen_head": FrozenHead("lbfgs", 2), "augment": "mixup"},
+        {"frozen_head": "lbfgs", "fine_tune": False, "loss": "focal"},
         {"class_weight": "even"},
     ],
 )

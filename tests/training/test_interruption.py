@@ -66,6 +66,6 @@ def test_interrupted_before_the_exact_head_is_scored_the_model_is_as_it_was_give
     monkeypatch.setattr(trainer, "score_probe", stop)
     model = small()
     with pytest.warns(TrainingWarning, match="began with"), pytest.raises(TrainingError, match="before the first"):
-        bc.fit(model, *parts[:2], **quick, head_solver="lbfgs", fine_tune=False)
+        bc.fit(model, *parts[:2], **quick, frozen_head="lbfgs", fine_tune=False)
     for kept, expected in zip(model.get_weights(), small().get_weights(), strict=True):
         np.testing.assert_array_equal(kept, expected)

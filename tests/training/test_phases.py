@@ -6,7 +6,8 @@ import breastcls as bc
 from breastcls.errors import TrainingError
 from breastcls.models.backbones.stain_texture import build_stain_texture
 from breastcls.models.model_card import get_card, set_card
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_options import FineTune
+from breastcls.training.fit_settings import FitSettings
 from breastcls.training.phases import plan_phases
 
 
@@ -38,23 +39,23 @@ def nested(built):
 def _plan(model, weights=None, **settings):
     if get_card(model) is not None:
         set_card(model, get_card(model).replace(weights=weights))
-    phases = plan_phases(model, Settings(**settings))
+    phases = plan_phases(model, FitSettings.of(settings))
     return [(p.name, p.trainable, p.epochs, p.learning_rate) for p in phases]
 
 
 def test_plans(built, plain):
     assert _plan(built, "imagenet", epochs=9) == [("head", "head", 3, 1e-3), ("fine-tune", "all", 6, 1e-4)]
-    options = {"epochs": 9, "head_epochs": 1, "fine_tune_rate": 1e-5}
-    assert _plan(built, "imagenet", fine_tune="last-stage", **options)[1] == ("fine-tune", "last-stage", 8, 1e-5)
-    assert _plan(built, "imagenet", fine_tune=2, **options)[1] == ("fine-tune", 2, 8, 1e-5)
-    assert _plan(built, "imagenet", fine_tune="all", **options)[1] == ("fine-tune", "all", 8, 1e-5)
+    for depth in ("last-stage", 2, "all"):
+        tune = FineTune(depth, head_epochs=1, learning_rate=1e-5)
+        assert _plan(built, "imagenet", epochs=9, fine_tune=tune)[1] == ("fine-tune", depth, 8, 1e-5)
+        assert _plan(built, "imagenet", epochs=9, fine_tune=depth)[1] == ("fine-tune", depth, 6, 1e-4)
     assert _plan(built, "imagenet", epochs=9, fine_tune=False) == [("head", "head", 9, 1e-3)]
     assert _plan(built, None, epochs=9) == [("all", "all", 9, 1e-3)]
     assert _plan(plain, epochs=9) == [("as-given", None, 9, 1e-3)]
 
 
 def test_an_exact_head_takes_one_epoch(built):
-    exact = {"epochs": 9, "head_solver": "lbfgs"}
+    exact = {"epochs": 9, "frozen_head": "lbfgs"}
     assert _plan(built, "imagenet", **exact, fine_tune=False) == [("head", "head", 1, 1e-3)]
     assert _plan(built, "imagenet", **exact) == [("head", "head", 1, 1e-3), ("fine-tune", "all", 9, 1e-4)]
 
@@ -75,10 +76,10 @@ def test_more_stages_than_there_are(built):
         ({}, [("as-given", None, 9)]),
         ({"fine_tune": False}, [("head", "head", 9)]),
         ({"fine_tune": "all"}, [("head", "head", 3), ("fine-tune", "all", 6)]),
-        ({"head_epochs": 2}, [("head", "head", 2), ("fine-tune", "all", 7)]),
-        ({"fine_tune_rate": 1e-5}, [("head", "head", 3), ("fine-tune", "all", 6)]),
-        ({"batch_norm": "train"}, [("head", "head", 3), ("fine-tune", "all", 6)]),
-        ({"head_solver": "lbfgs"}, [("head", "head", 1), ("fine-tune", "all", 9)]),
+        ({"fine_tune": FineTune(head_epochs=2)}, [("head", "head", 2), ("fine-tune", "all", 7)]),
+        ({"fine_tune": FineTune(learning_rate=1e-5)}, [("head", "head", 3), ("fine-tune", "all", 6)]),
+        ({"fine_tune": FineTune(batch_norm="train")}, [("head", "head", 3), ("fine-tune", "all", 6)]),
+        ({"frozen_head": "lbfgs"}, [("head", "head", 1), ("fine-tune", "all", 9)]),
     ],
 )
 def test_models_of_others_have_phases_where_these_are_spoken_of(nested, plain, settings, expected):
@@ -88,7 +89,9 @@ def test_models_of_others_have_phases_where_these_are_spoken_of(nested, plain, s
             _plan(plain, epochs=9, **settings)
 
 
-@pytest.mark.parametrize("setting", [{"layer_decay": 0.5}, {"fine_tune": "last-stage"}, {"fine_tune": 1}])
+@pytest.mark.parametrize(
+    "setting", [{"fine_tune": FineTune(layer_decay=0.5)}, {"fine_tune": "last-stage"}, {"fine_tune": 1}]
+)
 def test_stages_are_known_of_registered_backbones_only(nested, setting):
     with pytest.raises(TrainingError, match="needs a model from build_model"):
         _plan(nested, **setting)
@@ -96,7 +99,9 @@ def test_stages_are_known_of_registered_backbones_only(nested, setting):
 
 def test_a_texture_model_can_be_probed():
     model = build_stain_texture(classes=("b", "m"), image_size=32, weights=None, blocks=(1,), seed=1)
-    assert [plan.solver for plan in plan_phases(model, Settings(fine_tune=False, head_solver="lbfgs"))] == ["lbfgs"]
+    assert [
+        plan.solver for plan in plan_phases(model, FitSettings.of({"fine_tune": False, "frozen_head": "lbfgs"}))
+    ] == ["lbfgs"]
 
 
 def _foreign(small):
@@ -113,8 +118,8 @@ def test_a_backbone_of_random_weights_has_phases_where_these_are_asked_for(built
         ({}, [("all", "all", 9)]),
         ({"fine_tune": "last-stage"}, [("head", "head", 3), ("fine-tune", "last-stage", 6)]),
         ({"fine_tune": 2}, [("head", "head", 3), ("fine-tune", 2, 6)]),
-        ({"head_epochs": 2}, [("head", "head", 2), ("fine-tune", "all", 7)]),
-        ({"fine_tune_rate": 1e-5}, [("head", "head", 3), ("fine-tune", "all", 6)]),
+        ({"fine_tune": FineTune(head_epochs=2)}, [("head", "head", 2), ("fine-tune", "all", 7)]),
+        ({"fine_tune": FineTune(learning_rate=1e-5)}, [("head", "head", 3), ("fine-tune", "all", 6)]),
     ]:
         assert [plan[:3] for plan in _plan(built, None, epochs=9, **settings)] == expected
     with pytest.raises(TrainingError, match=r"fine_tune=99: the backbone of .* has 3 stages"):
@@ -136,11 +141,11 @@ def test_the_head_of_somebody_elses_model_is_trained_alone(parts, small, quick):
     before = [weight.copy() for weight in backbone.get_weights()]
     run = bc.fit(model, *parts[:2], **quick, fine_tune=False)
     assert run.history["phase"].tolist() == ["head", "head"]
-    assert run.config["roads"] == ["features"]
+    assert run.config["input_modes"] == ["features"]
     for old, new in zip(before, backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert np.abs(model.layers[-1].get_weights()[0]).max() > 0
-    run = bc.fit(model, *parts[:2], **quick, head_epochs=1)
+    run = bc.fit(model, *parts[:2], **quick, fine_tune=FineTune(head_epochs=1))
     assert run.history["phase"].tolist() == ["head", "fine-tune"]
     assert np.abs(backbone.get_weights()[0] - before[0]).max() > 0
 
@@ -148,7 +153,7 @@ def test_the_head_of_somebody_elses_model_is_trained_alone(parts, small, quick):
 def test_a_texture_model_keeps_its_filters(parts, quick):
     options = {"classes": ("benign", "malignant"), "image_size": 32, "weights": None, "blocks": (1,), "seed": 1}
     for more, phase in [
-        ({"fine_tune": False, "head_solver": "lbfgs"}, "head"),
+        ({"fine_tune": False, "frozen_head": "lbfgs"}, "head"),
         ({"fine_tune": False}, "head"),
         ({}, "as-given"),
     ]:

@@ -29,11 +29,11 @@ def test_a_run_is_run_again_from_its_folder_alone(parts, small, tmp_path):
 
 
 def test_the_logs_of_the_first_run_are_left_as_they_are(parts, small, tmp_path):
-    logs = {"csv": tmp_path / "log.csv", "tensorboard": tmp_path / "board"}
-    bc.fit(small(), *parts[:2], run_dir=tmp_path / "first", **logs, **OPTIONS)
+    logging = bc.training.Logging(tmp_path / "log.csv", tmp_path / "board")
+    bc.fit(small(), *parts[:2], run_dir=tmp_path / "first", logging=logging, **OPTIONS)
     before = {path: path.read_bytes() for path in [tmp_path / "log.csv", *(tmp_path / "board").rglob("events.*")]}
     _, run = bc.training.rerun(tmp_path / "first", progress=False)
-    assert run.config["fit"]["csv"] is run.config["fit"]["tensorboard"] is None
+    assert run.config["fit"]["logging"] == {"csv": None, "tensorboard": None, "checkpoint_steps": None}
     after = {path: path.read_bytes() for path in [tmp_path / "log.csv", *(tmp_path / "board").rglob("events.*")]}
     assert after == before
 

@@ -21,17 +21,17 @@ def test_it_prints_and_serialises(tmp_path):
 def test_it_says_how_each_phase_went_and_what_an_exact_head_chose():
     config = {
         "phases": [{"name": "head"}, {"name": "fine-tune"}],
-        "roads": ["features", "images"],
+        "input_modes": ["features", "images"],
         "precision": "bfloat16",
-        "probe": {"c": 0.003162, "folds": 5, "scores": []},
+        "exact_head": {"c": 0.003162, "folds": 5, "scores": []},
     }
     data = {"train": {"images": 3, "cases": 2}}
     text = str(Run(pd.DataFrame({"epoch": [1]}), config, None, {"loss": 0.5}, "interrupted", data, None, {}))
-    assert "Learnt head from features, fine-tune from images; computed in bfloat16." in text
+    assert "Phases: head on features, fine-tune on images; computed in bfloat16." in text
     assert "C = 0.003162 (chosen by 5 folds over cases)" in text
-    config |= {"roads": ["features"], "probe": {"c": 0.01, "folds": 0, "scores": []}}
+    config |= {"input_modes": ["features"], "exact_head": {"c": 0.01, "folds": 0, "scores": []}}
     text = str(Run(pd.DataFrame({"epoch": [1]}), config, None, {"loss": 0.5}, "interrupted", data, None, {}))
-    assert "Learnt head from features; computed" in text
+    assert "Phases: head on features; computed" in text
     assert "C = 0.01 (assumed: too few cases)" in text
 
 

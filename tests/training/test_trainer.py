@@ -1,7 +1,8 @@
 import breastcls as bc
 from breastcls.training.callbacks import BestWeights
 from breastcls.training.distribution.placement import Place
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_options import FrozenHead
+from breastcls.training.fit_settings import FitSettings
 from breastcls.training.input_modes import Material
 from breastcls.training.phases import Phase
 from breastcls.training.trainer import Trainer
@@ -9,10 +10,8 @@ from breastcls.training.trainer import Trainer
 
 def test_each_phase_takes_the_shortest_road(parts, small):
     train, val, _ = parts
-    settings = Settings(augment="none", batch_size=8, progress=False)
-    trainer = Trainer(
-        Material(Place(small()), train, val, (32, 32), "stretch", None, settings), None, BestWeights(None)
-    )
+    settings = FitSettings(augment="none", batch_size=8, progress=False)
+    trainer = Trainer(Material(Place(small()), train, val, (32, 32), "stretch", None, settings), None, BestWeights(None))
     assert trainer.train([Phase("head", "head", 3, 1e-3), Phase("fine-tune", "all", 1, 1e-4)]) == "all epochs done"
     assert trainer.roads == ["features", "images"]
     assert [row["epoch"] for row in trainer.rows] == [1, 2, 3, 4]
@@ -28,5 +27,5 @@ def test_augmented_heads_learn_from_views_where_that_is_possible(parts, small):
         # Images and labels of pairs are mixed anew in each batch, so that no image has features of its own.
         ("mixup", 2, "images"),
     ]:
-        run = bc.fit(small(), parts[0], augment=augment, feature_views=views, **options)
-        assert run.config["roads"] == [road]
+        run = bc.fit(small(), parts[0], augment=augment, frozen_head=FrozenHead(feature_versions=views), **options)
+        assert run.config["input_modes"] == [road]

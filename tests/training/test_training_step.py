@@ -2,8 +2,6 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.training.fit_settings import Settings
-from breastcls.training.optimizers import make_loss
 from breastcls.training.training_step import EpochMeans, KerasStep, as_shares, weight_table
 
 
@@ -47,7 +45,7 @@ def test_focal_loss_with_smoothing_weighs_each_image_by_its_class(weights):
     model, rate = build(), 0.1
     model.compile(
         keras.optimizers.SGD(rate),
-        make_loss(Settings(loss="focal", label_smoothing=0.3)),
+        keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0, label_smoothing=0.3),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     kernel, bias = model.get_weights()

@@ -70,7 +70,7 @@ def evaluate_protocol(
         resume: Go on with what `run_dir` holds.
         tta: Test-time augmentation, as in `predict`; a recipe brings its own.
         progress: Whether to show progress on standard error.
-        **fit_options: What else `fit` takes; a recipe brings its own. `tensorboard` and `csv` get a place of their own
+        **fit_options: What else `fit` takes; a recipe brings its own. The files of `logging` get a name of their own
             for each training. `stain` may be the name of a normalizer, which is fitted anew on each training part.
 
     Returns:

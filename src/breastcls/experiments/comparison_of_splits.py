@@ -73,8 +73,8 @@ def compare_splits(
         run_dir: New folder, with what `cross_validate` writes under `by-image`, `by-slide` and `by-case`.
         resume: Go on with what `run_dir` holds.
         progress: Whether to show progress on standard error.
-        **options: What else `cross_validate` takes: `val_fraction`, `epochs`, `augment`, `fine_tune`, ... `tensorboard`
-            and `csv` get a place of their own for each training.
+        **options: What else `cross_validate` takes: `val_fraction`, `epochs`, `augment`, `fine_tune`, ... The files of
+            `logging` get a name of their own for each training.
 
     Returns:
         The comparison; print it.

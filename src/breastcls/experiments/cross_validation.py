@@ -83,10 +83,10 @@ def cross_validate(
         keep_models: Keep the models in memory where they are not written to a folder.
         allow_leakage: Go on although folds by case share files or pictures under several names.
         progress: Whether to show progress on standard error.
-        **fit_options: Anything else that `fit` takes: `epochs`, `augment`, `fine_tune`, ... `tensorboard` and `csv`
-            get a place of their own for each fold. `stain` may be the name of a normalizer: it is then fitted anew on
-            the training part of each fold, see `fit_normalizer`. A normalizer that is fitted already has to come from
-            images that are in none of the folds.
+        **fit_options: Anything else that `fit` takes: `epochs`, `augment`, `fine_tune`, ... The files of
+            `logging` get a name of their own for each fold. `stain` may be the name of a normalizer: it is then fitted
+            anew on the training part of each fold, see `fit_normalizer`. A normalizer that is fitted already has to
+            come from images that are in none of the folds.
 
     Returns:
         The predictions, their evaluation beside what colour alone reaches on the same folds, and the record of each

@@ -19,11 +19,12 @@ from breastcls.models.weight_hash import is_same_fingerprint
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.predictions import Predictions
 from breastcls.training.checkpointing.resume import load_run
+from breastcls.training.fit_settings import is_fit_option, setting_to_json
 from breastcls.training.run import Run
 
 _SETTINGS, _IMAGES, _PREDICTIONS = "cross-validation.json", "folds.csv", "predictions.csv"
 # What may differ between a cross-validation and its continuation, since it changes no weight.
-_FREE = ("progress", "tensorboard", "csv", "checkpoint_steps", "allow_leakage")
+_FREE = ("progress", "logging", "allow_leakage")
 _SHOWN = 5
 
 
@@ -164,6 +165,8 @@ def _in_words(value: Any) -> Any:
         return value.item()
     if callable(getattr(value, "to_dict", None)):
         return value.to_dict()
+    if is_fit_option(value):
+        return setting_to_json(value)
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 

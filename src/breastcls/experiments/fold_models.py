@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import os
@@ -22,7 +23,7 @@ from breastcls.predictions.independence import audit_test
 from breastcls.predictions.test_time_augmentation import list_views
 from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_settings import FitSettings
 
 # Arguments of `fit` that a protocol gives by itself.
 _OWN = ("model", "train", "val", "seed", "run_dir", "resume", "progress", "allow_leakage")
@@ -68,7 +69,7 @@ def check_trainings(
         # Every machine would write the folders of all trainings.
         raise TrainingError(f"{caller} runs on one machine: pass strategy='mirrored' or none, or call fit for each.")
     checked = {name: value for name, value in options.items() if name not in ("stain", "strategy", "callbacks")}
-    Settings.of({**checked, "seed": seed, "run_dir": run_dir, "resume": resume})
+    FitSettings.of({**checked, "seed": seed, "run_dir": run_dir, "resume": resume})
 
 
 def check_build(build: Any, or_else: str = "") -> None:
@@ -90,23 +91,26 @@ def check_build(build: Any, or_else: str = "") -> None:
 
 
 def options_of(options: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the options of one training, its curves in places of their own, since each writes them whole.
+    """Return the options of one training, with log files of its own, since each training writes them whole.
 
     Args:
         options: Those of all trainings.
         name: Of this one, such as "fold-1".
 
     Example:
-        >>> options_of({"epochs": 3, "csv": "curves.csv"}, "fold-1")
-        {'epochs': 3, 'csv': PosixPath('curves-fold-1.csv')}
+        >>> options_of({"logging": Logging(csv="curves.csv")}, "fold-1")["logging"].csv
+        PosixPath('curves-fold-1.csv')
     """
-    chosen = dict(options)
-    if chosen.get("tensorboard") is not None:
-        chosen["tensorboard"] = Path(chosen["tensorboard"]) / name
-    if chosen.get("csv") is not None:
-        path = Path(chosen["csv"])
-        chosen["csv"] = path.with_name(f"{path.stem}-{name}{path.suffix}")
-    return chosen
+    logging = options.get("logging")
+    if logging is None:
+        return dict(options)
+    places: dict[str, Any] = {}
+    if logging.tensorboard is not None:
+        places["tensorboard"] = Path(logging.tensorboard) / name
+    if logging.csv is not None:
+        path = Path(logging.csv)
+        places["csv"] = path.with_name(f"{path.stem}-{name}{path.suffix}")
+    return {**options, "logging": dataclasses.replace(logging, **places)}
 
 
 class FreshModels:

@@ -31,7 +31,7 @@ def find_view_policy(augment: str | Policy | None) -> Policy | None:
     if policy.mixes:
         raise TrainingError(
             f"The policy {policy.name!r} mixes images with one another: an image has no views of its own, whose "
-            "features could be kept. Train on images (feature_views=None), or choose another policy."
+            "features could be kept. Train on images (FrozenHead(feature_versions=None)), or choose another policy."
         )
     return None if policy.name == "none" else policy
 

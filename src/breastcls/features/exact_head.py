@@ -160,7 +160,7 @@ def find_linear_head(model: keras.Model) -> keras.layers.Dense:
         raise TrainingError(
             "A linear probe needs a head of one dense layer with a bias and a softmax on one vector an image, dropout "
             f"aside; the head of {model.name!r} is: {found}. Build the model with head='linear', or train the head "
-            "with head_solver='adam'."
+            "with frozen_head='optimizer'."
         )
     return dense[0]
 

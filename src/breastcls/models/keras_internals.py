@@ -56,12 +56,22 @@ def sum_gradients_elsewhere(optimizer: Any) -> None:
     optimizer._all_reduce_sum_gradients = lambda pairs: pairs
 
 
+def initial_rate(optimizer: Any) -> Any:
+    """Return the learning rate that an optimizer was made with: a variable, a schedule or a function."""
+    return optimizer._learning_rate
+
+
+def excludes_from_weight_decay(optimizer: Any) -> bool:
+    """Return whether `exclude_from_weight_decay` was called on an optimizer, which its configuration does not record."""
+    names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+    return any(getattr(optimizer, name, None) for name in names)
+
+
 def with_rate_factors(base: Any) -> Any:
     """Return a subclass of an optimizer under which some variables have a fraction of the learning rate.
 
-    Its first argument, `factors`, maps the path of a variable to the factor by which the learning rate and the weight
-    decay of this variable are multiplied; variables without an entry have the factor 1. It must be given a
-    `weight_decay`, a number or None.
+    Its method `set_factors` takes, by the path of a variable, the factor by which the learning rate and the weight
+    decay of this variable are multiplied; variables without an entry have the factor 1.
 
     Args:
         base: A class of Keras optimizers.
@@ -70,10 +80,9 @@ def with_rate_factors(base: Any) -> Any:
     class RateFactors(base):  # type: ignore[misc]
         """An optimizer under which some variables have a fraction of the learning rate and of the weight decay."""
 
-        def __init__(self, factors: Mapping[str, float], **options: Any) -> None:
-            super().__init__(**options)
-            self._factors = dict(factors)
-            self._full_decay = options["weight_decay"]
+        def set_factors(self, factors: Mapping[str, float]) -> None:
+            """Set the factors by the path of a variable, before the first step."""
+            self._factors, self._full_decay = dict(factors), self.weight_decay
 
         def _apply_weight_decay(self, variables: Any) -> None:
             # Keras multiplies the decay by the full learning rate, so the factor has to be part of the decay.

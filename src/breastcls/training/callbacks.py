@@ -137,13 +137,12 @@ class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         phase: Name of the phase, for the message.
-        learning_rate: Its rate, for the message.
         best: Keeper of the weights that the model gets back.
     """
 
-    def __init__(self, phase: str, learning_rate: float, best: BestWeights) -> None:
+    def __init__(self, phase: str, best: BestWeights) -> None:
         super().__init__()
-        self._phase, self._rate, self._best, self._epoch = phase, learning_rate, best, 0
+        self._phase, self._best, self._epoch = phase, best, 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember which epoch it is."""
@@ -157,9 +156,10 @@ class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
         """
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise TrainingError(
                 f"The loss became {loss} in epoch {self._epoch}, step {batch + 1} (phase {self._phase!r}). The model "
-                f"has {self._best} again. Lower learning_rate (now {self._rate:g}), or look for images or weights that "
+                f"has {self._best} again. Lower learning_rate (now {rate:g}), or look for images or weights that "
                 "are not finite."
             )
 

@@ -8,10 +8,11 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
+from breastcls.augmentation.policy import Policy
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
 from breastcls.features.feature_memory import most_feature_bytes
@@ -23,6 +24,7 @@ from breastcls.models.precision import choose_precision, use_precision
 from breastcls.predictions.independence import audit_validation
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.stain.normalizer_registry import normalizer_from_dict
+from breastcls.training.callback_checks import check_callbacks
 from breastcls.training.callbacks import BestWeights
 from breastcls.training.checkpointing.checkpoints import Checkpoints
 from breastcls.training.checkpointing.resume import (
@@ -36,7 +38,8 @@ from breastcls.training.checkpointing.run_folder import open_run_dir, read_confi
 from breastcls.training.class_weights import ClassWeight, class_weights
 from breastcls.training.distribution.placement import find_team, placed, strategy_name
 from breastcls.training.fit_checks import check_fit, describe_config, describe_task
-from breastcls.training.fit_settings import FineTune, Settings
+from breastcls.training.fit_options import FineTune, FrozenHead, Logging, Rate
+from breastcls.training.fit_settings import FitSettings
 from breastcls.training.input_modes import Material
 from breastcls.training.phases import plan_phases
 from breastcls.training.run import Run
@@ -52,22 +55,12 @@ def fit(
     *,
     epochs: int = 20,
     batch_size: int = 32,
-    learning_rate: float = 1e-3,
-    optimizer: str = "adam",
-    schedule: str = "constant",
-    warmup_epochs: float = 0.0,
-    weight_decay: float = 0.0,
-    clip_norm: float | None = None,
-    loss: str = "cross-entropy",
-    label_smoothing: float = 0.0,
-    fine_tune: FineTune = True,
-    head_epochs: int | None = None,
-    fine_tune_rate: float | None = None,
-    layer_decay: float = 1.0,
-    batch_norm: str = "auto",
-    head_solver: str = "adam",
-    feature_views: int | None = 4,
-    augment: str | None = "standard",
+    learning_rate: Rate | None = None,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    loss: str | keras.losses.Loss = "cross-entropy",
+    fine_tune: FineTune | bool | Literal["all", "last-stage"] | int = True,
+    frozen_head: FrozenHead | Literal["optimizer", "lbfgs"] = "optimizer",
+    augment: str | Policy | None = "standard",
     sampling: str | None = None,
     class_weight: ClassWeight = "balanced",
     resize: str | None = None,
@@ -78,10 +71,8 @@ def fit(
     seed: int = 0,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    checkpoint_steps: int | None = None,
     strategy: Any = None,
-    tensorboard: str | os.PathLike[str] | None = None,
-    csv: str | os.PathLike[str] | None = None,
+    logging: Logging | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     allow_leakage: bool = False,
     progress: bool = True,
@@ -90,105 +81,103 @@ def fit(
 
     The model is changed in place. With a validation set it ends with the weights of the epoch that scored best
     there, whether or not training stopped early. The same seed gives the same weights bit for bit on one machine, also
-    when the run was cut off and resumed; on a GPU only after `tf.config.experimental.enable_op_determinism()`.
+    when the run was interrupted and resumed; on a GPU only after `tf.config.experimental.enable_op_determinism()`.
 
-    While the backbone is frozen, what it gives for an image does not change: it is computed once, kept beside the
-    prepared images, and the head learns from that. The record says which phases went by "features" and which by
-    "images", and so does `print(run)`.
+    While the backbone is frozen, its output for an image does not change: it is computed once, kept beside the
+    prepared images, and the head is trained on it. `run.config["input_modes"]` and `print(run)` report which phases
+    were trained on "features" and which on "images".
 
     Args:
         model: From `build_model`, or any Keras model with images in and class probabilities out. One that breastcls did
-            not build is trained as it is, with the layers learning that are set to trainable; told `fine_tune=False`
-            or "all", `head_epochs`, `fine_tune_rate`, `batch_norm` or `head_solver`, as one with a pretrained backbone,
-            for which it has to nest its backbone as one layer.
-        train: Images to learn from.
-        val: Images to choose the best epoch by. Without them the last weights are kept.
-        epochs: Epochs in all.
-        batch_size: Images a step, over all devices.
-        learning_rate: Highest rate of the optimizer in the first phase.
-        optimizer: "adam", "adamw", "sgd" (with momentum 0.9), "rmsprop", "adagrad", "nadam" or "lion".
-        schedule: "constant", or "cosine": from the highest rate to zero within each phase.
-        warmup_epochs: Epochs at the start of each phase over which the rate rises to its highest.
-        weight_decay: Decoupled weight decay; biases and normalisation are left out.
-        clip_norm: Largest norm of the gradient over all weights.
-        loss: "cross-entropy", or "focal" (gamma 2), which counts what is already right less.
-        label_smoothing: Share of each label that is spread over all classes, 0 to below 1.
-        fine_tune: True or "all" for the whole backbone, "last-stage" for its last stage, a number for so many last
-            stages, False for the head alone. A backbone with random weights is trained whole from the start.
-        head_epochs: How many of the epochs the head is trained alone; a third by default.
-        fine_tune_rate: Highest rate while fine-tuning; a tenth of `learning_rate` by default.
-        layer_decay: By how much each stage of the backbone learns slower than the one above it, such as 0.7.
-        batch_norm: "frozen", "train", or "auto": frozen in pretrained backbones, trained in others.
-        head_solver: "adam" for the optimizer, or "lbfgs": the head, a single dense layer, is fitted exactly as a
-            logistic regression whose strength of regularisation is chosen by cross-validation over cases, which takes
-            seconds and one epoch. That is all with `fine_tune=False`; otherwise `epochs` of fine-tuning follow. What
-            belongs to an optimizer, `loss`, `label_smoothing` and `sampling` count in these alone, and are refused
-            where there are none. What was chosen is in `run.config["probe"]`.
-        feature_views: Where the head is trained with augmentation, how many augmented views of each image its features
-            are computed for; each epoch shows one of them, drawn anew. None augments every epoch anew, which takes as
-            much longer as there are more epochs; `head_solver="lbfgs"` then takes the images as they are.
-        augment: Name of an augmentation policy; "none" or None for no augmentation. Never applied to validation images.
+            not build is trained as it is, that is its layers that are set to trainable; with `fine_tune=False` or
+            "all", or `frozen_head="lbfgs"`, like one with a pretrained backbone, which has to be nested in it as one
+            layer.
+        train: Training images.
+        val: Validation images, by which the best epoch is chosen. Without them the last weights are kept.
+        epochs: Total number of epochs.
+        batch_size: Images per step, over all devices.
+        learning_rate: The learning rate of the first phase: a number, an `EpochSchedule` (decay and warm-up that follow
+            from the epochs of each phase), or a Keras schedule, which is used as it is from its step 0 in each phase,
+            fine-tuning included. By default 0.001, or the rate of the optimizer where that is an object;
+            given beside an optimizer object, it replaces the rate of that.
+        optimizer: "adam", "adamw", "sgd" (with momentum 0.9), "rmsprop", "adagrad", "nadam" or "lion"; or an optimizer
+            of Keras, whose configuration is used in every phase, with the learning rate of the phase. The object itself
+            is not changed. Biases and the parameters of normalisation are left out of weight decay.
+        loss: "cross-entropy", "focal" (gamma 2), which gives well classified images less weight, or a loss of Keras
+            over one-hot labels, such as `keras.losses.CategoricalCrossentropy(label_smoothing=0.1)`.
+        fine_tune: A `FineTune`, or a short form of it: True for the whole backbone, after its head if it is pretrained
+            and together with it if its weights are random; "all" for the whole backbone after its head; "last-stage"
+            for its last stage; a number for so many last stages; False for the head alone.
+        frozen_head: A `FrozenHead`, or its solver. "lbfgs" fits the head exactly, as a logistic regression, in one
+            epoch. That is all with `fine_tune=False`; otherwise `epochs` of fine-tuning follow. `optimizer`, `loss`,
+            `learning_rate` and `sampling` have an effect in these alone, and are refused without them. The penalty
+            that was chosen is in `run.config["exact_head"]`.
+        augment: Name of an augmentation policy, or a `breastcls.augmentation.Policy`; "none" or None for no
+            augmentation. Never applied to validation images.
         sampling: "class-balanced" or "case-balanced" draws every class or case equally often; None takes each image
-            once an epoch.
-        class_weight: "balanced", a mapping from class name to weight, or None. Weights count in the training loss
-            only, never in a score. "balanced" goes by how often each class is drawn: with `sampling="class-balanced"`
-            all weigh the same.
+            once per epoch.
+        class_weight: "balanced", a mapping from class name to weight, or None. Weights are part of the training loss
+            only, never of a score. "balanced" depends on how often each class is drawn: with
+            `sampling="class-balanced"` all weights are the same.
         resize: How images are brought to the size of the model: "stretch", "crop" or "pad". By default as it was
             trained before, else "stretch". It is noted in the model, so that `predict` and `explain` do the same.
         stain: A stain normalizer from `fit_normalizer`, or the name of one, which is then fitted on `train`; applied to
             training and validation images and noted in the model, so that `predict` and `explain` do the same. By
             default the one noted there.
         precision: "float32", "bfloat16", "float16" (the latter two mixed: weights stay float32, and so do the scaling
-            of images and the last layer), or "auto": bfloat16 on GPUs and on processors that gain from it with this
-            backbone, else float32.
-        monitor: The validation score that decides; by default balanced accuracy over cases, ties going to the
-            smaller loss.
+            of images and the last layer), or "auto": bfloat16 on GPUs and on processors where it makes this backbone
+            faster, else float32.
+        monitor: The validation score by which the best epoch is chosen; by default balanced accuracy over cases. Of
+            equal scores the one with the smaller loss is better.
         patience: Stop a phase after so many epochs without a better one; None never does.
         seed: A whole number from which everything random follows.
         run_dir: New folder for config.json, split.csv, history.csv, model.keras, environment.json and run.json, and for
             checkpoints while the run is not finished.
-        resume: Go on with the run in `run_dir` from its last checkpoint; begin it if there is none, and return what it
-            gave if it is finished. The weights come out as if it had not been cut off.
-        checkpoint_steps: Write a checkpoint also after so many steps within an epoch, not only at its end.
+        resume: Resume the run in `run_dir` from its last checkpoint; begin it if there is none, and return its result
+            if it is finished. The weights are those of an uninterrupted run.
         strategy: None for one device; "mirrored" for all GPUs of this machine; "multi-worker" for several machines,
-            after `join_workers`; or a `tf.distribute` strategy. Losses and weights come out as on one device, within
+            after `join_workers`; or a `tf.distribute` strategy. Losses and weights are those of one device, within
             rounding.
-        tensorboard: Folder for TensorBoard.
-        csv: File for one row an epoch of all phases, as in `history.csv`; written whole after each epoch.
-        callbacks: Further Keras callbacks. On the road by features they see the head alone as their model. Their types
-            are recorded, and a run is resumed or done again with the same ones only; what they remember is not in the
-            checkpoints. Keras' own that only look on, such as `CSVLogger`, may come and go.
-        allow_leakage: Go on although train and validation share cases or pictures. It is written into the record.
+        logging: A `Logging`: further files that are written while training.
+        callbacks: Further Keras callbacks. While the head is trained on features, their model is the head alone. Their
+            types are recorded, and a run is resumed or repeated with the same types only; their state is not in the
+            checkpoints. Keras' own that only observe, such as `CSVLogger`, may be added or left out. Those that cannot
+            work are refused before training.
+        allow_leakage: Train although train and validation share cases or pictures. It is written into the record.
         progress: Whether to show progress on standard error.
 
     Returns:
         The record of the run.
 
     Raises:
-        LeakageError: If train and validation share a case, a slide or a picture, or the model has learnt from a
+        LeakageError: If train and validation share a case, a slide or a picture, or the model was trained on a
             validation case before, and it was not allowed.
         TrainingError: If an argument is not valid or would have no effect, training or validation set hold fewer than
-            two classes (of more, `TrainingWarning` names those that are missing), the model has other classes or gives
-            no probabilities, the folder holds another run than the one to resume, the loss is not a number (the message
-            says at which step), or, with several machines, they differ or one of them is gone.
+            two classes (of more, `TrainingWarning` names those that are missing), the model has other classes or its
+            outputs are not probabilities, the folder holds another run than the one to resume, the loss is not a number
+            (the message says at which step), or, with several machines, they differ or one of them is lost.
         RegistryError: If there is no such augmentation policy or stain normalizer.
         DatasetError: If `train` or `val` is not a `Dataset`.
         OutputError: If `run_dir` cannot be written to or holds a run already.
         ImageError: If an image cannot be read.
 
     Example:
+        >>> import keras  # doctest: +SKIP
         >>> run = fit(model, train, val, epochs=30, patience=8)  # doctest: +SKIP
         >>> print(run)  # doctest: +SKIP
+        >>> optimizer = keras.optimizers.AdamW(3e-4, weight_decay=1e-4)  # doctest: +SKIP
+        >>> run = fit(model, train, val, optimizer=optimizer, fine_tune="last-stage")  # doctest: +SKIP
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "train", "val", "callbacks")}
     began = time.perf_counter()
     given["strategy"] = strategy_name(strategy)
-    settings = Settings.of({**given, "stain": None})
+    settings = FitSettings.of({**given, "stain": None})
     image_size = check_fit(model, train, val, settings)
     normalizer, noted = _normalizer(stain, model, train, settings.seed)
     settings = dataclasses.replace(settings, stain=noted)
     resize = settings.resize or _known_resize(model)
     phases = plan_phases(model, settings)
+    check_callbacks(callbacks, phases, settings, validated=val is not None)
     groups = sampling_groups(sampling, train.labels, train.cases.tolist(), len(train))
     weights = class_weights(class_weight, train.labels, train.classes, groups)
     leakage = None
@@ -233,7 +222,7 @@ def fit(
     as_given = [(layer, layer.trainable) for layer in flatten_layers(model)]
     best = BestWeights(None if val is None else monitor, settings.patience)
     watching = (*(_writers(settings) if team.chief else ()), *callbacks)
-    log = Path(settings.csv) if settings.csv is not None and team.chief else None
+    log = Path(settings.logging.csv) if settings.logging.csv is not None and team.chief else None
     if log is not None:
         remove_temporaries(log)
     checkpoints = None if folder is None else Checkpoints(folder)
@@ -256,9 +245,9 @@ def fit(
         # Of a model of the caller's own these flags are a setting, and the next call may go by them.
         for layer, trainable in as_given:
             layer.trainable = trainable
-    config["roads"] = trainer.roads
+    config["input_modes"] = trainer.roads
     if trainer.probe is not None:
-        config["probe"] = trainer.probe
+        config["exact_head"] = trainer.probe
     seconds = time.perf_counter() - began
     run = describe_run(train, val, config, trainer.rows, best, stopped, leakage, seconds, folder)
     note_in_card(model, train, val, run, resize, settings.stain)
@@ -272,10 +261,10 @@ def fit(
     return run
 
 
-def _writers(settings: Settings) -> tuple[keras.callbacks.Callback, ...]:
-    if settings.tensorboard is None:
+def _writers(settings: FitSettings) -> tuple[keras.callbacks.Callback, ...]:
+    if settings.logging.tensorboard is None:
         return ()
-    return (keras.callbacks.TensorBoard(settings.tensorboard, write_graph=False),)
+    return (keras.callbacks.TensorBoard(settings.logging.tensorboard, write_graph=False),)
 
 
 def _known_resize(model: keras.Model) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import os
 import warnings
@@ -17,20 +16,12 @@ from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import ends_in_softmax
 from breastcls.models.weight_hash import hash_shapes, hash_weights
-from breastcls.training.fit_settings import Settings
+from breastcls.training.callback_checks import name_callbacks
+from breastcls.training.fit_settings import FitSettings, deciding_settings
 from breastcls.training.phases import Phase
 
-_ONLOOKERS = (
-    keras.callbacks.CSVLogger,
-    keras.callbacks.History,
-    keras.callbacks.ModelCheckpoint,
-    keras.callbacks.ProgbarLogger,
-    keras.callbacks.RemoteMonitor,
-    keras.callbacks.TensorBoard,
-)
 
-
-def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: Settings) -> tuple[int, int]:
+def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: FitSettings) -> tuple[int, int]:
     """Find what would go wrong before anything is changed; return the (height, width) of the model.
 
     Raises:
@@ -44,14 +35,14 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
         require_dataset("val", val)
     if settings.patience is not None and val is None:
         raise TrainingError("patience needs a validation set: pass val=, or leave patience out.")
-    if settings.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
+    if settings.logging.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
         raise TrainingError(
-            "tensorboard= needs the package tensorboard: pip install 'breastcls[tensorboard]'; or pass csv= for one "
-            "row an epoch."
+            "Logging.tensorboard needs the package tensorboard: pip install 'breastcls[tensorboard]'; or use "
+            "Logging.csv for one row per epoch."
         )
     if val is not None and val.classes != train.classes:
         raise TrainingError(f"Training classes {train.classes} and validation classes {val.classes} differ.")
-    _check_classes(train, val, every_one=settings.head_solver == "lbfgs")
+    _check_classes(train, val, every_one=settings.frozen_head.solver == "lbfgs")
     card = get_card(model)
     if card is not None and tuple(card.classes) != train.classes:
         raise TrainingError(
@@ -79,8 +70,8 @@ def _check_classes(train: Dataset, val: Dataset | None, *, every_one: bool) -> N
             )
         if missing and what == "training" and every_one:
             raise TrainingError(
-                f"head_solver='lbfgs' needs images of every class to learn from; found {counted}. Use a dataset with "
-                "fewer classes, or head_solver='adam'."
+                f"FrozenHead(solver='lbfgs') needs training images of every class; found {counted}. Use a dataset with "
+                "fewer classes, or solver='optimizer'."
             )
         if missing:
             meaning = "cannot be learnt" if what == "training" else "have no part in the validation scores"
@@ -130,7 +121,7 @@ def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
 
 
 def describe_task(
-    settings: Settings, phases: Sequence[Phase], precision: str, train: Dataset, val: Dataset | None
+    settings: FitSettings, phases: Sequence[Phase], precision: str, train: Dataset, val: Dataset | None
 ) -> dict[str, Any]:
     """Return what all workers of a training must have in common; folders may have other names on each machine."""
     parts = [
@@ -139,16 +130,16 @@ def describe_task(
         if data is not None
     ]
     # A run_dir or its continuation on one worker only would leave the others waiting.
-    ways = (settings.run_dir is None, settings.resume, settings.checkpoint_steps)
+    ways = (settings.run_dir is None, settings.resume, settings.logging.checkpoint_steps)
     return {
-        "settings": (settings.differences({}), ways, list(phases)),
+        "settings": (deciding_settings(settings.to_dict()), ways, [phase.to_dict() for phase in phases]),
         "precision": precision,
         "images": (train.classes, parts),
     }
 
 
 def describe_config(
-    settings: Settings,
+    settings: FitSettings,
     model: keras.Model,
     classes: Sequence[str],
     phases: Sequence[Phase],
@@ -161,7 +152,7 @@ def describe_config(
     card = get_card(model)
     return {
         "fit": settings.to_dict(),
-        "phases": [dataclasses.asdict(phase) for phase in phases],
+        "phases": [phase.to_dict() for phase in phases],
         "precision": precision,
         "model": {
             "name": model.name,
@@ -179,13 +170,3 @@ def describe_config(
         "classes": list(classes),
         "callbacks": name_callbacks(callbacks),
     }
-
-
-def name_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[str]:
-    """Return the types of those callbacks that may change what is learnt; Keras' own onlookers do not.
-
-    Example:
-        >>> name_callbacks([keras.callbacks.TerminateOnNaN(), keras.callbacks.CSVLogger("log.csv")])
-        ['TerminateOnNaN']
-    """
-    return [type(one).__qualname__ for one in callbacks if type(one) not in _ONLOOKERS]

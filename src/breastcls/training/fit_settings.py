@@ -1,54 +1,47 @@
-"""Every setting of a training in one immutable value: checked once, written as JSON, compared when a run goes on."""
+"""Every setting of a training in one immutable value: checked once, written as JSON, compared when a run is resumed."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import keras
 import numpy as np
 
+from breastcls.augmentation.policy import Policy
 from breastcls.augmentation.policy_registry import find_policy
 from breastcls.errors import TrainingError
 from breastcls.training.class_weights import ClassWeight
+from breastcls.training.fit_options import (
+    EpochSchedule,
+    FineTune,
+    FrozenHead,
+    KerasSchedule,
+    Logging,
+    Rate,
+    check_choice,
+    check_count,
+    check_rate,
+)
+from breastcls.training.keras_objects import object_from_dict, object_to_dict, unregistered_classes, without_names
+from breastcls.training.optimizers import check_loss, check_optimizer, rate_of
 from breastcls.training.validation import SCORES
 
-FineTune = bool | Literal["all", "last-stage"] | int
-OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam", "lion")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-_NAMED: Mapping[str, tuple[Any, ...]] = {
-    "optimizer": OPTIMIZERS,
-    "schedule": ("constant", "cosine"),
-    "loss": ("cross-entropy", "focal"),
-    "head_solver": ("adam", "lbfgs"),
-    "batch_norm": ("auto", "frozen", "train"),
-    "precision": PRECISIONS,
-    "sampling": (None, "class-balanced", "case-balanced"),
-    "resize": (None, "stretch", "crop", "pad"),
-    "monitor": (*SCORES, "loss", "accuracy"),
-}
-_COUNTS: Mapping[str, int] = {
-    "epochs": 1,
-    "batch_size": 1,
-    "head_epochs": 1,
-    "feature_views": 1,
-    "patience": 1,
-    "seed": 0,
-    "checkpoint_steps": 1,
-}
-# What an exact fit of the head does not look at.
-_OPTIMIZER_ONLY = (
-    "optimizer", "schedule", "warmup_epochs", "weight_decay", "clip_norm", "loss", "label_smoothing", "sampling",
-    "layer_decay", "fine_tune_rate",
-)  # fmt: skip
+DEFAULT_RATE = 1e-3
+# What an exact fit of the head does not use.
+_OPTIMIZER_ONLY = ("learning_rate", "optimizer", "loss", "sampling")
+_GROUPS = FineTune | FrozenHead | Logging | EpochSchedule
+_KERAS = keras.optimizers.Optimizer | keras.losses.Loss | KerasSchedule
 # What may differ between a run and its continuation, since it changes no weight.
-_FREE = ("progress", "run_dir", "resume", "tensorboard", "csv", "checkpoint_steps", "allow_leakage")
+_FREE = ("progress", "run_dir", "resume", "logging", "allow_leakage")
 
 
 @dataclass(frozen=True)
-class Settings:
+class FitSettings:
     """The settings of `fit`; see there what each means.
 
     Raises:
@@ -58,22 +51,12 @@ class Settings:
 
     epochs: int = 20
     batch_size: int = 32
-    learning_rate: float = 1e-3
-    optimizer: str = "adam"
-    schedule: str = "constant"
-    warmup_epochs: float = 0.0
-    weight_decay: float = 0.0
-    clip_norm: float | None = None
-    loss: str = "cross-entropy"
-    label_smoothing: float = 0.0
-    fine_tune: FineTune = True
-    head_epochs: int | None = None
-    fine_tune_rate: float | None = None
-    layer_decay: float = 1.0
-    batch_norm: str = "auto"
-    head_solver: str = "adam"
-    feature_views: int | None = 4
-    augment: str = "standard"
+    learning_rate: Rate | None = None
+    optimizer: str | keras.optimizers.Optimizer = "adam"
+    loss: str | keras.losses.Loss = "cross-entropy"
+    fine_tune: FineTune | Literal[False] = field(default_factory=FineTune)
+    frozen_head: FrozenHead = field(default_factory=FrozenHead)
+    augment: str | Policy = "standard"
     sampling: str | None = None
     class_weight: ClassWeight = "balanced"
     resize: str | None = None
@@ -84,118 +67,158 @@ class Settings:
     seed: int = 0
     run_dir: str | None = None
     resume: bool = False
-    checkpoint_steps: int | None = None
     strategy: str | None = None
-    tensorboard: str | None = None
-    csv: str | None = None
+    logging: Logging = field(default_factory=Logging)
     allow_leakage: bool = False
     progress: bool = True
 
     def __post_init__(self) -> None:
         """Check every setting that can be checked without data."""
-        for name, least in _COUNTS.items():
-            _check_count(name, getattr(self, name), least)
-        for name, known in _NAMED.items():
-            if getattr(self, name) not in known:
-                raise TrainingError(
-                    f"{name} is {getattr(self, name)!r}; expected one of {', '.join(map(repr, known))}."
-                )
-        for name in ("learning_rate", "fine_tune_rate", "clip_norm"):
-            _check_number(name, getattr(self, name), 0, float("inf"), "a positive number")
-        _check_number("weight_decay", self.weight_decay, -1e-300, 1, "a number from 0 to below 1")
-        _check_number("label_smoothing", self.label_smoothing, -1e-300, 1, "a number from 0 to below 1")
-        _check_number("warmup_epochs", self.warmup_epochs, -1e-300, float("inf"), "a number from 0 on")
-        _check_number("layer_decay", self.layer_decay, 0, 1 + 1e-12, "a number above 0, at most 1")
-        tune = self.fine_tune
-        number = isinstance(tune, int) and not isinstance(tune, bool) and tune >= 1
-        if not (isinstance(tune, bool) or tune in ("all", "last-stage") or number):
+        check_count("epochs", self.epochs)
+        check_count("batch_size", self.batch_size)
+        check_count("patience", self.patience, optional=True)
+        check_count("seed", self.seed, 0)
+        check_rate("learning_rate", self.learning_rate)
+        check_optimizer(self.optimizer)
+        check_loss(self.loss)
+        check_choice("sampling", self.sampling, (None, "class-balanced", "case-balanced"))
+        check_choice("resize", self.resize, (None, "stretch", "crop", "pad"))
+        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("monitor", self.monitor, (*SCORES, "loss", "accuracy"))
+        if not isinstance(self.augment, str | Policy):
             raise TrainingError(
-                f"fine_tune must be True or 'all', False, 'last-stage' or a number of stages; found {tune!r}."
+                f"augment must be the name of a policy or a breastcls.augmentation.Policy; found {self.augment!r}."
             )
-        if not isinstance(self.augment, str):
-            raise TrainingError(
-                f"augment must be the name of a policy; found {self.augment!r}. Make a policy known by register_policy."
-            )
-        if tune is False and self.head_solver == "adam":
-            # That batch normalisation stays frozen is what is done, so it may be said.
-            learns = ("batch_norm",) if self.batch_norm == "train" else ()
-            idle = ("head_epochs", "fine_tune_rate", "layer_decay", *learns)
-            self._refuse_idle("fine_tune=False trains the head alone", idle)
-        policy = find_policy(self.augment)
-        if self.head_solver == "lbfgs":
-            self._check_exact_head(mixes=policy.mixes)
-        if self.checkpoint_steps is not None and self.run_dir is None:
-            raise TrainingError("checkpoint_steps needs a folder to write to: pass run_dir=.")
+        mixes = find_policy(self.augment).mixes
+        if self.frozen_head.solver == "lbfgs":
+            self._check_exact_head(mixes=mixes)
+        if self.logging.checkpoint_steps is not None and self.run_dir is None:
+            raise TrainingError("Logging.checkpoint_steps needs a folder to write to: pass run_dir=.")
         if self.resume and self.run_dir is None:
-            raise TrainingError("resume=True needs the folder of the run to go on with: pass run_dir=.")
-        if self.csv is not None and not str(self.csv).endswith(".csv"):
-            raise TrainingError(f"csv={self.csv!r}: expected the name of a file that ends in .csv.")
+            raise TrainingError("resume=True needs the folder of the run to resume: pass run_dir=.")
+        if self.run_dir is not None:
+            self._check_recordable()
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Settings:
-        """Make settings from the arguments of `fit`, turning paths into text and numbers of NumPy into Python's."""
-        plain = {name: _plain(value) for name, value in values.items()}
-        if plain.get("augment", "") is None:
-            plain["augment"] = "none"
-        return cls(**plain)
+    def of(cls, values: Mapping[str, Any]) -> FitSettings:
+        """Make settings from the arguments of `fit`: short forms written out, numbers of NumPy as those of Python."""
+        given = {name: _json_value(value) for name, value in values.items()}
+        if given.get("augment", "") is None:
+            given["augment"] = "none"
+        if given.get("logging", 0) is None:
+            given["logging"] = Logging()
+        for name, kind in (("fine_tune", FineTune), ("frozen_head", FrozenHead)):
+            if name in given:
+                given[name] = kind.of(given[name])
+        return cls(**given)
+
+    @property
+    def rate(self) -> Rate:
+        """The learning rate of the first phase."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return DEFAULT_RATE if isinstance(self.optimizer, str) else rate_of(self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all settings as plain types, for JSON."""
-        return {item.name: _plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        """Return all settings as JSON types."""
+        return {item.name: setting_to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
 
     def _check_exact_head(self, *, mixes: bool) -> None:
-        self._refuse_idle(
-            "head_solver='lbfgs' fits the head exactly, in one epoch and without an optimizer",
-            ("head_epochs", *(_OPTIMIZER_ONLY if self.fine_tune is False else ())),
-            ", or pass head_solver='adam'",
-        )
-        if mixes and self.feature_views is not None:
+        tune = self.fine_tune
+        idle = [] if tune is False or tune.head_epochs is None else [f"FineTune(head_epochs={tune.head_epochs})"]
+        if tune is False:
+            defaults = {item.name: item.default for item in dataclasses.fields(self)}
+            idle += [f"{name}={getattr(self, name)!r}" for name in _OPTIMIZER_ONLY if self._differs(name, defaults)]
+        if idle:
             raise TrainingError(
-                f"augment={self.augment!r} mixes images, which have no features of their own then. With "
-                "head_solver='lbfgs' pass feature_views=None, which fits the head to the images as they are, or "
-                "another policy."
+                "FrozenHead(solver='lbfgs') fits the head exactly, in one epoch and without an optimizer, so that "
+                f"{', '.join(idle)} would have no effect. Leave it out, or use solver='optimizer'."
+            )
+        if mixes and self.frozen_head.feature_versions is not None:
+            raise TrainingError(
+                f"augment={find_policy(self.augment).name!r} mixes images, so that an image has no features of its "
+                "own. Pass frozen_head=FrozenHead(solver='lbfgs', feature_versions=None), which fits the head to "
+                "unaugmented images, or another policy."
             )
 
-    def _refuse_idle(self, because: str, idle: Sequence[str], or_else: str = "") -> None:
-        defaults = {item.name: item.default for item in dataclasses.fields(self)}
-        given = [f"{name}={getattr(self, name)!r}" for name in idle if getattr(self, name) != defaults[name]]
-        if given:
-            raise TrainingError(f"{because}, so that {', '.join(given)} would have no effect. Leave that out{or_else}.")
+    def _differs(self, name: str, defaults: Mapping[str, Any]) -> bool:
+        value = getattr(self, name)
+        return not isinstance(value, str | float | int | None) or bool(value != defaults[name])
 
-    def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Say which settings differ from those of another run in what decides its weights.
-
-        Args:
-            other: The `to_dict` of the other.
-        """
-        mine = self.to_dict()
-        return [
-            f"{name}: {other.get(name)!r} there, {mine.get(name)!r} here"
-            for name in mine
-            if name not in _FREE and mine[name] != other.get(name)
-        ]
+    def _check_recordable(self) -> None:
+        """Refuse what `rerun` and `resume` could not make again."""
+        for name in ("optimizer", "loss", "learning_rate", "fine_tune"):
+            if classes := unregistered_classes(setting_to_json(getattr(self, name))):
+                raise TrainingError(
+                    f"{name} uses {', '.join(classes)}, which Keras cannot make again from a record, so that the run "
+                    "in run_dir could not be repeated. Decorate the class with "
+                    "@keras.saving.register_keras_serializable() and give it a get_config, or leave run_dir out."
+                )
 
 
-def _plain(value: Any) -> Any:
+def settings_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `fit` from what `FitSettings.to_dict` returned.
+
+    Raises:
+        TrainingError: If an object cannot be made again.
+    """
+    arguments = dict(values)
+    for name in ("optimizer", "loss", "learning_rate"):
+        arguments[name] = _from_json(arguments[name])
+    tune = arguments["fine_tune"]
+    if tune:
+        arguments["fine_tune"] = FineTune(**{**tune, "learning_rate": _from_json(tune["learning_rate"])})
+    arguments["frozen_head"] = FrozenHead(**arguments["frozen_head"])
+    arguments["logging"] = Logging(**arguments["logging"])
+    if isinstance(arguments["augment"], Mapping):
+        arguments["augment"] = Policy(**arguments["augment"])
+    return arguments
+
+
+def setting_differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """Return which settings that decide the weights differ between two runs, as text.
+
+    Args:
+        here: The settings now, from `FitSettings.to_dict`.
+        there: Those of the other run.
+    """
+    mine, other = deciding_settings(here), deciding_settings(there)
+    return [f"{name}: {there.get(name)!r} there, {here[name]!r} here" for name in mine if mine[name] != other.get(name)]
+
+
+def deciding_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide which weights come out."""
+    return {name: without_names(value) for name, value in values.items() if name not in _FREE}
+
+
+def _json_value(value: Any) -> Any:
+    """Return paths as text, and numbers of NumPy as those of Python."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: _json_value(part) for name, part in value.items()}
     return value
 
 
-def _check_count(name: str, value: Any, least: int) -> None:
-    if value is None and name not in ("epochs", "batch_size", "seed"):
-        return
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise TrainingError(f"{name} must be a whole number of at least {least}; found {value!r}.")
+def is_fit_option(value: Any) -> bool:
+    """Return whether a value is one of the objects that arguments of `fit` may be, and no plain number or text."""
+    return isinstance(value, _GROUPS | Policy | _KERAS)
 
 
-def _check_number(name: str, value: Any, above: float, below: float, expected: str) -> None:
-    optional = name in ("fine_tune_rate", "clip_norm")
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not above < value < below:
-        raise TrainingError(f"{name} must be {expected}; found {value!r}.")
+def setting_to_json(value: Any) -> Any:
+    """Return one setting as JSON types."""
+    if isinstance(value, _GROUPS):
+        return {item.name: setting_to_json(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Policy):
+        return value.to_dict()
+    if isinstance(value, _KERAS):
+        return object_to_dict(value)
+    return _json_value(value)
+
+
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return object_from_dict(value) if "class_name" in value else EpochSchedule(**value)

@@ -23,7 +23,7 @@ from breastcls.models.inference import run_batches
 from breastcls.models.model_parts import split_model, with_inference_backbone
 from breastcls.training.batch_sources import ImageSource, Source
 from breastcls.training.distribution.placement import Place
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_settings import FitSettings
 from breastcls.training.phases import Phase
 from breastcls.training.validation import score_validation
 
@@ -51,7 +51,7 @@ class Material:
     image_size: tuple[int, int]
     resize: str
     normalizer: Any
-    settings: Settings
+    settings: FitSettings
     most_feature_bytes: int = field(default_factory=most_feature_bytes)
 
     @property
@@ -85,16 +85,19 @@ def choose_road(phase: Phase, material: Material) -> str:
     """
     if phase.solver == "lbfgs":
         return "features"
-    return "features" if _can_stand(phase, material.settings) and _fits(phase, material) else "images"
+    return "features" if can_use_features(phase, material.settings) and _fits(phase, material) else "images"
 
 
-def _can_stand(phase: Phase, settings: Settings) -> bool:
-    """Tell whether features can stand for the images."""
+def can_use_features(phase: Phase, settings: FitSettings) -> bool:
+    """Return whether a phase can be trained on features: the backbone is frozen, and no image is mixed with others."""
+    if phase.solver == "lbfgs":
+        return True
     if phase.trainable != "head":
         return False
-    if settings.augment == "none":
+    policy = find_policy(settings.augment)
+    if policy.name == "none":
         return True
-    return settings.feature_views is not None and not find_policy(settings.augment).mixes
+    return settings.frozen_head.feature_versions is not None and not policy.mixes
 
 
 def _fits(phase: Phase, material: Material) -> bool:
@@ -131,23 +134,24 @@ def take_road(phase: Phase, material: Material, known: str | None = None) -> Roa
     """
     if (known or choose_road(phase, material)) == "features":
         return _features_road(phase, material)
-    if _can_stand(phase, material.settings) and not _fits(phase, material):
+    if can_use_features(phase, material.settings) and not _fits(phase, material):
         warnings.warn(
             f"The features of the phase {phase.name!r} take {_needed_bytes(phase, material) / 1e9:.3g} GB of memory, "
-            f"more than the {material.most_feature_bytes / 1e9:.3g} GB they may, a quarter of what there is. It trains "
-            "on images, which is slower. A head that pools (head='linear' or 'mlp') or fewer feature_views make them "
-            "smaller.",
+            f"more than the {material.most_feature_bytes / 1e9:.3g} GB they may, a quarter of what there is. It is "
+            "trained on images, which is slower. A head that pools (head='linear' or 'mlp') or a smaller "
+            "FrozenHead.feature_versions makes them smaller.",
             TrainingWarning,
             stacklevel=2,
         )
     return _images_road(phase, material)
 
 
-def count_views(phase: Phase, settings: Settings) -> int:
+def count_views(phase: Phase, settings: FitSettings) -> int:
     """Return how many augmented views of each image are computed: no more than there are epochs to show them in."""
-    if settings.augment == "none" or settings.feature_views is None:
+    versions = settings.frozen_head.feature_versions
+    if versions is None or find_policy(settings.augment).name == "none":
         return 1
-    return settings.feature_views if phase.solver == "lbfgs" else min(settings.feature_views, phase.epochs)
+    return versions if phase.solver == "lbfgs" else min(versions, phase.epochs)
 
 
 def read_training_features(
@@ -167,7 +171,7 @@ def read_training_features(
         frozen,
         material.train,
         # Without views an exact fit sees the images as they are, rather than one distortion of each.
-        augment="none" if settings.feature_views is None else settings.augment,
+        augment="none" if settings.frozen_head.feature_versions is None else settings.augment,
         views=count_views(phase, settings),
         seed=settings.seed,
         **options,

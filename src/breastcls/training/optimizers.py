@@ -1,4 +1,4 @@
-"""Optimizer, schedule and loss of a phase, from the settings."""
+"""Optimizer, learning rate and loss of a training phase."""
 
 from __future__ import annotations
 
@@ -6,31 +6,37 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
-from breastcls.models.keras_internals import with_rate_factors
+from breastcls.errors import TrainingError
+from breastcls.models.keras_internals import excludes_from_weight_decay, initial_rate, with_rate_factors
 from breastcls.models.model_parts import find_backbone
 from breastcls.models.stages import list_stages
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_options import EpochSchedule, KerasSchedule, Rate, check_choice
 
-_OPTIMIZERS: Mapping[str, Any] = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adagrad": keras.optimizers.Adagrad,
-    "nadam": keras.optimizers.Nadam,
-    "lion": keras.optimizers.Lion,
+_OPTIMIZERS: Mapping[str, tuple[Any, dict[str, Any]]] = {
+    "adam": (keras.optimizers.Adam, {}),
+    # Without weight decay, as it was asked for by name alone: Keras' own default is 0.004.
+    "adamw": (keras.optimizers.AdamW, {"weight_decay": 0.0}),
+    "sgd": (keras.optimizers.SGD, {"momentum": 0.9}),
+    "rmsprop": (keras.optimizers.RMSprop, {}),
+    "adagrad": (keras.optimizers.Adagrad, {}),
+    "nadam": (keras.optimizers.Nadam, {}),
+    "lion": (keras.optimizers.Lion, {}),
 }
-# Decaying these moves the output without making the function simpler (DOI 10.48550/arXiv.1812.01187).
+OPTIMIZERS = tuple(_OPTIMIZERS)
+"""The optimizers that `fit` knows by name."""
+
+# Decaying these changes the output without making the function simpler (DOI 10.48550/arXiv.1812.01187).
 _NOT_DECAYED = ("bias", "gamma", "beta")
 
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras ships no types
-    """A rate that rises evenly from near zero and then stays.
+    """A learning rate that rises linearly from near zero and then stays.
 
     Args:
-        rate: The rate it rises to.
-        steps: Steps until it is there.
+        rate: The rate after the rise.
+        steps: Number of steps of the rise.
     """
 
     def __init__(self, rate: float, steps: int) -> None:
@@ -47,54 +53,114 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
         return {"rate": self.rate, "steps": self.steps}
 
 
-def make_schedule(settings: Settings, rate: float, steps: int, epochs: int) -> Any:
-    """Return the learning rate of a phase: a number, or a schedule over its steps.
+def make_schedule(rate: Rate, steps: int, epochs: int) -> Any:
+    """Return the learning rate of a phase as Keras takes it: a number, or a schedule over its steps.
 
     Args:
-        settings: `schedule` and `warmup_epochs` count.
-        rate: The highest rate.
-        steps: Steps an epoch.
+        rate: The learning rate.
+        steps: Steps per epoch.
         epochs: Epochs of the phase.
 
     Returns:
-        A float for a constant rate; otherwise a Keras schedule that rises over `warmup_epochs`, then stays
-        ("constant") or falls to zero along half a cosine ("cosine", DOI 10.48550/arXiv.1608.03983).
+        A number and a Keras schedule as they are. For an `EpochSchedule` without decay and warm-up its peak, otherwise
+        a Keras schedule over the steps of the phase.
     """
-    warm = min(round(settings.warmup_epochs * steps), epochs * steps)
-    if settings.schedule == "cosine":
-        rising = {"warmup_target": rate, "warmup_steps": warm} if warm else {}
+    if not isinstance(rate, EpochSchedule):
+        return rate
+    warm = min(round(rate.warmup_epochs * steps), epochs * steps)
+    if rate.decay == "cosine":
+        rising = {"warmup_target": rate.peak, "warmup_steps": warm} if warm else {}
         return keras.optimizers.schedules.CosineDecay(
-            0.0 if warm else rate, decay_steps=max(epochs * steps - warm, 1), **rising
+            0.0 if warm else rate.peak, decay_steps=max(epochs * steps - warm, 1), **rising
         )
-    return WarmUp(rate, warm) if warm else rate
+    return WarmUp(rate.peak, warm) if warm else rate.peak
 
 
-def make_optimizer(settings: Settings, rate: Any, shares: Mapping[str, float] | None = None) -> Any:
+def make_optimizer(
+    optimizer: str | keras.optimizers.Optimizer, rate: Any, shares: Mapping[str, float] | None = None
+) -> keras.optimizers.Optimizer:
     """Make the optimizer of a phase.
 
+    Biases and the parameters of normalisation are left out of its weight decay.
+
     Args:
-        settings: `optimizer`, `weight_decay` and `clip_norm` count.
+        optimizer: Its name, or an optimizer whose configuration is used; the object itself is left as it is.
         rate: From `make_schedule`.
-        shares: By the path of a variable, the share of the rate at which it learns and decays; all do so at the full
-            rate otherwise.
+        shares: By the path of a variable, the share of the rate at which it is trained and decayed; all others are at
+            the full rate.
     """
-    base = _OPTIMIZERS[settings.optimizer]
-    options: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": settings.clip_norm}
-    options["weight_decay"] = settings.weight_decay or None
-    if settings.optimizer == "sgd":
-        options["momentum"] = 0.9
-    if settings.optimizer == "adamw" and not settings.weight_decay:
-        options["weight_decay"] = 0.0
-    optimizer = base(**options) if not shares else with_rate_factors(base)(shares, **options)
-    if settings.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
-    return optimizer
+    if isinstance(optimizer, str):
+        kind, options = _OPTIMIZERS[optimizer]
+    else:
+        kind, options = type(optimizer), optimizer.get_config()
+    config = {**options, "learning_rate": rate}
+    if shares:
+        made = with_rate_factors(kind).from_config(config)
+        made.set_factors(shares)
+    else:
+        made = kind.from_config(config)
+    if made.weight_decay:
+        made.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
+    return made
+
+
+def rate_of(optimizer: keras.optimizers.Optimizer) -> float | KerasSchedule:
+    """Return the learning rate that an optimizer was made with: a number or a schedule."""
+    rate = initial_rate(optimizer)
+    return rate if isinstance(rate, KerasSchedule) else float(keras.ops.convert_to_numpy(rate))
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """See that an optimizer can be used in every phase and made again from its configuration.
+
+    Raises:
+        TrainingError: If it cannot.
+    """
+    if isinstance(optimizer, str):
+        check_choice("optimizer", optimizer, OPTIMIZERS)
+        return
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise TrainingError(
+            f"optimizer must be one of {', '.join(map(repr, OPTIMIZERS))} or a keras.optimizers.Optimizer; found "
+            f"{optimizer!r}."
+        )
+    name = type(optimizer).__name__
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise TrainingError(
+            "optimizer is a LossScaleOptimizer. Pass the optimizer inside it: with precision='float16' fit scales the "
+            "loss by itself."
+        )
+    rate = initial_rate(optimizer)
+    if callable(rate) and not isinstance(rate, KerasSchedule):
+        raise TrainingError(
+            f"The learning rate of the optimizer {name} is a function, which cannot be recorded. Use a number or a "
+            "keras.optimizers.schedules.LearningRateSchedule."
+        )
+    if optimizer.use_ema and not optimizer.ema_overwrite_frequency:
+        raise TrainingError(
+            f"The optimizer {name} has use_ema=True without ema_overwrite_frequency, so that its averaged weights "
+            "would never be used: fit keeps the weights of the best epoch. Set ema_overwrite_frequency, or leave "
+            "use_ema out."
+        )
+    if excludes_from_weight_decay(optimizer):
+        raise TrainingError(
+            f"exclude_from_weight_decay was called on the optimizer {name}. Keras does not keep that in its "
+            "configuration, so that it cannot be recorded. fit leaves biases and the parameters of normalisation out "
+            "of the weight decay by itself."
+        )
+    try:
+        type(optimizer).from_config({**optimizer.get_config(), "learning_rate": rate_of(optimizer)})
+    except (TypeError, ValueError, KeyError, AttributeError, NotImplementedError) as error:
+        raise TrainingError(
+            f"The optimizer {name} cannot be made again from its get_config(), as each phase of training needs it: "
+            f"{error}. Let get_config return every argument of __init__."
+        ) from error
 
 
 def layer_shares(model: keras.Model, decay: float) -> dict[str, float]:
-    """Return for each weight of the backbone the share of the rate at which it learns.
+    """Return for each weight of the backbone the share of the learning rate at which it is trained.
 
-    The head learns at the full rate, the last stage of the backbone at `decay` of it, the stage below at `decay`
+    The head is trained at the full rate, the last stage of the backbone at `decay` of it, the stage below at `decay`
     squared, and so on down to the stem (discriminative fine-tuning, DOI 10.18653/v1/P18-1031).
 
     Args:
@@ -112,9 +178,50 @@ def layer_shares(model: keras.Model, decay: float) -> dict[str, float]:
     }
 
 
-def make_loss(settings: Settings) -> Any:
-    """Return the loss over labels given as shares of the classes, float32 (b, classes)."""
-    if settings.loss == "focal":
+def make_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
+    """Return a loss over labels given as shares of the classes, float32 (b, classes).
+
+    Args:
+        loss: "cross-entropy", "focal", or a loss, which is returned as it is.
+    """
+    if loss == "focal":
         # DOI 10.1109/ICCV.2017.324. Classes are weighted by class_weight, so alpha is the same for all.
-        return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0, label_smoothing=settings.label_smoothing)
-    return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+        return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0)
+    return keras.losses.CategoricalCrossentropy() if loss == "cross-entropy" else loss
+
+
+def check_loss(loss: Any) -> None:
+    """See that a loss can be computed for probabilities of classes, with class weights.
+
+    Raises:
+        TrainingError: If it cannot.
+    """
+    if isinstance(loss, str):
+        check_choice("loss", loss, ("cross-entropy", "focal"))
+        return
+    if not isinstance(loss, keras.losses.Loss):
+        raise TrainingError(f"loss must be 'cross-entropy', 'focal' or a keras.losses.Loss; found {loss!r}.")
+    name, expected = type(loss).__name__, "Expected a loss such as keras.losses.CategoricalCrossentropy()."
+    config = loss.get_config()
+    if isinstance(loss, keras.losses.SparseCategoricalCrossentropy):
+        raise TrainingError(f"loss is {name}, which takes class indices; labels are given one-hot. {expected}")
+    if config.get("from_logits"):
+        raise TrainingError(
+            f"loss is {name} with from_logits=True, but the model gives probabilities. Leave from_logits out."
+        )
+    if loss.reduction != "sum_over_batch_size":
+        raise TrainingError(
+            f"loss is {name} with reduction={loss.reduction!r}; class weights are applied per image and then averaged. "
+            "Leave reduction out."
+        )
+    labels = np.eye(3, dtype=np.float32)
+    try:
+        value = np.asarray(keras.ops.convert_to_numpy(loss(labels, np.full((3, 3), 1 / 3, np.float32))))
+        again = type(loss).from_config(config)
+    except Exception as error:  # A loss of the caller's own may raise anything.
+        raise TrainingError(
+            f"loss {name} cannot be used: on one-hot labels and probabilities of shape (images, classes), or when it "
+            f"is made again from its get_config(), it raises {type(error).__name__}: {error} {expected}"
+        ) from error
+    if value.shape or not np.isfinite(value) or type(again) is not type(loss):
+        raise TrainingError(f"loss {name} gives {value} for three images; needed is one finite number. {expected}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import keras
 
@@ -11,29 +13,41 @@ from breastcls.features.exact_head import find_linear_head
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import split_model
 from breastcls.models.stages import list_stages
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_options import EpochSchedule, FineTune, KerasSchedule, Rate
+from breastcls.training.fit_settings import FitSettings
+from breastcls.training.keras_objects import object_to_dict
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of epochs in which the same layers learn at the same rate.
+    """Epochs in which the same layers are trained in the same way.
 
     Args:
         name: "head", "fine-tune", "all" or "as-given".
-        trainable: What `set_trainable` is told; None leaves the model as the caller set it.
+        trainable: The argument of `set_trainable`; None leaves the model as the caller set it.
         epochs: Number of epochs.
-        learning_rate: Highest rate of the optimizer.
-        solver: "adam" for the optimizer of the settings, "lbfgs" for an exact logistic regression on features.
+        learning_rate: The learning rate; a schedule starts at its step 0 in each phase.
+        solver: "optimizer", or "lbfgs" for an exact logistic regression on features.
     """
 
     name: str
     trainable: str | int | None
     epochs: int
-    learning_rate: float
-    solver: str = "adam"
+    learning_rate: Rate
+    solver: str = "optimizer"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the phase as JSON types."""
+        rate = self.learning_rate
+        if isinstance(rate, EpochSchedule):
+            rate = dataclasses.asdict(rate)
+        elif isinstance(rate, KerasSchedule):
+            rate = object_to_dict(rate)
+        fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {**fields, "learning_rate": rate}
 
 
-def plan_phases(model: keras.Model, settings: Settings) -> list[Phase]:
+def plan_phases(model: keras.Model, settings: FitSettings) -> list[Phase]:
     """Plan the training of a model.
 
     Args:
@@ -43,75 +57,82 @@ def plan_phases(model: keras.Model, settings: Settings) -> list[Phase]:
     Returns:
         With a pretrained backbone: "head", then "fine-tune" if asked for. A backbone with random weights has nothing
         to protect: one phase "all", unless the settings ask for the phases of a pretrained one, as for a model that the
-        caller has trained before. A model whose card names no backbone: one phase "as-given", in which learns what
-        its layers say; but if a setting speaks of backbone and head, the same phases as with a pretrained backbone.
-        With `head_solver="lbfgs"` the head takes one epoch.
+        caller has trained before. A model whose card names no backbone: one phase "as-given", in which the layers are
+        trained that are set to trainable; but if a setting treats backbone and head differently, the same phases as
+        with a pretrained backbone. An exact fit of the head is one epoch.
 
     Raises:
-        TrainingError: If the settings leave no epoch for a phase, ask for more stages than the backbone has, or speak
-            of a backbone and a head where the model cannot be split into these.
-        ModelError: If the solver is to fit the head exactly, and the model cannot be split.
+        TrainingError: If the settings leave no epoch for a phase, ask for more stages than the backbone has, or treat
+            backbone and head differently where the model cannot be split into these.
+        ModelError: If the head is to be fitted exactly, and the model cannot be split.
     """
     card = get_card(model)
-    epochs, rate, tune = settings.epochs, settings.learning_rate, settings.fine_tune
-    exact = settings.head_solver == "lbfgs"
+    epochs, rate, tune = settings.epochs, settings.rate, settings.fine_tune
+    solver = settings.frozen_head.solver
+    exact = solver == "lbfgs"
     foreign = card is None or card.backbone is None
     if foreign:
-        spoken = _of_backbone_and_head(settings)
-        if not spoken:
+        asked = _of_backbone_and_head(settings)
+        if not asked:
             return [Phase("as-given", None, epochs, rate)]
-        _check_parts(model, spoken, settings)
+        _check_parts(model, ", ".join(asked), tune)
     if exact:
         find_linear_head(model)
     if tune is False:
-        return [Phase("head", "head", 1 if exact else epochs, rate, settings.head_solver)]
+        return [Phase("head", "head", 1 if exact else epochs, rate, solver)]
     random = not foreign and card is not None and card.weights is None
-    if random and not exact and not _asks_for_stages(settings):
+    two_phases = tune.depth != "auto" or tune.head_epochs is not None or tune.learning_rate is not None
+    if random and not exact and not two_phases:
         return [Phase("all", "all", epochs, rate)]
-    depth: str | int = "all" if tune is True else tune
+    depth = "all" if tune.depth == "auto" else tune.depth
     _check_depth(model, depth)
-    second_rate = rate / 10 if settings.fine_tune_rate is None else settings.fine_tune_rate
+    second = _second_rate(rate, tune.learning_rate)
     if exact:
-        return [Phase("head", "head", 1, rate, "lbfgs"), Phase("fine-tune", depth, epochs, second_rate)]
-    first = max(1, epochs // 3) if settings.head_epochs is None else settings.head_epochs
+        return [Phase("head", "head", 1, rate, "lbfgs"), Phase("fine-tune", depth, epochs, second)]
+    first = max(1, epochs // 3) if tune.head_epochs is None else tune.head_epochs
     if first >= epochs:
         raise TrainingError(
             f"epochs={epochs} leaves none for fine-tuning after {first} for the head alone. Raise epochs, or pass "
             "fine_tune=False to train the head only."
         )
-    return [Phase("head", "head", first, rate), Phase("fine-tune", depth, epochs - first, second_rate)]
+    return [Phase("head", "head", first, rate), Phase("fine-tune", depth, epochs - first, second)]
 
 
-def _asks_for_stages(settings: Settings) -> bool:
-    """Tell whether the settings speak of a head that is trained first, or of a part of the backbone."""
-    return settings.head_epochs is not None or settings.fine_tune_rate is not None or settings.fine_tune is not True
+def _second_rate(first: Rate, asked: Rate | None) -> Rate:
+    """Return the learning rate of fine-tuning."""
+    if isinstance(first, EpochSchedule) and (asked is None or isinstance(asked, int | float)):
+        return dataclasses.replace(first, peak=first.peak / 10 if asked is None else asked)
+    if asked is not None:
+        return asked
+    return first if isinstance(first, KerasSchedule) else first / 10
 
 
-def _of_backbone_and_head(settings: Settings) -> list[str]:
-    """Return the settings, as they were written, that treat the backbone otherwise than the head."""
-    usual = Settings()
-    names = ("head_epochs", "fine_tune_rate", "layer_decay", "batch_norm", "head_solver")
-    given = [name for name in names if getattr(settings, name) != getattr(usual, name)]
-    # Not by equality: one stage, 1, equals True.
-    first = [] if settings.fine_tune is True else ["fine_tune"]
-    return [f"{name}={getattr(settings, name)!r}" for name in first + given]
+def _of_backbone_and_head(settings: FitSettings) -> list[str]:
+    """Return the settings, as they may be written, that treat the backbone differently from the head."""
+    tune = settings.fine_tune
+    asked = []
+    if tune is False:
+        asked.append("fine_tune=False")
+    elif tune != FineTune():
+        asked.append(f"fine_tune={tune!r}")
+    if settings.frozen_head.solver != "optimizer":
+        asked.append(f"frozen_head={settings.frozen_head.solver!r}")
+    return asked
 
 
-def _check_parts(model: keras.Model, spoken: list[str], settings: Settings) -> None:
+def _check_parts(model: keras.Model, asked: str, tune: FineTune | Literal[False]) -> None:
     """See that what is asked for can be done with a model that was not made by `build_model`."""
-    asked = ", ".join(spoken)
-    staged = settings.fine_tune == "last-stage" or type(settings.fine_tune) is int
-    if staged or settings.layer_decay != 1:
+    if tune is not False and (tune.depth not in ("auto", "all") or tune.layer_decay != 1):
         raise TrainingError(
-            f"{asked} needs a model from build_model: of {model.name!r} it is not known which stages its backbone has. "
-            "Known are the head, fine_tune=False, and the whole backbone, fine_tune='all'."
+            f"{asked} needs a model from build_model: the stages of the backbone of {model.name!r} are not known. "
+            "Possible are fine_tune=False, which trains the head, and fine_tune='all', which trains the whole backbone."
         )
     try:
         split_model(model)
     except ModelError as error:
         raise TrainingError(
             f"{asked} needs a model whose backbone is nested in it as one layer, before the head. {error} Leave it out "
-            "to train the model as it is, with the layers learning that are set to trainable."
+            "to train the model as it is, that is the layers that are set to trainable."
         ) from error
 
 

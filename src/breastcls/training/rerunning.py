@@ -13,10 +13,13 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ModelError, TrainingError
 from breastcls.models.building import build_model
 from breastcls.models.weight_hash import hash_weights
+from breastcls.stain.normalizer_registry import normalizer_from_dict
+from breastcls.training.callback_checks import name_callbacks
 from breastcls.training.checkpointing.resume import data_differences
 from breastcls.training.checkpointing.run_folder import read_config, read_split
 from breastcls.training.fit import fit
-from breastcls.training.fit_checks import name_callbacks
+from breastcls.training.fit_options import Logging
+from breastcls.training.fit_settings import settings_arguments
 from breastcls.training.run import Run
 
 
@@ -32,8 +35,8 @@ def rerun(
 ) -> tuple[keras.Model, Run]:
     """Build the model of a run again and train it again, with the same settings on the same images.
 
-    On the same machine with the same versions the weights come out the same bit for bit. The files of `csv=` and
-    `tensorboard=` are left as the first run wrote them; the new one writes none.
+    On the same machine with the same versions the weights come out the same bit for bit. The files of `Logging` are
+    left as the first run wrote them; the new one writes none.
 
     Args:
         run_dir: Folder that `fit` wrote; `config.json` and `split.csv` in it are read.
@@ -72,20 +75,16 @@ def rerun(
             f"These are not the images of the run in {folder}: " + "; ".join(found) + ". To train on others, call fit."
         )
     model = _build_again(folder, config, weights)
-    settings = {
-        **config["fit"],
+    settings = settings_arguments(config["fit"])
+    steps = settings["logging"].checkpoint_steps if new_run_dir is not None else None
+    # The other files belong to the run that is repeated.
+    settings |= {
         "run_dir": new_run_dir,
         "resume": False,
         "progress": progress,
-        # They belong to the run that is repeated.
-        "csv": None,
-        "tensorboard": None,
+        "logging": Logging(checkpoint_steps=steps),
     }
-    if new_run_dir is None:
-        settings["checkpoint_steps"] = None
     if settings["stain"] is not None:
-        from breastcls.stain.normalizer_registry import normalizer_from_dict
-
         settings["stain"] = normalizer_from_dict(settings["stain"])
     return model, fit(model, train, val, callbacks=callbacks, **settings)
 

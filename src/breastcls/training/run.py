@@ -23,9 +23,9 @@ class Run(Result):
 
     Args:
         history: One row an epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
-        config: Every setting of `fit` under "fit", with defaults filled in; "phases", and for each of them in "roads"
-            whether it went by "features" or by "images"; "precision"; "model"; "classes"; and in "probe" how
-            `head_solver="lbfgs"` chose its penalty.
+        config: Every setting of `fit` under "fit", with defaults filled in; "phases", and for each of them in
+            "input_modes" whether it was trained on "features" or on "images"; "precision"; "model"; "classes"; and in
+            "exact_head" how the penalty of a head fitted exactly was chosen.
         best_epoch: The epoch whose weights the model has now; None if there was no validation set, then the last.
         scores: The scores of that epoch.
         stopped: Why training ended: "all epochs done", "patience" or "interrupted".
@@ -64,14 +64,14 @@ class Run(Result):
         return "\n".join(lines)
 
     def _how(self) -> list[str]:
-        """Say which phases went by features and which by images, in which numbers, and what an exact fit chose."""
-        phases, roads = self.config.get("phases", []), self.config.get("roads", [])
-        ways = [f"{phase['name']} from {road}" for phase, road in zip(phases, roads, strict=False)]
-        lines = [f"Learnt {', '.join(ways)}; computed in {self.config['precision']}."] if ways else []
-        probe = self.config.get("probe")
-        if probe is not None:
-            chosen = f"chosen by {probe['folds']} folds over cases" if probe["folds"] else "assumed: too few cases"
-            lines.append(f"The head was fitted exactly, with C = {probe['c']:g} ({chosen}).")
+        """Return lines on the input mode of each phase, the precision, and the penalty of an exact head."""
+        phases, modes = self.config.get("phases", []), self.config.get("input_modes", [])
+        named = [f"{phase['name']} on {mode}" for phase, mode in zip(phases, modes, strict=False)]
+        lines = [f"Phases: {', '.join(named)}; computed in {self.config['precision']}."] if named else []
+        exact = self.config.get("exact_head")
+        if exact is not None:
+            chosen = f"chosen by {exact['folds']} folds over cases" if exact["folds"] else "assumed: too few cases"
+            lines.append(f"The head was fitted exactly, with C = {exact['c']:g} ({chosen}).")
         return lines
 
     def to_dict(self) -> dict[str, Any]:

@@ -115,8 +115,9 @@ class Trainer:
         self.best.load({**start.meta["best"], "here": False}, [])
 
     def _train_phase(self, number: int, phase: Phase, end: int) -> str:
+        tune = self.material.settings.fine_tune
         if phase.trainable is not None:
-            set_trainable(self.model, phase.trainable, batch_norm=self.material.settings.batch_norm)
+            set_trainable(self.model, phase.trainable, batch_norm=tune.batch_norm if tune else "auto")
         if self.checkpoints is not None and self._left is None and self._team.chief:
             self._write_start(number)
         self.best.start_phase(self.model)
@@ -138,10 +139,11 @@ class Trainer:
         place = self.material.place
         learner, steps = road.learner, road.source.steps
         learner.dtype_policy = self.model.dtype_policy
-        rate = make_schedule(settings, phase.learning_rate, steps, phase.epochs)
-        loss = make_loss(settings)
+        rate = make_schedule(phase.learning_rate, steps, phase.epochs)
+        loss = make_loss(settings.loss)
+        decay = settings.fine_tune.layer_decay if settings.fine_tune else 1.0
         with place.scope():
-            optimizer = make_optimizer(settings, rate, layer_shares(self.model, settings.layer_decay))
+            optimizer = make_optimizer(settings.optimizer, rate, layer_shares(self.model, decay))
             learner.compile(
                 optimizer=optimizer,
                 loss=loss,
@@ -166,7 +168,7 @@ class Trainer:
             self._write_step(number, phase, learner, end)
 
         watchers: list[keras.callbacks.Callback] = [
-            StopAtBadLoss(phase.name, phase.learning_rate, self.best),
+            StopAtBadLoss(phase.name, self.best),
             EpochEnd(road.score, self.best, self.rows, phase.name),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log()),
         ]
@@ -182,7 +184,7 @@ class Trainer:
                 end,
                 [*watchers, *self.callbacks, *([SameDecision(self._team)] if self._team.size > 1 else [])],
                 checkpoint=keep if self.checkpoints is not None and self._team.chief else None,
-                checkpoint_steps=settings.checkpoint_steps,
+                checkpoint_steps=settings.logging.checkpoint_steps,
             )
         finally:
             if bar is not None:

@@ -13,7 +13,7 @@ from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.metrics.classification_metrics import METRICS
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.heads import default_dropout
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_settings import FitSettings
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -22,8 +22,8 @@ def test_every_recipe_names_only_what_there_is(name):
     assert set(recipe.metrics) <= set(METRICS)
     assert recipe.explain is None or recipe.explain in METHODS
     find_policy(recipe.augment)
-    Settings.of({"augment": recipe.augment, **recipe.fit})
-    Settings.of({"augment": recipe.augment, **recipe.fit, **recipe.scratch})
+    FitSettings.of({"augment": recipe.augment, **recipe.fit})
+    FitSettings.of({"augment": recipe.augment, **recipe.fit, **recipe.scratch})
     for contender in recipe.contenders:
         assert set(contender.reported) <= set(recipe.metrics)
         if contender.backbone is not None:
@@ -60,7 +60,7 @@ def test_the_figures_stand_with_the_models_that_reached_them():
 def test_cancernet_is_trained_as_it_was_published():
     recipe = RECIPES["cancernet-idc"]
     (contender,) = recipe.contenders
-    fit = Settings.of({"augment": recipe.augment, **recipe.fit})
+    fit = FitSettings.of({"augment": recipe.augment, **recipe.fit})
     assert (fit.optimizer, fit.learning_rate, fit.batch_size, fit.epochs) == ("adagrad", 1e-2, 32, 40)
     assert fit.class_weight == "balanced"
     # 80/20, and a tenth of the 80 for validation.

@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import breastcls as bc
+from breastcls.training import EpochSchedule, FineTune, FrozenHead, Logging
 
 ROADS: dict[str, dict[str, Any]] = {
-    "images": {"epochs": 12, "augment": "standard", "fine_tune": "all", "batch_norm": "train"},
-    "phases": {"epochs": 12, "head_epochs": 6, "augment": "dihedral", "feature_views": 3, "schedule": "cosine"},
-    "probe": {"epochs": 2, "head_solver": "lbfgs", "augment": "dihedral", "feature_views": 2},
+    "images": {"epochs": 12, "augment": "standard", "fine_tune": FineTune("all", batch_norm="train")},
+    "phases": {
+        "epochs": 12,
+        "augment": "dihedral",
+        "learning_rate": EpochSchedule(1e-3, "cosine"),
+        "fine_tune": FineTune(head_epochs=6),
+        "frozen_head": FrozenHead(feature_versions=3),
+    },
+    "probe": {"epochs": 2, "frozen_head": FrozenHead("lbfgs", 2), "augment": "dihedral"},
 }
 
 
@@ -30,8 +37,8 @@ def main() -> None:
     print("begins", flush=True)
     began = time.perf_counter()
     bc.fit(
-        model, train, val, batch_size=4, seed=4, run_dir=folder, resume=True, checkpoint_steps=2, progress=False,
-        **ROADS[road],
+        model, train, val, batch_size=4, seed=4, run_dir=folder, resume=True, progress=False,
+        logging=Logging(checkpoint_steps=2), **ROADS[road],
     )  # fmt: skip
     digest = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
     print(digest, time.perf_counter() - began)

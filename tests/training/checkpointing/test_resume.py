@@ -27,7 +27,7 @@ def test_other_settings_are_refused_with_the_difference(parts, make, tmp_path):
     with pytest.raises(TrainingError, match="image_size"):
         bc.fit(other, *parts[:2], **options)
     # What changes no weight may differ.
-    bc.fit(make(1), *parts[:2], **options, csv=tmp_path / "log.csv")
+    bc.fit(make(1), *parts[:2], **options, logging=bc.training.Logging(tmp_path / "log.csv"))
 
 
 def test_other_data_is_refused_with_the_difference(parts, make, tmp_path):

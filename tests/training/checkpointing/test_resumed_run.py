@@ -10,17 +10,43 @@ import breastcls as bc
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.training.checkpointing.checkpoints import Checkpoints
 from breastcls.training.checkpointing.resume import load_run
+from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead, Logging
 from support.training_fixtures import COMMON, GOES_ON, SHORT, CutAt, CutOffError, bits, cut_off, other_weights
 
 ROADS = {
-    "images": (1, {"epochs": 3, "augment": "standard", "patience": 3, "schedule": "cosine", "warmup_epochs": 0.5}),
+    "images": (
+        1,
+        {"epochs": 3, "augment": "standard", "patience": 3, "learning_rate": EpochSchedule(1e-3, "cosine", 0.5)},
+    ),
     "features": (
         2,
-        {"epochs": 4, "augment": "none", "fine_tune": False, "schedule": "cosine", "warmup_epochs": 1.5},
+        {
+            "epochs": 4,
+            "augment": "none",
+            "fine_tune": False,
+            "learning_rate": EpochSchedule(1e-3, "cosine", warmup_epochs=1.5),
+        },
     ),
     "own": (0, {"epochs": 3, "augment": "none"}),
-    "views": (2, {"epochs": 4, "augment": "dihedral", "feature_views": 2, "fine_tune": False, "optimizer": "adamw"}),
-    "phases": (2, {"epochs": 4, "head_epochs": 2, "augment": "none", "layer_decay": 0.5, "clip_norm": 1.0}),
+    "versions": (
+        2,
+        {
+            "epochs": 4,
+            "augment": "dihedral",
+            "frozen_head": FrozenHead(feature_versions=2),
+            "fine_tune": False,
+            "optimizer": "adamw",
+        },
+    ),
+    "phases": (
+        2,
+        {
+            "epochs": 4,
+            "augment": "none",
+            "fine_tune": FineTune(head_epochs=2, layer_decay=0.5),
+            "optimizer": keras.optimizers.Adam(global_clipnorm=1.0),
+        },
+    ),
 }
 
 
@@ -42,7 +68,7 @@ def test_cut_off_and_resumed_it_ends_with_the_same_bits(parts, make, tmp_path, r
                 train,
                 val,
                 run_dir=folder,
-                checkpoint_steps=1,
+                logging=Logging(checkpoint_steps=1),
                 callbacks=[CutAt(cut)],
                 **COMMON,
                 **options,
@@ -69,7 +95,7 @@ def test_cut_off_before_the_smaller_last_batch_full_ones_are_computed_as_before(
     options = {"epochs": 2, "augment": "none", "progress": False, "seed": 4, "batch_size": 9, "optimizer": "nadam"}
     whole, model = build(), build()
     bc.fit(whole, train, **options)
-    cut = {"checkpoint_steps": 1, "callbacks": [CutAt(steps)]}
+    cut = {"logging": Logging(checkpoint_steps=1), "callbacks": [CutAt(steps)]}
     with pytest.raises(CutOffError):
         bc.fit(build(), train, run_dir=tmp_path, **cut, **options)
     bc.fit(model, train, run_dir=tmp_path, **GOES_ON, **options)
@@ -168,13 +194,13 @@ def test_what_a_killed_process_left_half_written_is_removed(parts, make, tmp_pat
 
 def test_the_csv_of_a_run_that_goes_on_has_each_epoch_once(parts, make, tmp_path):
     log = tmp_path / "log.csv"
-    cut_off(make, parts, tmp_path / "run", steps=7, csv=log)
+    cut_off(make, parts, tmp_path / "run", steps=7, logging=Logging(log, checkpoint_steps=1))
     rows = log.read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
     # As if the process had been killed between the log and the checkpoint.
     log.write_text("\n".join([*rows, rows[-1].replace("2,", "3,", 1)]) + "\n")
     options = {**SHORT, "run_dir": tmp_path / "run", **GOES_ON}
-    bc.fit(make(1), *parts[:2], csv=log, **options)
+    bc.fit(make(1), *parts[:2], logging=Logging(log), **options)
     assert log.read_bytes() == (tmp_path / "run" / "history.csv").read_bytes()
     assert [row.split(",")[0] for row in log.read_text().splitlines()] == ["epoch", "1", "2", "3"]
 
@@ -183,7 +209,7 @@ def test_without_the_start_of_a_phase_it_goes_back_to_the_phase_before(parts, ma
     _, options = ROADS["phases"]
     whole = make(2)
     bc.fit(whole, *parts[:2], **COMMON, **options)
-    cut_at = {"run_dir": tmp_path, "checkpoint_steps": 1, "callbacks": [CutAt(9)]}
+    cut_at = {"run_dir": tmp_path, "logging": Logging(checkpoint_steps=1), "callbacks": [CutAt(9)]}
     with pytest.raises(CutOffError):
         bc.fit(make(2), *parts[:2], **cut_at, **COMMON, **options)
     (tmp_path / "checkpoints" / "phase-1.npz").write_bytes(b"")
@@ -201,7 +227,15 @@ def test_a_state_that_holds_all_weights_goes_on_without_the_start_of_its_phase(p
     whole = make(2)
     bc.fit(whole, parts[0], **COMMON, **options)
     with pytest.raises(CutOffError):
-        bc.fit(make(2), parts[0], run_dir=tmp_path, checkpoint_steps=1, callbacks=[CutAt(11)], **COMMON, **options)
+        bc.fit(
+            make(2),
+            parts[0],
+            run_dir=tmp_path,
+            logging=Logging(checkpoint_steps=1),
+            callbacks=[CutAt(11)],
+            **COMMON,
+            **options,
+        )
     for phase in (0, 1):
         (tmp_path / "checkpoints" / f"phase-{phase}.npz").write_bytes(b"")
     model, steps = other_weights(make(2)), CutAt(0)

@@ -14,23 +14,46 @@ from pathlib import Path
 TASKS = {
     "all": {
         "augment": "standard",
-        "optimizer": "adamw",
-        "schedule": "cosine",
-        "warmup_epochs": 0.5,
-        "clip_norm": 0.05,
-        "weight_decay": 0.01,
-        "layer_decay": 0.7,
+        "optimizer": ("AdamW", {"weight_decay": 0.01, "global_clipnorm": 0.05}),
+        "learning_rate": {"peak": 1e-3, "decay": "cosine", "warmup_epochs": 0.5},
+        "fine_tune": {"batch_norm": "frozen", "layer_decay": 0.7},
         "label_smoothing": 0.1,
     },
     "mixed labels": {"augment": "mixup", "loss": "focal", "optimizer": "sgd"},
-    "features": {"augment": "dihedral", "feature_views": 2, "fine_tune": False, "clip_norm": 0.05},
+    "features": {
+        "augment": "dihedral",
+        "feature_versions": 2,
+        "fine_tune": False,
+        "optimizer": ("Adam", {"global_clipnorm": 0.05}),
+    },
     "scaled loss": {"augment": "none", "precision": "float16"},
-    "regularised": {"augment": "none", "sampling": "class-balanced", "monitor": "val_loss", "batch_norm": "auto"},
-    "training statistics": {"augment": "none", "batch_norm": "train"},
+    "regularised": {"augment": "none", "sampling": "class-balanced", "monitor": "val_loss", "fine_tune": True},
+    "training statistics": {"augment": "none", "fine_tune": {"batch_norm": "train"}},
 }
 # 24 images: the last batch has six, and none divides by two.
-COMMON = {"epochs": 2, "batch_size": 9, "batch_norm": "frozen", "progress": False}
+COMMON = {"epochs": 2, "batch_size": 9, "fine_tune": {"batch_norm": "frozen"}, "progress": False}
 COMMON["class_weight"] = {"benign": 1.0, "malignant": 2.0}
+
+
+def options_of(task):
+    """Return the arguments of `fit` for a task, with objects that must not be made at the start."""
+    import keras
+
+    from breastcls.training import EpochSchedule, FineTune, FrozenHead
+
+    options = {**COMMON, **TASKS[task]}
+    if "label_smoothing" in options:
+        options["loss"] = keras.losses.CategoricalCrossentropy(label_smoothing=options.pop("label_smoothing"))
+    if isinstance(options.get("optimizer"), tuple):
+        name, config = options["optimizer"]
+        options["optimizer"] = getattr(keras.optimizers, name)(**config)
+    if "learning_rate" in options:
+        options["learning_rate"] = EpochSchedule(**options["learning_rate"])
+    if "feature_versions" in options:
+        options["frozen_head"] = FrozenHead(feature_versions=options.pop("feature_versions"))
+    if isinstance(options["fine_tune"], dict):
+        options["fine_tune"] = FineTune(**options["fine_tune"])
+    return options
 
 
 def load(folder):
@@ -67,7 +90,7 @@ def describe(model, run):
     return {
         "history": run.history.drop(columns=["phase", "seconds"]).to_dict("list"),
         "weights": [weight.tolist() for weight in model.get_weights()],
-        "roads": run.config.get("roads"),
+        "input_modes": run.config.get("input_modes"),
         "strategy": run.config["fit"]["strategy"],
     }
 
@@ -108,10 +131,10 @@ def train_mirrored(folder):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     train, val = load(folder)
     found = {"noise": draw_noise(strategy)}
-    for task, options in TASKS.items():
+    for task in TASKS:
         for name, where in (("one", None), ("two", strategy)):
             model = build(task)
-            run = bc.fit(model, train, val, strategy=where, **{**COMMON, **options})
+            run = bc.fit(model, train, val, strategy=where, **options_of(task))
             found[f"{task}/{name}"] = describe(model, run)
     os.environ["TF_CONFIG"] = json.dumps(
         {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}
@@ -140,13 +163,13 @@ def train_as_worker(folder, index, addresses, last_step):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     train, val = load(folder)
-    options = {**COMMON, **TASKS["all"], "strategy": "multi-worker"}
+    options = {**options_of("all"), "strategy": "multi-worker"}
     found = {}
     if last_step is None:
         # Built from another seed by each: all must begin with the weights of the first.
         for task in ("mixed labels", "features"):
             model = build(task, seed=3 + index)
-            run = bc.fit(model, train, val, strategy=strategy, **{**COMMON, **TASKS[task]})
+            run = bc.fit(model, train, val, strategy=strategy, **options_of(task))
             found[task] = describe(model, run)
         model = build("all")
         found["all"] = describe(model, bc.fit(model, train, val, **options))

@@ -77,7 +77,7 @@ def workers(folder):
 def test_two_devices_give_what_one_gives(mirrored, task):
     one, two = mirrored[f"{task}/one"], mirrored[f"{task}/two"]
     assert (one["strategy"], two["strategy"]) == (None, "mirrored")
-    assert one["roads"] == two["roads"] == (["features"] if task == "features" else ["images"])
+    assert one["input_modes"] == two["input_modes"] == (["features"] if task == "features" else ["images"])
     assert one["history"]["loss"][0] != one["history"]["loss"][1]
     assert_close(one, two)
 

@@ -115,7 +115,7 @@ def test_an_interrupted_mirrored_run_goes_on(parts, small, mirror, tmp_path):
 
     whole, cut = small(), small()
     bc.fit(whole, *parts[:2], **options)
-    common = {**options, "run_dir": tmp_path / "run", "checkpoint_steps": 1}
+    common = {**options, "run_dir": tmp_path / "run", "logging": bc.training.Logging(checkpoint_steps=1)}
     interrupt = Interrupt()
     with pytest.warns(bc.errors.TrainingWarning, match="Interrupted"):
         bc.fit(cut, *parts[:2], callbacks=[interrupt], **common)
@@ -127,7 +127,7 @@ def test_an_interrupted_mirrored_run_goes_on(parts, small, mirror, tmp_path):
 
 @pytest.mark.slow
 def test_the_exact_head_is_solved_under_a_strategy(parts, small, mirror):
-    options = {"epochs": 1, "augment": "none", "fine_tune": False, "head_solver": "lbfgs", "progress": False}
+    options = {"epochs": 1, "augment": "none", "fine_tune": False, "frozen_head": "lbfgs", "progress": False}
     one, other = small(), small()
     first = bc.fit(one, *parts[:2], **options)
     second = bc.fit(other, *parts[:2], strategy=mirror, **options)
@@ -157,14 +157,14 @@ def test_a_place_is_made_of_a_model_alone(small):
 
 def test_what_workers_must_have_in_common(parts):
     from breastcls.training.fit_checks import describe_task
-    from breastcls.training.fit_settings import Settings
+    from breastcls.training.fit_settings import FitSettings
     from breastcls.training.phases import Phase
 
     train, val, _ = parts
     phases = [Phase("all", "all", 2, 1e-3)]
 
     def describe(train=train, val=val, precision="float32", **changes):
-        return describe_task(Settings(**{"run_dir": "/a/run", **changes}), phases, precision, train, val)
+        return describe_task(FitSettings(**{"run_dir": "/a/run", **changes}), phases, precision, train, val)
 
     same = describe()
     # Where the folder is and who shows progress may differ.

@@ -30,7 +30,7 @@ def build_stain_texture(
     blocks: Sequence[int] = BLOCKS,
     seed: int | None = 0,
 ) -> keras.Model:
-    """Build a classifier of H&E texture with a linear head, for `fit(..., fine_tune=False, head_solver="lbfgs")`.
+    """Build a classifier of H&E texture with a linear head, for `fit(..., fine_tune=False, frozen_head="lbfgs")`.
 
     The image is taken apart into a grey picture of its haematoxylin and one of its eosin (`StainSeparation`), both of
     one strength whatever the slide's staining, and put together again in the usual colours. These three pictures go
@@ -38,7 +38,7 @@ def build_stain_texture(
     2017, DOI 10.48550/arXiv.1704.04861), and of every channel of the chosen blocks the mean and the standard deviation
     over the image are kept (`SpatialMoments`): a description of texture that knows no places and no colours. One dense
     layer and a softmax follow. Nothing before the dense layer has to be trained, and it is not trainable: `fit` leaves
-    it as it is unless told `fine_tune="all"`.
+    it as it is unless it is passed `fine_tune="all"`.
 
     Random filters describe texture too (Saxe et al. 2011, "On random weights and unsupervised feature learning"):
     `weights=None` needs no file at all and is weaker.

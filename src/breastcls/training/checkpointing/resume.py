@@ -20,7 +20,7 @@ from breastcls.models.model_card import get_card, set_card
 from breastcls.models.persistence import load_model
 from breastcls.training.checkpointing.checkpoints import FOLDER
 from breastcls.training.checkpointing.run_folder import FILES, split_text
-from breastcls.training.fit_settings import Settings
+from breastcls.training.fit_settings import setting_differences
 from breastcls.training.run import Run
 
 _SHOWN = 5
@@ -41,7 +41,7 @@ def check_same_run(
     Raises:
         TrainingError: If settings, model or data differ; the message shows the differences.
     """
-    found = Settings.of(config["fit"]).differences(old["fit"])
+    found = setting_differences(_json(config["fit"]), old["fit"])
     for part in ("precision", "classes", "phases", "callbacks"):
         if _json(config[part]) != old.get(part):
             found.append(f"{part}: {old.get(part)!r} there, {config[part]!r} here")

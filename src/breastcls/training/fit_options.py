@@ -1,0 +1,215 @@
+"""Groups of options of `fit` that belong together, each an immutable value with defaults that suit most trainings."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from breastcls.errors import TrainingError
+
+KerasSchedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+@dataclass(frozen=True)
+class EpochSchedule:
+    """A learning rate whose course follows from the number of epochs of each training phase.
+
+    The schedules of Keras count steps, which depend on the number of images and the batch size, and know nothing of
+    phases. This one starts anew in each phase and ends with it.
+
+    Args:
+        peak: The highest learning rate, above 0.
+        decay: "constant", or "cosine": from the peak to zero along half a cosine (Loshchilov and Hutter 2017,
+            DOI 10.48550/arXiv.1608.03983).
+        warmup_epochs: Epochs at the start of each phase over which the rate rises linearly to its peak; a fraction of
+            an epoch is allowed.
+
+    Raises:
+        TrainingError: If an argument is not valid.
+
+    Example:
+        >>> EpochSchedule(peak=3e-4, decay="cosine", warmup_epochs=1)
+        EpochSchedule(peak=0.0003, decay='cosine', warmup_epochs=1)
+    """
+
+    peak: float = 1e-3
+    decay: Literal["constant", "cosine"] = "constant"
+    warmup_epochs: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("EpochSchedule.peak", self.peak, "a positive number", above=0)
+        check_choice("EpochSchedule.decay", self.decay, ("constant", "cosine"))
+        check_number("EpochSchedule.warmup_epochs", self.warmup_epochs, "a number of at least 0", least=0)
+
+
+Rate = float | EpochSchedule | KerasSchedule
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """How a pretrained backbone is trained after the new head was trained alone.
+
+    Args:
+        depth: "auto", "all", "last-stage", or a number of last stages. "all" trains the whole backbone; "auto" does
+            the same, but trains a backbone with random weights together with its head from the first epoch.
+        head_epochs: How many of the epochs the head is trained alone; by default a third, at least one.
+        learning_rate: The learning rate while fine-tuning: a number, an `EpochSchedule` or a Keras schedule. By
+            default a tenth of the rate of the first phase; a Keras schedule of the first phase is used again from its
+            step 0, unscaled. A number beside an `EpochSchedule` of the first phase is the peak of the same schedule.
+        layer_decay: Each stage of the backbone is trained at this share of the rate of the stage above it, such as
+            0.7 (discriminative fine-tuning, Howard and Ruder 2018, DOI 10.18653/v1/P18-1031); 1 for one rate.
+        batch_norm: "frozen", "train", or "auto": frozen in pretrained backbones, trained in others.
+
+    Raises:
+        TrainingError: If an argument is not valid.
+
+    Example:
+        >>> FineTune(depth="last-stage", head_epochs=5).layer_decay
+        1.0
+    """
+
+    depth: Literal["auto", "all", "last-stage"] | int = "auto"
+    head_epochs: int | None = None
+    learning_rate: Rate | None = None
+    layer_decay: float = 1.0
+    batch_norm: Literal["auto", "frozen", "train"] = "auto"
+
+    def __post_init__(self) -> None:
+        if not (self.depth in ("auto", "all", "last-stage") if isinstance(self.depth, str) else _is_count(self.depth)):
+            raise TrainingError(
+                "FineTune.depth must be 'auto', 'all', 'last-stage' or a number of stages of at least 1; found "
+                f"{self.depth!r}."
+            )
+        check_count("FineTune.head_epochs", self.head_epochs, optional=True)
+        check_rate("FineTune.learning_rate", self.learning_rate)
+        check_number("FineTune.layer_decay", self.layer_decay, "a number above 0, at most 1", above=0, most=1)
+        check_choice("FineTune.batch_norm", self.batch_norm, ("auto", "frozen", "train"))
+
+    @classmethod
+    def of(cls, value: Any) -> FineTune | Literal[False]:
+        """Return the options that a short form stands for: True, "all", "last-stage" or a number of stages.
+
+        Args:
+            value: A short form, a `FineTune`, or False for training the head alone.
+
+        Raises:
+            TrainingError: If it is none of these.
+        """
+        if value is False or isinstance(value, cls):
+            return value
+        if value is True:
+            return cls()
+        if value in ("all", "last-stage") if isinstance(value, str) else _is_count(value):
+            return cls(depth=value if isinstance(value, str) else int(value))
+        raise TrainingError(
+            "fine_tune must be True or 'all', False, 'last-stage', a number of stages or a "
+            f"breastcls.training.FineTune; found {value!r}."
+        )
+
+
+@dataclass(frozen=True)
+class FrozenHead:
+    """How the head is trained while the backbone is frozen.
+
+    Args:
+        solver: "optimizer", or "lbfgs": the head, a single dense layer, is fitted exactly as a logistic regression
+            whose penalty is chosen by cross-validation over cases, in seconds and one epoch.
+        feature_versions: With augmentation, how many augmented versions of each image are passed through the frozen
+            backbone, once; each epoch uses one of them, drawn anew. None augments anew in every epoch, so that the
+            backbone computes in every epoch too; with "lbfgs" the images are then used unaugmented.
+
+    Raises:
+        TrainingError: If an argument is not valid.
+
+    Example:
+        >>> FrozenHead(solver="lbfgs").feature_versions
+        4
+    """
+
+    solver: Literal["optimizer", "lbfgs"] = "optimizer"
+    feature_versions: int | None = 4
+
+    def __post_init__(self) -> None:
+        check_choice("FrozenHead.solver", self.solver, ("optimizer", "lbfgs"))
+        check_count("FrozenHead.feature_versions", self.feature_versions, optional=True)
+
+    @classmethod
+    def of(cls, value: Any) -> FrozenHead:
+        """Return the options that a short form, the name of a solver, stands for.
+
+        Raises:
+            TrainingError: If it is neither a solver nor a `FrozenHead`.
+        """
+        if isinstance(value, cls):
+            return value
+        if value in ("optimizer", "lbfgs"):
+            return cls(solver=value)
+        raise TrainingError(
+            f"frozen_head must be 'optimizer', 'lbfgs' or a breastcls.training.FrozenHead; found {value!r}."
+        )
+
+
+@dataclass(frozen=True)
+class Logging:
+    """What is written while a model is trained. None of it changes a weight.
+
+    Args:
+        csv: File for one row per epoch, over all phases, as in `history.csv`; written whole after each epoch.
+        tensorboard: Folder for TensorBoard, which has to be installed.
+        checkpoint_steps: With a `run_dir`, write a checkpoint also after so many steps within an epoch, and not only
+            at its end.
+
+    Raises:
+        TrainingError: If an argument is not valid.
+
+    Example:
+        >>> Logging(csv="curves.csv").tensorboard is None
+        True
+    """
+
+    csv: str | os.PathLike[str] | None = None
+    tensorboard: str | os.PathLike[str] | None = None
+    checkpoint_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.csv is not None and not os.fspath(self.csv).endswith(".csv"):
+            raise TrainingError(f"Logging.csv={self.csv!r}: expected the name of a file that ends in .csv.")
+        check_count("Logging.checkpoint_steps", self.checkpoint_steps, optional=True)
+
+
+def check_count(name: str, value: Any, least: int = 1, *, optional: bool = False) -> None:
+    """Raise a TrainingError unless a value is a whole number of at least `least`, or None where that is allowed."""
+    if not (value is None and optional) and not _is_count(value, least):
+        raise TrainingError(f"{name} must be a whole number of at least {least}; found {value!r}.")
+
+
+def check_number(
+    name: str, value: Any, expected: str, *, above: float = -math.inf, least: float = -math.inf, most: float = math.inf
+) -> None:
+    """Raise a TrainingError unless a value is a finite number within the bounds."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= above or not least <= value <= most:
+        raise TrainingError(f"{name} must be {expected}; found {value!r}.")
+
+
+def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    """Raise a TrainingError unless a value is one of the choices."""
+    if not isinstance(value, str | None) or value not in choices:
+        raise TrainingError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
+
+
+def check_rate(name: str, value: Any) -> None:
+    """Raise a TrainingError unless a value is a learning rate, or None."""
+    if value is None or isinstance(value, EpochSchedule | KerasSchedule):
+        return
+    expected = "a positive number, a breastcls.training.EpochSchedule or a Keras learning-rate schedule"
+    check_number(name, value, expected, above=0)
+
+
+def _is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
