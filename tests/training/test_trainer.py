@@ -11,7 +11,9 @@ from breastcls.training.trainer import Trainer
 def test_each_phase_takes_the_shortest_road(parts, small):
     train, val, _ = parts
     settings = FitSettings(augment="none", batch_size=8, progress=False)
-    trainer = Trainer(Material(Place(small()), train, val, (32, 32), "stretch", None, settings), None, BestWeights(None))
+    trainer = Trainer(
+        Material(Place(small()), train, val, (32, 32), "stretch", None, settings), None, BestWeights(None)
+    )
     assert trainer.train([Phase("head", "head", 3, 1e-3), Phase("fine-tune", "all", 1, 1e-4)]) == "all epochs done"
     assert trainer.roads == ["features", "images"]
     assert [row["epoch"] for row in trainer.rows] == [1, 2, 3, 4]

@@ -62,7 +62,7 @@ def initial_rate(optimizer: Any) -> Any:
 
 
 def excludes_from_weight_decay(optimizer: Any) -> bool:
-    """Return whether `exclude_from_weight_decay` was called on an optimizer, which its configuration does not record."""
+    """Return whether `exclude_from_weight_decay` was called on an optimizer; its configuration does not say so."""
     names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
     return any(getattr(optimizer, name, None) for name in names)
 
