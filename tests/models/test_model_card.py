@@ -1,11 +1,14 @@
 import json
+import re
 
 import keras
 import numpy as np
 import pytest
 
+from breastcls._version import __version__
 from breastcls.errors import ModelError
-from breastcls.models.model_card import CARD_FORMAT, ModelCard, get_card, set_card
+from breastcls.models.card_schema import CARD_SCHEMA
+from breastcls.models.model_card import ModelCard, get_card, set_card
 
 CARD = ModelCard(
     classes=("benign", "malignant"),
@@ -21,14 +24,14 @@ CARD = ModelCard(
 
 def test_json_there_and_back():
     assert ModelCard.from_json(CARD.to_json()) == CARD
-    assert json.loads(CARD.to_json())["format"] == CARD_FORMAT
+    assert json.loads(CARD.to_json())["schema"] == CARD_SCHEMA
 
 
 def test_a_card_from_before_stain_was_kept_still_loads():
     values = json.loads(CARD.to_json())
     del values["stain"]
     assert ModelCard.from_json(json.dumps(values)) == CARD.replace(stain=None)
-    with pytest.raises(ModelError, match="stain in the model card is of an unexpected type"):
+    with pytest.raises(ModelError, match=r"stain in the model card is .macenko.; expected dict or null"):
         ModelCard.from_json(json.dumps({**values, "stain": "macenko"}))
 
 
@@ -77,11 +80,11 @@ def test_values_that_make_no_sense(changes):
         "no json",
         "[]",
         "{}",
-        '{"format": 1}',
-        '{"format": "1", "classes": ["a", "b"], "image_size": 3}',
-        '{"format": 1, "classes": ["a", "b"], "image_size": 3, "extra": 1}',
-        '{"format": 1, "classes": ["a", "b"], "image_size": 3, "threshold": "0.5"}',
-        '{"format": 1, "classes": {"a": 1}, "image_size": 3}',
+        '{"schema": 1}',
+        '{"schema": "1", "classes": ["a", "b"], "image_size": 3}',
+        '{"schema": 1, "classes": ["a", "b"], "image_size": 3, "extra": 1}',
+        '{"schema": 1, "classes": ["a", "b"], "image_size": 3, "threshold": "0.5"}',
+        '{"schema": 1, "classes": {"a": 1}, "image_size": 3}',
     ],
 )
 def test_text_that_is_no_card(text):
@@ -89,9 +92,19 @@ def test_text_that_is_no_card(text):
         ModelCard.from_json(text)
 
 
-def test_a_newer_format_says_so():
-    values = {**CARD.to_dict(), "format": CARD_FORMAT + 1, "version": "9.9"}
-    with pytest.raises(ModelError, match=r"9\.9.*newer breastcls"):
+def test_a_newer_schema_names_both_versions_and_the_remedy():
+    values = {**CARD.to_dict(), "schema": CARD_SCHEMA + 1, "version": "9.9", "new_field": 1}
+    expected = (
+        rf"schema version {CARD_SCHEMA + 1} and was written by breastcls 9\.9; breastcls {re.escape(__version__)} "
+    )
+    with pytest.raises(ModelError, match=expected + rf"reads versions up to {CARD_SCHEMA}\. Upgrade breastcls"):
+        ModelCard.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize("schema", [None, "1", 0, -1, 1.0, True])
+def test_a_missing_or_wrong_schema_is_named(schema):
+    values = {**CARD.to_dict(), "schema": schema}
+    with pytest.raises(ModelError, match=r"expected a whole number of at least 1 in the field `schema`"):
         ModelCard.from_json(json.dumps(values))
 
 

@@ -203,8 +203,8 @@ def with_member(saved, path, name, text):
 
 def test_cards_that_are_none(saved, tmp_path):
     card = json.loads(zipfile.ZipFile(saved).read(CARD_MEMBER))
-    newer = with_member(saved, tmp_path / "newer.keras", CARD_MEMBER, json.dumps({**card, "format": 99}))
-    with pytest.raises(ModelError, match="newer breastcls"):
+    newer = with_member(saved, tmp_path / "newer.keras", CARD_MEMBER, json.dumps({**card, "schema": 99}))
+    with pytest.raises(ModelError, match=r"newer\.keras.*schema version 99.*Upgrade breastcls"):
         load_model(newer)
     broken = with_member(saved, tmp_path / "broken.keras", CARD_MEMBER, b"\xff\xfe{")
     with pytest.raises(ModelError, match="damaged"):

@@ -226,7 +226,7 @@ def _describe(model: keras.Model) -> dict[str, Any]:
     """Return what makes a model the same in every fold: its card, less what is of one training, size and weights."""
     card = get_card(model)
     known = {} if card is None else card.to_dict()
-    for name in ("provenance", "threshold", "temperature", "version", "format"):
+    for name in ("provenance", "threshold", "temperature", "version", "schema"):
         known.pop(name, None)
     return {**known, "parameters": int(model.count_params()), "begins_with": fingerprint_weights(model)}
 

@@ -1,0 +1,70 @@
+"""The JSON of a model card: its schema version, and the checks on reading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from breastcls._version import __version__
+from breastcls.errors import ModelError
+
+CARD_SCHEMA = 1
+"""Version of the JSON of the card. It is raised with every change of the fields; all earlier versions stay readable."""
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "backbone": (str, type(None)),
+    "weights": (str, type(None)),
+    "head": (str, type(None)),
+    "dropout": (float, int, type(None)),
+    "seed": (int, type(None)),
+    "resize": (str, type(None)),
+    "stain": (dict, type(None)),
+    "threshold": (float, int, type(None)),
+    "temperature": (float, int, type(None)),
+    "version": (str,),
+}
+
+
+def read_card(text: str, fields: set[str]) -> dict[str, Any]:
+    """Return the fields of a model card from its JSON text.
+
+    Args:
+        text: What `ModelCard.to_json` returned.
+        fields: The names of all fields of a card.
+
+    Raises:
+        ModelError: If the text is not JSON, not a card, or a card of a newer schema.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"The model card is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"The model card is a JSON {type(values).__name__}; expected an object.")
+    _check_schema(values.pop("schema", None), values.get("version", "of an unknown version"))
+    missing, unknown = {"classes", "image_size"} - set(values), set(values) - fields
+    if missing or unknown:
+        raise ModelError(
+            f"The model card lacks the fields {sorted(missing)} or has unknown fields {sorted(unknown)}; expected a "
+            "card that `save_model` wrote. Save the model again."
+        )
+    for name, types in _TYPES.items():
+        if name in values and not isinstance(values[name], types):
+            expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
+            raise ModelError(f"{name} in the model card is {values[name]!r}; expected {expected}.")
+    return values
+
+
+def _check_schema(schema: Any, writer: Any) -> None:
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise ModelError(
+            f"The model card has the schema version {schema!r}; expected a whole number of at least 1 in the field "
+            "`schema`. Save the model again with `save_model`."
+        )
+    if schema > CARD_SCHEMA:
+        raise ModelError(
+            f"The model card has schema version {schema} and was written by breastcls {writer}; breastcls "
+            f"{__version__} reads versions up to {CARD_SCHEMA}. Upgrade breastcls to load this model: "
+            "`pip install --upgrade breastcls`."
+        )
