@@ -76,7 +76,7 @@ def measure(side: str, images: int) -> dict[str, float]:
     predictions = make_predictions(images)
     began = time.perf_counter()
     if side == "evaluate":
-        evaluate(predictions, resamples=RESAMPLES)
+        evaluate(predictions, bootstrap=Bootstrap(RESAMPLES))
     elif side == "intervals":
         score(predictions, CaseStatistics.of(predictions), Bootstrap(RESAMPLES))
     else:

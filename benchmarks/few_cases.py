@@ -21,6 +21,7 @@ from scipy.special import expit, logit
 import breastcls as bc
 from breastcls.calibration.calibrators import METHODS
 from breastcls.evaluation.report.findings import calibration_verdict
+from breastcls.intervals.bootstrap import Bootstrap
 
 CLASSES = ("benign", "malignant")
 SMALLEST = 1e-7
@@ -116,7 +117,7 @@ def measure_verdicts(trials: int, resamples: int) -> dict[str, Any]:
 
 def tone_of(some: bc.Predictions, resamples: int) -> str:
     """Return the tone of the verdict on the probabilities of an evaluation."""
-    verdict = calibration_verdict(bc.evaluate(some, resamples=resamples))
+    verdict = calibration_verdict(bc.evaluate(some, bootstrap=Bootstrap(resamples)))
     assert verdict is not None
     return verdict.tone
 
@@ -179,7 +180,7 @@ def measure_p_values(trials: int, resamples: int) -> dict[str, Any]:
                 for _ in range(2)
             ]  # fmt: skip
             for interval, name in (("expanded", "interval_leaves_out_0"), ("percentile", "percentile_leaves_out_0")):
-                compared = bc.compare(models, resamples=resamples, interval=interval)
+                compared = bc.compare(models, bootstrap=Bootstrap(resamples=resamples, method=interval))
                 row = compared.differences.xs("roc_auc", level="metric").iloc[0]
                 counts[name].append(bool(row["low"] > 0 or row["high"] < 0))
                 if interval == "expanded":

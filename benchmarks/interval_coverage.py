@@ -19,7 +19,7 @@ from harness import write_result
 from scipy.stats import norm
 
 from breastcls.decisions.net_benefit import predictive_values
-from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.bootstrap import Bootstrap, IntervalMethod
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.predictions.predictions import Predictions
@@ -38,7 +38,7 @@ SPREAD_OF_CASES, SPREAD_OF_IMAGES = 1.0, 1.0
 MIXTURES = {2: (0.6, 0.4), 4: (0.4, 0.3, 0.2, 0.1)}
 EVENNESS = 2.0
 IMAGES_OF_TRUTH = 1_000_000
-UNITS: dict[str, tuple[bool, Interval]] = {
+UNITS: dict[str, tuple[bool, IntervalMethod]] = {
     "cases, percentile": (True, "percentile"),
     "cases, BCa": (True, "bca"),
     "cases, expanded": (True, "expanded"),

@@ -25,7 +25,7 @@ scored = bc.Predictions.from_arrays(
     cases=[str(row // 4) for row in range(48)],
     classes=("benign", "malignant"),
 )
-result = bc.evaluate(scored, resamples=50)
+result = bc.evaluate(scored, bootstrap=bc.intervals.Bootstrap(50))
 assert bc.evaluation.read_schema()["properties"]["schema"]["const"] == result.to_dict()["schema"]
 report = result.to_html(f"{tempfile.mkdtemp()}/report.html")
 assert "Do the probabilities mean what they say?" in report.read_text(encoding="utf-8")

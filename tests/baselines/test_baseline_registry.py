@@ -25,6 +25,7 @@ from breastcls.baselines.colour_baseline import colour_numbers, predict_by_colou
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning, RegistryError
 from breastcls.images.decode import read_image
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.predictions.aggregation import Aggregation
 
 QUICK = Bootstrap(50)
 
@@ -84,13 +85,13 @@ def test_the_table_holds_their_scores(parts, predicted, draw):
         for metric in ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate"):
             assert row[f"{metric}_low"] <= row[metric] <= row[f"{metric}_high"]
     pd.testing.assert_frame_equal(tabulate_baselines(kept, QUICK), table)
-    json.dumps(bc.evaluate(draw(1), resamples=20).with_sections(baselines=table).to_dict(), allow_nan=False)
+    json.dumps(bc.evaluate(draw(1), bootstrap=Bootstrap(20)).with_sections(baselines=table).to_dict(), allow_nan=False)
 
 
 def test_by_case_the_images_are_aggregated(parts):
     with pytest.warns(EvaluationWarning, match="only 2 cases"):
-        table = score_baselines(*parts, baselines=["colour"], level="case", bootstrap=QUICK)
-    expected = predict_by_colour(*parts).at_level("case")
+        table = score_baselines(*parts, baselines=["colour"], aggregation="case", bootstrap=QUICK)
+    expected = predict_by_colour(*parts).aggregate("case")
     assert table.loc["colour", "accuracy"] == (expected.labels == expected.decisions).mean()
 
 
@@ -101,10 +102,12 @@ def test_cases_of_several_classes_are_dropped_or_taken_as_asked(parts):
     both = [cases[test.labels == label][0] for label in (0, 1)]
     joined = bc.Dataset(test.table.assign(case=np.where(np.isin(cases, both), "both", cases)), test.classes)
     with pytest.raises(EvaluationError, match="several classes"):
-        score_baselines(train, joined, baselines=["colour"], level="case", bootstrap=QUICK)
+        score_baselines(train, joined, baselines=["colour"], aggregation="case", bootstrap=QUICK)
     for mixed in ("drop", "last"):
-        table = score_baselines(train, joined, baselines=["colour"], level="case", mixed=mixed, bootstrap=QUICK)
-        expected = predict_by_colour(train, joined).at_level("case", mixed=mixed)
+        table = score_baselines(
+            train, joined, baselines=["colour"], aggregation=Aggregation("case", mixed_labels=mixed), bootstrap=QUICK
+        )
+        expected = predict_by_colour(train, joined).aggregate(Aggregation("case", mixed_labels=mixed))
         assert table.loc["colour", "accuracy"] == (expected.labels == expected.decisions).mean()
 
 

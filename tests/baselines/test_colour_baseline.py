@@ -88,7 +88,7 @@ def test_evaluate_sets_predictions_beside_colour_fitted_on_the_training_set(tint
         cases=test.cases if known else None,
     )
     with pytest.warns(EvaluationWarning):
-        found = evaluate(some, test, train=train, resamples=50)
+        found = evaluate(some, test, train=train, bootstrap=Bootstrap(50))
     by_colour = compute_metrics(predict_by_colour(train, test))
     assert found.colour_difference.index.tolist() == list(METRICS)
     gap = found.metrics["value"] - by_colour
@@ -102,4 +102,4 @@ def test_evaluate_sets_predictions_beside_colour_fitted_on_the_training_set(tint
 
 def evaluate_without(some):
     with pytest.warns(EvaluationWarning):
-        return evaluate(some, resamples=20)
+        return evaluate(some, bootstrap=Bootstrap(20))

@@ -12,6 +12,8 @@ from sklearn.metrics import log_loss
 from breastcls.calibration.calibrators import METHODS, Calibrator, fit_calibrator
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, LeakageWarning
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
 
 
@@ -239,12 +241,12 @@ def test_it_is_not_scored_on_the_cases_it_was_fitted_on(draw):
     first = np.isin(some.cases, sorted(set(some.cases))[:20])
     fitted = fit_calibrator(some[first])
     with pytest.raises(LeakageError, match="shared cases"):
-        evaluate(fitted.apply(some), resamples=10)
+        evaluate(fitted.apply(some), bootstrap=Bootstrap(10))
     with pytest.raises(LeakageError):
-        evaluate(fitted.apply(some).at_level("case"), level="case", resamples=10)
+        evaluate(fitted.apply(some).aggregate("case"), aggregation="case", bootstrap=Bootstrap(10))
     with pytest.warns(LeakageWarning):
-        assert evaluate(fitted.apply(some), allow_leakage=True, resamples=10).leak_allowed
-    clean = evaluate(fitted.apply(some[~first]), resamples=10)
+        assert evaluate(fitted.apply(some), allow_leakage=True, bootstrap=Bootstrap(10)).leak_allowed
+    clean = evaluate(fitted.apply(some[~first]), bootstrap=Bootstrap(10))
     assert clean.leakage is None
     assert clean.predictions.calibration["method"] == "temperature"
     # Calibrated twice, on other cases: both count.
@@ -253,11 +255,11 @@ def test_it_is_not_scored_on_the_cases_it_was_fitted_on(draw):
 
 
 def test_it_knows_the_level_it_was_fitted_at(draw):
-    by_case = fit_calibrator(draw().at_level("case", "maximum"))
-    assert (by_case.level, by_case.how) == ("case", "maximum")
+    by_case = fit_calibrator(draw().aggregate(Aggregation("case", "maximum")))
+    assert (by_case.level, by_case.aggregation_method) == ("case", "maximum")
     assert Calibrator.from_dict(by_case.to_dict()) == by_case
     assert fit_calibrator(draw()).level == "image"
-    old = {name: value for name, value in by_case.to_dict().items() if name not in ("level", "how")}
+    old = {name: value for name, value in by_case.to_dict().items() if name not in ("level", "aggregation_method")}
     assert Calibrator.from_dict(old).level == "image"
 
 

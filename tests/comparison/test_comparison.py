@@ -10,6 +10,7 @@ from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
+from breastcls.predictions.aggregation import Aggregation
 
 
 def worsened(some, seed, share=0.5):
@@ -24,7 +25,7 @@ def worsened(some, seed, share=0.5):
 def test_differences_equal_repeated_cases(draw):
     first = draw(1, images=80, cases=10)
     second = worsened(first, 0)
-    found = compare([first, second], resamples=25, confidence=0.8, interval="percentile", seed=4)
+    found = compare([first, second], bootstrap=Bootstrap(resamples=25, confidence=0.8, method="percentile", seed=4))
     codes, values = case_codes(first), []
     for weights in np.concatenate(list(Bootstrap(25, seed=4).weights(case_strata(first.labels, codes, 2)))):
         rows = np.repeat(np.arange(80), weights[codes].astype(int))
@@ -41,14 +42,14 @@ def test_differences_equal_repeated_cases(draw):
 def test_the_verdict_says_which_is_better_and_when_nothing_is_shown(draw):
     some = draw(2, images=600, cases=40)
     poor = worsened(some, 1, 0.9)
-    found = compare([poor, some], names=["poor", "good"], resamples=300)
+    found = compare([poor, some], names=["poor", "good"], bootstrap=Bootstrap(300))
     assert found.verdicts[0].startswith("good has the better balanced accuracy than poor")
     # For a loss the lower is the better.
-    by_loss = compare([poor, some], names=["poor", "good"], metric="log_loss", resamples=300)
+    by_loss = compare([poor, some], names=["poor", "good"], metric="log_loss", bootstrap=Bootstrap(300))
     assert by_loss.verdicts[0].startswith("good has the better log loss than poor")
-    alike = compare([worsened(some, 1, 0.1), worsened(some, 2, 0.1)], resamples=300)
+    alike = compare([worsened(some, 1, 0.1), worsened(some, 2, 0.1)], bootstrap=Bootstrap(300))
     assert alike.verdicts[0].startswith("No difference in balanced accuracy shown")
-    same = compare([some, some], resamples=50)
+    same = compare([some, some], bootstrap=Bootstrap(50))
     assert same.differences["p"].eq(1).all()
     assert same.tests["delong_p"].item() == 1
 
@@ -56,23 +57,25 @@ def test_the_verdict_says_which_is_better_and_when_nothing_is_shown(draw):
 def test_pairing_makes_intervals_narrower(draw):
     some = draw(3, images=400, cases=40)
     near = worsened(some, 1, 0.05)
-    row = compare([some, near], resamples=400).differences.loc[("A", "B", "roc_auc")]
+    row = compare([some, near], bootstrap=Bootstrap(400)).differences.loc[("A", "B", "roc_auc")]
     from breastcls.evaluation.evaluate import evaluate
 
-    alone = evaluate(some, resamples=400).metrics.loc["roc_auc"]
+    alone = evaluate(some, bootstrap=Bootstrap(400)).metrics.loc["roc_auc"]
     assert row["high"] - row["low"] < 0.7 * (alone["high"] - alone["low"])
 
 
 def test_three_models_are_corrected_for_three_pairs(draw):
     some = draw(4)
-    found = compare([some, worsened(some, 1), worsened(some, 2)], resamples=200)
+    found = compare([some, worsened(some, 1), worsened(some, 2)], bootstrap=Bootstrap(200))
     assert len(found.verdicts) == 3
     for metric in ("roc_auc", "mcc"):
         table = found.differences.xs(metric, level="metric")
         np.testing.assert_allclose(table["p_holm"], holm(table["p"]))
         assert (table["p_holm"] >= table["p"]).all()
     assert found.tests["mcnemar_p"].isna().all()
-    assert compare([some, worsened(some, 1)], level="case", resamples=50).tests["mcnemar_p"].notna().all()
+    assert (
+        compare([some, worsened(some, 1)], aggregation="case", bootstrap=Bootstrap(50)).tests["mcnemar_p"].notna().all()
+    )
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdicts"] == list(found.verdicts)
     assert "balanced_accuracy" in str(found)
 
@@ -95,7 +98,7 @@ def test_one_case_cannot_tell_models_apart(draw):
     some = draw()[:40]
     one = dataclasses.replace(some, cases=np.full(40, "x", dtype=object))
     with pytest.warns(EvaluationWarning, match="only 1 case"):
-        found = compare([one, worsened(one, 1)], resamples=20)
+        found = compare([one, worsened(one, 1)], bootstrap=Bootstrap(20))
     assert "cannot be compared" in found.verdicts[0]
     assert np.isnan(found.tests["delong_p"].item())
     assert any("All images scored are of one case" in limitation for limitation in found.limitations)
@@ -104,16 +107,16 @@ def test_one_case_cannot_tell_models_apart(draw):
 def test_few_cases_and_unknown_ones_warn_as_in_evaluate(draw):
     few = draw(1, images=60, cases=8)
     with pytest.warns(EvaluationWarning, match="only 4 cases"):
-        found = compare([few, worsened(few, 1)], resamples=50)
+        found = compare([few, worsened(few, 1)], bootstrap=Bootstrap(50))
     assert any("only 4 cases" in limitation for limitation in found.limitations)
     assert any("DeLong's test is not given" in limitation for limitation in found.limitations)
     assert found.tests["delong_p"].isna().all()
-    enough = compare([draw(1, cases=10), worsened(draw(1, cases=10), 1)], resamples=50)
+    enough = compare([draw(1, cases=10), worsened(draw(1, cases=10), 1)], bootstrap=Bootstrap(50))
     assert not any("DeLong" in limitation for limitation in enough.limitations)
     assert enough.tests["delong_p"].notna().all()
     unknown = dataclasses.replace(draw(), cases=None)
     with pytest.warns(EvaluationWarning, match="Cases are not known"):
-        found = compare([unknown, worsened(unknown, 1)], resamples=50)
+        found = compare([unknown, worsened(unknown, 1)], bootstrap=Bootstrap(50))
     assert any("Cases are not known" in limitation for limitation in found.limitations)
     assert "Keep in mind" in str(found)
     assert json.loads(found.to_json())["limitations"] == list(found.limitations)
@@ -122,7 +125,7 @@ def test_few_cases_and_unknown_ones_warn_as_in_evaluate(draw):
 def test_a_limitation_of_one_model_names_it(draw):
     some = draw()
     never = some.with_threshold(1.0)
-    found = compare([some, never], names=["good", "idle"], resamples=50)
+    found = compare([some, never], names=["good", "idle"], bootstrap=Bootstrap(50))
     assert [limitation for limitation in found.limitations if "never decided" in limitation] == [
         "idle: The model never decided for malignant: its precision counts as 0."
     ]
@@ -132,13 +135,13 @@ def test_cases_of_several_classes_are_dropped_or_taken_as_asked(draw):
     some = draw(mixed=True, images=60, cases=24)
     others = worsened(some, 1)
     with pytest.raises(EvaluationError, match="several classes"):
-        compare([some, others], level="case", resamples=50)
+        compare([some, others], aggregation="case", bootstrap=Bootstrap(50))
     for mixed in ("drop", "last"):
-        found = compare([some, others], level="case", mixed=mixed, resamples=50)
-        expected = compute_metrics(some.at_level("case", mixed=mixed))
+        found = compare([some, others], aggregation=Aggregation("case", mixed_labels=mixed), bootstrap=Bootstrap(50))
+        expected = compute_metrics(some.aggregate(Aggregation("case", mixed_labels=mixed)))
         np.testing.assert_array_equal(found.metrics["A"], expected)
-        assert found.counts["cases"] == len(some.at_level("case", mixed=mixed))
-        assert found.settings["mixed"] == mixed
+        assert found.counts["cases"] == len(some.aggregate(Aggregation("case", mixed_labels=mixed)))
+        assert found.settings["aggregation"]["mixed_labels"] == mixed
         assert any("hold images of several classes" in limitation for limitation in found.limitations)
 
 
@@ -146,7 +149,7 @@ def test_cases_of_several_classes_are_dropped_or_taken_as_asked(draw):
 def test_only_test_images_are_compared(draw, part):
     some = dataclasses.replace(draw(), part=part)
     with pytest.raises(EvaluationError, match=f"the {part} part"):
-        compare([some, some], resamples=20)
+        compare([some, some], bootstrap=Bootstrap(20))
 
 
 def test_many_pairs_get_more_resamples_and_can_be_told_apart(draw):
@@ -154,18 +157,18 @@ def test_many_pairs_get_more_resamples_and_can_be_told_apart(draw):
     some = draw(2, images=400, cases=30)
     models = [some, *(worsened(some, seed, 0.9) for seed in range(6))]
     found = compare(models)
-    assert found.settings["resamples"] == 21 * RESAMPLES_A_PAIR
+    assert found.settings["bootstrap"]["resamples"] == 21 * RESAMPLES_A_PAIR
     assert found.differences.loc[("A", "B", "roc_auc"), "p_holm"] < 1e-4
     assert found.verdicts[0].startswith("A has the better balanced accuracy than B")
-    few = compare(models, resamples=300)
+    few = compare(models, bootstrap=Bootstrap(300))
     assert any("300 resamples are few for 21 pairs" in limitation for limitation in few.limitations)
     assert not any("are few" in limitation for limitation in found.limitations)
-    assert compare(models[:2]).settings["resamples"] == 2000
+    assert compare(models[:2]).settings["bootstrap"]["resamples"] == 2000
 
 
 def test_tables_as_text(draw, tmp_path):
     some = draw(2)
-    found = compare([some, worsened(some, 1)], names=["my_net", "other"], resamples=200)
+    found = compare([some, worsened(some, 1)], names=["my_net", "other"], bootstrap=Bootstrap(200))
     row = found.differences.loc[("my_net", "other", "roc_auc")]
     cell = f"{row['difference']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
     text = found.to_markdown(tmp_path / "table.md")

@@ -79,7 +79,7 @@ def test_what_does_not_vary_or_is_not_defined():
         return np.stack([shares @ same, constant, np.full(len(weights), np.nan)], axis=1)
 
     for interval in INTERVALS:
-        low, high, p = intervals_and_p(Bootstrap(500, interval=interval), measure, strata)
+        low, high, p = intervals_and_p(Bootstrap(500, method=interval), measure, strata)
         assert p[0] == 1
         assert 0 < p[1] < 0.05
         assert np.isnan([low[2], high[2], p[2]]).all()

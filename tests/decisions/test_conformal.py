@@ -11,6 +11,7 @@ from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.independence import check_independence
 from breastcls.predictions.predictions import Predictions
 
@@ -220,7 +221,7 @@ def test_intervals_equal_repeated_cases(draw):
 
 
 def test_the_section_of_a_report(draw):
-    result = evaluate(rename(draw(2)), resamples=20)
+    result = evaluate(rename(draw(2)), bootstrap=Bootstrap(20))
     section = fit_conformal(draw(1)).describe(result.predictions, Bootstrap(20))
     whole = result.with_sections(conformal=section)
     assert whole.conformal["promised_coverage"] == 0.9
@@ -281,8 +282,8 @@ def test_what_does_not_fit(draw):
     with pytest.raises(EvaluationError, match="Fitted for the classes"):
         fitted.sets(draw(classes=THREE))
     with pytest.raises(EvaluationError, match="by case"):
-        fitted.sets(draw().at_level("case"))
-    with pytest.raises(EvaluationError, match="joined by maximum"):
-        fit_conformal(draw().at_level("case")).sets(draw().at_level("case", "maximum"))
+        fitted.sets(draw().aggregate("case"))
+    with pytest.raises(EvaluationError, match="aggregated by maximum"):
+        fit_conformal(draw().aggregate("case")).sets(draw().aggregate(Aggregation("case", "maximum")))
     with pytest.raises(EvaluationError, match="not on list"):
         fit_conformal([0.1])

@@ -118,7 +118,7 @@ def test_what_rests_on_one_case_has_no_interval():
     assert shown == {"sensitivity"}
     assert table[["specificity", "ppv", "npv"]].notna().all(axis=None)
     # By case each gives one decision, and Wilson's interval needs no second one.
-    assert operating_table(some.at_level("case"), prevalences=[0.1], bootstrap=QUICK)["specificity_low"].notna().all()
+    assert operating_table(some.aggregate("case"), prevalences=[0.1], bootstrap=QUICK)["specificity_low"].notna().all()
 
 
 def test_what_is_refused(draw):

@@ -15,6 +15,7 @@ from breastcls.decisions.stored_decisions import (
 from breastcls.decisions.thresholds import choose_threshold
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.predictions.predict import predict
@@ -108,7 +109,7 @@ def test_what_was_chosen_before_calibrating_is_not_kept_or_used_after(model, met
         with pytest.raises(EvaluationError, match=f"without a calibration .* these are calibrated by {method}"):
             store(again, what)
     with pytest.raises(EvaluationError, match="threshold was chosen on probabilities without a calibration"):
-        evaluate(judge(again), threshold=early, allow_leakage=True, resamples=10)
+        evaluate(judge(again), threshold=early, allow_leakage=True, bootstrap=Bootstrap(10))
     store_threshold(again, late)
     store_conformal(again, late_sets)
     loaded = load_model(save_model(again, tmp_path / "again.keras"))

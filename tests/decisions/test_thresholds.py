@@ -6,6 +6,8 @@ import pytest
 from breastcls.decisions.thresholds import choose_threshold
 from breastcls.errors import EvaluationError, LeakageError
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
 
 BINARY = ("benign", "malignant")
@@ -66,7 +68,7 @@ def test_the_test_set_is_refused(draw):
     some = draw()
     with pytest.raises(EvaluationError, match="test predictions"):
         choose_threshold(dataclasses.replace(some, part="test"))
-    evaluation = evaluate(some, resamples=10)
+    evaluation = evaluate(some, bootstrap=Bootstrap(10))
     with pytest.raises(EvaluationError, match="test predictions"):
         choose_threshold(evaluation.predictions)
     with pytest.raises(EvaluationError, match="not on Evaluation"):
@@ -78,8 +80,8 @@ def test_a_threshold_is_not_scored_on_its_own_cases(draw):
     first = np.isin(some.cases, sorted(set(some.cases))[:20])
     threshold = choose_threshold(some[first])
     with pytest.raises(LeakageError):
-        evaluate(some, threshold=threshold, resamples=10)
-    found = evaluate(some[~first], threshold=threshold, resamples=10)
+        evaluate(some, threshold=threshold, bootstrap=Bootstrap(10))
+    found = evaluate(some[~first], threshold=threshold, bootstrap=Bootstrap(10))
     assert found.settings["threshold"] == threshold.value
     # That the threshold was chosen on other cases says nothing of the training.
     assert found.leakage is None
@@ -93,9 +95,9 @@ def test_predictions_of_these_parts_are_refused(draw, part):
 
 def test_it_knows_the_level_it_was_chosen_at(draw):
     some = draw()
-    by_image, by_case = choose_threshold(some), choose_threshold(some.at_level("case", "mean-logit"))
-    assert (by_image.level, by_image.how) == ("image", None)
-    assert (by_case.level, by_case.how) == ("case", "mean-logit")
+    by_image, by_case = choose_threshold(some), choose_threshold(some.aggregate(Aggregation("case", "mean-logit")))
+    assert (by_image.level, by_image.aggregation_method) == ("image", None)
+    assert (by_case.level, by_case.aggregation_method) == ("case", "mean-logit")
     assert by_case.to_dict()["level"] == "case"
 
 

@@ -11,13 +11,15 @@ import pytest
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, LeakageWarning, ModelError
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.models.model_card import ModelCard, set_card
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predict import predict
 from breastcls.predictions.predictions import Predictions
 
 BINARY = ("benign", "malignant")
-QUICK = {"resamples": 100}
+QUICK = {"bootstrap": Bootstrap(100)}
 
 
 def make_model():
@@ -68,19 +70,19 @@ def test_every_part_is_there(draw):
 
 
 def test_the_same_seed_gives_the_same_evaluation(draw):
-    first, second, other = (evaluate(draw(), seed=seed, **QUICK).metrics for seed in (1, 1, 2))
+    first, second, other = (evaluate(draw(), bootstrap=Bootstrap(100, seed=seed)).metrics for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
     assert not first.equals(other)
 
 
 def test_by_case(draw):
     some = draw()
-    found = evaluate(some, level="case", how="maximum", **QUICK)
+    found = evaluate(some, aggregation=Aggregation("case", method="maximum"), **QUICK)
     assert found.confusion.to_numpy().sum() == 24
     assert found.counts["images"] == 300
-    assert found.settings["how"] == "maximum"
+    assert found.settings["aggregation"]["method"] == "maximum"
     pd.testing.assert_series_equal(
-        found.metrics["value"], compute_metrics(some.at_level("case", "maximum")), check_names=False
+        found.metrics["value"], compute_metrics(some.aggregate(Aggregation("case", "maximum"))), check_names=False
     )
 
 
@@ -195,11 +197,12 @@ def test_predictions_are_scored_without_loading_keras():
     code = (
         "import sys\n"
         "from breastcls.evaluation.evaluate import evaluate\n"
+        "from breastcls.intervals.bootstrap import Bootstrap\n"
         "from breastcls.predictions.predictions import Predictions\n"
         "n = 40\n"
         "p = Predictions.from_arrays(probabilities=[i % 7 / 7 for i in range(n)], labels=[i % 2 for i in range(n)],"
         " cases=[str(i) for i in range(n)], classes=('a', 'b'))\n"
-        "evaluate(p, resamples=10)\n"
+        "evaluate(p, bootstrap=Bootstrap(10))\n"
         "assert not {'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

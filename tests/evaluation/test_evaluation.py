@@ -11,12 +11,14 @@ import pytest
 from breastcls.errors import EvaluationError, EvaluationWarning, OutputError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation_schema import SCHEMA, TABLES, read_schema
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
 
 
 @pytest.fixture
 def found(draw):
-    return evaluate(draw(), resamples=100)
+    return evaluate(draw(), bootstrap=Bootstrap(100))
 
 
 def test_the_text_starts_with_the_headline(found, capsys):
@@ -82,22 +84,23 @@ def attach_everything(found):
 def test_json_keeps_to_its_schema(draw, kind):
     some = draw()
     if kind == "three":
-        found = evaluate(draw(classes=("a", "b", "c")), resamples=50)
+        found = evaluate(draw(classes=("a", "b", "c")), bootstrap=Bootstrap(50))
     elif kind == "by case":
-        found = evaluate(some, level="case", how="majority", resamples=50)
+        found = evaluate(some, aggregation=Aggregation("case", method="majority"), bootstrap=Bootstrap(50))
     elif kind == "bare":
         bare = Predictions.from_arrays(probabilities=[0.1, 0.7, 0.4], labels=[0, 1, 1], classes=("no", "yes"))
         with pytest.warns(EvaluationWarning, match="Cases are not known"):
-            found = evaluate(bare, resamples=20)
+            found = evaluate(bare, bootstrap=Bootstrap(20))
     elif kind == "one class":
         with pytest.warns(EvaluationWarning, match="Cases are not known"):
             found = evaluate(
-                Predictions.from_arrays(probabilities=[0.1, 0.7], labels=[0, 0], classes=("no", "yes")), resamples=20
+                Predictions.from_arrays(probabilities=[0.1, 0.7], labels=[0, 0], classes=("no", "yes")),
+                bootstrap=Bootstrap(20),
             )
     elif kind == "threshold":
-        found = evaluate(some, threshold=0.4, resamples=50)
+        found = evaluate(some, threshold=0.4, bootstrap=Bootstrap(50))
     else:
-        found = evaluate(some, resamples=50)
+        found = evaluate(some, bootstrap=Bootstrap(50))
     if kind == "everything":
         found = attach_everything(found)
     schema = read_schema()
@@ -154,7 +157,7 @@ def test_sections_that_are_not_what_they_should_be_are_refused(found, section, c
 
 
 def test_the_text_tells_levels_calibration_and_threshold(draw):
-    text = str(evaluate(draw(), threshold=0.4, resamples=50))
+    text = str(evaluate(draw(), threshold=0.4, bootstrap=Bootstrap(50)))
     assert "Decided from 0.4 on, given to evaluate as a number; how it was chosen is not recorded" in text
     assert "By case: Balanced accuracy" in text
     assert "Expected calibration error 0." in text
@@ -188,7 +191,7 @@ def test_figures_that_there_are_not(found, draw, tmp_path):
     with pytest.raises(EvaluationError, match="There is no figure 'rok'"):
         found.plot(figure="rok")
     with pytest.raises(EvaluationError, match="no decision curve"):
-        evaluate(draw(classes=("a", "b", "c")), resamples=20).plot(figure="decision-curve")
+        evaluate(draw(classes=("a", "b", "c")), bootstrap=Bootstrap(20)).plot(figure="decision-curve")
     with pytest.raises(OutputError, match="suffix"):
         found.plot(tmp_path / "figure.bmp")
 

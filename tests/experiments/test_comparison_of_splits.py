@@ -71,7 +71,7 @@ def test_the_interval_is_paired_over_cases(found):
     random, honest = found.predictions["colour", "image"], found.predictions["colour", "case"]
     rows_of = [np.flatnonzero(random.cases == case) for case in dict.fromkeys(random.cases)]
     differences = []
-    for block in Bootstrap(200, interval="percentile").weights(CaseStatistics.of(random).strata):
+    for block in Bootstrap(200, method="percentile").weights(CaseStatistics.of(random).strata):
         for weights in block:
             rows = np.concatenate([np.repeat(rows, int(count)) for rows, count in zip(rows_of, weights, strict=True)])
             y = random.labels[rows]

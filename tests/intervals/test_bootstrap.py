@@ -84,12 +84,12 @@ def test_expanded_percentiles_of_two_strata_have_the_freedom_of_welch():
 
 
 def test_expanded_percentiles_of_what_does_not_vary(monkeypatch):
-    low, high = Bootstrap(100, interval="expanded").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
+    low, high = Bootstrap(100, method="expanded").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
     assert low[0] == high[0] == 1.0
     monkeypatch.setattr(intervals, "MOST_CASES_TO_LEAVE_OUT", 9)
     values, strata = weighted_mean(np.arange(10.0)), np.zeros(10, np.int64)
     for one, other in zip(
-        *(Bootstrap(100, interval=kind).intervals(values, strata) for kind in ("expanded", "percentile")), strict=True
+        *(Bootstrap(100, method=kind).intervals(values, strata) for kind in ("expanded", "percentile")), strict=True
     ):
         np.testing.assert_array_equal(one, other)
 
@@ -156,14 +156,14 @@ def test_where_nothing_varies_there_is_no_interval():
 
 
 def test_a_perfect_score_has_a_bca_interval_too():
-    low, high = Bootstrap(100, interval="bca").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
+    low, high = Bootstrap(100, method="bca").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
     assert low[0] == high[0] == 1.0
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"interval": value} for value in ("normal", 3, None, [])),
+        *({"method": value} for value in ("normal", 3, None, [])),
         *({"confidence": value} for value in (95, "0.95", None, True, float("nan"))),
         *({"resamples": value} for value in (0, "x", 2.5, None, True)),
         *({"seed": value} for value in (-1, "x", 1.5, None, True)),
@@ -183,7 +183,7 @@ def test_numbers_of_numpys_are_as_good_and_become_plain():
 
 def test_bca_refuses_what_would_take_forever():
     with pytest.raises(EvaluationError, match="percentile"):
-        Bootstrap(2, interval="bca").intervals(weighted_mean(np.ones(6000)), np.zeros(6000, np.int64))
+        Bootstrap(2, method="bca").intervals(weighted_mean(np.ones(6000)), np.zeros(6000, np.int64))
 
 
 @pytest.mark.slow
@@ -204,7 +204,7 @@ def test_expanded_intervals_hold_the_truth_also_with_few_cases():
         )
         statistics = CaseStatistics.of(some)
         for kind in held:
-            low, high = Bootstrap(400, interval=kind, seed=trial).intervals(statistics.measure, statistics.strata)
+            low, high = Bootstrap(400, method=kind, seed=trial).intervals(statistics.measure, statistics.strata)
             held[kind] += low[place] <= truth <= high[place]
     assert 0.905 <= held["expanded"] / 500 <= 0.975, held
     assert held["percentile"] / 500 < 0.91, held

@@ -10,6 +10,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.limitations import few_cases, find_limitations
 from breastcls.intervals.score_tables import count_units, score
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
 
 
@@ -57,7 +58,7 @@ def mixed_set(pure=("no",) * 7, images=4, **fields):
 def test_counts_and_warnings_are_of_what_was_scored(mixed):
     some = mixed_set(("no",) * 6 + ("yes",) * 4)
     with pytest.warns(EvaluationWarning, match="The class yes has only 4 cases") if mixed == "drop" else nullcontext():
-        found = evaluate(some, level="case", mixed=mixed, resamples=20)
+        found = evaluate(some, aggregation=Aggregation("case", mixed_labels=mixed), bootstrap=Bootstrap(20))
     counted = {"drop": (40, 10, 16, 4), "last": (44, 11, 20, 5)}[mixed]
     yes = found.counts["classes"]["yes"]
     assert (found.counts["images"], found.counts["cases"], yes["images"], yes["cases"]) == counted
@@ -69,21 +70,25 @@ def test_counts_and_warnings_are_of_what_was_scored(mixed):
     assert sentence in found.limitations
     assert f"Scored by case: {counted[1]} cases stand for {counted[0]} images." in found.limitations
     # By image nothing is dropped: every image counts for its own class.
-    by_image = evaluate(some, resamples=20)
+    by_image = evaluate(some, bootstrap=Bootstrap(20))
     assert by_image.counts["classes"]["yes"] == {"images": 18, "cases": 5}
     assert not any("several classes and" in one for one in by_image.limitations)
 
 
 def test_a_class_that_only_mixed_cases_hold_is_missed():
-    found = evaluate(mixed_set(), level="case", mixed="drop", resamples=20)
+    found = evaluate(mixed_set(), aggregation=Aggregation("case", mixed_labels="drop"), bootstrap=Bootstrap(20))
     assert np.isnan(found.metrics.loc["roc_auc", "value"])
     assert any("No case that was scored is of yes" in one for one in found.limitations)
     with pytest.warns(EvaluationWarning, match="yes has only 1 case that"):
-        evaluate(mixed_set(), level="case", mixed="last", resamples=20)
+        evaluate(mixed_set(), aggregation=Aggregation("case", mixed_labels="last"), bootstrap=Bootstrap(20))
 
 
 def test_three_classes_count_as_the_last_of_theirs(draw):
-    found = evaluate(draw(classes=("a", "b", "c"), mixed=True), level="case", mixed="last", resamples=20)
+    found = evaluate(
+        draw(classes=("a", "b", "c"), mixed=True),
+        aggregation=Aggregation("case", mixed_labels="last"),
+        bootstrap=Bootstrap(20),
+    )
     assert "24 of 24 cases hold images of several classes and count as the last of their classes." in found.limitations
     assert found.counts["classes"]["c"]["cases"] == (found.predictions.labels == 2).sum()
 
@@ -95,23 +100,29 @@ def test_why_there_is_no_patient_recognition_rate(draw):
     assert "The slide of 7 of 300 images is not known, so there is no patient recognition rate." in limitations_of(
         partly
     )
-    found = evaluate(some, level="case", resamples=20)
+    found = evaluate(some, aggregation="case", bootstrap=Bootstrap(20))
     assert np.isnan(found.metrics.loc["patient_recognition_rate", "value"])
     assert "A case may have several slides, so by case there is no patient recognition rate." in found.limitations
     with pytest.warns(EvaluationWarning, match="Cases are not known"):
-        alone = evaluate(dataclasses.replace(some, cases=None), resamples=20)
+        alone = evaluate(dataclasses.replace(some, cases=None), bootstrap=Bootstrap(20))
     assert "No interval can be given for patient_recognition_rate: cases are not known." in alone.limitations
     assert not any("too few cases alike" in one for one in alone.limitations)
 
 
 @pytest.mark.parametrize(("how", "words"), [("majority", "shares of votes"), ("maximum", "the highest among")])
 def test_votes_and_maxima_are_no_probabilities(draw, how, words):
-    by_case = " ".join(evaluate(draw(), level="case", how=how, resamples=20).limitations)
+    by_case = " ".join(
+        evaluate(draw(), aggregation=Aggregation("case", method=how), bootstrap=Bootstrap(20)).limitations
+    )
     assert f"By slide and by case the values are {words}" in by_case
     assert "not probabilities" in by_case
-    joined_before = " ".join(evaluate(draw().at_level("case", how), level="case", resamples=20).limitations)
+    joined_before = " ".join(
+        evaluate(draw().aggregate(Aggregation("case", how)), aggregation="case", bootstrap=Bootstrap(20)).limitations
+    )
     assert f"By case the values are {words}" in joined_before
-    assert "not probabilities" not in " ".join(evaluate(draw(), level="case", resamples=20).limitations)
+    assert "not probabilities" not in " ".join(
+        evaluate(draw(), aggregation="case", bootstrap=Bootstrap(20)).limitations
+    )
 
 
 def test_drawn_votes_are_counted():
@@ -121,12 +132,14 @@ def test_drawn_votes_are_counted():
         classes=("no", "yes"),
         cases=np.repeat(np.arange(10), 2).astype(str),
     )
-    found = evaluate(some, level="case", how="majority", resamples=20)
+    found = evaluate(some, aggregation=Aggregation("case", method="majority"), bootstrap=Bootstrap(20))
     assert "The vote of 7 of 10 cases is drawn; they are called yes." in found.limitations
     assert found.confusion.to_numpy().tolist() == [[0, 5], [0, 5]]
     np.testing.assert_array_equal(found.operating["sensitivity"], found.metrics.loc["recall", "value"])
     np.testing.assert_array_equal(found.operating["specificity"], found.metrics.loc["specificity", "value"])
-    assert "is drawn" not in " ".join(evaluate(some, how="majority", resamples=20).limitations)
+    assert "is drawn" not in " ".join(
+        evaluate(some, aggregation=Aggregation(method="majority"), bootstrap=Bootstrap(20)).limitations
+    )
 
 
 def test_how_much_hangs_on_cases_that_no_resample_can_do_without(draw):

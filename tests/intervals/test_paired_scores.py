@@ -10,7 +10,7 @@ from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.paired_scores import change_text, check_metrics, score_against, score_text
 from breastcls.intervals.score_tables import score
 
-QUICK = Bootstrap(300, interval="percentile")
+QUICK = Bootstrap(300, method="percentile")
 METRICS = ("balanced_accuracy", "roc_auc")
 
 
@@ -82,7 +82,7 @@ def test_texts_of_what_is_not_defined(pair):
 
 
 def test_shares_of_cases_have_the_intervals_of_an_evaluation(draw):
-    first, second = (draw(1, ties=ties).at_level("case") for ties in (True, False))
+    first, second = (draw(1, ties=ties).aggregate("case") for ties in (True, False))
     bootstrap = Bootstrap(50)
     (table,) = score_against(first, [second], ["accuracy", "recall", "roc_auc"], bootstrap)
     expected = score(second, CaseStatistics.of(second), bootstrap).loc[table.index]

@@ -31,7 +31,7 @@ def test_arrays_and_nothing():
 def test_case_level_shares_get_wilson_intervals(draw):
     some = draw()
     assert not has_one_decision_a_case(some)
-    found = evaluate(some, level="case", resamples=50)
+    found = evaluate(some, aggregation="case", bootstrap=Bootstrap(50))
     right = int(np.trace(found.confusion.to_numpy()))
     expected = binomtest(right, 24).proportion_ci(method="wilson")
     np.testing.assert_allclose(found.metrics.loc["accuracy", ["low", "high"]].astype(float), expected)
@@ -51,11 +51,11 @@ def test_the_patient_rate_of_one_slide_a_case_has_the_interval_of_accuracy(class
         some = Predictions.from_arrays(
             probabilities=np.eye(len(classes))[decided], labels=labels, classes=classes, cases=names, slides=names
         )
-        found = evaluate(some, level=level, resamples=50)
+        found = evaluate(some, aggregation=level, bootstrap=Bootstrap(50))
         for table in (found.metrics, found.by_level.loc["case"]):
             row = table.loc["patient_recognition_rate", ["low", "high"]].astype(float)
             np.testing.assert_allclose(row, wilson(24 - wrong, 24), atol=1e-12)
-        nameless = evaluate(dataclasses.replace(some, slides=None), level=level, resamples=50)
+        nameless = evaluate(dataclasses.replace(some, slides=None), aggregation=level, bootstrap=Bootstrap(50))
         assert nameless.metrics.loc["patient_recognition_rate"].isna().all()
 
 
@@ -69,7 +69,7 @@ def test_every_table_of_one_report_gives_a_share_of_cases_the_same_interval(draw
     if perfect:
         some = dataclasses.replace(some, probabilities=np.eye(2, dtype=np.float32)[some.labels])
     subtypes = np.where(some.labels == 1, "DC", "A").astype(object)
-    found = evaluate(dataclasses.replace(some, subtypes=subtypes), level="case", resamples=50)
+    found = evaluate(dataclasses.replace(some, subtypes=subtypes), aggregation="case", bootstrap=Bootstrap(50))
     (right_negative, alarms), (missed, hits) = found.confusion.to_numpy()
     expected = {
         "recall": wilson(hits, hits + missed),
@@ -98,14 +98,14 @@ def test_every_table_of_one_report_gives_a_share_of_cases_the_same_interval(draw
 
 def test_bins_and_prediction_sets_of_cases_get_wilson_intervals(draw):
     some = draw(3, ties=False)
-    found = evaluate(some, level="case", resamples=50)
+    found = evaluate(some, aggregation="case", bootstrap=Bootstrap(50))
     for table in (found.calibration.equal_width, found.calibration.equal_mass):
         for _, row in table.iterrows():
             expected = wilson(round(row["frequency"] * row["images"]), row["images"])
             np.testing.assert_allclose(row[["low", "high"]].astype(float), expected, atol=1e-12)
     names = np.array([f"other {number}" for number in range(24)])
-    sets = fit_conformal(dataclasses.replace(draw(4, ties=False).at_level("case"), cases=names), coverage=0.95)
-    by_case = some.at_level("case")
+    sets = fit_conformal(dataclasses.replace(draw(4, ties=False).aggregate("case"), cases=names), coverage=0.95)
+    by_case = some.aggregate("case")
     table, chosen = sets.assess(by_case, Bootstrap(50)), sets.sets(by_case)
     holds = chosen[np.arange(24), by_case.labels]
     for name, inside in (("all classes", holds >= 0), ("malignant", by_case.labels == 1)):
@@ -120,7 +120,7 @@ def test_bins_and_prediction_sets_of_cases_get_wilson_intervals(draw):
 
 def test_images_of_cases_keep_the_bootstrap(draw):
     some = draw(3, ties=False)
-    found = evaluate(some, resamples=50)
+    found = evaluate(some, bootstrap=Bootstrap(50))
     low = found.metrics.loc["recall", "low"]
     assert low == found.per_class.loc["malignant", "recall_low"]
     assert low == pytest.approx(found.operating["sensitivity_low"].iloc[0])
@@ -160,7 +160,7 @@ def test_predictive_values_of_cases_are_held_as_often_as_they_say(sensitivity, s
 def test_predictive_values_without_a_false_alarm_have_a_width(draw):
     some = draw(3)
     some = dataclasses.replace(some, probabilities=np.eye(2, dtype=np.float32)[some.labels])
-    found = evaluate(some, level="case", prevalences=(0.0, 0.01, 1.0), resamples=50).operating
+    found = evaluate(some, aggregation="case", prevalences=(0.0, 0.01, 1.0), bootstrap=Bootstrap(50)).operating
     rare = found.loc[(0.5, 0.01)]
     assert rare["ppv"] == rare["ppv_high"] == 1
     low, high = ratio_interval((0, 12), (12, 12))
@@ -176,6 +176,6 @@ def test_predictive_values_without_a_false_alarm_have_a_width(draw):
 def test_where_nothing_can_vary_there_is_no_interval():
     two = Predictions.from_arrays(probabilities=[0.2, 0.9], labels=[0, 1], cases=["x", "y"], classes=("no", "yes"))
     with pytest.warns(match="only 1 case"):
-        found = evaluate(two, resamples=10)
+        found = evaluate(two, bootstrap=Bootstrap(10))
     for table in (found.metrics[["low", "high"]], found.per_class.filter(regex="_low|_high"), found.operating):
         assert table.filter(regex="low|high").isna().all().all()

@@ -14,6 +14,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.score_tables import count_units, score, score_classes, score_groups, score_levels
 from breastcls.metrics.classification_metrics import compute_metrics
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
 
 QUICK = Bootstrap(100)
@@ -57,16 +58,16 @@ def test_a_group_is_scored_and_warned_of_as_it_would_be_alone():
         classes=("benign", "malignant"),
         magnifications=np.where(cases < 9, 40, 200),
     )
-    found = evaluate(some, resamples=100)
+    found = evaluate(some, bootstrap=Bootstrap(100))
     (limitation,) = [one for one in found.limitations if "groups" in one]
     assert "a class has fewer than five cases: by magnification 1 of 2 (the tables say which). Take" in limitation
     row = found.by_magnification.loc[40]
     assert (row["cases"], row["cases_of_rarest_class"]) == (9, 1)
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
-        alone = evaluate(some[cases < 9], resamples=100)
+        alone = evaluate(some[cases < 9], bootstrap=Bootstrap(100))
     for metric in ("accuracy", "balanced_accuracy", "roc_auc"):
         assert row[[metric, f"{metric}_low", f"{metric}_high"]].tolist() == alone.metrics.loc[metric].tolist()
-    assert not any("groups" in one for one in evaluate(some[cases >= 9], resamples=100).limitations)
+    assert not any("groups" in one for one in evaluate(some[cases >= 9], bootstrap=Bootstrap(100)).limitations)
     jsonschema.validate(json.loads(found.to_json()), read_schema())
     assert "Cases of rarest class" in found.to_markdown(table="by_magnification")
 
@@ -111,7 +112,7 @@ def test_levels_side_by_side(draw):
     assert table.index.names == ["level", "metric"]
     assert sentences == ()
     for level in ("image", "slide", "case"):
-        expected = compute_metrics(some.at_level(level))
+        expected = compute_metrics(some.aggregate(level))
         pd.testing.assert_series_equal(table.loc[level, "value"], expected, check_names=False)
 
 
@@ -121,10 +122,13 @@ def test_levels_of_mixed_units(draw):
     # Every case of these holds images of both classes.
     assert "case" not in table.index.unique(0)
     assert "24 of 24 cases hold images of several classes: the level is left out." in sentences
-    assert score_levels(some, QUICK, mixed="drop")[1][-1] == sentences[-1]
-    asked, sentences = score_levels(some, QUICK, mixed="last")
+    assert score_levels(some, QUICK, aggregation=Aggregation(mixed_labels="drop"))[1][-1] == sentences[-1]
+    asked, sentences = score_levels(some, QUICK, aggregation=Aggregation(mixed_labels="last"))
     assert sentences == ()
-    assert asked.loc[("case", "recall"), "value"] == compute_metrics(some.at_level("case", mixed="last"))["recall"]
+    assert (
+        asked.loc[("case", "recall"), "value"]
+        == compute_metrics(some.aggregate(Aggregation("case", mixed_labels="last")))["recall"]
+    )
 
 
 def test_a_few_mixed_units_are_left_out_and_counted(draw):
@@ -135,14 +139,14 @@ def test_a_few_mixed_units_are_left_out_and_counted(draw):
     table, sentences = score_levels(dataclasses.replace(some, labels=labels), QUICK)
     assert any("1 of 24 cases hold images of several classes: they are left out" in one for one in sentences)
     others = some[some.cases != some.cases[0]]
-    expected = compute_metrics(others.at_level("case"))
+    expected = compute_metrics(others.aggregate("case"))
     pd.testing.assert_series_equal(table.loc["case", "value"], expected, check_names=False)
 
 
 def test_levels_that_are_not_known_are_left_out(draw):
     some = dataclasses.replace(draw(2), slides=None)
     assert list(score_levels(some, QUICK)[0].index.unique(0)) == ["image", "case"]
-    assert list(score_levels(some.at_level("case"), QUICK)[0].index.unique(0)) == ["case"]
+    assert list(score_levels(some.aggregate("case"), QUICK)[0].index.unique(0)) == ["case"]
 
 
 def test_a_level_that_is_known_is_not_scored_again(draw):

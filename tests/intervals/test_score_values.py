@@ -18,6 +18,6 @@ def test_rows_become_scores_in_their_order():
 
 
 def test_confidence_and_unit_come_from_the_settings(evaluate):
-    evaluation = evaluate(settings={"confidence": 0.9, "level": "case", "seed": 1})
+    evaluation = evaluate(settings={"bootstrap": {"confidence": 0.9}, "aggregation": {"level": "case"}})
     assert percent_of(evaluation) == "90%"
     assert unit_of(evaluation) == "case"

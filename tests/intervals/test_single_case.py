@@ -37,7 +37,7 @@ def quietly(function, *given, **options):
 
 
 def test_a_share_of_the_images_of_one_case_has_no_interval():
-    found = quietly(evaluate, draw((1, 8)), resamples=100)
+    found = quietly(evaluate, draw((1, 8)), bootstrap=Bootstrap(100))
     bounds = found.metrics[["low", "high"]].notna().all(axis=1)
     assert found.metrics["value"].notna().all()
     # All others hang on the cases of the other class too.
@@ -48,20 +48,20 @@ def test_a_share_of_the_images_of_one_case_has_no_interval():
         ("malignant", "specificity_low"),
     ]
     assert "No interval can be given for specificity: too few cases alike." in found.limitations
-    assert quietly(evaluate, draw((2, 8)), resamples=100).metrics[["low", "high"]].notna().all().all()
-    turned = quietly(evaluate, draw((8, 1)), resamples=100).metrics
+    assert quietly(evaluate, draw((2, 8)), bootstrap=Bootstrap(100)).metrics[["low", "high"]].notna().all().all()
+    turned = quietly(evaluate, draw((8, 1)), bootstrap=Bootstrap(100)).metrics
     assert turned.index[turned["low"].isna()].tolist() == ["recall"]
 
 
 def test_with_more_classes_only_the_class_itself_has_none():
-    found = quietly(evaluate, draw((1, 6, 6), classes=("a", "b", "c")), resamples=100)
+    found = quietly(evaluate, draw((1, 6, 6), classes=("a", "b", "c")), bootstrap=Bootstrap(100))
     assert found.metrics["low"].notna().all()
     assert np.isnan(found.per_class.loc["a", "recall_low"])
     assert found.per_class.filter(like="_low").isna().sum().sum() == 1
 
 
 def test_one_case_with_one_decision_is_one_trial():
-    found = quietly(evaluate, draw((1, 8)), level="case", resamples=100).metrics.loc["specificity"]
+    found = quietly(evaluate, draw((1, 8)), aggregation="case", bootstrap=Bootstrap(100)).metrics.loc["specificity"]
     expected = binomtest(int(found["value"]), 1).proportion_ci(method="wilson")
     assert found[["low", "high"]].tolist() == pytest.approx([expected.low, expected.high])
 
@@ -71,7 +71,7 @@ def test_changes_and_differences_have_none_either():
     table = score_against(first, [second], ["specificity", "recall", "roc_auc"], QUICK)[0]
     assert table.loc["specificity"].isna().tolist() == [False, True, True, False, True, True]
     assert table.loc[["recall", "roc_auc"]].notna().all().all()
-    found = quietly(compare, [first, second], metric="specificity", resamples=100)
+    found = quietly(compare, [first, second], metric="specificity", bootstrap=Bootstrap(100))
     row = found.differences.xs(("A", "B", "specificity"))
     assert row["difference"] != 0
     assert pd.isna(row[["low", "high", "p", "p_holm"]]).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.zero_width import find_zero_width
 from breastcls.predictions.predictions import Predictions
 
@@ -36,7 +37,7 @@ def test_what_has_no_width_is_named_and_nothing_else():
 
 
 def test_a_perfect_share_of_images_is_a_limitation():
-    found = evaluate(perfect_on_the_positive(), resamples=100)
+    found = evaluate(perfect_on_the_positive(), bootstrap=Bootstrap(100))
     assert found.metrics.loc["recall"].tolist() == [1.0, 1.0, 1.0]
     (limitation,) = [one for one in found.limitations if "no width" in one]
     assert re.match(r"The interval of recall, roc_auc.*, and some in the tables by class, .*subtype have", limitation)
@@ -45,7 +46,7 @@ def test_a_perfect_share_of_images_is_a_limitation():
 
 
 def test_by_case_shares_have_a_width_and_only_the_others_are_named():
-    found = evaluate(perfect_on_the_positive(), level="case", resamples=100)
+    found = evaluate(perfect_on_the_positive(), aggregation="case", bootstrap=Bootstrap(100))
     assert found.metrics.loc["recall", "low"] < 1
     (limitation,) = [one for one in found.limitations if "no width" in one]
     assert re.match(

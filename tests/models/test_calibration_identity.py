@@ -37,7 +37,7 @@ def test_a_threshold_is_refused_on_probabilities_of_another_calibration(sides):
     platt, other = fit_calibrator(val, "platt"), fit_calibrator(val, "vector")
     early, late = (choose_threshold(some, "sensitivity", target=0.9) for some in (val, platt.apply(val)))
     # What passed in silence: of the calibrated probabilities it decides nearly all as one class.
-    misled = evaluate(platt.apply(test), threshold=early.value, resamples=10).metrics["value"]
+    misled = evaluate(platt.apply(test), threshold=early.value, bootstrap=Bootstrap(10)).metrics["value"]
     assert misled["recall"] < 0.5
     for threshold, some, words in (
         (
@@ -50,9 +50,9 @@ def test_a_threshold_is_refused_on_probabilities_of_another_calibration(sides):
         (late, platt.apply(platt.apply(test)), "calibrated by platt .* these are calibrated by platt"),
     ):
         with pytest.raises(EvaluationError, match=f"threshold was chosen on probabilities {words}"):
-            evaluate(some, threshold=threshold, resamples=10)
+            evaluate(some, threshold=threshold, bootstrap=Bootstrap(10))
     for threshold, some in ((early, test), (late, platt.apply(test))):
-        found = evaluate(some, threshold=threshold, resamples=10)
+        found = evaluate(some, threshold=threshold, bootstrap=Bootstrap(10))
         assert found.metrics.loc["recall", "value"] > 0.8
         assert found.threshold["calibration"] == threshold.calibration
 
@@ -82,7 +82,7 @@ def test_a_map_is_known_by_its_numbers_wherever_it_went(sides):
         again = Calibrator.from_dict(json.loads(json.dumps(fitted.to_dict())))
         assert again.apply(val).calibration == fitted.apply(val).calibration
         assert fit_calibrator(val[:100], method).record()["fingerprint"] != fitted.record()["fingerprint"]
-    by_case = fitted.apply(val).at_level("case")
+    by_case = fitted.apply(val).aggregate("case")
     assert name_calibration(by_case.calibration) == name_calibration(fitted.apply(val).calibration)
 
 
@@ -94,11 +94,11 @@ def test_a_csv_keeps_which_calibration_it_was(sides, tmp_path):
     for name, some in {"raw": test, "calibrated": platt.apply(test)}.items():
         back[name] = Predictions.from_csv(some.to_csv(tmp_path / f"{name}.csv"))
         assert name_calibration(back[name].calibration) == name_calibration(some.calibration)
-    found = evaluate(back["calibrated"], threshold=threshold, resamples=10)
+    found = evaluate(back["calibrated"], threshold=threshold, bootstrap=Bootstrap(10))
     # The cases it was fitted on are not in the file, so that nobody can vouch for them.
     assert any("calibration was fitted on these very images cannot be told" in one for one in found.limitations)
     with pytest.raises(EvaluationError, match="without a calibration on record"):
-        evaluate(back["raw"], threshold=threshold, resamples=10)
+        evaluate(back["raw"], threshold=threshold, bootstrap=Bootstrap(10))
     apart = dataclasses.replace(test, calibration={"method": "platt", "fingerprint": None})
     assert Predictions.from_csv(apart.to_csv(tmp_path / "apart.csv")).calibration is None
 
@@ -106,7 +106,7 @@ def test_a_csv_keeps_which_calibration_it_was(sides, tmp_path):
 def test_what_nobody_said_is_not_refused(sides):
     val, test = sides
     assert choose_threshold(val).calibration == "none"
-    evaluate(test, threshold=choose_threshold(dataclasses.replace(val, part="out-of-fold")), resamples=10)
+    evaluate(test, threshold=choose_threshold(dataclasses.replace(val, part="out-of-fold")), bootstrap=Bootstrap(10))
     folds = [val[:100], val[100:]]
     pooled = join_predictions(folds)
     assert choose_threshold(pooled).calibration == "none"
@@ -116,6 +116,6 @@ def test_what_nobody_said_is_not_refused(sides):
     assert choose_threshold(apart).calibration is None
     platt = fit_calibrator(val, "platt")
     assert choose_threshold(platt.apply(apart)).calibration is None
-    evaluate(platt.apply(test), threshold=choose_threshold(apart), resamples=10)
+    evaluate(platt.apply(test), threshold=choose_threshold(apart), bootstrap=Bootstrap(10))
     foreign = dataclasses.replace(test, calibration={"method": "platt", "cases": ["elsewhere"]})
-    evaluate(foreign, threshold=choose_threshold(val), resamples=10)
+    evaluate(foreign, threshold=choose_threshold(val), bootstrap=Bootstrap(10))

@@ -13,6 +13,7 @@ from breastcls.decisions.stored_decisions import store_calibration
 from breastcls.errors import LeakageError, ModelError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.images.resize import resize_image
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.models.building import build_model
 from breastcls.models.ensemble import build_ensemble, list_members
 from breastcls.models.model_card import ModelCard, get_card, set_card
@@ -159,8 +160,8 @@ def test_evaluate_finds_a_test_case_that_one_member_saw(data, tmp_path):
     ]
     path = save_model(build_ensemble(models), tmp_path / "ensemble.keras")
     with pytest.raises(LeakageError, match="shared cases: c3"):
-        evaluate(path, data, resamples=10)
-    result = evaluate(path, data.where(data.cases != "c3"), resamples=10)
+        evaluate(path, data, bootstrap=Bootstrap(10))
+    result = evaluate(path, data.where(data.cases != "c3"), bootstrap=Bootstrap(10))
     assert result.leakage.clean
 
 

@@ -8,6 +8,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.decisions.thresholds import choose_threshold
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.independence import check_independence, check_same_images, count_shared_cases
 from breastcls.predictions.predictions import Predictions
 
@@ -55,7 +56,7 @@ def test_cases_that_became_decimals_are_still_found(tmp_path):
         threshold = choose_threshold(dataclasses.replace(chosen_on, part="validation"))
         for scored in parts:
             with pytest.raises(LeakageError, match="shared cases: 1, 2, 3, 4"):
-                evaluate(scored, threshold=threshold, resamples=10)
+                evaluate(scored, threshold=threshold, bootstrap=Bootstrap(10))
             assert check_independence(scored, None, data, {}).shared_cases == ("1", "2", "3", "4")
 
 
@@ -97,9 +98,9 @@ def test_an_evaluation_without_names_is_not_called_clean():
     data = make_dataset([f"case {number}" for number in range(12)])
     named = predictions_of(data)
     train = make_dataset(["x", "y"])
-    assert evaluate(named, train=train, resamples=10).leakage.clean
+    assert evaluate(named, train=train, bootstrap=Bootstrap(10)).leakage.clean
     with pytest.warns(EvaluationWarning):
-        found = evaluate(dataclasses.replace(named, cases=None, slides=None), train=train, resamples=10)
+        found = evaluate(dataclasses.replace(named, cases=None, slides=None), train=train, bootstrap=Bootstrap(10))
     assert found.leakage is None
     assert any("nothing was compared with the training set" in limitation for limitation in found.limitations)
 

@@ -33,7 +33,13 @@ def test_calibrations_of_the_folds_leak_only_within_their_fold():
     one, other = _some(["1", "2"]), _some(["3", "4"])
 
     def fitted(some, *cases):
-        record = {"method": "platt", "level": "image", "how": None, "images": len(cases), "cases": list(cases)}
+        record = {
+            "method": "platt",
+            "level": "image",
+            "aggregation_method": None,
+            "images": len(cases),
+            "cases": list(cases),
+        }
         return dataclasses.replace(some, calibration=record)
 
     assert join_predictions([one, other]).calibration is None

@@ -10,6 +10,7 @@ from breastcls.errors import EvaluationWarning, ModelError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.images.decode import read_image
 from breastcls.images.resize import resize_image
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.models.model_card import ModelCard, set_card
 from breastcls.predictions.pixel_batches import input_size, open_batches
 from breastcls.predictions.predict import predict
@@ -64,7 +65,7 @@ def test_a_dataset_is_normalised_at_its_own_size_and_then_resized(data, name, re
 def evaluate_quietly(model, data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EvaluationWarning)
-        return evaluate(model, data, resamples=10)
+        return evaluate(model, data, bootstrap=Bootstrap(10))
 
 
 def test_an_array_is_normalised_as_it_is(data):

@@ -6,6 +6,8 @@ import pytest
 
 from breastcls.errors import EvaluationError, EvaluationWarning, OutputError
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
 
 BINARY = ("benign", "malignant")
@@ -124,11 +126,16 @@ def test_csv_keeps_level_threshold_part_and_unknown_labels(draw, tmp_path):
     labels[[0, 7]] = -1
     back = Predictions.from_csv(dataclasses.replace(some, labels=labels).to_csv(tmp_path / "some.csv"))
     assert back.labels.tolist() == labels.tolist()
-    assert (back.level, back.how, back.threshold, back.part) == ("image", None, 0.1 + 0.2, "out-of-fold")
-    file = some.at_level("case", "maximum").to_csv(tmp_path / "case.csv")
+    assert (back.level, back.aggregation_method, back.threshold, back.part) == ("image", None, 0.1 + 0.2, "out-of-fold")
+    file = some.aggregate(Aggregation("case", "maximum")).to_csv(tmp_path / "case.csv")
     back = Predictions.from_csv(file)
-    assert (back.level, back.how, back.threshold, back.part) == ("case", "maximum", 0.1 + 0.2, "out-of-fold")
-    np.testing.assert_array_equal(back.decisions, some.at_level("case", "maximum").decisions)
+    assert (back.level, back.aggregation_method, back.threshold, back.part) == (
+        "case",
+        "maximum",
+        0.1 + 0.2,
+        "out-of-fold",
+    )
+    np.testing.assert_array_equal(back.decisions, some.aggregate(Aggregation("case", "maximum")).decisions)
     told = Predictions.from_csv(file, threshold=0.7, part="validation")
     assert (told.threshold, told.part) == (0.7, "validation")
 
@@ -182,7 +189,7 @@ def test_csv_labels_are_names_first(tmp_path, names, written, indices):
 def test_the_part_and_the_level_are_known_words(draw):
     for part in ("train", "validation", "out-of-fold", "test", None):
         assert make(part=part).part == part
-    for wrong in ({"part": "val"}, {"part": "Test"}, {"level": "patient"}, {"how": "median"}):
+    for wrong in ({"part": "val"}, {"part": "Test"}, {"level": "patient"}, {"aggregation_method": "median"}):
         with pytest.raises(EvaluationError, match="expected one of"):
             dataclasses.replace(draw(), **wrong)
     with pytest.raises(EvaluationError, match="`part` is 'val'"):
@@ -190,8 +197,8 @@ def test_the_part_and_the_level_are_known_words(draw):
 
 
 def test_how_images_were_joined_is_kept(draw):
-    assert draw().how is None
-    assert draw().at_level("case", "mean-logit").how == "mean-logit"
+    assert draw().aggregation_method is None
+    assert draw().aggregate(Aggregation("case", "mean-logit")).aggregation_method == "mean-logit"
 
 
 def test_csv_with_names_of_its_own(tmp_path):
@@ -235,4 +242,4 @@ def test_the_positive_class_is_that_of_the_last_column_and_is_told(tmp_path):
     assert right.positive.tolist() == pytest.approx([0.2, 0.9])
     for some, name in ((turned, "benign"), (right, "malignant")):
         with pytest.warns(EvaluationWarning):
-            assert f"positive class {name};" in str(evaluate(some, resamples=10)).splitlines()[1]
+            assert f"positive class {name};" in str(evaluate(some, bootstrap=Bootstrap(10))).splitlines()[1]

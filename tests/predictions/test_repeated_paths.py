@@ -4,6 +4,7 @@ import pytest
 from breastcls.comparison.comparison import compare
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.repeated_paths import describe_repeats
 
@@ -19,7 +20,11 @@ def make(paths, **changes):
 
 
 def limitations(paths, **changes):
-    return [one for one in evaluate(make(paths, **changes), resamples=10).limitations if "count more than once" in one]
+    return [
+        one
+        for one in evaluate(make(paths, **changes), bootstrap=Bootstrap(10)).limitations
+        if "count more than once" in one
+    ]
 
 
 def test_one_file_of_many_cases_is_refused():
@@ -75,7 +80,7 @@ def test_names_without_a_folder_may_repeat_and_are_told_of():
 
 def test_a_comparison_tells_of_them_too():
     some = make([f"{number // 2}.png" for number in range(200)])
-    assert any("different names: 100" in one for one in compare([some, some], resamples=10).limitations)
+    assert any("different names: 100" in one for one in compare([some, some], bootstrap=Bootstrap(10)).limitations)
 
 
 def test_it_is_found_in_a_file_as_well(tmp_path):

@@ -88,7 +88,9 @@ def test_groups_are_scored_as_scikit_learn_does(pictures, colour_model):
             if len(set(y)) == 2:
                 assert row["balanced_accuracy"] == balanced_accuracy_score(y, predictions.decisions[rows])
                 assert row["roc_auc"] == roc_auc_score(y, predictions.positive[rows])
-    attached = bc.evaluate(predictions, resamples=20).with_sections(by_stain=by_stain, by_sharpness=by_sharpness)
+    attached = bc.evaluate(predictions, bootstrap=Bootstrap(20)).with_sections(
+        by_stain=by_stain, by_sharpness=by_sharpness
+    )
     assert attached.by_stain is by_stain
 
 
@@ -105,13 +107,13 @@ def test_predictions_of_other_images(pictures, colour_model):
     with pytest.raises(EvaluationError, match="exactly these images"):
         score_by_picture(predictions[:5], pictures, QUICK)
     with pytest.raises(EvaluationError, match="exactly these images"):
-        score_by_picture(predictions.at_level("case"), pictures, QUICK)
+        score_by_picture(predictions.aggregate("case"), pictures, QUICK)
 
 
 def test_evaluate_tells_them_where_the_images_are_there(pictures, colour_model):
     model = colour_model()
     expected = score_by_picture(predict(model, pictures), pictures, QUICK)
-    found = bc.evaluate(model, pictures, resamples=50)
+    found = bc.evaluate(model, pictures, bootstrap=Bootstrap(50))
     pd.testing.assert_frame_equal(found.by_stain, expected[0])
     pd.testing.assert_frame_equal(found.by_sharpness, expected[1])
-    assert bc.evaluate(predict(model, pictures), resamples=50).by_stain is None
+    assert bc.evaluate(predict(model, pictures), bootstrap=Bootstrap(50)).by_stain is None

@@ -10,6 +10,7 @@ import breastcls as bc
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, RegistryError
 from breastcls.evaluation.report.section_tables import robustness_table
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.robustness.perturbation_robustness import DEFAULT, measure_robustness
 from breastcls.robustness.perturbations import PERTURBATIONS, Perturbation, list_perturbations
@@ -20,7 +21,7 @@ def swept(pictures):
     from breastcls.models.building import build_model
 
     model = build_model("cnn4", classes=pictures.classes, image_size=24, weights=None, seed=0)
-    return measure_robustness(model, pictures, resamples=50, batch_size=8), model
+    return measure_robustness(model, pictures, bootstrap=Bootstrap(50), batch_size=8), model
 
 
 def test_every_perturbation_is_tried(swept):
@@ -37,7 +38,7 @@ def test_every_perturbation_is_tried(swept):
 
 def test_strength_nought_is_the_clean_score_exactly(swept, pictures):
     found, model = swept
-    clean = bc.evaluate(model, pictures, resamples=50, batch_size=8).metrics
+    clean = bc.evaluate(model, pictures, bootstrap=Bootstrap(50), batch_size=8).metrics
     unchanged = found.table[found.table["strength"] == 0]
     assert len(unchanged) == 2 * len(DEFAULT)
     for row in unchanged.itertuples():
@@ -48,7 +49,9 @@ def test_strength_nought_is_the_clean_score_exactly(swept, pictures):
 def test_blur_by_hand(pictures, colour_model, tmp_path):
     """Blur the files with OpenCV, predict those, score with scikit-learn."""
     model = colour_model()
-    found = measure_robustness(model, pictures, perturbations="blur", strengths={"blur": [1.5]}, resamples=20).table
+    found = measure_robustness(
+        model, pictures, perturbations="blur", strengths={"blur": [1.5]}, bootstrap=Bootstrap(20)
+    ).table
     paths = []
     for path in pictures.paths:
         paths.append(str(tmp_path / path.rsplit("/", 1)[-1]))
@@ -60,7 +63,9 @@ def test_blur_by_hand(pictures, colour_model, tmp_path):
 
 
 def test_a_model_of_colour_minds_colour(pictures, colour_model):
-    found = measure_robustness(colour_model(), pictures, perturbations=("brightness", "jpeg"), resamples=50).table
+    found = measure_robustness(
+        colour_model(), pictures, perturbations=("brightness", "jpeg"), bootstrap=Bootstrap(50)
+    ).table
     worst = found[found["metric"] == "balanced_accuracy"].groupby("perturbation")["value"].min()
     assert worst["brightness"] == 0.5
     assert worst["jpeg"] > 0.8
@@ -95,7 +100,7 @@ def test_images_of_a_slide_are_stained_alike(pictures, colour_model, tmp_path):
         return changed
 
     mine = Perturbation("mine", "As stain.", "", (0.3,), note, shared_by="slide")
-    measure_robustness(colour_model(), copies, perturbations=[mine], metrics=["accuracy"], resamples=10)
+    measure_robustness(colour_model(), copies, perturbations=[mine], metrics=["accuracy"], bootstrap=Bootstrap(10))
     assert len(seen["all"]) == 4
     assert len(set(seen["all"])) == 2
 
@@ -108,7 +113,7 @@ def test_few_cases_are_told_of(pictures, colour_model):
     with pytest.warns(EvaluationWarning, match="The class benign has only 1 case that were scored"):
         found = measure_robustness(model, few, **options)
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
-        alone = bc.evaluate(model, few, resamples=50)
+        alone = bc.evaluate(model, few, bootstrap=Bootstrap(50))
     assert found.table[found.table["metric"] == "specificity"][["low", "change_low"]].isna().all().all()
     assert found.table[found.table["metric"] != "specificity"][["low", "change_low"]].notna().all().all()
     kept = [one for one in found.limitations if "no width" not in one]
@@ -127,7 +132,9 @@ def test_few_cases_are_told_of(pictures, colour_model):
     assert whole.with_sections(robustness=None).limitations == alone.limitations
     assert whole.with_sections(robustness=found).limitations == whole.limitations
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
-        checks = bc.robustness.check_shortcuts(model, few, checks="grey", metrics="specificity", resamples=50)
+        checks = bc.robustness.check_shortcuts(
+            model, few, checks="grey", metrics="specificity", bootstrap=Bootstrap(50)
+        )
     assert checks.limitations == tuple(kept)
     assert f"  - {kept[0]}" in str(checks)
     assert np.isnan(checks.table.loc["grey", "specificity_low"])
@@ -149,7 +156,7 @@ def test_it_prints_plots_and_serialises(swept, tmp_path, pictures):
     assert 'width="240.9' in (tmp_path / "narrow.svg").read_text(encoding="utf-8"), "85 mm in points"
     with pytest.raises(EvaluationError, match="was not measured"):
         found.plot(metric="f1")
-    kept = bc.evaluate(model, pictures, resamples=20).with_sections(robustness=found.table)
+    kept = bc.evaluate(model, pictures, bootstrap=Bootstrap(20)).with_sections(robustness=found.table)
     pd.testing.assert_frame_equal(kept.robustness, found.table)
 
 

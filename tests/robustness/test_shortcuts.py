@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 import breastcls as bc
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, ImageError
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.robustness.shortcuts import AS_THEY_ARE, CHECKS, check_shortcuts, read_checks
 from breastcls.stain.fitting import fit_normalizer
@@ -65,7 +66,9 @@ def test_one_stain_is_that_of_the_training_images(pictures, colour_model, tmp_pa
     normalizer = fit_normalizer(train, "reinhard", seed=5)
     expected = predict(model, rewritten(pictures[16:], tmp_path, normalizer.transform))
     assert table.loc["one stain", "roc_auc"] == roc_auc_score(expected.labels, expected.positive)
-    given = check_shortcuts(model, pictures[16:], checks="one stain", seed=5, resamples=100, grid=4, stain=normalizer)
+    given = check_shortcuts(
+        model, pictures[16:], checks="one stain", seed=5, bootstrap=Bootstrap(100), grid=4, stain=normalizer
+    )
     assert given.table.loc["one stain", "roc_auc"] == table.loc["one stain", "roc_auc"]
     assert given.settings["stain"] == "reinhard"
 
@@ -100,7 +103,7 @@ def test_it_prints_serialises_and_can_be_attached(found, pictures, draw):
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert content["settings"]["grid"] == 4
     assert content["counts"]["not_normalised"] == 0
-    attached = bc.evaluate(draw(1), resamples=20).with_sections(shortcuts=found.table)
+    attached = bc.evaluate(draw(1), bootstrap=Bootstrap(20)).with_sections(shortcuts=found.table)
     assert attached.shortcuts is found.table
 
 

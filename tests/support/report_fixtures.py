@@ -13,6 +13,7 @@ from sklearn import metrics as reference
 from breastcls.datasets.leakage import LeakageReport
 from breastcls.evaluation.evaluate import evaluate as score_predictions
 from breastcls.evaluation.evaluation import Evaluation
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predictions import Predictions
 
 BREAKHIS = ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
@@ -182,12 +183,8 @@ def evaluate_by_hand(
             },
         },
         "settings": {
-            "resamples": 2000,
-            "confidence": 0.95,
-            "interval": "percentile",
-            "seed": 7,
-            "level": "image",
-            "how": "mean",
+            "bootstrap": {"resamples": 2000, "confidence": 0.95, "method": "percentile", "seed": 7},
+            "aggregation": {"level": "image", "method": "mean", "mixed_labels": "error"},
             "threshold": predictions.threshold,
             "average": "macro",
         },
@@ -257,7 +254,7 @@ def attached_tables() -> dict[str, Any]:
 def evaluate_whole(classes: tuple[str, ...] = ("benign", "malignant"), **options: Any) -> Evaluation:
     """Return what `breastcls.evaluate` finds of simulated predictions, with everything attached."""
     predictions = simulate(classes, 24, 12, options.pop("paths", None), 4)
-    return score_predictions(predictions, resamples=60, **options).with_sections(**attached_tables())
+    return score_predictions(predictions, bootstrap=Bootstrap(60), **options).with_sections(**attached_tables())
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from breastcls.models.building import build_model
 from breastcls.models.ensemble import build_ensemble
 from breastcls.models.model_parts import split_model
 from breastcls.models.persistence import save_model
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.member_predictions import predict_members
 from breastcls.predictions.predict import predict
 from breastcls.predictions.predictions import Predictions
@@ -99,7 +100,7 @@ def test_ood_images_of_one_case_have_no_interval_and_a_limitation(draw, tmp_path
     """However many images of it there are: alone in its stratum the case is in every resample."""
     test, ood = draw(1, ties=False), ood_of(["only"] * 60)
     with pytest.warns(EvaluationWarning, match="The out-of-distribution images are all of one case"):
-        found = evaluate(test, ood=ood, resamples=20)
+        found = evaluate(test, ood=ood, bootstrap=Bootstrap(20))
     assert found.ood.filter(regex="_low|_high").isna().all().all()
     assert found.ood[["auroc", "fpr95"]].notna().all().all()
     assert (found.ood["ood_cases"].tolist(), found.ood["ood_images"].tolist()) == ([1] * 4, [60] * 4)
@@ -128,7 +129,7 @@ def test_few_ood_cases_and_missing_cases_are_a_limitation(draw, cases, words):
         table = score_ood(None, test, ood, bootstrap=QUICK)
     assert table["auroc_low"].notna().all()
     with pytest.warns(EvaluationWarning, match=words) if words else nullcontext():
-        found = evaluate(test, ood=ood, resamples=20)
+        found = evaluate(test, ood=ood, bootstrap=Bootstrap(20))
     assert [one for one in found.limitations if "out-of-distribution" in one] == (
         [one for one in found.limitations if words in one] if words else []
     )
@@ -233,21 +234,24 @@ def test_as_a_part_of_an_evaluation(model, images, draw):
     sets = fit_conformal(predict(model, train), coverage=0.7)
     other = member(1)
     store_conformal(other, sets)
-    result = evaluate(other, test, train=train, ood=ood, resamples=20)
+    result = evaluate(other, test, train=train, ood=ood, bootstrap=Bootstrap(20))
     expected = score_ood(model, test, ood, train, bootstrap=QUICK)
     np.testing.assert_allclose(result.ood, expected, atol=1e-6)
     assert result.conformal["validation_cases"] == 6
     np.testing.assert_allclose(
         result.conformal["sets"]["coverage"].iloc[0], sets.assess(result.predictions)["coverage"].iloc[0]
     )
-    assert evaluate(other, test, level="case", mixed="last", resamples=20).conformal is None
+    assert (
+        evaluate(other, test, aggregation=Aggregation("case", mixed_labels="last"), bootstrap=Bootstrap(20)).conformal
+        is None
+    )
 
     one, two = draw(1), draw(2)
-    result = evaluate(one, ood=two, resamples=20)
+    result = evaluate(one, ood=two, bootstrap=Bootstrap(20))
     np.testing.assert_allclose(result.ood, score_ood(None, one, two, bootstrap=QUICK))
-    assert evaluate(one, resamples=20).ood is None
+    assert evaluate(one, bootstrap=Bootstrap(20)).ood is None
     with pytest.raises(EvaluationError, match="Give a model and two datasets"):
-        evaluate(one, ood=ood, resamples=20)
+        evaluate(one, ood=ood, bootstrap=Bootstrap(20))
 
 
 def test_test_images_of_training_cases_are_refused(model, images):

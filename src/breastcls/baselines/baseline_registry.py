@@ -23,9 +23,10 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.limitations import few_cases
 from breastcls.intervals.score_tables import count_units, score
+from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.join_predictions import join_predictions
-from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
+from breastcls.predictions.predictions import Predictions
 from breastcls.registry import Registry
 
 Floats = npt.NDArray[np.float64]
@@ -115,9 +116,7 @@ def score_baselines(
     test: Dataset,
     *,
     baselines: Sequence[str] | None = None,
-    level: Level = "image",
-    how: Aggregation = "mean",
-    mixed: Mixed = "error",
+    aggregation: Aggregation | Level = "image",
     bootstrap: Bootstrap | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -127,10 +126,9 @@ def score_baselines(
         train: Images to learn from.
         test: Images to judge.
         baselines: Names; all by default.
-        level: Score by "image", or aggregate the images of a "slide" or "case" first.
-        how: How they are aggregated; see `Predictions.at_level`.
-        mixed: What to do with a slide or case of several classes; see `Predictions.at_level`.
-        bootstrap: How intervals are made; 2,000 resamples by default.
+        aggregation: Score by "image", or aggregate the images of each "slide" or "case" first; an `Aggregation` also
+            states how.
+        bootstrap: How confidence intervals are computed; 2,000 resamples by default.
         seed: Of what is random in learning.
 
     Returns:
@@ -148,7 +146,7 @@ def score_baselines(
     """
     names = list_baselines() if baselines is None else tuple(baselines)
     found = predict_by_baselines(names, train, test, seed=seed)
-    scored = {name: one.at_level(level, how, mixed=mixed) for name, one in found.items()}
+    scored = {name: one.aggregate(aggregation) for name, one in found.items()}
     for one in list(scored.values())[:1]:  # all are of the same images
         for message in few_cases(count_units(one)):
             warnings.warn(message, EvaluationWarning, stacklevel=2)

@@ -54,7 +54,7 @@ class Calibrator:
             and `evaluate` treats them as seen in training.
         level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
             those of images, so `evaluate` says so where others are scored than those that were calibrated.
-        how: How the images were joined, where a row stood for a slide or case.
+        aggregation_method: How the images were aggregated, where a row stood for a slide or case.
     """
 
     method: str
@@ -63,7 +63,7 @@ class Calibrator:
     images: int = 0
     cases: tuple[str, ...] = ()
     level: str = "image"
-    how: str | None = None
+    aggregation_method: str | None = None
 
     def __call__(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return calibrated probabilities, float32 (n, classes)."""
@@ -102,7 +102,7 @@ class Calibrator:
         return {
             "method": self.method,
             "level": self.level,
-            "how": self.how,
+            "aggregation_method": self.aggregation_method,
             "images": self.images,
             "cases": sorted({*(before or {}).get("cases", ()), *self.cases}),
             "fingerprint": fingerprint_calibration(self.method, self.parameters, before),
@@ -117,7 +117,7 @@ class Calibrator:
             "images": self.images,
             "cases": list(self.cases),
             "level": self.level,
-            "how": self.how,
+            "aggregation_method": self.aggregation_method,
         }
 
     @classmethod
@@ -130,7 +130,7 @@ class Calibrator:
             images=values["images"],
             cases=tuple(values["cases"]),
             level=values.get("level", "image"),
-            how=values.get("how"),
+            aggregation_method=values.get("aggregation_method"),
         )
 
 
@@ -188,7 +188,7 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         images=len(predictions),
         cases=cases,
         level=predictions.level,
-        how=predictions.how,
+        aggregation_method=predictions.aggregation_method,
     )
 
 

@@ -21,7 +21,7 @@ from breastcls.comparison.pairwise_tests import enough_for_delong, pairs_of, pai
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.files import write_text
-from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import NO_CASES, few_cases, find_limitations
 from breastcls.intervals.score_tables import count_units
 from breastcls.intervals.table_export import to_latex, to_markdown
@@ -29,8 +29,9 @@ from breastcls.json_values import to_json_values
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_metrics
 from breastcls.metrics.metric_titles import metric_title
 from breastcls.metrics.scorable_predictions import scored_predictions
-from breastcls.predictions.aggregation import scored_images
-from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
+from breastcls.predictions.aggregation import Aggregation, Level
+from breastcls.predictions.predictions import Predictions
+from breastcls.predictions.unit_labels import scored_images
 from breastcls.result import Result
 
 COMPARED = ("balanced_accuracy", "roc_auc", "average_precision", "f1", "mcc", "brier", "log_loss")
@@ -52,7 +53,7 @@ class Comparison(Result):
             five cases or more), and `mcnemar_p` and `mcnemar_p_holm` of the decisions (where each case gives one); NaN
             where not defined.
         verdicts: One sentence a pair.
-        settings: `resamples`, `confidence`, `interval`, `seed`, `level`, `how`, `mixed`, `metric` (of the verdicts).
+        settings: `bootstrap`, `aggregation`, `metric` (of the verdicts).
         counts: What was scored, as `Evaluation.counts`.
         limitations: Plain sentences on what to keep in mind with these numbers.
     """
@@ -119,13 +120,8 @@ def compare(
     *,
     names: Sequence[str] | None = None,
     metric: str = "balanced_accuracy",
-    level: Level = "image",
-    how: Aggregation = "mean",
-    mixed: Mixed = "error",
-    resamples: int | None = None,
-    confidence: float = 0.95,
-    interval: Interval = "expanded",
-    seed: int = 0,
+    aggregation: Aggregation | Level = "image",
+    bootstrap: Bootstrap | None = None,
     batch_size: int = 32,
 ) -> Comparison:
     """Compare two or more models, or their predictions, on the same images.
@@ -135,14 +131,11 @@ def compare(
         test: The images, where models are to predict them.
         names: What to call the models; default: "A", "B", ...
         metric: The metric that the verdicts are about, chosen before looking.
-        level: Score by "image", "slide" or "case".
-        how: How images are aggregated; see `Predictions.at_level`.
-        mixed: What to do with a slide or case of several classes; see `Predictions.at_level`.
-        resamples: Bootstrap resamples over cases, the same for all models; default: 2000, and where there are more
-            than five pairs 400 for each, since the correction for their number looks far into the tails.
-        confidence: Of the intervals and verdicts.
-        interval: "expanded", "percentile" or "bca"; see `Bootstrap`.
-        seed: Of the resamples.
+        aggregation: Score by "image", or aggregate the images of each "slide" or "case" first; an `Aggregation` also
+            states how.
+        bootstrap: How confidence intervals are computed, from the same resamples for all models; its confidence is
+            also that of the verdicts. Default: 2,000 resamples, and with more than five pairs 400 for each, since the
+            correction for multiple comparisons needs the far tails.
         batch_size: Images at a time.
 
     Returns:
@@ -164,7 +157,7 @@ def compare(
         ...     Predictions.from_arrays(
         ...         probabilities=share * labels + (1 - share) * row, labels=labels, cases=cases, classes=("no", "yes"))
         ...     for share, row in zip((0.5, 0.0), noise))
-        >>> found = compare([good, poor], names=["good", "poor"], resamples=500)
+        >>> found = compare([good, poor], names=["good", "poor"], bootstrap=Bootstrap(500))
         >>> print(found.verdicts[0].split(":")[0])
         good has the better balanced accuracy than poor
     """
@@ -172,27 +165,26 @@ def compare(
     if metric not in METRICS:
         raise EvaluationError(f"`metric` is {metric!r}; expected one of {', '.join(METRICS)}.")
     pairs = pairs_of(len(called))
-    wanted = max(RESAMPLES, RESAMPLES_A_PAIR * len(pairs))
-    bootstrap = Bootstrap(wanted if resamples is None else resamples, confidence, interval, seed)
-    scored = [one.at_level(level, how, mixed=mixed) for one in predicted]
-    counts = count_units(scored_images(predicted[0], level, mixed))
+    bootstrap = bootstrap or Bootstrap(max(RESAMPLES, RESAMPLES_A_PAIR * len(pairs)))
+    aggregation = Aggregation.of(aggregation)
+    scored = [one.aggregate(aggregation) for one in predicted]
+    counts = count_units(scored_images(predicted[0], aggregation))
     metrics = pd.concat([compute_metrics(one).rename(name) for one, name in zip(scored, called, strict=True)], axis=1)
     differences = score_differences(scored, metrics, bootstrap)
     for message in (NO_CASES,) if predicted[0].cases is None else few_cases(counts):
         warnings.warn(message, EvaluationWarning, stacklevel=2)
-    joined = () if level == predicted[0].level else (level,)
+    joined = () if aggregation.level == predicted[0].level else (aggregation.level,)
     by_model = [
         find_limitations(
             one,
-            at_level,
+            aggregated,
             pd.DataFrame({"value": metrics[name], "low": _bounds_with(differences, name)}),
             counts,
             False,
-            how=how,
-            mixed=mixed,
+            aggregation=aggregation,
             joined=joined,
         )
-        for one, at_level, name in zip(predicted, scored, called, strict=True)
+        for one, aggregated, name in zip(predicted, scored, called, strict=True)
     ]
     return Comparison(
         metrics=metrics,
@@ -204,11 +196,15 @@ def compare(
                 metrics[called[b]],
                 differences.xs((called[a], called[b], metric)),
                 metric,
-                confidence,
+                bootstrap.confidence,
             )
             for a, b in pairs
         ),
-        settings={**dataclasses.asdict(bootstrap), "level": level, "how": how, "mixed": mixed, "metric": metric},
+        settings={
+            "bootstrap": dataclasses.asdict(bootstrap),
+            "aggregation": dataclasses.asdict(aggregation),
+            "metric": metric,
+        },
         counts=counts,
         limitations=_merge_limitations(by_model, called) + _limitations_of_pairs(scored[0], len(pairs), bootstrap),
     )
@@ -270,7 +266,8 @@ def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap)
     if bootstrap.resamples < RESAMPLES_A_PAIR * pairs:
         found.append(
             f"{bootstrap.resamples} resamples are few for {pairs} {'pair' if pairs == 1 else 'pairs'}: p-values below "
-            f"{0.05 / pairs:.2g} rest on less than ten of them. Give `resamples={RESAMPLES_A_PAIR * pairs}` or more."
+            f"{0.05 / pairs:.2g} rest on less than ten of them. Give "
+            f"`bootstrap=Bootstrap({RESAMPLES_A_PAIR * pairs})` or more."
         )
     return tuple(found)
 

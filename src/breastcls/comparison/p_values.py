@@ -44,10 +44,10 @@ def intervals_and_p(bootstrap: Bootstrap, measure: Measure, strata: Integers) ->
     values = bootstrap.distribution(measure, strata)
     low, high = bootstrap.bounds(values, measure, strata)
     below, above = (np.array(part) for part in zip(*map(_ranks_of_zero, values.T, point), strict=True))
-    if bootstrap.interval == "expanded":
+    if bootstrap.method == "expanded":
         wider, freedom = widening(measure, strata)
         below, above = (stdtr(freedom, ndtri(rank) / wider) for rank in (below, above))
-    elif bootstrap.interval == "bca":
+    elif bootstrap.method == "bca":
         bias, skew = median_bias(values, point), acceleration(measure, strata)
         below, above = _undo_bca(ndtri(below), bias, skew), _undo_bca(ndtri(above), -bias, -skew)
     p = np.minimum(2 * np.minimum(below, above), 1.0)

@@ -66,7 +66,7 @@ class ConformalSets:
         cases: Cases it was fitted on; `assess` refuses to score the sets on one of them, and `evaluate` treats those of
             sets that a model keeps as seen in training.
         level: What one row stood for: "image", "slide" or "case".
-        how: How the images were joined, where a row stood for a slide or case.
+        aggregation_method: How the images were aggregated, where a row stood for a slide or case.
         part: What the predictions were used for, where it was stated: the promise is not proved for "out-of-fold".
         calibration: Method and fingerprint of the calibration of the predictions, "none" where they recorded none, None
             where that is not known.
@@ -81,7 +81,7 @@ class ConformalSets:
     images: int = 0
     cases: tuple[str, ...] = ()
     level: str = "image"
-    how: str | None = None
+    aggregation_method: str | None = None
     part: str | None = None
     calibration: str | None = None
 
@@ -96,12 +96,14 @@ class ConformalSets:
             raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
         if predictions.level != self.level:
             raise EvaluationError(
-                f"Fitted on predictions by {self.level}; these are by {predictions.level}. Fit on `at_level(...)` of "
+                f"Fitted on predictions by {self.level}; these are by {predictions.level}. Fit on `aggregate(...)` of "
                 "the validation predictions."
             )
-        if predictions.how != self.how and None not in (predictions.how, self.how):
+        methods = (self.aggregation_method, predictions.aggregation_method)
+        if methods[0] != methods[1] and None not in methods:
             raise EvaluationError(
-                f"Fitted on images joined by {self.how}; these were joined by {predictions.how}. Join both alike."
+                f"Fitted on images aggregated by {methods[0]}; these were aggregated by {methods[1]}. "
+                "Aggregate both in the same way."
             )
         used = name_calibration(predictions.calibration)
         require_same_calibration(self.calibration, used, "The prediction sets were fitted", "fit_conformal")
@@ -221,7 +223,7 @@ class ConformalSets:
             "images": self.images,
             "cases": list(self.cases),
             "level": self.level,
-            "how": self.how,
+            "aggregation_method": self.aggregation_method,
             "part": self.part,
             "calibration": self.calibration,
         }
@@ -239,7 +241,7 @@ class ConformalSets:
             images=values["images"],
             cases=tuple(values["cases"]),
             level=values["level"],
-            how=values.get("how"),
+            aggregation_method=values.get("aggregation_method"),
             part=values.get("part"),
             calibration=values.get("calibration"),
         )
@@ -325,7 +327,7 @@ def fit_conformal(
         images=len(predictions),
         cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
         level=predictions.level,
-        how=predictions.how,
+        aggregation_method=predictions.aggregation_method,
         part=predictions.part,
         calibration=name_calibration(predictions.calibration),
     )

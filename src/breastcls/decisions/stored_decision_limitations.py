@@ -13,7 +13,7 @@ def find_kept_limitations(
     predictions: Predictions,
     scored: Predictions,
     levels: Sequence[str],
-    how: str,
+    method: str,
     threshold: Mapping[str, Any] | None,
     provenance: Mapping[str, Any],
 ) -> tuple[str, ...]:
@@ -23,25 +23,26 @@ def find_kept_limitations(
         predictions: By image, or as they were given.
         scored: At the level that was scored.
         levels: Every level that figures are given for.
-        how: How images were joined.
+        method: How images were aggregated.
         threshold: Where the threshold comes from: `value`, `origin` and what `Threshold.to_dict` tells.
         provenance: What the model's card says of its calibration and its prediction sets.
     """
     calibration = calibration_record(predictions, provenance)
     limitations: list[str] = []
     if threshold is not None and threshold.get("level"):
-        origin = (threshold["level"], threshold.get("how"))
-        used = {level: _used_at(predictions, level, how, votes=True) for level in levels}
+        origin = (threshold["level"], threshold.get("aggregation_method"))
+        used = {level: _used_at(predictions, level, method, votes=True) for level in levels}
         others = [level for level, place in used.items() if not _alike(origin, place)]
         if others:
             units = " and ".join(dict.fromkeys(_units(*used[level]) for level in others))
             limitations.append(
                 f"The threshold was chosen on {_units(*origin)}; {units} are decided at it too, though their "
                 "probabilities are spread differently: the sensitivity and specificity it was chosen for do not carry "
-                "over. Choose one for them on the validation predictions at that level, joined in the same way."
+                "over. Choose one for them on the validation predictions at that level, aggregated in the same way."
             )
     if calibration is not None and calibration.get("level"):
-        origin, place = (calibration["level"], calibration.get("how")), _used_at(predictions, scored.level, how)
+        origin = (calibration["level"], calibration.get("aggregation_method"))
+        place = _used_at(predictions, scored.level, method)
         if not _alike(origin, place):
             limitations.append(
                 f"The probabilities were calibrated on {_units(*origin)}; for {_units(*place)}, which are "
@@ -69,14 +70,14 @@ def calibration_record(predictions: Predictions, provenance: Mapping[str, Any]) 
     return predictions.calibration or (kept if isinstance(kept, Mapping) else None)
 
 
-def _used_at(predictions: Predictions, level: str, how: str, *, votes: bool = False) -> tuple[str, str | None]:
-    """Return the level, and way of joining, of the probabilities that figures of a level are made of.
+def _used_at(predictions: Predictions, level: str, method: str, *, votes: bool = False) -> tuple[str, str | None]:
+    """Return the level, and method of aggregation, of the probabilities that figures of a level are made of.
 
     With `votes`, those that a threshold is laid on: before a vote it decides the single images.
     """
     if level == predictions.level:
-        return level, predictions.how
-    return (predictions.level, predictions.how) if votes and how == "majority" else (level, how)
+        return level, predictions.aggregation_method
+    return (predictions.level, predictions.aggregation_method) if votes and method == "majority" else (level, method)
 
 
 def _alike(origin: tuple[str, Any], place: tuple[str, Any]) -> bool:
@@ -84,5 +85,5 @@ def _alike(origin: tuple[str, Any], place: tuple[str, Any]) -> bool:
     return origin[0] == place[0] and same_way
 
 
-def _units(level: str, how: str | None) -> str:
-    return f"{level}s" if how is None else f"{level}s (images joined by {how})"
+def _units(level: str, method: str | None) -> str:
+    return f"{level}s" if method is None else f"{level}s (images aggregated by {method})"

@@ -37,7 +37,7 @@ class Threshold:
         cases: Names of the cases it was chosen on; `evaluate` refuses to score it on one of them.
         level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
             those of images, so `evaluate` says so where it is used at another level.
-        how: How the images were joined, where a row stood for a slide or case.
+        aggregation_method: How the images were aggregated, where a row stood for a slide or case.
         calibration: Method and fingerprint of the calibration of the predictions it was chosen on, "none" where they
             recorded none, None where that is not known; `evaluate` refuses to use it on those of another.
     """
@@ -49,7 +49,7 @@ class Threshold:
     images: int
     cases: tuple[str, ...] = ()
     level: str = "image"
-    how: str | None = None
+    aggregation_method: str | None = None
     calibration: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Threshold:
             "images": self.images,
             "cases": list(self.cases),
             "level": self.level,
-            "how": self.how,
+            "aggregation_method": self.aggregation_method,
             "calibration": self.calibration,
         }
 
@@ -80,8 +80,8 @@ def choose_threshold(
     Between two neighbouring probabilities every threshold decides alike; the middle is taken.
 
     Args:
-        predictions: Of validation or out-of-fold images, with known classes; for decisions on cases, `at_level("case")`
-            of them.
+        predictions: Of validation or out-of-fold images, with known classes; for decisions on cases,
+            `aggregate("case")` of them.
         rule: "half" (0.5), "youden" (highest sensitivity + specificity, DOI
             10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3), "sensitivity" (the highest threshold whose
             sensitivity reaches `target`), "specificity" (the lowest whose specificity reaches `target`), or "cost" (the
@@ -184,6 +184,6 @@ def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
         images=len(predictions),
         cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
         level=predictions.level,
-        how=predictions.how,
+        aggregation_method=predictions.aggregation_method,
         calibration=name_calibration(predictions.calibration),
     )

@@ -21,7 +21,7 @@ from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.worst_cases import rank_cases
-from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.curve_bands import compute_curves
 from breastcls.intervals.limitations import (
@@ -36,10 +36,11 @@ from breastcls.intervals.zero_width import find_zero_width
 from breastcls.metrics.classification_metrics import count_confusion
 from breastcls.metrics.scorable_predictions import predict_or_take
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
-from breastcls.predictions.aggregation import scored_images
+from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.independence import check_independence
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions, fingerprint_table
-from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
+from breastcls.predictions.predictions import Predictions
+from breastcls.predictions.unit_labels import scored_images
 from breastcls.uncertainty.out_of_distribution import score_ood
 from breastcls.uncertainty.selective_prediction import risk_coverage
 
@@ -50,15 +51,10 @@ def evaluate(
     *,
     train: Dataset | None = None,
     allow_leakage: bool = False,
-    level: Level = "image",
-    how: Aggregation = "mean",
-    mixed: Mixed = "error",
+    aggregation: Aggregation | Level = "image",
     threshold: float | Threshold | None = None,
     prevalences: Sequence[float] = PREVALENCES,
-    resamples: int = 2000,
-    confidence: float = 0.95,
-    interval: Interval = "expanded",
-    seed: int = 0,
+    bootstrap: Bootstrap | None = None,
     batch_size: int = 32,
     tta: str | None = None,
     ood: Dataset | Predictions | None = None,
@@ -73,19 +69,15 @@ def evaluate(
             set, and the colour-only baseline is fitted on it.
         allow_leakage: Go on although training and test share cases, slides or pictures. It is written into the
             result.
-        level: Score by "image", or aggregate the images of a "slide" or "case" first.
-        how: How they are aggregated; see `Predictions.at_level`.
-        mixed: What to do with a slide or case of several classes; see `Predictions.at_level`.
+        aggregation: Score by "image", or aggregate the images of each "slide" or "case" first; an `Aggregation` also
+            states how.
         threshold: Two classes: decide for the positive class from this probability on; default: what the model or
             the predictions carry, else 0.5. Choose it on validation images (`choose_threshold`), never on these.
         prevalences: Two classes: shares of positives at which predictive values are given, in 0..1. Those of the places
             where the model might be used; the test set's own is seldom one of them.
-        resamples: Bootstrap resamples.
-        confidence: Of the intervals.
-        interval: "expanded" (percentiles, further out where cases are few), "percentile" or "bca"; see `Bootstrap`.
-            Where each case gives one decision (`level="case"`), accuracy, precision, recall, specificity and what else
-            is a plain share get Wilson's interval instead.
-        seed: Of the resamples.
+        bootstrap: How confidence intervals are computed; 2,000 resamples by default. Where each case gives one decision
+            (`aggregation="case"`), accuracy, precision, recall, specificity and other simple proportions get Wilson's
+            interval instead.
         batch_size: Images at a time.
         tta: Test-time augmentation of a model, `"dihedral"` or None; see `predict`.
         ood: Out-of-distribution images, or their predictions where predictions are evaluated: how well the model's
@@ -113,11 +105,12 @@ def evaluate(
         >>> some = Predictions.from_arrays(
         ...     probabilities=np.clip(0.3 * labels + 0.7 * generator.random(120), 0, 1), labels=labels,
         ...     cases=np.repeat(np.arange(12), 10).astype(str), classes=("benign", "malignant"))
-        >>> result = evaluate(some, resamples=200)
+        >>> result = evaluate(some, bootstrap=Bootstrap(200))
         >>> result.metrics.loc["recall"].round(2).tolist()
         [0.77, 0.62, 0.92]
     """
-    bootstrap = Bootstrap(resamples, confidence, interval, seed)
+    bootstrap = bootstrap or Bootstrap()
+    aggregation = Aggregation.of(aggregation)
     if isinstance(threshold, str):
         raise EvaluationError(
             f"`threshold` is {threshold!r}, a rule. A threshold is chosen on validation or out-of-fold predictions, "
@@ -146,8 +139,8 @@ def evaluate(
     if leaking:
         warnings.warn(f"Scored across a leak, as allowed. {leakage}", LeakageWarning, stacklevel=2)
 
-    scored = predictions.at_level(level, how, mixed=mixed)
-    counts = count_units(scored_images(predictions, level, mixed))
+    scored = predictions.aggregate(aggregation)
+    counts = count_units(scored_images(predictions, aggregation))
     statistics = CaseStatistics.of(scored)
     metrics = score(scored, statistics, bootstrap)
     roc, precision_recall = compute_curves(scored, bootstrap)
@@ -155,16 +148,20 @@ def evaluate(
     colour_difference: pd.DataFrame | None = None
     if train is not None and test is not None:
         by_colour = predict_by_colour(train, test)
-        if predictions.cases is not None or level != "image":
+        if predictions.cases is not None or aggregation.level != "image":
             # Both are to be joined to, and drawn as, the same cases.
             by_colour = dataclasses.replace(by_colour, cases=predictions.cases, slides=predictions.slides)
-        by_colour = by_colour.at_level(level, how, mixed=mixed)
+        by_colour = by_colour.aggregate(aggregation)
         baseline, colour_difference = score_beside_colour(scored, by_colour, bootstrap)
-    by_level, left_out = score_levels(predictions, bootstrap, how, mixed, {scored.level: metrics})
+    by_level, left_out = score_levels(predictions, bootstrap, aggregation, {scored.level: metrics})
     joined = [name for name in by_level.index.unique(0) if name != predictions.level]
-    limitations = find_limitations(predictions, scored, metrics, counts, leaking, how=how, mixed=mixed, joined=joined)
+    limitations = find_limitations(
+        predictions, scored, metrics, counts, leaking, aggregation=aggregation, joined=joined
+    )
     limitations += left_out
-    limitations += find_kept_limitations(predictions, scored, list(by_level.index.unique(0)), how, origin, provenance)
+    limitations += find_kept_limitations(
+        predictions, scored, list(by_level.index.unique(0)), aggregation.method, origin, provenance
+    )
     if train is not None and test is None:
         if leakage is None:
             compared = "Neither cases nor slides of these images are known: nothing was compared with the training set"
@@ -208,7 +205,7 @@ def evaluate(
         precision_recall=precision_recall,
         predictions=scored,
         counts=counts,
-        settings=_settings(scored, bootstrap) | ({} if tta is None else {"tta": tta}),
+        settings=_settings(scored, aggregation, bootstrap) | ({} if tta is None else {"tta": tta}),
         by_subtype=by_subtype,
         by_magnification=by_magnification,
         colour_baseline=baseline,
@@ -266,12 +263,12 @@ def _confusion(predictions: Predictions) -> pd.DataFrame:
     return pd.DataFrame(counts, index=names.rename("true"), columns=names.rename("decided"))
 
 
-def _settings(predictions: Predictions, bootstrap: Bootstrap) -> dict[str, Any]:
+def _settings(predictions: Predictions, aggregation: Aggregation, bootstrap: Bootstrap) -> dict[str, Any]:
     positive = f"positive class {predictions.classes[-1]}"
     return {
-        **dataclasses.asdict(bootstrap),
-        "level": predictions.level,
-        "how": predictions.how,
+        "bootstrap": dataclasses.asdict(bootstrap),
+        # Predictions may have been aggregated before, by a method that need not be known.
+        "aggregation": {**dataclasses.asdict(aggregation), "method": predictions.aggregation_method},
         "threshold": predictions.threshold,
         "average": positive if len(predictions.classes) == 2 else "macro",
     }

@@ -38,8 +38,8 @@ class Evaluation(Result):
         precision_recall: Columns `threshold`, `recall`, `precision`, `low`, `high`, and `class` as in `roc`.
         predictions: What was scored, at the level it was scored at.
         counts: Of what was scored: `images`, `slides`, `cases`, `classes` ({class: {`images`, `cases`}}). By slide or
-            case an image counts for the class of its slide or case; what `mixed` drops is left out.
-        settings: `resamples`, `confidence`, `interval`, `seed`, `level`, `how`, `threshold`, `average`.
+            case an image counts for the class of its slide or case; what `mixed_labels` drops is left out.
+        settings: `bootstrap`, `aggregation`, `threshold`, `average`.
         by_subtype: One row a subtype: `images`, `slides`, `cases`, `cases_of_rarest_class` (of the classes that the
             group holds, the cases of the one that the fewest cases are of), and `accuracy`, `balanced_accuracy`,
             `roc_auc`, each also with `_low` and `_high`. None where no subtype is known.

@@ -25,7 +25,11 @@ def summarise(evaluation: Evaluation) -> str:
         lines.append(f"Decided {describe_threshold(evaluation.threshold)}")
     lines += ["", _metrics(evaluation.metrics, evaluation.settings)]
     if evaluation.by_level is not None:
-        others = [level for level in evaluation.by_level.index.unique(0) if level != evaluation.settings["level"]]
+        others = [
+            level
+            for level in evaluation.by_level.index.unique(0)
+            if level != evaluation.settings["aggregation"]["level"]
+        ]
         lines += [""] * bool(others)
         lines += [f"By {level}: {headline(evaluation.by_level.loc[level])}" for level in others]
     if evaluation.calibration is not None:
@@ -85,17 +89,17 @@ def _origin(evaluation: Evaluation) -> str:
     counts = evaluation.counts
     classes = ", ".join(f"{name} {of['images']} of {of['cases']} cases" for name, of in counts["classes"].items())
     slides = f", {counts['slides']} slides" if counts.get("slides") else ""
-    confidence = f"{100 * evaluation.settings['confidence']:g}%"
+    confidence = f"{100 * evaluation.settings['bootstrap']['confidence']:g}%"
     names = evaluation.predictions.classes
     positive = f"positive class {names[-1]}; " if len(names) == 2 else ""
     return (
-        f"{counts['images']} images{slides}, {counts['cases']} cases ({classes}); by {evaluation.settings['level']}; "
-        f"{positive}{confidence} intervals over cases"
+        f"{counts['images']} images{slides}, {counts['cases']} cases ({classes}); "
+        f"by {evaluation.settings['aggregation']['level']}; {positive}{confidence} intervals over cases"
     )
 
 
 def _metrics(metrics: pd.DataFrame, settings: Mapping[str, Any]) -> str:
-    percent = f"{100 * settings['confidence']:g}%"
+    percent = f"{100 * settings['bootstrap']['confidence']:g}%"
     lines = [f"{'':<28}{'value':>7}   {percent + ' interval':<16}"]
     for name, row in metrics.iterrows():
         value = "-" if np.isnan(row["value"]) else f"{row['value']:.3f}"

@@ -21,7 +21,7 @@ from breastcls.experiments.cross_validation import cross_validate
 from breastcls.experiments.fold_folder import plain_settings
 from breastcls.experiments.fold_models import options_of
 from breastcls.experiments.split_comparison import SPLIT_NAMES, SplitComparison
-from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases
 from breastcls.intervals.paired_scores import change_text, check_metrics, score_against
 from breastcls.intervals.score_tables import count_units
@@ -44,9 +44,7 @@ def compare_splits(
     baselines: Sequence[str] = ("colour",),
     metrics: Sequence[str] = DEFAULT_METRICS,
     seed: int = 0,
-    resamples: int = 2000,
-    confidence: float = 0.95,
-    interval: Interval = "expanded",
+    bootstrap: Bootstrap | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -66,10 +64,8 @@ def compare_splits(
         baselines: Simple models to score on the same folds; see
             `breastcls.baselines.baseline_registry.list_baselines`.
         metrics: What to score; names as in `Evaluation.metrics`.
-        seed: From which folds, models and resamples follow.
-        resamples: Bootstrap resamples.
-        confidence: Of the intervals.
-        interval: How they are made; see `evaluate`.
+        seed: Of the folds and the models.
+        bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
         run_dir: New folder, with what `cross_validate` writes under `by-image`, `by-slide` and `by-case`.
         resume: Go on with what `run_dir` holds.
         progress: Whether to show progress on standard error.
@@ -95,7 +91,7 @@ def compare_splits(
     require_dataset("data", data)
     wanted = check_metrics(metrics)
     chosen, limitations = _check_splits(splits, data)
-    bootstrap = Bootstrap(resamples, confidence, interval, seed)
+    bootstrap = bootstrap or Bootstrap(seed=seed)
     predictions: dict[tuple[str, str], Predictions] = {}
     runs: dict[str, tuple[Run, ...]] = {}
     seconds: dict[str, float] = {}
@@ -117,6 +113,7 @@ def compare_splits(
                 seed=seed,
                 run_dir=None if run_dir is None else Path(run_dir) / f"by-{split}",
                 resume=resume,
+                bootstrap=bootstrap,
                 progress=progress,
                 **options_of(options, f"by-{split}"),
             )
@@ -140,7 +137,8 @@ def compare_splits(
         runs=runs,
         counts=counts,
         settings={
-            **asdict(bootstrap),
+            "bootstrap": asdict(bootstrap),
+            "seed": seed,
             "folds": folds,
             "metrics": list(wanted),
             "fit": plain_settings(options),

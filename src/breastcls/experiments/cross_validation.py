@@ -58,6 +58,7 @@ def cross_validate(
     tta: str | None = None,
     keep_models: bool = False,
     allow_leakage: bool = False,
+    bootstrap: Bootstrap | None = None,
     progress: bool = True,
     **fit_options: Any,
 ) -> CrossValidation:
@@ -82,6 +83,7 @@ def cross_validate(
         tta: Test-time augmentation; see `predict`.
         keep_models: Keep the models in memory where they are not written to a folder.
         allow_leakage: Go on although folds by case share files or pictures under several names.
+        bootstrap: How confidence intervals are computed; 2,000 resamples by default.
         progress: Whether to show progress on standard error.
         **fit_options: Anything else that `fit` takes: `epochs`, `augment`, `fine_tune`, ... The files of
             `logging` get a name of their own for each fold. `stain` may be the name of a normalizer: it is then fitted
@@ -167,7 +169,7 @@ def cross_validate(
 
     pooled = join_predictions(scored)
     pooled = pooled[np.argsort(np.concatenate([np.flatnonzero(fold_of == part.number) for part in parts]))]
-    evaluation = _evaluate(pooled, data, leakage, settings, described)
+    evaluation = _evaluate(pooled, data, leakage, settings, described, bootstrap or Bootstrap())
     result = CrossValidation(
         predictions=pooled,
         evaluation=evaluation,
@@ -237,13 +239,14 @@ def _evaluate(
     leakage: LeakageReport,
     settings: Mapping[str, Any],
     model: Mapping[str, Any],
+    bootstrap: Bootstrap,
 ) -> Evaluation:
     folds, by, seed = settings["folds"], settings["by"], settings["seed"]
-    evaluation = evaluate(pooled)
+    evaluation = evaluate(pooled, bootstrap=bootstrap)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)  # told already
         by_colour = cross_validate_baselines(data, folds=folds, by=by, baselines=("colour",), seed=seed)["colour"]
-    colour_baseline, colour_difference = score_beside_colour(pooled, by_colour, Bootstrap())
+    colour_baseline, colour_difference = score_beside_colour(pooled, by_colour, bootstrap)
     limitations = evaluation.limitations
     if not leakage.clean:
         torn = () if by == "case" else (f"The folds keep each {by} whole, but not each case.",)

@@ -58,7 +58,7 @@ class SplitComparison(Result):
         return f"{self._headline()}\n\n{plain_table(self._rows())}\n\n{self._sentences('')}"
 
     def _headline(self) -> str:
-        counts, confidence = self.counts, f"{100 * self.settings['confidence']:g}%"
+        counts, confidence = self.counts, f"{100 * self.settings['bootstrap']['confidence']:g}%"
         return (
             f"{counts['images']} images, {counts['slides']} slides, {counts['cases']} cases; {self.settings['folds']} "
             f"folds, test folds pooled, seed {self.settings['seed']}; {confidence} intervals over cases"

@@ -26,7 +26,7 @@ from breastcls.errors import EvaluationError
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Interval = Literal["percentile", "bca", "expanded"]
+IntervalMethod = Literal["percentile", "bca", "expanded"]
 Measure = Callable[[Floats], Floats]
 
 # Elements of one block of weights; it also fixes the order of the random draws, so changing it changes every interval.
@@ -37,12 +37,12 @@ MOST_CASES_TO_LEAVE_OUT = 5_000
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are made.
+    """How confidence intervals are computed: whole cases are resampled with replacement.
 
     Attributes:
         resamples: How often the cases are drawn anew.
         confidence: Share of intervals meant to hold the truth, in 0..1.
-        interval: "percentile"; "bca" (bias-corrected and accelerated); or "expanded": percentiles further out, by as
+        method: "percentile"; "bca" (bias-corrected and accelerated); or "expanded": percentiles further out, by as
             much as few cases make a bootstrap too narrow. It holds the truth most nearly as often as it says; see
             `benchmarks/interval_coverage.py`.
         seed: The same seed gives the same intervals, bit for bit on one machine; a whole number from 0 on.
@@ -60,12 +60,12 @@ class Bootstrap:
 
     resamples: int = 2000
     confidence: float = 0.95
-    interval: Interval = "expanded"
+    method: IntervalMethod = "expanded"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.interval not in get_args(Interval):
-            raise EvaluationError(f'`interval` is {self.interval!r}; expected "percentile", "bca" or "expanded".')
+        if self.method not in get_args(IntervalMethod):
+            raise EvaluationError(f'`method` is {self.method!r}; expected "percentile", "bca" or "expanded".')
         if not (_is_a(numbers.Real, self.confidence) and 0 < self.confidence < 1):
             raise EvaluationError(f"`confidence` is {self.confidence!r}; expected a share such as 0.95.")
         if not (_is_a(numbers.Integral, self.resamples) and self.resamples >= 1):
@@ -119,9 +119,9 @@ class Bootstrap:
     def bounds(self, values: Floats, measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
         """Return lower and upper bounds from what `distribution` gave; see `intervals`."""
         tail = (1 - self.confidence) / 2
-        if self.interval == "percentile":
+        if self.method == "percentile":
             return _quantiles(values, np.full(values.shape[1], tail), np.full(values.shape[1], 1 - tail))
-        if self.interval == "expanded":
+        if self.method == "expanded":
             tails = _expand(measure, strata, tail)
             return _quantiles(values, tails, 1 - tails)
         point = measure(np.ones((1, len(strata))))[0]
@@ -176,7 +176,7 @@ def acceleration(measure: Measure, strata: Integers) -> Floats:
     cases = len(strata)
     if cases > MOST_CASES_TO_LEAVE_OUT:
         raise EvaluationError(
-            f'interval="bca" leaves out each case in turn, and there are {cases}; over {MOST_CASES_TO_LEAVE_OUT} use '
+            f'method="bca" leaves out each case in turn, and there are {cases}; over {MOST_CASES_TO_LEAVE_OUT} use '
             '"percentile", which agrees with it at such numbers.'
         )
     parts = list(_influences(measure, strata))

@@ -85,7 +85,7 @@ def _one_curve(
     reach = np.searchsorted(true, RECALLS - 1e-12, side="left")
     precision = found[reach] / (found[reach] + wrong[reach])
     measure = _CurveMeasure(scores, positive, codes, len(strata)).measure
-    low, high = dataclasses.replace(bootstrap, interval="percentile").intervals(measure, strata)
+    low, high = dataclasses.replace(bootstrap, method="percentile").intervals(measure, strata)
     split = len(FALSE_POSITIVE_RATES)
     roc = pd.DataFrame(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ import pandas as pd
 
 from breastcls.intervals.case_statistics import case_codes, share_that_stays
 from breastcls.intervals.zero_width import find_zero_width
-from breastcls.predictions.aggregation import mixed_units, scored_images
+from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.repeated_paths import describe_repeats
+from breastcls.predictions.unit_labels import mixed_units, scored_images
 
 FEW_CASES = 5
 LEAKING = "Training and test images are not independent: these scores are too good for new cases."
@@ -116,8 +118,7 @@ def find_limitations(
     counts: Mapping[str, Any],
     leaking: bool,
     *,
-    how: str = "mean",
-    mixed: str = "error",
+    aggregation: Aggregation | Level = "image",
     joined: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return the limitations of an evaluation.
@@ -128,17 +129,17 @@ def find_limitations(
         metrics: The figures.
         counts: What was scored, as `count_units` returns.
         leaking: Whether training and test are not independent.
-        how: How images were joined; see `Predictions.at_level`.
-        mixed: What became of slides and cases of several classes; see `Predictions.at_level`.
+        aggregation: How images were aggregated; its level is that of `scored`.
         joined: The levels that figures were given for by joining images.
     """
+    aggregation = Aggregation.of(aggregation)
     limitations: list[str] = []
     if leaking:
         limitations.append(LEAKING)
     limitations += describe_cases(predictions, scored, counts)
     limitations += describe_repeats(predictions.paths)
     limitations += _slides_missing(predictions, scored)
-    limitations += _several_classes(predictions, mixed, joined)
+    limitations += _several_classes(predictions, aggregation, joined)
     decided = set(np.unique(scored.decisions).tolist())
     never = [name for index, name in enumerate(scored.classes) if index not in decided]
     if never:
@@ -147,10 +148,10 @@ def find_limitations(
         limitations.append(
             f"Scored by {scored.level}: {len(scored)} {scored.level}s stand for {counts['images']} images."
         )
-    if predictions.how is None:
-        limitations += _no_probabilities(scored, how, joined)
+    if predictions.aggregation_method is None:
+        limitations += _no_probabilities(scored, aggregation.method, joined)
     else:
-        limitations += _no_probabilities(scored, predictions.how, [predictions.level])
+        limitations += _no_probabilities(scored, predictions.aggregation_method, [predictions.level])
     missing = metrics["value"].notna() & metrics["low"].isna()
     if predictions.cases is None and PATIENT_RATE in metrics.index and missing[PATIENT_RATE]:
         # A slide would span several cases, were each image its own.
@@ -209,13 +210,13 @@ def _slides_missing(predictions: Predictions, scored: Predictions) -> list[str]:
     return []
 
 
-def _several_classes(predictions: Predictions, mixed: str, joined: Sequence[str]) -> list[str]:
+def _several_classes(predictions: Predictions, aggregation: Aggregation, joined: Sequence[str]) -> list[str]:
     """Say of how many slides and cases of several classes something was made, as the caller asked."""
     sentences = []
-    for level in joined if mixed != "error" else ():
+    for level in joined if aggregation.mixed_labels != "error" else ():
         several, units = mixed_units(predictions, level)
-        if several and mixed == "drop":
-            left = len(predictions) - len(scored_images(predictions, level, mixed))
+        if several and aggregation.mixed_labels == "drop":
+            left = len(predictions) - len(scored_images(predictions, dataclasses.replace(aggregation, level=level)))
             sentences.append(
                 f"{several} of {units} {level}s hold images of several classes and were left out, and with them {left} "
                 f"of {len(predictions)} images."
@@ -226,17 +227,17 @@ def _several_classes(predictions: Predictions, mixed: str, joined: Sequence[str]
     return sentences
 
 
-def _no_probabilities(scored: Predictions, how: str, joined: Sequence[str]) -> list[str]:
+def _no_probabilities(scored: Predictions, method: str, joined: Sequence[str]) -> list[str]:
     """Say that votes and maxima are no probabilities, and how many votes were drawn."""
-    if how not in NO_PROBABILITIES or not joined:
+    if method not in NO_PROBABILITIES or not joined:
         return []
     sentences = [
-        f"By {' and by '.join(joined)} the values are {NO_PROBABILITIES[how]}, not probabilities: Brier score, log "
+        f"By {' and by '.join(joined)} the values are {NO_PROBABILITIES[method]}, not probabilities: Brier score, log "
         "loss, calibration and decision curve do not mean of them what they mean of probabilities."
     ]
     highest = np.sort(scored.probabilities, axis=1)
     drawn = int((highest[:, -1] == highest[:, -2]).sum())
-    if scored.how == "majority" and drawn:
+    if scored.aggregation_method == "majority" and drawn:
         taken = scored.classes[-1] if len(scored.classes) == 2 else "the first of the classes with most votes"
         sentences.append(f"The vote of {drawn} of {len(scored)} {scored.level}s is drawn; they are called {taken}.")
     return sentences

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,9 @@ from breastcls.intervals.limitations import RAREST
 from breastcls.intervals.proportions import bound_metrics, bound_shares, class_shares
 from breastcls.intervals.single_case import class_shares_of_one_case, shares_of_one_case
 from breastcls.metrics.classification_metrics import PER_CLASS, compute_metrics, count_confusion, slide_codes
-from breastcls.predictions.aggregation import LEVELS, mixed_units
-from breastcls.predictions.predictions import Aggregation, Level, Mixed, Predictions
+from breastcls.predictions.aggregation import LEVELS, Aggregation, Level
+from breastcls.predictions.predictions import Predictions
+from breastcls.predictions.unit_labels import mixed_units
 
 SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
 
@@ -105,8 +107,7 @@ def score_groups(
 def score_levels(
     predictions: Predictions,
     bootstrap: Bootstrap,
-    how: Aggregation = "mean",
-    mixed: Mixed = "error",
+    aggregation: Aggregation | Level = "image",
     known: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return every metric by image, slide and case, and what has to be said of it.
@@ -117,13 +118,13 @@ def score_levels(
     Args:
         predictions: By image, or by slide or case: then of that level only.
         bootstrap: How intervals are made; over cases at every level.
-        how: How images are aggregated; see `Predictions.at_level`.
-        mixed: See `Predictions.at_level`; "error" leaves them out here.
+        aggregation: How images are aggregated, whatever its level; mixed labels that are an "error" are left out here.
         known: Levels that were scored already.
 
     Returns:
         The table, index `(level, metric)`, columns `value`, `low`, `high`, and sentences.
     """
+    aggregation = Aggregation.of(aggregation)
     tables, sentences = {}, []
     for level in LEVELS if predictions.level == "image" else (predictions.level,):
         names = {"slide": predictions.slides, "case": predictions.cases}.get(level)
@@ -133,14 +134,15 @@ def score_levels(
             tables[level] = known[level]
             continue
         several, units = mixed_units(predictions, level) if level != predictions.level else (0, len(predictions))
-        none_left = several == units and mixed != "last"
-        if none_left or (several and mixed == "error"):
+        none_left = several == units and aggregation.mixed_labels != "last"
+        if none_left or (several and aggregation.mixed_labels == "error"):
             left = "the level is left out" if none_left else "they are left out of that level"
             sentences.append(f"{several} of {units} {level}s hold images of several classes: {left}.")
             if none_left:
                 continue
-        at_level = predictions.at_level(cast("Level", level), how, mixed="drop" if mixed == "error" else mixed)
-        tables[level] = score(at_level, CaseStatistics.of(at_level), bootstrap)
+        kept = "drop" if aggregation.mixed_labels == "error" else aggregation.mixed_labels
+        scored = predictions.aggregate(dataclasses.replace(aggregation, level=level, mixed_labels=kept))
+        tables[level] = score(scored, CaseStatistics.of(scored), bootstrap)
     return pd.concat(tables, names=["level", "metric"]), tuple(sentences)
 
 

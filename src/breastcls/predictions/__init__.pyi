@@ -1,1 +1,2 @@
+from .aggregation import Aggregation as Aggregation
 from .member_predictions import predict_members as predict_members

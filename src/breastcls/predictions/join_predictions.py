@@ -77,7 +77,7 @@ def _join_calibrations(parts: Sequence[Predictions]) -> dict[str, Any] | None:
     return {
         "method": " and ".join(sorted({record["method"] for record in records})),
         "level": parts[0].level,
-        "how": parts[0].how,
+        "aggregation_method": parts[0].aggregation_method,
         "images": sum(record["images"] for record in records),
         "cases": sorted(own),
     }

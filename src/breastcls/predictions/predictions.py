@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +16,16 @@ import pandas as pd
 
 from breastcls.errors import EvaluationError
 from breastcls.files import atomic_path, write_text
-from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration, parse_calibration
+from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration
 from breastcls.models.decision_rule import decide
 from breastcls.predictions import array_arguments as arrays
+from breastcls.predictions.aggregation import LEVELS, METHODS, Aggregation, Level
+from breastcls.predictions.grouped_rows import combine_rows, common_values, group_rows, label_groups
+from breastcls.predictions.predictions_csv import CONSTANT_COLUMNS, PROBABILITY, read_columns
 from breastcls.predictions.repeated_paths import check_paths_agree
 from breastcls.result import Result
 
-Level = Literal["image", "slide", "case"]
-Aggregation = Literal["mean", "mean-logit", "majority", "maximum"]
-Mixed = Literal["error", "last", "drop"]
 PARTS = ("train", "validation", "out-of-fold", "test")
-PROBABILITY = "probability_"
-# Columns of a CSV that say the same of every row.
-CONSTANT = ("level", "how", "threshold", "part", "calibration")
 _ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
 
 
@@ -54,13 +51,14 @@ class Predictions(Result):
         part: What the rows were used for: "train", "validation", "out-of-fold", "test", or None where not stated.
             Thresholds, calibration and prediction sets are never fitted on "train" or "test", and only "test" and
             "out-of-fold" are scored.
-        how: How the images were joined where a row stands for a slide or case, as `at_level` says it; else None.
-        calibration: What `Calibrator.apply`, or `predict` with a calibrated model, left: `method`, `level`, `how`,
-            `images`, the `cases` that it was fitted on, which `evaluate` counts as seen, and the `fingerprint` of its
-            numbers; None where the probabilities are as the model gave them, or nobody said.
+        aggregation_method: How the images were aggregated where a row is a slide or case, as `Aggregation.method`
+            names it; None for images and where it is not known.
+        calibration: The record of `Calibrator.apply`, or of `predict` with a calibrated model: `method`, `level`,
+            `aggregation_method`, `images`, the `cases` that it was fitted on, which `evaluate` counts as seen, and the
+            `fingerprint` of its parameters; None where the probabilities are uncalibrated or it is not known.
 
     Raises:
-        EvaluationError: If `level`, `part` or `how` is something else.
+        EvaluationError: If `level`, `part` or `aggregation_method` is none of these.
 
     Example:
         >>> some = Predictions.from_arrays(
@@ -83,12 +81,12 @@ class Predictions(Result):
     threshold: float | None = None
     level: Level = "image"
     part: str | None = None
-    how: str | None = None
+    aggregation_method: str | None = None
     calibration: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        arrays.check_word(self.level, "level", get_args(Level))
-        for name, known in (("part", PARTS), ("how", get_args(Aggregation))):
+        arrays.check_word(self.level, "level", LEVELS)
+        for name, known in (("part", PARTS), ("aggregation_method", METHODS)):
             if getattr(self, name) is not None:
                 arrays.check_word(getattr(self, name), name, known)
         for name in _ROW_FIELDS:
@@ -198,53 +196,23 @@ logits, apply softmax (or the sigmoid for one column) first.
             magnification: Column of the magnification.
             subtype: Column of the subtype.
             threshold: As in `from_arrays`. Default: from the column `threshold`, as `to_csv` writes it.
-            part: As in `from_arrays`. Default: from the column `part`. What a row stands for, and how it was joined,
-                comes from the columns `level` and `how`; without them it is an image.
+            part: As in `from_arrays`. Default: from the column `part`. The level of the rows, and how they were
+                aggregated, is read from the columns `level` and `aggregation_method`; without them a row is an image.
 
         Raises:
             EvaluationError: If the file cannot be read, a column is missing, naming those present, or one of `level`,
-                `how`, `threshold`, `part` and `calibration` does not hold one and the same value.
+                `aggregation_method`, `threshold`, `part` and `calibration` does not hold the same value in every row.
         """
-        text = dict.fromkeys((case, slide, image, subtype, *CONSTANT), str)
-        try:
-            table = pd.read_csv(path, dtype=text)
-        except (OSError, ValueError) as error:
-            raise EvaluationError(f"Cannot read predictions from {path}: {error}") from error
-        if classes is None:
-            classes = [str(name).removeprefix(PROBABILITY) for name in table if str(name).startswith(PROBABILITY)]
-        if probabilities is None:
-            columns = [f"{PROBABILITY}{name}" for name in classes]
-        else:
-            columns = [probabilities] if isinstance(probabilities, str) else list(probabilities)
-        missing = [name for name in (*columns, label) if name not in table]
-        if missing or not columns:
-            raise EvaluationError(
-                f"{path} has no columns {missing or [PROBABILITY + '<class>']}; it has {list(table.columns)}. "
-                "Name them with `probabilities=`, `classes=` and `label=`."
-            )
-        named = {label, case, slide, image, magnification, subtype, *columns}
-        written = {
-            name: _constant(table, name, path)
-            for name, given in zip(CONSTANT, (None, None, threshold, part, None), strict=True)
-            if given is None and name not in named
+        named = {
+            "labels": label,
+            "cases": case,
+            "slides": slide,
+            "paths": image,
+            "magnifications": magnification,
+            "subtypes": subtype,
         }
-        # Once more as they stand there: a class may be called "1", "NA" or "None".
-        labels = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False)[label].tolist()
-        read = cls.from_arrays(
-            probabilities=table[columns].to_numpy(),
-            labels=arrays.read_labels(labels, arrays.check_classes(classes)),
-            classes=classes,
-            cases=_column(table, case),
-            slides=_column(table, slide),
-            paths=_column(table, image),
-            magnifications=_column(table, magnification),
-            subtypes=_column(table, subtype),
-            threshold=arrays.to_number(written["threshold"], "threshold") if "threshold" in written else threshold,
-            part=written.get("part", part),
-        )
-        level: Any = written.get("level") or "image"
-        calibration = parse_calibration(written.get("calibration"))
-        return dataclasses.replace(read, level=level, how=written.get("how"), calibration=calibration)
+        arguments, record = read_columns(path, classes, probabilities, named, {"threshold": threshold, "part": part})
+        return dataclasses.replace(cls.from_arrays(**arguments), **record)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -280,33 +248,52 @@ logits, apply softmax (or the sigmoid for one column) first.
         """Return the same predictions decided at another threshold."""
         return dataclasses.replace(self, threshold=arrays.check_threshold(threshold, self.classes))
 
-    def at_level(self, level: Level, how: Aggregation = "mean", *, mixed: Mixed = "error") -> Predictions:
+    def aggregate(self, aggregation: Aggregation | Level) -> Predictions:
         """Aggregate images to slides or cases.
 
         Args:
-            level: "image" (returns these), "slide" or "case".
-            how: "mean" of the probabilities, "mean-logit" (mean of the log-probabilities, normalised), "majority"
-                (share of the images decided for each class; two classes: as many for as against is decided as positive)
-                or "maximum" (two classes: the highest probability of the positive class; more: the highest of each,
-                normalised). The values of the last two are no probabilities.
-            mixed: What to do with a slide or case whose images have several classes and which hence has no label of
-                its own: raise, take the last class among them (two classes: positive if any image is), or drop it.
+            aggregation: "image" (returns these), "slide", "case", or an `Aggregation`, which also states the method.
 
         Returns:
-            One row a slide or case, in order of first appearance.
+            One row per slide or case, in order of first appearance.
 
         Raises:
-            EvaluationError: If slides or cases are not known, or one is of several classes and `mixed` is "error".
+            EvaluationError: If slides or cases are not known, or one is of several classes and `mixed_labels` is
+                "error".
 
         Example:
             >>> some = Predictions.from_arrays(
             ...     probabilities=[1.0, 0.5, 0.25], labels=[1, 1, 0], cases=["a", "a", "b"], classes=("no", "yes"))
-            >>> some.at_level("case").positive.tolist()
+            >>> some.aggregate("case").positive.tolist()
             [0.75, 0.25]
         """
-        from breastcls.predictions.aggregation import aggregate
-
-        return aggregate(self, level, how, mixed)
+        wanted = Aggregation.of(aggregation)
+        level, method = wanted.level, wanted.method
+        if level == self.level:
+            return self
+        if self.level != "image":
+            raise EvaluationError(
+                f"These predictions are by {self.level} already; aggregate those of the images instead."
+            )
+        groups = group_rows(level, self.cases, self.slides)
+        labels, kept = label_groups(
+            self.labels, groups, classes=self.classes, level=level, mixed_labels=wanted.mixed_labels
+        )
+        whole = dataclasses.replace(
+            self,
+            probabilities=combine_rows(self.probabilities, self.decisions, groups, method).astype(np.float32),
+            labels=labels,
+            cases=common_values(self.cases, groups, ""),
+            slides=common_values(self.slides, groups, ""),
+            paths=None,
+            magnifications=common_values(self.magnifications, groups, -1),
+            subtypes=common_values(self.subtypes, groups, ""),
+            # Half of the votes decide; a threshold for the probability of one image has been used in them.
+            threshold=None if method == "majority" else self.threshold,
+            level=level,
+            aggregation_method=method,
+        )
+        return whole if kept.all() else whole[kept]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table, one row an image: what is known of it, `label`, `decision` and `probability_<class>`."""
@@ -328,12 +315,12 @@ logits, apply softmax (or the sigmoid for one column) first.
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_frame()` as CSV, which `from_csv` reads back, and return the path.
 
-        Columns `level`, `how`, `threshold`, `part` and `calibration` are added where they say something. What is lost:
-        on which cases a calibration was fitted, and names of cases, slides and subtypes that pandas takes for missing,
-        such as "NA".
+        Columns `level`, `aggregation_method`, `threshold`, `part` and `calibration` are added where they are not the
+        default. What is lost: on which cases a calibration was fitted, and names of cases, slides and subtypes that
+        pandas reads as missing, such as "NA".
         """
         frame = self.to_frame()
-        for name in CONSTANT:
+        for name in CONSTANT_COLUMNS:
             value = name_calibration(self.calibration) if name == "calibration" else getattr(self, name)
             if value not in (None, "image", UNCALIBRATED):
                 frame[name] = value
@@ -348,7 +335,7 @@ logits, apply softmax (or the sigmoid for one column) first.
             "threshold": self.threshold,
             "level": self.level,
             "part": self.part,
-            "how": self.how,
+            "aggregation_method": self.aggregation_method,
             "calibration": None if self.calibration is None else dict(self.calibration),
         }
         for name in _ROW_FIELDS:
@@ -372,20 +359,3 @@ logits, apply softmax (or the sigmoid for one column) first.
         cases = "" if self.cases is None or self.level == "case" else f" of {pd.unique(self.cases).size} cases"
         threshold = "" if self.threshold is None else f", threshold {self.threshold:.4g}"
         return f"Predictions: {units}{cases} ({', '.join(parts)}){threshold}"
-
-
-def _column(table: pd.DataFrame, name: str) -> Any:
-    return table[name].to_numpy() if name in table else None
-
-
-def _constant(table: pd.DataFrame, name: str, path: Any) -> str | None:
-    """Return the one value of a column that says something of all rows, or None where there is no such column."""
-    if name not in table or table[name].isna().all():
-        return None
-    values = sorted(set(table[name].fillna("").tolist()))
-    if len(values) > 1:
-        raise EvaluationError(
-            f"The column `{name}` of {path} holds {values[:5]}; expected one value, the same in every row. Keep the "
-            "rows that belong together, or give the column another name if it means something else."
-        )
-    return str(values[0])

@@ -13,7 +13,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.images.resize import Pixels
-from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases, find_paired_limitations
 from breastcls.intervals.paired_scores import change_text, check_metrics, score_against, score_text
 from breastcls.intervals.score_tables import count_units
@@ -57,7 +57,7 @@ class Robustness(Result):
     limitations: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        percent = f"{100 * self.settings['confidence']:g}%"
+        percent = f"{100 * self.settings['bootstrap']['confidence']:g}%"
         lines = [
             f"Robustness on {self.counts['images']} images of {self.counts['cases']} cases; {percent} intervals over "
             "cases; the change is from the images as they are."
@@ -120,9 +120,7 @@ def measure_robustness(
     perturbations: Sequence[str | Perturbation] = DEFAULT,
     strengths: Mapping[str, Sequence[float]] | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
-    resamples: int = 2000,
-    confidence: float = 0.95,
-    interval: Interval = "expanded",
+    bootstrap: Bootstrap | None = None,
     seed: int = 0,
     batch_size: int = 32,
     allow_leakage: bool = False,
@@ -138,10 +136,8 @@ def measure_robustness(
         perturbations: Names (`list_perturbations`), or `Perturbation`s of one's own.
         strengths: For some of them by name, the strengths to try in place of their own.
         metrics: What to score; names as in `Evaluation.metrics`.
-        resamples: Bootstrap resamples.
-        confidence: Of the intervals.
-        interval: How they are made; see `evaluate`.
-        seed: Of what is random in a perturbation, and of the resamples. What happens to an image follows from it and
+        bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
+        seed: Of what is random in a perturbation. What happens to an image follows from it and
             from the name of its file (for stains of its slide), whatever the order of the images.
         batch_size: Images at a time.
         allow_leakage: Go on although the model says that it has learnt from some of these cases.
@@ -163,7 +159,7 @@ def measure_robustness(
         >>> found.plot("robustness.svg")  # doctest: +SKIP
     """
     wanted = check_metrics(metrics)
-    bootstrap = Bootstrap(resamples, confidence, interval, seed)
+    bootstrap = bootstrap or Bootstrap(seed=seed)
     chosen = _choose(perturbations, strengths or {})
     steps = [(one, strength) for one, tried in chosen for strength in tried if strength != 0]
     names = _names_by(data)
@@ -187,7 +183,7 @@ def measure_robustness(
             ]
     return Robustness(
         table=pd.DataFrame(rows),
-        settings=asdict(bootstrap),
+        settings={"bootstrap": asdict(bootstrap), "seed": seed},
         counts={unit: counts[unit] for unit in ("images", "cases")},
         limitations=find_paired_limitations(clean, unchanged, counts),
     )

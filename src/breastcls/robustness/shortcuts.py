@@ -14,7 +14,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.images.resize import Pixels
-from breastcls.intervals.bootstrap import Bootstrap, Interval
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases, find_paired_limitations
 from breastcls.intervals.paired_scores import check_metrics, score_against, score_text
 from breastcls.intervals.score_tables import count_units
@@ -71,7 +71,7 @@ class ShortcutChecks(Result):
         metrics = _metrics_of(self.table)
         lines = [
             f"Shortcuts, on {self.counts['images']} images of {self.counts['cases']} cases; "
-            f"{100 * self.settings['confidence']:g}% intervals over cases",
+            f"{100 * self.settings['bootstrap']['confidence']:g}% intervals over cases",
             f"  {'':<14}" + "".join(f"{metric:<24}" for metric in metrics),
         ]
         for check, row in self.table.iterrows():
@@ -102,9 +102,7 @@ def check_shortcuts(
     grid: int = 8,
     stain: str | StainNormalizer = "macenko",
     metrics: Sequence[str] = DEFAULT_METRICS,
-    resamples: int = 2000,
-    confidence: float = 0.95,
-    interval: Interval = "expanded",
+    bootstrap: Bootstrap | None = None,
     seed: int = 0,
     batch_size: int = 32,
     allow_leakage: bool = False,
@@ -123,11 +121,8 @@ def check_shortcuts(
         grid: Blocks along each side of an image in "blocks".
         stain: Name of the normalizer of "one stain", or one that was fitted.
         metrics: What to score; names as in `Evaluation.metrics`.
-        resamples: Bootstrap resamples.
-        confidence: Of the intervals.
-        interval: How they are made; see `evaluate`.
-        seed: Of the shuffling, together with the names of the files; of the choice of images for the mean stain; and of
-            the resamples.
+        bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
+        seed: Of the shuffling, together with the names of the files, and of the choice of images for the mean stain.
         batch_size: Images at a time.
         allow_leakage: Go on although the model says that it has learnt from some of these cases.
 
@@ -150,7 +145,7 @@ def check_shortcuts(
     unknown = [name for name in chosen if name not in CHECKS]
     if unknown or not chosen:
         raise EvaluationError(f"`checks` holds {unknown or 'nothing'}; expected some of {', '.join(CHECKS)}.")
-    bootstrap = Bootstrap(resamples, confidence, interval, seed)
+    bootstrap = bootstrap or Bootstrap(seed=seed)
     normalizer = None
     if "one stain" in chosen:
         normalizer = (
@@ -174,7 +169,12 @@ def check_shortcuts(
     return ShortcutChecks(
         table=table,
         reading=read_checks(table, len(np.unique(test.labels))),
-        settings={**asdict(bootstrap), "grid": grid, "stain": None if normalizer is None else normalizer.name},
+        settings={
+            "bootstrap": asdict(bootstrap),
+            "seed": seed,
+            "grid": grid,
+            "stain": None if normalizer is None else normalizer.name,
+        },
         counts={
             "images": counts["images"],
             "cases": counts["cases"],

@@ -9,6 +9,7 @@ from breastcls.errors import LeakageWarning
 from breastcls.evaluation.report import findings as verdicts
 from breastcls.evaluation.report.report_text import audit_verdict
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
 
 
@@ -86,11 +87,11 @@ def test_a_model_that_is_calibrated_is_not_told_to_be(evaluate):
 
 @pytest.mark.parametrize(("how", "words"), [("majority", "shares of votes"), ("maximum", "the highest among")])
 def test_votes_and_maxima_are_not_judged_as_probabilities(whole, how, words):
-    found = whole(level="case", how=how)
+    found = whole(aggregation=Aggregation("case", how))
     verdict = verdicts.calibration_verdict(found)
     assert verdict.text == "No probabilities to judge."
     assert words in verdict.explanation
-    assert "robabilities" in verdicts.calibration_verdict(whole(level="case")).text
+    assert "robabilities" in verdicts.calibration_verdict(whole(aggregation="case")).text
 
 
 def test_where_the_threshold_comes_from(whole):
@@ -112,9 +113,11 @@ def test_where_the_threshold_comes_from(whole):
         leaked = verdicts.threshold_verdict(whole(threshold=own, allow_leakage=True))
     assert leaked.tone == "bad"
     assert leaked.explanation.startswith("2 cases of those it was chosen on are among these")
-    votes = verdicts.threshold_verdict(whole(threshold=chosen, level="case", how="majority"))
+    votes = verdicts.threshold_verdict(whole(threshold=chosen, aggregation=Aggregation("case", "majority")))
     assert "half of the votes or more call its case malignant" in votes.explanation
-    assert "half of the votes" not in verdicts.threshold_verdict(whole(threshold=chosen, level="case")).explanation
+    assert (
+        "half of the votes" not in verdicts.threshold_verdict(whole(threshold=chosen, aggregation="case")).explanation
+    )
     none = dataclasses.replace(whole(), threshold=None)
     none = dataclasses.replace(none, predictions=none.predictions.with_threshold(None))
     assert "from a probability of 0.5 on" in verdicts.threshold_verdict(none).text
@@ -124,7 +127,7 @@ def test_the_level_by_case_is_told_unless_cases_were_scored(whole):
     found = whole()
     value = found.by_level.loc[("case", "balanced_accuracy"), "value"]
     assert f"{value:.3f}" in verdicts.level_verdict(found).text
-    assert verdicts.level_verdict(whole(level="case")) is None
+    assert verdicts.level_verdict(whole(aggregation="case")) is None
 
 
 def test_few_cases_are_told(evaluate):

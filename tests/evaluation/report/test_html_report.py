@@ -94,7 +94,7 @@ def any_page(request, evaluate, audit, whole):
         with pytest.warns(EvaluationWarning, match="only 3 cases"):
             evaluation = whole(EIGHT)
     elif request.param == "whole by case":
-        evaluation = whole(level="case", threshold=0.4)
+        evaluation = whole(aggregation="case", threshold=0.4)
     else:
         evaluation = evaluate(
             colour_baseline=None, leakage=None, by_subtype=None, by_magnification=None, limitations=(), model={}
@@ -248,7 +248,7 @@ def make_model():
 
 
 def test_by_case_the_images_of_the_case_are_shown(whole, tissue):
-    evaluation = whole(level="case", paths=tissue)
+    evaluation = whole(aggregation="case", paths=tissue)
     assert evaluation.predictions.paths is None
     shown = Page(render_report(evaluation))
     assert len(shown.find("img")) == 12
@@ -359,7 +359,8 @@ def test_predictions_by_case_without_slides_or_paths(evaluate):
         cases=list("abcd"),
     )
     counts = {"images": 4, "slides": None, "cases": 4, "classes": {"benign": {"images": 2, "cases": 2}}}
-    settings = dict(evaluation.settings) | {"level": "case"}
+    settings = dict(evaluation.settings)
+    settings |= {"aggregation": {**settings["aggregation"], "level": "case"}}
     text = Page(
         render_report(dataclasses.replace(evaluation, predictions=predictions, counts=counts, settings=settings))
     )

@@ -1,6 +1,7 @@
 import dataclasses
 
 from breastcls.evaluation.report import model_card_section as card
+from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions
 
 
@@ -27,7 +28,7 @@ def test_without_a_threshold_two_classes_are_decided_at_one_half(evaluate):
 
 
 def test_by_case_the_images_are_still_counted_as_images(whole):
-    assert facts_of(whole(level="case"))["Labelled benign"] == "144 images from 12 cases"
+    assert facts_of(whole(aggregation="case"))["Labelled benign"] == "144 images from 12 cases"
 
 
 def test_images_without_a_label_are_counted(evaluate):
@@ -69,7 +70,7 @@ def test_a_calibration_is_named(evaluate):
 
 
 def test_fingerprints_are_told_as_far_as_they_are_known(evaluate):
-    first, other = evaluate(), evaluate(seed=5)
+    first, other = evaluate(), evaluate(bootstrap=Bootstrap(seed=5))
     name = "Predictions, SHA-256"
     assert facts_of(first)[name] == fingerprint_predictions(first.predictions) != facts_of(other)[name]
     assert "Model weights, SHA-256" not in facts_of(first)

@@ -38,7 +38,7 @@ def calibration_verdict(evaluation: Evaluation) -> Verdict | None:
     """
     if evaluation.calibration is None:
         return None
-    values = NO_PROBABILITIES.get(str(evaluation.settings.get("how")))
+    values = NO_PROBABILITIES.get(str(evaluation.settings["aggregation"]["method"]))
     if values is not None:
         text = f"By {unit_of(evaluation)} the values are {values}: a calibration error says nothing of them."
         return Verdict("caution", "No probabilities to judge.", text)
@@ -97,7 +97,7 @@ def threshold_verdict(evaluation: Evaluation) -> Verdict:
     """Return in words where the decisions come from."""
     classes = evaluation.predictions.classes
     threshold = evaluation.threshold
-    unit, votes = unit_of(evaluation), evaluation.settings.get("how") == "majority" and len(classes) == 2
+    unit, votes = unit_of(evaluation), evaluation.settings["aggregation"]["method"] == "majority" and len(classes) == 2
     after = f" Each image is decided so, and half of the votes or more call its {unit} {classes[-1]}." if votes else ""
     if threshold is None and evaluation.predictions.threshold is None:
         text = (

@@ -100,7 +100,7 @@ def render_report(
         "unit": settings_text.unit_of(evaluation),
         "percent": settings_text.percent_of(evaluation),
         "positive": classes[-1],
-        "seed": evaluation.settings.get("seed"),
+        "seed": evaluation.settings["bootstrap"]["seed"],
         "number": metric_descriptions.format_number,
         **_results(evaluation),
         **_decisions(evaluation),

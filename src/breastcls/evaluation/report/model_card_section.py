@@ -117,12 +117,11 @@ def decision_rule(evaluation: Evaluation) -> str:
 
 def _study(evaluation: Evaluation) -> Facts:
     settings, classes = evaluation.settings, evaluation.predictions.classes
-    resamples = settings.get("resamples")
-    uncertainty = f"{percent_of(evaluation)} intervals by resampling whole cases"
-    if resamples:
-        uncertainty += f", {resamples:,} times"
-    if settings.get("interval"):
-        uncertainty += f" ({settings['interval']})"
+    bootstrap, method = settings["bootstrap"], settings["aggregation"]["method"]
+    uncertainty = (
+        f"{percent_of(evaluation)} intervals by resampling whole cases, {bootstrap['resamples']:,} times "
+        f"({bootstrap['method']})"
+    )
     audit = audit_verdict(evaluation)
     study: Facts = [
         *sample_facts(evaluation),
@@ -135,12 +134,11 @@ def _study(evaluation: Evaluation) -> Facts:
         ("Decision rule", decision_rule(evaluation)),
         ("Uncertainty", uncertainty),
     ]
-    if unit_of(evaluation) != "image" and settings.get("how"):
-        study.append(("Images joined by", str(settings["how"])))
+    if unit_of(evaluation) != "image" and method:
+        study.append(("Images aggregated by", str(method)))
     if len(classes) > 2 and settings.get("average"):
         study.append(("Averaged over classes", str(settings["average"])))
-    if settings.get("seed") is not None:
-        study.append(("Seed of the resampling", str(settings["seed"])))
+    study.append(("Seed of the resampling", str(bootstrap["seed"])))
     return study + flatten({key: value for key, value in settings.items() if key not in _SAID_ABOVE})
 
 
@@ -210,7 +208,7 @@ def _guidelines(evaluation: Evaluation) -> Facts:
     ]
 
 
-_SAID_ABOVE = {"resamples", "confidence", "interval", "level", "threshold", "how", "average", "seed"}
+_SAID_ABOVE = {"bootstrap", "aggregation", "threshold", "average"}
 
 
 _FINGERPRINTS = {

@@ -50,10 +50,10 @@ def level_table(evaluation: Evaluation) -> Table | None:
     for name in next(iter(levels.values())):
         words = describe_metric(name)
         rows.append((Cell(words.name, words.name), *(score_cell(scores[name]) for scores in levels.values())))
-    how = evaluation.settings.get("how") or "mean"
+    method = evaluation.settings["aggregation"]["method"] or "mean"
     caption = (
         f"The same figures by {', by '.join(levels)}; {percent_of(evaluation)} intervals over cases below each. Images "
-        f"are joined by {how}. By image a case with many pictures weighs more; by case each counts once."
+        f"are aggregated by {method}. By image a case with many pictures weighs more; by case each counts once."
     )
     return Table(
         caption, (Column("Metric", "text"), *(Column(f"By {level}", "number") for level in levels)), tuple(rows)

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 def percent_of(evaluation: Evaluation) -> str:
     """Return the confidence of the intervals, such as "95%"."""
-    return f"{100 * evaluation.settings['confidence']:g}%"
+    return f"{100 * evaluation.settings['bootstrap']['confidence']:g}%"
 
 
 def unit_of(evaluation: Evaluation) -> str:
     """Return what was scored: "image", "slide" or "case"."""
-    return str(evaluation.settings.get("level", "image"))
+    return str(evaluation.settings["aggregation"]["level"])
