@@ -12,7 +12,13 @@ from breastcls.experiments.comparison_of_splits import compare_splits
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 
-OPTIONS = {"folds": 2, "epochs": 1, "augment": "none", "progress": False, "resamples": 200, "interval": "percentile"}
+OPTIONS = {
+    "folds": 2,
+    "epochs": 1,
+    "augment": "none",
+    "progress": False,
+    "bootstrap": Bootstrap(200, method="percentile"),
+}
 FIGURES = ("balanced_accuracy", "roc_auc")
 
 

@@ -72,7 +72,11 @@ def test_a_model_of_colour_minds_colour(pictures, colour_model):
 
 
 def test_the_seed_and_nothing_else_decides(pictures, colour_model):
-    options = {"perturbations": ("stain", "noise"), "strengths": {"stain": [0.5], "noise": [40]}, "resamples": 20}
+    options = {
+        "perturbations": ("stain", "noise"),
+        "strengths": {"stain": [0.5], "noise": [40]},
+        "bootstrap": Bootstrap(20),
+    }
     first = measure_robustness(colour_model(), pictures, **options)
     order = np.random.default_rng(0).permutation(len(pictures))
     again = measure_robustness(colour_model(), pictures[order], batch_size=5, **options)
@@ -109,7 +113,11 @@ def test_few_cases_are_told_of(pictures, colour_model):
     """Of the benign one case is left: evaluate of the same images is the reference."""
     model = colour_model()
     few = pictures.where(np.isin(pictures.cases, ["case 0", "case 1", "case 3", "case 5", "case 7", "case 9"]))
-    options = {"metrics": ("specificity", "recall", "roc_auc"), "perturbations": "brightness", "resamples": 50}
+    options = {
+        "metrics": ("specificity", "recall", "roc_auc"),
+        "perturbations": "brightness",
+        "bootstrap": Bootstrap(50),
+    }
     with pytest.warns(EvaluationWarning, match="The class benign has only 1 case that were scored"):
         found = measure_robustness(model, few, **options)
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):

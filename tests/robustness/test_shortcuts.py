@@ -14,7 +14,7 @@ from breastcls.predictions.predict import predict
 from breastcls.robustness.shortcuts import AS_THEY_ARE, CHECKS, check_shortcuts, read_checks
 from breastcls.stain.fitting import fit_normalizer
 
-QUICK = {"resamples": 100, "stain": "reinhard", "grid": 4}
+QUICK = {"bootstrap": Bootstrap(100), "stain": "reinhard", "grid": 4}
 
 
 def rewritten(data, folder, change):

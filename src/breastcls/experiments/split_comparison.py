@@ -36,7 +36,7 @@ class SplitComparison(Result):
         predictions: The pooled predictions by `(what, split)`, all in the order of the data.
         runs: The trainings of each split.
         counts: `images`, `slides`, `cases`, `classes`.
-        settings: `folds`, `seed`, `metrics`, `resamples`, `confidence`, `interval`, `fit`, and `model`, what the cards
+        settings: `folds`, `seed`, `metrics`, `bootstrap`, `fit`, and `model`, what the cards
             say of it.
         limitations: Plain sentences on what to keep in mind.
         environment: Versions and system.

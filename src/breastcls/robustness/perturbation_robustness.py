@@ -46,7 +46,7 @@ class Robustness(Result):
             `low`, `high`, and `change`, `change_low`, `change_high`: the difference from the images as they are, whose
             interval is over the same cases on both sides and so narrower than the others suggest. Strength 0 is the
             images as they are.
-        settings: `resamples`, `confidence`, `interval`, `seed`.
+        settings: `bootstrap`, `seed`.
         counts: `images`, `cases`.
         limitations: Plain sentences on what to keep in mind with these numbers.
     """

@@ -55,7 +55,7 @@ class ShortcutChecks(Result):
         table: One row a check, index `check`, the first "as they are"; for each metric `<metric>`, `<metric>_low`,
             `<metric>_high`, and `<metric>_change` from the images as they are, with `_low` and `_high`.
         reading: One plain sentence a check.
-        settings: `resamples`, `confidence`, `interval`, `seed`, `grid`, `stain`.
+        settings: `bootstrap`, `seed`, `grid`, `stain`.
         counts: `images`, `cases`, and `not_normalised`: images whose stain could not be found and that stayed as they
             were in "one stain".
         limitations: Plain sentences on what to keep in mind with these numbers.
