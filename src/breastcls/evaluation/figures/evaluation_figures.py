@@ -130,11 +130,11 @@ def _curve(evaluation: Source) -> dict[str, pd.DataFrame]:
 
 
 def _confidence(evaluation: Source) -> float:
-    return float(evaluation.settings["confidence"])
+    return float(evaluation.settings["bootstrap"]["confidence"])
 
 
 def _unit(evaluation: Source) -> str:
-    return str(evaluation.settings.get("level", "image"))
+    return str(evaluation.settings["aggregation"]["level"])
 
 
 def _risk(evaluation: Source) -> dict[str, Any]:
