@@ -5,7 +5,7 @@ import platform
 from breastcls.environment import describe_environment
 
 
-def test_versions_are_there_and_the_machine_is_not_named():
+def test_versions_are_given_and_the_machine_is_not_identified():
     environment = describe_environment()
     text = json.dumps(environment)
     assert environment["python"] == platform.python_version()

@@ -7,17 +7,17 @@ from breastcls.errors import ImageError, OutputError
 from breastcls.files import atomic_path, hash_file, make_folder, remove_temporaries, write_text
 
 
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+def test_a_file_is_complete_or_does_not_exist(tmp_path):
     target = tmp_path / "deep" / "result.json"
     write_text(target, "first")
 
-    def fail_halfway() -> None:
+    def fail_before_the_end() -> None:
         with atomic_path(target) as temporary:
             temporary.write_text("sec", encoding="utf-8")
-            raise ValueError("half")
+            raise ValueError("interrupted")
 
-    with pytest.raises(ValueError, match="half"):
-        fail_halfway()
+    with pytest.raises(ValueError, match="interrupted"):
+        fail_before_the_end()
     assert target.read_text(encoding="utf-8") == "first"
     assert [path.name for path in target.parent.iterdir()] == ["result.json"]
 
@@ -35,7 +35,7 @@ def test_other_errors_pass_through(tmp_path):
         raise ImageError("broken.png")
 
 
-def test_what_cannot_be_written_is_named(tmp_path):
+def test_a_path_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match=f"Cannot create the folder {tmp_path / 'file'}"):
         make_folder(tmp_path / "file")
@@ -43,19 +43,19 @@ def test_what_cannot_be_written_is_named(tmp_path):
         write_text(tmp_path / "file" / "below" / "x.txt", "")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can write to every folder")
 def test_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="Choose a place that you may write to"):
+    with pytest.raises(OutputError, match="write permission"):
         write_text(tmp_path / "x.txt", "")
     tmp_path.chmod(0o700)
 
 
-def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+def test_only_temporary_files_of_a_killed_process_are_removed(tmp_path):
     target = tmp_path / "run [1].json"
     with atomic_path(target) as temporary:
         left = tmp_path / temporary.name
-    left.write_text("half", encoding="utf-8")
+    left.write_text("interrupted", encoding="utf-8")
     others = [target, tmp_path / ".run [1].json", tmp_path / ".run.abcd1234.json", tmp_path / ".run [1].abcd1234.csv"]
     for path in others:
         path.write_text("whole", encoding="utf-8")

@@ -19,7 +19,7 @@ def test_a_duplicate_raises():
         shapes.register("square", 4)
 
 
-def test_an_unknown_name_lists_the_nearest():
+def test_an_unknown_name_suggests_the_most_similar():
     shapes = Registry("shape")
     shapes.register("square", 4)
     with pytest.raises(RegistryError, match="Did you mean 'square'"):

@@ -30,18 +30,18 @@ def test_it_prints_and_writes(tmp_path, capsys):
     assert (tmp_path / "count.json").read_text(encoding="utf-8") == count.to_json() + "\n"
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_path_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="file"):
         Count(3).to_json(tmp_path / "file" / "count.json")
 
 
-def test_what_json_has_no_word_for_is_refused():
+def test_nan_is_not_valid_json():
     with pytest.raises(ValueError, match="JSON"):
         Count(float("nan")).to_json()
 
 
-def test_a_result_says_itself_in_words_and_plain_types():
+def test_a_result_defines_its_text_and_its_json_values():
     with pytest.raises(TypeError, match="abstract"):
         Result()
 

@@ -1,4 +1,4 @@
-"""Where something was computed: versions of the packages that matter, Python, system and processors."""
+"""The software and hardware environment of a computation: versions of packages, Python, system and processors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _PACKAGES = (
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return versions, Python, system, processor count; nothing that names the machine or its user.
+    """Return versions of packages and Python, the system and the number of processors.
+
+    Nothing in it identifies the machine or its user.
 
     Example:
         >>> sorted(describe_environment())

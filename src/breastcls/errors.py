@@ -1,92 +1,95 @@
-"""Every exception and warning that the package raises on purpose.
+"""The exceptions and warnings of the package.
 
-All errors derive from `BreastclsError`, so that one `except` catches what this library found wrong, and each also
-derives from the built-in exception that a caller would expect (`ValueError`, `OSError`, ...). A message names the
-file or argument, says what was found and what was expected, and what to do.
+All errors derive from `BreastclsError`, so that one `except` catches every error that the library detects. Each also
+derives from the built-in exception that a caller would expect (`ValueError`, `OSError`, ...). A message names the file
+or argument, and states what was found, what was expected and what to do.
 """
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 
 class BreastclsError(Exception):
-    """Base class of every error that breastcls raises on purpose."""
+    """Base class of all errors of breastcls."""
 
 
 class DatasetError(BreastclsError, ValueError):
-    """A table of images is not what it should be: a missing column, an unknown class, an empty selection."""
+    """A table of images is invalid: a missing column, an unknown class, an empty selection."""
 
 
 class LayoutError(DatasetError):
-    """A folder or archive does not hold images in a layout that the reader knows."""
+    """A folder does not contain images in a layout that the reader supports."""
 
 
 class SplitError(DatasetError):
-    """A split that was asked for cannot be made, for example a class with fewer cases than parts."""
+    """The requested split is impossible, for example because a class has fewer cases than there are parts."""
 
 
 class LeakageError(DatasetError):
-    """Training and test images share cases, slides or pictures, and the caller did not allow it."""
+    """Training and test images share cases, slides, files or pixels, and the caller did not allow it."""
 
 
 class ImageError(BreastclsError, OSError):
-    """A file cannot be read as an image, or changed or vanished between the scan and the reading."""
+    """A file cannot be read as an image, or was changed or removed after the folder was scanned."""
 
 
 class OutputError(BreastclsError, OSError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to the requested path."""
 
 
 class RegistryError(BreastclsError, KeyError):
-    """A name is not in a registry, or is already taken in it."""
+    """A name is not registered, or is already registered."""
 
+    @override
     def __str__(self) -> str:
-        # A KeyError shows the repr of its argument: for a sentence that means quotes and escapes.
+        # A KeyError shows the repr of its argument, which puts quotes and escapes into a sentence.
         return Exception.__str__(self)
 
 
 class ModelError(BreastclsError, ValueError):
-    """A model cannot be built, loaded or used as asked."""
+    """A model cannot be built, loaded or used as requested."""
 
 
 class WeightsError(ModelError):
-    """Pretrained weights cannot be found, fetched or loaded."""
+    """Pretrained weights cannot be found, downloaded or loaded."""
 
 
 class TrainingError(BreastclsError, RuntimeError):
-    """Training cannot start or go on, for example because the loss is not a number."""
+    """Training cannot start or continue, for example because the loss is not a number."""
 
 
 class EvaluationError(BreastclsError, ValueError):
-    """Predictions cannot be scored as asked."""
+    """Predictions cannot be evaluated as requested."""
 
 
 class ExplanationError(BreastclsError, ValueError):
-    """A model or an image cannot be explained with the method asked for."""
+    """A model or an image cannot be explained with the requested method."""
 
 
 class RecipeError(BreastclsError, ValueError):
-    """A recipe is not what it should be, or cannot be run as asked."""
+    """A recipe is invalid, or cannot be run as requested."""
 
 
 class BreastclsWarning(UserWarning):
-    """Base class of every warning that breastcls issues."""
+    """Base class of all warnings of breastcls."""
 
 
 class DatasetWarning(BreastclsWarning):
-    """Something in a folder or table was left out or assumed; the message counts it."""
+    """Files or rows were left out, or something was assumed; the message gives the number."""
 
 
 class LeakageWarning(BreastclsWarning):
-    """Training and test are not independent, and the caller went on knowingly."""
+    """Training and test images are not independent, and the caller has allowed it."""
 
 
 class EvaluationWarning(BreastclsWarning):
-    """A figure rests on less than it seems to, for example an interval over very few cases."""
+    """A metric is less reliable than it appears, for example a confidence interval over very few cases."""
 
 
 class TrainingWarning(BreastclsWarning):
-    """Training goes on, but not quite as asked."""
+    """Training continues, but not exactly as requested."""
 
 
 class ExplanationWarning(BreastclsWarning):
-    """A heat-map is empty or inverted, or otherwise not to be taken at face value."""
+    """A heat-map is empty, inverted or otherwise unreliable."""

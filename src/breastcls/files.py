@@ -1,4 +1,4 @@
-"""Writing without halves: a file is there whole or not at all."""
+"""Atomic writing: a file is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from breastcls.errors import BreastclsError, OutputError
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:
-    """Create `folder` with its parents if need be, and return it.
+    """Create `folder` and its parents unless they exist, and return its path.
 
     Raises:
-        OutputError: If it cannot be created or is a file.
+        OutputError: If it cannot be created, or is a file.
     """
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"Cannot create the folder {path}: {error.strerror or error}. Choose a folder that you may write to."
+            f"Cannot create the folder {path}: {error.strerror or error}. Choose a folder with write permission."
         ) from error
     return path
 
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `target` that takes its place when the block ends without an error.
+    """Yield a temporary path in the folder of `target`, which replaces `target` if the block ends without an error.
 
-    The temporary name keeps the suffix of the target, since Keras, Matplotlib and others choose the format by it.
+    The temporary file has the suffix of the target, since Keras, Matplotlib and others derive the format from it.
 
     Raises:
         OutputError: If the folder cannot be written to or the disk is full.
@@ -46,13 +46,13 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=folder)
     except OSError as error:
         raise OutputError(
-            f"Cannot write {target}: {error.strerror or error}. Choose a place that you may write to."
+            f"Cannot write {target}: {error.strerror or error}. Choose a folder with write permission."
         ) from error
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes the file private; a result should have the permissions of any other new file.
+        # mkstemp restricts the file to its owner; a result should have the permissions of any other new file.
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
@@ -66,9 +66,9 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def remove_temporaries(target: str | os.PathLike[str]) -> None:
-    """Remove the temporary files of `atomic_path` that a process left beside `target` when it was killed.
+    """Remove temporary files of `atomic_path` that a killed process left in the folder of `target`.
 
-    Nobody else may be writing `target` meanwhile.
+    No other process may be writing `target` at the same time.
     """
     target = Path(target)
     for left in target.parent.glob(f".{glob.escape(target.stem)}.????????{glob.escape(target.suffix)}"):
@@ -76,7 +76,7 @@ def remove_temporaries(target: str | os.PathLike[str]) -> None:
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> Path:
-    """Write `text` as UTF-8 to `target`, whole or not at all, and return the path.
+    """Write `text` to `target` as UTF-8, atomically, and return the path.
 
     Raises:
         OutputError: If it cannot be written.
@@ -87,14 +87,18 @@ def write_text(target: str | os.PathLike[str], text: str) -> Path:
 
 
 def write_json(values: Mapping[str, Any], target: str | os.PathLike[str] | None = None) -> str:
-    """Return plain values as JSON and, given a target, write it there, whole or not at all.
+    """Return JSON values as text and, given a target, write it there atomically.
 
     Args:
-        values: What JSON can hold; NaN and infinity are not among it.
+        values: JSON values; see `to_json_values`. NaN and infinity are not valid JSON.
         target: The file, or None to write nothing.
 
+    Returns:
+        The JSON text.
+
     Raises:
-        OutputError: If it cannot be written.
+        ValueError: If a value is NaN or infinite.
+        OutputError: If the file cannot be written.
 
     Example:
         >>> print(write_json({"auc": 0.5}))
@@ -109,6 +113,6 @@ def write_json(values: Mapping[str, Any], target: str | os.PathLike[str] | None 
 
 
 def hash_file(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of the content of a file, in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

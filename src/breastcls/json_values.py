@@ -1,4 +1,4 @@
-"""From NumPy and pandas to what JSON can hold."""
+"""Conversion of NumPy and pandas values to JSON values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pandas as pd
 
 
 def table_to_dict(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table as `index`, `columns` and `data` (rows of cells); NaN becomes None, a MultiIndex lists.
+    """Return a table as `index`, `columns` and `data` (rows of cells).
+
+    NaN becomes None; the entries of a MultiIndex become lists.
 
     Example:
         >>> table_to_dict(pd.DataFrame({"value": [0.5, float("nan")]}, index=["recall", "mcc"]))
@@ -24,7 +26,7 @@ def table_to_dict(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def to_json_values(value: Any) -> Any:
-    """Return dicts, lists, numbers, strings, True, False and None; NaN and infinity become None.
+    """Convert a value to dicts, lists, numbers, strings, booleans and None; NaN and infinity become None.
 
     Example:
         >>> to_json_values({"share": np.float32(0.5), 40: (np.int64(1), float("nan"))})

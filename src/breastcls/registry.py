@@ -1,4 +1,4 @@
-"""A registry: from a name to whatever is built by that name."""
+"""Registries: mappings from names to the objects that are registered under them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from typing_extensions import override
+
 from breastcls.errors import RegistryError
-from breastcls.text_tables import plain_table
+from breastcls.text_tables import text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +20,7 @@ Item = TypeVar("Item")
 
 
 class Named(Protocol):
-    """Whatever knows the name it is registered under."""
+    """An object with the name under which it is registered."""
 
     @property
     def name(self) -> str:
@@ -29,10 +31,10 @@ Entry = TypeVar("Entry", bound=Named)
 
 
 class Registry(Mapping[str, Item], Generic[Item]):
-    """Names and what stands behind them, in order of registration.
+    """A mapping from names to registered objects, in order of registration.
 
     Args:
-        kind: What is registered, in the singular, for messages: `"backbone"`.
+        kind: The kind of object in the singular, for messages: `"backbone"`.
 
     Example:
         >>> colours = Registry("colour")
@@ -52,7 +54,7 @@ class Registry(Mapping[str, Item], Generic[Item]):
         """Add `item` under `name` and return it.
 
         Raises:
-            RegistryError: If the name is taken. Replacing in silence would make the meaning of a name depend on the
+            RegistryError: If the name is taken. Silent replacement would make the meaning of a name depend on the
                 order of imports.
         """
         if name in self._items:
@@ -60,37 +62,42 @@ class Registry(Mapping[str, Item], Generic[Item]):
         self._items[name] = item
         return item
 
+    @override
     def __getitem__(self, name: str) -> Item:
-        """Return the item, or raise `RegistryError` with the nearest names."""
+        """Return the item, or raise `RegistryError` with the most similar names."""
         try:
             return self._items[name]
         except (KeyError, TypeError):
             near = difflib.get_close_matches(str(name), self._items, n=3)
             hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            known = ", ".join(self._items) or "nothing yet"
+            known = ", ".join(self._items) or "none"
             raise RegistryError(f"No {self.kind} is named {name!r}.{hint} Known: {known}.") from None
 
+    @override
     def __contains__(self, name: object) -> bool:
         return name in self._items
 
+    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
+    @override
     def __len__(self) -> int:
         return len(self._items)
 
+    @override
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}: {', '.join(self._items)})"
 
 
 @dataclass(frozen=True, repr=False)
 class RegistryTable(abc.ABC, Generic[Entry]):
-    """What is registered, to look at: prints as a table, iterates over the entries.
+    """The entries of a registry: prints as a table and iterates over the entries.
 
-    A sub-class says which columns there are, by `heads` and `cells` for print and by `record` for the DataFrame.
+    A subclass defines the printed columns by `headers` and `cells`, and the columns of the DataFrame by `record`.
 
     Attributes:
-        entries: In order of registration.
+        entries: The registered objects, in order of registration.
     """
 
     entries: tuple[Entry, ...]
@@ -103,30 +110,32 @@ class RegistryTable(abc.ABC, Generic[Entry]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that are known."""
+        """The registered names."""
         return tuple(entry.name for entry in self.entries)
 
     @property
     @abc.abstractmethod
-    def heads(self) -> tuple[str, ...]:
-        """Heads of the printed columns."""
+    def headers(self) -> tuple[str, ...]:
+        """The headers of the printed columns."""
 
     @abc.abstractmethod
     def cells(self, entry: Entry) -> tuple[str, ...]:
-        """What is printed of an entry, one text a column."""
+        """Return the printed cells of an entry, one per column."""
 
     @abc.abstractmethod
     def record(self, entry: Entry) -> dict[str, Any]:
-        """Everything that is known of an entry, with its `name`."""
+        """Return all attributes of an entry, including its `name`."""
 
     def to_frame(self) -> pd.DataFrame:
-        """Everything that is known, one row an entry, indexed by `name`."""
+        """Return a table with one row per entry, indexed by `name`."""
         import pandas as pd
 
         return pd.DataFrame([self.record(entry) for entry in self.entries]).set_index("name")
 
+    @override
     def __str__(self) -> str:
-        return plain_table([self.heads, *map(self.cells, self.entries)], rule=True)
+        return text_table([self.headers, *map(self.cells, self.entries)], rule=True)
 
+    @override
     def __repr__(self) -> str:
         return str(self)

@@ -1,4 +1,4 @@
-"""What all results have in common: they print, and they become JSON, in one way."""
+"""The base class of all results: printing and export as JSON."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import abc
 import os
 from typing import Any
 
+from typing_extensions import override
+
 from breastcls.files import write_json
 
 
 class Result(abc.ABC):
-    """What a call found. A sub-class says it in words, by `__str__`, and as plain types, by `to_dict`.
+    """Base class of results; a subclass defines the text by `__str__` and the JSON values by `to_dict`.
 
     Example:
         >>> class Count(Result):
@@ -27,23 +29,25 @@ class Result(abc.ABC):
     """
 
     @abc.abstractmethod
+    @override
     def __str__(self) -> str: ...
 
+    @override
     def __repr__(self) -> str:
         return str(self)
 
     def print(self) -> None:
-        """Print the result in words and tables, the same as `print(result)`."""
+        """Print the result, the same as `print(result)`."""
         print(self)
 
     @abc.abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain dicts, lists, numbers and strings, for JSON."""
+        """Return the result as JSON values: dicts, lists, numbers, strings, booleans and None."""
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return `to_dict()` as JSON and, given a path, write it there, whole or not at all.
+        """Return `to_dict()` as JSON and, given a path, write it to that file, atomically.
 
         Raises:
-            OutputError: If it cannot be written.
+            OutputError: If the file cannot be written.
         """
         return write_json(self.to_dict(), path)

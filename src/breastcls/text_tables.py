@@ -1,25 +1,25 @@
-"""Rows of text as a table: in columns for the terminal, or as Markdown."""
+"""Tables of text: aligned columns for the terminal, or Markdown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-# What Markdown reads as its own: code, emphasis, links, cells; underscores within a word it leaves alone, as it does
-# "<" and "&" that begin no tag and no entity. What some readers cannot take a backslash before is written as an entity.
+# Markup of Markdown: code, emphasis, links, cells. Underscores within a word are not markup, nor are "<" and "&" that
+# begin no tag and no entity. Characters that some renderers do not accept after a backslash are written as entities.
 _MARKUP = re.compile(r"[\\`*\[|]|(?<![^\W_])_|_(?![^\W_])")
 _ENTITIES = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|[$~]")
 
 
-def plain_table(rows: Sequence[Sequence[str]], *, rule: bool = False) -> str:
-    """Return rows of text, the first of them the heads, in columns.
+def text_table(rows: Sequence[Sequence[str]], *, rule: bool = False) -> str:
+    """Return rows of text as a table with aligned columns.
 
     Args:
-        rows: All of the same length.
-        rule: Whether a line of hyphens stands under the heads.
+        rows: The header and the rows, all of the same length.
+        rule: Whether to put a line of hyphens below the header.
 
     Example:
-        >>> print(plain_table([["case", "images"], ["14-22549", "16"]], rule=True))
+        >>> print(text_table([["case", "images"], ["14-22549", "16"]], rule=True))
         case      images
         --------  ------
         14-22549  16
@@ -30,7 +30,7 @@ def plain_table(rows: Sequence[Sequence[str]], *, rule: bool = False) -> str:
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text, the first of them the heads, as a Markdown table that shows them as they are.
+    """Return rows of text, the first of them the header, as a Markdown table; markup in them is escaped.
 
     Example:
         >>> print(markdown_table([["case", "images"], ["14-22549", "16"]]))
@@ -43,7 +43,7 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Return text such that Markdown shows it as it is, in one line.
+    r"""Return text with all markup of Markdown escaped, in one line.
 
     Example:
         >>> escape_markdown("my_net"), escape_markdown("x_y<c> *a*")
@@ -51,5 +51,5 @@ def escape_markdown(text: str) -> str:
     """
     in_one_line = " ".join(text.split("\n"))
     escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", in_one_line)
-    # "<" and "&" have names, the others are known by their numbers.
+    # "<" and "&" have named entities, the others numeric ones.
     return _ENTITIES.sub(lambda found: {"<": "&lt;", "&": "&amp;"}.get(found[0], f"&#{ord(found[0])};"), escaped)

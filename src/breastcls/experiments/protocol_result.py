@@ -14,7 +14,7 @@ from breastcls.files import write_text
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
-from breastcls.text_tables import escape_markdown, markdown_table, plain_table
+from breastcls.text_tables import escape_markdown, markdown_table, text_table
 
 SCHEMA = "breastcls.breakhis-protocol/1"
 RATES = ("image_recognition_rate", "patient_recognition_rate")
@@ -86,7 +86,7 @@ class ProtocolResult(Result):
     def __str__(self) -> str:
         head = "BreakHis protocol: mean and sd over the published folds, in percent; a slide counts as a patient"
         missing = ["", "Not there", *(f"  - {sentence}" for sentence in self.missing)] if self.missing else []
-        return "\n".join([head, "", plain_table(self._rows()), "", *self._legend(), *missing])
+        return "\n".join([head, "", text_table(self._rows()), "", *self._legend(), *missing])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the single predictions as plain types, for JSON; NaN becomes None."""

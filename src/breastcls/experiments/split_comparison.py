@@ -15,7 +15,7 @@ from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_titles import metric_title
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
-from breastcls.text_tables import escape_markdown, markdown_table, plain_table
+from breastcls.text_tables import escape_markdown, markdown_table, text_table
 from breastcls.training.run import Run
 
 SCHEMA = "breastcls.split-comparison/1"
@@ -55,7 +55,7 @@ class SplitComparison(Result):
     seconds: Mapping[str, float]
 
     def __str__(self) -> str:
-        return f"{self._headline()}\n\n{plain_table(self._rows())}\n\n{self._sentences('')}"
+        return f"{self._headline()}\n\n{text_table(self._rows())}\n\n{self._sentences('')}"
 
     def _headline(self) -> str:
         counts, confidence = self.counts, f"{100 * self.settings['bootstrap']['confidence']:g}%"

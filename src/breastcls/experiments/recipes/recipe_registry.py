@@ -44,7 +44,7 @@ def find_recipe(name: str) -> Recipe:
 class RecipeTable(RegistryTable[Recipe]):
     """What `list_recipes` returns: prints as a table, iterates over the recipes, has their `names`."""
 
-    heads = ("recipe", "images", "models", "size", "split", "what it is")
+    headers = ("recipe", "images", "models", "size", "split", "what it is")
 
     def cells(self, entry: Recipe) -> tuple[str, ...]:
         """What is printed of a recipe."""

@@ -10,7 +10,7 @@ import pandas as pd
 from breastcls.intervals.limitations import LEAKING
 from breastcls.intervals.score_values import interval_text
 from breastcls.metrics.metric_descriptions import describe_metric, format_count, format_interval, format_number
-from breastcls.text_tables import escape_markdown, markdown_table, plain_table
+from breastcls.text_tables import escape_markdown, markdown_table, text_table
 
 if TYPE_CHECKING:
     from breastcls.experiments.recipes.recipe_result import RecipeResult, Side, Trial
@@ -126,7 +126,7 @@ def _side_by_side(result: RecipeResult, trial: Trial) -> list[str]:
         reported = "" if np.isnan(row["reported"]) else f"{row['reported']:.3f}"
         rows.append((metric_name(str(metric)), reported, *(_interval(row, side) for side in SIDES)))
     rows.append(("trained and judged in", "", *(f"{side.seconds:.0f} s" for side in trial.sides)))
-    lines = [plain_table(rows, rule=True)]
+    lines = [text_table(rows, rule=True)]
     lines += [f"{where}: {judged_in_words(side)}" for where, side in zip((RANDOM, BY_CASE), trial.sides, strict=True)]
     return lines
 

@@ -61,7 +61,7 @@ def register_backbone(
 class BackboneTable(RegistryTable[Backbone]):
     """What `list_backbones` returns: prints as a table, iterates over the backbones, has their `names`."""
 
-    heads = ("backbone", "size", "scaling", "head", "stages", "options", "ImageNet", "licence of the weights")
+    headers = ("backbone", "size", "scaling", "head", "stages", "options", "ImageNet", "licence of the weights")
 
     def cells(self, entry: Backbone) -> tuple[str, ...]:
         """What is printed of a backbone."""
