@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from breastcls.drawing.figures import drawing_style, figure_of, new_axes, save_figure
+from breastcls.drawing.html_figure import figure_to_html
 from breastcls.errors import OutputError
 
 
@@ -54,3 +55,14 @@ def test_an_unknown_format_and_a_senseless_width_are_refused(tmp_path):
     with pytest.raises(OutputError, match="millimetres"):
         save_figure(figure, tmp_path / "roc.svg", width_mm=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_drawn_without_colours_of_its_own_follows_the_theme():
+    with drawing_style():
+        axes = new_axes(None)
+        for _ in range(8):
+            axes.plot([0, 1], [0, 1])
+        axes.bar([0], [1])
+        axes.set_title("Title")
+        axes.text(0.5, 0.5, "text")
+    assert not re.search(r"#[0-9a-f]{6}\b", figure_to_html(figure_of(axes), "Eight lines.", key="lines"))
