@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from breastcls.drawing.theme import LIGHT
 from breastcls.errors import OutputError
@@ -34,7 +35,7 @@ _STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8.0,
     "text.color": INK,
-    "axes.prop_cycle": matplotlib.cycler(color=CLASS_COLOURS),
+    "axes.prop_cycle": cycler(color=CLASS_COLOURS),
     "axes.titlesize": 9.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
