@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from breastcls.calibration.calibrators import fit_calibrator
+from breastcls.calibration.stored_calibration import store_calibration
 from breastcls.decisions.conformal import ConformalSets, fit_conformal
 from breastcls.decisions.stored_decisions import (
-    read_calibration,
-    store_calibration,
     store_conformal,
     store_threshold,
 )
@@ -16,6 +15,7 @@ from breastcls.decisions.thresholds import choose_threshold
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.models.card_calibration import find_calibration
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.predictions.predict import predict
@@ -55,12 +55,12 @@ def test_a_calibration_is_applied_after_saving_and_loading(model, method, tmp_pa
     with pytest.raises(EvaluationError, match="calibrated already"):
         store_calibration(model, fitted)
     store_calibration(model, None)
-    assert read_calibration(get_card(model)) is None
+    assert find_calibration(get_card(model)) is None
     np.testing.assert_array_equal(judge(model).probabilities, before.probabilities)
 
 
 def test_a_calibration_of_cases_is_not_kept(model):
-    with pytest.raises(EvaluationError, match="Fitted on cases; the model gives probabilities of images"):
+    with pytest.raises(EvaluationError, match="Fitted on cases; the model predicts images"):
         store_calibration(model, dataclasses.replace(fit_calibrator(judge(model)), level="case"))
 
 
@@ -70,7 +70,7 @@ def test_a_threshold_is_applied_and_named(model, tmp_path):
     again = load_model(save_model(model, tmp_path / "model.keras"))
     assert judge(again).threshold == threshold.value
     assert get_card(again).provenance["threshold"]["rule"] == "sensitivity of at least 0.9"
-    with pytest.raises(EvaluationError, match="keeps a threshold"):
+    with pytest.raises(EvaluationError, match="stores a threshold"):
         store_calibration(model, fit_calibrator(judge(model)))
     store_threshold(model, None)
     assert judge(model).threshold is None
@@ -83,7 +83,7 @@ def test_prediction_sets_go_with_the_model(model, tmp_path):
     again = load_model(save_model(model, tmp_path / "model.keras"))
     # As `evaluate` reads them from what the card says.
     assert ConformalSets.from_dict(get_card(again).to_dict()["provenance"]["conformal"]) == fitted
-    with pytest.raises(EvaluationError, match="keeps prediction sets"):
+    with pytest.raises(EvaluationError, match="stores prediction sets"):
         store_calibration(model, fit_calibrator(judge(model)))
     with pytest.raises(EvaluationError, match="the model's are"):
         store_conformal(model, dataclasses.replace(fitted, classes=("no", "yes")))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from breastcls.calibration.calibrators import Calibrator
+from breastcls.calibration.stored_calibration import store_calibration
 from breastcls.datasets.dataset import Dataset
-from breastcls.decisions.stored_decisions import store_calibration
 from breastcls.errors import LeakageError, ModelError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.images.resize import resize_image

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from breastcls.calibration.calibrators import Calibrator
+from breastcls.calibration.stored_calibration import store_calibration
 from breastcls.datasets.dataset import Dataset
-from breastcls.decisions.stored_decisions import store_calibration
 from breastcls.errors import EvaluationError
 from breastcls.models.building import build_model
 from breastcls.models.ensemble import build_ensemble

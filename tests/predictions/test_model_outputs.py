@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 from breastcls.calibration.calibrators import Calibrator
-from breastcls.decisions.stored_decisions import store_calibration
+from breastcls.calibration.stored_calibration import store_calibration
 from breastcls.models.building import build_model
 from breastcls.models.ensemble import build_ensemble
-from breastcls.predictions.model_outputs import InsideView, find_logits
+from breastcls.models.output_layer import find_logits
+from breastcls.predictions.model_outputs import MultiOutputModel
 
 BINARY = ("benign", "malignant")
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.float32)
@@ -43,15 +44,16 @@ def test_logits_before_every_kind_of_softmax(end):
 def test_where_there_are_no_logits():
     assert find_logits(plain(lambda flat: dense(1, "sigmoid")(flat))) is None
     pair = [build_model("cnn4", classes=BINARY, image_size=32, weights=None, seed=seed) for seed in (1, 2)]
-    assert find_logits(build_ensemble(pair, average="logits")) is None
-    assert InsideView(build_ensemble(pair), 8).channels is None
+    assert MultiOutputModel(pair[0], 8).has_logits
+    assert not MultiOutputModel(build_ensemble(pair, average="logits"), 8).has_logits
+    assert MultiOutputModel(build_ensemble(pair), 8).channels is None
 
 
 def test_features_and_calibration(tmp_path):
     model = build_model("cnn4", classes=BINARY, image_size=32, weights=None, seed=1)
-    view = InsideView.of(model, 8)
-    assert view.channels == 256
-    assert not view.is_ensemble
+    network = MultiOutputModel.open(model, 8)
+    assert network.channels == 256
+    assert not network.is_ensemble
     import cv2
 
     from breastcls.datasets.dataset import Dataset
@@ -60,10 +62,10 @@ def test_features_and_calibration(tmp_path):
     for number, path in enumerate(paths):
         cv2.imwrite(path, np.full((32, 32, 3), 40 * number, np.uint8))
     data = Dataset.from_columns(("cat", "dog", "cow"), path=paths, label=["cat", "dog", "cow"], case=["1", "2", "3"])
-    before = view(data, features=True)
+    before = network(data, features=True)
     assert before.features.shape == (3, 256)
     store_calibration(model, Calibrator("temperature", BINARY, {"temperature": 0.5}))
-    after = InsideView.of(model, 8)(data)
+    after = MultiOutputModel.open(model, 8)(data)
     assert after.features is None
     np.testing.assert_allclose(after.logits, before.logits, atol=1e-6)
     assert not np.allclose(after.probabilities, before.probabilities, atol=1e-4)

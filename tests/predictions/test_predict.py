@@ -5,8 +5,8 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, ModelError
+from breastcls.models.calibration_map import apply_temperature
 from breastcls.models.model_card import ModelCard, set_card
-from breastcls.models.temperature import apply_temperature
 from breastcls.predictions.predict import predict
 
 BINARY = ("benign", "malignant")

@@ -66,7 +66,7 @@ def test_new_weights_come_without_the_calibration_of_the_old_ones(parts):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         calibrator = bc.calibration.fit_calibrator(bc.predict(model, two))
-        bc.decisions.store_calibration(model, calibrator)
+        bc.calibration.store_calibration(model, calibrator)
         bc.decisions.store_threshold(model, bc.decisions.choose_threshold(bc.predict(model, two), "youden"))
     with pytest.warns(TrainingWarning, match="former ones is removed: threshold, calibration"):
         bc.fit(model, one, **OPTIONS)

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -28,8 +27,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.metrics.classification_metrics import require_labels
-from breastcls.models.calibration_identity import fingerprint_calibration
-from breastcls.models.temperature import SMALLEST, apply_temperature
+from breastcls.models.calibration_map import CalibrationMap
+from breastcls.models.log_probabilities import log_probabilities
 from breastcls.predictions.predictions import Predictions
 
 Method = Literal["temperature", "platt", "isotonic", "vector", "dirichlet"]
@@ -41,48 +40,21 @@ COLDEST, HOTTEST = 0.05, 50.0
 _PRECISE: Any = {"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9}
 
 
-@dataclass(frozen=True)
-class Calibrator:
-    """A fitted map from probabilities to calibrated ones.
+class Calibrator(CalibrationMap):
+    """A fitted calibration map that can be applied to `Predictions`; see `fit_calibrator`.
 
-    Attributes:
-        method: How it was fitted.
-        classes: Class names.
-        parameters: Numbers of the map, as lists, so that JSON can hold them.
-        images: Number of rows it was fitted on.
-        cases: Cases it was fitted on; `apply` leaves them with the predictions and `store_calibration` with the model,
-            and `evaluate` treats them as seen in training.
-        level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
-            those of images, so `evaluate` says so where others are scored than those that were calibrated.
-        aggregation_method: How the images were aggregated, where a row stood for a slide or case.
+    Call `apply` on predictions, or store the map with the model by `store_calibration`. Attributes and the maps
+    themselves are those of `breastcls.models.calibration_map.CalibrationMap`.
     """
 
-    method: str
-    classes: tuple[str, ...]
-    parameters: Mapping[str, Any]
-    images: int = 0
-    cases: tuple[str, ...] = ()
-    level: str = "image"
-    aggregation_method: str | None = None
-
-    def __call__(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return calibrated probabilities, float32 (n, classes)."""
-        wide = np.asarray(probabilities, dtype=np.float64)
-        if self.method == "temperature":
-            return apply_temperature(wide, float(self.parameters["temperature"]))
-        if self.method == "isotonic":
-            return _apply_isotonic(wide, self.parameters["curves"]).astype(np.float32)
-        weights, offsets = np.asarray(self.parameters["weights"]), np.asarray(self.parameters["offsets"])
-        return np.asarray(softmax(_logarithms(wide) @ weights.T + offsets, axis=-1), np.float32)
-
     def apply(self, predictions: Predictions) -> Predictions:
-        """Return calibrated predictions, without a threshold: one chosen before no longer means the same.
+        """Return calibrated predictions without a threshold, since one chosen before no longer has its meaning.
 
-        They carry what they were calibrated on (`Predictions.calibration`), so that `evaluate` refuses to score them on
-        a case that the calibration was fitted on.
+        They record the cases that the calibration was fitted on (`Predictions.calibration`), so that `evaluate` refuses
+        to score them on one of these cases.
 
         Raises:
-            EvaluationError: If the classes are others.
+            EvaluationError: If the classes differ.
         """
         if predictions.classes != self.classes:
             raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
@@ -91,46 +63,6 @@ class Calibrator:
             probabilities=self(predictions.probabilities),
             threshold=None,
             calibration=self.record(predictions.calibration),
-        )
-
-    def record(self, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return what calibrated predictions carry of it (`Predictions.calibration`).
-
-        Args:
-            before: What they carried already.
-        """
-        return {
-            "method": self.method,
-            "level": self.level,
-            "aggregation_method": self.aggregation_method,
-            "images": self.images,
-            "cases": sorted({*(before or {}).get("cases", ()), *self.cases}),
-            "fingerprint": fingerprint_calibration(self.method, self.parameters, before),
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain types, for JSON."""
-        return {
-            "method": self.method,
-            "classes": list(self.classes),
-            "parameters": dict(self.parameters),
-            "images": self.images,
-            "cases": list(self.cases),
-            "level": self.level,
-            "aggregation_method": self.aggregation_method,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Calibrator:
-        """Make a calibrator from what `to_dict` returned."""
-        return cls(
-            method=values["method"],
-            classes=tuple(values["classes"]),
-            parameters=values["parameters"],
-            images=values["images"],
-            cases=tuple(values["cases"]),
-            level=values.get("level", "image"),
-            aggregation_method=values.get("aggregation_method"),
         )
 
 
@@ -217,17 +149,13 @@ def _fit(wide: Floats, labels: npt.NDArray[np.int64], method: str, cases: int) -
     classes = wide.shape[1]
     targets = np.eye(classes)[labels]
     if method == "temperature":
-        return {"temperature": _fit_temperature(_logarithms(wide), targets, 1 / (2 * cases))}
+        return {"temperature": _fit_temperature(log_probabilities(wide), targets, 1 / (2 * cases))}
     if method == "isotonic":
         ranked = [1] if classes == 2 else range(classes)
         return {"curves": [_fit_isotonic(wide[:, index], labels == index) for index in ranked]}
     if method == "platt":
-        return _fit_platt(_logarithms(wide), labels)
-    return _fit_linear(_logarithms(wide), targets, 1 / (2 * cases), diagonal=method == "vector")
-
-
-def _logarithms(wide: Floats) -> Floats:
-    return np.asarray(np.log(np.clip(wide, SMALLEST, 1.0)))
+        return _fit_platt(log_probabilities(wide), labels)
+    return _fit_linear(log_probabilities(wide), targets, 1 / (2 * cases), diagonal=method == "vector")
 
 
 def _fit_temperature(logits: Floats, targets: Floats, pull: float) -> float:
@@ -298,13 +226,3 @@ def _cross_entropy(scores: Floats, targets: Floats) -> float:
 def _fit_isotonic(scores: Floats, positive: npt.NDArray[np.bool_]) -> dict[str, list[float]]:
     curve = IsotonicRegression(out_of_bounds="clip", y_min=0.0, y_max=1.0).fit(scores, positive.astype(np.float64))
     return {"x": curve.X_thresholds_.tolist(), "y": curve.y_thresholds_.tolist()}
-
-
-def _apply_isotonic(wide: Floats, curves: list[Mapping[str, list[float]]]) -> Floats:
-    if len(curves) == 1:
-        positive = np.interp(wide[:, 1], curves[0]["x"], curves[0]["y"])
-        return np.stack([1 - positive, positive], axis=1)
-    each = np.stack([np.interp(wide[:, index], curve["x"], curve["y"]) for index, curve in enumerate(curves)], axis=1)
-    sums = each.sum(axis=1, keepdims=True)
-    # Where every class is ruled out nothing is known.
-    return np.asarray(np.divide(each, sums, out=np.full_like(each, 1 / len(curves)), where=sums > 0))

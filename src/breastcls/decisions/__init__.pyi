@@ -2,7 +2,6 @@ from .conformal import ConformalSets as ConformalSets
 from .conformal import fit_conformal as fit_conformal
 from .net_benefit import decision_curve as decision_curve
 from .net_benefit import operating_table as operating_table
-from .stored_decisions import store_calibration as store_calibration
 from .stored_decisions import store_conformal as store_conformal
 from .stored_decisions import store_threshold as store_threshold
 from .thresholds import Threshold as Threshold

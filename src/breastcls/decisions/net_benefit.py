@@ -20,7 +20,7 @@ from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.curve_bands import count_pairs
 from breastcls.intervals.proportions import bound_shares, has_one_decision_a_case, ratio_interval
 from breastcls.metrics.classification_metrics import require_labels
-from breastcls.models.decision_rule import HALF
+from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.array_arguments import check_share
 from breastcls.predictions.predictions import Predictions
 
@@ -112,7 +112,7 @@ def operating_table(
     Raises:
         EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
     """
-    own = HALF if predictions.threshold is None else predictions.threshold
+    own = DEFAULT_THRESHOLD if predictions.threshold is None else predictions.threshold
     at = np.asarray([own] if thresholds is None else thresholds, dtype=np.float64)
     shares = np.asarray(prevalences, dtype=np.float64)
     if (shares < 0).any() or (shares > 1).any():

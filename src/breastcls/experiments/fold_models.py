@@ -20,7 +20,7 @@ from breastcls.models.model_card import get_card, set_card
 from breastcls.models.training_cases import drop_weight_dependent
 from breastcls.models.weight_hash import hash_weights
 from breastcls.predictions.independence import audit_test
-from breastcls.predictions.test_time_augmentation import list_views
+from breastcls.predictions.test_time_augmentation import list_transforms
 from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
 from breastcls.training.fit_settings import FitSettings
@@ -56,7 +56,7 @@ def check_trainings(
     """
     if isinstance(val_fraction, bool) or not isinstance(val_fraction, (int, float)) or not 0 <= val_fraction < 1:
         raise TrainingError(f"val_fraction must be a number from 0 to below 1; found {val_fraction!r}.")
-    list_views(tta, (1, 1))
+    list_transforms(tta, (1, 1))
     known = [name for name in inspect.signature(fit).parameters if name not in _OWN]
     for name in options:
         if name not in known:

@@ -8,9 +8,8 @@ from typing import Any
 import keras
 
 from breastcls.explanation.layer_graph import LayerGraph, Step
-
-# The smallest probability whose logarithm is taken where a model shows no score before its last activation.
-SMALLEST_PROBABILITY = 1e-7
+from breastcls.models.log_probabilities import SMALLEST_PROBABILITY
+from breastcls.models.output_layer import activation_of, compute_logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +26,13 @@ class ClassScore:
         slot: The tensor to start from.
         dense: The last `Dense` layer, to be computed without its activation, or None.
         activation: `"softmax"`, `"sigmoid"` or `"none"`, when nothing is known about the ending.
+        output_is_logits: Whether the model ends without an activation, so that its output is the scores themselves.
     """
 
     slot: int
     dense: Any
     activation: str
+    output_is_logits: bool = False
 
     @property
     def kind(self) -> str:
@@ -42,9 +43,7 @@ class ClassScore:
         """Return the class scores, float32 (n, classes), from the tensor of `slot`."""
         value = keras.ops.cast(value, "float32")
         if self.dense is not None:
-            value = keras.ops.matmul(value, keras.ops.cast(self.dense.kernel, "float32"))
-            if self.dense.use_bias:
-                value = value + keras.ops.cast(self.dense.bias, "float32")
+            value = compute_logits(self.dense, value)
         if self.activation == "none":
             if value.shape[-1] == 1:
                 value = keras.ops.concatenate([1.0 - value, value], axis=-1)
@@ -76,11 +75,11 @@ def find_class_score(graph: LayerGraph, classes: int) -> ClassScore:
         step = graph.producer(slot)
     if step is None:
         return ClassScore(graph.output, None, "none")
-    activation = _activation_of(step)
+    activation = activation_of(step.operation)
     if activation == "linear":
         # Logits are the output. One of them is the log-odds of the last class, so sigmoid gives the
         # probability.
-        return ClassScore(slot, None, "sigmoid" if classes == 1 else "softmax")
+        return ClassScore(slot, None, "sigmoid" if classes == 1 else "softmax", output_is_logits=True)
     if activation not in ("softmax", "sigmoid"):
         return ClassScore(graph.output, None, "none")
     if isinstance(step.operation, keras.layers.Dense):
@@ -93,20 +92,3 @@ def _changes_nothing(step: Step) -> bool:
     if isinstance(operation, keras.layers.Dropout | keras.layers.Identity):
         return True
     return isinstance(operation, keras.layers.Activation) and operation.activation is keras.activations.linear
-
-
-def _activation_of(step: Step) -> str:
-    """Return the name of the activation that a step ends with: softmax, sigmoid, linear, or `"unknown"`."""
-    operation = step.operation
-    if isinstance(operation, keras.layers.Softmax):
-        return "softmax" if operation.axis == -1 else "unknown"
-    if isinstance(operation, keras.layers.Activation) or type(operation) is keras.layers.Dense:
-        known = {
-            keras.activations.softmax: "softmax",
-            keras.activations.sigmoid: "sigmoid",
-            keras.activations.linear: "linear",
-        }
-        return known.get(operation.activation, "unknown")
-    if not isinstance(operation, keras.Layer) and type(operation).__name__ in ("Softmax", "Sigmoid"):
-        return type(operation).__name__.lower()
-    return "unknown"

@@ -18,6 +18,7 @@ from breastcls.explanation.methods.method import Method
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.images.resize import Resize, check_image_size, check_resize, resize_image
+from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.model_card import ModelCard, get_card
 
@@ -105,41 +106,38 @@ def explain(
     if entry.needs_feature_map and not members:
         layer = scored.feature_map(options.get("layer")).path
 
-    seen, sizes, heatmaps, shares, probabilities, predicted, targets = [], [], [], [], [], [], []
+    opened = [read(number) for number in range(len(source))]
+    resized = np.stack([image for image, _ in opened])
+    classified = probability_rule.classify_outputs([scored.outputs(resized)], card)
+    targets = classified.predicted if fixed is None else np.full(len(resized), fixed, dtype=np.int64)
+
+    heatmaps, shares = [], []
     flags: list[str] = []
     for start in range(0, len(source), batch_size):
-        batches = [read(number) for number in range(start, min(start + batch_size, len(source)))]
-        batch = np.stack([image for image, _ in batches])
-        pixels = batch.astype(np.float32)
-        batch_probabilities, batch_predicted = _predict(scored, pixels, card)
-        batch_targets = batch_predicted if fixed is None else np.full(len(batch), fixed, dtype=np.int64)
+        pixels = resized[start : start + batch_size].astype(np.float32)
+        batch_targets = targets[start : start + batch_size]
         if members:
             made = explain_members(members, entry, pixels, batch_targets, options)
         else:
             attribution = entry.compute(scored, pixels, batch_targets, **options)
             made = make_heatmaps(attribution, size, entry.upper_percentile, entry.smoothing)
-        seen.append(batch)
-        sizes += [own for _, own in batches]
         heatmaps.append(made.values)
         shares.append(made.positive_share)
         flags += made.flags
-        probabilities.append(batch_probabilities)
-        predicted.append(batch_predicted)
-        targets.append(batch_targets)
     _warn(method, flags)
     if normalizer is not None and normalizer.fallbacks.total:
         warnings.warn(f"Stain normalizer {normalizer.name}: {normalizer.fallbacks}.", ExplanationWarning, stacklevel=2)
     return Explanation(
         method=method,
         heatmaps=np.concatenate(heatmaps),
-        images=np.concatenate(seen),
-        probabilities=np.concatenate(probabilities),
-        predicted=np.concatenate(predicted),
-        targets=np.concatenate(targets),
+        images=resized,
+        probabilities=classified.probabilities,
+        predicted=classified.predicted,
+        targets=targets,
         classes=names,
         positive_share=np.concatenate(shares),
         flags=tuple(flags),
-        sizes=np.array(sizes, dtype=np.int64),
+        sizes=np.array([own for _, own in opened], dtype=np.int64),
         resize=way,
         score=scored.score_kind,
         layer=layer,
@@ -205,21 +203,6 @@ def _find_target(target: int | str | None, classes: tuple[str, ...]) -> int | No
     if not 0 <= index < len(classes):
         raise ExplanationError(f"target_class is {index}; expected 0 to {len(classes) - 1} ({', '.join(classes)}).")
     return index
-
-
-def _predict(scored: ScoredModel, pixels: np.ndarray, card: ModelCard | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities and predicted classes as `predict` does: with temperature and threshold."""
-    scores = scored.scores(pixels)
-    if card is None or card.temperature is None:
-        probabilities = scored.probabilities_of(scores)
-    else:
-        probabilities = scored.probabilities_of(scores / np.float32(card.temperature))
-        # Logarithms of probabilities, which is what a mean of several models has for scores, no longer sum to one.
-        probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    if probabilities.shape[1] == 2:
-        threshold = 0.5 if card is None or card.threshold is None else card.threshold
-        return probabilities, (probabilities[:, 1] >= np.float32(threshold)).astype(np.int64)
-    return probabilities, probabilities.argmax(axis=1).astype(np.int64)
 
 
 def _warn(method: str, flags: list[str]) -> None:

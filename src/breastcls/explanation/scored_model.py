@@ -14,6 +14,7 @@ from breastcls.explanation.feature_map import FeatureMap, find_feature_map, meas
 from breastcls.explanation.gradients.tensorflow_gradients import TracedFunction
 from breastcls.explanation.layer_graph import Observer, unroll
 from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.inference import run_passes
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import find_backbone
 
@@ -98,6 +99,19 @@ class ScoredModel:
             for start in range(0, len(images), self.batch_size)
         ]
         return np.concatenate(parts).astype(np.float32)
+
+    def outputs(self, images: np.ndarray) -> np.ndarray:
+        """Return the model's own output as `predict` computes it, (n, classes) or (n, 1), before any calibration.
+
+        An output without an activation is logits: the softmax or sigmoid that is missing is applied.
+        """
+        starts = range(0, len(images), self.batch_size)
+        # A subclassed model may compute with the images before any layer converts them, which uint8 does not allow.
+        batches = (images[start : start + self.batch_size].astype(np.float32) for start in starts)
+        [outputs] = run_passes(self.model, batches)
+        if not self._score.output_is_logits:
+            return outputs
+        return self.probabilities_of(np.asarray(keras.ops.convert_to_numpy(self._score.scores(outputs))))
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return the probabilities, float32 (n, classes), in batches of `batch_size`."""

@@ -13,15 +13,13 @@ from typing import Any, Literal
 import keras
 
 from breastcls.errors import ModelError
+from breastcls.models.log_probabilities import SMALLEST_PROBABILITY
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model
 from breastcls.models.training_cases import UNITS, list_seen_names, list_trained_names
 
 Average = Literal["probabilities", "logits"]
 AVERAGES = ("probabilities", "logits")
-
-# float32 has no logarithm of zero, and one member's zero would veto all others.
-_SMALLEST = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +152,7 @@ def list_members(model: keras.Model) -> tuple[Member, ...]:
 
 
 def _log(probabilities: Any) -> Any:
-    return keras.ops.log(keras.ops.maximum(probabilities, _SMALLEST))
+    return keras.ops.log(keras.ops.maximum(probabilities, SMALLEST_PROBABILITY))
 
 
 def _check_member(number: int, model: Any) -> ModelCard:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from breastcls._version import __version__
-from breastcls.errors import ModelError
+from breastcls.errors import EvaluationError, ModelError
 from breastcls.models.backbones.backbone import check_image_size
 from breastcls.models.card_schema import CARD_SCHEMA, read_card
 
@@ -159,11 +159,26 @@ def get_card(model: Any) -> ModelCard | None:
     return card if isinstance(card, ModelCard) else None
 
 
+def require_card(model: Any) -> ModelCard:
+    """Return the card of a model in which something is to be stored.
+
+    Raises:
+        EvaluationError: If the model has no card.
+    """
+    card = get_card(model)
+    if card is None:
+        raise EvaluationError(
+            "The model has no card to store this in. Give it one: `set_card(model, "
+            "ModelCard(classes=..., image_size=...))`."
+        )
+    return card
+
+
 def set_card(model: Any, card: ModelCard) -> None:
     """Give a model a card, in the place of the one it may have.
 
     Args:
-        model: A `keras.Model` whose output is (n, classes).
+        model: A `keras.Model` whose output is (n, classes), or (n, 1) for the positive class of two.
         card: The card.
 
     Raises:
@@ -171,7 +186,9 @@ def set_card(model: Any, card: ModelCard) -> None:
             it takes.
     """
     outputs, inputs = getattr(model, "output_shape", None), getattr(model, "input_shape", None)
-    if isinstance(outputs, tuple) and len(outputs) == 2 and outputs[1] not in (None, len(card.classes)):
+    # One output is the probability of the positive class of two.
+    fitting = (None, len(card.classes), 1 if len(card.classes) == 2 else None)
+    if isinstance(outputs, tuple) and len(outputs) == 2 and outputs[1] not in fitting:
         raise ModelError(
             f"The card names {len(card.classes)} classes {card.classes}, the model has {outputs[1]} outputs."
         )

@@ -81,20 +81,6 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         ) from error
 
 
-def ends_in_softmax(model: keras.Model) -> bool:
-    """Tell whether the last layer of a model is a softmax, so that it gives probabilities whatever its weights are.
-
-    Example:
-        >>> from breastcls.models.building import build_model
-        >>> ends_in_softmax(build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7))
-        True
-    """
-    last = model.layers[-1] if model.layers else None
-    if isinstance(last, keras.Model):
-        return ends_in_softmax(last)
-    return isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
-
-
 @keras.saving.register_keras_serializable(package="breastcls")
 class InferenceOnly(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
     """Runs the model inside it as in inference, whatever the call around it says.

@@ -164,7 +164,8 @@ def _minimal_card(model: keras.Model, classes: tuple[str, ...], file: Path) -> M
         raise ModelError(
             f"{file}: expected a model of images (n, height, width, 3) of a fixed size; it takes {inputs}."
         )
-    if not (isinstance(outputs, tuple) and len(outputs) == 2 and outputs[1] == len(classes)):
+    fitting = (len(classes), 1) if len(classes) == 2 else (len(classes),)
+    if not (isinstance(outputs, tuple) and len(outputs) == 2 and outputs[1] in fitting):
         raise ModelError(
             f"{file}: classes={classes} needs a model with output (n, {len(classes)}); this one gives {outputs}."
         )

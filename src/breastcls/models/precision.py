@@ -10,7 +10,7 @@ import keras
 
 from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import ends_in_softmax
+from breastcls.models.output_layer import ends_in_softmax
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
 

@@ -1,4 +1,4 @@
-"""What each member of an ensemble says of an image, in each of its views: what measures of uncertainty start from."""
+"""The probabilities of each member of an ensemble and each transform of test-time augmentation, not averaged."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError
+from breastcls.models import probability_rule
 from breastcls.models.ensemble import list_members
-from breastcls.models.inference import run_batches
+from breastcls.models.inference import check_output, run_batches, run_passes
 from breastcls.models.model_card import get_card
 from breastcls.models.persistence import load_model
 from breastcls.predictions.pixel_batches import open_batches
-from breastcls.predictions.predict import widen
-from breastcls.predictions.test_time_augmentation import list_views, see_all
+from breastcls.predictions.test_time_augmentation import list_transforms, transform_batches
 
 
 def predict_members(
@@ -28,11 +27,11 @@ def predict_members(
     tta: str | None = None,
     batch_size: int = 32,
 ) -> npt.NDArray[np.float32]:
-    """Predict with each member of an ensemble, and in each view, without averaging.
+    """Predict with each member of an ensemble and after each transform of test-time augmentation, without averaging.
 
-    Images are read once and go through stain normalizer and resizing as in `predict`. A member's own temperature
-    counts; a calibration of the ensemble does not, since it is one of the mean. So without such a calibration the mean
-    over the first axis, with the ensemble's weights, is what `predict` gives for an average of probabilities.
+    Images are read once, normalised and resized as in `predict`. The temperature of a member is applied; a calibration
+    of the ensemble is not, since it was fitted to the mean. Without such a calibration the mean over the first axis,
+    with the ensemble's weights, equals `predict` for an average of probabilities.
 
     Args:
         model: An ensemble, or any other model, which is its only member; or the path of a `.keras` file.
@@ -41,8 +40,8 @@ def predict_members(
         batch_size: Images at a time.
 
     Returns:
-        float32 (members, n, classes): all views of the first member, then all views of the second, and so on; the
-        first view of each is the image as it is.
+        float32 (members, n, classes): all transforms of the first member, then all of the second, and so on; the first
+        transform of each member is the identity.
 
     Raises:
         EvaluationError: As `predict` does.
@@ -59,22 +58,18 @@ def predict_members(
     if isinstance(model, (str, os.PathLike)):
         model = load_model(Path(model))
     pixels = open_batches(model, get_card(model), data, batch_size)
-    views = list_views(tta, pixels.image_size)
+    transforms = list_transforms(tta, pixels.image_size)
+    batches = transform_batches(pixels.batches, transforms)
     members = list_members(model)
-    # One pass for all members: what stands before them is computed once, and no image is moved twice.
-    network = keras.Model(model.inputs[0], [member.probabilities for member in members]) if members else model
-    seen: list[list[npt.NDArray[np.float32]]] = [[] for _ in views]
-    for number, outputs in enumerate(run_batches(network, see_all(pixels.batches, views))):
-        parts = list(outputs) if members else [outputs]
-        seen[number % len(views)].append(np.stack([_of_classes(part) for part in parts]))
-    by_view = np.stack([np.concatenate(of_view, axis=1) for of_view in seen], axis=1)
-    return by_view.reshape(-1, *by_view.shape[2:])
-
-
-def _of_classes(output: Any) -> npt.NDArray[np.float32]:
-    """Return probabilities float32 (n, classes), two classes where only the positive one was given."""
-    if not hasattr(output, "shape") or len(output.shape) != 2:
-        found = getattr(output, "shape", type(output).__name__)
-        raise EvaluationError(f"The model must give one output of shape (n, classes); it gave {found}.")
-    wide = widen(np.asarray(output))
-    return np.asarray(np.concatenate([1 - wide, wide], axis=1) if wide.shape[1] == 1 else wide, np.float32)
+    if not members:
+        passes = [[one] for one in run_passes(model, batches, len(transforms))]
+    else:
+        # One model with all members as outputs: the layers before the members are computed once per image.
+        network = keras.Model(model.inputs[0], [member.probabilities for member in members])
+        parts: list[list[list[npt.NDArray[Any]]]] = [[] for _ in transforms]
+        for number, outputs in enumerate(run_batches(network, batches)):
+            parts[number % len(transforms)].append([check_output(output) for output in outputs])
+        passes = [[np.concatenate(one) for one in zip(*part, strict=True)] for part in parts]
+    # The calibration of the card is one of the mean over members, so it is not applied to them.
+    found = [[probability_rule.classify_outputs([output], None).probabilities for output in one] for one in passes]
+    return np.concatenate([np.stack(of_member) for of_member in zip(*found, strict=True)])

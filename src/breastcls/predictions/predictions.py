@@ -17,7 +17,7 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.files import atomic_path, write_text
 from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration
-from breastcls.models.decision_rule import decide
+from breastcls.models.probability_rule import decide
 from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.aggregation import LEVELS, METHODS, Aggregation, Level
 from breastcls.predictions.grouped_rows import combine_rows, common_values, group_rows, label_groups

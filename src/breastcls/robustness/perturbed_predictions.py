@@ -10,20 +10,20 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
 from breastcls.images.decode import read_image
 from breastcls.images.image_source import run_in_threads
 from breastcls.images.resize import Pixels, resize_image
+from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.independence import check_independence
 from breastcls.predictions.pixel_batches import RESIZE, input_size
-from breastcls.predictions.predict import finish_outputs, run_model
 from breastcls.predictions.predictions import Predictions
 
 Alteration = Callable[[Pixels, int], Pixels]
@@ -98,11 +98,10 @@ def predict_altered(
             for alter in alterations:
                 yield _alter(originals, start, alter, prepare)
 
-    outputs: list[list[npt.NDArray[Any]]] = [[] for _ in alterations]
-    for number, output in enumerate(run_model(model, batches())):
-        outputs[number % len(alterations)].append(output)
-    threshold = None if card is None else card.threshold
-    return [predictions_of(data, finish_outputs(np.concatenate(one), card), threshold=threshold) for one in outputs]
+    results = [
+        probability_rule.classify_outputs([outputs], card) for outputs in run_passes(model, batches(), len(alterations))
+    ]
+    return [predictions_of(data, found.probabilities, threshold=found.threshold) for found in results]
 
 
 def refuse_leak(card: ModelCard | None, data: Dataset, *, allowed: bool) -> None:

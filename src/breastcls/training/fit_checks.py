@@ -14,7 +14,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset, require_dataset
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import ends_in_softmax
+from breastcls.models.output_layer import ends_in_softmax
 from breastcls.models.weight_hash import hash_shapes, hash_weights
 from breastcls.training.callback_checks import name_callbacks
 from breastcls.training.fit_settings import FitSettings, deciding_settings

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.models.decision_rule import decide
 from breastcls.models.inference import run_batches
+from breastcls.models.probability_rule import decide
 
 SCORES = ("val_case_balanced_accuracy", "val_balanced_accuracy", "val_accuracy", "val_loss")
 """What `score_validation` measures."""

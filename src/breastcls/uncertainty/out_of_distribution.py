@@ -220,16 +220,16 @@ def _look(
 ) -> dict[str, tuple[Floats, Floats]]:
     """Run the model over all images and return the scores of both sets."""
     # Here and not above: predictions of another framework are judged without loading Keras.
-    from breastcls.predictions.model_outputs import InsideView
+    from breastcls.predictions.model_outputs import MultiOutputModel
 
-    view = InsideView.of(model, batch_size)
-    names = _choose(scores, view, train, tta)
-    distance = _fit_distance(view, train) if train is not None and DISTANCE in names else None
+    network = MultiOutputModel.open(model, batch_size)
+    names = _choose(scores, network, train, tta)
+    distance = _fit_distance(network, train) if train is not None and DISTANCE in names else None
     wants_members = any(name != DISTANCE and UNCERTAINTY_SCORES[name].needs == "members" for name in names)
     both: list[dict[str, Floats]] = []
     for data in (test, ood):
-        outputs = view(data, features=distance is not None)
-        members = view.members(data, tta) if wants_members else None
+        outputs = network(data, features=distance is not None)
+        members = network.members(data, tta) if wants_members else None
         logits = recover_logits(outputs.probabilities) if outputs.logits is None else outputs.logits
         found: dict[str, Floats] = {}
         for name in names:
@@ -245,26 +245,26 @@ def _look(
     return {name: (both[0][name], both[1][name]) for name in names}
 
 
-def _fit_distance(view: Any, train: Dataset) -> FeatureDistance:
+def _fit_distance(network: Any, train: Dataset) -> FeatureDistance:
     if len(train) > MOST_TRAINING_IMAGES:
         rows = np.random.default_rng(0).choice(len(train), MOST_TRAINING_IMAGES, replace=False)
         train = train[np.sort(rows)]
-    return FeatureDistance.fit(view(train, features=True).features, train.labels)
+    return FeatureDistance.fit(network(train, features=True).features, train.labels)
 
 
-def _choose(scores: Sequence[str] | None, view: Any, train: Dataset | None, tta: str | None) -> list[str]:
+def _choose(scores: Sequence[str] | None, network: Any, train: Dataset | None, tta: str | None) -> list[str]:
     if scores is None:
         names = _names("probabilities", "logits")
-        if tta is not None or view.is_ensemble:
+        if tta is not None or network.is_ensemble:
             names += _names("members")
-        if train is not None and view.channels is not None and view.channels <= MOST_CHANNELS:
+        if train is not None and network.channels is not None and network.channels <= MOST_CHANNELS:
             names.append(DISTANCE)
         return names
     names = list(scores)
     for name in names:
         if name == DISTANCE and train is None:
             raise EvaluationError(f"{DISTANCE!r} needs `train`, the images that the model was trained on.")
-        if name == DISTANCE and view.channels is None:
+        if name == DISTANCE and network.channels is None:
             raise EvaluationError(f"{DISTANCE!r} needs a model with one backbone to take features from.")
         if name != DISTANCE:
             UNCERTAINTY_SCORES[name]  # a wrong name is reported before any image is read

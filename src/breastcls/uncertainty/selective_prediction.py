@@ -28,8 +28,8 @@ from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.metrics.classification_metrics import require_labels
-from breastcls.models.decision_rule import HALF
-from breastcls.models.temperature import SMALLEST
+from breastcls.models.log_probabilities import log_probabilities
+from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.predictions import Predictions
 from breastcls.uncertainty.uncertainty_scores import score_predictions
 
@@ -138,9 +138,9 @@ def lack_of_distance(predictions: Predictions) -> Floats:
     """
     if len(predictions.classes) != 2:
         raise EvaluationError(f"A threshold needs two classes; there are {len(predictions.classes)}.")
-    at = np.float64(np.float32(HALF if predictions.threshold is None else predictions.threshold))
-    both = np.clip(np.concatenate([predictions.probabilities, [[1 - at, at]]]), SMALLEST, 1.0).astype(np.float64)
-    odds = np.log(both[:, 1]) - np.log(both[:, 0])
+    at = np.float64(np.float32(DEFAULT_THRESHOLD if predictions.threshold is None else predictions.threshold))
+    logarithms = log_probabilities(np.concatenate([predictions.probabilities, [[1 - at, at]]]))
+    odds = logarithms[:, 1] - logarithms[:, 0]
     return np.asarray(-np.abs(odds[:-1] - odds[-1]))
 
 

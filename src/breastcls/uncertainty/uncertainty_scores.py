@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.special import entr, logsumexp
 
 from breastcls.errors import EvaluationError
-from breastcls.models.decision_rule import decide
-from breastcls.models.temperature import SMALLEST
+from breastcls.models.log_probabilities import log_probabilities
+from breastcls.models.probability_rule import decide
 from breastcls.predictions.predictions import Predictions
 from breastcls.registry import Registry
 
@@ -102,7 +102,7 @@ def recover_logits(probabilities: Any) -> Floats:
         >>> recover_logits(np.array([[0.5, 0.5], [0.9, 0.1]])).round(3).tolist()
         [[0.0, 0.0], [1.099, -1.099]]
     """
-    logarithms = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, 1.0))
+    logarithms = log_probabilities(probabilities)
     return np.asarray(logarithms - logarithms.mean(axis=-1, keepdims=True))
 
 

@@ -18,7 +18,7 @@ from breastcls.metrics.metric_descriptions import (
     format_number,
     join_words,
 )
-from breastcls.models.decision_rule import HALF
+from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.independence import count_shared_cases
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions
 
@@ -112,7 +112,7 @@ def decision_rule(evaluation: Evaluation) -> str:
     classes = evaluation.predictions.classes
     if threshold is None and len(classes) > 2:
         return "the most probable class"
-    return f"{classes[-1]} from a probability of {format_number(HALF if threshold is None else threshold)}"
+    return f"{classes[-1]} from a probability of {format_number(DEFAULT_THRESHOLD if threshold is None else threshold)}"
 
 
 def _study(evaluation: Evaluation) -> Facts:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from breastcls.models.temperature import apply_temperature
+from breastcls.models.calibration_map import apply_temperature
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -13,10 +13,6 @@ def test_temperature_divides_the_logits(temperature, classes):
     np.testing.assert_allclose(found, softmax(logits / temperature, axis=1), atol=1e-6)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found.argmax(axis=1), logits.argmax(axis=1))
-
-
-def test_one_column_is_the_positive_class():
-    np.testing.assert_allclose(apply_temperature(np.array([[0.9]]), 2.0), [[0.25, 0.75]], atol=1e-6)
 
 
 def test_certainty_stays_finite():
