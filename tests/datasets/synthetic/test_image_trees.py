@@ -11,7 +11,7 @@ from breastcls.datasets.synthetic.image_trees import make_breakhis, make_idc
 from breastcls.errors import DatasetError, OutputError
 
 BREAKHIS = re.compile(
-    r"SOB_(?P<side>[BM])_(?P<subtype>A|F|PT|TA|DC|LC|MC|PC)-(?P<year>\d{2})-(?P<slide>\d+[A-Z]*)"
+    r"SOB_(?P<letter>[BM])_(?P<subtype>A|F|PT|TA|DC|LC|MC|PC)-(?P<year>\d{2})-(?P<slide>\d+[A-Z]*)"
     r"-(?P<magnification>40|100|200|400)-(?P<number>\d{3})\.png"
 )
 IDC = re.compile(r"(?P<patient>\d+)_idx5_x(?P<x>\d+)_y(?P<y>\d+)_class(?P<label>[01])\.png")
@@ -59,7 +59,7 @@ def test_breakhis_layout_and_names(breakhis: Path) -> None:
     for path in files:
         name = BREAKHIS.fullmatch(path.name)
         assert name is not None, path.name
-        slide = f"SOB_{name['side']}_{name['subtype']}_{name['year']}-{name['slide']}"
+        slide = f"SOB_{name['letter']}_{name['subtype']}_{name['year']}-{name['slide']}"
         folder = f"histology_slides/breast/{FOLDERS[name['subtype']]}/{slide}/{name['magnification']}X"
         assert path.parent.relative_to(breakhis).as_posix() == folder
 
@@ -72,24 +72,24 @@ def test_breakhis_cases_and_slides(breakhis: Path) -> None:
     assert blocks == ["AB"] * 8 + ["CD"] * 8
 
 
-def test_breakhis_files_are_images_of_the_size(breakhis: Path) -> None:
+def test_breakhis_images_have_the_requested_size(breakhis: Path) -> None:
     for path in breakhis.rglob("*.png"):
         assert cv2.imread(os.fspath(path), cv2.IMREAD_UNCHANGED).shape == (32, 48, 3)
 
 
 def test_colours_are_not_swapped(breakhis: Path) -> None:
-    # Eosin is pink: more red than blue. Written as BGR it would be the other way round.
+    # Eosin is pink: more red than blue. In BGR order it would be the opposite.
     colours = [cv2.imread(os.fspath(path)).mean(axis=(0, 1)) for path in breakhis.rglob("SOB_B_F*.png")]
     assert np.median([blue_green_red[2] - blue_green_red[0] for blue_green_red in colours]) > 0
 
 
 @pytest.mark.real
-def test_synthetic_slides_are_no_real_ones(breakhis: Path, real_data: Path) -> None:
+def test_synthetic_slides_have_other_numbers_than_real_ones(breakhis: Path, real_data: Path) -> None:
     official = (real_data / "breakhis_folds" / "dsfold1.txt").read_text(encoding="utf-8")
     real = {name["slide"] for name in BREAKHIS.finditer(official)}
-    drawn = {BREAKHIS.fullmatch(path.name)["slide"] for path in breakhis.rglob("*.png")}
+    synthetic = {BREAKHIS.fullmatch(path.name)["slide"] for path in breakhis.rglob("*.png")}
     assert len(real) > 70
-    assert not real & drawn
+    assert not real & synthetic
 
 
 def test_same_seed_same_bytes_for_any_number_of_threads(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_same_seed_same_bytes_for_any_number_of_threads(tmp_path: Path) -> None:
     assert not set(one.values()) & set(other.values())
 
 
-def test_asking_for_more_leaves_the_first_as_they_were(tmp_path: Path) -> None:
+def test_requesting_more_images_does_not_change_the_others(tmp_path: Path) -> None:
     few = contents(make_breakhis(tmp_path / "few", slides_per_subtype=2, **TINY))
     many = contents(
         make_breakhis(
@@ -127,8 +127,8 @@ def test_idc_layout_and_names(idc: Path) -> None:
         assert cv2.imread(os.fspath(path)).shape == (50, 50, 3)
 
 
-def _neighbours(cells: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Return the cells that hang together with the first one."""
+def _connected(cells: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return the cells that are connected with the first one."""
     found: set[tuple[int, int]] = set()
     todo = [min(cells)]
     while todo:
@@ -145,14 +145,14 @@ def test_idc_patches_tile_an_area_with_the_tumour_in_one_part(idc: Path) -> None
         assert all(int(name["x"]) % 50 == int(name["y"]) % 50 == 0 for name in names)
         label = {(int(name["x"]) // 50, int(name["y"]) // 50): int(name["label"]) for name in names}
         assert len(label) == 20
-        assert _neighbours(set(label)) == set(label)
+        assert _connected(set(label)) == set(label)
         assert set(label.values()) == {0, 1}
         # Scattered labels would agree with a neighbour no more often than chance, about half of the time.
         pairs = [label[x, y] == label[near] for x, y in label for near in ((x + 1, y), (x, y + 1)) if near in label]
         assert np.mean(pairs) > 0.6
 
 
-def test_neighbouring_patches_continue_each_other(idc: Path) -> None:
+def test_adjacent_patches_are_continuous(idc: Path) -> None:
     patient = next(idc.iterdir())
     tiles = {}
     for path in patient.rglob("*.png"):
@@ -167,7 +167,7 @@ def test_neighbouring_patches_continue_each_other(idc: Path) -> None:
     assert np.mean(seams) < 0.6 * np.mean(elsewhere)
 
 
-def test_idc_repeats_and_grows(tmp_path: Path) -> None:
+def test_requesting_more_patients_does_not_change_the_others(tmp_path: Path) -> None:
     few = contents(make_idc(tmp_path / "few", patients=1, patches_per_patient=5, threads=1))
     many = contents(make_idc(tmp_path / "many", patients=2, patches_per_patient=5, threads=3))
     assert few.items() < many.items()
@@ -208,7 +208,7 @@ def test_idc_arguments(tmp_path: Path, arguments: dict[str, object], word: str) 
     assert not (tmp_path / "new").exists()
 
 
-def test_a_tree_is_replaced_only_when_asked(tmp_path: Path) -> None:
+def test_a_folder_is_replaced_only_if_requested(tmp_path: Path) -> None:
     tree = make_idc(tmp_path, patients=2, patches_per_patient=3)
     before = contents(tree)
     with pytest.raises(OutputError, match="overwrite=True"):
@@ -220,7 +220,7 @@ def test_a_tree_is_replaced_only_when_asked(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [tree.name]
 
 
-def test_an_empty_folder_may_be_there(tmp_path: Path) -> None:
+def test_an_empty_folder_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "BreaKHis_v1" / "histology_slides").mkdir(parents=True)
     assert len(contents(make_breakhis(tmp_path, slides_per_subtype=1, **TINY))) == 8
 

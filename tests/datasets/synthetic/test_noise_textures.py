@@ -7,7 +7,7 @@ from breastcls.datasets.synthetic.noise_textures import (
     fibres,
     grain,
     smooth_noise,
-    zero_lines,
+    zero_crossings,
 )
 
 
@@ -40,9 +40,9 @@ def test_distance_against_brute_force() -> None:
     assert distance_to(np.zeros((4, 4), bool)).min() > 1e5
 
 
-def test_zero_lines_part_the_signs() -> None:
+def test_zero_crossings_are_where_the_sign_changes() -> None:
     noise = np.tile(np.arange(-5, 5, dtype=np.float32) + 0.5, (4, 1))
-    assert np.argwhere(zero_lines(noise))[:, 1].tolist() == [5] * 4
+    assert np.argwhere(zero_crossings(noise))[:, 1].tolist() == [5] * 4
 
 
 def test_fibres_are_long_and_thin() -> None:
@@ -51,7 +51,7 @@ def test_fibres_are_long_and_thin() -> None:
     assert np.abs(np.diff(texture, axis=0)).mean() > 5 * np.abs(np.diff(texture, axis=1)).mean()
 
 
-def test_cell_borders_lie_midway() -> None:
+def test_cell_borders_are_midway_between_centres() -> None:
     borders = cell_borders((21, 41), np.array([[10.0, 10.0], [30.0, 10.0], [-5.0, 3.0]]), 1)
     assert set(borders[2:-2].argmax(axis=1)) <= {20, 21}
     assert not cell_borders((9, 9), np.array([[4.0, 4.0]]), 1).any()

@@ -4,15 +4,15 @@ import pytest
 from breastcls.datasets.synthetic.nuclei import (
     LYMPHOCYTE,
     TUMOUR,
-    Kind,
     Nuclei,
+    NucleusType,
     along_contours,
     draw_nuclei,
     make_nuclei,
     scatter,
 )
 
-EVEN = Kind(20.0, 10.0, 0.0, 0.8, darkness_spread=0.0, irregularity=0.0, vesicular=0.0, angle_spread=0.0)
+EVEN = NucleusType(20.0, 10.0, 0.0, 0.8, darkness_spread=0.0, irregularity=0.0, vesicular=0.0, angle_spread=0.0)
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
@@ -21,14 +21,14 @@ def test_area_and_direction_are_those_of_the_ellipse(scale: float) -> None:
     side = round(40 * scale)
     drawn = make_nuclei(rng, np.array([[side / 2, side / 2]]), EVEN, scale, np.array([0.0]))
     chromatin, share = draw_nuclei(rng, (side, side), drawn, scale)
-    # OpenCV fills the pixels under the outline too: half a pixel more on every side.
+    # OpenCV fills the pixels under the outline too, which adds half a pixel on every side.
     assert share.sum() == pytest.approx(np.pi * (drawn.axes[0] + 0.5).prod(), rel=0.06)
     rows, columns = np.nonzero(share > 0.5)
     assert np.ptp(columns) > 1.4 * np.ptp(rows)
     assert chromatin[share == 0].max() < 0.3
 
 
-def test_nuclei_beyond_the_border_are_left_out() -> None:
+def test_nuclei_outside_of_the_image_are_ignored() -> None:
     rng = np.random.default_rng(0)
     outside = make_nuclei(rng, np.array([[-100.0, 5.0], [5.0, 400.0]]), TUMOUR, 1.0)
     assert draw_nuclei(rng, (30, 30), outside, 1.0)[1].max() == 0
@@ -55,4 +55,4 @@ def test_along_contours_follows_a_circle() -> None:
 def test_joined_keeps_all() -> None:
     rng = np.random.default_rng(0)
     parts = [make_nuclei(rng, np.zeros((count, 2)), kind, 1.0) for count, kind in ((2, TUMOUR), (3, LYMPHOCYTE))]
-    assert [len(value) for value in vars(Nuclei.joined(parts)).values()] == [5] * 6
+    assert [len(value) for value in vars(Nuclei.concatenate(parts)).values()] == [5] * 6

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from breastcls.datasets.synthetic.scene import Region, Scene
-from breastcls.datasets.synthetic.subtypes import GROWTH, unremarkable
-from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, draw_style
+from breastcls.datasets.synthetic.subtypes import SUBTYPE_PATTERNS, normal_tissue
+from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, sample_style
 
 SIZE, SCALE = (184, 280), 0.8
 
 
-def grow(subtype, seed):
+def generate(subtype, seed):
     rng = np.random.default_rng(seed)
-    scene = Scene(rng, SIZE, SCALE, draw_style(rng, subtype))
-    GROWTH[subtype](scene)
+    scene = Scene(rng, SIZE, SCALE, sample_style(rng, subtype))
+    SUBTYPE_PATTERNS[subtype](scene)
     return scene
 
 
@@ -19,14 +19,14 @@ def share(scene, region):
     return float((scene.region == region).mean())
 
 
-def test_every_subtype_grows():
-    assert tuple(GROWTH) == tuple(SUBTYPES)
+def test_every_subtype_has_a_pattern():
+    assert tuple(SUBTYPE_PATTERNS) == tuple(SUBTYPES)
 
 
 @pytest.mark.parametrize("subtype", SUBTYPES)
 def test_tumour_cells_are_in_tumours_only(subtype):
     for seed in range(3):
-        scene = grow(subtype, seed)
+        scene = generate(subtype, seed)
         assert scene.region.shape == SIZE
         assert sum(len(nuclei.position) for nuclei in scene.nuclei) > 10
         if subtype in MALIGNANT:
@@ -36,18 +36,20 @@ def test_tumour_cells_are_in_tumours_only(subtype):
             assert share(scene, Region.EPITHELIUM) > 0.05
 
 
-def test_what_the_names_say_is_there():
-    mucin = {subtype: share(grow(subtype, 1), Region.MUCIN) for subtype in SUBTYPES}
+def test_subtypes_have_their_characteristic_tissue():
+    mucin = {subtype: share(generate(subtype, 1), Region.MUCIN) for subtype in SUBTYPES}
     assert max(mucin, key=mucin.get) == "MC"
     assert mucin["MC"] > 0.3
-    # Small cells in single file take up less than sheets of large ones.
-    lobular, ductal = (np.mean([share(grow(name, seed), Region.TUMOUR) for seed in range(6)]) for name in ("LC", "DC"))
+    # Small cells in single files cover less than sheets of large ones.
+    lobular, ductal = (
+        np.mean([share(generate(name, seed), Region.TUMOUR) for seed in range(6)]) for name in ("LC", "DC")
+    )
     assert lobular < ductal
 
 
-def test_beside_the_lesion_nothing_is_tumour():
+def test_normal_tissue_has_no_tumour_cells():
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        scene = Scene(rng, SIZE, SCALE, draw_style(rng, "DC"))
-        unremarkable(scene)
+        scene = Scene(rng, SIZE, SCALE, sample_style(rng, "DC"))
+        normal_tissue(scene)
         assert share(scene, Region.TUMOUR) == 0

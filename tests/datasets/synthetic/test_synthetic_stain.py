@@ -1,6 +1,6 @@
 import numpy as np
 
-from breastcls.datasets.synthetic.synthetic_stain import Stain, draw_stain, render
+from breastcls.datasets.synthetic.synthetic_stain import Stain, render, sample_stain
 
 STAIN = Stain(np.array([[0.56, 0.72, 0.41], [0.22, 0.80, 0.56]], np.float32), np.array([0.9, 0.92, 0.95], np.float32))
 
@@ -27,7 +27,7 @@ def test_slides_of_one_case_are_stained_alike() -> None:
     def matrices(case_of_slide: list[int]) -> np.ndarray:
         return np.array(
             [
-                draw_stain(np.random.default_rng(case), np.random.default_rng(1000 + slide)).matrix.ravel()
+                sample_stain(np.random.default_rng(case), np.random.default_rng(1000 + slide)).matrix.ravel()
                 for slide, case in enumerate(case_of_slide)
             ]
         )

@@ -4,31 +4,31 @@ import cv2
 import numpy as np
 import pytest
 
-from breastcls.datasets.synthetic.tree_writer import new_tree, run_jobs, write_png
+from breastcls.datasets.synthetic.tree_writer import atomic_tree, run_jobs, write_png
 from breastcls.errors import OutputError
 
 NAME = re.compile(r"synthetic-\d+\.png")
 
 
-def test_a_picture_is_written_as_rgb(tmp_path):
+def test_an_image_is_written_as_rgb(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     write_png(tmp_path / "a" / "b.png", image)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a" / "b.png"))[..., ::-1], image)
 
 
-def fail_half_way(target):
-    with new_tree(target, NAME, False) as tree:
+def fail_before_the_end(target):
+    with atomic_tree(target, NAME, False) as tree:
         tree.mkdir()
         (tree / "synthetic-1.png").write_text("new", encoding="utf-8")
-        raise RuntimeError("half way")
+        raise RuntimeError("interrupted")
 
 
-def test_a_tree_is_there_whole_or_not_at_all(tmp_path):
+def test_a_folder_is_complete_or_does_not_exist(tmp_path):
     target = tmp_path / "deep" / "tree"
-    with pytest.raises(RuntimeError, match="half"):
-        fail_half_way(target)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        fail_before_the_end(target)
     assert list(target.parent.iterdir()) == []
-    with new_tree(target, NAME, False) as tree:
+    with atomic_tree(target, NAME, False) as tree:
         tree.mkdir()
         (tree / "synthetic-1.png").write_text("new", encoding="utf-8")
         assert not target.exists()
@@ -36,28 +36,31 @@ def test_a_tree_is_there_whole_or_not_at_all(tmp_path):
     assert (target / "synthetic-1.png").read_text(encoding="utf-8") == "new"
 
 
-def test_only_what_is_ours_is_replaced_and_only_when_asked(tmp_path):
+def test_only_synthetic_images_are_replaced_and_only_if_requested(tmp_path):
     target = tmp_path / "tree"
     target.mkdir()
     (target / "synthetic-1.png").write_text("old", encoding="utf-8")
-    with pytest.raises(OutputError, match="overwrite=True"), new_tree(target, NAME, False):
+    with pytest.raises(OutputError, match="overwrite=True"), atomic_tree(target, NAME, False):
         pass
-    with new_tree(target, NAME, True) as tree:
+    with atomic_tree(target, NAME, True) as tree:
         tree.mkdir()
     assert list(target.iterdir()) == []
-    (target / "real.png").write_text("precious", encoding="utf-8")
-    with pytest.raises(OutputError, match=r"real\.png.*not replaced even with overwrite"), new_tree(target, NAME, True):
+    (target / "real.png").write_text("real", encoding="utf-8")
+    with (
+        pytest.raises(OutputError, match=r"real\.png.*not replaced even with overwrite"),
+        atomic_tree(target, NAME, True),
+    ):
         pass
-    assert (target / "real.png").read_text(encoding="utf-8") == "precious"
+    assert (target / "real.png").read_text(encoding="utf-8") == "real"
 
 
-def test_a_file_in_the_place_is_named(tmp_path):
+def test_a_file_at_the_target_is_refused(tmp_path):
     (tmp_path / "tree").write_text("", encoding="utf-8")
-    with pytest.raises(OutputError, match="is a file"), new_tree(tmp_path / "tree", NAME, True):
+    with pytest.raises(OutputError, match="is a file"), atomic_tree(tmp_path / "tree", NAME, True):
         pass
 
 
-def test_all_jobs_run_and_the_first_error_ends_it():
+def test_all_jobs_run_until_the_first_error():
     done = []
     run_jobs([lambda number=number: done.append(number) for number in range(20)], 4)
     assert sorted(done) == list(range(20))

@@ -1,4 +1,4 @@
-"""Checks of what the makers of synthetic images are asked for."""
+"""Validation of the arguments of `make_breakhis` and `make_idc`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from breastcls.datasets.synthetic.tissue import PIXEL_SIZES
 from breastcls.errors import DatasetError
 
 
-def whole_number(argument: str, value: object, least: int, most: int | None) -> int:
-    """Return a whole number within its range."""
+def check_whole_number(argument: str, value: object, least: int, most: int | None) -> int:
+    """Return `value` as an int after checking its type and range.
+
+    Raises:
+        DatasetError: If it is not an integer, or out of range.
+    """
     limits = f"{least} or more" if most is None else f"{least} to {most}"
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise DatasetError(f"{argument} is {value!r}: give a whole number, {limits}.")
@@ -21,17 +25,25 @@ def whole_number(argument: str, value: object, least: int, most: int | None) -> 
     return int(value)
 
 
-def frame_size(value: object) -> tuple[int, int]:
-    """Return (height, width)."""
+def check_frame_size(value: object) -> tuple[int, int]:
+    """Return `value` as (height, width), each 32 to 4096 pixels.
+
+    Raises:
+        DatasetError: If it is something else.
+    """
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise DatasetError(f"image_size is {value!r}: give (height, width) in pixels, for example (460, 700).")
-    return whole_number("The height in image_size", value[0], 32, 4096), whole_number(
+    return check_whole_number("The height in image_size", value[0], 32, 4096), check_whole_number(
         "The width in image_size", value[1], 32, 4096
     )
 
 
-def known_magnifications(value: object) -> tuple[int, ...]:
-    """Return the magnifications in the order of the official set."""
+def check_magnifications(value: object) -> tuple[int, ...]:
+    """Return the distinct magnifications in ascending order.
+
+    Raises:
+        DatasetError: If there are none, or one is not 40, 100, 200 or 400.
+    """
     known = ", ".join(map(str, PIXEL_SIZES))
     if isinstance(value, (int, np.integer)):
         raise DatasetError(f"magnifications is {value}: give a list, for example [{value}].")
@@ -42,6 +54,6 @@ def known_magnifications(value: object) -> tuple[int, ...]:
     return tuple(sorted({int(item) for item in wanted}))
 
 
-def worker_count(threads: object) -> int:
-    """Return how many jobs run at a time; None means one for each processor, at most eight."""
-    return min(8, os.cpu_count() or 1) if threads is None else whole_number("threads", threads, 1, 256)
+def check_threads(threads: object) -> int:
+    """Return the number of worker threads; None is one per processor, at most eight."""
+    return min(8, os.cpu_count() or 1) if threads is None else check_whole_number("threads", threads, 1, 256)

@@ -1,4 +1,4 @@
-"""Trees of synthetic images in the layouts and with the file names of BreakHis and of the IDC patches."""
+"""Folders of synthetic images in the layout and with the file names of BreakHis and of the IDC patches."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from breastcls.datasets.synthetic.arguments import (
-    frame_size,
-    known_magnifications,
-    whole_number,
-    worker_count,
+    check_frame_size,
+    check_magnifications,
+    check_threads,
+    check_whole_number,
 )
-from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, Slide, draw_image, draw_slide
-from breastcls.datasets.synthetic.tree_writer import new_tree, run_jobs, write_png
-from breastcls.datasets.synthetic.whole_mount import PATCH, draw_mosaic
+from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, Slide, generate_image, sample_slide
+from breastcls.datasets.synthetic.tree_writer import atomic_tree, run_jobs, write_png
+from breastcls.datasets.synthetic.whole_mount import PATCH, generate_mosaic
 
 _FOLDERS = {
     "A": "adenosis",
@@ -30,12 +30,12 @@ _FOLDERS = {
     "MC": "mucinous_carcinoma",
     "PC": "papillary_carcinoma",
 }
-# Numbers that no real slide or patient has, so that a synthetic image never passes for a real one.
+# No real slide or patient has these numbers, so that synthetic images cannot be confused with real ones.
 _FIRST_CASE = 900_000
 _FIRST_PATIENT = 90_000
 _BREAKHIS_NAME = re.compile(r"SOB_[BM]_[A-Z]+-14-9\d{5}[A-Z]*-\d+-\d+\.png")
 _IDC_NAME = re.compile(r"9\d{4}_idx5_x\d+_y\d+_class[01]\.png")
-# Of every four slides of a subtype the last two are blocks of one case, as several are in the real set.
+# Of every four slides of a subtype, the last two are blocks of one case; BreakHis has such cases too.
 _BLOCKS = ((0, ""), (1, ""), (2, "AB"), (2, "CD"))
 _MOST = 999
 
@@ -51,36 +51,34 @@ def make_breakhis(
     overwrite: bool = False,
     threads: int | None = None,
 ) -> Path:
-    """Draw synthetic H&E-like images and write them as a BreakHis tree.
+    """Generate synthetic H&E-like images in the folder layout of BreakHis.
 
-    The eight subtypes differ in how the tissue grows, and a little in size and variety of the nuclei.
-    Staining varies from slide to slide and has nothing to do with the class. About one image in eight shows
-    tissue beside the lesion. The images serve demonstrations and tests: nothing about real tumours can be
-    learnt from them.
+    The eight subtypes differ in tissue architecture, and slightly in size and pleomorphism of the nuclei. The staining
+    varies between slides and is independent of the class. About one image in eight shows normal tissue outside the
+    lesion. The images are for demonstrations and tests; they carry no information about real tumours.
 
-    Of every four slides of a subtype, two are blocks of one case (`14-900002AB` and `14-900002CD`): the
-    default four slides are three cases. An image depends only on `seed`, on `image_size` and on which slide,
-    magnification and number it is: asking for more slides, images or magnifications leaves the others as they
-    were.
+    Of every four slides of a subtype, two are blocks of one case (`14-900002AB` and `14-900002CD`): the default four
+    slides are three cases. An image depends only on `seed`, `image_size`, its slide, magnification and number:
+    requesting more slides, images or magnifications does not change the others.
 
     Args:
-        root: Folder in which the folder `BreaKHis_v1` is made.
-        slides_per_subtype: Slides of each of the eight subtypes, 1 to 999.
-        images_per_slide: Images of each slide at each magnification, 1 to 999.
-        magnifications: Some of 40, 100, 200, 400.
-        image_size: (height, width) in pixels, each 32 to 4096. A smaller frame shows the same
-            field with fewer pixels.
+        root: Folder in which the folder `BreaKHis_v1` is created.
+        slides_per_subtype: Number of slides of each of the eight subtypes, 1 to 999.
+        images_per_slide: Number of images of each slide at each magnification, 1 to 999.
+        magnifications: One or more of 40, 100, 200, 400.
+        image_size: (height, width) in pixels, each 32 to 4096. A smaller image shows the same field of view with fewer
+            pixels.
         seed: The same seed gives the same files, byte for byte, on one machine.
-        overwrite: Replace a tree of synthetic images that is there already.
-        threads: How many images are drawn at a time; by default one for each processor, at most eight.
+        overwrite: Whether to replace an existing folder of synthetic images.
+        threads: Number of images that are generated at the same time; by default one per processor, at most eight.
 
     Returns:
         The folder `root/BreaKHis_v1`, as `load_breakhis` takes it.
 
     Raises:
         DatasetError: If an argument is out of its range.
-        OutputError: If there are images already and `overwrite` is False, if other files than synthetic
-            images are there, or if the folder cannot be written to.
+        OutputError: If the folder already contains images and `overwrite` is False, if it contains files other than
+            synthetic images, or if it cannot be written to.
 
     References:
         Layout and names: Spanhol et al. 2016, DOI 10.1109/TBME.2015.2496264.
@@ -93,13 +91,13 @@ def make_breakhis(
         ...     len(list(tree.rglob("*.png")))
         8
     """
-    slides_per_subtype = whole_number("slides_per_subtype", slides_per_subtype, 1, _MOST)
-    images_per_slide = whole_number("images_per_slide", images_per_slide, 1, _MOST)
-    seed = whole_number("seed", seed, 0, None)
-    workers = worker_count(threads)
-    size = frame_size(image_size)
-    wanted = known_magnifications(magnifications)
-    with new_tree(Path(root) / "BreaKHis_v1", _BREAKHIS_NAME, overwrite) as tree:
+    slides_per_subtype = check_whole_number("slides_per_subtype", slides_per_subtype, 1, _MOST)
+    images_per_slide = check_whole_number("images_per_slide", images_per_slide, 1, _MOST)
+    seed = check_whole_number("seed", seed, 0, None)
+    workers = check_threads(threads)
+    size = check_frame_size(image_size)
+    wanted = check_magnifications(magnifications)
+    with atomic_tree(Path(root) / "BreaKHis_v1", _BREAKHIS_NAME, overwrite) as tree:
         jobs: list[Callable[[], None]] = []
         for subtype_index, subtype in enumerate(SUBTYPES):
             for slide_index in range(slides_per_subtype):
@@ -120,19 +118,19 @@ def _slide_jobs(
     size: tuple[int, int],
     seed: int,
 ) -> Iterator[Callable[[], None]]:
-    """Yield one job for each image of a slide."""
-    in_round, blocks = _BLOCKS[slide_index % len(_BLOCKS)]
-    case = 3 * (slide_index // len(_BLOCKS)) + in_round
+    """Yield one job per image of a slide."""
+    offset, blocks = _BLOCKS[slide_index % len(_BLOCKS)]
+    case = 3 * (slide_index // len(_BLOCKS)) + offset
     case_seed = np.random.SeedSequence(seed, spawn_key=(subtype_index, case))
     slide_key = (subtype_index, case, slide_index)
-    slide = draw_slide(case_seed, np.random.SeedSequence(seed, spawn_key=slide_key), subtype)
-    side, group = ("M", "malignant") if subtype in MALIGNANT else ("B", "benign")
+    slide = sample_slide(case_seed, np.random.SeedSequence(seed, spawn_key=slide_key), subtype)
+    letter, group = ("M", "malignant") if subtype in MALIGNANT else ("B", "benign")
     number = f"14-{_FIRST_CASE + 1000 * subtype_index + case}{blocks}"
     folder = tree / "histology_slides" / "breast" / group / "SOB" / _FOLDERS[subtype]
-    folder = folder / f"SOB_{side}_{subtype}_{number}"
+    folder = folder / f"SOB_{letter}_{subtype}_{number}"
     for magnification in magnifications:
         for image in range(1, images + 1):
-            target = folder / f"{magnification}X" / f"SOB_{side}_{subtype}-{number}-{magnification}-{image:03d}.png"
+            target = folder / f"{magnification}X" / f"SOB_{letter}_{subtype}-{number}-{magnification}-{image:03d}.png"
             image_seed = np.random.SeedSequence(seed, spawn_key=(*slide_key, magnification, image))
             yield partial(_write_image, target, slide, magnification, size, image_seed)
 
@@ -140,8 +138,8 @@ def _slide_jobs(
 def _write_image(
     target: Path, slide: Slide, magnification: int, size: tuple[int, int], seed: np.random.SeedSequence
 ) -> None:
-    """Draw one image and write it."""
-    write_png(target, draw_image(slide, magnification, size, seed))
+    """Generate one image and write it."""
+    write_png(target, generate_image(slide, magnification, size, seed))
 
 
 def make_idc(
@@ -153,27 +151,26 @@ def make_idc(
     overwrite: bool = False,
     threads: int | None = None,
 ) -> Path:
-    """Draw synthetic whole mounts and write them as a tree of IDC patches of 50x50 pixels.
+    """Generate synthetic whole-mount slides in the folder layout of the IDC patches of 50x50 pixels.
 
-    The patches of a patient tile one contiguous area of tissue; those that tumour fills for the greater part
-    are of class 1, and they lie together. Every patient has both classes. Staining varies between patients.
+    The patches of a patient tile one contiguous area of tissue. Patches of which more than half is tumour are of class
+    1; they are adjacent. Every patient has patches of both classes. The staining varies between patients.
 
     Args:
-        root: Folder in which the folder `IDC_regular_ps50_idx5` is made.
-        patients: How many patients, 1 to 999.
-        patches_per_patient: Patches of each patient, 2 to 5000. Another number means other tissue.
-        seed: The same seed gives the same files, byte for byte, on one machine; more patients leave the
-            others as they were.
-        overwrite: Replace a tree of synthetic patches that is there already.
-        threads: How many patients are drawn at a time; by default one for each processor, at most eight.
+        root: Folder in which the folder `IDC_regular_ps50_idx5` is created.
+        patients: Number of patients, 1 to 999.
+        patches_per_patient: Number of patches of each patient, 2 to 5000. It changes the generated tissue.
+        seed: The same seed gives the same files, byte for byte, on one machine. More patients do not change the others.
+        overwrite: Whether to replace an existing folder of synthetic patches.
+        threads: Number of patients that are generated at the same time; by default one per processor, at most eight.
 
     Returns:
         The folder `root/IDC_regular_ps50_idx5`, as `load_idc` takes it.
 
     Raises:
         DatasetError: If an argument is out of its range.
-        OutputError: If there are patches already and `overwrite` is False, if other files than synthetic
-            patches are there, or if the folder cannot be written to.
+        OutputError: If the folder already contains patches and `overwrite` is False, if it contains files other than
+            synthetic patches, or if it cannot be written to.
 
     References:
         Layout and names: Janowczyk and Madabhushi 2016, DOI 10.4103/2153-3539.186902.
@@ -185,25 +182,25 @@ def make_idc(
         ...     len(list(tree.rglob("*.png")))
         8
     """
-    patients = whole_number("patients", patients, 1, _MOST)
-    patches = whole_number("patches_per_patient", patches_per_patient, 2, 5000)
-    seed = whole_number("seed", seed, 0, None)
-    workers = worker_count(threads)
-    with new_tree(Path(root) / "IDC_regular_ps50_idx5", _IDC_NAME, overwrite) as tree:
+    patients = check_whole_number("patients", patients, 1, _MOST)
+    patches = check_whole_number("patches_per_patient", patches_per_patient, 2, 5000)
+    seed = check_whole_number("seed", seed, 0, None)
+    workers = check_threads(threads)
+    with atomic_tree(Path(root) / "IDC_regular_ps50_idx5", _IDC_NAME, overwrite) as tree:
         run_jobs([partial(_write_patient, tree, patient, patches, seed) for patient in range(patients)], workers)
     return Path(root) / "IDC_regular_ps50_idx5"
 
 
 def _write_patient(tree: Path, patient: int, patches: int, seed: int) -> None:
-    """Draw one patient and write the patches."""
-    # The key is longer than any of BreakHis, so that the two sets share no tissue under one seed.
+    """Generate the tissue of one patient and write its patches."""
+    # The key is longer than those of `make_breakhis`, so that the two never use the same random numbers.
     sequence = np.random.SeedSequence(seed, spawn_key=(50, 0, 0, 0, 0, patient))
-    mosaic = draw_mosaic(patches, sequence)
+    mosaic = generate_mosaic(patches, sequence)
     name = str(_FIRST_PATIENT + patient)
     shift_y, shift_x = np.random.default_rng(sequence).integers(1, 30, 2)
     for (row, column), positive in zip(mosaic.cells, mosaic.positive, strict=True):
         y, x = int(row) * PATCH, int(column) * PATCH
         label = int(positive)
-        place = f"x{x + int(shift_x) * PATCH}_y{y + int(shift_y) * PATCH}"
+        position = f"x{x + int(shift_x) * PATCH}_y{y + int(shift_y) * PATCH}"
         patch = mosaic.image[y : y + PATCH, x : x + PATCH]
-        write_png(tree / name / str(label) / f"{name}_idx5_{place}_class{label}.png", patch)
+        write_png(tree / name / str(label) / f"{name}_idx5_{position}_class{label}.png", patch)

@@ -1,4 +1,4 @@
-"""Noise, fibres, fat: the textures that tissue is painted with."""
+"""Textures of synthetic tissue: smooth noise, sensor noise, fibres, borders between cells."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Mask = NDArray[np.bool_]
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], period: float) -> FloatMap:
-    """Return noise of about unit variance whose waves are about `period` pixels long.
+    """Return smooth noise of about unit variance and a correlation length of about `period` pixels.
 
     Args:
         rng: Source of randomness.
         shape: (height, width) in pixels.
-        period: Pixels between independent values; below one pixel it is taken as one.
+        period: Distance in pixels between independent values, at least one.
 
     Returns:
         float32, (height, width).
@@ -29,7 +29,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], period: float
     # Cubic upsampling of white noise keeps about two thirds of its standard deviation.
     coarse: FloatMap = rng.standard_normal(grid, dtype=np.float32) * np.float32(1.4)
     if step > 16:
-        # Long waves are smooth enough to be drawn at a quarter of the size; cubic sampling is the slow part.
+        # Low frequencies are computed at a quarter of the size, since cubic interpolation dominates the time.
         coarse = cv2.resize(coarse, (width // 4 + 1, height // 4 + 1), interpolation=cv2.INTER_CUBIC)
     sampling = cv2.INTER_LINEAR if step > 16 else cv2.INTER_CUBIC
     fine: FloatMap = cv2.resize(coarse, (width, height), interpolation=sampling)
@@ -37,21 +37,21 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], period: float
 
 
 def grain(rng: np.random.Generator, shape: tuple[int, int]) -> FloatMap:
-    """Return cheap white noise, uniform in -1..1, float32 (height, width)."""
+    """Return white noise, uniform in -1..1, float32 (height, width)."""
     raw = np.frombuffer(rng.bytes(shape[0] * shape[1]), np.uint8).reshape(shape)
     return raw.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
 
 
 def distance_to(mask: Mask) -> FloatMap:
-    """Return the distance in pixels of every pixel to the nearest one that is set in `mask`."""
+    """Return the Euclidean distance of every pixel to the nearest one in `mask`, in pixels, float32 (height, width)."""
     if not mask.any():
         return np.full(mask.shape, 1e6, np.float32)
     distance: FloatMap = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     return distance
 
 
-def zero_lines(noise: FloatMap) -> Mask:
-    """Return the pixels at which `noise` changes its sign: closed, winding lines."""
+def zero_crossings(noise: FloatMap) -> Mask:
+    """Return the pixels at which `noise` changes its sign: closed, winding lines, bool (height, width)."""
     positive = noise > 0
     lines = np.zeros(noise.shape, np.bool_)
     lines[:, 1:] = positive[:, 1:] != positive[:, :-1]
@@ -59,8 +59,8 @@ def zero_lines(noise: FloatMap) -> Mask:
     return lines
 
 
-def direction_of(across: FloatMap) -> FloatMap:
-    """Return the angle (radians) of the fibres that run along the level lines of `across`."""
+def fibre_direction(across: FloatMap) -> FloatMap:
+    """Return the angle in radians of fibres along the level lines of `across`."""
     down, right = np.gradient(across)
     angle: FloatMap = np.arctan2(-right, down).astype(np.float32)
     return angle
@@ -69,19 +69,19 @@ def direction_of(across: FloatMap) -> FloatMap:
 def fibres(rng: np.random.Generator, along: FloatMap, across: FloatMap, length: float, width: float) -> FloatMap:
     """Return an oriented fibrous texture of about unit variance.
 
-    White noise is drawn out along the fibres: sampled at (`along` / `length`, `across` / `width`).
+    White noise is stretched along the fibres: it is sampled at (`along` / `length`, `across` / `width`).
 
     Args:
         rng: Source of randomness.
-        along: Position of every pixel along the fibres, in pixels.
-        across: Position of every pixel across the fibres, in pixels.
+        along: Coordinate of every pixel along the fibres, in pixels.
+        across: Coordinate of every pixel across the fibres, in pixels.
         length: Length of a fibre in pixels.
         width: Width of a fibre in pixels.
 
     Returns:
         float32, of the shape of `along`.
     """
-    # Four texels a fibre, so that the linear sampling of remap leaves no facets.
+    # Four texture pixels per fibre avoid visible facets of the linear interpolation in remap.
     texture = smooth_noise(rng, (768, 384), 4.0)
     sampled: FloatMap = cv2.remap(
         texture,
@@ -94,15 +94,15 @@ def fibres(rng: np.random.Generator, along: FloatMap, across: FloatMap, length: 
 
 
 def cell_borders(shape: tuple[int, int], centres: NDArray[np.float64], width: float) -> FloatMap:
-    """Return the borders between the cells that are nearest to each centre (a Voronoi diagram).
+    """Return the borders of the Voronoi cells of the centres.
 
     Args:
         shape: (height, width) in pixels.
-        centres: (n, 2) of x, y in pixels; those outside of the image are left out.
-        width: Width of the border lines in pixels.
+        centres: (n, 2), x and y in pixels; centres outside of the image are ignored.
+        width: Width of the borders in pixels.
 
     Returns:
-        float32 in 0..1, 1 on a border, soft-edged.
+        float32 (height, width) in 0..1, 1 on a border, with blurred edges.
     """
     x, y = np.rint(centres).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])

@@ -1,4 +1,4 @@
-"""Shapes that several kinds of growth share: glands, slits, palisades of nuclei, fat."""
+"""Structures that several subtypes have in common: glands, clefts, palisading nuclei, fat."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcls.datasets.synthetic.noise_textures import FloatMap, Mask, distance_to, zero_lines
-from breastcls.datasets.synthetic.nuclei import LUMINAL, MYOEPITHELIAL, Kind, Positions, along_contours
+from breastcls.datasets.synthetic.noise_textures import FloatMap, Mask, distance_to, zero_crossings
+from breastcls.datasets.synthetic.nuclei import LUMINAL, MYOEPITHELIAL, NucleusType, Positions, along_contours
 from breastcls.datasets.synthetic.scene import Region, Scene
 
 
@@ -17,24 +17,24 @@ def outlines(
     radius: NDArray[np.float64],
     *,
     elongation: float,
-    wobble: float,
+    irregularity: float,
     corners: int = 40,
 ) -> list[NDArray[np.int32]]:
-    """Return closed, rounded outlines about `centres`.
+    """Return closed, rounded outlines around `centres`.
 
     Args:
         rng: Source of randomness.
-        centres: (n, 2) of x, y in pixels.
-        radius: (n,) mean radius in pixels.
+        centres: (n, 2), x and y in pixels.
+        radius: (n,) mean radii in pixels.
         elongation: Standard deviation of the logarithm of the ratio of the axes.
-        wobble: Departure from an ellipse, as a share of the radius.
-        corners: Points of each outline.
+        irregularity: Deviation from an ellipse, as a fraction of the radius.
+        corners: Number of points of each outline.
     """
     count = len(centres)
     turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
     reach = np.ones((count, corners))
     for wave in (2, 3, 4):
-        reach += wobble / wave * 2 * np.cos(wave * turn + rng.uniform(0, 2 * np.pi, (count, 1)))
+        reach += irregularity / wave * 2 * np.cos(wave * turn + rng.uniform(0, 2 * np.pi, (count, 1)))
     ratio = np.exp(np.abs(rng.normal(0, elongation, (count, 1))) / 2)
     x, y = reach * np.cos(turn) * ratio * radius[:, None], reach * np.sin(turn) / ratio * radius[:, None]
     angle = rng.uniform(0, np.pi, (count, 1))
@@ -48,8 +48,8 @@ def outlines(
     return list(np.rint(points).astype(np.int32))
 
 
-def draw_mask(shape: tuple[int, int], shapes: list[NDArray[np.int32]], gap: int = 0) -> Mask:
-    """Return the pixels within `shapes`, each parted from those before it by `gap` pixels."""
+def outline_mask(shape: tuple[int, int], shapes: list[NDArray[np.int32]], gap: int = 0) -> Mask:
+    """Return the pixels inside `shapes`, each separated from the previous ones by `gap` pixels."""
     canvas = np.zeros(shape, np.uint8)
     for outline in shapes:
         if gap:
@@ -58,29 +58,29 @@ def draw_mask(shape: tuple[int, int], shapes: list[NDArray[np.int32]], gap: int 
     return canvas.astype(bool)
 
 
-def palisade(scene: Scene, mask: Mask, kind: Kind, spacing: float, *, upright: bool) -> None:
-    """Place a row of nuclei along the outline of `mask`, `spacing` micrometres apart.
+def palisade(scene: Scene, mask: Mask, nucleus_type: NucleusType, spacing: float, *, perpendicular: bool) -> None:
+    """Place palisading nuclei along the outline of `mask`, `spacing` micrometres apart.
 
     Args:
         scene: The scene.
-        mask: The area along whose outline they stand.
-        kind: Kind of nuclei.
+        mask: The area along the outline of which nuclei are placed.
+        nucleus_type: Type of the nuclei.
         spacing: Micrometres between neighbours.
-        upright: True for long axes across the outline, False for along it.
+        perpendicular: Whether the long axes are perpendicular to the outline instead of parallel.
     """
     position, angle = along_contours(scene.rng, mask, spacing * scene.scale)
-    scene.add(position, kind, angle + (np.pi / 2 if upright else 0.0))
+    scene.add(position, nucleus_type, angle + (np.pi / 2 if perpendicular else 0.0))
     scene.cell_centres.append(position)
 
 
 def line_with_epithelium(scene: Scene, mask: Mask, *, thickness: float, secretion: float = 0.0) -> None:
-    """Turn `mask` into glands: an outer row of flat nuclei, an inner row of upright ones, and a lumen.
+    """Fill `mask` with glands: an outer row of flat myoepithelial and an inner row of luminal nuclei, and a lumen.
 
     Args:
         scene: The scene.
-        mask: The glands with their epithelium.
+        mask: The glands, including the epithelium.
         thickness: Height of the epithelium in micrometres.
-        secretion: Share of the lumina that hold secretion.
+        secretion: Fraction of the lumina that contain secretion.
     """
     if not mask.any():
         return
@@ -91,26 +91,27 @@ def line_with_epithelium(scene: Scene, mask: Mask, *, thickness: float, secretio
     if secretion > 0:
         scene.fill((depth > height + 3) & (scene.noise(80) > 1.0 - 2 * secretion), Region.SECRETION)
     size = scene.style.nuclear_size
-    palisade(scene, depth > 2.2, MYOEPITHELIAL, 17.0, upright=False)
+    palisade(scene, depth > 2.2, MYOEPITHELIAL, 17.0, perpendicular=False)
     inner = depth > 0.56 * thickness
-    palisade(scene, inner, scene.style.apply(LUMINAL), 7.0 * size * scene.style.crowding, upright=True)
+    palisade(scene, inner, scene.style.apply(LUMINAL), 7.0 * size * scene.style.spacing, perpendicular=True)
 
 
-def slits(
+def add_clefts(
     scene: Scene, *, period: float, opening: float, thickness: float, share: float, branching: float = 0.0
 ) -> None:
-    """Cut winding, epithelium-lined slits into the stroma, as in fibroadenoma and phyllodes tumour.
+    """Add winding, epithelium-lined clefts to the stroma, as in fibroadenoma and phyllodes tumour.
 
     Args:
         scene: The scene.
-        period: Micrometres between slits.
+        scene: The scene.
+        period: Micrometres between clefts.
         opening: Half of their mean width in micrometres.
         thickness: Height of the epithelium in micrometres.
-        share: Share of the length of the lines that is a slit, 0..1.
-        branching: Amplitude of finer folds of the slits.
+        share: Fraction of the lines that become clefts, 0..1.
+        branching: Amplitude of finer branches of the clefts.
     """
     noise = scene.noise(period) + branching * scene.noise(period / 3)
-    lines = zero_lines(centred(scene, noise))
+    lines = zero_crossings(centre_noise(scene, noise))
     gate = scene.noise(2.0 * period)[lines]
     if gate.size:
         lines[lines] = gate >= np.quantile(gate, 1 - share)
@@ -120,32 +121,32 @@ def slits(
     lumen = away < width
     scene.fill(tissue, Region.EPITHELIUM)
     scene.fill(lumen, Region.LUMEN)
-    size = scene.style.nuclear_size * scene.style.crowding
-    palisade(scene, away < width + 0.8 * thickness, MYOEPITHELIAL, 17.0, upright=False)
-    palisade(scene, away < width + 0.42 * thickness, scene.style.apply(LUMINAL), 6.8 * size, upright=True)
+    size = scene.style.nuclear_size * scene.style.spacing
+    palisade(scene, away < width + 0.8 * thickness, MYOEPITHELIAL, 17.0, perpendicular=False)
+    palisade(scene, away < width + 0.42 * thickness, scene.style.apply(LUMINAL), 6.8 * size, perpendicular=True)
 
 
-def centred(scene: Scene, noise: FloatMap) -> FloatMap:
-    """Shift `noise` so that lines of zero cross the image, even where it is smaller than the waves (at 400X)."""
+def centre_noise(scene: Scene, noise: FloatMap) -> FloatMap:
+    """Shift `noise` so that it has zero crossings in the image, even if its period exceeds the image (at 400X)."""
     shifted: FloatMap = noise - np.float32(np.quantile(noise[::4, ::4], scene.rng.uniform(0.38, 0.62)))
     return shifted
 
 
 def fat_mask(scene: Scene, share: float) -> Mask:
-    """Return a patch of fat that covers about `share` of the image."""
+    """Return an area of fat that covers about `share` of the image."""
     noise = scene.noise(330) + 0.25 * scene.noise(60)
-    patch: Mask = noise > np.quantile(noise[::4, ::4], 1 - share)
-    return patch
+    area: Mask = noise > np.quantile(noise[::4, ::4], 1 - share)
+    return area
 
 
-def crowd(scene: Scene, mask: Mask, kind: Kind, spacing: float) -> None:
-    """Fill `mask` with cells in no order, their nuclei about `spacing` micrometres apart."""
-    position = scene.inside(scene.grid(spacing * scene.style.crowding, 0.22), mask)
-    scene.add(position, scene.style.apply(kind))
+def fill_with_cells(scene: Scene, mask: Mask, nucleus_type: NucleusType, spacing: float) -> None:
+    """Fill `mask` with cells in random orientation, their nuclei about `spacing` micrometres apart."""
+    position = scene.inside(scene.grid(spacing * scene.style.spacing, 0.22), mask)
+    scene.add(position, scene.style.apply(nucleus_type))
     scene.cell_centres.append(position)
 
 
-def ragged(scene: Scene, noise: FloatMap, share: float) -> Mask:
-    """Return the highest `share` of `noise` as an area."""
+def noise_region(scene: Scene, noise: FloatMap, share: float) -> Mask:
+    """Return the area in which `noise` is among its highest `share` of values."""
     area: Mask = noise > np.quantile(noise[::4, ::4], 1 - share)
     return area

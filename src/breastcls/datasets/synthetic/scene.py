@@ -1,4 +1,4 @@
-"""The scene: which tissue is where in one image, and the nuclei in it."""
+"""The scene of one image: a map of tissue regions, and nuclei."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from breastcls.datasets.synthetic.noise_textures import (
     smooth_noise,
 )
 from breastcls.datasets.synthetic.nuclei import (
-    Kind,
     Nuclei,
+    NucleusType,
     Positions,
-    at,
     make_nuclei,
+    sample_at,
     scatter,
 )
 
 
 class Region(IntEnum):
-    """What fills a pixel."""
+    """The tissue component of a pixel."""
 
     STROMA = 0
     EPITHELIUM = 1
@@ -37,63 +37,63 @@ class Region(IntEnum):
     SECRETION = 7
 
 
-# How many pixels wide a pixel of the map of fibre directions is.
+# Pixels of the image per pixel of the map of fibre directions, along each axis.
 COARSE = 4
 
 
 @dataclass(frozen=True)
 class Style:
-    """What is common to the images of one case.
+    """Tissue parameters that are common to all images of a case.
 
     Attributes:
         nuclear_size: Factor on the size of epithelial and tumour nuclei.
         atypia: Factor on pleomorphism and irregularity of epithelial and tumour nuclei.
-        crowding: Factor on the distance between epithelial and tumour nuclei.
+        spacing: Factor on the distance between epithelial and tumour nuclei.
         stroma_spacing: Micrometres between the nuclei of the stroma.
-        waviness: How strongly fibres wind, 0..1.
+        waviness: Amplitude of the waves of the fibres, 0..1.
         collagen: Concentration of eosin in the stroma, as a factor.
-        inflammation: Share of the stroma with lymphocytes, 0..1.
-        grade: Disorder of the architecture, 0..1.
+        inflammation: Fraction of the stroma with lymphocytic infiltrate, 0..1.
+        grade: Loss of differentiation, 0..1.
     """
 
     nuclear_size: float
     atypia: float
-    crowding: float
+    spacing: float
     stroma_spacing: float
     waviness: float
     collagen: float
     inflammation: float
     grade: float
 
-    def apply(self, kind: Kind) -> Kind:
-        """Return `kind` as it looks in this case."""
-        return Kind(
-            kind.length * self.nuclear_size,
-            kind.width * self.nuclear_size,
-            kind.spread * self.atypia,
-            kind.darkness,
-            kind.darkness_spread,
-            kind.irregularity * self.atypia,
-            kind.vesicular,
-            kind.angle_spread,
+    def apply(self, nucleus_type: NucleusType) -> NucleusType:
+        """Return `nucleus_type` with the size and atypia of this case."""
+        return NucleusType(
+            nucleus_type.length * self.nuclear_size,
+            nucleus_type.width * self.nuclear_size,
+            nucleus_type.spread * self.atypia,
+            nucleus_type.darkness,
+            nucleus_type.darkness_spread,
+            nucleus_type.irregularity * self.atypia,
+            nucleus_type.vesicular,
+            nucleus_type.angle_spread,
         )
 
 
 @dataclass
 class Scene:
-    """The canvas of one image: regions and nuclei, filled by the functions of `benign` and `malignant`.
+    """Regions and nuclei of one image, filled by the functions in `subtypes`.
 
     Attributes:
         rng: Source of randomness of this image.
         shape: (height, width) in pixels.
         scale: Pixels per micrometre.
-        style: What is common to the case.
+        style: Tissue parameters of the case.
         region: uint8 (height, width), codes of `Region`.
-        nuclei: What was placed so far.
-        cell_centres: Positions around which cell borders are drawn in epithelium and tumour.
+        nuclei: The nuclei placed so far.
+        cell_centres: Cell centres, from which the cell borders in epithelium and tumour are computed.
         stroma_spacing: Micrometres between nuclei of the stroma.
         collagen: Concentration of eosin in the stroma, as a factor.
-        across: Position across the fibres in pixels, where the growth follows them; None to draw it.
+        across: Coordinate across the fibres in pixels if tumour cells follow the fibres; None for random fibres.
     """
 
     rng: np.random.Generator
@@ -113,7 +113,7 @@ class Scene:
         self.collagen = self.style.collagen
 
     def noise(self, period: float) -> FloatMap:
-        """Return noise with waves of `period` micrometres."""
+        """Return smooth noise with a period of `period` micrometres."""
         return smooth_noise(self.rng, self.shape, period * self.scale)
 
     def grid(self, spacing: float, jitter: float = 0.28) -> Positions:
@@ -121,25 +121,25 @@ class Scene:
         return scatter(self.rng, self.shape, spacing * self.scale, jitter)
 
     def inside(self, position: Positions, mask: Mask) -> Positions:
-        """Return the positions that lie within the image and in `mask`."""
+        """Return the positions inside the image and `mask`."""
         x, y = position.T
         near = (x >= 0) & (y >= 0) & (x < self.shape[1]) & (y < self.shape[0])
         position = position[near]
-        kept: Positions = position[at(mask, position)]
+        kept: Positions = position[sample_at(mask, position)]
         return kept
 
     def fill(self, mask: Mask, region: Region) -> None:
-        """Set the region of the pixels in `mask`."""
+        """Assign the pixels in `mask` to a region."""
         self.region[mask] = region
 
     def is_in(self, *regions: Region) -> Mask:
-        """Return where the scene is one of `regions`."""
+        """Return the pixels that belong to one of `regions`."""
         chosen = np.zeros(len(Region), np.bool_)
         chosen[list(regions)] = True
         found: Mask = chosen[self.region]
         return found
 
-    def add(self, position: Positions, kind: Kind, angle: NDArray[Any] | None = None) -> None:
-        """Place nuclei of one kind."""
+    def add(self, position: Positions, nucleus_type: NucleusType, angle: NDArray[Any] | None = None) -> None:
+        """Add nuclei of one type at the positions."""
         if len(position):
-            self.nuclei.append(make_nuclei(self.rng, position, kind, self.scale, angle))
+            self.nuclei.append(make_nuclei(self.rng, position, nucleus_type, self.scale, angle))

@@ -1,4 +1,4 @@
-"""Stain: from concentrations of haematoxylin and eosin to the colours of one slide."""
+"""The staining of a slide, and the conversion of stain concentrations to colours."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _EOSIN = np.array([0.2159, 0.8012, 0.5581])
 
 @dataclass(frozen=True)
 class Stain:
-    """How one slide was stained, scanned and lit.
+    """Staining and illumination of a slide.
 
     Attributes:
-        matrix: (2, 3) optical density in R, G, B of one unit of haematoxylin and of eosin.
-        background: (3,) brightness of the empty slide in R, G, B, 0..1.
+        matrix: (2, 3) optical density in R, G, B of one unit of haematoxylin (first row) and of eosin.
+        background: (3,) intensity of the background in R, G, B, 0..1.
     """
 
     matrix: NDArray[np.float32]
     background: NDArray[np.float32]
 
 
-def draw_stain(case_rng: np.random.Generator, slide_rng: np.random.Generator) -> Stain:
-    """Draw the staining of a slide: most of it is common to the case, some its own.
+def sample_stain(case_rng: np.random.Generator, slide_rng: np.random.Generator) -> Stain:
+    """Sample the staining of a slide: most of its variation is between cases, the rest between slides of a case.
 
-    The class has no part in it, so that colour says little about the label.
+    It is independent of the class, so that colour predicts the label only weakly.
     """
     z = 0.85 * case_rng.standard_normal(12) + 0.53 * slide_rng.standard_normal(12)
     haematoxylin = _HAEMATOXYLIN + 0.055 * z[0:3]
@@ -46,17 +46,17 @@ def draw_stain(case_rng: np.random.Generator, slide_rng: np.random.Generator) ->
 def render(
     rng: np.random.Generator, haematoxylin: FloatMap, eosin: FloatMap, stain: Stain, blur: float
 ) -> NDArray[np.uint8]:
-    """Turn concentrations into an RGB image by the law of Beer and Lambert.
+    """Convert concentrations to an RGB image by the Beer-Lambert law.
 
-    Stains add up in optical density (Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291-299). Focus,
-    uneven light and noise of the camera are added.
+    Stains add up in optical density (Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291-299). Blur,
+    uneven illumination and sensor noise are added.
 
     Args:
         rng: Source of randomness.
         haematoxylin: Concentration, float32 (height, width).
         eosin: Concentration, float32 (height, width).
         stain: The staining of the slide.
-        blur: Standard deviation in pixels of the blur of the optics.
+        blur: Standard deviation of the optical blur in pixels.
 
     Returns:
         uint8 (height, width, 3), RGB.

@@ -1,4 +1,4 @@
-"""One synthetic field of breast tissue, as a microscope camera would see it."""
+"""Synthetic images of breast tissue: parameters of cases and slides, and the images of a slide."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from breastcls.datasets.synthetic.painting import paint
 from breastcls.datasets.synthetic.scene import Scene, Style
-from breastcls.datasets.synthetic.subtypes import GROWTH, unremarkable
-from breastcls.datasets.synthetic.synthetic_stain import Stain, draw_stain, render
+from breastcls.datasets.synthetic.stain_maps import compute_stain_maps
+from breastcls.datasets.synthetic.subtypes import SUBTYPE_PATTERNS, normal_tissue
+from breastcls.datasets.synthetic.synthetic_stain import Stain, render, sample_stain
 
-SUBTYPES = tuple(GROWTH)
+SUBTYPES = tuple(SUBTYPE_PATTERNS)
 MALIGNANT = ("DC", "LC", "MC", "PC")
-# Micrometres per pixel of a frame 700 pixels wide: chosen so that nuclei come out as large as in real images.
+# Micrometres per pixel of an image 700 pixels wide, chosen so that nuclei have the size that they have in BreakHis.
 PIXEL_SIZES = {40: 2.2, 100: 0.88, 200: 0.44, 400: 0.22}
 _FRAME_WIDTH = 700
 # Size and pleomorphism of the nuclei, mean and standard deviation over cases. Benign and malignant overlap.
 _NUCLEAR_SIZE = {"LC": (1.10, 0.10), "MC": (1.10, 0.12), "PC": (1.10, 0.12), "DC": (1.18, 0.15)}
 _BENIGN_SIZE = (1.02, 0.08)
-# Share of the images of a slide that show tissue beside the lesion: no label can be read from those.
-_BESIDE = 0.12
+# Fraction of the images of a slide that show normal tissue, from which the label cannot be predicted.
+_NORMAL_SHARE = 0.12
 
 
 @dataclass(frozen=True)
 class Slide:
-    """What the images of one slide have in common."""
+    """Parameters that are common to all images of a slide."""
 
     subtype: str
     style: Style
     stain: Stain
 
 
-def draw_style(rng: np.random.Generator, subtype: str) -> Style:
-    """Draw what is common to the tissue of one case."""
+def sample_style(rng: np.random.Generator, subtype: str) -> Style:
+    """Sample the tissue parameters of a case."""
     malignant = subtype in MALIGNANT
     mean, spread = _NUCLEAR_SIZE.get(subtype, _BENIGN_SIZE)
     return Style(
         nuclear_size=float(np.clip(rng.normal(mean, spread), 0.8, 1.6)),
         atypia=float(np.clip(rng.normal(1.25 if malignant else 1.0, 0.2), 0.6, 2.0)),
-        crowding=float(np.clip(rng.normal(1.0, 0.07), 0.85, 1.2)),
+        spacing=float(np.clip(rng.normal(1.0, 0.07), 0.85, 1.2)),
         stroma_spacing=float(rng.uniform(23, 36)),
         waviness=float(rng.uniform(0.35, 1.0)),
         collagen=float(rng.uniform(0.75, 1.25)),
@@ -49,8 +49,8 @@ def draw_style(rng: np.random.Generator, subtype: str) -> Style:
     )
 
 
-def draw_slide(case_seed: np.random.SeedSequence, slide_seed: np.random.SeedSequence, subtype: str) -> Slide:
-    """Draw a slide: its tissue is that of its case, its staining mostly too.
+def sample_slide(case_seed: np.random.SeedSequence, slide_seed: np.random.SeedSequence, subtype: str) -> Slide:
+    """Sample a slide: slides of a case share the tissue parameters and most of the staining.
 
     Args:
         case_seed: Seed of the case.
@@ -58,16 +58,16 @@ def draw_slide(case_seed: np.random.SeedSequence, slide_seed: np.random.SeedSequ
         subtype: One of `SUBTYPES`.
     """
     case_rng = np.random.default_rng(case_seed)
-    style = draw_style(case_rng, subtype)
-    return Slide(subtype, style, draw_stain(case_rng, np.random.default_rng(slide_seed)))
+    style = sample_style(case_rng, subtype)
+    return Slide(subtype, style, sample_stain(case_rng, np.random.default_rng(slide_seed)))
 
 
-def draw_image(
+def generate_image(
     slide: Slide, magnification: int, image_size: tuple[int, int], seed: np.random.SeedSequence
 ) -> NDArray[np.uint8]:
-    """Draw one image of a slide.
+    """Generate one image of a slide.
 
-    A smaller `image_size` shows the same field with fewer pixels, as if the whole frame had been resized.
+    A smaller `image_size` shows the same field of view with fewer pixels.
 
     Args:
         slide: The slide.
@@ -80,15 +80,15 @@ def draw_image(
 
     Example:
         >>> seeds = np.random.SeedSequence(7).spawn(3)
-        >>> draw_image(draw_slide(seeds[0], seeds[1], "TA"), 200, (46, 70), seeds[2]).shape
+        >>> generate_image(sample_slide(seeds[0], seeds[1], "TA"), 200, (46, 70), seeds[2]).shape
         (46, 70, 3)
     """
     rng = np.random.default_rng(seed)
     scale = image_size[1] / (_FRAME_WIDTH * PIXEL_SIZES[magnification])
     scene = Scene(rng, image_size, scale, slide.style)
-    beside = rng.random() < _BESIDE
-    (unremarkable if beside else GROWTH[slide.subtype])(scene)
-    haematoxylin, eosin = paint(scene)
-    # The depth of focus shrinks with the magnification: a part of the nuclei is always a little soft.
+    normal = rng.random() < _NORMAL_SHARE
+    (normal_tissue if normal else SUBTYPE_PATTERNS[slide.subtype])(scene)
+    haematoxylin, eosin = compute_stain_maps(scene)
+    # The depth of focus decreases with magnification, so that some nuclei are always out of focus.
     blur = max(0.35, 0.36 * scale) * rng.uniform(0.8, 1.4)
     return render(rng, haematoxylin, eosin, slide.stain, blur)

@@ -1,4 +1,4 @@
-"""Writing a tree of images: several at a time, whole or not at all, and never over what is not ours."""
+"""Writing a folder of generated images: in parallel, atomically, and never over other files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from breastcls.files import make_folder
 
 
 def run_jobs(jobs: Sequence[Callable[[], None]], workers: int) -> None:
-    """Run the jobs, `workers` at a time; the first error ends it."""
+    """Run the jobs in `workers` threads; stop at the first error and raise it."""
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
@@ -31,7 +31,7 @@ def run_jobs(jobs: Sequence[Callable[[], None]], workers: int) -> None:
 
 
 def write_png(target: Path, image: NDArray[np.uint8]) -> None:
-    """Write an RGB image."""
+    """Write an RGB image as PNG."""
     done, data = cv2.imencode(".png", image[..., ::-1])
     if not done:
         raise OutputError(f"OpenCV could not encode {target} as PNG.")
@@ -43,18 +43,18 @@ def write_png(target: Path, image: NDArray[np.uint8]) -> None:
 
 
 @contextmanager
-def new_tree(target: Path, name: re.Pattern[str], overwrite: bool) -> Iterator[Path]:
-    """Yield a folder that becomes `target` when all is written, so that no half tree is ever found there."""
-    _refuse_what_is_there(target, name, overwrite)
+def atomic_tree(target: Path, name: re.Pattern[str], overwrite: bool) -> Iterator[Path]:
+    """Yield a folder that is renamed to `target` at the end, so that `target` is never incomplete."""
+    _check_target(target, name, overwrite)
     parent = make_folder(target.parent)
     try:
-        workshop = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
     except OSError as error:
         raise OutputError(f"Cannot write to {parent}: {error.strerror or error}.") from error
     try:
-        tree = workshop / target.name
+        tree = temporary / target.name
         yield tree
-        old = workshop / "old"
+        old = temporary / "old"
         try:
             if target.exists():
                 target.replace(old)
@@ -64,11 +64,11 @@ def new_tree(target: Path, name: re.Pattern[str], overwrite: bool) -> Iterator[P
                 old.replace(target)
             raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _refuse_what_is_there(target: Path, name: re.Pattern[str], overwrite: bool) -> None:
-    """Raise if `target` holds anything that must not be replaced."""
+def _check_target(target: Path, name: re.Pattern[str], overwrite: bool) -> None:
+    """Raise `OutputError` if `target` contains files that must not be replaced."""
     if not target.exists():
         return
     if not target.is_dir():
@@ -76,13 +76,13 @@ def _refuse_what_is_there(target: Path, name: re.Pattern[str], overwrite: bool) 
     files = [path for path in target.rglob("*") if not path.is_dir()]
     foreign = [path for path in files if not name.fullmatch(path.name)]
     if foreign:
-        # Real images can be there: they are never deleted, whatever was asked for.
+        # These may be real images, which are never deleted.
         raise OutputError(
-            f"{target} holds {len(foreign)} files that are no synthetic images, for example "
+            f"{target} contains {len(foreign)} files that are not synthetic images, for example "
             f"{foreign[0].name}. They are not replaced even with overwrite=True: choose another root."
         )
     if files and not overwrite:
         raise OutputError(
-            f"{target} holds {len(files)} synthetic images already. Pass overwrite=True to replace them, "
+            f"{target} already contains {len(files)} synthetic images. Pass overwrite=True to replace them, "
             "or choose another root."
         )

@@ -1,4 +1,4 @@
-"""Painting a scene: from regions and nuclei to concentrations of haematoxylin and eosin."""
+"""Stain maps of a scene: concentrations of haematoxylin and eosin from regions and nuclei."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import numpy as np
 from breastcls.datasets.synthetic.noise_textures import (
     FloatMap,
     cell_borders,
-    direction_of,
     distance_to,
+    fibre_direction,
     fibres,
     grain,
     smooth_noise,
 )
-from breastcls.datasets.synthetic.nuclei import FIBROBLAST, LYMPHOCYTE, Nuclei, at, draw_nuclei
+from breastcls.datasets.synthetic.nuclei import FIBROBLAST, LYMPHOCYTE, Nuclei, draw_nuclei, sample_at
 from breastcls.datasets.synthetic.scene import COARSE, Region, Scene
 
-# Concentrations of eosin and haematoxylin between the nuclei, by region.
+# Concentrations of eosin and haematoxylin outside of nuclei, by region.
 _EOSIN = np.array([0.52, 0.46, 0.44, 0.015, 0.07, 0.015, 0.80, 0.42], np.float32)
 _HAEMATOXYLIN = np.array([0.05, 0.20, 0.22, 0.005, 0.10, 0.005, 0.16, 0.05], np.float32)
 
 
-def flow(scene: Scene) -> tuple[FloatMap, FloatMap, FloatMap]:
-    """Return how the fibres run: wavy, and bent around what is not stroma.
+def fibre_field(scene: Scene) -> tuple[FloatMap, FloatMap, FloatMap]:
+    """Return the course of the fibres: wavy, and curved around everything that is not stroma.
 
     Returns:
-        Positions along and across the fibres in pixels, (height, width), and the angle of the fibres in
-        radians, a map `COARSE` times smaller.
+        Coordinates along and across the fibres in pixels, (height, width), and the angle of the fibres in radians, a
+        map that is `COARSE` times smaller.
     """
     rng, (height, width) = scene.rng, scene.shape
     turn = rng.uniform(0, np.pi)
@@ -36,8 +36,8 @@ def flow(scene: Scene) -> tuple[FloatMap, FloatMap, FloatMap]:
     y = np.arange(height, dtype=np.float32)[:, None]
     along = x * cosine + y * sine
     if scene.across is not None:
-        return along, scene.across, direction_of(scene.across[::COARSE, ::COARSE])
-    # Fibres turn slowly: a coarse map is enough, and the wide blur below is cheap on it.
+        return along, scene.across, fibre_direction(scene.across[::COARSE, ::COARSE])
+    # The direction of fibres varies slowly: a coarse map suffices and makes the wide blur below fast.
     across = (y * cosine - x * sine)[::COARSE, ::COARSE]
     scale = scene.scale / COARSE
     for period, height_of_wave in ((300.0, 70.0), (80.0, 9.0), (25.0, 1.5)):
@@ -49,36 +49,36 @@ def flow(scene: Scene) -> tuple[FloatMap, FloatMap, FloatMap]:
         near = np.exp(-away / np.float32(16 * scene.scale)) * np.float32(0.6)
         across = across * (1 - near) + away * near
     fine: FloatMap = cv2.resize(across, (width, height), interpolation=cv2.INTER_LINEAR)
-    return along, fine, direction_of(across)
+    return along, fine, fibre_direction(across)
 
 
 def add_stroma_cells(scene: Scene, angle: FloatMap) -> None:
-    """Place fibroblasts along the fibres, whose coarse `angle` is given, and lymphocytes in clusters."""
+    """Place fibroblasts along the fibres, given their coarse `angle`, and lymphocytes in clusters."""
     stroma = scene.is_in(Region.STROMA)
     spots = scene.inside(scene.grid(scene.stroma_spacing, 0.4), stroma)
     spots = spots[scene.rng.random(len(spots)) < 0.75]
-    scene.add(spots, FIBROBLAST, at(angle, spots, COARSE))
+    scene.add(spots, FIBROBLAST, sample_at(angle, spots, COARSE))
     share = scene.style.inflammation
     if share > 0.005:
-        crowd = scene.noise(70) + 0.6 * scene.noise(20)
-        level = float(np.quantile(crowd[::4, ::4], 1 - share))
-        scene.add(scene.inside(scene.grid(8.5), stroma & (crowd > level)), LYMPHOCYTE)
+        density = scene.noise(70) + 0.6 * scene.noise(20)
+        level = float(np.quantile(density[::4, ::4], 1 - share))
+        scene.add(scene.inside(scene.grid(8.5), stroma & (density > level)), LYMPHOCYTE)
     few = scene.inside(scene.grid(75, 0.5), stroma)
     scene.add(few, LYMPHOCYTE)
 
 
-def paint(scene: Scene) -> tuple[FloatMap, FloatMap]:
-    """Paint the scene: return the concentrations of haematoxylin and eosin, float32 (height, width)."""
+def compute_stain_maps(scene: Scene) -> tuple[FloatMap, FloatMap]:
+    """Return the concentrations of haematoxylin and eosin, float32 (height, width)."""
     rng, shape, scale = scene.rng, scene.shape, scene.scale
-    along, across, angle = flow(scene)
+    along, across, angle = fibre_field(scene)
     add_stroma_cells(scene, angle)
     region = scene.region
     eosin, haematoxylin = np.take(_EOSIN, region), np.take(_HAEMATOXYLIN, region)
     stroma = region == Region.STROMA
     texture = _stroma_texture(scene, along, across) * np.float32(scene.collagen)
     np.multiply(eosin, texture, out=eosin, where=stroma)
-    _paint_wisps(scene, eosin, haematoxylin)
-    _paint_fat(scene, eosin)
+    _add_secretions(scene, eosin, haematoxylin)
+    _add_fat_cells(scene, eosin)
     cells = scene.is_in(Region.EPITHELIUM, Region.TUMOUR, Region.NECROSIS)
     if cells.any():
         mottle = 1 + 0.16 * scene.noise(4) + 0.12 * scene.noise(1.2)
@@ -91,8 +91,8 @@ def paint(scene: Scene) -> tuple[FloatMap, FloatMap]:
     eosin = cv2.GaussianBlur(eosin, (0, 0), edge)
     haematoxylin = cv2.GaussianBlur(haematoxylin, (0, 0), edge)
     if scene.nuclei:
-        order = Nuclei.joined(scene.nuclei)
-        chromatin, share = draw_nuclei(rng, shape, order, scale)
+        nuclei = Nuclei.concatenate(scene.nuclei)
+        chromatin, share = draw_nuclei(rng, shape, nuclei, scale)
         haematoxylin = haematoxylin * (1 - share) + 1.35 * chromatin
         eosin = eosin * (1 - 0.25 * share)
     fine = 1 + 0.05 * grain(rng, shape)
@@ -100,21 +100,21 @@ def paint(scene: Scene) -> tuple[FloatMap, FloatMap]:
 
 
 def _stroma_texture(scene: Scene, along: FloatMap, across: FloatMap) -> FloatMap:
-    """Return the factor on eosin that fibres and the clefts between them make, about 1 on average."""
+    """Return the factor on eosin due to fibres and the clefts between them, about 1 on average."""
     rng, scale = scene.rng, scene.scale
     bundles = fibres(rng, along, across, 60 * scale, 9 * scale)
     texture = 1 + 0.17 * bundles + 0.18 * scene.noise(90)
     if 2.2 * scale > 0.9:
         texture += 0.17 * fibres(rng, along, across, 20 * scale, 2.2 * scale)
         texture += 0.10 * scene.noise(2.0)
-    # Collagen shrinks in the fixative and tears along the fibres: thin white clefts.
+    # Collagen shrinks during fixation and tears along the fibres, which leaves thin white clefts.
     clefts = np.clip((bundles - 1.15) * 3.5, 0, 1) * np.clip(scene.noise(45) + 0.2, 0, 1)
     result: FloatMap = np.clip(texture, 0.25, 2.2) * (1 - 0.85 * clefts)
     return result
 
 
-def _paint_wisps(scene: Scene, eosin: FloatMap, haematoxylin: FloatMap) -> None:
-    """Paint mucin as pale threads and secretion as granules."""
+def _add_secretions(scene: Scene, eosin: FloatMap, haematoxylin: FloatMap) -> None:
+    """Add the threads of mucin, the granules of secretion and the debris of necrosis."""
     mucin = scene.region == Region.MUCIN
     if mucin.any():
         threads = np.exp(-((scene.noise(40) * 2.5) ** 2)) * np.clip(0.5 + 0.5 * scene.noise(60), 0, 1.5)
@@ -130,8 +130,8 @@ def _paint_wisps(scene: Scene, eosin: FloatMap, haematoxylin: FloatMap) -> None:
         haematoxylin[necrosis] += (0.8 * debris)[necrosis]
 
 
-def _paint_fat(scene: Scene, eosin: FloatMap) -> None:
-    """Paint the membranes of fat cells and put their flat nuclei onto them."""
+def _add_fat_cells(scene: Scene, eosin: FloatMap) -> None:
+    """Add the membranes of fat cells and their flat nuclei."""
     fat = scene.region == Region.FAT
     if not fat.any():
         return
