@@ -1,8 +1,8 @@
-"""The published recipes on the real images there are: reported, as their authors did it, and over cases.
+"""The published recipes on the available real images: reported, with the image-wise and with the case-wise split.
 
 The images are few, and ImageNet weights of VGG and ResNet are too large to keep beside them, so every network starts
-from random weights, and the deep ones see small images for few epochs: the figures show what the split does to a
-score, not what the recipes can reach. `python benchmarks/recipes.py`; `--runs FOLDER` keeps the runs, and goes on.
+from random weights, and the deep ones see small images for few epochs: the results show the effect of the split on a
+score, not what the recipes can reach. `python benchmarks/recipes.py`; `--runs FOLDER` keeps and continues the runs.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from harness import find_real_data, write_result
 import breastcls as bc
 from breastcls.errors import ExplanationWarning
 from breastcls.experiments import RecipeResult
-from breastcls.experiments.recipes.recipe_result import COLOUR
+from breastcls.experiments.recipes.model_result import BASELINE, SPLITS
 from breastcls.json_values import to_json_values
 
-# Two folds: the benign images come from six cases, so that more would leave one or two of them to be judged by.
+# Two folds: the benign images come from six cases, so that more folds would have one or two of them in each test part.
 PLANS: dict[str, dict[str, Any]] = {
     "vgg16-breakhis": {"image_size": 64, "epochs": 12, "folds": 2},
     "vgg19-resnet50-breakhis": {"image_size": 64, "epochs": 10, "folds": 2},
@@ -49,37 +49,37 @@ def load(name: str, real: Path) -> bc.Dataset:
 
 
 def describe(result: RecipeResult) -> dict[str, Any]:
-    """Return what the documentation shows of a result."""
+    """Return the part of a result that the documentation shows."""
     table = result.table
-    trials = []
-    for trial in result.trials:
-        rows = table.loc[trial.name]
-        sides: dict[str, Any] = {}
-        for name, side in zip(("over_images", "over_cases"), trial.sides, strict=True):
+    models = []
+    for model in result.models:
+        rows = table.loc[model.name]
+        splits: dict[str, Any] = {}
+        for name, split in zip(SPLITS, model.splits, strict=True):
             columns = [name, f"{name}_low", f"{name}_high"]
-            figures = {
-                metric: to_json_values(rows.loc[metric, columns].tolist()) for metric in (*SHOWN, f"{COLOUR}roc_auc")
+            metrics = {
+                metric: to_json_values(rows.loc[metric, columns].tolist()) for metric in (*SHOWN, f"{BASELINE}roc_auc")
             }
-            sides[name] = {
-                "figures": figures,
-                "confusion": side.evaluation.confusion.to_numpy().tolist(),
-                "judged": side.evaluation.counts["images"],
-                "judged_cases": side.evaluation.counts["cases"],
-                "trained_on": list(side.trained_on),
-                "leaks": side.evaluation.leak_allowed,
-                "seconds": round(side.seconds, 1),
+            splits[name] = {
+                "metrics": metrics,
+                "confusion": split.evaluation.confusion.to_numpy().tolist(),
+                "test_images": split.evaluation.counts["images"],
+                "test_cases": split.evaluation.counts["cases"],
+                "training_images": list(split.training_images),
+                "leaks": split.leaks,
+                "seconds": round(split.seconds, 1),
             }
-        trials.append(
+        models.append(
             {
-                "model": trial.name,
-                "images": trial.images,
-                "cases": trial.cases,
+                "model": model.name,
+                "images": model.images,
+                "cases": model.cases,
                 "cases_by_class": {
-                    str(label): of["cases"] for label, of in trial.over_cases.evaluation.counts["classes"].items()
+                    str(label): of["cases"] for label, of in model.case_split.evaluation.counts["classes"].items()
                 },
-                "image_size": list(trial.image_size),
-                "reported": dict(trial.contender.reported),
-                **sides,
+                "image_size": list(model.image_size),
+                "reported": dict(model.model.reported),
+                **splits,
             }
         )
     return {
@@ -87,14 +87,14 @@ def describe(result: RecipeResult) -> dict[str, Any]:
         "reported": result.recipe.reported,
         "departures": list(result.departures),
         "settings": dict(result.settings),
-        "trials": trials,
+        "models": models,
         "seconds": round(result.seconds, 1),
     }
 
 
 def run(name: str, plan: dict[str, Any], runs: Path, limit: int | None) -> tuple[str, dict[str, Any]]:
-    """Run a recipe; return its summary as text and what the documentation shows of it."""
-    # A network that learnt little has little evidence to show; the heat-maps say so themselves.
+    """Run a recipe; return its result as text, and the part that the documentation shows."""
+    # The heat-maps of a network with few epochs of training state themselves that they show little.
     warnings.simplefilter("ignore", ExplanationWarning)
     data = load(name, find_real_data())
     result = bc.experiments.run_recipe(
@@ -104,13 +104,13 @@ def run(name: str, plan: dict[str, Any], runs: Path, limit: int | None) -> tuple
 
 
 def main() -> None:
-    """Run, print and write; what is done is written after each recipe."""
+    """Run, print and write; results are written after each recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--runs", type=Path, help="folder that keeps the runs, so that a second call goes on")
+    parser.add_argument("--runs", type=Path, help="folder that keeps the runs, so that a second call continues them")
     parser.add_argument("--only", nargs="+", choices=tuple(PLANS), default=tuple(PLANS))
-    parser.add_argument("--epochs", type=int, help="fewer than planned, to try it")
-    parser.add_argument("--limit", type=int, help="fewer images, to try it")
+    parser.add_argument("--epochs", type=int, help="fewer than planned, for a trial run")
+    parser.add_argument("--limit", type=int, help="fewer images, for a trial run")
     arguments = parser.parse_args()
     find_real_data()
     results: dict[str, Any] = {}

@@ -121,28 +121,24 @@ def recipe_table() -> str:
 
 
 def recipe_results() -> str:
-    """Return what `benchmarks/recipes.py` measured as a Markdown table, and what its runs departed in."""
+    """Return the results of `benchmarks/recipes.py` as a Markdown table, and the departures of its runs."""
     found = json.loads((RESULTS / "recipes.json").read_text())["recipes"]
-    heads = ("recipe, model", "images, cases", "reported", "accuracy as they did it", "accuracy over cases")
-    heads += ("AUC as they did it", "AUC over cases", "colour alone, AUC over cases")
+    heads = ("recipe, model", "images, cases", "reported", "accuracy, image-wise split", "accuracy, case-wise split")
+    heads += ("AUC, image-wise split", "AUC, case-wise split", "colour-only baseline, AUC, case-wise split")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     notes = []
     for name, result in found.items():
-        for trial in result["trials"]:
-            reported = ", ".join(f"{key} {value:.4g}" for key, value in trial["reported"].items()) or "–"
-            over_images, over_cases = (trial[side]["figures"] for side in ("over_images", "over_cases"))
-            cells = [
-                _interval(figures[metric])
-                for metric in ("accuracy", "roc_auc")
-                for figures in (over_images, over_cases)
-            ]
-            colour = _interval(over_cases["colour alone: roc_auc"])
+        for model in result["models"]:
+            reported = ", ".join(f"{key} {value:.4g}" for key, value in model["reported"].items()) or "–"
+            splits = [model[split]["metrics"] for split in ("image_split", "case_split")]
+            cells = [_interval(metrics[metric]) for metric in ("accuracy", "roc_auc") for metrics in splits]
+            baseline = _interval(splits[1]["colour-only baseline: roc_auc"])
             lines.append(
-                f"| `{name}`, {trial['model']} | {trial['images']}, {trial['cases']} | {reported} "
-                f"| {' | '.join(cells)} | {colour} |"
+                f"| `{name}`, {model['model']} | {model['images']}, {model['cases']} | {reported} "
+                f"| {' | '.join(cells)} | {baseline} |"
             )
         notes.append(f"- `{name}`: {'; '.join(result['departures'])}.")
-    return "\n".join([*lines, "", "In what these runs depart from the recipes:", "", *notes])
+    return "\n".join([*lines, "", "Departures of these runs from the recipes:", "", *notes])
 
 
 def _interval(figure: list[float | None]) -> str:

@@ -244,10 +244,10 @@ def test_the_tables_of_recipes_hold_them_all():
     assert tables.RECIPE_RESULTS not in page
     for recipe in PUBLISHED:
         assert f"| `{recipe.name}` |" in page
-        for contender in recipe.contenders:
-            assert f"| `{recipe.name}`, {contender.name}" in page
-            # Every figure that a project reported stands beside what was measured.
-            assert all(f"{metric} {value:.4g} |" in page for metric, value in contender.reported.items())
+        for model in recipe.models:
+            assert f"| `{recipe.name}`, {model.name}" in page
+            # Every value that a project reported is beside the measured one.
+            assert all(f"{metric} {value:.4g} |" in page for metric, value in model.reported.items())
 
 
 def test_the_table_of_few_cases_comes_from_the_simulation():

@@ -8,8 +8,9 @@ from sklearn.metrics import roc_auc_score
 
 import breastcls as bc
 from breastcls.errors import BreastclsWarning, DatasetError, SplitError, TrainingError, TrainingWarning
-from breastcls.experiments.breakhis_protocol import evaluate_protocol, read_folds
+from breastcls.experiments.breakhis_protocol import evaluate_protocol
 from breastcls.experiments.protocol_result import CASE_CLEAN, OFFICIAL, UNSEEN
+from breastcls.experiments.published_parts import read_folds
 from breastcls.predictions.predictions import Predictions
 
 OPTIONS = {"epochs": 1, "augment": "none", "progress": False}
@@ -44,7 +45,7 @@ def write_fold(folder, data, fold, test_slides, names=None):
 
 @pytest.fixture(scope="module")
 def folds(tmp_path_factory, data):
-    """Fold 1 tears the cases with two slides (the third and fourth of each subtype) apart; fold 2 does not."""
+    """Fold 1 separates the slides of the cases with two (the third and fourth of each subtype); fold 2 does not."""
     folder = tmp_path_factory.mktemp("folds")
     absent = [f"SOB_B_A-14-1-{m}-00{n}.png|{m}|1|test" for m in (40, 100) for n in (1, 2)]
     write_fold(folder, data, 1, {0, 2}, absent)
@@ -74,7 +75,7 @@ def test_each_fold_is_what_fit_and_predict_give(found, data, folds):
     known = np.isin(test.cases, train.cases)
     assert 0 < known.mean() < 1
     row = found.by_fold.loc[(200, 1, OFFICIAL)]
-    assert row["known_share"] == known.mean()
+    assert row["shared_case_fraction"] == known.mean()
     assert (row["train_images"], row["test_images"]) == (len(train), len(test))
     np.testing.assert_array_equal(found.predictions[200, 1, UNSEEN].probabilities, expected.probabilities[~known])
 
@@ -98,30 +99,31 @@ def test_the_rates_are_those_of_the_paper(found):
 
 
 def test_mean_and_deviation_over_the_folds(found):
-    assert found.summary.index.tolist() == [(m, side) for m in (40, 200) for side in (OFFICIAL, UNSEEN, CASE_CLEAN)]
-    for (magnification, side), row in found.summary.iterrows():
-        values = found.by_fold.xs((magnification, side), level=("magnification", "side"))
+    variants = (OFFICIAL, UNSEEN, CASE_CLEAN)
+    assert found.summary.index.tolist() == [(m, variant) for m in (40, 200) for variant in variants]
+    for (magnification, variant), row in found.summary.iterrows():
+        values = found.by_fold.xs((magnification, variant), level=("magnification", "variant"))
         assert row["folds"] == 2
-        for figure in ("image_recognition_rate", "patient_recognition_rate", "roc_auc"):
-            assert row[f"{figure}_mean"] == pytest.approx(np.mean(values[figure]))
-            assert row[f"{figure}_sd"] == pytest.approx(np.std(values[figure], ddof=1))
+        for metric in ("image_recognition_rate", "patient_recognition_rate", "roc_auc"):
+            assert row[f"{metric}_mean"] == pytest.approx(np.mean(values[metric]))
+            assert row[f"{metric}_sd"] == pytest.approx(np.std(values[metric], ddof=1))
 
 
 def test_a_fold_without_shared_cases_is_trained_once(found):
     same = found.by_fold.loc[(40, 2)]
     assert found.predictions[40, 2, OFFICIAL] is found.predictions[40, 2, CASE_CLEAN]
-    assert same["known_share"].tolist() == [0, 0, 0]
+    assert same["shared_case_fraction"].tolist() == [0, 0, 0]
     assert same["train_images"].nunique() == 1
 
 
-def test_what_is_missing_is_named(found):
+def test_missing_images_are_listed(found):
     assert found.missing == (
         "100X: no image is there, of 2 listed.",
         "40X: 2 of 66 listed images are not there, such as SOB_B_A-14-1-40-001.png, SOB_B_A-14-1-40-002.png.",
     )
 
 
-def test_folds_that_cannot_be(data, tmp_path):
+def test_folds_without_images_of_a_class(data, tmp_path):
     benign = data.where(label="benign", magnification=200)
     rest = data.where(label="malignant", magnification=200)
     first = write_fold(tmp_path, benign, 1, {0, 1, 2, 3})  # all benign images are test images
@@ -133,8 +135,8 @@ def test_folds_that_cannot_be(data, tmp_path):
     found = evaluate_protocol(build, data, tmp_path, magnifications=[200], case_clean=False, **OPTIONS)
     assert found.by_fold.index.tolist() == [(200, 2, OFFICIAL), (200, 2, UNSEEN)]
     text = "\n".join(found.missing)
-    assert "200X, fold 1: no image of benign to learn from; left out." in text
-    assert "200X, fold 2: no test image of malignant; its rates are of the other images alone." in text
+    assert "200X, fold 1: no training image of benign; left out." in text
+    assert "200X, fold 2: no test image of malignant; its rates are of the other images only." in text
     assert np.isnan(found.summary.loc[(200, OFFICIAL), "roc_auc_mean"])
     assert np.isnan(found.summary.loc[(200, OFFICIAL), "image_recognition_rate_sd"])
     assert found.summary.loc[(200, OFFICIAL), "patient_recognition_rate_mean"] >= 0
@@ -206,7 +208,7 @@ def test_the_csv_of_kaggle_holds_the_same_folds(tmp_path, folds):
         read_folds(tmp_path / "dsfold9.txt")
 
 
-def test_it_prints_and_is_written(found, tmp_path):
+def test_the_result_prints_and_is_written(found, tmp_path):
     text = str(found)
     assert "in percent" in text
     mean, sd = found.summary.loc[(200, OFFICIAL), ["image_recognition_rate_mean", "image_recognition_rate_sd"]]
@@ -245,7 +247,7 @@ def test_wrong_arguments(data, folds):
 @pytest.mark.slow
 @pytest.mark.real
 def test_the_published_folds_on_real_images(real_data):
-    """On a part of the set: it runs, and says how much is not there."""
+    """An incomplete copy of the set is evaluated, and the missing images are counted."""
     data = bc.load_breakhis(real_data / "BreaKHis_200X_224")
 
     def frozen():
@@ -264,10 +266,10 @@ def test_the_published_folds_on_real_images(real_data):
     assert "40X: no image is there, of 1995 listed." in text
     official = found.summary.loc[(200, OFFICIAL)]
     assert 0.6 < official["image_recognition_rate_mean"] < 1
-    assert found.by_fold.xs(CASE_CLEAN, level="side")["known_share"].max() == 0
+    assert found.by_fold.xs(CASE_CLEAN, level="variant")["shared_case_fraction"].max() == 0
 
 
-def test_ctrl_c_ends_the_whole_and_judges_no_half_trained_model(data, folds, tmp_path):
+def test_ctrl_c_stops_the_protocol_and_tests_no_half_trained_model(data, folds, tmp_path):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise KeyboardInterrupt
@@ -291,7 +293,7 @@ def test_ctrl_c_ends_the_whole_and_judges_no_half_trained_model(data, folds, tmp
         ({"patience": 3}, "patience needs validation images"),
     ],
 )
-def test_wrong_arguments_of_the_trainings_are_found_before_any(data, folds, options, words):
+def test_wrong_arguments_are_found_before_any_training(data, folds, options, words):
     def build():
         raise AssertionError("nothing is built")
 
@@ -299,14 +301,14 @@ def test_wrong_arguments_of_the_trainings_are_found_before_any(data, folds, opti
         evaluate_protocol(build, data, folds, progress=False, **options)
 
 
-def test_what_would_have_no_effect_beside_predictions_is_refused(data, folds):
+def test_arguments_without_effect_are_refused_if_predictions_are_given(data, folds):
     with pytest.raises(TrainingError, match="epochs, val_fraction would have no effect"):
         evaluate_protocol({}, data, folds, epochs=3, val_fraction=0.2)
     with pytest.raises(DatasetError, match="data must be a Dataset; found str"):
         evaluate_protocol({}, "folder", folds)
 
 
-def test_each_training_has_its_own_log_and_views_are_averaged(data, folds, tmp_path):
+def test_each_training_has_its_own_log_and_tta_is_applied(data, folds, tmp_path):
     built = []
 
     def build_one():
@@ -322,9 +324,9 @@ def test_each_training_has_its_own_log_and_views_are_averaged(data, folds, tmp_p
     found = evaluate_protocol(build_one, data, folds / "dsfold1.txt", **options)
     names = ["log-200X-fold-1-case-clean.csv", "log-200X-fold-1-official.csv"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    for model, side in zip(built, (OFFICIAL, CASE_CLEAN), strict=True):
-        judged = found.predictions[200, 1, side]
+    for model, variant in zip(built, (OFFICIAL, CASE_CLEAN), strict=True):
+        predictions = found.predictions[200, 1, variant]
         row_of = {path: row for row, path in enumerate(data.paths)}
-        expected = bc.predict(model, data[[row_of[path] for path in judged.paths]], tta="dihedral")
-        np.testing.assert_allclose(judged.probabilities, expected.probabilities, atol=1e-6)
+        expected = bc.predict(model, data[[row_of[path] for path in predictions.paths]], tta="dihedral")
+        np.testing.assert_allclose(predictions.probabilities, expected.probabilities, atol=1e-6)
     assert found.settings["tta"] == "dihedral"

@@ -134,7 +134,7 @@ def test_a_run_that_was_written_is_read_again(easy, small, tmp_path, monkeypatch
     def never(*arguments, **keywords):
         raise AssertionError("finished folds are not trained again")
 
-    monkeypatch.setattr("breastcls.experiments.cross_validation.fit", never)
+    monkeypatch.setattr("breastcls.experiments.fold_trainer.fit", never)
     again = compare_splits(small, easy, resume=True, **options)
     np.testing.assert_array_equal(
         again.predictions["model", "image"].probabilities, first.predictions["model", "image"].probabilities

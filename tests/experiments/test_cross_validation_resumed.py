@@ -76,7 +76,7 @@ def test_killed_between_folds_it_goes_on_with_the_next(data, undisturbed, tmp_pa
 def test_killed_within_a_fold_or_before_its_predictions_it_goes_on_there(
     data, undisturbed, tmp_path, monkeypatch, build, options
 ):
-    import breastcls.experiments.cross_validation as module
+    from breastcls.experiments import fold_runner, fold_trainer
 
     calls = []
 
@@ -86,7 +86,7 @@ def test_killed_within_a_fold_or_before_its_predictions_it_goes_on_there(
             raise Killed
         return predict(*arguments, **keywords)
 
-    monkeypatch.setattr(module, "predict", predict_or_die)
+    monkeypatch.setattr(fold_runner, "predict", predict_or_die)
     with pytest.raises(Killed):
         cross_validate(build, data, **options)
     assert (tmp_path / "cv/fold-2/model.keras").exists()
@@ -105,7 +105,7 @@ def test_killed_within_a_fold_or_before_its_predictions_it_goes_on_there(
             monkeypatch.setattr("breastcls.training.trainer.run_epochs", die)
         return fit(model, train, val, **keywords)
 
-    monkeypatch.setattr(module, "fit", fit_or_die)
+    monkeypatch.setattr(fold_trainer, "fit", fit_or_die)
     with pytest.raises(Killed):
         cross_validate(build, data, resume=True, **options)
     assert trained == [True, False]
@@ -192,7 +192,7 @@ def test_ctrl_c_stops_it_all_and_says_how_to_go_on(data, tmp_path, tiny, quick):
 
     given = {**quick, "epochs": 3, "folds": 2, "run_dir": tmp_path / "cv", "callbacks": [Interrupt()]}
     with (
-        pytest.raises(KeyboardInterrupt, match=r"Interrupted in fold 1\. .*resume=True"),
+        pytest.raises(KeyboardInterrupt, match=r"Interrupted in fold 1 of 2\. .*resume=True"),
         pytest.warns(TrainingWarning, match="Interrupted"),
     ):
         cross_validate(tiny, data, **given)

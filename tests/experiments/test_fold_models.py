@@ -1,4 +1,4 @@
-"""What keeps the trainings of a protocol apart: each begins alike, with nothing that another learnt."""
+"""Trainings are independent: each starts from the same weights, none from weights of another training."""
 
 import keras
 import pytest
@@ -6,7 +6,8 @@ import pytest
 import breastcls as bc
 from breastcls.errors import LeakageError, TrainingError
 from breastcls.experiments.cross_validation import cross_validate
-from breastcls.experiments.fold_models import FreshModels, options_of
+from breastcls.experiments.fold_models import FreshModels
+from breastcls.experiments.fold_trainer import options_for_fold
 from breastcls.models.model_card import ModelCard, set_card
 from breastcls.training.fit_options import Logging
 
@@ -28,12 +29,12 @@ def backbone():
     return keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, strides=4, activation="relu")])
 
 
-def test_a_backbone_made_outside_of_build_is_found_when_it_has_learnt(data, backbone, quick):
+def test_a_trained_backbone_made_outside_of_build_is_found(data, backbone, quick):
     with pytest.raises(TrainingError, match=r"other weights than the first time.*backbone too"):
         cross_validate(lambda: with_head(backbone), data, folds=2, **quick)
 
 
-def test_a_backbone_made_outside_of_build_that_does_not_learn_is_no_leak(data, backbone, quick):
+def test_a_frozen_backbone_made_outside_of_build_is_no_leak(data, backbone, quick):
     result = cross_validate(lambda: with_head(backbone), data, folds=2, **quick, **HEAD_ONLY)
     assert result.evaluation.leakage.clean
 
@@ -56,7 +57,7 @@ def test_a_model_that_was_trained_on_the_test_images_is_refused(data, tiny, quic
     assert len(result.predictions) == len(data)
 
 
-def test_draws_of_build_that_follow_from_no_seed_are_told(data, tiny):
+def test_unseeded_random_draws_in_build_are_refused(data, tiny):
     kernels = iter((0.1, 0.2))
 
     def build():
@@ -70,7 +71,7 @@ def test_draws_of_build_that_follow_from_no_seed_are_told(data, tiny):
         fresh.make(data)
 
 
-def test_every_training_has_its_own_places(tmp_path):
-    found = options_of({"epochs": 1, "logging": Logging(tmp_path / "curves.csv", tmp_path)}, "fold-2")
+def test_every_training_has_its_own_paths(tmp_path):
+    found = options_for_fold({"epochs": 1, "logging": Logging(tmp_path / "curves.csv", tmp_path)}, "fold-2")
     assert found == {"epochs": 1, "logging": Logging(tmp_path / "curves-fold-2.csv", tmp_path / "fold-2")}
-    assert options_of({"logging": None}, "fold-1") == {"logging": None}
+    assert options_for_fold({"logging": None}, "fold-1") == {"logging": None}

@@ -1,9 +1,13 @@
 from .breakhis_protocol import evaluate_protocol as evaluate_protocol
 from .comparison_of_splits import compare_splits as compare_splits
 from .cross_validation_result import CrossValidation as CrossValidation
+from .fold_runner import ModelTrainer as ModelTrainer
 from .protocol_result import ProtocolResult as ProtocolResult
-from .recipes.recipe import Contender as Contender
+from .recipes.model_result import ModelResult as ModelResult
+from .recipes.model_result import SplitResult as SplitResult
 from .recipes.recipe import Recipe as Recipe
+from .recipes.recipe_model import RecipeModel as RecipeModel
+from .recipes.recipe_model import TrainFunction as TrainFunction
 from .recipes.recipe_registry import RecipeTable as RecipeTable
 from .recipes.recipe_registry import find_recipe as find_recipe
 from .recipes.recipe_registry import list_recipes as list_recipes

@@ -18,8 +18,8 @@ from breastcls.datasets.dataset import Dataset, Unit, require_dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
 from breastcls.experiments.cross_validation import cross_validate
-from breastcls.experiments.fold_folder import plain_settings
-from breastcls.experiments.fold_models import options_of
+from breastcls.experiments.fold_folder import json_settings
+from breastcls.experiments.fold_trainer import options_for_fold
 from breastcls.experiments.split_comparison import SPLIT_NAMES, SplitComparison
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases
@@ -115,7 +115,7 @@ def compare_splits(
                 resume=resume,
                 bootstrap=bootstrap,
                 progress=progress,
-                **options_of(options, f"by-{split}"),
+                **options_for_fold(options, f"by-{split}"),
             )
             simple = cross_validate_baselines(
                 data, folds=folds, by=split, baselines=baselines, seed=seed, measured=measured
@@ -141,7 +141,7 @@ def compare_splits(
             "seed": seed,
             "folds": folds,
             "metrics": list(wanted),
-            "fit": plain_settings(options),
+            "fit": json_settings(options),
             "model": dict(described),
         },
         limitations=(*limitations, *_limitations(counts)),

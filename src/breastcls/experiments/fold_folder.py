@@ -1,4 +1,4 @@
-"""The folder of a cross-validation: what was asked for, which image is in which fold, and what finished folds gave."""
+"""The folder of a cross-validation: its settings, the fold of each image, and the results of finished folds."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, OutputError, TrainingError
+from breastcls.experiments.fold import Fold, FoldResult
 from breastcls.files import make_folder, write_text
 from breastcls.models.weight_hash import is_same_fingerprint
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.predictions import Predictions
 from breastcls.training.checkpointing.resume import load_run
 from breastcls.training.fit_settings import is_fit_option, setting_to_json
-from breastcls.training.run import Run
 
 _SETTINGS, _IMAGES, _PREDICTIONS = "cross-validation.json", "folds.csv", "predictions.csv"
-# What may differ between a cross-validation and its continuation, since it changes no weight.
+# Arguments that may differ when a cross-validation is resumed, since they change no weight.
 _FREE = ("progress", "logging", "allow_leakage")
 _SHOWN = 5
 
 
 class FoldFolder:
-    """A folder with one folder a fold.
+    """A folder with one subfolder per fold.
 
     Args:
         run_dir: The folder.
-        settings: What is asked for, as plain types.
+        settings: The settings of the cross-validation, as JSON values.
         data: All images.
         fold_of: (n,) the fold of each image, from 1 on.
-        resume: Whether to go on with what is there.
+        resume: Whether to continue what the folder holds.
 
     Raises:
-        OutputError: If it cannot be written to, or holds a cross-validation that is not to be resumed.
+        OutputError: If it cannot be written to, or holds a cross-validation and `resume` is False.
         TrainingError: If it holds one with other settings or of other images; the message shows the differences.
     """
 
@@ -54,44 +54,36 @@ class FoldFolder:
     ) -> None:
         self.path = make_folder(run_dir)
         self._content: dict[str, Any] = {
-            "settings": plain_settings(settings),
+            "settings": json_settings(settings),
             "classes": list(data.classes),
             "model": None,
         }
         images = _image_table(data, np.asarray(fold_of))
-        # A folder in which no training was begun holds nothing that could be lost.
+        # A folder in which no training began holds nothing that could be overwritten.
         if any(self.path.glob("fold-*/config.json")):
             if not resume:
                 raise OutputError(
                     f"{self.path} holds a cross-validation already. Choose another run_dir, so that nothing is "
-                    "overwritten, or go on with that one by resume=True."
+                    "overwritten, or continue it with resume=True."
                 )
-            self._take_up(images)
+            self._resume(images)
             return
         write_text(self.path / _IMAGES, images)
         self._write()
 
-    def fold(self, number: int) -> Path:
-        """Folder of a fold, numbered from 1 on."""
-        return self.path / f"fold-{number}"
-
-    def is_begun(self, number: int) -> bool:
-        """Tell whether a fold's training was begun."""
-        return (self.fold(number) / "config.json").exists()
-
     @property
     def model(self) -> dict[str, Any] | None:
-        """What is known of the model that the folds train, once one was built."""
+        """The description of the model that the folds train, once one was built."""
         found: dict[str, Any] | None = self._content["model"]
         return found
 
     def note_model(self, model: Mapping[str, Any]) -> None:
-        """Write down what model the folds train, or compare it with what was written down.
+        """Record which model the folds train, or compare it with the record.
 
         Raises:
-            TrainingError: If the folds before trained another one.
+            TrainingError: If the folds before trained another model.
         """
-        described = plain_settings(model)
+        described = json_settings(model)
         if self.model is None:
             self._content["model"] = described
             self._write()
@@ -100,19 +92,19 @@ class FoldFolder:
             described["begins_with"] = self.model["begins_with"]
         found = _differences("model ", self.model, described)
         if found:
-            self._refuse(found, "Let build() give the model of the folds before")
+            self._refuse(found, "Let build() make the model of the folds before")
 
-    def finish(self, number: int, predictions: Predictions) -> None:
-        """Keep the predictions of a fold, by which it counts as finished."""
-        predictions.to_csv(self.fold(number) / _PREDICTIONS)
+    def finish(self, result: FoldResult) -> None:
+        """Write the predictions of a fold, which marks it as finished."""
+        result.predictions.to_csv(self.path / result.fold.name / _PREDICTIONS)
 
-    def read_finished(self, number: int, test: Dataset) -> tuple[Predictions, Run] | None:
-        """Return what a fold gave, or None if it is not finished.
+    def read_finished(self, fold: Fold) -> FoldResult | None:
+        """Return the result of a fold, or None if it is not finished.
 
         Raises:
             TrainingError: If its files are damaged.
         """
-        path = self.fold(number) / _PREDICTIONS
+        path, test = self.path / fold.name / _PREDICTIONS, fold.test
         if not path.exists():
             return None
         try:
@@ -122,11 +114,11 @@ class FoldFolder:
         names = [] if kept.paths is None else [Path(name).name for name in kept.paths]
         if names != [Path(name).name for name in test.paths] or not np.array_equal(kept.labels, test.labels):
             raise TrainingError(
-                f"{path} does not hold the images of fold {number}. Delete it: the fold is then predicted again."
+                f"{path} does not hold the images of {fold.name}. Delete it: the fold is then predicted again."
             )
-        return predictions_of(test, kept.probabilities), load_run(self.fold(number))
+        return FoldResult(fold, predictions_of(test, kept.probabilities), load_run(self.path / fold.name))
 
-    def _take_up(self, images: str) -> None:
+    def _resume(self, images: str) -> None:
         try:
             old = json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
             kept = (self.path / _IMAGES).read_text(encoding="utf-8")
@@ -136,16 +128,16 @@ class FoldFolder:
             self._content["model"] = old["model"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(
-                f"{self.path} cannot be read as a cross-validation ({error}). Begin anew in another folder."
+                f"{self.path} cannot be read as a cross-validation ({error}). Start again in another folder."
             ) from error
         if found:
-            self._refuse(found, "Give what it was begun with")
+            self._refuse(found, "Pass what it was started with")
 
     def _refuse(self, found: Sequence[str], remedy: str) -> None:
         more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
         shown = "\n  ".join([*found[:_SHOWN], *more])
         raise TrainingError(
-            f"{self.path} holds another cross-validation; resume=True goes on only with the same settings, model and "
+            f"{self.path} holds another cross-validation; resume=True continues only with the same settings, model and "
             f"data.\n  {shown}\n{remedy}, or choose another run_dir."
         )
 
@@ -153,12 +145,12 @@ class FoldFolder:
         write_text(self.path / _SETTINGS, json.dumps(self._content, indent=2) + "\n")
 
 
-def plain_settings(values: Any) -> Any:
-    """Return settings as JSON holds them; what it cannot hold goes by the name of its type."""
-    return json.loads(json.dumps(values, default=_in_words))
+def json_settings(values: Any) -> Any:
+    """Return settings as JSON values; an object that JSON cannot hold is replaced by the name of its type."""
+    return json.loads(json.dumps(values, default=_json_value))
 
 
-def _in_words(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):
@@ -172,9 +164,9 @@ def _in_words(value: Any) -> Any:
 
 def _setting_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     flat = [
-        {name: value for name, value in side.items() if name != "fit"}
-        | {name: value for name, value in side["fit"].items() if name not in _FREE}
-        for side in (there, here)
+        {name: value for name, value in settings.items() if name != "fit"}
+        | {name: value for name, value in settings["fit"].items() if name not in _FREE}
+        for settings in (there, here)
     ]
     return _differences("", *flat)
 
@@ -190,7 +182,7 @@ def _differences(prefix: str, there: Mapping[str, Any], here: Mapping[str, Any])
 def _image_table(data: Dataset, fold_of: np.ndarray) -> str:
     table = data.table[["path", "label", "case", "slide"]].assign(
         name=[Path(path).name for path in data.paths],
-        # Of two files of one name this tells most apart, without reading them.
+        # This distinguishes most files of the same name without reading them.
         bytes=[os.path.getsize(path) if os.path.exists(path) else -1 for path in data.paths],
         fold=fold_of,
     )
@@ -198,13 +190,13 @@ def _image_table(data: Dataset, fold_of: np.ndarray) -> str:
 
 
 def _image_differences(there: str, here: str) -> list[str]:
-    """Say which images, or folds of images, differ: a folder may move, a picture may not."""
+    """Return which images, or folds of images, differ, in words: the folder may be another, its images may not."""
     columns = ["name", "label", "case", "slide", "bytes"]
     old, new = (pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False) for text in (there, here))
     before, now = ([tuple(row) for row in table[columns].to_numpy()] for table in (old, new))
     if before == now:
         moved = int((old["fold"] != new["fold"]).sum())
-        return [f"folds: {moved} images are in another one"] if moved else []
+        return [f"folds: {moved} images are in another fold"] if moved else []
     gone, come = set(before) - set(now), set(now) - set(before)
     if not gone and not come:
         return [f"data: the same {len(now)} images, in another order"]

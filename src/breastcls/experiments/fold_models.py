@@ -1,14 +1,12 @@
-"""What all protocols do before and around each of their trainings: check, build, give each its own places."""
+"""Checks the arguments of an experiment before any training, and builds a new model for each training."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import inspect
 import os
 import random
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,14 +16,14 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingError
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.training_cases import drop_weight_dependent
-from breastcls.models.weight_hash import hash_weights
+from breastcls.models.weight_hash import fingerprint_weights, hash_weights
 from breastcls.predictions.independence import audit_test
 from breastcls.predictions.test_time_augmentation import list_transforms
 from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
 from breastcls.training.fit_settings import FitSettings
 
-# Arguments of `fit` that a protocol gives by itself.
+# Arguments of `fit` that an experiment sets itself.
 _OWN = ("model", "train", "val", "seed", "run_dir", "resume", "progress", "allow_leakage")
 
 
@@ -39,20 +37,20 @@ def check_trainings(
     resume: bool,
     tta: str | None,
 ) -> None:
-    """Find what is wrong with the arguments of a protocol before anything is split, read or trained.
+    """Check the arguments of an experiment before anything is split, read or trained.
 
     Args:
-        caller: Name of the protocol, for the messages.
-        options: What it passes on to `fit`.
-        val_fraction: Share to choose the best epoch by.
-        seed: From which everything random follows.
-        run_dir: Folder of the protocol.
-        resume: Whether to go on with it.
+        caller: Name of the function that was called, for error messages.
+        options: The arguments that it passes on to `fit`.
+        val_fraction: Share of the training images that is used for validation.
+        seed: Seed of all random draws.
+        run_dir: Folder of the experiment.
+        resume: Whether to continue what the folder holds.
         tta: Test-time augmentation.
 
     Raises:
-        TrainingError: If one is not valid.
-        EvaluationError: If `tta` is not known.
+        TrainingError: If an argument is not valid.
+        EvaluationError: If there is no such test-time augmentation.
     """
     if isinstance(val_fraction, bool) or not isinstance(val_fraction, (int, float)) or not 0 <= val_fraction < 1:
         raise TrainingError(f"val_fraction must be a number from 0 to below 1; found {val_fraction!r}.")
@@ -66,60 +64,37 @@ def check_trainings(
     if val_fraction == 0 and options.get("patience") is not None:
         raise TrainingError("patience needs validation images: pass val_fraction=, such as 0.15, or leave it out.")
     if strategy_name(options.get("strategy")) == "multi-worker":
-        # Every machine would write the folders of all trainings.
+        # Every machine would write to the folders of all trainings.
         raise TrainingError(f"{caller} runs on one machine: pass strategy='mirrored' or none, or call fit for each.")
     checked = {name: value for name, value in options.items() if name not in ("stain", "strategy", "callbacks")}
     FitSettings.of({**checked, "seed": seed, "run_dir": run_dir, "resume": resume})
 
 
 def check_build(build: Any, or_else: str = "") -> None:
-    """See that `build` can give a new model for each training.
+    """Check that `build` can make a new model for each training.
 
     Args:
-        build: What was passed.
-        or_else: What the protocol takes instead, for the message.
+        build: The argument that was passed.
+        or_else: What the experiment accepts instead, for the error message.
 
     Raises:
-        TrainingError: If it cannot.
+        TrainingError: If it is not a function, or is a model.
     """
     if not callable(build) or isinstance(build, keras.Model):
         raise TrainingError(
             f"build must be a function that makes an untrained model, such as lambda: build_model(...){or_else}; found "
-            f"{type(build).__name__}. One model cannot be used: the second training would go on from what the first "
-            "learnt."
+            f"{type(build).__name__}. One model cannot be used: the second training would start from the weights of "
+            "the first."
         )
 
 
-def options_of(options: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the options of one training, with log files of its own, since each training writes them whole.
-
-    Args:
-        options: Those of all trainings.
-        name: Of this one, such as "fold-1".
-
-    Example:
-        >>> options_of({"logging": Logging(csv="curves.csv")}, "fold-1")["logging"].csv
-        PosixPath('curves-fold-1.csv')
-    """
-    logging = options.get("logging")
-    if logging is None:
-        return dict(options)
-    places: dict[str, Any] = {}
-    if logging.tensorboard is not None:
-        places["tensorboard"] = Path(logging.tensorboard) / name
-    if logging.csv is not None:
-        path = Path(logging.csv)
-        places["csv"] = path.with_name(f"{path.stem}-{name}{path.suffix}")
-    return {**options, "logging": dataclasses.replace(logging, **places)}
-
-
 class FreshModels:
-    """Gives a new model for each training, and sees that each begins where the first did.
+    """Builds a new model for each training, and checks that all start from the same weights.
 
     Args:
         build: Makes an untrained model.
-        seed: From which its random draws follow.
-        allow_leakage: Whether a model may have seen the test images before.
+        seed: Seed of its random draws.
+        allow_leakage: Whether a model may have been trained on cases of the test images before.
     """
 
     def __init__(self, build: Callable[[], keras.Model], seed: int, *, allow_leakage: bool = False) -> None:
@@ -127,35 +102,35 @@ class FreshModels:
         self._first: str | None = None
 
     def make(self, test: Dataset) -> keras.Model:
-        """Build a model that is going to be judged on some images.
+        """Build a model that will be tested on some images.
 
         Raises:
-            TrainingError: If it is no model, or begins with other weights than the ones before: part of it was made
+            TrainingError: If it is no model, or starts from other weights than the models before: part of it was made
                 outside of `build`, and has been trained meanwhile.
-            LeakageError: If its card says that it was trained on a case of the test images.
+            LeakageError: If its card lists a case of the test images among its training cases.
         """
         model = build_afresh(self._build, self._seed)
         weights = hash_weights(model)
         self._first = self._first or weights
         if weights != self._first:
             raise TrainingError(
-                "build gave a model with other weights than the first time. Each training has to begin alike, or one "
-                "goes on from what another learnt from its test images: let build make all of the model anew, the "
-                "backbone too, and draw what is random from a fixed seed or from keras.random."
+                "build returned a model with other weights than the first time. All trainings have to start from the "
+                "same weights, or one continues from weights that were trained on its test images: let build make all "
+                "of the model anew, the backbone too, and draw random values from a fixed seed or from keras.random."
             )
         card = get_card(model)
         if card is not None:
             audit_test(test, card.provenance).raise_if_leaking(allowed=self._allow_leakage)
-            # A threshold or calibration that build brings along was chosen for weights that are about to change.
+            # A threshold or calibration in the card was chosen for weights that are about to change.
             set_card(model, drop_weight_dependent(card))
         return model
 
 
 def build_afresh(build: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """Build a model as in a new process: same names, same random draws, nothing of the training before."""
+    """Build a model as in a new process: same names, same random draws, no state of an earlier training."""
     policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
     keras.utils.clear_session()
-    # Clearing forgets what the caller set for all models.
+    # Clearing the session also resets what the caller set for all models.
     keras.config.set_dtype_policy(policy)
     keras.distribution.set_distribution(distribution)
     python_state, numpy_state = random.getstate(), np.random.get_state()
@@ -168,3 +143,12 @@ def build_afresh(build: Callable[[], keras.Model], seed: int) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise TrainingError(f"build must return a keras.Model; it returned {type(model).__name__}.")
     return model
+
+
+def describe_model(model: keras.Model) -> dict[str, Any]:
+    """Return what is the same in every fold: the card without what belongs to one training, parameters and weights."""
+    card = get_card(model)
+    known = {} if card is None else card.to_dict()
+    for name in ("provenance", "threshold", "temperature", "version", "schema"):
+        known.pop(name, None)
+    return {**known, "parameters": int(model.count_params()), "begins_with": fingerprint_weights(model)}

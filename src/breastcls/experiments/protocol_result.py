@@ -1,4 +1,4 @@
-"""`ProtocolResult`: the BreakHis protocol in figures, fold by fold and in all."""
+"""`ProtocolResult`: the rates of the BreakHis protocol, by fold and over all folds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from breastcls.text_tables import escape_markdown, markdown_table, text_table
 
 SCHEMA = "breastcls.breakhis-protocol/1"
 RATES = ("image_recognition_rate", "patient_recognition_rate")
-FIGURES = (*RATES, "balanced_accuracy", "roc_auc")
+SCORES = (*RATES, "balanced_accuracy", "roc_auc")
 OFFICIAL, UNSEEN, CASE_CLEAN = "official", "unseen cases", "case-clean"
-SIDES = {
+VARIANTS = {
     OFFICIAL: "the published folds as they are",
-    UNSEEN: "the same decisions, on the test images whose case is not in training",
-    CASE_CLEAN: "trained anew without the cases of the test images; all test images",
+    UNSEEN: "the same predictions, on the test images whose case is not in training",
+    CASE_CLEAN: "trained without the cases of the test images; all test images",
 }
-"""What stands side by side, by name."""
+"""The variants that are compared, by name."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,12 +33,12 @@ class ProtocolResult(Result):
     """What `evaluate_protocol` found. Print it, or write it as JSON or Markdown.
 
     Attributes:
-        by_fold: One row a fold, index `(magnification, fold, side)`: `train_images`, `test_images`, `known_share` (of
-            the test images whose case is in training), and `image_recognition_rate`, `patient_recognition_rate`,
-            `balanced_accuracy`, `roc_auc`. NaN where a fold does not define a figure.
-        missing: Plain sentences: which images, folds and classes are not there.
-        predictions: By `(magnification, fold, side)`.
-        settings: `seed`, `fit`, and `foreign`: whether the predictions were given.
+        by_fold: One row per fold and variant, index `(magnification, fold, variant)`: `train_images`, `test_images`,
+            `shared_case_fraction` (of the test images, those whose case is in training), and `image_recognition_rate`,
+            `patient_recognition_rate`, `balanced_accuracy`, `roc_auc`. NaN where a metric is not defined in a fold.
+        missing: Sentences on which images, folds and classes are missing.
+        predictions: By `(magnification, fold, variant)`.
+        settings: `seed`, `fit`, and `external`: whether the predictions were given.
         environment: Versions and system.
         seconds: How long it took.
     """
@@ -52,44 +52,44 @@ class ProtocolResult(Result):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """Over the folds, as the paper reports it: index `(magnification, side)`.
+        """Over the folds, as the paper reports it: index `(magnification, variant)`.
 
-        Columns `folds`, and for each figure `<figure>_mean` and `<figure>_sd` (of the sample; NaN for one fold). The
-        folds share images, so that the sd says how much they vary and is no standard error.
+        Columns `folds`, and for each metric `<metric>_mean` and `<metric>_sd` (of the sample; NaN for one fold). The
+        folds share images, so that the sd describes how much they vary and is no standard error.
         """
         rows: dict[tuple[int, str], dict[str, float]] = {}
-        for key, group in self.by_fold.groupby(level=["magnification", "side"], sort=False):
+        for key, group in self.by_fold.groupby(level=["magnification", "variant"], sort=False):
             row: dict[str, float] = {"folds": len(group)}
-            for figure in FIGURES:
-                values = group[figure].dropna().to_numpy()
-                row[f"{figure}_mean"] = float(values.mean()) if len(values) else np.nan
-                row[f"{figure}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else np.nan
+            for metric in SCORES:
+                values = group[metric].dropna().to_numpy()
+                row[f"{metric}_mean"] = float(values.mean()) if len(values) else np.nan
+                row[f"{metric}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else np.nan
             rows[key] = row  # type: ignore[index]
         table = pd.DataFrame.from_dict(rows, orient="index").astype({"folds": np.int64})
-        table.index = pd.MultiIndex.from_tuples(list(rows), names=["magnification", "side"])
+        table.index = pd.MultiIndex.from_tuples(list(rows), names=["magnification", "variant"])
         return table
 
     def _rows(self, digits: int = 3) -> list[list[str]]:
-        rows = [["magnification", "folds", "side", "image rate", "patient rate", "known cases"]]
-        shares = self.by_fold.groupby(level=["magnification", "side"], sort=False)["known_share"].mean()
+        rows = [["magnification", "folds", "variant", "image rate", "patient rate", "test images of training cases"]]
+        shares = self.by_fold.groupby(level=["magnification", "variant"], sort=False)["shared_case_fraction"].mean()
         summary = self.summary
-        for (magnification, side), row in zip(summary.index, summary.to_dict("records"), strict=True):
+        for (magnification, variant), row in zip(summary.index, summary.to_dict("records"), strict=True):
             rates = [_percent(row[f"{rate}_mean"], row[f"{rate}_sd"], digits) for rate in RATES]
-            share = f"{shares[magnification, side]:.0%}"
-            rows.append([f"{magnification}X", str(row["folds"]), str(side), *rates, share])
+            share = f"{shares[magnification, variant]:.0%}"
+            rows.append([f"{magnification}X", str(row["folds"]), str(variant), *rates, share])
         return rows
 
     def _legend(self) -> list[str]:
-        sides = self.by_fold.index.get_level_values("side")
-        return [f"{name}: {SIDES[name]}" for name in SIDES if name in sides]
+        variants = self.by_fold.index.get_level_values("variant")
+        return [f"{name}: {VARIANTS[name]}" for name in VARIANTS if name in variants]
 
     def __str__(self) -> str:
         head = "BreakHis protocol: mean and sd over the published folds, in percent; a slide counts as a patient"
-        missing = ["", "Not there", *(f"  - {sentence}" for sentence in self.missing)] if self.missing else []
+        missing = ["", "Missing", *(f"  - {sentence}" for sentence in self.missing)] if self.missing else []
         return "\n".join([head, "", text_table(self._rows()), "", *self._legend(), *missing])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the single predictions as plain types, for JSON; NaN becomes None."""
+        """Return everything but the predictions as JSON values; NaN becomes None."""
         return {
             "schema": SCHEMA,
             "summary": table_to_dict(self.summary),
@@ -105,7 +105,7 @@ class ProtocolResult(Result):
 
         Args:
             path: Where to write.
-            digits: Decimals of the rates as shares; in percent, as they are written, there are two fewer.
+            digits: Decimals of the rates as fractions; in percent, as they are written, two fewer.
 
         Raises:
             OutputError: If it cannot be written.

@@ -7,7 +7,7 @@ import pytest
 
 import breastcls as bc
 from breastcls.errors import ExplanationWarning
-from breastcls.experiments import Contender, Recipe, RecipeResult
+from breastcls.experiments import Recipe, RecipeModel, RecipeResult
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def tiny() -> Recipe:
         name="tiny",
         title="The four-layer network",
         summary="Four layers, for a test.",
-        contenders=(Contender("cnn4", "cnn4", (32, 32), reported={"accuracy": 0.9}),),
+        models=(RecipeModel("cnn4", "cnn4", (32, 32), reported={"accuracy": 0.9}),),
         fractions=(0.6, 0.4),
         reported="accuracy 90%",
         fit={"epochs": 1},

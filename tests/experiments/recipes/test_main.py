@@ -22,7 +22,7 @@ def test_show_prints_a_recipe_as_json(capsys):
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(RECIPES["cancernet-idc"].to_dict()))
 
 
-def test_a_wrong_name_is_told_without_a_traceback(capsys):
+def test_an_unknown_name_is_reported_without_a_traceback(capsys):
     assert main(["show", "cancernet"]) == 1
     assert "RegistryError: No recipe is named 'cancernet'. Did you mean 'cancernet-idc'" in capsys.readouterr().err
 
@@ -41,7 +41,7 @@ def test_weights_are_read(given, expected):
     assert read_weights(given) == expected
 
 
-def test_two_files_have_to_name_their_backbones():
+def test_two_weight_files_must_name_their_backbones():
     with pytest.raises(SystemExit, match=r"a\.h5"):
         read_weights(["a.h5", "vgg19=b.h5"])
 

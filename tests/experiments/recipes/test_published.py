@@ -24,12 +24,12 @@ def test_every_recipe_names_only_what_there_is(name):
     find_policy(recipe.augment)
     FitSettings.of({"augment": recipe.augment, **recipe.fit})
     FitSettings.of({"augment": recipe.augment, **recipe.fit, **recipe.scratch})
-    for contender in recipe.contenders:
-        assert set(contender.reported) <= set(recipe.metrics)
-        if contender.backbone is not None:
-            entry = BACKBONES[contender.backbone]
-            assert all(side >= least for side, least in zip(contender.image_size, entry.minimum_size, strict=True))
-            assert set(contender.options) <= set(entry.options)
+    for model in recipe.models:
+        assert set(model.reported) <= set(recipe.metrics)
+        if model.backbone is not None:
+            entry = BACKBONES[model.backbone]
+            assert all(side >= least for side, least in zip(model.image_size, entry.minimum_size, strict=True))
+            assert set(model.options) <= set(entry.options)
     json.dumps(recipe.to_dict())
 
 
@@ -44,12 +44,12 @@ def test_the_five_projects_are_there():
     )
 
 
-def test_the_figures_stand_with_the_models_that_reached_them():
+def test_the_reported_values_are_those_of_the_right_models():
     reported = {
-        (recipe.name, contender.name): dict(contender.reported)
+        (recipe.name, model.name): dict(model.reported)
         for recipe in RECIPES.values()
-        for contender in recipe.contenders
-        if contender.reported
+        for model in recipe.models
+        if model.reported
     }
     assert reported["vgg16-breakhis", "vgg16"] == {"accuracy": 0.8938}
     assert reported["vgg19-resnet50-breakhis", "resnet50"] == {"accuracy": 0.97}
@@ -59,14 +59,14 @@ def test_the_figures_stand_with_the_models_that_reached_them():
 
 def test_cancernet_is_trained_as_it_was_published():
     recipe = RECIPES["cancernet-idc"]
-    (contender,) = recipe.contenders
+    (model,) = recipe.models
     fit = FitSettings.of({"augment": recipe.augment, **recipe.fit})
     assert (fit.optimizer, fit.learning_rate, fit.batch_size, fit.epochs) == ("adagrad", 1e-2, 32, 40)
     assert fit.class_weight == "balanced"
     # 80/20, and a tenth of the 80 for validation.
     assert recipe.fractions == pytest.approx((0.8 * 0.9, 0.8 * 0.1, 0.2))
-    assert contender.image_size == (48, 48)
-    assert (contender.head, contender.dropout) == ("flatten-mlp", default_dropout("flatten-mlp"))
+    assert model.image_size == (48, 48)
+    assert (model.head, model.dropout) == ("flatten-mlp", default_dropout("flatten-mlp"))
 
 
 def test_its_augmentation_is_that_of_the_keras_generator_it_was_written_with():
@@ -107,9 +107,9 @@ def test_its_augmentation_is_that_of_the_keras_generator_it_was_written_with():
 
 
 def test_the_head_at_128_is_flatten_dense_batch_norm_dropout():
-    (contender,) = RECIPES["vgg16-128-breakhis"].contenders
+    (entry,) = RECIPES["vgg16-128-breakhis"].models
     model = bc.build_model(
-        contender.backbone, classes=("b", "m"), image_size=contender.image_size, head=contender.head, weights=None
+        entry.backbone, classes=("b", "m"), image_size=entry.image_size, head=entry.head, weights=None
     )
     kinds = [type(layer).__name__ for layer in model.layers]
     head = kinds[kinds.index("Flatten") :]

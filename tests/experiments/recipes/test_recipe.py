@@ -5,7 +5,7 @@ import pytest
 
 import breastcls as bc
 from breastcls.errors import DatasetWarning, LayoutError, RecipeError
-from breastcls.experiments import Contender, Recipe
+from breastcls.experiments import Recipe, RecipeModel
 
 
 def _recipe(**fields):
@@ -13,7 +13,7 @@ def _recipe(**fields):
         "name": "some",
         "title": "t",
         "summary": "s",
-        "contenders": (Contender("cnn4", "cnn4", (32, 32)),),
+        "models": (RecipeModel("cnn4", "cnn4", (32, 32)),),
         "fractions": (0.7, 0.3),
     }
     return Recipe(**{**whole, **fields})
@@ -24,9 +24,9 @@ def _recipe(**fields):
     [
         ({"name": ""}, "needs a name"),
         ({"data": "mammograms"}, "Known: breakhis, idc, any"),
-        ({"contenders": ()}, "needs contenders"),
-        ({"contenders": (Contender("a", "cnn4"), Contender("a", "cnn4"))}, "a name of its own"),
-        ({"contenders": (Contender("a", None),)}, "'a' of the recipe 'some' needs a backbone"),
+        ({"models": ()}, "needs models"),
+        ({"models": (RecipeModel("a", "cnn4"), RecipeModel("a", "cnn4"))}, "a name of its own"),
+        ({"models": (RecipeModel("a", None),)}, "'a' of the recipe 'some' needs a backbone"),
         ({"fractions": (0.5, 0.6)}, "adding up to 1"),
         ({"fractions": (1.0,)}, "expected \\(train, test\\)"),
         ({"fractions": (1.2, -0.2)}, "expected \\(train, test\\)"),
@@ -37,9 +37,9 @@ def test_what_cannot_be_run_is_refused(fields, message):
         _recipe(**fields)
 
 
-def test_a_contender_with_an_unknown_head_is_refused():
+def test_a_model_with_an_unknown_head_is_refused():
     with pytest.raises(RecipeError, match=r"'hydra'\. Known: linear"):
-        Contender("a", "cnn4", head="hydra")
+        RecipeModel("a", "cnn4", head="hydra")
 
 
 def test_the_split_in_words():
@@ -47,10 +47,10 @@ def test_the_split_in_words():
     assert _recipe(fractions=(0.72, 0.08, 0.2)).split_in_words == "72/8/20"
 
 
-def test_it_is_plain_data_for_json():
-    one = _recipe(contenders=(Contender("cnn4", "cnn4", 32, options={"filters": (1, 2, 3, 4)}),), train=print)
+def test_to_dict_returns_json_values():
+    one = _recipe(models=(RecipeModel("cnn4", "cnn4", 32, options={"filters": (1, 2, 3, 4)}),), train=print)
     values = json.loads(json.dumps(one.to_dict()))
-    assert values["contenders"][0] == {
+    assert values["models"][0] == {
         "name": "cnn4",
         "backbone": "cnn4",
         "image_size": [32, 32],

@@ -22,7 +22,7 @@ print(len(table), sorted({'tensorflow', 'keras', 'pandas'} & set(sys.modules)))
     assert lines[-1] == f"{len(RECIPES)} []"
 
 
-def test_the_frame_has_one_row_a_recipe():
+def test_the_frame_has_one_row_per_recipe():
     frame = bc.experiments.list_recipes().to_frame()
     assert list(frame.index) == list(RECIPES)
     assert frame.loc["vgg19-resnet50-breakhis", "models"] == "vgg19, resnet50, cnn4"
@@ -43,5 +43,5 @@ def test_an_unknown_recipe_names_the_nearest():
 
 
 def test_an_unknown_attribute_is_named():
-    with pytest.raises(AttributeError, match="no attribute 'liste'"):
-        bc.recipes.liste  # noqa: B018
+    with pytest.raises(AttributeError, match="attribute liste"):
+        bc.experiments.liste  # noqa: B018

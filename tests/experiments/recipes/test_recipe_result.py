@@ -5,17 +5,17 @@ import pytest
 import breastcls as bc
 
 
-def test_the_table_holds_both_sides_and_what_was_reported(tiny, tiny_result):
+def test_the_table_holds_both_splits_and_the_reported_values(tiny, tiny_result):
     table = tiny_result.table
     assert table.loc[("cnn4", "accuracy"), "reported"] == 0.9
     assert table["reported"].notna().sum() == 1
-    (trial,) = tiny_result.trials
-    for side, name in zip(trial.sides, ("over_images", "over_cases"), strict=True):
+    (model,) = tiny_result.models
+    for split, name in zip(model.splits, ("image_split", "case_split"), strict=True):
         for metric in tiny.metrics:
-            expected = side.evaluation.metrics.loc[metric].tolist()
+            expected = split.evaluation.metrics.loc[metric].tolist()
             assert table.loc[("cnn4", metric), [name, f"{name}_low", f"{name}_high"]].tolist() == expected
-        colour = side.evaluation.colour_baseline.loc["roc_auc", "value"]
-        assert table.loc[("cnn4", "colour alone: roc_auc"), name] == colour
+        colour = split.evaluation.colour_baseline.loc["roc_auc", "value"]
+        assert table.loc[("cnn4", "colour-only baseline: roc_auc"), name] == colour
 
 
 def test_it_prints_everything(tiny_result, capsys):
@@ -23,12 +23,12 @@ def test_it_prints_everything(tiny_result, capsys):
     text = capsys.readouterr().out
     assert text.rstrip("\n") == str(tiny_result)
     accuracy = tiny_result.table.loc[("cnn4", "accuracy")]
-    assert f"{accuracy['over_images']:.3f}" in text
-    assert f"{accuracy['over_cases']:.3f}" in text
+    assert f"{accuracy['image_split']:.3f}" in text
+    assert f"{accuracy['case_split']:.3f}" in text
     assert "Reported: accuracy 90%." in text
     assert "LEAKS" in text
-    assert text.count("Confusion") == 2
-    assert "too good for new cases" in text
+    assert text.count("Confusion matrix") == 2
+    assert "too high for new cases" in text
     assert repr(tiny_result) == "RecipeResult('tiny', cnn4)"
 
 
@@ -37,12 +37,12 @@ def test_json_holds_it_all(tiny_result, tmp_path):
     values = json.loads((tmp_path / "result.json").read_text())
     assert text + "\n" == (tmp_path / "result.json").read_text()
     assert values["recipe"]["name"] == "tiny"
-    (trial,) = values["trials"]
-    assert trial["reported"] == {"accuracy": 0.9}
-    assert trial["over_images"]["evaluation"]["leak_allowed"] is True
-    assert trial["over_cases"]["evaluation"]["leak_allowed"] is False
-    assert trial["over_cases"]["evaluation"]["roc"]["data"]
-    assert trial["over_cases"]["runs"][0]["config"]["fit"]["epochs"] == 1
+    (model,) = values["models"]
+    assert model["reported"] == {"accuracy": 0.9}
+    assert model["image_split"]["evaluation"]["leak_allowed"] is True
+    assert model["case_split"]["evaluation"]["leak_allowed"] is False
+    assert model["case_split"]["evaluation"]["roc"]["data"]
+    assert model["case_split"]["runs"][0]["config"]["fit"]["epochs"] == 1
     # The same, as it was written beside the runs.
     assert (tiny_result.output / "result.json").read_text() == text + "\n"
 
@@ -51,34 +51,34 @@ def test_markdown_is_one_table(tiny_result, tmp_path):
     text = tiny_result.to_markdown(tmp_path / "result.md", digits=2)
     assert (tmp_path / "result.md").read_text() == text
     lines = text.splitlines()
-    assert lines[0] == "| Figure | Reported | At random over images (leaks) | Over cases |"
+    assert lines[0] == "| Metric | Reported | Image-wise split (leaks) | Case-wise split |"
     accuracy = tiny_result.table.loc[("cnn4", "accuracy")]
-    assert lines[2].startswith(f"| Accuracy | 0.90 | {accuracy['over_images']:.2f} (")
+    assert lines[2].startswith(f"| Accuracy | 0.90 | {accuracy['image_split']:.2f} (")
     assert len([line for line in lines if line.startswith("|")]) == 2 + len(tiny_result.table)
 
 
 @pytest.mark.slow
-def test_models_are_told_apart_where_there_are_several(run_small):
+def test_the_table_names_the_models_if_there_are_several(run_small):
     result = run_small("vgg19-resnet50-breakhis")
     lines = result.to_markdown().splitlines()
     assert {line.split("|")[1].strip() for line in lines[2:] if line.startswith("|")} == {"vgg19", "resnet50", "cnn4"}
 
 
-def test_the_limitations_stand_once(tiny_result):
+def test_each_limitation_is_listed_once(tiny_result):
     assert len(set(tiny_result.limitations)) == len(tiny_result.limitations)
-    assert any("nothing here measured it" in line for line in tiny_result.limitations)
+    assert any("it was not measured here" in line for line in tiny_result.limitations)
 
 
-def test_it_needs_no_network_and_leads_to_both_reports(tiny_result, tmp_path):
+def test_the_page_needs_no_network_and_links_to_both_reports(tiny_result, tmp_path):
     page = tiny_result.to_html(tmp_path / "pages")
     text = page.read_text()
     assert "http" not in text.replace("http-equiv", "")
     assert text.count("leaks</span>") == 2
-    for by in ("over-images", "over-cases"):
+    for by in ("image-split", "case-split"):
         report = tmp_path / "pages" / "cnn4" / by / "report.html"
         assert f'href="cnn4/{by}/report.html"' in text
         assert report.stat().st_size > 50_000
-    # Heat-maps that lie elsewhere are not shown by a page that may be moved.
+    # Heat-maps outside its folder are not shown by a page that may be moved.
     assert "<img" not in text
 
 

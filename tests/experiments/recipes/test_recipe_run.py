@@ -6,32 +6,32 @@ import pytest
 
 import breastcls as bc
 from breastcls.errors import LeakageError, OutputError, RecipeError, SplitError
-from breastcls.experiments import Contender, Recipe
+from breastcls.experiments import Recipe, RecipeModel
 from breastcls.experiments.recipes.recipe_registry import RECIPES
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_gives_both_sides(name, run_small):
+def test_every_recipe_gives_both_splits(name, run_small):
     result = run_small(name)
     recipe = RECIPES[name]
-    assert [trial.contender for trial in result.trials] == list(recipe.contenders)
-    for trial in result.trials:
-        images, cases = trial.sides
+    assert [model.model for model in result.models] == list(recipe.models)
+    for model in result.models:
+        images, cases = model.splits
         assert (images.by, cases.by) == ("image", "case")
-        # The one side leaks and says so, the other does not.
+        # The image-wise split leaks and states it, the case-wise split does not.
         assert images.evaluation.leak_allowed
         assert images.evaluation.leakage.shared_cases
         assert cases.evaluation.leakage.clean
         assert not cases.evaluation.leak_allowed
-        for side in trial.sides:
-            assert side.evaluation.metrics["value"].notna().all()
-            assert side.evaluation.confusion.to_numpy().sum() == side.evaluation.counts["images"]
-            assert len(side.evaluation.roc) > 1
-            assert len(side.evaluation.precision_recall) > 1
-            assert side.evaluation.colour_baseline is not None
+        for split in model.splits:
+            assert split.evaluation.metrics["value"].notna().all()
+            assert split.evaluation.confusion.to_numpy().sum() == split.evaluation.counts["images"]
+            assert len(split.evaluation.roc) > 1
+            assert len(split.evaluation.precision_recall) > 1
+            assert split.evaluation.colour_baseline is not None
             if recipe.train is None:
-                (run,) = side.runs
+                (run,) = split.runs
                 assert run.config["fit"]["epochs"] == 1
                 assert run.config["fit"]["augment"] == recipe.augment
                 for key, value in {**recipe.fit, "epochs": 1}.items():
@@ -44,28 +44,28 @@ def test_every_recipe_gives_both_sides(name, run_small):
     assert "LEAKS" in text
 
 
-def test_both_sides_are_alike_in_all_but_the_split(tiny_result, tissue):
-    (trial,) = tiny_result.trials
-    runs = [side.runs[0] for side in trial.sides]
+def test_both_results_differ_only_in_the_split(tiny_result, tissue):
+    (model,) = tiny_result.models
+    runs = [split.runs[0] for split in model.splits]
     assert runs[0].config["model"]["shapes_sha256"] == runs[1].config["model"]["shapes_sha256"]
     assert runs[0].config["model"]["seed"] == runs[1].config["model"]["seed"] == 0
-    for side in trial.sides:
-        assert side.trained_on[0] + side.evaluation.counts["images"] == len(tissue) == trial.images
-    assert trial.cases == 16
+    for split in model.splits:
+        assert split.training_images[0] + split.evaluation.counts["images"] == len(tissue) == model.images
+    assert model.cases == 16
 
 
-def test_a_side_is_what_the_five_calls_give(tiny, tiny_result, tissue):
-    """The honest side, done by hand."""
+def test_a_result_equals_that_of_the_five_calls(tiny, tiny_result, tissue):
+    """The case-wise split, step by step."""
     train, test = tissue.split((0.6, 0.4), by="case", seed=0)
     model = bc.build_model("cnn4", classes=tissue.classes, image_size=32, seed=0)
     bc.fit(model, train, epochs=1, augment="none", progress=False)
     expected = bc.predict(model, test)
-    scored = tiny_result.trials[0].over_cases.evaluation.predictions
+    scored = tiny_result.models[0].case_split.evaluation.predictions
     assert scored.paths.tolist() == expected.paths.tolist()
     np.testing.assert_array_equal(scored.probabilities, expected.probabilities)
 
 
-def test_each_magnification_is_trained_for_itself(tmp_path):
+def test_each_magnification_is_trained_separately(tmp_path):
     root = bc.datasets.make_breakhis(
         tmp_path, slides_per_subtype=1, images_per_slide=2, magnifications=(40, 200), image_size=(46, 70)
     )
@@ -74,34 +74,34 @@ def test_each_magnification_is_trained_for_itself(tmp_path):
         name="both",
         title="t",
         summary="s",
-        contenders=(Contender("cnn4", "cnn4", (32, 32)),),
+        models=(RecipeModel("cnn4", "cnn4", (32, 32)),),
         fractions=(0.5, 0.5),
         per_magnification=True,
         fit={"epochs": 1},
     )
     result = bc.experiments.run_recipe(recipe, data, progress=False)
-    assert [(trial.name, trial.magnification) for trial in result.trials] == [
+    assert [(model.name, model.magnification) for model in result.models] == [
         ("cnn4 at 40X", 40),
         ("cnn4 at 200X", 200),
     ]
-    for trial in result.trials:
-        assert trial.images == 16
-        for side in trial.sides:
-            assert set(side.evaluation.predictions.magnifications) == {trial.magnification}
+    for model in result.models:
+        assert model.images == 16
+        for split in model.splits:
+            assert set(split.evaluation.predictions.magnifications) == {model.magnification}
 
 
-def test_folds_judge_every_image_once_on_both_sides(folds_result, tissue):
-    (trial,) = folds_result.trials
-    for side in trial.sides:
-        assert sorted(side.evaluation.predictions.paths) == sorted(tissue.paths)
-        assert len(side.runs) == len(side.trained_on) == 2
-        assert side.evaluation.colour_baseline.loc["roc_auc", "value"] > 0
-        assert any("Pooled over 2 folds" in line for line in side.evaluation.limitations)
-    assert trial.over_images.evaluation.leak_allowed
-    assert len(trial.over_images.evaluation.leakage.shared_cases) <= 16
-    assert trial.over_cases.evaluation.leakage.clean
-    assert trial.over_cases.evaluation.leakage.test_images == len(tissue)
-    assert "2 folds, on both sides, instead of one split 60/40" in folds_result.departures
+def test_every_image_is_tested_once_with_both_splits(folds_result, tissue):
+    (model,) = folds_result.models
+    for split in model.splits:
+        assert sorted(split.evaluation.predictions.paths) == sorted(tissue.paths)
+        assert len(split.runs) == len(split.training_images) == 2
+        assert split.evaluation.colour_baseline.loc["roc_auc", "value"] > 0
+        assert any("Pooled over 2 folds" in line for line in split.evaluation.limitations)
+    assert model.image_split.evaluation.leak_allowed
+    assert len(model.image_split.evaluation.leakage.shared_cases) <= 16
+    assert model.case_split.evaluation.leakage.clean
+    assert model.case_split.evaluation.leakage.test_images == len(tissue)
+    assert "2 folds, with both splits, instead of one split 60/40" in folds_result.departures
 
 
 def test_the_pool_of_colour_is_scored_as_the_baseline_is(folds_result, tissue):
@@ -112,7 +112,7 @@ def test_the_pool_of_colour_is_scored_as_the_baseline_is(folds_result, tissue):
     by_hand = compute_metrics(
         join_predictions([predict_by_colour(train, test) for train, test in tissue.folds(2, by="case", seed=0)])
     )
-    found = folds_result.trials[0].over_cases.evaluation.colour_baseline["value"]
+    found = folds_result.models[0].case_split.evaluation.colour_baseline["value"]
     pd.testing.assert_series_equal(found, by_hand, check_names=False)
 
 
@@ -153,12 +153,12 @@ def test_a_folder_is_read_by_the_reader_of_the_recipe(tmp_path):
         title="t",
         summary="s",
         data="idc",
-        contenders=(Contender("cnn4", "cnn4", (32, 32)),),
+        models=(RecipeModel("cnn4", "cnn4", (32, 32)),),
         fractions=(0.5, 0.5),
         fit={"epochs": 1},
     )
     result = bc.experiments.run_recipe(recipe, root, progress=False)
-    assert result.trials[0].over_cases.evaluation.predictions.classes == bc.load_idc(root).classes
+    assert result.models[0].case_split.evaluation.predictions.classes == bc.load_idc(root).classes
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_one_file_cannot_be_the_weights_of_two_backbones(tissue):
         bc.experiments.run_recipe("vgg19-resnet50-breakhis", tissue, weights="vgg19.h5")
 
 
-def test_what_departs_from_the_recipe_is_told(run_small):
+def test_departures_from_the_recipe_are_listed(run_small):
     result = run_small("cancernet-idc")
     assert result.departures == (
         "images at 32x32 instead of 48x48",
@@ -192,23 +192,23 @@ def test_what_departs_from_the_recipe_is_told(run_small):
 
 
 @pytest.mark.slow
-def test_random_weights_are_told_and_get_the_rate_made_for_them(run_small):
+def test_random_weights_are_listed_and_get_their_own_learning_rate(run_small):
     result = run_small("vgg16-breakhis")
     assert result.departures[0] == "random weights instead of ImageNet weights: vgg16"
     assert "learning_rate=0.0001" in result.departures[1]
-    assert result.trials[0].over_cases.runs[0].config["fit"]["learning_rate"] == 1e-4
+    assert result.models[0].case_split.runs[0].config["fit"]["learning_rate"] == 1e-4
 
 
 @pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")
-def test_it_goes_on_run_by_run(tiny, tissue, tiny_result, tmp_path, monkeypatch):
-    """As if it had been cut off after the first side: that one is read, the other trained, and all is the same."""
+def test_it_is_resumed_run_by_run(tiny, tissue, tiny_result, tmp_path, monkeypatch):
+    """As if interrupted after the first split: its run is read, the other is trained, and the result is the same."""
     output = tmp_path / "half"
     shutil.copytree(tiny_result.output, output)
-    shutil.rmtree(output / "cnn4" / "over-cases")
-    kept = (output / "cnn4" / "over-images" / "run" / "run.json").read_bytes()
+    shutil.rmtree(output / "cnn4" / "case-split")
+    kept = (output / "cnn4" / "image-split" / "run" / "run.json").read_bytes()
     again = bc.experiments.run_recipe(tiny, tissue, output=output, resume=True, progress=False)
-    assert (output / "cnn4" / "over-images" / "run" / "run.json").read_bytes() == kept
-    for before, after in zip(tiny_result.trials[0].sides, again.trials[0].sides, strict=True):
+    assert (output / "cnn4" / "image-split" / "run" / "run.json").read_bytes() == kept
+    for before, after in zip(tiny_result.models[0].splits, again.models[0].splits, strict=True):
         np.testing.assert_array_equal(
             before.evaluation.predictions.probabilities, after.evaluation.predictions.probabilities
         )
@@ -220,14 +220,14 @@ def test_a_result_is_not_overwritten(tiny, tissue, tiny_result):
         bc.experiments.run_recipe(tiny, tissue, output=tiny_result.output, progress=False)
 
 
-def test_another_run_is_not_gone_on_with(tiny, tissue, tiny_result):
+def test_another_run_is_not_resumed(tiny, tissue, tiny_result):
     with pytest.raises(RecipeError, match="seed: 0 there, 1 here"):
         bc.experiments.run_recipe(tiny, tissue, output=tiny_result.output, resume=True, seed=1, progress=False)
     with pytest.raises(RecipeError, match="data: "):
         bc.experiments.run_recipe(tiny, tissue[:-2], output=tiny_result.output, resume=True, progress=False)
 
 
-def test_a_recipe_may_bring_its_own_training(tissue, tmp_path):
+def test_a_recipe_may_have_its_own_training(tissue, tmp_path):
     calls = []
 
     def train_by_hand(train, val, *, weights, image_size, epochs, seed, run_dir, resume, progress):
@@ -240,7 +240,7 @@ def test_a_recipe_may_bring_its_own_training(tissue, tmp_path):
         name="by-hand",
         title="t",
         summary="s",
-        contenders=(Contender("mine", None, (32, 32)),),
+        models=(RecipeModel("mine", None, (32, 32)),),
         fractions=(0.6, 0.4),
         tta="dihedral",
         train=train_by_hand,
@@ -249,9 +249,9 @@ def test_a_recipe_may_bring_its_own_training(tissue, tmp_path):
         recipe, tissue, weights=None, epochs=3, seed=5, output=tmp_path / "out", progress=False
     )
     assert [call[1:6] for call in calls] == [(None, None, None, 3, 5)] * 2
-    assert [call[6].parent.name for call in calls] == ["over-images", "over-cases"]
-    assert result.trials[0].over_images.evaluation.leak_allowed
-    assert result.trials[0].over_cases.evaluation.settings["tta"] == "dihedral"
+    assert [call[6].parent.name for call in calls] == ["image-split", "case-split"]
+    assert result.models[0].image_split.evaluation.leak_allowed
+    assert result.models[0].case_split.evaluation.settings["tta"] == "dihedral"
     again = bc.experiments.run_recipe(
         recipe, tissue, weights=None, epochs=3, seed=5, output=tmp_path / "out", resume=True, progress=False
     )
@@ -262,13 +262,13 @@ def test_a_recipe_may_bring_its_own_training(tissue, tmp_path):
 @pytest.mark.real
 @pytest.mark.slow
 def test_cancernet_runs_on_real_patches(real_data):
-    """Eleven patients, four of them with negatives: it says that the code runs, and nothing of the method."""
+    """Eleven patients, four of them with negatives: this shows that the code runs, not how good the method is."""
     result = bc.experiments.run_recipe(
         "cancernet-idc", real_data / "IDC_regular_ps50_idx5", epochs=2, folds=2, limit=600, progress=False
     )
-    (trial,) = result.trials
-    assert (trial.images, trial.cases) == (600, 11)
-    for side in trial.sides:
-        assert side.evaluation.counts["images"] == 600
-    assert trial.over_images.evaluation.leak_allowed
-    assert trial.over_cases.evaluation.leakage.clean
+    (model,) = result.models
+    assert (model.images, model.cases) == (600, 11)
+    for split in model.splits:
+        assert split.evaluation.counts["images"] == 600
+    assert model.image_split.evaluation.leak_allowed
+    assert model.case_split.evaluation.leakage.clean

@@ -36,7 +36,7 @@ def test_the_layer_is_the_logistic_regression_of_scikit_learn(model, data):
     np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=2e-3)
 
 
-def test_the_card_names_what_it_has_seen(model, data):
+def test_the_card_lists_the_training_cases(model, data):
     training = get_card(model).provenance["training"]
     assert training["cases"] == sorted(set(data.cases))
     assert training["slides"] == sorted(set(data.slides))
@@ -64,17 +64,17 @@ def test_more_than_two_classes(data):
 
 
 @pytest.mark.parametrize("c", [0, -1.0, float("inf"), True, "small"])
-def test_a_penalty_that_cannot_be(data, c):
+def test_an_invalid_penalty_is_refused(data, c):
     with pytest.raises(TrainingError, match="positive number"):
         train_small_cpu(data, weights=None, image_size=32, c=c)
 
 
 def test_a_class_without_images(data):
-    with pytest.raises(TrainingError, match="Every class needs images"):
+    with pytest.raises(TrainingError, match="Every class needs training images"):
         train_small_cpu(data.where(label="benign"), weights=None, image_size=32)
 
 
-def test_it_stands_in_the_catalogue():
+def test_it_is_registered():
     assert bc.experiments.list_recipes().names.count("small-cpu") == 1
     assert SMALL_CPU.train is not None
 
@@ -88,7 +88,7 @@ def test_it_beats_pftas_by_case_on_real_images(real_data):
     for train, test in data.folds(5, seed=0):
         model = train_small_cpu(train, weights=real_data / "weights" / FILE)
         found = bc.predict(model, test)
-        # Of probabilities near one float32 keeps few digits; their odds order as the logits do.
+        # Probabilities near one have few digits in float32; the odds have the order of the logits.
         odds = np.log(found.probabilities[:, 1] / np.maximum(found.probabilities[:, 0], 1e-12))
         values[[place[path] for path in test.paths]] = odds
     assert roc_auc_score(data.labels, values) > 0.94

@@ -1,1 +1,1 @@
-"""Recipes: published projects, reproduced with their own split over images and with a split over cases."""
+"""Recipes: published projects, reproduced with their own image-wise split and with a case-wise split."""

@@ -1,26 +1,27 @@
 """The five published projects as recipes.
 
-What their descriptions leave open is listed in `assumed`; nothing else is added.
+`assumed` lists what their descriptions leave open; nothing else is added.
 """
 
 from __future__ import annotations
 
-from breastcls.experiments.recipes.recipe import Contender, Recipe
+from breastcls.experiments.recipes.recipe import Recipe
+from breastcls.experiments.recipes.recipe_model import RecipeModel
 
 _ADAM = "Adam, 1e-3 for the new head, then 1e-4 for the whole network, batches of 32"
-_NO_VALIDATION = "no validation set: the weights of the last epoch are judged"
+_NO_VALIDATION = "no validation set: the weights of the last epoch are tested"
 
-# A deep network without normalisation does not start to learn at 1e-3; with it, the lower rate only costs epochs.
+# A deep network without normalisation does not converge at 1e-3; one with it needs more epochs at the lower rate.
 _SCRATCH = {"learning_rate": 1e-4}
 
 PUBLISHED = (
     Recipe(
         name="vgg16-breakhis",
         title="VGG16 with a new head, fine-tuned",
-        summary="VGG16 with a new classifier head, fine-tuned on BreakHis; 70/30 at random over images.",
+        summary="VGG16 with a new classifier head, fine-tuned on BreakHis; random image-wise split 70/30.",
         reported="accuracy 89.38%",
         data="breakhis",
-        contenders=(Contender("vgg16", "vgg16", (224, 224), head="linear", reported={"accuracy": 0.8938}),),
+        models=(RecipeModel("vgg16", "vgg16", (224, 224), head="linear", reported={"accuracy": 0.8938}),),
         fractions=(0.7, 0.3),
         augment="none",
         fit={"epochs": 30, "batch_size": 32, "learning_rate": 1e-3, "class_weight": None, "fine_tune": True},
@@ -29,7 +30,7 @@ PUBLISHED = (
             "images stretched to 224x224, the size of VGG16",
             "30 epochs",
             _ADAM,
-            "no augmentation and no class weights, since none are told of",
+            "no augmentation and no class weights, since the project describes none",
             _NO_VALIDATION,
         ),
     ),
@@ -40,10 +41,10 @@ PUBLISHED = (
         "accuracy, precision, recall, F1 and confusion matrix.",
         reported="up to 97% accuracy (ResNet50)",
         data="breakhis",
-        contenders=(
-            Contender("vgg19", "vgg19", (224, 224)),
-            Contender("resnet50", "resnet50", (224, 224), reported={"accuracy": 0.97}),
-            Contender("cnn4", "cnn4", (224, 224)),
+        models=(
+            RecipeModel("vgg19", "vgg19", (224, 224)),
+            RecipeModel("resnet50", "resnet50", (224, 224), reported={"accuracy": 0.97}),
+            RecipeModel("cnn4", "cnn4", (224, 224)),
         ),
         fractions=(0.8, 0.2),
         augment="classic",
@@ -51,7 +52,7 @@ PUBLISHED = (
         scratch=_SCRATCH,
         metrics=("accuracy", "precision", "recall", "f1", "balanced_accuracy", "roc_auc"),
         assumed=(
-            "80/20 at random over images",
+            "random image-wise split 80/20",
             "augmentation by rotation, flips, zoom and shift (the policy 'classic')",
             "class balancing by weights in the loss",
             "images stretched to 224x224",
@@ -65,31 +66,31 @@ PUBLISHED = (
         title="ResNet50 at each magnification",
         summary="ResNet50 on BreakHis, the four magnifications compared.",
         data="breakhis",
-        contenders=(Contender("resnet50", "resnet50", (224, 224)),),
+        models=(RecipeModel("resnet50", "resnet50", (224, 224)),),
         per_magnification=True,
         fractions=(0.8, 0.2),
         augment="none",
         fit={"epochs": 30, "batch_size": 32, "learning_rate": 1e-3, "class_weight": None, "fine_tune": True},
         scratch=_SCRATCH,
         assumed=(
-            "80/20 at random over images",
+            "random image-wise split 80/20",
             "images stretched to 224x224",
             "30 epochs",
             _ADAM,
-            "no augmentation and no class weights, since none are told of",
+            "no augmentation and no class weights, since the project describes none",
             _NO_VALIDATION,
         ),
     ),
     Recipe(
         name="cancernet-idc",
         title="CancerNet on the IDC patches",
-        summary="CancerNet at 48x48 with Adagrad at 1e-2, batches of 32, 40 epochs and class weights; 80/20 at random "
-        "over patches with a tenth of the training part for validation; rotation, zoom, shifts, shear and flips; "
-        "confusion matrix, accuracy, precision, recall and F1.",
-        reported="no figure by the project; the network's own publication gives accuracy 0.837, and its code swaps "
+        summary="CancerNet at 48x48 with Adagrad at 1e-2, batches of 32, 40 epochs and class weights; random "
+        "patch-wise split 80/20 with a tenth of the training part for validation; rotation, zoom, shifts, shear and "
+        "flips; confusion matrix, accuracy, precision, recall and F1.",
+        reported="no value by the project; the network's own publication gives accuracy 0.837, and its code swaps "
         "sensitivity and specificity",
         data="idc",
-        contenders=(Contender("cancernet", "cancernet", (48, 48), head="flatten-mlp", dropout=0.5),),
+        models=(RecipeModel("cancernet", "cancernet", (48, 48), head="flatten-mlp", dropout=0.5),),
         fractions=(0.72, 0.08, 0.2),
         augment="cancernet",
         fit={
@@ -113,7 +114,7 @@ PUBLISHED = (
         "rotation, flips, zoom and shift; ROC, precision-recall, confusion matrix and Grad-CAM.",
         reported="accuracy 86.32%",
         data="breakhis",
-        contenders=(Contender("vgg16", "vgg16", (128, 128), head="flatten-mlp", reported={"accuracy": 0.8632}),),
+        models=(RecipeModel("vgg16", "vgg16", (128, 128), head="flatten-mlp", reported={"accuracy": 0.8632}),),
         fractions=(0.8, 0.2),
         augment="classic",
         fit={"epochs": 30, "batch_size": 32, "learning_rate": 1e-3, "class_weight": None, "fine_tune": True},
@@ -121,12 +122,12 @@ PUBLISHED = (
         explain="grad-cam",
         metrics=("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision"),
         assumed=(
-            "80/20 at random over images",
+            "random image-wise split 80/20",
             "a dense layer of 256, dropout of a half",
-            "the figure is the accuracy",
+            "the reported value is the accuracy",
             "30 epochs",
             _ADAM,
-            "no class weights, since none are told of",
+            "no class weights, since the project describes none",
             _NO_VALIDATION,
         ),
     ),

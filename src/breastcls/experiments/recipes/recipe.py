@@ -1,4 +1,4 @@
-"""A recipe as data: what a published project did, and what has to be said beside it."""
+"""`Recipe`: what a published project did, as data."""
 
 from __future__ import annotations
 
@@ -6,113 +6,62 @@ import dataclasses
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from breastcls.errors import LayoutError, RecipeError
-from breastcls.models.backbones.backbone import HEADS, check_image_size
+from breastcls.experiments.recipes.recipe_model import RecipeModel, TrainFunction
+from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer
+from breastcls.models.backbones.backbone import check_image_size
 
 if TYPE_CHECKING:
     import os
 
     from breastcls.datasets.dataset import Dataset
-    from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer
 
 KINDS = ("breakhis", "idc", "any")
-"""What images a recipe is for: BreakHis, the IDC patches, or any."""
-
-
-class TrainFunction(Protocol):
-    """How a recipe trains that does more than one call of `fit`."""
-
-    def __call__(
-        self,
-        train: Dataset,
-        val: Dataset | None,
-        *,
-        weights: Any,
-        image_size: tuple[int, int] | None,
-        epochs: int | None,
-        seed: int,
-        run_dir: Path | None,
-        resume: bool,
-        progress: bool,
-    ) -> Any:
-        """Train on `train`, choosing by `val` where there is one, and return a `keras.Model` with a card.
-
-        `image_size` and `epochs` are None unless the caller asked for others than the recipe's own. The two sets share
-        cases on the side that splits over images: pass `allow_leakage=True` to `fit`.
-        """
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One model of a recipe.
-
-    Args:
-        name: What it is called in tables; a backbone's own name where there is one of each.
-        backbone: A name of `list_backbones()`; None where the recipe brings its own training.
-        image_size: (height, width) of its input.
-        head: The head of `build_model`; None for the backbone's own.
-        dropout: Rate of the dropout in the head; None for the head's own.
-        options: Options of the backbone.
-        reported: Values that the project gives for it, by the names of metrics in `Evaluation.metrics`.
-    """
-
-    name: str
-    backbone: str | None
-    image_size: tuple[int, int] = (224, 224)
-    head: str | None = None
-    dropout: float | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    reported: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "image_size", check_image_size(self.image_size))
-        if self.head is not None and self.head not in HEADS:
-            raise RecipeError(f"{self.name!r} asks for the head {self.head!r}. Known: {', '.join(HEADS)}.")
+"""The images that a recipe is for: BreakHis, the IDC patches, or any."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What a project did, so that it can be done again: once with its own split and once over cases.
+    """What a project did, so that it can be reproduced: with its own image-wise split and with a case-wise split.
 
     Args:
-        name: What `run_recipe` takes.
+        name: Name under which `run_recipe` finds it.
         title: The recipe in a few words.
         summary: What the project did.
-        reported: The figure it reported, in words; the numbers stand with the contenders.
-        data: What images it is for, one of `KINDS`.
-        contenders: The models that it compares, at least one.
-        per_magnification: Whether each magnification is trained and judged for itself.
-        fractions: How the project split at random over images: (train, test) or (train, validation, test). The same
-            shares are dealt over cases.
+        reported: The result that it reported, in words; the values are in `models`.
+        data: The images that it is for, one of `KINDS`.
+        models: The models that it compares, at least one.
+        per_magnification: Whether each magnification is trained and tested separately.
+        fractions: Fractions of the project's random image-wise split: (train, test) or (train, validation, test). The
+            case-wise split has the same fractions.
         augment: Name of the augmentation policy.
         fit: Further arguments of `fit`.
-        scratch: Arguments of `fit` that take the place of those where a backbone starts from random weights, which a
-            rate made for pretrained ones would ruin. Only where its weights are published.
-        explain: Method of the heat-maps that the project drew; None where it drew none.
+        scratch: Arguments of `fit` that replace those if a backbone with published weights starts from random weights,
+            for which a learning rate chosen for pretrained weights is too large.
+        explain: Method of the heat-maps that the project drew; None if it drew none.
         tta: Test-time augmentation, as in `predict`.
-        metrics: The figures to show, by the names of `breastcls.metrics.classification_metrics.METRICS`.
-        assumed: What the description of the project leaves open, and what is done here instead of guessing in silence.
-        train: Takes the place of `build_model` and `fit`.
+        metrics: The metrics to show, by the names of `breastcls.metrics.classification_metrics.METRICS`.
+        assumed: Settings that the description of the project leaves open, and the choices made here.
+        train: Replaces `build_model` and `fit`.
 
     Raises:
         RecipeError: If a field is not what it should be.
 
     Example:
         >>> tiny = Recipe(name="tiny", title="The four-layer network", summary="For a demonstration.",
-        ...               contenders=(Contender("cnn4", "cnn4", (32, 32)),), fractions=(0.7, 0.3), fit={"epochs": 2})
+        ...               models=(RecipeModel("cnn4", "cnn4", (32, 32)),), fractions=(0.7, 0.3), fit={"epochs": 2})
         >>> tiny.reported
-        'no figure'
+        'no value'
     """
 
     name: str
     title: str
     summary: str
-    contenders: tuple[Contender, ...]
+    models: tuple[RecipeModel, ...]
     fractions: tuple[float, ...]
-    reported: str = "no figure"
+    reported: str = "no value"
     data: str = "any"
     per_magnification: bool = False
     augment: str = "none"
@@ -129,12 +78,12 @@ class Recipe:
             raise RecipeError(f"A recipe needs a name; found {self.name!r}.")
         if self.data not in KINDS:
             raise RecipeError(f"The recipe {self.name!r} is for {self.data!r}. Known: {', '.join(KINDS)}.")
-        names = [contender.name for contender in self.contenders]
+        names = [model.name for model in self.models]
         if not names or len(set(names)) < len(names):
-            raise RecipeError(f"The recipe {self.name!r} needs contenders, each with a name of its own; found {names}.")
-        without = [contender.name for contender in self.contenders if contender.backbone is None]
+            raise RecipeError(f"The recipe {self.name!r} needs models, each with a name of its own; found {names}.")
+        without = [model.name for model in self.models if model.backbone is None]
         if without and self.train is None:
-            raise RecipeError(f"{without[0]!r} of the recipe {self.name!r} needs a backbone, or the recipe a train.")
+            raise RecipeError(f"{without[0]!r} of the recipe {self.name!r} needs a backbone, or the recipe train=.")
         shares = self.fractions
         if len(shares) not in (2, 3) or any(share <= 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
             raise RecipeError(
@@ -155,38 +104,45 @@ class Recipe:
 
     def trainer(
         self,
-        contender: str | None = None,
+        model: str | None = None,
         *,
         weights: Any = "default",
         image_size: int | tuple[int, int] | None = None,
         epochs: int | None = None,
     ) -> RecipeTrainer:
-        """Return one of its models with all settings, as `evaluate_protocol` takes it.
+        """Return what trains one of its models with all settings, for `evaluate_protocol`.
 
         Args:
-            contender: Name of the model; needed where the recipe compares several.
-            weights: What the backbone starts from, as in `build_model`.
+            model: Name of the model; needed if the recipe compares several.
+            weights: Initial weights of the backbone, as in `build_model`.
             image_size: (height, width), or one number for a square, instead of the recipe's own.
-            epochs: Instead of the recipe's own.
+            epochs: Number of epochs, instead of the recipe's own.
 
         Raises:
-            RecipeError: If there is no such contender, or it has to be named.
+            RecipeError: If there is no such model, or it has to be named.
         """
-        from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer
-
-        names = [one.name for one in self.contenders]
-        if contender not in names and not (contender is None and len(names) == 1):
-            raise RecipeError(f"contender is {contender!r}; the recipe {self.name!r} has {', '.join(names)}.")
-        chosen = self.contenders[0 if contender is None else names.index(contender)]
-        size = None if image_size is None else check_image_size(image_size)
-        return RecipeTrainer(self, chosen, weights, size, epochs)
+        names = [one.name for one in self.models]
+        if model not in names and not (model is None and len(names) == 1):
+            raise RecipeError(f"model is {model!r}; the recipe {self.name!r} has {', '.join(names)}.")
+        chosen = self.models[0 if model is None else names.index(model)]
+        return RecipeTrainer(
+            name=f"{self.name}: {chosen.name}",
+            model=chosen,
+            fit={"augment": self.augment, **self.fit},
+            scratch=self.scratch,
+            train=self.train,
+            tta=self.tta,
+            weights=weights,
+            image_size=None if image_size is None else check_image_size(image_size),
+            epochs=epochs,
+        )
 
     def load(self, path: str | os.PathLike[str], **options: Any) -> Dataset:
-        """Read a folder with the reader that the recipe's images need; for any images, with the first that knows it.
+        """Read a folder with the reader for the recipe's images; for any images, with the first that accepts it.
 
         Args:
             path: The folder.
-            **options: For the reader, such as `magnification=200`.
+            **options: Arguments of the reader, such as `magnification=200`.
 
         Raises:
             LayoutError: If the folder does not hold such images.
@@ -205,26 +161,26 @@ class Recipe:
             try:
                 known: Dataset = reader(path, **options)
             except LayoutError:
-                # The next one may know it, and the last says what it expected.
+                # Another reader may accept it; the error of the last one names what it expected.
                 continue
             return known
         return load_folder(path, **options)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain types, for JSON."""
+        """Return everything as JSON values."""
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         for name in ("fit", "scratch"):
             values[name] = dict(values[name])
         for name in ("fractions", "metrics", "assumed"):
             values[name] = list(values[name])
-        values["contenders"] = [
+        values["models"] = [
             {
-                **dataclasses.asdict(dataclasses.replace(contender, options={}, reported={})),
-                "image_size": list(contender.image_size),
-                "options": dict(contender.options),
-                "reported": dict(contender.reported),
+                **dataclasses.asdict(dataclasses.replace(model, options={}, reported={})),
+                "image_size": list(model.image_size),
+                "options": dict(model.options),
+                "reported": dict(model.reported),
             }
-            for contender in self.contenders
+            for model in self.models
         ]
         values["train"] = None if self.train is None else getattr(self.train, "__name__", type(self.train).__name__)
         return values

@@ -1,111 +1,106 @@
-"""The result of a recipe as a folder of HTML: one page with both sides, and the full report of each."""
+"""The result of a recipe as a folder of HTML: one page that compares both splits, and the full report of each."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from breastcls._version import __version__
+from breastcls.experiments.recipes.model_result import SPLITS, ModelResult, SplitResult, tabulate_models
+from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.experiments.recipes.recipe_text import (
-    BY_CASE,
-    RANDOM,
-    SIDES,
-    judged_in_words,
-    leaks,
+    SPLIT_TITLES,
+    describe_model_result,
+    describe_split,
+    find_limitations,
     metric_name,
-    trial_in_words,
 )
 from breastcls.files import make_folder, write_text
 from breastcls.metrics.metric_descriptions import format_interval, format_number
 
-if TYPE_CHECKING:
-    from breastcls.experiments.recipes.recipe_result import RecipeResult, Side, Trial
-
-FOLDERS = {"image": "over-images", "case": "over-cases"}
+PACKAGE = "breastcls.experiments.recipes"
+FOLDERS = {"image": "image-split", "case": "case-split"}
 
 
-def side_folder(trial: str, by: str) -> Path:
-    """Return where the files of one side lie, relative to the folder of the result.
+def split_folder(model: str, by: str) -> Path:
+    """Return the folder of one split, relative to the folder of the result.
 
     Example:
-        >>> side_folder("resnet50 at 200X", "case").as_posix()
-        'resnet50-at-200X/over-cases'
+        >>> split_folder("resnet50 at 200X", "case").as_posix()
+        'resnet50-at-200X/case-split'
     """
-    return Path(re.sub(r"[^A-Za-z0-9._-]+", "-", trial)) / FOLDERS[by]
+    return Path(re.sub(r"[^A-Za-z0-9._-]+", "-", model)) / FOLDERS[by]
 
 
-def write_pages(result: RecipeResult, folder: Path) -> Path:
-    """Write the reports, then the page that leads to them, and return its path.
+def write_pages(recipe: Recipe, models: Sequence[ModelResult], departures: Sequence[str], folder: Path) -> Path:
+    """Write the reports, then the page that links to them, and return its path.
 
     Raises:
         OutputError: If a file cannot be written.
     """
     make_folder(folder)
-    for trial in result.trials:
-        for side in trial.sides:
-            where = RANDOM if side.by == "image" else BY_CASE
-            side.evaluation.to_html(
-                folder / side_folder(trial.name, side.by) / "report.html",
-                title=f"{result.recipe.name}, {trial.name}, {where}",
+    for model in models:
+        for split in model.splits:
+            split.evaluation.to_html(
+                folder / split_folder(model.name, split.by) / "report.html",
+                title=f"{recipe.name}, {model.name}, {SPLIT_TITLES[split.by]}",
             )
     environment = Environment(
-        loader=PackageLoader("breastcls.experiments.recipes", "templates"),
+        loader=PackageLoader(PACKAGE, "templates"),
         autoescape=True,  # names of classes and models come from outside
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style = (
-        resources.files("breastcls.experiments.recipes").joinpath("templates", "style.css").read_text(encoding="utf-8")
-    )
+    table = tabulate_models(models, recipe.metrics)
     page = environment.get_template("recipe.html.j2").render(
-        recipe=result.recipe,
-        result=result,
+        recipe=recipe,
+        departures=departures,
+        limitations=find_limitations(models),
         version=__version__,
-        style=style,
-        trials=[_describe(result, trial, folder) for trial in result.trials],
+        style=resources.files(PACKAGE).joinpath("templates", "style.css").read_text(encoding="utf-8"),
+        models=[_describe(table.loc[[model.name]], model, folder) for model in models],
     )
     return write_text(folder / "index.html", page)
 
 
-def _describe(result: RecipeResult, trial: Trial, folder: Path) -> dict[str, Any]:
+def _describe(table: pd.DataFrame, model: ModelResult, folder: Path) -> dict[str, Any]:
     rows = []
-    for metric, row in result.table.loc[trial.name].iterrows():
+    for (_, metric), (_, row) in zip(table.index, table.iterrows(), strict=True):
         cells = []
-        for side in SIDES:
-            low, high = row[f"{side}_low"], row[f"{side}_high"]
-            cells.append((format_number(row[side]), "" if np.isnan(low) else format_interval(low, high)))
+        for split in SPLITS:
+            low, high = row[f"{split}_low"], row[f"{split}_high"]
+            cells.append((format_number(row[split]), "" if np.isnan(low) else format_interval(low, high)))
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"])
         rows.append({"name": metric_name(str(metric)), "reported": reported, "cells": cells})
     return {
-        "about": trial_in_words(trial),
+        "title": describe_model_result(model),
         "rows": rows,
-        "sides": [_describe_side(trial, side, folder) for side in trial.sides],
+        "splits": [_describe_split(model, split, folder) for split in model.splits],
     }
 
 
-def _describe_side(trial: Trial, side: Side, folder: Path) -> dict[str, Any]:
+def _describe_split(model: ModelResult, split: SplitResult, folder: Path) -> dict[str, Any]:
     heatmaps = []
-    if side.heatmaps is not None:
-        # Only what lies within the folder can be shown by a page that may be moved with it.
-        inside = side.heatmaps.resolve().is_relative_to(folder.resolve())
-        heatmaps = (
-            [path.resolve().relative_to(folder.resolve()).as_posix() for path in sorted(side.heatmaps.glob("*.png"))]
-            if inside
-            else []
-        )
-    confusion = side.evaluation.confusion
+    if split.heatmaps is not None and split.heatmaps.resolve().is_relative_to(folder.resolve()):
+        # Only images within the folder are linked, so that the folder can be moved.
+        heatmaps = [
+            path.resolve().relative_to(folder.resolve()).as_posix() for path in sorted(split.heatmaps.glob("*.png"))
+        ]
+    confusion = split.evaluation.confusion
     return {
-        "title": (RANDOM if side.by == "image" else BY_CASE).capitalize(),
-        "leaks": leaks(side),
-        "judged": judged_in_words(side),
-        "report": (side_folder(trial.name, side.by) / "report.html").as_posix(),
+        "title": SPLIT_TITLES[split.by].capitalize(),
+        "leaks": split.leaks,
+        "images": describe_split(split),
+        "report": (split_folder(model.name, split.by) / "report.html").as_posix(),
         "classes": [str(name) for name in confusion.columns],
         "confusion": [(str(name), [int(count) for count in counts]) for name, counts in confusion.iterrows()],
         "heatmaps": heatmaps,

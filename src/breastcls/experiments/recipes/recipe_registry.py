@@ -1,4 +1,4 @@
-"""The registry of recipes: what is built in, what others add, and the table of it all."""
+"""The registry of recipes: those of the package, those registered by others, and their table."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ for _entry in (*PUBLISHED, SMALL_CPU):
 
 
 def register_recipe(recipe: Recipe) -> Recipe:
-    """Make a recipe known by its name, so that `run_recipe` runs it, and return it.
+    """Register a recipe under its name, so that `run_recipe` finds it, and return it.
 
     Raises:
         RegistryError: If the name is taken.
 
     Example:
-        >>> from breastcls.experiments.recipes.recipe import Contender
+        >>> from breastcls.experiments.recipes.recipe_model import RecipeModel
         >>> tiny = Recipe(name="tiny-cnn4", title="The four-layer network", summary="For a demonstration.",
-        ...               contenders=(Contender("cnn4", "cnn4", (32, 32)),), fractions=(0.7, 0.3), fit={"epochs": 2})
+        ...               models=(RecipeModel("cnn4", "cnn4", (32, 32)),), fractions=(0.7, 0.3), fit={"epochs": 2})
         >>> register_recipe(tiny).name in list_recipes().names
         True
     """
@@ -33,7 +33,7 @@ def register_recipe(recipe: Recipe) -> Recipe:
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return the recipe of a name.
+    """Return the recipe with a name.
 
     Raises:
         RegistryError: If there is none; the error lists the nearest names.
@@ -42,16 +42,16 @@ def find_recipe(name: str) -> Recipe:
 
 
 class RecipeTable(RegistryTable[Recipe]):
-    """What `list_recipes` returns: prints as a table, iterates over the recipes, has their `names`."""
+    """The result of `list_recipes`: prints as a table, iterates over the recipes, and has their `names`."""
 
-    headers = ("recipe", "images", "models", "size", "split", "what it is")
+    headers = ("recipe", "images", "models", "size", "split", "title")
 
     def cells(self, entry: Recipe) -> tuple[str, ...]:
-        """What is printed of a recipe."""
+        """The cells of a recipe's row."""
         return entry.name, entry.data, _models(entry), _sizes(entry), entry.split_in_words, entry.title
 
     def record(self, entry: Recipe) -> dict[str, Any]:
-        """What a recipe is."""
+        """The record of a recipe."""
         return {
             "name": entry.name,
             "title": entry.title,
@@ -66,7 +66,7 @@ class RecipeTable(RegistryTable[Recipe]):
 
 
 def list_recipes() -> RecipeTable:
-    """All recipes that `run_recipe` knows; also `bc.experiments.list_recipes()`.
+    """List all recipes; also `bc.experiments.list_recipes()`.
 
     Returns:
         A `RecipeTable`. Printing it shows the table; `to_frame()` gives a DataFrame. Loads neither Keras nor
@@ -83,9 +83,9 @@ def list_recipes() -> RecipeTable:
 
 
 def _models(recipe: Recipe) -> str:
-    return ", ".join(contender.name for contender in recipe.contenders)
+    return ", ".join(model.name for model in recipe.models)
 
 
 def _sizes(recipe: Recipe) -> str:
-    sizes = dict.fromkeys(f"{height}x{width}" for height, width in (one.image_size for one in recipe.contenders))
+    sizes = dict.fromkeys(f"{height}x{width}" for height, width in (one.image_size for one in recipe.models))
     return ", ".join(sizes)

@@ -1,31 +1,36 @@
-"""`run_recipe`: a published project done again, as its authors did it and over cases."""
+"""`run_recipe`: reproduce a published project, with its own image-wise split and with a case-wise split."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.leakage import audit_leakage
 from breastcls.environment import describe_environment
 from breastcls.errors import OutputError, RecipeError
-from breastcls.experiments.recipes.recipe import Contender, Recipe
-from breastcls.experiments.recipes.recipe_page import side_folder
+from breastcls.experiments.fold import Fold
+from breastcls.experiments.fold_pooling import audit_folds
+from breastcls.experiments.fold_runner import RunOptions
+from breastcls.experiments.recipes.model_result import ModelResult, SplitResult
+from breastcls.experiments.recipes.recipe import Recipe
+from breastcls.experiments.recipes.recipe_folds import By, limit_images, magnifications_of, make_folds
+from breastcls.experiments.recipes.recipe_page import split_folder
 from breastcls.experiments.recipes.recipe_registry import RECIPES
-from breastcls.experiments.recipes.recipe_result import RecipeResult, Side, Trial
-from breastcls.experiments.recipes.recipe_splits import Part, magnifications_of, make_parts, spread
-from breastcls.experiments.recipes.recipe_text import BY_CASE, RANDOM
-from breastcls.experiments.recipes.split_runs import Order, has_published_weights, run_side
+from breastcls.experiments.recipes.recipe_result import RecipeResult
+from breastcls.experiments.recipes.recipe_text import SPLIT_TITLES
+from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer, has_published_weights
+from breastcls.experiments.recipes.split_runs import run_split
 from breastcls.files import make_folder, write_text
 from breastcls.metrics.metric_descriptions import format_count
 from breastcls.models.backbones.backbone import check_image_size
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
+
+SPLITS_BY: tuple[By, By] = ("image", "case")
 
 
 def run_recipe(
@@ -42,36 +47,36 @@ def run_recipe(
     limit: int | None = None,
     progress: bool = True,
 ) -> RecipeResult:
-    """Do a published project again: once with its own random split over images, once over cases, all else alike.
+    """Reproduce a published project twice: with its own random image-wise split and with a case-wise split.
 
-    The side over images leaks, since images of one case stand in training and test; it is there to be compared with,
-    and every result of it says so. The side over cases is refused if it leaks.
+    All else is the same. The image-wise split leaks, since images of one case are in both training and test; it serves
+    for comparison, and every result of it states the leak. A case-wise split that leaks is refused.
 
     Args:
         name: A name of `bc.experiments.list_recipes()`, or a `Recipe`.
         data: The images; a folder is read by the reader that the recipe's images need.
-        weights: What the backbones start from, as in `build_model`: "default" for ImageNet weights where there are
-            any, None for random weights, a path. Where a recipe compares several backbones, a mapping from a backbone
-            to one of these; backbones that it leaves out get "default".
+        weights: Initial weights of the backbones, as in `build_model`: "default" for ImageNet weights if there are
+            any, None for random weights, a path. If a recipe compares several backbones, a mapping from a backbone to
+            one of these; backbones that it leaves out get "default".
         image_size: (height, width), or one number for a square, instead of the recipe's own.
-        epochs: Instead of the recipe's own.
-        folds: None to split once into the project's shares; a number to cross-validate over so many folds, on both
-            sides, so that every image is judged once.
-        seed: A whole number from which splits, weights and training follow.
+        epochs: Number of epochs, instead of the recipe's own.
+        folds: None to split once into the project's fractions; a number for cross-validation with so many folds, with
+            both splits, so that every image is tested once.
+        seed: Seed of splits, weights and training.
         output: Folder for the runs, reports, heat-maps and the result as JSON, Markdown and HTML.
-        resume: Go on with what `output` holds, run by run.
-        limit: Use at most so many images (of each magnification, where the recipe takes each for itself), spread over
-            the cases.
+        resume: Continue what `output` holds, run by run.
+        limit: Maximum number of images (of each magnification, if the recipe takes each separately), from as many cases
+            as possible.
         progress: Whether to show progress on standard error.
 
     Returns:
-        The result: print it, or write it with `to_html`.
+        The result; print it, or write it with `to_html`.
 
     Raises:
         RegistryError: If there is no such recipe.
         RecipeError: If an argument does not fit the recipe, or `output` holds another run than the one to resume.
         SplitError: If a class has fewer cases than there are parts.
-        LeakageError: If images of different cases are the same picture, so that the side over cases would leak.
+        LeakageError: If images of different cases are the same picture, so that the case-wise split would leak.
         WeightsError: If weights cannot be found, fetched or loaded.
         OutputError: If `output` cannot be written to or holds a result already.
         KeyboardInterrupt: After Ctrl-C; what was reached is in `output`.
@@ -87,7 +92,7 @@ def run_recipe(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise RecipeError(f"seed must be a whole number of at least 0; found {seed!r}.")
     if resume and output is None:
-        raise RecipeError("resume=True needs the folder to go on with: pass output=.")
+        raise RecipeError("resume=True needs the folder to continue: pass output=.")
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
         raise RecipeError(f"epochs must be a whole number of at least 1, or None for the recipe's; found {epochs!r}.")
     if not isinstance(data, Dataset):
@@ -95,16 +100,15 @@ def run_recipe(
 
     groups = _groups(recipe, data, limit, seed)
     split = {
-        magnification: {by: make_parts(group, recipe.fractions, by, folds, seed) for by in ("image", "case")}
+        magnification: {by: make_folds(group, recipe.fractions, by, folds, seed) for by in SPLITS_BY}
         for magnification, group in groups.items()
     }
-    # Hours of training come after this; a leak that would have their result refused is found before.
-    for sides in split.values():
-        for part in sides["case"]:
-            audit_leakage(part.seen, part.test).raise_if_leaking()
+    # Before hours of training: a leak for which their result would be refused.
+    for of_unit in split.values():
+        audit_folds(of_unit["case"]).raise_if_leaking()
 
     settings = {
-        "weights": {key: _plain_weights(value) for key, value in starts.items()},
+        "weights": {key: _weights_name(value) for key, value in starts.items()},
         "image_size": None if size is None else list(size),
         "epochs": epochs,
         "folds": folds,
@@ -113,15 +117,16 @@ def run_recipe(
         "data": {"images": len(data), "table_sha256": fingerprint_table(data)},
     }
     folder = None if output is None else _open_output(output, recipe, settings, resume=resume)
-    trials = []
+    options = RunOptions(seed, folder, resume, progress)
+    models = []
     for magnification, group in groups.items():
-        for contender in recipe.contenders:
-            order = Order(starts[contender.name], size, epochs, seed, resume, progress)
-            one = _Task(recipe, contender, magnification, group, split[magnification], order, folder)
-            trials.append(one.run())
+        for model in recipe.models:
+            trainer = recipe.trainer(model.name, weights=starts[model.name], image_size=size, epochs=epochs)
+            task = _Task(trainer, recipe.explain, magnification, group, split[magnification], options)
+            models.append(task.run())
     result = RecipeResult(
         recipe=recipe,
-        trials=tuple(trials),
+        models=tuple(models),
         settings=settings,
         departures=_departures(recipe, starts, size, epochs, folds, limit),
         environment=describe_environment(),
@@ -137,58 +142,54 @@ def run_recipe(
 
 @dataclass(frozen=True)
 class _Task:
-    """One contender on one group of images, to be done on both sides."""
+    """One model on one group of images, to be run with both splits."""
 
-    recipe: Recipe
-    contender: Contender
+    trainer: RecipeTrainer
+    explain_by: str | None
     magnification: int | None
     data: Dataset
-    parts: Mapping[str, list[Part]]
-    order: Order
-    folder: Path | None
+    folds: Mapping[By, list[Fold]]
+    options: RunOptions
 
-    @property
-    def name(self) -> str:
+    def run(self) -> ModelResult:
         at = "" if self.magnification is None else f" at {self.magnification}X"
-        return f"{self.contender.name}{at}"
-
-    def run(self) -> Trial:
-        return Trial(
-            name=self.name,
-            contender=self.contender,
+        name, model = f"{self.trainer.model.name}{at}", self.trainer.model
+        image_split, case_split = (self._run_split(name, f"{self.trainer.name}{at}", by) for by in SPLITS_BY)
+        return ModelResult(
+            name=name,
+            model=model,
             magnification=self.magnification,
-            image_size=self.order.image_size or self.contender.image_size,
+            image_size=self.trainer.image_size or model.image_size,
             images=len(self.data),
             cases=len(set(self.data.cases)),
-            over_images=self._side("image"),
-            over_cases=self._side("case"),
+            image_split=image_split,
+            case_split=case_split,
         )
 
-    def _side(self, by: Any) -> Side:
-        parts = self.parts[by]
-        if self.order.progress:
-            where = RANDOM if by == "image" else BY_CASE
-            print(f"{self.recipe.name}: {self.name}, {where}, {len(parts)} to train", file=sys.stderr)
-        folder = None if self.folder is None else self.folder / side_folder(self.name, by)
-        return run_side(self.recipe, self.contender, by, parts, self.order, folder)
+    def _run_split(self, name: str, title: str, by: By) -> SplitResult:
+        folds = [replace(fold, title=f"{title}, {SPLIT_TITLES[by]}, {fold.title}") for fold in self.folds[by]]
+        output = self.options.run_dir
+        options = replace(self.options, run_dir=None if output is None else output / split_folder(name, by))
+        trainer = replace(self.trainer, allow_leakage=by == "image")
+        return run_split(trainer, by, folds, options, self.explain_by)
 
 
 def _groups(recipe: Recipe, data: Dataset, limit: int | None, seed: int) -> dict[int | None, Dataset]:
-    """Return the images of each training: all, or each magnification for itself."""
+    """Return the images of each training: all, or those of each magnification."""
     if not recipe.per_magnification:
-        return {None: spread(data, limit, seed)}
+        return {None: limit_images(data, limit, seed)}
     return {
-        magnification: spread(data.where(magnification=magnification), limit, seed)
+        magnification: limit_images(data.where(magnification=magnification), limit, seed)
         for magnification in magnifications_of(data)
     }
 
 
 def _weights_for(recipe: Recipe, weights: Any) -> dict[str, Any]:
-    """Return by contender what `build_model`, or the recipe's own training, is told."""
-    names = [contender.name for contender in recipe.contenders]
+    """Return the initial weights by model, as `build_model` or the recipe's own training takes them."""
+    names = [model.name for model in recipe.models]
     if recipe.train is not None:
         return dict.fromkeys(names, weights)
-    backbones = {contender.name: str(contender.backbone) for contender in recipe.contenders}
+    backbones = {model.name: str(model.backbone) for model in recipe.models}
     known = sorted({*backbones.values(), *names})
     if isinstance(weights, Mapping):
         if unknown := sorted(set(weights) - set(known)):
@@ -196,7 +197,7 @@ def _weights_for(recipe: Recipe, weights: Any) -> dict[str, Any]:
         return {name: weights.get(name, weights.get(backbone, "default")) for name, backbone in backbones.items()}
     if weights in (None, "default"):
         return dict.fromkeys(names, weights)
-    # "imagenet" or a file: for the backbone that has published weights, or the only one there is.
+    # "imagenet" or a file: for the backbones that have published weights, or the only one.
     takers = [name for name in names if has_published_weights(backbones[name])] or names
     if weights != "imagenet" and len({backbones[name] for name in takers}) > 1:
         raise RecipeError(
@@ -206,10 +207,10 @@ def _weights_for(recipe: Recipe, weights: Any) -> dict[str, Any]:
     return {name: weights if name in takers else None for name in names}
 
 
-def _plain_weights(value: Any) -> Any:
-    """Return what is recorded of a choice of weights: of a file its name, since folders differ between machines."""
+def _weights_name(value: Any) -> Any:
+    """Return weights as they are recorded: a file by its name, since folders differ between machines."""
     if isinstance(value, Mapping):
-        return {str(key): _plain_weights(inner) for key, inner in value.items()}
+        return {str(key): _weights_name(inner) for key, inner in value.items()}
     return value if value in (None, "default", "imagenet") else Path(os.fspath(value)).name
 
 
@@ -223,36 +224,34 @@ def _departures(
 ) -> tuple[str, ...]:
     found = []
     scratch = [
-        contender.name
-        for contender in recipe.contenders
-        if contender.backbone is not None
-        and starts[contender.name] is None
-        and has_published_weights(contender.backbone)
+        model.name
+        for model in recipe.models
+        if model.backbone is not None and starts[model.name] is None and has_published_weights(model.backbone)
     ]
     if scratch:
         found.append(f"random weights instead of ImageNet weights: {', '.join(scratch)}")
         if recipe.scratch:
             changed = ", ".join(f"{key}={value}" for key, value in recipe.scratch.items())
-            found.append(f"for these {changed}, since a rate made for pretrained weights would ruin random ones")
+            found.append(f"for these {changed}, since the rate for pretrained weights is too large for random ones")
     if size is not None:
-        own = sorted({contender.image_size for contender in recipe.contenders} - {size})
+        own = sorted({model.image_size for model in recipe.models} - {size})
         if own:
             found.append(f"images at {size[0]}x{size[1]} instead of {', '.join(f'{h}x{w}' for h, w in own)}")
     if recipe.train is not None:
         found += ["random weights"] if None in starts.values() else []
-        found += [] if epochs is None else [f"epochs={epochs} asked of the recipe's own training"]
+        found += [] if epochs is None else [f"epochs={epochs} passed to the recipe's own training"]
     elif epochs is not None and epochs != recipe.fit.get("epochs"):
         before = f" instead of {recipe.fit['epochs']}" if "epochs" in recipe.fit else ""
         found.append(f"{format_count(epochs, 'epoch')}{before}")
     if folds is not None:
-        found.append(f"{folds} folds, on both sides, instead of one split {recipe.split_in_words}")
+        found.append(f"{folds} folds, with both splits, instead of one split {recipe.split_in_words}")
     if limit is not None:
         found.append(f"at most {limit} images{' of each magnification' if recipe.per_magnification else ''}")
     return tuple(found)
 
 
 def _open_output(output: str | os.PathLike[str], recipe: Recipe, settings: Mapping[str, Any], *, resume: bool) -> Path:
-    """Make the folder, and see that it is empty of other results or holds the one to go on with."""
+    """Create the folder, and check that it holds no result, or the one to resume."""
     folder = make_folder(output)
     path = folder / "recipe.json"
     asked = json.loads(json.dumps({"recipe": recipe.to_dict(), **settings}))
@@ -261,8 +260,8 @@ def _open_output(output: str | os.PathLike[str], recipe: Recipe, settings: Mappi
         return folder
     if not resume:
         raise OutputError(
-            f"{folder} holds a result already. Choose another output, so that nothing is overwritten, or go on with it "
-            "by resume=True."
+            f"{folder} holds a result already. Choose another output, so that nothing is overwritten, or continue it "
+            "with resume=True."
         )
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -271,7 +270,7 @@ def _open_output(output: str | os.PathLike[str], recipe: Recipe, settings: Mappi
     found = [f"{key}: {before.get(key)!r} there, {asked[key]!r} here" for key in asked if asked[key] != before.get(key)]
     if found:
         raise RecipeError(
-            f"{folder} holds another run; resume=True goes on only with the same recipe, data and settings.\n  "
+            f"{folder} holds another run; resume=True continues only with the same recipe, data and settings.\n  "
             + "\n  ".join(found)
         )
     return folder

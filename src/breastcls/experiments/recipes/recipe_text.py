@@ -2,138 +2,126 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from breastcls.experiments.recipes.model_result import BASELINE, SPLITS, ModelResult, SplitResult, tabulate_models
+from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.intervals.limitations import LEAKING
 from breastcls.intervals.score_values import interval_text
 from breastcls.metrics.metric_descriptions import describe_metric, format_count, format_interval, format_number
 from breastcls.text_tables import escape_markdown, markdown_table, text_table
 
-if TYPE_CHECKING:
-    from breastcls.experiments.recipes.recipe_result import RecipeResult, Side, Trial
-
-RANDOM = "at random over images"
-BY_CASE = "over cases"
-LEAKS = "leaks"
-SIDES = ("over_images", "over_cases")
+SPLIT_TITLES = {"image": "image-wise split", "case": "case-wise split"}
+"""How texts name a split, by its unit."""
 
 
 def metric_name(metric: str) -> str:
-    """Return what a row of `RecipeResult.table` is called.
+    """Return the title of a row of `RecipeResult.table`.
 
     Example:
-        >>> metric_name("roc_auc"), metric_name("colour alone: roc_auc")
-        ('ROC AUC', 'Colour alone, ROC AUC')
+        >>> metric_name("roc_auc"), metric_name("colour-only baseline: roc_auc")
+        ('ROC AUC', 'Colour-only baseline, ROC AUC')
     """
-    from breastcls.experiments.recipes.recipe_result import COLOUR
-
-    if metric.startswith(COLOUR):
-        return f"Colour alone, {describe_metric(metric.removeprefix(COLOUR)).short}"
+    if metric.startswith(BASELINE):
+        return f"Colour-only baseline, {describe_metric(metric.removeprefix(BASELINE)).short}"
     return describe_metric(metric).short
 
 
-def leaks(side: Side) -> bool:
-    """Tell whether what was judged and what was trained on share anything."""
-    return side.evaluation.leak_allowed
-
-
-def judged_in_words(side: Side) -> str:
-    """Return how much was judged, by how much training."""
-    counts = side.evaluation.counts
-    trained = round(float(np.mean(side.trained_on)))
-    times = "" if len(side.trained_on) == 1 else f", {len(side.trained_on)} folds"
+def describe_split(split: SplitResult) -> str:
+    """Return the numbers of training and test images of a split, in words."""
+    counts = split.evaluation.counts
+    trained = round(float(np.mean(split.training_images)))
+    folds = "" if len(split.training_images) == 1 else f" per fold, {len(split.training_images)} folds"
     return (
-        f"{format_count(counts['images'], 'image')} of {format_count(counts['cases'], 'case')} judged, "
-        f"{format_count(trained, 'image')} to learn from{times}"
+        f"{format_count(counts['images'], 'test image')} of {format_count(counts['cases'], 'case')}, "
+        f"{format_count(trained, 'training image')}{folds}"
     )
 
 
-def trial_in_words(trial: Trial) -> str:
-    """Return what was trained on what."""
-    height, width = trial.image_size
+def describe_model_result(model: ModelResult) -> str:
+    """Return the size of a model and of its data, in words."""
+    height, width = model.image_size
     return (
-        f"{trial.name}: {trial.over_cases.parameters:,} parameters, images at {height}x{width}, "
-        f"{format_count(trial.images, 'image')} of {format_count(trial.cases, 'case')}"
+        f"{model.name}: {model.case_split.parameters:,} parameters, images at {height}x{width}, "
+        f"{format_count(model.images, 'image')} of {format_count(model.cases, 'case')}"
     )
 
 
-def limitations_of(result: RecipeResult) -> tuple[str, ...]:
-    """Return what to keep in mind, each sentence once, with the side and model it is about."""
+def find_limitations(models: Sequence[ModelResult]) -> tuple[str, ...]:
+    """Return the limitations of all models and splits, each sentence once, with the models and splits it is about."""
     lines: list[str] = []
-    if any(leaks(trial.over_images) for trial in result.trials):
+    if any(model.image_split.leaks for model in models):
         lines.append(
-            "Split at random over images, pictures of one case stand on both sides: those scores are too good for new "
-            "cases. They are here to be compared with."
+            "The image-wise split puts images of one case into both training and test: its scores are too high for new "
+            "cases. They serve for comparison only."
         )
-    if any(trial.contender.reported for trial in result.trials):
-        lines.append("The reported figure is the project's own, on its own images and split; nothing here measured it.")
-    told: dict[str, list[str]] = {}
-    for trial in result.trials:
-        for side, where in zip(trial.sides, (RANDOM, BY_CASE), strict=True):
-            for line in side.evaluation.limitations:
-                told.setdefault(line, []).append(f"{trial.name} {where}")
-    # The leak was told of above, once for all.
-    lines += [f"{line} ({'; '.join(where)})" for line, where in told.items() if line != LEAKING]
+    if any(model.model.reported for model in models):
+        lines.append("The reported value is the project's own, on its own images and split; it was not measured here.")
+    found: dict[str, list[str]] = {}
+    for model in models:
+        for split in model.splits:
+            for line in split.evaluation.limitations:
+                found.setdefault(line, []).append(f"{model.name}, {SPLIT_TITLES[split.by]}")
+    # The first sentence is about the leak of all image-wise splits.
+    lines += [f"{line} ({'; '.join(where)})" for line, where in found.items() if line != LEAKING]
     return tuple(lines)
 
 
-def summarise(result: RecipeResult) -> str:
-    """Return everything worth reading in a terminal."""
-    recipe = result.recipe
+def summarise(recipe: Recipe, models: Sequence[ModelResult], departures: Sequence[str]) -> str:
+    """Return the whole result for a terminal."""
+    table = tabulate_models(models, recipe.metrics)
     lines = [f"{recipe.name}: {recipe.title}", recipe.summary, f"Reported: {recipe.reported}."]
-    lines += _listed("Not told of, and chosen here", recipe.assumed)
-    lines += _listed("This run departs from the recipe", result.departures)
-    for trial in result.trials:
-        lines += ["", trial_in_words(trial), *_side_by_side(result, trial)]
-        for side, where in ((trial.over_images, RANDOM), (trial.over_cases, BY_CASE)):
-            lines += ["", f"Confusion, {where} (rows true, columns decided)", side.evaluation.confusion.to_string()]
-    lines += ["", *_listed("Keep in mind", result.limitations)]
-    if result.output is not None:
-        lines += ["", f"Written to {result.output}"]
+    lines += _listed("Not described by the project, and chosen here", recipe.assumed)
+    lines += _listed("Departures of this run from the recipe", departures)
+    for model in models:
+        lines += ["", describe_model_result(model), *_compare_splits(table.loc[model.name], model)]
+        for split in model.splits:
+            confusion = split.evaluation.confusion.to_string()
+            lines += ["", f"Confusion matrix, {SPLIT_TITLES[split.by]} (rows true, columns predicted)", confusion]
+    lines += ["", *_listed("Limitations", find_limitations(models))]
     return "\n".join(lines).rstrip()
 
 
-def write_markdown(result: RecipeResult, digits: int) -> str:
-    """Return both sides of every model as one Markdown table, with what to keep in mind below it."""
-    table = result.table
-    several = len(result.trials) > 1
-    leaking = " (leaks)" if any(leaks(trial.over_images) for trial in result.trials) else ""
-    head = [*(["Model"] if several else []), "Figure", "Reported", f"At random over images{leaking}", "Over cases"]
+def write_markdown(recipe: Recipe, models: Sequence[ModelResult], departures: Sequence[str], digits: int) -> str:
+    """Return both splits of every model as one Markdown table, with the limitations below it."""
+    table = tabulate_models(models, recipe.metrics)
+    several = len(models) > 1
+    leaking = " (leaks)" if any(model.image_split.leaks for model in models) else ""
+    head = [*(["Model"] if several else []), "Metric", "Reported", f"Image-wise split{leaking}", "Case-wise split"]
     rows = [head]
     for (model, metric), (_, row) in zip(table.index, table.iterrows(), strict=True):
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"], digits)
-        cells = [metric_name(str(metric)), reported, *(_cell(row, side, digits) for side in SIDES)]
+        cells = [metric_name(str(metric)), reported, *(_cell(row, split, digits) for split in SPLITS)]
         rows.append([*([str(model)] if several else []), *cells])
-    lines = [markdown_table(rows), "", escape_markdown(f"Reported: {result.recipe.reported}."), ""]
-    lines += [f"- {escape_markdown(line)}" for line in (*result.departures, *result.limitations)]
+    lines = [markdown_table(rows), "", escape_markdown(f"Reported: {recipe.reported}."), ""]
+    lines += [f"- {escape_markdown(line)}" for line in (*departures, *find_limitations(models))]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _cell(row: pd.Series, side: str, digits: int) -> str:
-    value = format_number(row[side], digits)
-    low, high = row[f"{side}_low"], row[f"{side}_high"]
+def _cell(row: pd.Series, split: str, digits: int) -> str:
+    value = format_number(row[split], digits)
+    low, high = row[f"{split}_low"], row[f"{split}_high"]
     return value if np.isnan(low) else f"{value} ({format_interval(low, high, digits)})"
 
 
-def _side_by_side(result: RecipeResult, trial: Trial) -> list[str]:
-    rows: list[tuple[str, ...]] = [
-        ("", "reported", f"{RANDOM}{', LEAKS' if leaks(trial.over_images) else ''}", BY_CASE),
-    ]
-    for metric, row in result.table.loc[trial.name].iterrows():
+def _compare_splits(table: Any, model: ModelResult) -> list[str]:
+    titles = [SPLIT_TITLES[split.by] + (", LEAKS" if split.leaks else "") for split in model.splits]
+    rows: list[tuple[str, ...]] = [("", "reported", *titles)]
+    for metric, row in table.iterrows():
         reported = "" if np.isnan(row["reported"]) else f"{row['reported']:.3f}"
-        rows.append((metric_name(str(metric)), reported, *(_interval(row, side) for side in SIDES)))
-    rows.append(("trained and judged in", "", *(f"{side.seconds:.0f} s" for side in trial.sides)))
+        rows.append((metric_name(str(metric)), reported, *(_interval(row, split) for split in SPLITS)))
+    rows.append(("training and test", "", *(f"{split.seconds:.0f} s" for split in model.splits)))
     lines = [text_table(rows, rule=True)]
-    lines += [f"{where}: {judged_in_words(side)}" for where, side in zip((RANDOM, BY_CASE), trial.sides, strict=True)]
-    return lines
+    return lines + [f"{SPLIT_TITLES[split.by]}: {describe_split(split)}" for split in model.splits]
 
 
-def _interval(row: Any, side: str) -> str:
-    return interval_text({"value": row[side], "low": row[f"{side}_low"], "high": row[f"{side}_high"]})
+def _interval(row: Any, split: str) -> str:
+    return interval_text({"value": row[split], "low": row[f"{split}_low"], "high": row[f"{split}_high"]})
 
 
-def _listed(title: str, lines: tuple[str, ...]) -> list[str]:
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
     return [title, *(f"  - {line}" for line in lines)] if lines else []

@@ -1,4 +1,4 @@
-"""The recipe `small-cpu`: texture of both stains and one linear layer, in a minute on two cores."""
+"""The recipe `small-cpu`: texture of both stains and one linear layer, trained in a minute on two cores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from breastcls.errors import TrainingError
-from breastcls.experiments.recipes.recipe import Contender, Recipe
+from breastcls.experiments.recipes.recipe import Recipe
+from breastcls.experiments.recipes.recipe_model import RecipeModel
 
 if TYPE_CHECKING:
     import keras
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from breastcls.datasets.dataset import Dataset
 
 PENALTY = 0.003
-"""C of scikit-learn's logistic regression: small, so the penalty is strong. Chosen with everything else by nested
-case-wise validation; see `docs/explanation/model-to-beat.md`."""
+"""C of scikit-learn's logistic regression: small, so the penalty is strong. It was chosen with all other settings
+by nested case-wise validation; see `docs/explanation/model-to-beat.md`."""
 
 
 def train_small_cpu(
@@ -32,31 +33,31 @@ def train_small_cpu(
     batch_size: int = 32,
     seed: int = 0,
 ) -> keras.Model:
-    """Describe every image by `build_stain_texture`, and fit its one dense layer.
+    """Extract the features of `build_stain_texture` and fit its one dense layer.
 
-    The image is taken apart into haematoxylin and eosin. Both, and the image in normalised colours, go through the
-    first blocks of MobileNet 0.25, and a logistic regression with a strong penalty, every class counting alike, is
-    fitted to the means and deviations of their channels. There is no random number in it but with `weights=None`, and
-    nothing to stop early, so it needs no validation set. 571 images of 224x224 take about a minute on two cores.
+    The image is separated into haematoxylin and eosin. Both, and the image in normalised colours, pass through the
+    first blocks of MobileNet 0.25, and a logistic regression with a strong penalty and balanced class weights is fitted
+    to the means and standard deviations of their channels. Nothing is random unless `weights=None`, and there is no
+    early stopping, so no validation set is needed. 571 images of 224x224 take about a minute on two cores.
 
     Args:
-        train: Images to learn from, of two classes or more.
+        train: Training images of two classes or more.
         weights: `"imagenet"`, the path of a weight file of MobileNet 0.25 without its classifier, or None for random
             filters.
         image_size: (height, width) that images are brought to, or one number for a square.
-        blocks: Blocks of MobileNet to summarise; see `build_stain_texture`.
-        c: Inverse strength of the penalty, as scikit-learn's `LogisticRegression` has it, on standardised features.
-        resize: How images are brought to `image_size`: "stretch", "crop" or "pad". It is noted in the model.
-        batch_size: Images at a time.
-        seed: Of the random filters.
+        blocks: Blocks of MobileNet whose channels are summarised; see `build_stain_texture`.
+        c: Inverse strength of the penalty, as in scikit-learn's `LogisticRegression`, on standardised features.
+        resize: How images are brought to `image_size`: "stretch", "crop" or "pad". It is recorded in the card.
+        batch_size: Images per batch.
+        seed: Seed of the random filters.
 
     Returns:
-        An ordinary `keras.Model`, RGB 0..255 in and probabilities out, with a card that names the cases and slides it
-        has seen. `predict`, `evaluate`, `explain`, `save_model` and `fit` take it like any other.
+        An ordinary `keras.Model`, RGB 0..255 in and probabilities out, with a card that lists the cases and slides it
+        was trained on. `predict`, `evaluate`, `explain`, `save_model` and `fit` take it like any other.
 
     Raises:
         TrainingError: If a class has no images, or `c` is not positive.
-        ModelError: If another argument is not what it should be.
+        ModelError: If another argument is not valid.
         WeightsError: If the weights cannot be found or loaded.
         ImageError: If an image cannot be read.
 
@@ -85,35 +86,33 @@ def train_small_cpu(
     )
     features, _ = split_model(model)
     batches = train.to_keras(features.input_shape[1:3], batch_size=batch_size, resize=resize)
-    described = np.concatenate(list(run_batches(features, (batches[place][0] for place in range(len(batches))))))
+    values = np.concatenate(list(run_batches(features, (batches[place][0] for place in range(len(batches))))))
     balance = class_weights("balanced", train.labels, train.classes)
     assert balance is not None
     with threadpool_limits(limits=1):
         regression = Regression(
-            described.astype(np.float64), train.labels, [balance[k] for k in range(len(train.classes))], 1e-8
+            values.astype(np.float64), train.labels, [balance[k] for k in range(len(train.classes))], 1e-8
         )
-        ended = regression.fit(c)
+        converged = regression.fit(c)
         kernel, bias = regression.layer()
-    if not ended:
-        raise TrainingError(f"The logistic regression did not come to its end with c={c:g}. Take a smaller c.")
+    if not converged:
+        raise TrainingError(f"The logistic regression did not converge with c={c:g}. Pass a smaller c.")
     write_probe(model, LinearProbe(kernel.astype(np.float32), bias.astype(np.float32), c, {}, 0))
     settings = {"c": c, "blocks": list(BLOCKS if blocks is None else blocks), "seed": seed, "batch_size": batch_size}
-    _note(model, train, settings, resize, time.perf_counter() - began)
+    _record_training(model, train, settings, resize, time.perf_counter() - began)
     return model
 
 
 def _check(train: Dataset, c: float) -> None:
     counts = {name: int((train.labels == index).sum()) for index, name in enumerate(train.classes)}
     if min(counts.values()) == 0:
-        raise TrainingError(
-            f"Every class needs images to learn from; found {counts}. Check the labels or the selection."
-        )
+        raise TrainingError(f"Every class needs training images; found {counts}. Check the labels or the selection.")
     if isinstance(c, bool) or not isinstance(c, (int, float)) or not 0 < c < float("inf"):
         raise TrainingError(f"c={c!r}: expected a positive number.")
 
 
-def _note(model: keras.Model, train: Dataset, settings: dict[str, Any], resize: str, seconds: float) -> None:
-    """Write into the card what it was trained on, as `fit` does, so that leaks are found wherever the model goes."""
+def _record_training(model: keras.Model, train: Dataset, settings: dict[str, Any], resize: str, seconds: float) -> None:
+    """Record the training images in the card, as `fit` does, so that leaks are found wherever the model is used."""
     from breastcls.environment import describe_environment
     from breastcls.models.model_card import get_card, set_card
     from breastcls.models.training_cases import record_training
@@ -143,7 +142,7 @@ def _train(
     resume: bool,
     progress: bool,
 ) -> keras.Model:
-    """Train as a recipe does. There are no epochs, and nothing to choose by `val`: it is learnt from too."""
+    """Train as a `TrainFunction`. Nothing is chosen by `val`, so it is used for training too."""
     return train_small_cpu(
         train if val is None else train + val, weights=weights, image_size=image_size or (224, 224), seed=seed
     )
@@ -152,10 +151,10 @@ def _train(
 SMALL_CPU = Recipe(
     name="small-cpu",
     title="Texture of both stains, linear",
-    summary="The image taken apart into haematoxylin and eosin, means and deviations of the first blocks of MobileNet "
-    "0.25 over each and over the image in normalised colours, and a logistic regression with a strong penalty.",
+    summary="The image separated into haematoxylin and eosin; means and standard deviations of the first blocks of "
+    "MobileNet 0.25 over each and over the image in normalised colours; logistic regression with a strong penalty.",
     data="any",
-    contenders=(Contender("stain-texture", None, (224, 224), head="linear"),),
+    models=(RecipeModel("stain-texture", None, (224, 224), head="linear"),),
     fractions=(0.8, 0.2),
     train=_train,
 )

@@ -1,0 +1,81 @@
+"""Pools what all folds gave, so that every image counts once, and evaluates it beside the colour-only baseline."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from breastcls.baselines.colour_baseline import score_beside_colour
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
+from breastcls.evaluation.evaluate import evaluate
+from breastcls.evaluation.evaluation import Evaluation
+from breastcls.experiments.fold import Fold, FoldResult
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.limitations import LEAKING
+from breastcls.predictions.join_predictions import join_predictions
+from breastcls.predictions.predictions import Predictions
+
+
+def audit_folds(folds: Sequence[Fold]) -> LeakageReport:
+    """Compare the test images of each fold with what its model is fitted on; return one report for all folds.
+
+    Raises:
+        ImageError: If an image cannot be read.
+    """
+    return join_reports([audit_leakage(fold.fitted_on, fold.test) for fold in folds])
+
+
+def pool_predictions(results: Sequence[FoldResult], data: Dataset | None = None) -> Predictions:
+    """Join the predictions of all folds, in the order of the folds, or in that of `data`.
+
+    Raises:
+        EvaluationError: If an image is in several test parts.
+    """
+    pooled = join_predictions([result.predictions for result in results])
+    if data is None:
+        return pooled
+    row_of = {path: row for row, path in enumerate(data.paths)}
+    return pooled[np.argsort([row_of[path] for result in results for path in result.fold.test.paths])]
+
+
+def evaluate_pooled(
+    pooled: Predictions,
+    by_colour: Predictions,
+    leakage: LeakageReport,
+    model: Mapping[str, Any],
+    *,
+    leak_limitations: Sequence[str] = (),
+    limitations: Sequence[str] = (),
+    bootstrap: Bootstrap | None = None,
+) -> Evaluation:
+    """Evaluate pooled predictions.
+
+    Args:
+        pooled: From `pool_predictions`.
+        by_colour: Those of the colour-only baseline on the same folds, in the same order.
+        leakage: From `audit_folds`.
+        model: Description of the model.
+        leak_limitations: Further limitations if the folds leak.
+        limitations: Further limitations.
+        bootstrap: How confidence intervals are computed; 2,000 resamples by default.
+
+    Warns:
+        EvaluationWarning: If a class has few cases.
+    """
+    bootstrap = bootstrap or Bootstrap()
+    evaluation = evaluate(pooled, bootstrap=bootstrap)
+    baseline, difference = score_beside_colour(pooled, by_colour, bootstrap)
+    leaks = () if leakage.clean else (LEAKING, *leak_limitations)
+    return dataclasses.replace(
+        evaluation,
+        colour_baseline=baseline,
+        colour_difference=difference,
+        leakage=leakage,
+        leak_allowed=not leakage.clean,
+        limitations=(*leaks, *evaluation.limitations, *limitations),
+        model=model,
+    )
