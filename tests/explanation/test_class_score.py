@@ -37,7 +37,7 @@ def test_the_score_is_the_logit_whose_softmax_is_the_output(ending):
     assert scored.score_kind == "logit"
     np.testing.assert_allclose(softmax(scores), output, rtol=1e-5)
     np.testing.assert_allclose(scored.probabilities(IMAGES), output, rtol=1e-5)
-    # Logits, not log-probabilities, which would pass the line above as well: those would add up to one.
+    # Logits and not log-probabilities, which pass the line above too: exponentials of those sum to one.
     assert not np.allclose(np.exp(scores).sum(axis=1), 1.0, atol=1e-2)
 
 
@@ -70,7 +70,7 @@ def test_one_output_is_two_classes(activation):
     assert scored.class_count == 2
 
 
-def test_another_ending_falls_back_to_log_probability():
+def test_any_other_last_layer_is_explained_by_the_log_probability():
     class Sharpen(keras.layers.Layer):
         def call(self, values):
             return keras.ops.softmax(values * 2.0)

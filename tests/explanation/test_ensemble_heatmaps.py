@@ -21,7 +21,7 @@ CAMS = [name for name, method in METHODS.items() if method.needs_feature_map]
 OTHERS = [name for name in METHODS if name not in CAMS]
 
 
-def seeing_blue(strength=1.0, size=32):
+def build_member(strength=1.0, size=32):
     model = build_blue_detector()
     dense = model.layers[-1]
     dense.set_weights([value * strength for value in dense.get_weights()])
@@ -37,7 +37,7 @@ def seeing_blue(strength=1.0, size=32):
 
 @pytest.mark.parametrize("method", CAMS)
 def test_the_heatmap_is_the_weighted_mean_of_the_members(blue_squares, method):
-    models = [seeing_blue(), seeing_blue(0.2)]
+    models = [build_member(), build_member(0.2)]
     first = models[1].layers[1]
     first.set_weights([np.roll(first.get_weights()[0], 1, axis=0), first.get_weights()[1]])
     ensemble = build_ensemble(models, weights=[3, 1])
@@ -54,7 +54,7 @@ def test_the_heatmap_is_the_weighted_mean_of_the_members(blue_squares, method):
 @pytest.mark.parametrize("method", OTHERS)
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
 def test_methods_over_pixels_explain_the_ensemble_as_a_whole(blue_squares, method, average):
-    ensemble = build_ensemble([seeing_blue(), seeing_blue(0.5)], average=average)
+    ensemble = build_ensemble([build_member(), build_member(0.5)], average=average)
     found = explain(ensemble, blue_squares.images, method, target_class="square")
     inside = [heat[mask].mean() for heat, mask in zip(found.heatmaps, blue_squares.masks, strict=True)]
     outside = [heat[~mask].mean() for heat, mask in zip(found.heatmaps, blue_squares.masks, strict=True)]
@@ -62,12 +62,12 @@ def test_methods_over_pixels_explain_the_ensemble_as_a_whole(blue_squares, metho
     assert found.layer is None
 
 
-def test_a_member_that_finds_nothing_does_not_blank_the_others(blue_squares):
-    blind = seeing_blue()
+def test_a_member_without_evidence_does_not_blank_the_heatmap(blue_squares):
+    blind = build_member()
     blind.layers[-1].set_weights([-value for value in blind.layers[-1].get_weights()])
-    ensemble = build_ensemble([seeing_blue(), blind])
+    ensemble = build_ensemble([build_member(), blind])
     found = explain(ensemble, blue_squares.images, "hires-cam", target_class="square")
-    alone = explain(seeing_blue(), blue_squares.images, "hires-cam", target_class="square")
+    alone = explain(build_member(), blue_squares.images, "hires-cam", target_class="square")
     np.testing.assert_allclose(found.heatmaps, alone.heatmaps, atol=1e-5)
     assert not any(found.flags)
     with pytest.warns(ExplanationWarning, match="flagged 'negative'"):
@@ -83,8 +83,8 @@ def _copy(model):
     return again
 
 
-def test_members_of_another_size_are_explained_at_the_size_of_the_ensemble(blue_squares):
-    ensemble = build_ensemble([seeing_blue(), seeing_blue(size=16)])
+def test_a_member_of_another_size_is_explained_at_the_size_of_the_ensemble(blue_squares):
+    ensemble = build_ensemble([build_member(), build_member(size=16)])
     found = explain(ensemble, blue_squares.images, "grad-cam", target_class="square")
     assert found.heatmaps.shape == (4, 32, 32)
     inside = [heat[mask].mean() for heat, mask in zip(found.heatmaps, blue_squares.masks, strict=True)]
@@ -92,8 +92,8 @@ def test_members_of_another_size_are_explained_at_the_size_of_the_ensemble(blue_
     assert min(inside) > 3 * max(outside)
 
 
-@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # of random weights nothing is expected
-def test_saved_and_loaded_it_is_explained_alike_at_the_layers_of_the_registry(tmp_path):
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # the weights are random
+def test_a_loaded_ensemble_has_the_same_heatmaps_at_the_layers_of_the_registry(tmp_path):
     models = [build_model(name, classes=CLASSES, image_size=32, weights=None, seed=1) for name in ("cnn4", "cancernet")]
     ensemble = build_ensemble(models)
     images = np.random.default_rng(0).integers(0, 256, (2, 40, 32, 3), dtype=np.uint8)
@@ -107,7 +107,7 @@ def test_saved_and_loaded_it_is_explained_alike_at_the_layers_of_the_registry(tm
 
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
 def test_probabilities_are_those_of_predict_also_when_calibrated(blue_squares, average):
-    ensemble = build_ensemble([seeing_blue(0.2), seeing_blue(0.05)], average=average)
+    ensemble = build_ensemble([build_member(0.2), build_member(0.05)], average=average)
     set_card(ensemble, get_card(ensemble).replace(temperature=2.5, threshold=0.9))
     found = explain(ensemble, blue_squares.images, "occlusion")
     expected = predict(ensemble, blue_squares.images)
@@ -115,22 +115,22 @@ def test_probabilities_are_those_of_predict_also_when_calibrated(blue_squares, a
     np.testing.assert_array_equal(found.predicted, expected.decisions)
 
 
-def test_a_layer_that_a_member_lacks_is_said(blue_squares):
+def test_a_layer_missing_in_a_member_is_named(blue_squares):
     with pytest.raises(ExplanationError, match="No layer is named 'nowhere'"):
-        explain(build_ensemble([seeing_blue(), seeing_blue()]), blue_squares.images, layer="nowhere")
+        explain(build_ensemble([build_member(), build_member()]), blue_squares.images, layer="nowhere")
 
 
-def test_images_go_through_the_stain_normalizer_of_the_card(blue_squares):
+def test_images_are_normalised_by_the_stain_normalizer_of_the_card(blue_squares):
     normalizer = fit_normalizer(blue_squares.images[0], "reinhard")
-    model = seeing_blue()
+    model = build_member()
     set_card(model, get_card(model).replace(stain=normalizer.to_dict()))
     large = [np.repeat(np.repeat(image, 2, 0), 2, 1) for image in blue_squares.images[1:]]
     found = explain(model, large)
     seen = [normalizer.transform(image) for image in large]
-    expected = explain(seeing_blue(), seen)
+    expected = explain(build_member(), seen)
     np.testing.assert_array_equal(found.images, expected.images)
     np.testing.assert_array_equal(found.heatmaps, expected.heatmaps)
-    assert (found.images != explain(seeing_blue(), large).images).any()
+    assert (found.images != explain(build_member(), large).images).any()
     white = np.full((32, 32, 3), 255, np.uint8)
     with pytest.warns(ExplanationWarning) as caught:
         explain(model, white)

@@ -20,34 +20,34 @@ def built():
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return [np.random.default_rng(n).integers(0, 256, (40 + 8 * n, 50, 3), dtype=np.uint8) for n in range(3)]
 
 
 @pytest.mark.parametrize("backbone", ["cnn4", "cancernet", "squeezenet"])
-@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # of random weights nothing is expected
-def test_a_model_of_ours_is_explained_at_the_layer_that_its_registry_names(backbone, pictures):
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # the weights are random
+def test_a_built_model_is_explained_at_the_layer_of_the_registry(backbone, images):
     model = build_model(backbone, classes=CLASSES, image_size=48, weights=None, seed=7)
-    explanation = explain(model, pictures, "hires-cam")
+    explanation = explain(model, images, "hires-cam")
     assert explanation.layer.split("/")[-1] == find_last_convolution(model)
     assert explanation.classes == CLASSES
     assert explanation.score == "logit"
     assert explanation.heatmaps.shape == (3, 48, 48)
 
 
-def test_saved_and_loaded_by_us_and_by_plain_keras_it_is_the_same(built, pictures, tmp_path):
+def test_models_loaded_by_breastcls_and_by_keras_have_the_same_heatmaps(built, images, tmp_path):
     path = tmp_path / "model.keras"
     save_model(built, path)
-    expected = explain(built, pictures, "smooth-grad")
-    ours = explain(load_model(path), pictures, "smooth-grad")
+    expected = explain(built, images, "smooth-grad")
+    ours = explain(load_model(path), images, "smooth-grad")
     np.testing.assert_array_equal(ours.heatmaps, expected.heatmaps)
     assert ours.classes == CLASSES
-    plain = explain(keras.models.load_model(path), pictures, "smooth-grad")
+    plain = explain(keras.models.load_model(path), images, "smooth-grad")
     np.testing.assert_array_equal(plain.heatmaps, expected.heatmaps)
     assert plain.classes == ("0", "1")
 
 
-def test_probabilities_and_predictions_are_the_models(blue_squares):
+def test_probabilities_and_predictions_are_those_of_the_model(blue_squares):
     explanation = explain(blue_squares.model, blue_squares.images, classes=("none", "square"))
     expected = blue_squares.model.predict(blue_squares.images.astype(np.float32), verbose=0)
     np.testing.assert_allclose(explanation.probabilities, expected, rtol=1e-5)
@@ -55,7 +55,7 @@ def test_probabilities_and_predictions_are_the_models(blue_squares):
     np.testing.assert_array_equal(explanation.predicted, explanation.targets)
 
 
-def test_threshold_and_temperature_of_the_card_decide_as_in_predict(blue_squares):
+def test_threshold_and_temperature_of_the_card_are_applied_as_in_predict(blue_squares):
     model = keras.models.clone_model(blue_squares.model)
     model.set_weights(blue_squares.model.get_weights())
     scores = np.log(model.predict(blue_squares.images.astype(np.float32), verbose=0).astype(np.float64))
@@ -67,7 +67,7 @@ def test_threshold_and_temperature_of_the_card_decide_as_in_predict(blue_squares
     np.testing.assert_array_equal(explanation.predicted, cooled[:, 1] >= threshold)
 
 
-def test_two_classes_without_a_threshold_are_decided_at_one_half():
+def test_the_threshold_of_two_classes_is_one_half_by_default():
     pixels = keras.Input((8, 8, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3, name="conv")(pixels))
     even = keras.Model(pixels, keras.layers.Dense(2, "softmax", kernel_initializer="zeros")(pooled))
@@ -95,11 +95,11 @@ def test_the_target_can_be_named_or_numbered(blue_squares):
         ({"image_size": (16, 16)}, r"takes images of \(32, 32\) only"),
         ({"resize": "squeeze"}, "'stretch', 'crop', 'pad'"),
         ({"steps": 4}, "'grad-cam' has no option 'steps'. Its options: layer"),
-        ({"layer": "dense"}, "not a feature map|No layer"),
+        ({"layer": "dense"}, "expected a feature map|No layer"),
         ({"batch_size": 0}, "batch_size is 0"),
     ],
 )
-def test_what_cannot_be_done_says_why(blue_squares, options, message):
+def test_wrong_arguments_are_named(blue_squares, options, message):
     with pytest.raises(ExplanationError, match=message):
         explain(blue_squares.model, blue_squares.images, **{"classes": ("none", "square")} | options)
 
@@ -119,7 +119,7 @@ def test_a_dense_model_is_explained_by_the_others(noise_images, method):
 
 @pytest.mark.parametrize("method", ["grad-cam", "hires-cam"])
 def test_evidence_only_against_the_class_is_flagged_counted_and_blank(blue_squares, method):
-    """The blue_squares model has nothing that speaks for "none" at the last convolution but a zero map."""
+    """At the last convolution this model has no evidence for "none" except a map of zeros."""
     with pytest.warns(ExplanationWarning, match=r"4 of 4 heat-maps by '.*' are flagged 'negative'"):
         explanation = explain(blue_squares.model, blue_squares.images, method, target_class=0)
     assert explanation.flags == ("negative",) * 4
@@ -135,14 +135,14 @@ def test_no_evidence_at_all_is_flagged(blue_squares):
         assert explain(model, blue_squares.images, "grad-cam").flags == ("empty",) * 4
 
 
-def test_an_unfinished_sum_is_flagged(small_model, noise_images):
+def test_integrated_gradients_with_few_steps_are_flagged(small_model, noise_images):
     model = small_model("flatten")
-    with pytest.warns(ExplanationWarning, match="'incomplete'.*raise `steps`"):
+    with pytest.warns(ExplanationWarning, match="'incomplete'.*increase `steps`"):
         explanation = explain(model, noise_images, "integrated-gradients", steps=1, baseline="black")
     assert "incomplete" in explanation.flags
 
 
-def test_a_model_of_any_size_needs_a_size(pictures):
+def test_a_model_of_any_size_needs_a_size(images):
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -153,17 +153,17 @@ def test_a_model_of_any_size_needs_a_size(pictures):
         ]
     )
     with pytest.raises(ExplanationError, match="pass image_size"):
-        explain(model, pictures)
-    explanation = explain(model, pictures, "smooth-grad", image_size=(24, 20))
+        explain(model, images)
+    explanation = explain(model, images, "smooth-grad", image_size=(24, 20))
     assert explanation.heatmaps.shape == (3, 24, 20)
     set_card(model, ModelCard(classes=CLASSES, image_size=(20, 28), resize="pad"))
-    carded = explain(model, pictures, "smooth-grad")
+    carded = explain(model, images, "smooth-grad")
     assert carded.heatmaps.shape == (3, 20, 28)
     assert carded.resize == "pad"
     assert carded.classes == CLASSES
 
 
-def test_a_subclassed_model_is_explained_from_outside(noise_images):
+def test_a_subclassed_model_is_explained_by_its_input_and_output(noise_images):
     class Own(keras.Model):
         def __init__(self):
             super().__init__()
@@ -181,7 +181,7 @@ def test_a_subclassed_model_is_explained_from_outside(noise_images):
         explain(model, noise_images, "grad-cam", image_size=(16, 16))
 
 
-def test_a_model_of_ours_has_a_card(built):
+def test_classes_and_resize_come_from_the_card(built):
     assert get_card(built).classes == CLASSES
 
 

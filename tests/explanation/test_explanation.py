@@ -10,7 +10,7 @@ from breastcls.explanation.explain import explain
 
 @pytest.fixture
 def files(blue_squares, tmp_path):
-    """The blue_squares images, enlarged to a size of their own, as files."""
+    """The images of `blue_squares`, enlarged to different sizes, as files."""
     paths = []
     for number, image in enumerate(blue_squares.images):
         paths.append(tmp_path / f"{number}.png")
@@ -19,7 +19,7 @@ def files(blue_squares, tmp_path):
     return paths
 
 
-def test_heatmap_and_overlay_are_at_the_images_own_size_and_place(blue_squares, files):
+def test_heatmap_and_overlay_have_the_size_and_position_of_the_original_image(blue_squares, files):
     explanation = explain(blue_squares.model, files, target_class=1)
     for number, mask in enumerate(blue_squares.masks):
         size = (32 * (2 + number), 96)
@@ -32,17 +32,17 @@ def test_heatmap_and_overlay_are_at_the_images_own_size_and_place(blue_squares, 
         assert changed[own].mean() > 10 * changed[~own].mean()
 
 
-def test_a_file_that_changed_or_vanished_since_is_noticed(blue_squares, files):
+def test_a_changed_or_missing_file_is_an_error(blue_squares, files):
     explanation = explain(blue_squares.model, files, target_class=1)
     cv2.imwrite(str(files[0]), np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(ExplanationError, match=r"0\.png is \(8, 8\) now and was \(64, 96\)"):
+    with pytest.raises(ExplanationError, match=r"0\.png has the size \(8, 8\); it had \(64, 96\)"):
         explanation.overlay(0)
     files[1].unlink()
     with pytest.raises(ImageError, match=r"1\.png"):
         explanation.overlay(1)
 
 
-def test_json_holds_every_image_and_no_pixels(blue_squares, files, tmp_path):
+def test_json_lists_every_image_without_pixels(blue_squares, files, tmp_path):
     options = {"target_class": 1, "layer": "colour", "classes": ("none", "square")}
     explanation = explain(blue_squares.model, files, "grad-cam", **options)
     text = explanation.to_json(tmp_path / "explanation.json")
@@ -58,17 +58,17 @@ def test_json_holds_every_image_and_no_pixels(blue_squares, files, tmp_path):
     assert len(text) < 4000
 
 
-def test_printed_it_says_what_was_done(blue_squares, capsys):
+def test_printing_describes_method_layer_and_flags(blue_squares, capsys):
     with pytest.warns(match="negative"):
         explain(blue_squares.model, blue_squares.images, target_class=0, classes=("none", "square")).print()
     text = capsys.readouterr().out
     assert "4 images by Grad-CAM" in text
     assert "at layer colour" in text
     assert "none: 4 explained" in text
-    assert "4 negative: no evidence for the class" in text
+    assert "4 negative: there is evidence against the class only" in text
 
 
-def test_captions_name_prediction_truth_and_another_target(blue_squares):
+def test_captions_name_the_predicted_and_another_target_class(blue_squares):
     explanation = explain(blue_squares.model, blue_squares.images, target_class=1, classes=("none", "square"))
     number = int(explanation.predicted.argmax())
     assert explanation.caption(number).startswith("square 0.")
@@ -77,7 +77,7 @@ def test_captions_name_prediction_truth_and_another_target(blue_squares):
     assert ", explained: none 0." in other.caption(number)
 
 
-def test_it_cannot_be_changed(blue_squares):
+def test_an_explanation_is_immutable(blue_squares):
     explanation = explain(blue_squares.model, blue_squares.images, target_class=1)
     with pytest.raises(AttributeError):
         explanation.method = "other"

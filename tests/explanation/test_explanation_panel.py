@@ -23,7 +23,7 @@ def test_each_row_holds_image_heatmap_and_overlay(explanation):
     assert figure.axes[1].get_title(loc="left") == "class explained: square"
 
 
-def test_what_is_left_out_is_counted(explanation):
+def test_the_figure_states_how_many_images_there_are(explanation):
     figure = explanation.plot(limit=2)
     assert len(figure.axes) == 7
     assert figure.get_supxlabel() == "the first 2 of 4 images"
@@ -35,7 +35,7 @@ def test_flags_are_shown(blue_squares):
     assert "negative" in figure.axes[2].get_title(loc="left")
 
 
-def test_it_is_saved_and_leaves_matplotlib_as_it_was(explanation, tmp_path):
+def test_saving_does_not_change_the_settings_of_matplotlib(explanation, tmp_path):
     settings = dict(matplotlib.rcParams)
     explanation.plot(tmp_path / "panel.png")
     assert cv2.imread(str(tmp_path / "panel.png")).shape[1] > 900

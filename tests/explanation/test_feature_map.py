@@ -12,12 +12,12 @@ def scored(model):
 
 def test_the_last_map_is_found_through_nesting_and_before_pooling(nested_model):
     found = scored(nested_model).feature_map()
-    # The nested model ends in max pooling to 8x8; its dropout, the last of 16x16, changes nothing in inference.
+    # The nested model ends in max pooling to 8x8; its dropout, the last layer of 16x16, is inactive in inference.
     assert found.path.startswith("middle/spatial_dropout2d")
     assert found.shape == (16, 16, 4)
 
 
-def test_squeezed_maps_and_reshapes_to_one_position_are_no_maps():
+def test_tensors_of_one_position_are_no_feature_maps():
     inputs = keras.Input((8, 8, 3))
     value = keras.layers.Conv2D(4, 3, name="conv")(inputs)
     gate = keras.layers.GlobalAveragePooling2D(keepdims=True)(value)
@@ -43,17 +43,17 @@ def test_a_layer_can_be_named(nested_model, layer, path, shape):
     assert (found.path, found.shape) == (path, shape)
 
 
-def test_an_unknown_layer_names_the_nearest(nested_model):
+def test_the_error_for_an_unknown_layer_lists_similar_names(nested_model):
     with pytest.raises(ExplanationError, match=r"No layer is named 'midle/skip'.*middle/skip"):
         scored(nested_model).feature_map("midle/skip")
 
 
-def test_a_layer_without_a_map_says_what_it_gives(nested_model):
-    with pytest.raises(ExplanationError, match="not a feature map"):
+def test_the_error_for_a_layer_without_a_map_names_its_output(nested_model):
+    with pytest.raises(ExplanationError, match="expected a feature map"):
         scored(nested_model).feature_map("head")
 
 
-def test_a_name_at_two_places_asks_for_the_path():
+def test_a_name_of_two_layers_requires_the_path():
     parts = [
         keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 3, padding="same", name="conv")], name=name)
         for name in ("left", "right")
@@ -64,7 +64,7 @@ def test_a_name_at_two_places_asks_for_the_path():
     assert scored(model).feature_map("right/conv").shape == (8, 8, 3)
 
 
-def test_a_model_without_convolution_is_refused_though_its_input_is_a_map():
+def test_a_model_without_a_convolution_has_no_feature_map():
     model = keras.Sequential(
         [keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2)]
     )

@@ -25,19 +25,19 @@ def test_all_negative_and_all_zero_maps_are_flagged_and_blank():
     np.testing.assert_allclose(made.positive_share, [0, 0, 5e-10], rtol=1e-3)
 
 
-def test_a_sum_that_is_missed_is_flagged():
+def test_a_large_residual_is_flagged():
     attribution = Attribution(np.ones((2, 2, 2), np.float32), np.array([0.01, 0.2], np.float32))
     assert make_heatmaps(attribution, (2, 2)).flags == ("", "incomplete")
 
 
-def test_a_percentile_keeps_one_pixel_from_darkening_the_rest():
+def test_with_a_percentile_one_pixel_does_not_darken_the_rest():
     values = np.ones((1, 20, 20))
     values[0, 3, 3] = 1000.0
     assert np.median(make(values).values) < 0.01
     assert np.median(make(values, upper_percentile=99.0).values) == 1.0
 
 
-def test_a_percentile_that_is_zero_falls_back_to_the_maximum():
+def test_a_percentile_of_zero_is_replaced_by_the_maximum():
     values = np.zeros((1, 20, 20))
     values[0, 3, 3] = 5.0
     made = make(values, upper_percentile=99.0)
@@ -45,8 +45,8 @@ def test_a_percentile_that_is_zero_falls_back_to_the_maximum():
     assert made.values.sum() == 1.0
 
 
-def test_enlarging_keeps_places_and_the_range():
-    """Pixel centres stay where they are: a spot in the middle of a map stays in the middle."""
+def test_enlarging_keeps_positions_and_the_range():
+    """Pixel centres are kept: a spot in the middle of a map remains in the middle."""
     spot = np.zeros((1, 5, 5), np.float32)
     spot[0, 2, 1] = 3.0
     large = make_heatmaps(Attribution(spot), (50, 100)).values[0]
@@ -57,7 +57,7 @@ def test_enlarging_keeps_places_and_the_range():
     assert (large * columns).sum() / large.sum() == pytest.approx(30, abs=0.5)
 
 
-def test_smoothing_lets_evidence_for_and_against_cancel_out():
+def test_smoothing_cancels_evidence_for_and_against_the_class():
     checkers = np.indices((40, 40)).sum(axis=0) % 2 * 2.0 - 1.0
     checkers[:, 20:] += 0.5
     raw = make(checkers[None])
@@ -69,6 +69,6 @@ def test_smoothing_lets_evidence_for_and_against_cancel_out():
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_values_that_are_no_numbers_are_refused(wrong):
-    with pytest.raises(ExplanationError, match="not numbers"):
+def test_nan_and_infinite_values_are_refused(wrong):
+    with pytest.raises(ExplanationError, match="NaN or infinite"):
         make([[[wrong, 1.0]]])

@@ -6,24 +6,24 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ExplanationError, ImageError
 from breastcls.explanation.image_input import open_images
 
-PICTURES = [np.random.default_rng(n).integers(0, 256, (6 + n, 9, 3), dtype=np.uint8) for n in range(3)]
+IMAGES = [np.random.default_rng(n).integers(0, 256, (6 + n, 9, 3), dtype=np.uint8) for n in range(3)]
 
 
 @pytest.fixture
 def paths(tmp_path):
-    for number, picture in enumerate(PICTURES):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), picture[..., ::-1])
+    for number, image in enumerate(IMAGES):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image[..., ::-1])
     return [tmp_path / f"{number}.png" for number in range(3)]
 
 
-def test_arrays_of_different_sizes_and_paths_give_the_same_pictures(paths):
-    for source in (open_images(PICTURES), open_images(paths), open_images(tuple(map(str, paths)))):
+def test_arrays_of_different_sizes_and_paths_give_the_same_images(paths):
+    for source in (open_images(IMAGES), open_images(paths), open_images(tuple(map(str, paths)))):
         assert len(source) == 3
-        for number, picture in enumerate(PICTURES):
-            np.testing.assert_array_equal(source.read(number), picture)
+        for number, image in enumerate(IMAGES):
+            np.testing.assert_array_equal(source.read(number), image)
 
 
-def test_a_dataset_brings_paths_labels_and_classes(paths):
+def test_a_dataset_has_paths_labels_and_classes(paths):
     data = Dataset.from_columns(
         classes=("benign", "malignant"),
         path=[str(path) for path in paths],
@@ -34,22 +34,22 @@ def test_a_dataset_brings_paths_labels_and_classes(paths):
     assert source.labels == ("malignant", "benign")
     assert source.classes == ("benign", "malignant")
     assert source.paths == (str(paths[1]), str(paths[2]))
-    np.testing.assert_array_equal(source.read(0), PICTURES[1])
+    np.testing.assert_array_equal(source.read(0), IMAGES[1])
     with pytest.raises(ExplanationError, match="no images"):
         open_images(data[:0])
 
 
-def test_one_picture_or_one_path_will_do(paths):
-    assert len(open_images(PICTURES[0])) == 1
+def test_one_image_or_one_path_is_accepted(paths):
+    assert len(open_images(IMAGES[0])) == 1
     assert len(open_images(paths[0])) == 1
     assert len(open_images(str(paths[0]))) == 1
 
 
-def test_what_is_kept_does_not_change_with_the_callers_array():
-    array = PICTURES[0].copy()
+def test_arrays_are_copied():
+    array = IMAGES[0].copy()
     source = open_images(array)
     array[:] = 0
-    np.testing.assert_array_equal(source.read(0), PICTURES[0])
+    np.testing.assert_array_equal(source.read(0), IMAGES[0])
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_what_is_kept_does_not_change_with_the_callers_array():
     [
         ([], "no images"),
         (np.zeros((0, 4, 4, 3), np.uint8), "no images"),
-        (np.zeros((2, 4, 4, 1), np.uint8), r"Image 0 has shape \(4, 4, 1\)"),
+        (np.zeros((2, 4, 4, 1), np.uint8), r"Image 0 has the shape \(4, 4, 1\)"),
         (np.zeros((2, 4, 4, 3), np.float32), "float32 with values 0 to 0; expected uint8"),
         (np.zeros((4, 4), np.uint8), "expected \\(n, height, width, 3\\)"),
         (7, "int; expected a Dataset"),
     ],
 )
-def test_what_is_no_picture_is_refused(images, message):
+def test_anything_but_images_is_refused(images, message):
     with pytest.raises(ExplanationError, match=message):
         open_images(images)
 

@@ -14,7 +14,7 @@ def direct(model, images):
     return keras.ops.convert_to_numpy(model(images.astype(np.float32), training=False))
 
 
-def test_models_nested_at_several_depths_give_their_own_output(nested_model, noise_images):
+def test_nested_models_have_the_same_output(nested_model, noise_images):
     np.testing.assert_array_equal(outputs_of(nested_model, noise_images), direct(nested_model, noise_images))
     paths = [step.path for step in unroll(nested_model).steps]
     assert "middle/inner/conv" in paths
@@ -22,7 +22,7 @@ def test_models_nested_at_several_depths_give_their_own_output(nested_model, noi
     assert paths[-1].startswith("head/")
 
 
-def test_following_a_model_adds_nothing_to_its_layers(nested_model, noise_images):
+def test_unrolling_a_model_does_not_change_its_layers(nested_model, noise_images):
     def count():
         return sum(len(layer._inbound_nodes) for layer in nested_model._flatten_layers())
 
@@ -39,7 +39,7 @@ def test_a_layer_called_twice_is_two_steps(noise_images):
     np.testing.assert_array_equal(outputs_of(model, noise_images), direct(model, noise_images))
 
 
-def test_a_backbone_used_twice_is_followed_twice(noise_images):
+def test_a_backbone_called_twice_is_unrolled_twice(noise_images):
     keras.utils.set_random_seed(0)
     backbone = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(3, 3, padding="same")])
     inputs = keras.Input((16, 16, 3))
@@ -48,14 +48,14 @@ def test_a_backbone_used_twice_is_followed_twice(noise_images):
     np.testing.assert_allclose(outputs_of(model, noise_images), direct(model, noise_images), rtol=1e-6)
 
 
-def test_operations_that_are_no_layers_are_followed(noise_images):
+def test_operations_that_are_not_layers_are_steps(noise_images):
     inputs = keras.Input((16, 16, 3))
     value = keras.ops.mean(keras.ops.relu(inputs / 255.0 - 0.5), axis=(1, 2))
     model = keras.Model(inputs, keras.ops.softmax(value * 3.0))
     np.testing.assert_allclose(outputs_of(model, noise_images), direct(model, noise_images), rtol=1e-6)
 
 
-def test_steps_that_the_output_does_not_need_are_left_away(noise_images):
+def test_steps_without_effect_on_the_output_are_omitted(noise_images):
     inner_in = keras.Input((16, 16, 3))
     used = keras.layers.Conv2D(2, 3, name="used")(inner_in)
     pyramid = keras.Model(inner_in, [used, keras.layers.Conv2D(2, 3, name="unused")(used)], name="pyramid")
@@ -66,7 +66,7 @@ def test_steps_that_the_output_does_not_need_are_left_away(noise_images):
     np.testing.assert_array_equal(outputs_of(model, noise_images), direct(model, noise_images))
 
 
-def test_training_true_in_a_recorded_call_does_not_bring_dropout_back(noise_images):
+def test_dropout_is_inactive_despite_a_recorded_training_argument(noise_images):
     inputs = keras.Input((16, 16, 3))
     value = keras.layers.Dropout(0.9)(inputs, training=True)
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(value))
@@ -83,15 +83,15 @@ def test_a_subclassed_model_is_one_step(noise_images):
             return self.dense(keras.ops.mean(images, axis=(1, 2)) / 255.0)
 
     model = Own()
-    with pytest.raises(ExplanationError, match="not been built"):
+    with pytest.raises(ExplanationError, match="is not built"):
         unroll(model)
     model(noise_images)
     assert len(unroll(model).steps) == 1
     np.testing.assert_array_equal(outputs_of(model, noise_images), direct(model, noise_images))
 
 
-def test_what_is_no_model_is_refused():
-    with pytest.raises(ExplanationError, match="found function"):
+def test_anything_but_a_model_is_refused():
+    with pytest.raises(ExplanationError, match=r"is a function; expected a keras\.Model"):
         unroll(lambda images: images)
 
 

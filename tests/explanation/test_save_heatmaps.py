@@ -12,8 +12,8 @@ from breastcls.explanation.explain import explain
 
 @pytest.fixture
 def explanation(blue_squares):
-    pictures = [cv2.resize(image, (40 + number, 50)) for number, image in enumerate(blue_squares.images)]
-    return explain(blue_squares.model, pictures, target_class=1, classes=("none", "square"))
+    images = [cv2.resize(image, (40 + number, 50)) for number, image in enumerate(blue_squares.images)]
+    return explain(blue_squares.model, images, target_class=1, classes=("none", "square"))
 
 
 def test_overlays_heatmaps_and_index_are_written(explanation, tmp_path):
@@ -34,19 +34,19 @@ def test_overlays_heatmaps_and_index_are_written(explanation, tmp_path):
         assert stored["classes"].tolist() == ["none", "square"]
 
 
-def test_names_of_files_are_kept_and_told_apart(blue_squares, tmp_path):
+def test_file_names_are_kept_and_made_unique(blue_squares, tmp_path):
     paths = []
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         paths.append(tmp_path / folder / "SOB_B_A-14 ä.png")
         cv2.imencode(".png", blue_squares.images[0])[1].tofile(paths[-1])
     with pytest.warns(match="flagged"):
-        # Blue and red changed places in these files, so that there is no square any more.
+        # Blue and red are exchanged in these files, so that they have no blue square.
         folder = explain(blue_squares.model, paths, target_class=1).save(tmp_path / "out")
     assert sorted(path.name for path in folder.glob("*.png")) == ["0000_SOB_B_A-14_ä.png", "0001_SOB_B_A-14_ä.png"]
 
 
-def test_existing_files_are_not_overwritten_in_silence(explanation, tmp_path):
+def test_existing_files_are_not_overwritten_by_default(explanation, tmp_path):
     (tmp_path / "0002.png").write_text("precious")
     with pytest.raises(OutputError, match=r"0002\.png.*overwrite=True"):
         explanation.save(tmp_path)
@@ -58,7 +58,7 @@ def test_existing_files_are_not_overwritten_in_silence(explanation, tmp_path):
         explanation.save(tmp_path)
 
 
-def test_a_failure_on_the_way_leaves_no_half_file_and_no_index(explanation, tmp_path, monkeypatch):
+def test_an_error_while_saving_leaves_no_partial_file_and_no_index(explanation, tmp_path, monkeypatch):
     real = cv2.imencode
     calls = []
 
@@ -84,7 +84,7 @@ def test_a_folder_without_write_permission_is_named(explanation, tmp_path):
         explanation.save(tmp_path)
 
 
-def test_a_file_in_the_place_of_the_folder_is_named(explanation, tmp_path):
+def test_a_file_with_the_name_of_the_folder_is_named(explanation, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(OutputError, match="taken"):
         explanation.save(tmp_path / "taken")

@@ -1,4 +1,4 @@
-"""Tiny models that are known through and through."""
+"""Small models of known behaviour."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SIZE = 32
 
 @dataclass(frozen=True)
 class BlueSquares:
-    """A model that looks for one colour only, and images with a square of that colour at a known place."""
+    """A model that detects one colour, and images with a square of that colour at a known position."""
 
     model: Any
     images: np.ndarray
@@ -21,7 +21,7 @@ class BlueSquares:
 
 
 def build_blue_detector() -> Any:
-    """Its score for "square" grows with the area that is far bluer than red, as no background here is."""
+    """Return a model whose score for "square" increases with the area that is much bluer than red."""
     model = keras.Sequential(
         [
             keras.Input((SIZE, SIZE, 3)),
@@ -67,7 +67,7 @@ def small_model() -> Callable[..., Any]:
 
 
 def build_nested(seed: int = 5) -> Any:
-    """Models inside models inside a model, with a skip connection and a dropout, as people build them."""
+    """Return a model with models nested at two depths, a skip connection and dropout."""
     keras.utils.set_random_seed(seed)
     inner = keras.Sequential(
         [

@@ -1,4 +1,4 @@
-"""Explanation: heat-maps of what in an image speaks for a class, and the tests that such maps must pass."""
+"""Explanation: heat-maps of the evidence for a class in an image, and checks of such heat-maps."""
 
 import lazy_loader as _lazy
 

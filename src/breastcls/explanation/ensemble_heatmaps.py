@@ -1,7 +1,7 @@
-"""Class activation maps of an ensemble: those of its members, averaged.
+"""Class activation maps of an ensemble: the mean of those of its members.
 
-Members have feature maps of different sizes and meanings, and none of them leads to the output alone. What is common to
-them is the image.
+The feature maps of the members differ in size and in meaning, and the output depends on all of them. Their heat-maps
+can be averaged because they refer to the same image.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from breastcls.models.ensemble import Member, list_members
 
 @dataclass(frozen=True, eq=False)
 class ScoredMember:
-    """One member of an ensemble as the methods see it.
+    """One member of an ensemble, prepared for the methods.
 
     Attributes:
-        scored: The member's model.
-        member: Its weight and how it gets its images.
-        layer: Path of its feature map, with the member's name before it.
+        scored: The model of the member.
+        member: Its weight, and how its images are resized.
+        layer: Path of its feature map, preceded by the name of the member.
     """
 
     scored: ScoredModel
@@ -35,13 +35,13 @@ class ScoredMember:
 
 
 def open_members(model: Any, example: np.ndarray, batch_size: int, layer: str | None) -> tuple[ScoredMember, ...]:
-    """Open the members of an ensemble that count; nothing for any other model.
+    """Return the members of an ensemble with a positive weight; nothing for any other model.
 
     Args:
         model: A Keras model.
-        example: One or more images (n, h, w, 3) of the ensemble's size.
-        batch_size: Images in one pass.
-        layer: Name of the feature map in each member, or None for the member's own.
+        example: One or more images (n, h, w, 3) of the input size of the ensemble.
+        batch_size: Number of images in one forward pass.
+        layer: Name of the layer of the feature map in each member; None selects it for each member.
 
     Raises:
         ExplanationError: If a member cannot be explained, or has no such feature map.
@@ -62,20 +62,20 @@ def explain_members(
     targets: np.ndarray,
     options: Mapping[str, Any],
 ) -> Heatmaps:
-    """Explain each member and average the heat-maps by the members' weights.
+    """Explain each member and return the mean of the heat-maps, weighted as in the ensemble.
 
-    Each member's heat-map is scaled to 0..1 for each image before, since the scores of one member are not on the scale
-    of another's; the mean is scaled again. An image is flagged if it is flagged for every member.
+    The heat-map of each member is scaled to 0..1 first, because the scores of the members have different scales; the
+    mean is scaled again. An image is flagged if it is flagged for every member.
 
     Args:
         members: What `open_members` returned.
         method: The method.
-        images: float32 (n, h, w, 3), of the ensemble's size.
-        targets: int64 (n,).
-        options: Of the method.
+        images: float32 (n, h, w, 3) of the input size of the ensemble.
+        targets: int64 (n,), class indices.
+        options: The options of the method.
 
     Raises:
-        ExplanationError: As the method does.
+        ExplanationError: If the method raises it.
     """
     size = (int(images.shape[1]), int(images.shape[2]))
     weights = np.array([member.member.weight for member in members], np.float32)

@@ -1,4 +1,4 @@
-"""The result of `explain`: heat-maps with everything needed to read them."""
+"""The result of `explain`."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ SCHEMA = "breastcls.explanation/1"
 
 @dataclass(frozen=True, eq=False)
 class Explanation(Result):
-    """Heat-maps of what in each image speaks for its target class.
+    """Heat-maps of the evidence for the target class in each image.
 
     Attributes:
-        method: The method's name in the registry: `"grad-cam"`.
-        heatmaps: float32 (n, h, w) at the model's input size, 0..1, each scaled by itself: heat-maps of two
-            images cannot be compared in strength.
-        images: uint8 (n, h, w, 3), RGB: what the model saw.
-        probabilities: float32 (n, classes), as `predict` gives them.
-        predicted: int64 (n,), the predicted class's index.
-        targets: int64 (n,), the explained class's index.
+        method: The name of the method: `"grad-cam"`.
+        heatmaps: float32 (n, h, w) at the model's input size, 0..1. Each heat-map is scaled separately, so values of
+            two images cannot be compared.
+        images: uint8 (n, h, w, 3), RGB: the input of the model.
+        probabilities: float32 (n, classes), equal to those of `predict`.
+        predicted: int64 (n,), the index of the predicted class.
+        targets: int64 (n,), the index of the explained class.
         classes: Class names.
-        positive_share: float32 (n,): evidence for the target class as a share of all evidence for and against it.
-        flags: For each image `""`, or why its heat-map is not to be taken at face value: `"negative"`,
-            `"empty"`, `"incomplete"`.
-        sizes: int64 (n, 2), height and width of each image.
-        resize: How images were brought to the model's input size: `"stretch"`, `"crop"` or `"pad"`.
+        positive_share: float32 (n,): evidence for the target class, divided by all evidence for and against it.
+        flags: Per image `""`, or why the heat-map must not be interpreted as it is: `"negative"`, `"empty"` or
+            `"incomplete"`.
+        sizes: int64 (n, 2), height and width of each original image in pixels.
+        resize: How images were resized to the model's input size: `"stretch"`, `"crop"` or `"pad"`.
         score: What was explained: `"logit"` or `"log-probability"`.
-        layer: Path of the layer whose feature map was used; None for methods that use none.
-        options: The options given to the method.
-        source: The images at their own size, by number: files are opened again when needed.
+        layer: Path of the layer whose feature map was used, or None for methods that use no feature map.
+        options: The options passed to the method.
+        source: The original images. Files are read again when they are needed.
     """
 
     method: str
@@ -68,41 +68,41 @@ class Explanation(Result):
 
     @property
     def paths(self) -> tuple[str, ...] | None:
-        """The images' files, or None for images given as arrays."""
+        """The files of the images, or None for images passed as arrays."""
         return self.source.paths
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """The true class names, or None where they are not known."""
+        """The names of the true classes, or None where they are unknown."""
         return self.source.labels
 
     def image(self, number: int) -> np.ndarray:
-        """Return one image at its own size, uint8 (height, width, 3), RGB.
+        """Return one image at its original size, uint8 (height, width, 3), RGB.
 
         Raises:
-            ImageError: If its file cannot be read any more.
-            ExplanationError: If its file has another size now.
+            ImageError: If its file can no longer be read.
+            ExplanationError: If its file now has another size.
         """
-        picture = self.source.read(number)
+        image = self.source.read(number)
         expected = tuple(int(side) for side in self.sizes[number])
-        if picture.shape[:2] != expected:
+        if image.shape[:2] != expected:
             name = self.paths[number] if self.paths else f"image {number}"
             raise ExplanationError(
-                f"{name} is {picture.shape[:2]} now and was {expected} when explained. Explain it again."
+                f"{name} has the size {image.shape[:2]}; it had {expected} when it was explained. Explain it again."
             )
-        return picture
+        return image
 
     def heatmap(self, number: int) -> np.ndarray:
-        """Return one heat-map at its image's size, float32 (height, width); NaN where nothing was seen."""
+        """Return one heat-map at the size of its image, float32 (height, width); NaN outside of the model's input."""
         height, width = (int(side) for side in self.sizes[number])
         return place_heatmap(self.heatmaps[number], (height, width), self.resize)
 
     def overlay(self, number: int, *, alpha: float = 0.6, colour_map: str = "viridis") -> np.ndarray:
-        """Return one heat-map laid over its image at the image's own size, uint8 (height, width, 3), RGB."""
+        """Return one image at its original size with its heat-map blended over it, uint8 (height, width, 3), RGB."""
         return draw_overlay(self.image(number), self.heatmap(number), alpha=alpha, colour_map=colour_map)
 
     def caption(self, number: int) -> str:
-        """Return one image's verdict in a line: `"malignant 0.98, explained: malignant"`."""
+        """Return the predicted, the true and the explained class of one image in a line: `"malignant 0.98"`."""
         predicted, target = int(self.predicted[number]), int(self.targets[number])
         text = f"{self.classes[predicted]} {self.probabilities[number, predicted]:.2f}"
         if self.labels is not None:
@@ -119,14 +119,14 @@ class Explanation(Result):
         alpha: float = 0.6,
         colour_map: str = "viridis",
     ) -> Path:
-        """Write each image's overlay at its own size, `heatmaps.npz` and `index.csv`, and return the folder.
+        """Write one overlay per image at its original size, `heatmaps.npz` and `index.csv`, and return the folder.
 
-        Each file is there whole or not at all; `index.csv` is written last and names the rest.
+        Each file is written completely or not at all. `index.csv` is written last and lists the other files.
 
         Args:
-            folder: Made if need be.
-            overwrite: Replace files of the same names; without it nothing is written if there are any.
-            alpha: Opacity of the strongest evidence, 0..1.
+            folder: Created if it does not exist.
+            overwrite: Whether to replace files of the same names. If False and such files exist, nothing is written.
+            alpha: Opacity where the heat-map is 1, between 0 and 1.
             colour_map: A Matplotlib colour map.
 
         Raises:
@@ -170,10 +170,10 @@ class Explanation(Result):
         Args:
             path: Where to save; the suffix `.svg`, `.png` or `.pdf` chooses the format.
             limit: Draw at most so many images, the first ones; the figure says how many were left out.
-            alpha: Opacity of the strongest evidence, 0..1.
+            alpha: Opacity where the heat-map is 1, between 0 and 1.
             colour_map: A Matplotlib colour map.
         """
-        # Here and not above: to explain needs no Matplotlib.
+        # Not at the top of the file: `explain` needs no Matplotlib.
         from breastcls.drawing.figures import save_figure
         from breastcls.explanation.explanation_panel import PanelRow, draw_panel
 
@@ -198,7 +198,7 @@ class Explanation(Result):
         return figure
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but pixels and heat-maps as plain dicts, lists, numbers and strings."""
+        """Return everything except pixels and heat-maps as JSON values."""
         rows = [
             {
                 "path": self.paths[number] if self.paths else None,
@@ -230,15 +230,15 @@ class Explanation(Result):
         height, width = self.heatmaps.shape[1:]
         lines = [
             f"Explanation of {len(self)} image{'s' * (len(self) != 1)} by {method.title} ({method.reference})",
-            f"  heat-maps {height}x{width}, of the {self.score}" + (f", at layer {self.layer}" if self.layer else ""),
+            f"  heat-maps {height}x{width} of the {self.score}" + (f", at layer {self.layer}" if self.layer else ""),
         ]
         for index, name in enumerate(self.classes):
             explained = self.targets == index
             if explained.any():
                 share = float(np.median(self.positive_share[explained]))
-                # Some methods can only find evidence for a class: a share of 1 says nothing then.
-                against = f", median share of evidence that speaks for it {share:.2f}" if share < 1.0 else ""
-                lines.append(f"  {name}: {int(explained.sum())} explained{against}")
+                # Some methods find only evidence for a class: their share is always 1 and carries no information.
+                positive = f", median share of positive evidence {share:.2f}" if share < 1.0 else ""
+                lines.append(f"  {name}: {int(explained.sum())} explained{positive}")
         lines += [
             f"  {self.flags.count(flag)} {flag}: {meaning}" for flag, meaning in FLAGS.items() if flag in self.flags
         ]

@@ -1,4 +1,4 @@
-"""Find the feature map that a class activation map is drawn from, in models nested at any depth."""
+"""Find the feature map for a class activation map, in models nested at any depth."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class FeatureMap:
     """One tensor (n, height, width, channels) inside a model.
 
     Attributes:
-        slot: Its number in the unrolled model.
-        path: The layer that computes it, with the models it is nested in: `"backbone/conv_pw_13_relu"`.
+        slot: The number of the tensor in the `LayerGraph`.
+        path: The layer that computes it, with the models that contain the layer: `"backbone/conv_pw_13_relu"`.
         shape: (height, width, channels).
     """
 
@@ -36,31 +36,32 @@ class FeatureMap:
 
 
 def measure_shapes(graph: LayerGraph, images: Any) -> dict[int, tuple[int, ...]]:
-    """Return the shape of every tensor of an unrolled model, from one real pass.
+    """Return the shape of every tensor of a model, measured in one forward pass.
 
-    Recorded shapes would not do: a backbone built for any size has none, even inside a model of fixed size.
+    The shapes that Keras recorded are not sufficient: a backbone built for any image size has none, even inside a model
+    of a fixed size.
     """
     shapes: dict[int, tuple[int, ...]] = {}
 
-    def note(slot: int, value: Any) -> Any:
+    def record(slot: int, value: Any) -> Any:
         shapes[slot] = tuple(getattr(value, "shape", ()))
         return value
 
-    graph.run(images, observe=note)
+    graph.run(images, observe=record)
     return shapes
 
 
 def find_feature_map(graph: LayerGraph, shapes: Mapping[int, tuple[int, ...]], layer: str | None = None) -> FeatureMap:
-    """Find the feature map to draw class activation maps from.
+    """Find the feature map for class activation maps.
 
-    Without a name it is the last tensor (n, height, width, channels) with more than one position that comes
-    after a convolution and is not itself the output of a pooling layer: pooling only makes the map coarser.
+    Without a name it is the last tensor (n, height, width, channels) with more than one position that is computed after
+    a convolution and is not the output of a pooling layer, because pooling only makes the map coarser.
 
     Args:
-        graph: The unrolled model.
-        shapes: Shape of each of its tensors.
-        layer: A layer's name, or its path where several layers share a name; a nested model's name means its
-            output.
+        graph: The layer calls of the model.
+        shapes: The shape of each tensor, see `measure_shapes`.
+        layer: Name of a layer, or its path where several layers have the same name. The name of a nested model
+            selects its output.
 
     Raises:
         ExplanationError: If there is no such tensor or no such layer.
@@ -78,14 +79,14 @@ def find_feature_map(graph: LayerGraph, shapes: Mapping[int, tuple[int, ...]], l
                 found = _describe(slot, step.path, shapes)
     if found is None:
         raise ExplanationError(
-            "The model has no feature map: no layer after a convolution gives (n, height, width, channels) "
+            "The model has no feature map: no layer after a convolution has an output (n, height, width, channels) "
             "with more than one position. Class activation maps need one; use 'occlusion', "
             "'integrated-gradients' or 'smooth-grad'."
         )
     producer = graph.producer(found.slot)
     if producer is not None and getattr(producer.operation, "data_format", None) == "channels_first":
         raise ExplanationError(
-            f"The layer {found.path!r} keeps channels first; (n, height, width, channels) is expected."
+            f"The layer {found.path!r} has the channels first; expected (n, height, width, channels)."
         )
     return found
 
@@ -103,17 +104,19 @@ def _find_named(graph: LayerGraph, shapes: Mapping[int, tuple[int, ...]], layer:
         return maps[0]
     if len(maps) > 1:
         raise ExplanationError(
-            f"Several layers are named {layer!r}: {', '.join(item.path for item in maps)}. Give a whole path."
+            f"Several layers are named {layer!r}: {', '.join(item.path for item in maps)}. Pass one of these paths."
         )
     usable = [step.path for step in graph.steps for slot in step.outputs if _is_map(shapes[slot])]
     if matches:
         sizes = [tuple(shapes[slot]) for path in matches for slot in outputs[path] if slot in shapes]
         raise ExplanationError(
-            f"The layer {layer!r} gives {sizes}, not a feature map (n, height, width, channels). "
-            f"The last ones of this model that do: {', '.join(usable[-5:]) or 'none'}."
+            f"The layer {layer!r} has the output {sizes}; expected a feature map (n, height, width, channels). "
+            f"The last layers of this model with a feature map: {', '.join(usable[-5:]) or 'none'}."
         )
     near = difflib.get_close_matches(layer, usable, n=3, cutoff=0.4) or usable[-5:]
-    raise ExplanationError(f"No layer is named {layer!r}. Nearest with a feature map: {', '.join(near) or 'none'}.")
+    raise ExplanationError(
+        f"No layer is named {layer!r}. Similar names with a feature map: {', '.join(near) or 'none'}."
+    )
 
 
 def _describe(slot: int, path: str, shapes: Mapping[int, tuple[int, ...]]) -> FeatureMap:
@@ -126,5 +129,5 @@ def _is_map(shape: tuple[int, ...]) -> bool:
 
 
 def _holds_a_convolution(operation: Any) -> bool:
-    """Tell whether a layer, or a layer inside it, has a kernel over height and width."""
+    """Return whether a layer, or a layer inside it, has a kernel over height and width."""
     return any(len(weight.shape) >= 4 for weight in getattr(operation, "weights", ()))

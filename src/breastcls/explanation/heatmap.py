@@ -1,4 +1,4 @@
-"""From signed evidence to a heat-map in 0..1, with a note where there is nothing to see."""
+"""From signed evidence to heat-maps with values 0..1, and flags for those that show nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.method import Attribution
 
-# Integrated gradients that miss their sum by more than this share are flagged as incomplete.
+# Integrated gradients are flagged as incomplete if the error of their sum is a larger fraction than this.
 LARGEST_RESIDUAL = 0.05
 
 FLAGS = {
-    "negative": "no evidence for the class, only against it: the heat-map is blank",
-    "empty": "no evidence at all: every value is zero and the heat-map is blank",
-    "incomplete": "the values miss their sum by more than 5%: raise `steps`",
+    "negative": "there is evidence against the class only, so the heat-map is blank",
+    "empty": "every value is zero, so the heat-map is blank",
+    "incomplete": "the sum of the values has an error of more than 5%; increase `steps`",
 }
 """What each flag of an explanation means."""
 
@@ -26,10 +26,9 @@ class Heatmaps:
     """Heat-maps of one batch.
 
     Attributes:
-        values: float32 (n, h, w), 0..1: the positive evidence, enlarged and scaled for each image by itself.
-        positive_share: float32 (n,): positive evidence as a share of all evidence for and against; 0 if there
-            is none.
-        flags: For each image `""` or a key of `FLAGS`.
+        values: float32 (n, h, w), 0..1: the positive evidence, enlarged and scaled separately for each image.
+        positive_share: float32 (n,): positive evidence divided by all evidence for and against; 0 if there is none.
+        flags: Per image `""` or a key of `FLAGS`.
     """
 
     values: np.ndarray
@@ -40,20 +39,20 @@ class Heatmaps:
 def make_heatmaps(
     attribution: Attribution, size: tuple[int, int], upper_percentile: float = 100.0, smoothing: float = 0.0
 ) -> Heatmaps:
-    """Keep the positive evidence, enlarge it to `size` and scale each map to 0..1.
+    """Return heat-maps: the positive evidence, enlarged to `size` and scaled to 0..1.
 
-    Maps are enlarged by cubic interpolation: bilinear, as in most papers, draws stars around the few positions of a
-    feature map.
+    Maps are enlarged by cubic interpolation: bilinear interpolation, as in most papers, produces star-shaped artefacts
+    around the few positions of a feature map.
 
     Args:
-        attribution: What a method gave back.
+        attribution: What a method returned.
         size: (height, width) of the heat-maps.
-        upper_percentile: The percentile of a map that becomes 1; what lies above is 1 too.
-        smoothing: Standard deviation of a Gaussian, as a share of the map's shorter side. It is applied before
-            anything else, so that evidence for and against the class in one place cancels out as it does in the sum.
+        upper_percentile: The percentile of a map that becomes 1. Larger values become 1 too.
+        smoothing: Standard deviation of a Gaussian, as a fraction of the shorter side of the map. Smoothing comes
+            first, so that evidence for and against the class at the same position cancels out as it does in the sum.
 
     Raises:
-        ExplanationError: If a value is not a number.
+        ExplanationError: If a value is NaN or infinite.
 
     Example:
         >>> made = make_heatmaps(Attribution(np.array([[[-1.0, 3.0]]], np.float32)), (1, 2))
@@ -63,7 +62,9 @@ def make_heatmaps(
         ('negative',)
     """
     if not np.all(np.isfinite(attribution.values)):
-        raise ExplanationError("The method gave values that are not numbers: the model's scores or gradients overflow.")
+        raise ExplanationError(
+            "The method returned NaN or infinite values: the scores or gradients of the model overflow."
+        )
     raw = attribution.values
     if smoothing > 0.0:
         sigma = smoothing * min(raw.shape[1:])
@@ -84,7 +85,7 @@ def make_heatmaps(
         incomplete = attribution.residual is not None and attribution.residual[number] > LARGEST_RESIDUAL
         flags.append("incomplete" if incomplete else "")
         large = cv2.resize(evidence / evidence.max(), size[::-1], interpolation=cv2.INTER_CUBIC)
-        # A percentile of zero, where fewer pixels than that hold evidence, would scale by nothing.
+        # Where few pixels have evidence, the percentile is zero; the maximum is used then.
         highest = np.percentile(large, upper_percentile) or large.max()
         values[number] = np.clip(large / highest, 0.0, 1.0)
     return Heatmaps(values, share, tuple(flags))

@@ -1,4 +1,4 @@
-"""The images to explain, whatever they were given as: a Dataset, arrays, or paths."""
+"""The images to explain: a Dataset, arrays, or paths."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from breastcls.images.decode import read_image
 
 @dataclass(frozen=True, eq=False)
 class ImageInput:
-    """Images by number, opened one at a time.
+    """Images to explain, read one at a time.
 
     Attributes:
-        paths: One for each image, or None for images given as arrays.
-        arrays: The images themselves, uint8 (h, w, 3) of any size, or None for images given as files.
-        labels: The true class names, where known.
-        classes: The class names, where known.
+        paths: One per image, or None for images passed as arrays.
+        arrays: The images, uint8 (h, w, 3) of any size, or None for images passed as files.
+        labels: The names of the true classes, or None where they are unknown.
+        classes: The class names, or None where they are unknown.
     """
 
     paths: tuple[str, ...] | None
@@ -35,26 +35,26 @@ class ImageInput:
         return len(self.arrays if self.arrays is not None else self.paths or ())
 
     def read(self, number: int) -> np.ndarray:
-        """Return one image at its own size, uint8 (h, w, 3), RGB.
+        """Return one image at its original size, uint8 (h, w, 3), RGB.
 
         Raises:
             ImageError: If its file cannot be read.
         """
         if self.arrays is not None:
             return self.arrays[number]
-        assert self.paths is not None, "a source holds arrays or paths"
+        assert self.paths is not None, "either arrays or paths are given"
         return np.asarray(read_image(self.paths[number]))
 
 
 def open_images(images: Any) -> ImageInput:
-    """Take a Dataset, an array (n, h, w, 3) or (h, w, 3), a path, or a sequence of arrays or of paths.
+    """Open a Dataset, an array (n, h, w, 3) or (h, w, 3), a path, or a sequence of arrays or of paths.
 
     Raises:
-        ExplanationError: If it is something else, empty, or not RGB uint8.
+        ExplanationError: If `images` is something else, empty, or not RGB uint8.
     """
     source = _open(images)
     if len(source) == 0:
-        raise ExplanationError("There are no images to explain: the selection is empty.")
+        raise ExplanationError("There are no images to explain; expected at least one.")
     return source
 
 
@@ -72,11 +72,11 @@ def _open(images: Any) -> ImageInput:
         images = [images]
     if isinstance(images, np.ndarray):
         if images.ndim != 4:
-            raise ExplanationError(f"Images have shape {images.shape}; expected (n, height, width, 3).")
+            raise ExplanationError(f"`images` has the shape {images.shape}; expected (n, height, width, 3).")
         images = list(images)
     if not isinstance(images, Sequence):
         raise ExplanationError(
-            f"Images are a {type(images).__name__}; expected a Dataset, a uint8 array (n, height, width, 3), "
+            f"`images` is a {type(images).__name__}; expected a Dataset, a uint8 array (n, height, width, 3), "
             "or a list of arrays or of paths."
         )
     if all(isinstance(item, str | os.PathLike) for item in images):
@@ -88,12 +88,12 @@ def _open(images: Any) -> ImageInput:
 def _check(image: Any, number: int) -> np.ndarray:
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ExplanationError(f"Image {number} has shape {array.shape}; expected (height, width, 3), RGB.")
+        raise ExplanationError(f"Image {number} has the shape {array.shape}; expected (height, width, 3), RGB.")
     if array.dtype != np.uint8:
         low, high = float(array.min()), float(array.max())
         raise ExplanationError(
             f"Image {number} is {array.dtype} with values {low:g} to {high:g}; expected uint8, 0..255. "
             "Convert it with `.round().astype('uint8')`, after multiplying by 255 where values are 0..1."
         )
-    # A copy: the caller's array may be a view of something that goes on changing.
+    # A copy, because the caller may change the array later.
     return array.copy()

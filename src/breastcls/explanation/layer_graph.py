@@ -1,8 +1,8 @@
-"""A Keras model unrolled into one straight list of layer calls, through models nested at any depth.
+"""A Keras model as one list of layer calls, through models nested at any depth.
 
-Asking a nested layer for its symbolic output and building a second model from it is what gives "graph
-disconnected". Here nothing is built and no layer of the caller's model is changed: the calls that Keras
-recorded are replayed on concrete images, one by one, so that every tensor in between can be watched.
+Building a second model from the symbolic output of a nested layer fails with "graph disconnected". Here nothing is
+built and no layer of the caller's model is changed: the calls that Keras recorded are repeated on actual images, one by
+one, so that every intermediate tensor can be observed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Observer = Callable[[int, Any], Any]
 
 @dataclass(frozen=True)
 class Slot:
-    """The number of a tensor in the unrolled graph; slot 0 is the image batch."""
+    """The number of a tensor in a `LayerGraph`; slot 0 is the image batch."""
 
     index: int
 
@@ -34,9 +34,9 @@ class Step:
     Attributes:
         path: Names from the outermost model inwards, joined by `/`: `"mobilenet_0.25_224/conv_pw_13_relu"`.
         operation: The layer or operation.
-        arguments: Positional and keyword arguments, with a `Slot` in place of each tensor.
-        inputs: The slots read.
-        outputs: The slots written.
+        arguments: Positional and keyword arguments, with a `Slot` in the place of each tensor.
+        inputs: The slots of the inputs.
+        outputs: The slots of the outputs.
     """
 
     path: str
@@ -48,13 +48,13 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class LayerGraph:
-    """The steps from the image batch to the model's output, in an order in which they can run.
+    """The steps from the image batch to the output of a model, in an order in which they can be executed.
 
     Attributes:
-        steps: Only those that the output depends on.
-        output: The slot of the model's output.
-        models: Path of each nested model, and the slots of its outputs.
-        input_dtype: What the model's input layer asks for.
+        steps: Only those on which the output depends.
+        output: The slot of the output of the model.
+        models: The slots of the outputs of each nested model, by its path.
+        input_dtype: The dtype of the model's input.
     """
 
     steps: tuple[Step, ...]
@@ -63,7 +63,7 @@ class LayerGraph:
     input_dtype: str
 
     def producer(self, slot: int) -> Step | None:
-        """Return the step that writes `slot`, or None for the images themselves."""
+        """Return the step that computes `slot`, or None for the image batch."""
         return next((step for step in self.steps if slot in step.outputs), None)
 
     def run(self, images: Any, wanted: int | None = None, observe: Observer | None = None) -> Any:
@@ -71,9 +71,9 @@ class LayerGraph:
 
         Args:
             images: Batch, float32 (n, h, w, 3), values 0..255.
-            wanted: The slot to return; the model's output by default.
-            observe: Called with each slot and its tensor as it is computed; what it returns takes the
-                tensor's place.
+            wanted: The slot to return; the output of the model by default.
+            observe: Called with the number and the value of each tensor when it is computed. The value that it returns
+                replaces the tensor.
         """
         wanted = self.output if wanted is None else wanted
         values: dict[int, Any] = {0: keras.ops.cast(images, self.input_dtype)}
@@ -90,14 +90,14 @@ class LayerGraph:
             for slot, value in zip(step.outputs, results, strict=True):
                 values[slot] = value if observe is None else observe(slot, value)
             for slot in step.inputs:
-                # Activations of a large batch are released as soon as nothing more reads them.
+                # Activations of a large batch are released after their last use.
                 if last_use[slot] == number and slot != wanted:
                     values.pop(slot, None)
         return values[wanted]
 
 
 def _call_for_inference(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a layer with `training=False`, whatever the recorded call said."""
+    """Call a layer with `training=False`, also if the recorded call has another value."""
     if isinstance(operation, keras.Layer):
         names = list(inspect.signature(operation.call).parameters)
         if "training" in names:
@@ -110,16 +110,15 @@ def _call_for_inference(operation: Any, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def unroll(model: Any) -> LayerGraph:
-    """Unroll a Keras model with one image input and one output.
+    """Return the layer calls of a Keras model with one image input and one output.
 
-    Functional and Sequential models, at any depth, are opened; anything else (a layer, a subclassed model) is
-    one step.
+    Functional and Sequential models are unrolled at any depth; anything else (a layer, a subclassed model) is one step.
 
     Args:
-        model: A built `keras.Model`: functional, Sequential, subclassed, new or loaded from a file.
+        model: A built `keras.Model`: functional, Sequential or subclassed.
 
     Raises:
-        ExplanationError: If it is not a Keras model, not built, or has several inputs or outputs.
+        ExplanationError: If `model` is not a Keras model, is not built, or has several inputs or outputs.
 
     Example:
         >>> import keras
@@ -130,17 +129,17 @@ def unroll(model: Any) -> LayerGraph:
     """
     if not isinstance(model, keras.Model):
         raise ExplanationError(
-            f"Only a Keras model can be explained, found {type(model).__name__}. "
-            "Of an ensemble, explain its members one at a time."
+            f"The model is a {type(model).__name__}; expected a keras.Model. Explain the models of a list one at a "
+            "time, or join them with `breastcls.models.build_ensemble`."
         )
     if not model.built:
-        raise ExplanationError(f"The model {model.name!r} has not been built yet: call it on a batch of images once.")
+        raise ExplanationError(f"The model {model.name!r} is not built; call it once on a batch of images.")
     if _can_be_opened(model):
         counts = (len(model.inputs), len(model.outputs))
         if counts != (1, 1):
             raise ExplanationError(
-                f"The model {model.name!r} has {counts[0]} inputs and {counts[1]} outputs; expected are one "
-                "image batch in and one array of class scores out. Wrap that part in a keras.Model."
+                f"The model {model.name!r} has {counts[0]} inputs and {counts[1]} outputs; expected one image batch as "
+                "input and one array of class scores as output. Make a keras.Model of that part."
             )
         input_dtype = str(model.inputs[0].dtype)
     else:
@@ -157,14 +156,14 @@ def unroll(model: Any) -> LayerGraph:
 
 
 def _can_be_opened(operation: Any) -> bool:
-    """Tell whether replaying an operation's recorded calls is the same as calling it."""
+    """Return whether repeating the recorded calls of an operation is the same as calling it."""
     if isinstance(operation, keras.Sequential):
         return bool(operation.built and operation.layers)
     return is_functional(operation)
 
 
 class _Unrolling:
-    """The growing list of steps while a model is opened."""
+    """The list of steps while a model is unrolled."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -172,7 +171,7 @@ class _Unrolling:
         self.slots = 1
 
     def add(self, operation: Any, inputs: tuple[int, ...], prefix: str) -> tuple[int, ...]:
-        """Add a whole model, whose inputs stand in the given slots, and return the slots of its outputs."""
+        """Add a model whose inputs are the given slots, and return the slots of its outputs."""
         if not _can_be_opened(operation):
             return self._add_step(prefix or operation.name, operation, ((Slot(inputs[0]),), {}), inputs, 1)
         if isinstance(operation, keras.Sequential):

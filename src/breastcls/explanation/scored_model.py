@@ -1,4 +1,4 @@
-"""A model as the methods see it: images in, class scores out, with every tensor between within reach."""
+"""A model prepared for the explanation methods: class scores, and every tensor from which they are computed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from breastcls.models.model_parts import find_backbone
 
 
 class ScoredModel:
-    """A Keras model whose class scores, and the tensors on the way to them, can be computed and watched.
+    """A Keras model whose class scores and intermediate tensors can be computed and observed.
 
-    The model is read, never changed: no layer is added, called symbolically, or given other weights.
+    The model is never changed: no layer is added, called symbolically, or given other weights.
 
     Args:
         model: A Keras model with one image input and one output (n, classes).
-        example: One or more images as the model takes them, uint8 or float32 (n, h, w, 3), 0..255. They are
-            run once, by this class and by the model itself, and the two must agree.
-        batch_size: Images in one pass.
+        example: One or more images of the model's input size, uint8 or float32 (n, h, w, 3), values 0..255. The first
+            is used to check that calling layer after layer gives the output of the model.
+        batch_size: Number of images in one forward pass.
 
     Raises:
-        ExplanationError: If the model cannot be explained, or following its layers does not give its own
-            output.
+        ExplanationError: If the model cannot be explained, or calling layer after layer does not give its output.
     """
 
     def __init__(self, model: Any, example: np.ndarray, batch_size: int = 8) -> None:
@@ -47,23 +46,23 @@ class ScoredModel:
             expected = np.asarray(keras.ops.convert_to_numpy(model(one, training=False)), dtype=np.float32)
         except (ValueError, TypeError) as error:
             raise ExplanationError(
-                f"The model {model.name!r} cannot be run on images of shape {one.shape[1:]}; "
+                f"The model {model.name!r} cannot be called on images of the shape {one.shape[1:]}; "
                 f"its input is {getattr(model, 'input_shape', 'unknown')}. {error}"
             ) from error
         if expected.ndim != 2:
             raise ExplanationError(
-                f"The model {model.name!r} gives an output of shape {expected.shape}; expected (n, classes)."
+                f"The model {model.name!r} has an output of the shape {expected.shape}; expected (n, classes)."
             )
         self._score: ClassScore = find_class_score(self.graph, expected.shape[1])
         self.shapes = measure_shapes(self.graph, one)
         followed = np.asarray(keras.ops.convert_to_numpy(self.graph.run(one)), dtype=np.float32)
         if not np.all(np.isfinite(expected)):
-            raise ExplanationError(f"The model {model.name!r} gives outputs that are not numbers (NaN or infinite).")
+            raise ExplanationError(f"The model {model.name!r} has NaN or infinite outputs; expected finite numbers.")
         if not np.allclose(followed, expected, rtol=1e-3, atol=1e-4):
             raise ExplanationError(
-                f"Following the model {model.name!r} layer by layer does not give its own output (largest "
-                f"difference {np.abs(followed - expected).max():.2g}): it acts outside its layers, or "
-                "is random in inference. Rebuild it as a functional model."
+                f"Calling the layers of the model {model.name!r} one by one does not give its output (largest "
+                f"difference {np.abs(followed - expected).max():.2g}): the model computes outside of its layers, or is "
+                "random in inference. Rebuild it as a functional model."
             )
         self.class_count = int(self.probabilities(one).shape[1])
 
@@ -73,10 +72,14 @@ class ScoredModel:
         return self._score.kind
 
     def feature_map(self, layer: str | None = None) -> FeatureMap:
-        """Find the feature map for class activation maps.
+        """Return the feature map for class activation maps.
 
-        It is that of the layer named; without a name the one that the registry of backbones names for a model of
-        `build_model`; otherwise the last one, see `find_feature_map`.
+        Args:
+            layer: Name or path of its layer. None selects the layer `last_convolution` of the registered backbone for a
+                model of `build_model`, and the last feature map for any other model.
+
+        Raises:
+            ExplanationError: If there is no such layer or no feature map.
         """
         return find_feature_map(self.graph, self.shapes, layer or _registered_layer(self.model))
 
@@ -122,13 +125,13 @@ class ScoredModel:
         return np.asarray(keras.ops.convert_to_numpy(self._score.probabilities(scores)), dtype=np.float32)
 
     def features(self, images: np.ndarray, feature_map: FeatureMap) -> np.ndarray:
-        """Return a feature map of one batch, float32 (n, height, width, channels)."""
+        """Return the values of a feature map for one batch, float32 (n, height, width, channels)."""
         value = self.graph.run(images, wanted=feature_map.slot)
         return np.asarray(keras.ops.convert_to_numpy(value), dtype=np.float32)
 
 
 def _registered_layer(model: Any) -> str | None:
-    """Return the path of the layer that the registry of backbones names for class activation maps, if it does."""
+    """Return the path of the layer that the registered backbone names for class activation maps, or None."""
     card = get_card(model)
     if card is None or card.backbone is None or card.backbone not in BACKBONES:
         return None

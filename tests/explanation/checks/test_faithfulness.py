@@ -13,7 +13,7 @@ def explanation(blue_squares):
     return explain(blue_squares.model, blue_squares.images, target_class=1)
 
 
-def test_a_true_heatmap_beats_the_random_order_and_its_inverse_does_not(blue_squares, explanation):
+def test_a_correct_heatmap_is_better_than_random_order_and_its_inverse_is_not(blue_squares, explanation):
     good = measure_faithfulness(blue_squares.model, explanation).to_dict()
     assert good["deletion"] < good["random_deletion"] - 0.05
     assert good["insertion"] > good["random_insertion"] + 0.05
@@ -23,8 +23,8 @@ def test_a_true_heatmap_beats_the_random_order_and_its_inverse_does_not(blue_squ
     assert bad["insertion"] < bad["random_insertion"]
 
 
-def test_the_curves_are_those_of_a_loop(blue_squares, explanation):
-    # Every value another one, so that the order is known.
+def test_the_curves_equal_those_of_a_loop(blue_squares, explanation):
+    # All values differ, so that the order is known.
     heat = np.random.default_rng(5).permutation(32 * 32).reshape(32, 32).astype(np.float32) / 1024
     known = dataclasses.replace(explanation, heatmaps=np.repeat(heat[None], 4, axis=0))
     measured = measure_faithfulness(blue_squares.model, known, steps=4, deleted="white", inserted_into="black")
@@ -40,6 +40,6 @@ def test_the_curves_are_those_of_a_loop(blue_squares, explanation):
     assert measured.area("deletion")[1] == pytest.approx(area, abs=1e-6)
 
 
-def test_no_steps_are_refused(blue_squares, explanation):
+def test_zero_steps_are_refused(blue_squares, explanation):
     with pytest.raises(ExplanationError, match="steps is 0"):
         measure_faithfulness(blue_squares.model, explanation, steps=0)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.explanation.checks.sanity_checks import check_explanation, randomise_parameters
+from breastcls.explanation.checks.parameter_randomisation import randomise_parameters
+from breastcls.explanation.checks.sanity_checks import check_explanation
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.methods.method_registry import METHODS
@@ -20,7 +21,7 @@ def register(monkeypatch):
     return add
 
 
-def test_a_good_method_on_a_known_model_passes(blue_squares):
+def test_grad_cam_passes_on_a_known_model(blue_squares):
     report = check_explanation(blue_squares.model, blue_squares.images, "grad-cam", target_class=1)
     assert report.problems == ()
     assert report.repeat_difference == 0
@@ -28,8 +29,8 @@ def test_a_good_method_on_a_known_model_passes(blue_squares):
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["method"] == "grad-cam"
 
 
-def test_a_method_that_shows_edges_is_found_out(blue_squares, register):
-    """Adebayo et al.: an edge detector looks like an explanation and knows nothing of the model."""
+def test_an_edge_detector_fails_the_randomisation_test(blue_squares, register):
+    """Adebayo et al. 2018: the output of an edge detector resembles an explanation and does not depend on the model."""
 
     def edges(scored, images, targets):
         down, across = np.gradient(images.mean(axis=-1), axis=(1, 2))
@@ -38,34 +39,34 @@ def test_a_method_that_shows_edges_is_found_out(blue_squares, register):
     register(edges)
     report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
     assert report.randomised_similarity == pytest.approx(1)
-    assert any("they show the image, not the model" in problem for problem in report.problems)
+    assert any("they depend on the image, not on the model" in problem for problem in report.problems)
 
 
-def test_a_method_that_changes_from_call_to_call_is_found_out(blue_squares, register):
+def test_a_random_method_fails_the_repeatability_check(blue_squares, register):
     generator = np.random.default_rng()
     register(lambda scored, images, targets: Attribution(generator.random(images.shape[:3]).astype(np.float32)))
     report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
     assert report.repeat_difference > 0.1
-    assert any("the same call twice differs" in problem for problem in report.problems)
+    assert any("two equal calls differ" in problem for problem in report.problems)
 
 
-def test_a_map_that_points_elsewhere_is_found_out(blue_squares, register):
+def test_a_map_of_other_pixels_fails_the_faithfulness_check(blue_squares, register):
     def wrong_way(scored, images, targets):
         return Attribution((images[..., 0] - images[..., 2]) * (1 + scored.model.layers[-1].get_weights()[1][0]) + 200)
 
     register(wrong_way)
     report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
-    assert any("no better than at random" in problem for problem in report.problems)
+    assert any("no better than in random order" in problem for problem in report.problems)
 
 
-def test_flagged_maps_are_a_problem(blue_squares):
+def test_flagged_heatmaps_are_a_problem(blue_squares):
     report = check_explanation(blue_squares.model, blue_squares.images, "grad-cam", target_class=0)
     assert "4 of 4 heat-maps are flagged" in report.problems
     assert np.isnan(report.similarity).all()
     assert report.to_dict()["similarity"][0][0] is None
 
 
-def test_layers_are_randomised_from_the_output_down_and_put_back(nested_model, noise_images):
+def test_layers_are_randomised_from_the_output_and_restored(nested_model, noise_images):
     before = [weight.copy() for weight in nested_model.get_weights()]
     explanation = explain(nested_model, noise_images, "smooth-grad", target_class=1)
     layers, similarity = randomise_parameters(nested_model, noise_images, explanation, stages=2, target_class=1)
@@ -79,9 +80,9 @@ def test_layers_are_randomised_from_the_output_down_and_put_back(nested_model, n
     )
 
 
-def test_random_weights_stand_in_exactly(small_model, noise_images):
-    """The maps under replaced weights are those of a copy that really holds them."""
-    from breastcls.explanation.checks.sanity_checks import _shuffle, _weights_replaced
+def test_replaced_weights_equal_those_of_a_copy(small_model, noise_images):
+    """The heat-maps with replaced weights equal those of a copy that has these weights."""
+    from breastcls.explanation.checks.parameter_randomisation import _shuffle, _weights_replaced
 
     model = small_model("flatten")
     copy = keras.models.clone_model(model)

@@ -12,7 +12,7 @@ TARGETS = np.array([0, 2], np.int64)
 
 
 def build():
-    """Smooth activations, so that a finite difference does not step over a kink."""
+    """A model with smooth activations, for which finite differences are accurate."""
     keras.utils.set_random_seed(1)
     return keras.Sequential(
         [

@@ -8,7 +8,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3)).astype(np.flo
 
 
 @pytest.mark.parametrize("kind", BASELINES)
-def test_size_and_type_are_kept_and_nothing_is_changed(kind):
+def test_size_and_dtype_are_kept_and_the_input_is_not_changed(kind):
     before = IMAGES.copy()
     made = make_baseline(IMAGES, kind)
     assert made.shape == IMAGES.shape
@@ -16,17 +16,17 @@ def test_size_and_type_are_kept_and_nothing_is_changed(kind):
     np.testing.assert_array_equal(IMAGES, before)
 
 
-def test_the_mean_is_each_images_own():
+def test_the_mean_is_computed_per_image():
     made = make_baseline(IMAGES, "mean")
     np.testing.assert_allclose(made[1, 5, 7], IMAGES[1].mean(axis=(0, 1)), rtol=1e-5)
 
 
-def test_blur_takes_away_detail_and_keeps_the_mean():
+def test_blur_removes_detail_and_keeps_the_mean():
     made = make_baseline(IMAGES, "blur")
     assert made.std() < 0.15 * IMAGES.std()
     assert made.mean() == pytest.approx(IMAGES.mean(), rel=0.05)
 
 
-def test_an_unknown_kind_names_the_known():
+def test_the_error_for_an_unknown_kind_lists_the_known_ones():
     with pytest.raises(ExplanationError, match="white, black, mean, blur"):
         make_baseline(IMAGES, "grey")

@@ -9,7 +9,7 @@ TARGETS = np.array([0, 1, 2, 1, 0], np.int64)
 
 
 def test_with_a_linear_head_the_values_add_up_to_the_score_without_its_bias(small_model, noise_images):
-    """The guarantee of the paper; Grad-CAM, which averages gradients first, breaks it."""
+    """The property that the paper proves; Grad-CAM, which averages gradients first, does not have it."""
     model = small_model("flatten")
     model.layers[-1].set_weights([model.layers[-1].get_weights()[0], np.array([0.3, -0.2, 0.1], np.float32)])
     images = noise_images.astype(np.float32)

@@ -13,7 +13,7 @@ TARGETS = np.array([0, 1, 2, 1, 0], np.int64)
 @pytest.mark.parametrize("baseline", BASELINES)
 @pytest.mark.parametrize("head", ["pool", "flatten"])
 def test_completeness(small_model, noise_images, head, baseline):
-    """The values add up to the difference in score between the image and the baseline."""
+    """The values sum to the difference in score between the image and the baseline."""
     model, images = small_model(head), noise_images.astype(np.float32)
     scored = ScoredModel(model, images)
     made = integrated_gradients(scored, images, TARGETS, steps=100, baseline=baseline)
@@ -33,8 +33,8 @@ def test_a_linear_model_has_weights_times_difference():
     np.testing.assert_allclose(made.residual, 0, atol=1e-5)
 
 
-def test_too_few_steps_show_in_the_residual():
-    """One step through a square: the midpoint rule misses x^2 by a quarter of it at least."""
+def test_the_residual_is_large_with_too_few_steps():
+    """For x^2 the midpoint rule with one step has an error of at least a quarter."""
     inputs = keras.Input((2, 2, 3))
     value = keras.ops.sum((inputs / 255.0) ** 4, axis=(1, 2))
     model = keras.Model(inputs, keras.layers.Dense(2, kernel_initializer="ones")(value))
@@ -42,11 +42,11 @@ def test_too_few_steps_show_in_the_residual():
     scored = ScoredModel(model, images)
     few = integrated_gradients(scored, images, np.array([0]), steps=1, baseline="black").residual[0]
     many = integrated_gradients(scored, images, np.array([0]), steps=64, baseline="black").residual[0]
-    assert few == pytest.approx(1.0, abs=1e-3)  # 4 (1/2)^3 = 1/2 instead of 1: missed by as much as was found
+    assert few == pytest.approx(1.0, abs=1e-3)  # 4 (1/2)^3 = 1/2 instead of 1: an error as large as the sum
     assert many < 1e-3
 
 
-def test_no_steps_are_refused(small_model, noise_images):
+def test_zero_steps_are_refused(small_model, noise_images):
     images = noise_images.astype(np.float32)
     with pytest.raises(ExplanationError, match="steps is 0"):
         integrated_gradients(ScoredModel(small_model(), images), images, TARGETS, steps=0)

@@ -24,7 +24,7 @@ def test_it_equals_tf_keras_vis(small_model, noise_images, layer):
     np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-6)
 
 
-def test_only_positive_weights_count(small_model, noise_images):
+def test_only_positive_gradients_contribute(small_model, noise_images):
     model = small_model("flatten")
     images = noise_images.astype(np.float32)
     features = keras.Model(model.input, model.get_layer("last").output).predict(images, verbose=0)

@@ -1,4 +1,4 @@
-"""Every registered method, whichever it is: a new one is tested here the moment it is registered."""
+"""Tests that every registered method passes."""
 
 import inspect
 import re
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import RegistryError
-from breastcls.explanation.checks.sanity_checks import randomise_parameters
+from breastcls.explanation.checks.parameter_randomisation import randomise_parameters
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method_registry import METHODS, list_methods
 
@@ -16,14 +16,14 @@ NAMES = list_methods()
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_it_finds_the_planted_object(blue_squares, method):
-    """The pointing game (the maximum lies on the object), and most of the evidence lies on it."""
+def test_it_localises_a_known_object(blue_squares, method):
+    """The pointing game (the maximum is on the object), and most of the evidence is on the object."""
     explanation = explain(blue_squares.model, blue_squares.images, method, target_class=1)
     assert explanation.flags == ("",) * 4
     for heat, mask in zip(explanation.heatmaps, blue_squares.masks, strict=True):
         around = np.zeros_like(mask)
         rows, columns = np.nonzero(mask)
-        # One pixel of grace: the model's kernel of 3x3 reaches so far beyond the square.
+        # One pixel more on each side, because the kernel of the model is 3x3.
         around[max(0, rows.min() - 1) : rows.max() + 2, max(0, columns.min() - 1) : columns.max() + 2] = True
         assert around.ravel()[heat.argmax()]
         assert heat[around].sum() / heat.sum() > 0.5
@@ -31,7 +31,7 @@ def test_it_finds_the_planted_object(blue_squares, method):
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_the_form_is_kept(blue_squares, method):
+def test_shape_dtype_and_range(blue_squares, method):
     explanation = explain(blue_squares.model, blue_squares.images, method, target_class=1)
     heat = explanation.heatmaps
     assert heat.shape == (4, 32, 32)
@@ -41,7 +41,7 @@ def test_the_form_is_kept(blue_squares, method):
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_the_same_call_gives_the_same_heatmaps_whatever_the_batches(nested_model, noise_images, method):
+def test_equal_calls_give_equal_heatmaps_for_every_batch_size(nested_model, noise_images, method):
     """With dropout, batch normalisation and a recorded `training=True` inside."""
     first = explain(nested_model, noise_images, method, target_class=2)
     again = explain(nested_model, noise_images, method, target_class=2)
@@ -59,8 +59,8 @@ def test_saved_and_loaded_models_have_the_same_heatmaps(nested_model, noise_imag
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_other_weights_give_other_heatmaps(small_model, noise_images, method):
-    """Adebayo et al. 2018: a method that shows edges whatever the weights are would fail here."""
+def test_heatmaps_depend_on_the_weights(small_model, noise_images, method):
+    """Adebayo et al. 2018: a method that shows edges independently of the weights fails here."""
     model = small_model("flatten")
     before = [weight.copy() for weight in model.get_weights()]
     explanation = explain(model, noise_images, method)
@@ -74,7 +74,7 @@ def test_other_weights_give_other_heatmaps(small_model, noise_images, method):
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_models_and_images_are_only_read(nested_model, noise_images, method):
+def test_model_and_images_are_not_changed(nested_model, noise_images, method):
     images = noise_images.copy()
     weights = [weight.copy() for weight in nested_model.get_weights()]
     config = nested_model.to_json()
@@ -86,7 +86,7 @@ def test_models_and_images_are_only_read(nested_model, noise_images, method):
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_it_says_what_it_is(method):
+def test_reference_and_arguments_are_documented(method):
     entry = METHODS[method]
     assert re.search(r"DOI 10\.\d{4}|arXiv:\d{4}\.\d{4,5}", entry.reference)
     paper = entry.reference.split("DOI ")[-1].split("arXiv:")[-1]
@@ -96,6 +96,6 @@ def test_it_says_what_it_is(method):
         assert f"{name}: " in documented
 
 
-def test_an_unknown_method_names_the_nearest():
+def test_the_error_for_an_unknown_method_lists_similar_names():
     with pytest.raises(RegistryError, match="grad-cam"):
         explain(None, None, "gradcam")

@@ -11,7 +11,7 @@ TARGETS = np.array([0, 1, 2, 1, 0], np.int64)
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_it_equals_tf_keras_vis_where_masks_need_no_enlarging():
-    """The two enlarge masks differently (pixel centres against corners), so the feature map has the image's size."""
+    """Both enlarge masks differently (pixel centres, corners), so the feature map has the size of the image here."""
     reference = pytest.importorskip("tf_keras_vis.scorecam")
     from tf_keras_vis.utils.scores import CategoricalScore
 
@@ -28,7 +28,7 @@ def test_it_equals_tf_keras_vis_where_masks_need_no_enlarging():
     np.testing.assert_allclose(values, expected, rtol=2e-3, atol=1e-5)
 
 
-def test_it_equals_the_method_written_as_loops(small_model, noise_images):
+def test_it_equals_an_implementation_with_loops(small_model, noise_images):
     import cv2
 
     model, images = small_model("pool"), noise_images[:2].astype(np.float32)
@@ -48,7 +48,7 @@ def test_it_equals_the_method_written_as_loops(small_model, noise_images):
     np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_fewer_channels_are_those_that_vary_most(small_model, noise_images):
+def test_the_channels_with_the_largest_deviation_are_used(small_model, noise_images):
     model, images = small_model("pool"), noise_images[:1].astype(np.float32)
     features = keras.Model(model.input, model.get_layer("last").output).predict(images, verbose=0)[0]
     values = score_cam(ScoredModel(model, images), images, TARGETS[:1], channels=1).values[0]
@@ -56,7 +56,7 @@ def test_fewer_channels_are_those_that_vary_most(small_model, noise_images):
     np.testing.assert_allclose(values / values.max(), strongest / strongest.max(), rtol=1e-4)
 
 
-def test_no_channels_are_refused(small_model, noise_images):
+def test_zero_channels_are_refused(small_model, noise_images):
     images = noise_images.astype(np.float32)
     with pytest.raises(ExplanationError, match="channels is 0"):
         score_cam(ScoredModel(small_model(), images), images, TARGETS, channels=0)

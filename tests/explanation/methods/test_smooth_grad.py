@@ -21,7 +21,7 @@ def test_with_the_same_noise_it_equals_tf_keras_vis(small_model, noise_images, m
     noise = np.stack([generator.standard_normal((16, 16, 3), dtype=np.float32) for _ in range(samples)])
 
     def normal(mean, sigma, shape):
-        # Its noise is (samples, images, h, w, 3) with one sigma for each image and colour; ours has one an image.
+        # The noise of tf-keras-vis has one sigma per image and colour; here it has one per image.
         whole = images.max(axis=(1, 2, 3)) - images.min(axis=(1, 2, 3))
         return 0.15 * whole[None, :, None, None, None] * noise[:, None]
 
@@ -39,14 +39,14 @@ def test_with_the_same_noise_it_equals_tf_keras_vis(small_model, noise_images, m
     np.testing.assert_allclose(values, np.abs(expected).max(axis=-1), rtol=1e-3, atol=1e-8)
 
 
-def test_without_noise_it_is_the_plain_gradient(small_model, noise_images):
+def test_without_noise_it_is_the_absolute_gradient(small_model, noise_images):
     images = noise_images.astype(np.float32)
     scored = ScoredModel(small_model("pool"), images)
     values = smooth_grad(scored, images, TARGETS, samples=1, noise=0.0).values
     np.testing.assert_allclose(values, np.abs(image_gradients(scored, images, TARGETS)).max(axis=-1))
 
 
-def test_the_seed_decides_and_neighbours_do_not(small_model, noise_images):
+def test_the_map_depends_on_the_seed_and_not_on_the_other_images(small_model, noise_images):
     images = noise_images.astype(np.float32)
     scored = ScoredModel(small_model("pool"), images)
     together = smooth_grad(scored, images, TARGETS, seed=1).values
@@ -55,7 +55,7 @@ def test_the_seed_decides_and_neighbours_do_not(small_model, noise_images):
     assert not np.allclose(smooth_grad(scored, images, TARGETS, seed=2).values, together, rtol=1e-3)
 
 
-def test_impossible_noise_is_refused(small_model, noise_images):
+def test_negative_noise_and_zero_samples_are_refused(small_model, noise_images):
     images = noise_images.astype(np.float32)
-    with pytest.raises(ExplanationError, match="noise -1"):
+    with pytest.raises(ExplanationError, match="noise is -1"):
         smooth_grad(ScoredModel(small_model(), images), images, TARGETS, noise=-1)

@@ -1,1 +1,1 @@
-"""Checks of explanations: faithfulness and randomisation."""
+"""Checks of explanations: repeatability, randomisation of the weights, faithfulness."""

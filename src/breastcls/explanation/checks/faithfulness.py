@@ -1,4 +1,4 @@
-"""Do heat-maps point at what the model uses? Deletion and insertion."""
+"""Faithfulness of heat-maps: deletion and insertion of pixels."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from breastcls.errors import ExplanationError
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.methods.baseline_image import make_baseline
 from breastcls.explanation.scored_model import ScoredModel
+from breastcls.result import Result
 
 
-@dataclass(frozen=True, eq=False)
-class Faithfulness:
-    """Areas under the deletion and insertion curves, beside those of pixels in random order.
+@dataclass(frozen=True, eq=False, repr=False)
+class Faithfulness(Result):
+    """The deletion and insertion curves, compared with those of pixels in random order.
 
-    A heat-map that points at what the model uses has a low deletion area and a high insertion area. Whether
-    they are low or high is seen only against the random order.
+    A heat-map that marks what the model uses has a smaller area under the deletion curve, and a larger area under the
+    insertion curve, than the random order.
 
     Attributes:
-        fractions: float64 (steps + 1,), share of pixels deleted or inserted: 0 to 1.
-        deletion: float32 (n, steps + 1), the target probability as the strongest pixels are deleted first.
-        insertion: float32 (n, steps + 1), the same as they are inserted first.
-        random_deletion: float32 (n, steps + 1), in random order.
-        random_insertion: float32 (n, steps + 1), in random order.
+        fractions: float64 (steps + 1,), fraction of the pixels that are deleted or inserted, 0 to 1.
+        deletion: float32 (n, steps + 1), the target probability when pixels are deleted, those with the highest values
+            in the heat-map first.
+        insertion: float32 (n, steps + 1), the same when pixels are inserted.
+        random_deletion: float32 (n, steps + 1), pixels deleted in random order.
+        random_insertion: float32 (n, steps + 1), pixels inserted in random order.
     """
 
     fractions: np.ndarray
@@ -35,7 +37,7 @@ class Faithfulness:
     random_insertion: np.ndarray
 
     def area(self, curve: str) -> np.ndarray:
-        """Return the area under a curve for each image, float64 (n,), 0..1.
+        """Return the area under a curve, per image: float64 (n,), 0..1.
 
         Args:
             curve: `"deletion"`, `"insertion"`, `"random_deletion"` or `"random_insertion"`.
@@ -66,19 +68,19 @@ def measure_faithfulness(
     batch_size: int = 8,
     seed: int = 0,
 ) -> Faithfulness:
-    """Delete and insert pixels from the strongest evidence down and watch the target probability.
+    """Measure the target probability while pixels are deleted and inserted in the order of the heat-map.
 
     Args:
         model: The model that was explained.
         explanation: Its heat-maps.
-        steps: Equal shares of the pixels, one pass of the model each.
-        deleted: What takes the place of deleted pixels; see `make_baseline`.
-        inserted_into: What pixels are inserted into.
-        batch_size: Images in one pass.
-        seed: Of the random order.
+        steps: Number of equal parts of the pixels, with one forward pass each.
+        deleted: The baseline image whose pixels replace deleted ones, see `make_baseline`.
+        inserted_into: The baseline image into which pixels are inserted.
+        batch_size: Number of images in one forward pass.
+        seed: Seed of the random order.
 
     Raises:
-        ExplanationError: If the steps are less than one or a baseline is not known.
+        ExplanationError: If `steps` is less than one or there is no such baseline image.
 
     References:
         Petsiuk, Das and Saenko 2018, arXiv:1806.07421.
@@ -89,22 +91,21 @@ def measure_faithfulness(
     scored = ScoredModel(model, explanation.images, batch_size)
     fractions = np.linspace(0.0, 1.0, steps + 1)
     count = explanation.heatmaps[0].size
-    # Equal values, such as the zeros of a sparse map, are ordered at random: in reading order they would be a
-    # sweep.
+    # Equal values, such as the zeros of a sparse map, are in random order: row after row would be a spatial pattern.
     shuffled = np.random.default_rng(seed).permutation(count)
     ordered = [shuffled[np.argsort(-heat.ravel()[shuffled], kind="stable")] for heat in explanation.heatmaps]
     empty = make_baseline(images, deleted)
     start = make_baseline(images, inserted_into)
 
     def curve(orders: list[np.ndarray], before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Change pixels from `before` to `after` in the given orders."""
+        """Return the target probabilities while pixels of `before` are replaced by those of `after`."""
         values = np.empty((len(images), steps + 1), dtype=np.float32)
         for number, (order, target) in enumerate(zip(orders, explanation.targets, strict=True)):
-            frames = np.repeat(before[number][np.newaxis], steps + 1, axis=0)
+            changed = np.repeat(before[number][np.newaxis], steps + 1, axis=0)
             for step, fraction in enumerate(fractions):
                 chosen = order[: round(fraction * count)]
-                frames[step].reshape(count, -1)[chosen] = after[number].reshape(count, -1)[chosen]
-            values[number] = scored.probabilities(frames)[:, target]
+                changed[step].reshape(count, -1)[chosen] = after[number].reshape(count, -1)[chosen]
+            values[number] = scored.probabilities(changed)[:, target]
         return values
 
     random = [shuffled] * len(images)

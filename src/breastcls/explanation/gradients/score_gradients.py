@@ -20,7 +20,7 @@ def feature_gradients(
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
         feature_map: Which tensor.
 
@@ -48,7 +48,7 @@ def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an image is replaced by where a method takes information away."""
+"""Baseline images, which replace an image where a method removes information."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ BASELINES = ("white", "black", "mean", "blur")
 
 
 def make_baseline(images: np.ndarray, kind: str) -> np.ndarray:
-    """Return images without information, float32 of the same shape.
+    """Return baseline images, float32 of the same shape.
 
     Args:
-        images: float32 (n, h, w, 3), 0..255.
-        kind: `"white"`, the empty glass of a slide; `"black"`; `"mean"`, each image's own mean colour;
-            `"blur"`, the image blurred by a Gaussian with a standard deviation of a tenth of its longer side.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
+        kind: `"white"`, the empty glass of a slide; `"black"`; `"mean"`, the mean colour of each image; `"blur"`, the
+            image blurred by a Gaussian with a standard deviation of a tenth of its longer side.
 
     Raises:
-        ExplanationError: If the kind is not known.
+        ExplanationError: If there is no such kind.
 
     Example:
         >>> make_baseline(np.zeros((1, 2, 2, 3), np.float32), "white")[0, 0, 0]

@@ -1,4 +1,4 @@
-"""Grad-CAM++: positive gradients, weighted so that each of several objects counts."""
+"""Grad-CAM++: channels weighted by their positive gradients, so that each of several objects contributes."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from breastcls.explanation.scored_model import ScoredModel
 def grad_cam_plus_plus(
     scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None
 ) -> Attribution:
-    """Weight each channel of a feature map by its positive gradients, at each position by their curvature.
+    """Weight each channel of a feature map by its positive gradients, each position by the higher derivatives.
 
-    With S the class score, the paper explains exp(S), whose derivatives follow from those of S. The factor
-    exp(S) is common to a whole image and left away here: the map is scaled to 0..1 afterwards, and exp(S)
-    overflows for large scores. As in the paper, the weights alpha of a channel are made to add up to one over
-    its positions.
+    With S the class score, the paper explains exp(S), whose derivatives follow from those of S. The factor exp(S) is
+    the same at all positions of an image and is omitted here, because the map is scaled to 0..1 afterwards and exp(S)
+    overflows for large scores. As in the paper, the weights alpha of a channel are normalised to a sum of one over its
+    positions.
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        layer: The layer whose feature map to use; the last one by default.
+        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
 
     References:
         Chattopadhay et al. 2018, DOI 10.1109/WACV.2018.00097.
     """
     features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
-    # In float64: the third power of a small gradient is lost in float32.
+    # In float64, because the third power of a small gradient underflows in float32.
     gradient = gradients.astype(np.float64)
     squared = gradient**2
     denominator = 2.0 * squared + gradient**3 * features.sum(axis=(1, 2), keepdims=True, dtype=np.float64)

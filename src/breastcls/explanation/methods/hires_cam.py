@@ -1,4 +1,4 @@
-"""HiResCAM: gradient times feature map at each position, without averaging."""
+"""HiResCAM: gradient times feature map at each position."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from breastcls.explanation.scored_model import ScoredModel
 
 
 def hires_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None) -> Attribution:
-    """Multiply a feature map by its gradient at each position and add the channels up.
+    """Multiply a feature map by its gradient at each position, and sum over channels.
 
-    Where the head is linear in the feature map (flatten, then one dense layer) the values add up to the score
-    less the bias: the map shows exactly what the model used. Grad-CAM, which averages gradients first, does
-    not.
+    Where the head is linear in the feature map (flattening and one dense layer) the values sum to the score minus the
+    bias, so the map shows exactly the contribution of each position. Grad-CAM, which averages gradients first, does not
+    have this property.
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        layer: The layer whose feature map to use; the last one by default.
+        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
 
     References:
         Draelos and Carin 2020, arXiv:2011.08891.

@@ -1,4 +1,4 @@
-"""Integrated gradients: each pixel's share of the difference in score to an empty image."""
+"""Integrated gradients: the contribution of each pixel to the difference in score from a baseline image."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ def integrated_gradients(
     steps: int = 32,
     baseline: str = "white",
 ) -> Attribution:
-    """Add up the gradient on the straight way from a baseline to the image, times the difference of the two.
+    """Integrate the gradient along the straight line from a baseline to the image, times the difference of the two.
 
-    Completeness: over all pixels and colours the values add up to score(image) - score(baseline), up to the
-        error of
-    the sum (midpoint rule); by how much they miss it is returned as `residual`.
+    Completeness: over all pixels and colours the values sum to score(image) - score(baseline), up to the error of the
+    numerical integration (midpoint rule), which is returned as `residual`.
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        steps: Points on the way. More make the sum more exact and take proportionally longer.
-        baseline: Where the way starts. White, the empty glass, is the absence of tissue; a pixel that equals
-            the baseline always gets the value zero, so choose another where white is what matters. See
-            `make_baseline`.
+        steps: Number of points on the line. The error falls and the time rises with it.
+        baseline: The image at the start of the line, see `make_baseline`. White, the empty glass of a slide, is the
+            absence of tissue. A pixel that equals the baseline always has the value zero, so choose another baseline
+            where white is relevant.
 
     Raises:
         ExplanationError: If `steps` is less than one.
@@ -43,16 +42,16 @@ def integrated_gradients(
     if steps < 1:
         raise ExplanationError(f"steps is {steps}; expected 1 or more.")
     start = make_baseline(images, baseline)
-    way = images - start
+    difference = images - start
     total = np.zeros(images.shape, dtype=np.float64)
     for step in range(steps):
-        total += image_gradients(scored, start + (step + 0.5) / steps * way, targets)
-    values = (way * total / steps).sum(axis=-1)
+        total += image_gradients(scored, start + (step + 0.5) / steps * difference, targets)
+    values = (difference * total / steps).sum(axis=-1)
     rows = np.arange(len(images))
     expected = scored.scores(images)[rows, targets] - scored.scores(start)[rows, targets]
     size = np.abs(values).sum(axis=(1, 2))
-    missed = np.abs(values.sum(axis=(1, 2)) - expected)
-    residual = np.divide(missed, size, out=np.zeros_like(missed), where=size > 0.0)
+    error = np.abs(values.sum(axis=(1, 2)) - expected)
+    residual = np.divide(error, size, out=np.zeros_like(error), where=size > 0.0)
     return Attribution(values.astype(np.float32), residual.astype(np.float32))
 
 

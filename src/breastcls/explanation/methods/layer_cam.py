@@ -1,4 +1,4 @@
-"""LayerCAM: positive gradient times feature map at each position."""
+"""LayerCAM: positive part of the gradient times feature map at each position."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from breastcls.explanation.scored_model import ScoredModel
 
 
 def layer_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None) -> Attribution:
-    """Multiply a feature map by the positive part of its gradient at each position and add the channels up.
+    """Multiply a feature map by the positive part of its gradient at each position, and sum over channels.
 
-    Meant for earlier, finer layers too: name one with `layer`.
+    The method is suited to earlier layers with a higher resolution too: pass one as `layer`.
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        layer: The layer whose feature map to use; the last one by default.
+        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
 
     References:
         Jiang et al. 2021, DOI 10.1109/TIP.2021.3089943.

@@ -1,4 +1,4 @@
-"""Occlusion: cover a part, see how far the score falls. No gradients, nothing assumed about the model."""
+"""Occlusion: the decrease of the score when a part of the image is covered, for any model, without gradients."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ def occlusion(
     stride: int | None = None,
     baseline: str = "mean",
 ) -> Attribution:
-    """Slide a square over the image; a pixel's value is the score's mean fall over the squares on it.
+    """Slide a square over the image; the value of a pixel is the mean decrease of the score under squares on it.
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        window: Side of the square in pixels of the model's input; an eighth of its shorter side by default.
-        stride: Pixels from one square to the next; half of the window by default.
-        baseline: What covers the image; see `make_baseline`.
+        window: Side of the square in pixels of the model's input; by default an eighth of the shorter side.
+        stride: Distance between neighbouring squares in pixels; by default half of the window.
+        baseline: The image inside of the square, see `make_baseline`.
 
     Raises:
-        ExplanationError: If the window does not fit into the image, or the stride leaves gaps between
-            squares.
+        ExplanationError: If the window does not fit into the image, or the stride leaves gaps between squares.
 
     References:
         Zeiler and Fergus 2014, DOI 10.1007/978-3-319-10590-1_53.
@@ -58,9 +57,9 @@ def occlusion(
             for row, (top, left) in enumerate(part):
                 square = np.s_[top : top + window, left : left + window]
                 covered[row][square] = cover[number][square]
-            falls = whole[number, targets[number]] - scored.scores(covered)[:, targets[number]]
-            for (top, left), fall in zip(part, falls, strict=True):
-                values[number, top : top + window, left : left + window] += fall
+            decreases = whole[number, targets[number]] - scored.scores(covered)[:, targets[number]]
+            for (top, left), decrease in zip(part, decreases, strict=True):
+                values[number, top : top + window, left : left + window] += decrease
     return Attribution((values / counts).astype(np.float32))
 
 
@@ -73,7 +72,7 @@ OCCLUSION = Method(
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:
-    """Return where squares begin along one side; the last one ends at the border."""
+    """Return the positions of the squares along one side; the last square ends at the border."""
     starts = list(range(0, length - window + 1, stride))
     if starts[-1] != length - window:
         starts.append(length - window)

@@ -1,4 +1,4 @@
-"""Score-CAM: channels weighted by what the model says of the image seen through them. No gradients."""
+"""Score-CAM: channels weighted by the probability of the image masked with them, without gradients."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def score_cam(
 ) -> Attribution:
     """Weight each channel of a feature map by the target probability of the image masked with that channel.
 
-    Each channel is brought to 0..1, enlarged to the image and used as a mask; one pass of the model a channel
-    and image makes this the slowest of the class activation maps.
+    Each channel is scaled to 0..1, enlarged to the size of the image and used as a mask. One forward pass per channel
+    and image makes this the slowest class activation map.
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        layer: The layer whose feature map to use; the last one by default.
-        channels: Use only so many channels of each image, those that vary most over it ("Faster Score-CAM").
-            None uses all, as the paper does: 2048 passes an image for a ResNet50.
-        baseline: What stands where the mask is 0; the paper has black. See `make_baseline`.
+        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
+        channels: The number of channels used per image, those with the largest standard deviation ("Faster
+            Score-CAM"). None uses all channels, as in the paper: 2048 forward passes per image for a ResNet50.
+        baseline: The image where the mask is 0, see `make_baseline`; black in the paper.
 
     Raises:
         ExplanationError: If `channels` is less than one.
@@ -48,13 +48,13 @@ def score_cam(
     for number, feature in enumerate(features):
         spread = feature.std(axis=(0, 1))
         order = np.argsort(-spread, kind="stable")[:channels]
-        # A channel that is the same everywhere masks nothing and tells nothing.
+        # A constant channel masks nothing.
         chosen = order[spread[order] > 0.0]
         for start in range(0, len(chosen), scored.batch_size):
             part = chosen[start : start + scored.batch_size]
             masks = _masks(feature[..., part], images.shape[1:3])
-            seen = masks * images[number] + (1.0 - masks) * empty[number]
-            weights = scored.probabilities(seen.astype(np.float32))[:, targets[number]]
+            masked = masks * images[number] + (1.0 - masks) * empty[number]
+            weights = scored.probabilities(masked.astype(np.float32))[:, targets[number]]
             values[number] += feature[..., part] @ weights
     return Attribution(values)
 
@@ -69,7 +69,7 @@ SCORE_CAM = Method(
 
 
 def _masks(feature: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring channels (h, w, k) to 0..1 and to the image's size, as (k, height, width, 1)."""
+    """Return channels (h, w, k) scaled to 0..1 at the size of the image, (k, height, width, 1)."""
     height, width = size
     large = np.stack(
         [

@@ -1,4 +1,4 @@
-"""SmoothGrad: the gradient of the pixels, averaged over noisy copies of the image."""
+"""SmoothGrad: the gradient with respect to the pixels, averaged over noisy copies of the image."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ def smooth_grad(
     noise: float = 0.15,
     seed: int = 0,
 ) -> Attribution:
-    """Average the gradient over noisy copies; a pixel's value is its largest size among the three colours.
+    """Average the gradient over noisy copies; the value of a pixel is the largest absolute value of its three colours.
 
-    It shows where a small change would move the score, in either direction: never negative, and no evidence
-    "for". Every image gets the same noise, so that its map does not depend on which images stand beside it.
+    The map shows where a small change of the image would change the score, in either direction. It is never negative
+    and is not evidence for the class. Every image gets the same noise, so that its map does not depend on the other
+    images.
 
     Args:
         scored: The model.
-        images: float32 (n, h, w, 3), 0..255.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        samples: Noisy copies of each image.
-        noise: Standard deviation of the noise, as a share of the image's range of values. With 0 and one
-            sample this is the plain saliency map of Simonyan et al. 2014.
-        seed: Of the noise.
+        samples: Number of noisy copies of each image.
+        noise: Standard deviation of the noise, as a fraction of the range of values of the image. With 0 and one sample
+            this is the saliency map of Simonyan et al. 2014 (arXiv:1312.6034).
+        seed: Seed of the noise.
 
     Raises:
         ExplanationError: If `samples` is less than one or `noise` is negative.
@@ -40,7 +41,9 @@ def smooth_grad(
         Smilkov et al. 2017, arXiv:1706.03825.
     """
     if samples < 1 or noise < 0.0:
-        raise ExplanationError(f"samples is {samples} and noise {noise}; expected 1 or more, and 0 or more.")
+        raise ExplanationError(
+            f"samples is {samples} and noise is {noise}; expected samples of 1 or more and noise of 0 or more."
+        )
     generator = np.random.default_rng(seed)
     spread = noise * (images.max(axis=(1, 2, 3), keepdims=True) - images.min(axis=(1, 2, 3), keepdims=True))
     total = np.zeros(images.shape, dtype=np.float64)

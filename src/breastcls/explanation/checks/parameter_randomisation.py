@@ -1,0 +1,108 @@
+"""The model parameter randomisation test: heat-maps must change when the weights do."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.stats import spearmanr
+
+from breastcls.errors import ExplanationError, ExplanationWarning
+from breastcls.explanation.explain import explain
+from breastcls.explanation.explanation import Explanation
+from breastcls.explanation.layer_graph import unroll
+
+
+def randomise_parameters(
+    model: Any, images: Any, explanation: Explanation, *, stages: int = 4, seed: int = 0, **options: Any
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Randomise the weights of a model, layer by layer from the output to the input, and compare the heat-maps.
+
+    The model is not changed: the random values replace its weights during these calls only. The values of each weight
+    are shuffled, so that their mean and standard deviation stay the same.
+
+    Args:
+        model: The model that was explained.
+        images: The images that were explained.
+        explanation: Their heat-maps.
+        stages: Number of stages in which the layers are randomised.
+        seed: Seed of the shuffling.
+        **options: The other arguments of `explain` with which the explanation was made.
+
+    Returns:
+        The last randomised layer of each stage, and Spearman's rank correlations of the heat-maps before and after,
+        float64 (stages, n): NaN where the heat-map before is blank, 0 where the one after is.
+
+    Raises:
+        ExplanationError: If the model has no weights.
+
+    References:
+        Adebayo et al. 2018, arXiv:1810.03292.
+    """
+    layers = _layers_with_weights(model)
+    if not layers:
+        raise ExplanationError(f"The model {model.name!r} has no weights; the test needs a model with weights.")
+    generator = np.random.default_rng(seed)
+    replaced: list[tuple[Any, np.ndarray]] = []
+    names: list[str] = []
+    rows: list[list[float]] = []
+    ends = sorted({max(1, round(len(layers) * stage / stages)) for stage in range(1, stages + 1)})
+    targets = explanation.targets
+    done = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExplanationWarning)
+        for end in ends:
+            for layer in layers[done:end]:
+                replaced += [(weight, _shuffle(weight, generator)) for weight in layer.weights]
+            done = end
+            names.append(layers[end - 1].name)
+            with _weights_replaced(replaced):
+                # The explained class stays the same, also where the randomised model predicts another one.
+                maps = _explain_targets(model, images, explanation.method, targets, options)
+            rows.append([_rank_correlation(*pair) for pair in zip(explanation.heatmaps, maps, strict=True)])
+    return tuple(names), np.array(rows, dtype=np.float64)
+
+
+def _explain_targets(model: Any, images: Any, method: str, targets: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+    """Return heat-maps with one target class per image."""
+    maps: np.ndarray | None = None
+    fixed = {name: value for name, value in options.items() if name != "target_class"}
+    for target in np.unique(targets):
+        part = explain(model, images, method, target_class=int(target), **fixed).heatmaps
+        if maps is None:
+            maps = part.copy()
+        maps[targets == target] = part[targets == target]
+    assert maps is not None, "an explanation has at least one image"
+    return maps
+
+
+def _layers_with_weights(model: Any) -> list[Any]:
+    """Return each layer with weights once, from the output to the input, through nested models."""
+    layers = [step.operation for step in reversed(unroll(model).steps) if getattr(step.operation, "weights", ())]
+    return list({id(layer): layer for layer in layers}.values())
+
+
+def _shuffle(weight: Any, generator: np.random.Generator) -> np.ndarray:
+    values = np.asarray(keras.ops.convert_to_numpy(weight))
+    return generator.permutation(values.ravel()).reshape(values.shape)
+
+
+@contextmanager
+def _weights_replaced(replaced: list[tuple[Any, np.ndarray]]) -> Iterator[None]:
+    """Replace weights by other values within the block."""
+    mapping = [(weight, keras.ops.convert_to_tensor(values, dtype=weight.dtype)) for weight, values in replaced]
+    with keras.StatelessScope(state_mapping=mapping):
+        yield
+
+
+def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return Spearman's rank correlation of two heat-maps: NaN if the first is blank, 0 if the second is."""
+    if np.ptp(first) == 0.0:
+        return float("nan")
+    if np.ptp(second) == 0.0:
+        return 0.0
+    return float(spearmanr(first.ravel(), second.ravel()).statistic)
