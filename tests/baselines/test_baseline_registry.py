@@ -9,21 +9,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import breastcls as bc
-from breastcls.baselines.baseline_registry import (
-    BASELINES,
-    Baseline,
+from breastcls.baselines.baseline import Baseline
+from breastcls.baselines.baseline_predictions import (
     cross_validate_baselines,
-    list_baselines,
-    measure_images,
     predict_by_baseline,
     predict_by_baselines,
-    register_baseline,
     score_baselines,
     tabulate_baselines,
 )
-from breastcls.baselines.colour_baseline import colour_numbers, predict_by_colour
+from breastcls.baselines.baseline_registry import BASELINES, list_baselines, register_baseline
+from breastcls.baselines.colour_baseline import colour_features
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning, RegistryError
 from breastcls.images.decode import read_image
+from breastcls.images.image_features import compute_image_features
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.aggregation import Aggregation
 
@@ -62,14 +60,16 @@ def test_several_classes_of_which_training_lacks_one(name, pictures):
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-6)
 
 
-def test_colour_is_a_logistic_regression_on_colour_numbers(parts, predicted):
+def test_colour_is_a_logistic_regression_on_colour_features(parts, predicted):
     train, test = parts
-    numbers = [np.stack([colour_numbers(read_image(path)) for path in part.paths]) for part in parts]
+    features = [np.stack([colour_features(read_image(path)) for path in part.paths]) for part in parts]
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
-    expected = model.fit(numbers[0], train.labels).predict_proba(numbers[1])
+    expected = model.fit(features[0], train.labels).predict_proba(features[1])
     np.testing.assert_allclose(predicted["colour"].probabilities, expected, atol=1e-6)
-    np.testing.assert_array_equal(predict_by_colour(train, test).probabilities, predicted["colour"].probabilities)
-    np.testing.assert_array_equal(measure_images(colour_numbers, test), numbers[1])
+    np.testing.assert_array_equal(
+        predict_by_baseline("colour", train, test).probabilities, predicted["colour"].probabilities
+    )
+    np.testing.assert_array_equal(compute_image_features(colour_features, test.paths), features[1])
 
 
 def test_the_table_holds_their_scores(parts, predicted, draw):
@@ -91,7 +91,7 @@ def test_the_table_holds_their_scores(parts, predicted, draw):
 def test_by_case_the_images_are_aggregated(parts):
     with pytest.warns(EvaluationWarning, match="only 2 cases"):
         table = score_baselines(*parts, baselines=["colour"], aggregation="case", bootstrap=QUICK)
-    expected = predict_by_colour(*parts).aggregate("case")
+    expected = predict_by_baseline("colour", *parts).aggregate("case")
     assert table.loc["colour", "accuracy"] == (expected.labels == expected.decisions).mean()
 
 
@@ -107,7 +107,7 @@ def test_cases_of_several_classes_are_dropped_or_taken_as_asked(parts):
         table = score_baselines(
             train, joined, baselines=["colour"], aggregation=Aggregation("case", mixed_labels=mixed), bootstrap=QUICK
         )
-        expected = predict_by_colour(train, joined).aggregate(Aggregation("case", mixed_labels=mixed))
+        expected = predict_by_baseline("colour", train, joined).aggregate(Aggregation("case", mixed_labels=mixed))
         assert table.loc["colour", "accuracy"] == (expected.labels == expected.decisions).mean()
 
 
@@ -130,7 +130,9 @@ def test_folds_are_those_of_the_dataset(pictures, by):
     assert found.paths.tolist() == pictures.paths
     for train, test in pairs:
         rows = [pictures.paths.index(path) for path in test.paths]
-        np.testing.assert_array_equal(found.probabilities[rows], predict_by_colour(train, test).probabilities)
+        np.testing.assert_array_equal(
+            found.probabilities[rows], predict_by_baseline("colour", train, test).probabilities
+        )
 
 
 def test_a_baseline_of_ones_own_and_each_image_is_read_once(parts, monkeypatch):
@@ -138,15 +140,15 @@ def test_a_baseline_of_ones_own_and_each_image_is_read_once(parts, monkeypatch):
 
     def count(image):
         calls.append(image.shape)
-        return colour_numbers(image)
+        return colour_features(image)
 
-    learn = BASELINES["colour"].learn
+    fit = BASELINES["colour"].fit
     monkeypatch.setattr(BASELINES, "_items", dict(BASELINES))
     for name in ("mine", "mine too"):
-        register_baseline(Baseline(name, "Colour again.", count, learn))
+        register_baseline(Baseline(name, "Colour again.", count, fit))
     found = predict_by_baselines(["mine", "mine too"], *parts)
     assert len(calls) == sum(map(len, parts))
-    np.testing.assert_array_equal(found["mine"].probabilities, predict_by_colour(*parts).probabilities)
+    np.testing.assert_array_equal(found["mine"].probabilities, predict_by_baseline("colour", *parts).probabilities)
     with pytest.raises(RegistryError, match="registered already"):
         register_baseline(BASELINES["mine"])
 

@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from breastcls.baselines.baseline_registry import measure_images
-from breastcls.baselines.colour_baseline import colour_numbers, predict_by_colour, score_beside_colour
+from breastcls.baselines.baseline_predictions import predict_by_baseline
+from breastcls.baselines.colour_baseline import colour_features
+from breastcls.baselines.colour_comparison import score_against_colour_baseline
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.images.image_features import compute_image_features
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.score_tables import score
@@ -34,15 +36,15 @@ def tinted(tmp_path):
     return Dataset.from_columns(("benign", "malignant"), path=paths, label=labels, case=cases)
 
 
-def test_numbers_are_red_first(tinted):
-    numbers = measure_images(colour_numbers, tinted)
+def test_features_are_red_first(tinted):
+    features = compute_image_features(colour_features, tinted.paths)
     image = cv2.imread(tinted.paths[3])[:, :, ::-1].astype(float)
-    np.testing.assert_allclose(numbers[3], [*image.mean(axis=(0, 1)), *image.std(axis=(0, 1))])
-    assert colour_numbers(np.zeros((2, 2, 3), np.uint8)).tolist() == [0.0] * 6
+    np.testing.assert_allclose(features[3], [*image.mean(axis=(0, 1)), *image.std(axis=(0, 1))])
+    assert colour_features(np.zeros((2, 2, 3), np.uint8)).tolist() == [0.0] * 6
 
 
 def test_it_learns_colour(tinted):
-    found = predict_by_colour(tinted[:16], tinted[16:])
+    found = predict_by_baseline("colour", tinted[:16], tinted[16:])
     assert roc_auc_score(found.labels, found.positive) == 1.0
     assert found.cases.tolist() == tinted[16:].cases.tolist()
 
@@ -50,9 +52,9 @@ def test_it_learns_colour(tinted):
 def test_one_class_teaches_nothing(tinted):
     benign = tinted[tinted.labels == 0]
     with pytest.raises(EvaluationError, match="one class only"):
-        predict_by_colour(benign, tinted)
+        predict_by_baseline("colour", benign, tinted)
     with pytest.raises(EvaluationError, match="must be the same"):
-        predict_by_colour(tinted.with_classes(("m", "b"), {"malignant": "m", "benign": "b"}), tinted)
+        predict_by_baseline("colour", tinted.with_classes(("m", "b"), {"malignant": "m", "benign": "b"}), tinted)
 
 
 def noisy(some, seed):
@@ -63,7 +65,7 @@ def noisy(some, seed):
 def test_the_difference_is_over_the_same_cases_on_both_sides(draw):
     colour = draw(3, images=200, cases=20)
     model, bootstrap = noisy(colour, 0), Bootstrap(200, 0.9, "percentile", 2)
-    baseline, difference = score_beside_colour(model, colour, bootstrap)
+    baseline, difference = score_against_colour_baseline(model, colour, bootstrap)
     pd.testing.assert_frame_equal(baseline, score(colour, CaseStatistics.of(colour), bootstrap))
     np.testing.assert_allclose(difference["value"], compute_metrics(model) - compute_metrics(colour))
     rows_of = [np.flatnonzero(colour.cases == case) for case in dict.fromkeys(colour.cases)]
@@ -89,7 +91,7 @@ def test_evaluate_sets_predictions_beside_colour_fitted_on_the_training_set(tint
     )
     with pytest.warns(EvaluationWarning):
         found = evaluate(some, test, train=train, bootstrap=Bootstrap(50))
-    by_colour = compute_metrics(predict_by_colour(train, test))
+    by_colour = compute_metrics(predict_by_baseline("colour", train, test))
     assert found.colour_difference.index.tolist() == list(METRICS)
     gap = found.metrics["value"] - by_colour
     shown = gap.drop("patient_recognition_rate")  # these predictions know no slides

@@ -10,16 +10,19 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import breastcls as bc
-from breastcls.baselines.baseline_registry import cross_validate_baselines, tabulate_baselines
+from breastcls.baselines.baseline_predictions import (
+    cross_validate_baselines,
+    predict_by_baseline,
+    tabulate_baselines,
+)
 from breastcls.baselines.texture_baseline import (
     FOREST_GRID,
     SVM_GRID,
     TREES,
-    predict_by_texture,
-    texture_numbers,
+    texture_features,
 )
 from breastcls.datasets.splitting import assign_parts
-from breastcls.errors import EvaluationError, SplitError
+from breastcls.errors import EvaluationError, RegistryError, SplitError
 from breastcls.images.decode import read_image
 
 
@@ -41,12 +44,12 @@ def test_numbers_are_those_of_mahotas(pictures):
     image = read_image(pictures.paths[3])
     kept = image.copy()
     image.flags.writeable = False
-    found = texture_numbers(image)
+    found = texture_features(image)
     np.testing.assert_array_equal(found, mahotas.features.pftas(kept.copy()))
     np.testing.assert_array_equal(image, kept)
     assert found.shape == (162,)
     for level in (0, 200, 255):
-        assert np.isfinite(texture_numbers(np.full((12, 12, 3), level, np.uint8))).all()
+        assert np.isfinite(texture_features(np.full((12, 12, 3), level, np.uint8))).all()
 
 
 def test_the_machine_by_hand(parts):
@@ -69,7 +72,7 @@ def test_the_machine_by_hand(parts):
     scale = LogisticRegression(class_weight="balanced", C=1e6, max_iter=2000).fit(scores[:, None], y)
     machine = SVC(C=c, gamma=gamma, class_weight="balanced").fit(scaler.transform(numbers), y)
     expected = scale.predict_proba(machine.decision_function(scaler.transform(measure(test)))[:, None])
-    np.testing.assert_allclose(predict_by_texture(train, test).probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(predict_by_baseline("texture-svm", train, test).probabilities, expected, atol=1e-6)
 
 
 def test_the_forest_by_hand(parts):
@@ -86,7 +89,7 @@ def test_the_forest_by_hand(parts):
             best = auc, options, scores
     scale = LogisticRegression(class_weight="balanced", C=1e6, max_iter=2000).fit(best[2][:, None], y)
     votes = RandomForestClassifier(TREES, **best[1]).fit(numbers, y).predict_proba(measure(test))[:, 1:]
-    found = predict_by_texture(train, test, "forest")
+    found = predict_by_baseline("texture-forest", train, test)
     np.testing.assert_allclose(found.probabilities, scale.predict_proba(votes), atol=1e-6)
 
 
@@ -94,15 +97,15 @@ def test_without_mahotas_the_extra_is_named(pictures, monkeypatch):
     monkeypatch.setitem(sys.modules, "mahotas", None)
     monkeypatch.setitem(sys.modules, "mahotas.features", None)
     with pytest.raises(EvaluationError, match=r"pip install 'breastcls\[baselines\]'"):
-        predict_by_texture(pictures, pictures)
+        predict_by_baseline("texture-svm", pictures, pictures)
 
 
 def test_what_cannot_be(parts, pictures):
-    with pytest.raises(EvaluationError, match='expected "svm" or "forest"'):
-        predict_by_texture(*parts, "tree")
+    with pytest.raises(RegistryError, match="texture-forest"):
+        predict_by_baseline("texture-tree", *parts)
     one_case_each = pictures.where(case=["case 0", "case 1", "case 3"])
     with pytest.raises(SplitError, match="at least 2 cases of every class"):
-        predict_by_texture(one_case_each, pictures)
+        predict_by_baseline("texture-svm", one_case_each, pictures)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 import breastcls as bc
-from breastcls.baselines.baseline_registry import cross_validate_baselines
+from breastcls.baselines.baseline_predictions import cross_validate_baselines
 from breastcls.errors import BreastclsWarning, LeakageWarning, TrainingError
 from breastcls.experiments.comparison_of_splits import compare_splits
 from breastcls.intervals.bootstrap import Bootstrap

@@ -60,10 +60,10 @@ def test_the_evaluation_is_that_of_the_pooled_predictions(data, undisturbed):
     assert not undisturbed.evaluation.leak_allowed
     assert undisturbed.evaluation.settings["tta"] == "dihedral"
     assert undisturbed.evaluation.model["backbone"] == "cnn4"
-    from breastcls.baselines.colour_baseline import predict_by_colour
+    from breastcls.baselines.baseline_predictions import predict_by_baseline
     from breastcls.predictions.join_predictions import join_predictions
 
-    by_colour = join_predictions([predict_by_colour(train, test) for train, test in data.folds(3, seed=5)])
+    by_colour = join_predictions([predict_by_baseline("colour", train, test) for train, test in data.folds(3, seed=5)])
     baseline = undisturbed.evaluation.colour_baseline
     np.testing.assert_allclose(baseline["value"], compute_metrics(by_colour)[baseline.index])
     assert baseline.loc["roc_auc", ["low", "high"]].notna().all()

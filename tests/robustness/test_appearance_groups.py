@@ -15,10 +15,10 @@ from breastcls.images.decode import read_image
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.robustness.appearance_groups import (
-    measure_pictures,
+    compute_appearance,
     quarters,
     red_absorbed,
-    score_by_picture,
+    score_by_appearance,
     sharpness,
 )
 from breastcls.stain.optical_density import HAEMATOXYLIN_EOSIN_RESIDUAL
@@ -69,8 +69,8 @@ def test_quarters_are_in_order_and_equal_values_stay_together(values):
 
 def test_groups_are_scored_as_scikit_learn_does(pictures, colour_model):
     predictions = predict(colour_model(), pictures)
-    by_stain, by_sharpness = score_by_picture(predictions, pictures, QUICK)
-    measured = measure_pictures(pictures)
+    by_stain, by_sharpness = score_by_appearance(predictions, pictures, QUICK)
+    measured = compute_appearance(pictures)
     assert measured["red_absorbed"].tolist() == [red_absorbed(read_image(p)) for p in pictures.paths]
     for table, column, ends in (
         (by_stain, "red_absorbed", ("pinkest", "bluest")),
@@ -99,20 +99,20 @@ def test_images_all_alike_have_no_quarters(pictures, tmp_path, colour_model):
     for path in paths:
         cv2.imwrite(path, np.full((16, 16, 3), 180, np.uint8))
     same = bc.Dataset(pictures.table.assign(path=paths), pictures.classes)
-    assert score_by_picture(predict(colour_model(), same), same, QUICK) == (None, None)
+    assert score_by_appearance(predict(colour_model(), same), same, QUICK) == (None, None)
 
 
 def test_predictions_of_other_images(pictures, colour_model):
     predictions = predict(colour_model(), pictures)
     with pytest.raises(EvaluationError, match="exactly these images"):
-        score_by_picture(predictions[:5], pictures, QUICK)
+        score_by_appearance(predictions[:5], pictures, QUICK)
     with pytest.raises(EvaluationError, match="exactly these images"):
-        score_by_picture(predictions.aggregate("case"), pictures, QUICK)
+        score_by_appearance(predictions.aggregate("case"), pictures, QUICK)
 
 
 def test_evaluate_tells_them_where_the_images_are_there(pictures, colour_model):
     model = colour_model()
-    expected = score_by_picture(predict(model, pictures), pictures, QUICK)
+    expected = score_by_appearance(predict(model, pictures), pictures, QUICK)
     found = bc.evaluate(model, pictures, bootstrap=Bootstrap(50))
     pd.testing.assert_frame_equal(found.by_stain, expected[0])
     pd.testing.assert_frame_equal(found.by_sharpness, expected[1])

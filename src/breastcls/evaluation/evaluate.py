@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from breastcls.baselines.colour_baseline import predict_by_colour, score_beside_colour
+from breastcls.baselines.baseline_predictions import predict_by_baseline
+from breastcls.baselines.colour_comparison import score_against_colour_baseline
 from breastcls.calibration.assessment import assess_calibration
 from breastcls.datasets.dataset import Dataset
 from breastcls.decisions.conformal import ConformalSets
@@ -147,12 +148,12 @@ def evaluate(
     baseline: pd.DataFrame | None = None
     colour_difference: pd.DataFrame | None = None
     if train is not None and test is not None:
-        by_colour = predict_by_colour(train, test)
+        by_colour = predict_by_baseline("colour", train, test)
         if predictions.cases is not None or aggregation.level != "image":
             # Both are to be joined to, and drawn as, the same cases.
             by_colour = dataclasses.replace(by_colour, cases=predictions.cases, slides=predictions.slides)
         by_colour = by_colour.aggregate(aggregation)
-        baseline, colour_difference = score_beside_colour(scored, by_colour, bootstrap)
+        baseline, colour_difference = score_against_colour_baseline(scored, by_colour, bootstrap)
     by_level, left_out = score_levels(predictions, bootstrap, aggregation, {scored.level: metrics})
     joined = [name for name in by_level.index.unique(0) if name != predictions.level]
     limitations = find_limitations(
@@ -181,9 +182,9 @@ def evaluate(
     by_sharpness: pd.DataFrame | None = None
     if test is not None and not isinstance(model_or_predictions, Predictions):
         # The images are there; those of given predictions need not be.
-        from breastcls.robustness.appearance_groups import score_by_picture
+        from breastcls.robustness.appearance_groups import score_by_appearance
 
-        by_stain, by_sharpness = score_by_picture(predictions, test, bootstrap)
+        by_stain, by_sharpness = score_by_appearance(predictions, test, bootstrap)
     two_sided = len(scored.classes) == 2 and len(np.unique(scored.labels)) == 2
     per_class = score_classes(scored, statistics, bootstrap)
     by_subtype = score_groups(scored, scored.subtypes, "", "subtype", bootstrap)

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from breastcls.baselines.baseline_registry import cross_validate_baselines, measure_baselines
+from breastcls.baselines.baseline_predictions import compute_baseline_features, cross_validate_baselines
 from breastcls.datasets.dataset import Dataset, Unit, require_dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
@@ -62,7 +62,7 @@ def compare_splits(
         splits: Some of "image", "slide" and "case", the last among them. "slide" is left out, and said to be, where
             every case has one slide.
         baselines: Simple models to score on the same folds; see
-            `breastcls.baselines.baseline_registry.list_baselines`.
+            `breastcls.baselines.list_baselines`.
         metrics: What to score; names as in `Evaluation.metrics`.
         seed: Of the folds and the models.
         bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
@@ -97,7 +97,7 @@ def compare_splits(
     seconds: dict[str, float] = {}
     shares: dict[str, float] = {}
     described: Mapping[str, Any] = {}
-    measured = measure_baselines(baselines, data)
+    features = compute_baseline_features(baselines, data)
     for split in chosen:
         began = time.perf_counter()
         with warnings.catch_warnings():
@@ -118,7 +118,7 @@ def compare_splits(
                 **options_for_fold(options, f"by-{split}"),
             )
             simple = cross_validate_baselines(
-                data, folds=folds, by=split, baselines=baselines, seed=seed, measured=measured
+                data, folds=folds, by=split, baselines=baselines, seed=seed, features=features
             )
         predictions |= {(MODEL, split): result.predictions, **{(name, split): one for name, one in simple.items()}}
         runs[split] = result.runs

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from breastcls.baselines.baseline_registry import cross_validate_baselines
+from breastcls.baselines.baseline_predictions import cross_validate_baselines
 from breastcls.datasets.dataset import Dataset, Unit, require_dataset
 from breastcls.datasets.leakage import LeakageReport
 from breastcls.errors import LeakageWarning, TrainingError

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from breastcls.baselines.colour_baseline import score_beside_colour
+from breastcls.baselines.colour_comparison import score_against_colour_baseline
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
 from breastcls.evaluation.evaluate import evaluate
@@ -68,7 +68,7 @@ def evaluate_pooled(
     """
     bootstrap = bootstrap or Bootstrap()
     evaluation = evaluate(pooled, bootstrap=bootstrap)
-    baseline, difference = score_beside_colour(pooled, by_colour, bootstrap)
+    baseline, difference = score_against_colour_baseline(pooled, by_colour, bootstrap)
     leaks = () if leakage.clean else (LEAKING, *leak_limitations)
     return dataclasses.replace(
         evaluation,

@@ -1,3 +1,4 @@
+from .appearance_groups import score_by_appearance as score_by_appearance
 from .perturbation_robustness import Robustness as Robustness
 from .perturbation_robustness import measure_robustness as measure_robustness
 from .perturbations import Perturbation as Perturbation

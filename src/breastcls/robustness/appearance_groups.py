@@ -1,4 +1,4 @@
-"""The test images in quarters by how they look: by their stain, and by how sharp they are."""
+"""Metrics of the test images grouped into quarters by stain and by sharpness."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.baselines.baseline_registry import measure_images
 from breastcls.datasets.dataset import Dataset
+from breastcls.images.image_features import compute_image_features
 from breastcls.images.resize import Pixels
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.score_tables import score_groups
@@ -25,11 +25,11 @@ QUARTERS = 4
 
 
 def red_absorbed(image: Pixels) -> float:
-    """Return the share of red in the light that an image's tissue takes away: the more, the bluer the stain.
+    """Return the share of red in the optical density of an image: the higher, the bluer the stain.
 
-    Of what eosin absorbs 6% is red, of what haematoxylin absorbs 40% (by the vectors of Ruifrok and Johnston 2001). It
-    is a ratio of mean optical densities, to which glass adds next to nothing, so that it hangs little on how much of
-    the picture is tissue or on how strong the stain is.
+    Of the density of eosin 6% is in the red channel, of that of haematoxylin 40% (by the vectors of Ruifrok and
+    Johnston 2001). It is a ratio of mean optical densities, to which background adds almost nothing, so that it depends
+    little on the fraction of tissue or on the strength of the stain.
 
     Args:
         image: uint8 (height, width, 3), RGB.
@@ -48,10 +48,10 @@ def red_absorbed(image: Pixels) -> float:
 
 
 def sharpness(image: Pixels) -> float:
-    """Return the variance of the Laplacian of an image's luminance: the more, the sharper.
+    """Return the variance of the Laplacian of an image's luminance: the higher, the sharper.
 
-    Pech-Pacheco et al. 2000, DOI 10.1109/ICPR.2000.903548. It also hangs on how much there is to see: compare images of
-    one magnification.
+    Pech-Pacheco et al. 2000, DOI 10.1109/ICPR.2000.903548. It also depends on the content: compare images of one
+    magnification.
 
     Args:
         image: uint8 (height, width, 3), RGB.
@@ -67,14 +67,14 @@ def sharpness(image: Pixels) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
 
 
-def measure_pictures(data: Dataset) -> pd.DataFrame:
-    """Read every image once and return its `red_absorbed` and `sharpness`, one row an image.
+def compute_appearance(data: Dataset) -> pd.DataFrame:
+    """Read every image once and return its `red_absorbed` and `sharpness`, one row per image.
 
     Raises:
         ImageError: If an image cannot be read.
     """
-    numbers = measure_images(lambda image: np.array([red_absorbed(image), sharpness(image)]), data)
-    return pd.DataFrame(numbers, columns=["red_absorbed", "sharpness"])
+    features = compute_image_features(lambda image: np.array([red_absorbed(image), sharpness(image)]), data.paths)
+    return pd.DataFrame(features, columns=["red_absorbed", "sharpness"])
 
 
 def quarters(values: Floats, ends: Sequence[str]) -> npt.NDArray[np.object_]:
@@ -82,7 +82,7 @@ def quarters(values: Floats, ends: Sequence[str]) -> npt.NDArray[np.object_]:
 
     Args:
         values: (n,).
-        ends: What to call the lowest and the highest quarter.
+        ends: Names of the lowest and the highest quarter.
 
     Returns:
         (n,) str such as "1 pinkest (0.21 to 0.34)", which sort in order of the values.
@@ -94,11 +94,11 @@ def quarters(values: Floats, ends: Sequence[str]) -> npt.NDArray[np.object_]:
     edges = np.quantile(values, np.arange(1, QUARTERS) / QUARTERS)
     numbers = np.searchsorted(edges, values, side="left")
     names = np.empty(len(values), dtype=object)
-    called = {0: f" {ends[0]}", QUARTERS - 1: f" {ends[1]}"}
+    ends_of = {0: f" {ends[0]}", QUARTERS - 1: f" {ends[1]}"}
     for number in np.unique(numbers):
         inside = numbers == number
         low, high = values[inside].min(), values[inside].max()
-        names[inside] = f"{number + 1}{called.get(int(number), '')} ({_short(low)} to {_short(high)})"
+        names[inside] = f"{number + 1}{ends_of.get(int(number), '')} ({_short(low)} to {_short(high)})"
     return names
 
 
@@ -106,36 +106,38 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def score_by_picture(
-    predictions: Predictions, data: Dataset, bootstrap: Bootstrap
+def score_by_appearance(
+    predictions: Predictions, data: Dataset, bootstrap: Bootstrap | None = None
 ) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """Score the quarters of the images by stain and by sharpness.
 
     Args:
         predictions: By image.
         data: The same images in the same order; each is read once.
-        bootstrap: How intervals are made; in each quarter over its own cases.
+        bootstrap: How confidence intervals are computed, in each quarter over its own cases; 2,000 resamples by
+            default.
 
     Returns:
         By stain, from pink to blue, and by sharpness, from blurred to sharp, shaped as `Evaluation.by_subtype`. None
-        where all images are alike.
+        where all images have the same value.
 
     Raises:
         EvaluationError: If the predictions are not by image, or not of these images.
         ImageError: If an image cannot be read.
 
     Example:
-        >>> by_stain, by_sharpness = score_by_picture(predict(model, test), test, Bootstrap())  # doctest: +SKIP
+        >>> by_stain, by_sharpness = score_by_appearance(predict(model, test), test)  # doctest: +SKIP
         >>> result = result.with_sections(by_stain=by_stain, by_sharpness=by_sharpness)  # doctest: +SKIP
     """
     check_same_images(predictions, data)
-    measured = measure_pictures(data)
+    appearance = compute_appearance(data)
+    bootstrap = bootstrap or Bootstrap()
     tables = []
     for column, name, ends in (
         ("red_absorbed", "stain", STAIN_ENDS),
         ("sharpness", "sharpness", SHARPNESS_ENDS),
     ):
-        values = measured[column].to_numpy()
-        alike = values.min() == values.max()
-        tables.append(None if alike else score_groups(predictions, quarters(values, ends), "", name, bootstrap))
+        values = appearance[column].to_numpy()
+        constant = values.min() == values.max()
+        tables.append(None if constant else score_groups(predictions, quarters(values, ends), "", name, bootstrap))
     return tables[0], tables[1]

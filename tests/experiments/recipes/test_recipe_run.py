@@ -105,12 +105,14 @@ def test_every_image_is_tested_once_with_both_splits(folds_result, tissue):
 
 
 def test_the_pool_of_colour_is_scored_as_the_baseline_is(folds_result, tissue):
-    from breastcls.baselines.colour_baseline import predict_by_colour
+    from breastcls.baselines.baseline_predictions import predict_by_baseline
     from breastcls.metrics.classification_metrics import compute_metrics
     from breastcls.predictions.join_predictions import join_predictions
 
     by_hand = compute_metrics(
-        join_predictions([predict_by_colour(train, test) for train, test in tissue.folds(2, by="case", seed=0)])
+        join_predictions(
+            [predict_by_baseline("colour", train, test) for train, test in tissue.folds(2, by="case", seed=0)]
+        )
     )
     found = folds_result.models[0].case_split.evaluation.colour_baseline["value"]
     pd.testing.assert_series_equal(found, by_hand, check_names=False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from breastcls.baselines.colour_baseline import predict_by_colour
+from breastcls.baselines.baseline_predictions import predict_by_baseline
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluate import evaluate
@@ -78,7 +78,7 @@ def run_split(
 
 def _evaluate(results: Sequence[FoldResult], card: dict[str, Any]) -> Evaluation:
     folds = [result.fold for result in results]
-    by_colour = join_predictions([predict_by_colour(fold.fitted_on, fold.test) for fold in folds])
+    by_colour = join_predictions([predict_by_baseline("colour", fold.fitted_on, fold.test) for fold in folds])
     pooled = f"Pooled over {len(folds)} folds: each image was predicted by the one model that was not fitted on it."
     return evaluate_pooled(pool_predictions(results), by_colour, audit_folds(folds), card, limitations=(pooled,))
 
