@@ -59,7 +59,7 @@ def main() -> None:
         frozen, _ = split_model(build())
         options = {"image_size": 224, "progress": False}
         plain = read_features(frozen, data, **options)
-        turned = read_features(frozen, data, augment="dihedral", views=2, **options)
+        turned = read_features(frozen, data, augment="dihedral", versions=2, **options)
         rows = np.arange(arguments.rows) % (3 * len(data))
         narrow = np.concatenate([plain, turned]).reshape(-1, plain.shape[-1])[rows]
         labels, cases = np.tile(data.labels, 3)[rows], np.tile(data.cases, 3)[rows]

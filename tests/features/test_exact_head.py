@@ -14,7 +14,7 @@ import breastcls as bc
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.features.exact_head import find_linear_head, fit_linear_probe, write_probe
 from breastcls.features.feature_store import read_features
-from breastcls.features.penalty_search import GRID, choose_penalty, deal_cases
+from breastcls.features.penalty_search import GRID, choose_penalty, split_cases
 from breastcls.models.model_parts import split_model
 from breastcls.training.class_weights import class_weights
 
@@ -30,7 +30,7 @@ def make_features(classes=2, cases=24, each=6, width=12, seed=0, signal=0.8):
 
 
 def reference(features, labels, c, weight=None, tolerance=1e-10):
-    """scikit-learn's own road, fitted to the last digit."""
+    """scikit-learn's own mode, fitted to the last digit."""
     model = LogisticRegression(C=c, class_weight=weight, tol=tolerance, max_iter=10_000)
     return make_pipeline(StandardScaler(), model).fit(features.astype(np.float64), labels)
 
@@ -67,7 +67,7 @@ def test_the_penalty_is_that_of_an_exhaustive_search():
     """Against scikit-learn for every fold and every C, with nothing shared between fits."""
     features, labels, cases = make_features(width=60, signal=0.4, seed=4)
     probe = fit_linear_probe(features, labels, cases, 2, seed=5)
-    parts = deal_cases(labels, np.unique(cases.astype(str), return_inverse=True)[1], 2, 5, 5)
+    parts = split_cases(labels, np.unique(cases.astype(str), return_inverse=True)[1], 2, 5, 5)
     losses = {}
     grid = [c for c in GRID if c * len(labels) >= 0.1]
     for c in grid:
@@ -103,7 +103,7 @@ def test_weights_count_in_the_choice_as_in_training():
 
 def test_folds_keep_cases_whole_and_every_class_in_training():
     labels, cases = np.repeat([0, 0, 0, 0, 0, 0, 1, 1], 5), np.repeat(np.arange(8), 5)
-    parts = deal_cases(labels, cases, 2, 5, 0)
+    parts = split_cases(labels, cases, 2, 5, 0)
     assert len(parts) >= 2
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(40))
     for held in parts:

@@ -7,11 +7,11 @@ import pytest
 import breastcls as bc
 from breastcls.errors import TrainingWarning
 from breastcls.features import feature_memory
-from breastcls.features.feature_memory import feature_bytes, most_feature_bytes
+from breastcls.features.feature_memory import count_feature_bytes, max_feature_bytes
 from breastcls.training.distribution.placement import Place
 from breastcls.training.fit_options import FrozenHead
 from breastcls.training.fit_settings import FitSettings
-from breastcls.training.input_modes import Material, choose_road, take_road
+from breastcls.training.input_modes import TrainingData, choose_input_mode, prepare_input_mode
 from breastcls.training.phases import Phase
 
 
@@ -19,15 +19,15 @@ def test_it_is_a_quarter_of_the_memory_installed_or_allowed(monkeypatch):
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 10**6}
     monkeypatch.setattr(os, "sysconf", pages.__getitem__)
     monkeypatch.setattr(feature_memory, "_allowed_memory", lambda: iter(()))
-    assert most_feature_bytes() == 1024 * 10**6
+    assert max_feature_bytes() == 1024 * 10**6
     monkeypatch.setattr(feature_memory, "_allowed_memory", lambda: iter([10**9, 9 * 10**9]))
-    assert most_feature_bytes() == 25 * 10**7
+    assert max_feature_bytes() == 25 * 10**7
 
 
 def test_where_the_system_does_not_say_eight_gibibytes_are_assumed(monkeypatch):
     monkeypatch.delattr(os, "sysconf")
     monkeypatch.setattr(feature_memory, "_allowed_memory", lambda: iter(()))
-    assert most_feature_bytes() == 2 * 2**30
+    assert max_feature_bytes() == 2 * 2**30
 
 
 @pytest.mark.parametrize(
@@ -46,37 +46,37 @@ def test_limits_of_control_groups_count_from_the_innermost_to_the_root(tmp_path,
 
 
 def test_the_largest_case_is_as_large_as_it_is():
-    """All of BreakHis in four views through ResNet50: a quarter of a gigabyte pooled, flattened fifty times as much."""
+    """BreakHis in four versions with ResNet50: a quarter of a gigabyte pooled, flattened fifty times as much."""
     for head, expected in (("linear", 259e6), ("flatten-mlp", 12.7e9)):
         model = bc.build_model("resnet50", classes=("a", "b"), image_size=224, weights=None, head=head)
-        assert feature_bytes(model, 4 * 7909) == pytest.approx(expected, rel=0.01)
+        assert count_feature_bytes(model, 4 * 7909) == pytest.approx(expected, rel=0.01)
 
 
 def test_features_that_do_not_fit_are_not_computed(parts, small):
     train, val, _ = parts
-    head, views, channels = Phase("head", "head", 4, 1e-3), 2, 256
-    needed = 4 * channels * (views * len(train) + len(val))
+    head, versions, channels = Phase("head", "head", 4, 1e-3), 2, 256
+    needed = 4 * channels * (versions * len(train) + len(val))
     settings = FitSettings(
-        augment="dihedral", frozen_head=FrozenHead(feature_versions=views), batch_size=8, progress=False
+        augment="dihedral", frozen_head=FrozenHead(feature_versions=versions), batch_size=8, progress=False
     )
     for most, expected in ((needed, "features"), (needed - 1, "images")):
-        material = Material(Place(small()), train, val, (32, 32), "stretch", None, settings, most)
-        assert choose_road(head, material) == expected
-        # An exact fit knows no other road.
-        assert choose_road(Phase("head", "head", 1, 1e-3, "lbfgs"), material) == "features"
-    message = r"The features of the phase 'head' take .* trains on images"
+        data = TrainingData(Place(small()), train, val, (32, 32), "stretch", None, settings, most)
+        assert choose_input_mode(head, data) == expected
+        # An exact fit knows no other mode.
+        assert choose_input_mode(Phase("head", "head", 1, 1e-3, "lbfgs"), data) == "features"
+    message = r"The features of the phase 'head' take .* trained on images"
     with pytest.warns(TrainingWarning, match=message):
-        assert take_road(head, material).name == "images"
-    # A run that goes on stays on its road: the state of its optimizer is that of the head alone.
-    assert take_road(head, material, "features").name == "features"
+        assert prepare_input_mode(head, data).name == "images"
+    # A run that goes on stays on its mode: the state of its optimizer is that of the head alone.
+    assert prepare_input_mode(head, data, "features").name == "features"
 
 
 def test_fit_falls_back_to_images_and_says_so(parts, small, monkeypatch):
     options = {"augment": "none", "fine_tune": False, "epochs": 2, "batch_size": 8, "progress": False}
     usual = bc.fit(small(dropout=0.0), *parts[:2], **options)
-    monkeypatch.setattr("breastcls.training.fit.most_feature_bytes", lambda: 1000)
-    with pytest.warns(TrainingWarning, match="trains on images"):
+    monkeypatch.setattr("breastcls.training.fit.max_feature_bytes", lambda: 1000)
+    with pytest.warns(TrainingWarning, match="trained on images"):
         run = bc.fit(small(dropout=0.0), *parts[:2], **options)
     assert (usual.config["input_modes"], run.config["input_modes"]) == (["features"], ["images"])
-    # Another road, not another result.
+    # Another mode, not another result.
     assert run.history["loss"].to_numpy() == pytest.approx(usual.history["loss"].to_numpy(), rel=1e-3)

@@ -87,8 +87,8 @@ def test_each_image_is_computed_once_over_folds_and_as_data_grow(read, tissue, c
         assert both.shape[1] == len(tissue)
     assert sum(computed) == len(tissue)
     computed.clear()
-    some = read(tissue[::2], augment="dihedral", views=2)
-    grown = read(tissue, augment="dihedral", views=3)
+    some = read(tissue[::2], augment="dihedral", versions=2)
+    grown = read(tissue, augment="dihedral", versions=3)
     assert computed == [2 * len(tissue[::2]), 3 * len(tissue) - 2 * len(tissue[::2])]
     np.testing.assert_array_equal(grown[:2, ::2], some)
 
@@ -103,13 +103,13 @@ def test_another_order_and_repeats_give_the_same_features(read, tissue, computed
     assert computed == [len(tissue), 3]
 
 
-@pytest.mark.parametrize(("size", "at_once"), [(32, 32), (299, 32), (331, 16), ((460, 700), 8), (2000, 1)])
-def test_the_shape_of_a_computation_hangs_on_the_image_size_alone(frozen, size, at_once):
+@pytest.mark.parametrize(("size", "batch_size"), [(32, 32), (299, 32), (331, 16), ((460, 700), 8), (2000, 1)])
+def test_the_shape_of_a_computation_hangs_on_the_image_size_alone(frozen, size, batch_size):
     for entries in (1, 5, 700):
         numbers = np.arange(entries)
         job = feature_job.FeatureJob(frozen, ReadSettings(size), None, 0, "float32", np.zeros_like(numbers), numbers)
-        assert job.at_once == at_once
-        assert job.description["at_once"] == at_once
+        assert job.batch_size == batch_size
+        assert job.description["batch_size"] == batch_size
 
 
 def test_few_images_are_computed_in_the_shape_of_many(read, tissue, monkeypatch):
@@ -174,13 +174,13 @@ def test_the_precision_does_not_hang_on_what_was_computed_before(read, easy, in_
 
 
 def test_views_hang_on_the_image_alone(read, tissue, tmp_path):
-    whole = read(tissue, augment="standard", views=3, seed=7)
+    whole = read(tissue, augment="standard", versions=3, seed=7)
     assert whole.shape[0] == 3
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(whole[first] - whole[second]).max(axis=1).min() > 1e-4
-    turned = read(tissue[::-1], augment="standard", views=3, seed=7, cache=False)
+    turned = read(tissue[::-1], augment="standard", versions=3, seed=7, cache=False)
     np.testing.assert_allclose(turned[:, ::-1], whole, rtol=1e-4, atol=1e-5)
-    other = read(tissue, augment="standard", views=3, seed=8)
+    other = read(tissue, augment="standard", versions=3, seed=8)
     assert np.abs(other - whole).max() > 1e-3
 
 
@@ -245,7 +245,7 @@ def test_a_damaged_file_is_computed_again_with_a_warning(read, tissue, tmp_path,
     else:
         content[-10:] = bytes(10)
     path.write_bytes(content)
-    with pytest.warns(DatasetWarning, match="The kept features in .* are damaged"):
+    with pytest.warns(DatasetWarning, match="The stored features in .* are damaged"):
         found = read(tissue)
     np.testing.assert_array_equal(found, expected)
     assert computed[1] == (1 if damage == "a flipped byte" else len(tissue))
@@ -255,7 +255,7 @@ def test_a_damaged_file_is_computed_again_with_a_warning(read, tissue, tmp_path,
 def test_a_folder_that_cannot_be_written_costs_time_only(read, tissue, tmp_path):
     tissue.to_numpy((SIZE, SIZE), cache_dir=tmp_path / "cache")
     (tmp_path / "cache" / "features").write_text("a file where the folder should be")
-    with pytest.warns(TrainingWarning, match="Features cannot be kept in .*computed anew each time"):
+    with pytest.warns(TrainingWarning, match="Features cannot be stored in .*computed each time"):
         found = read(tissue)
     np.testing.assert_array_equal(found, read(tissue, cache=False))
 
@@ -288,11 +288,11 @@ def test_clearing_the_store_clears_features_too(read, tissue, tmp_path, computed
 
 def test_mixing_policies_and_needless_views_are_refused(read, tissue):
     with pytest.raises(TrainingError, match="'mixup' mixes images"):
-        read(tissue, augment="mixup", views=2)
-    with pytest.raises(TrainingError, match="views=2: without augmentation"):
-        read(tissue, views=2)
-    with pytest.raises(TrainingError, match="views must be a whole number"):
-        read(tissue, augment="dihedral", views=0)
+        read(tissue, augment="mixup", versions=2)
+    with pytest.raises(TrainingError, match="versions=2: without augmentation"):
+        read(tissue, versions=2)
+    with pytest.raises(TrainingError, match="versions must be a whole number"):
+        read(tissue, augment="dihedral", versions=0)
     with pytest.raises(TrainingError, match="no images"):
         read(tissue[:0])
 
@@ -309,13 +309,13 @@ from breastcls.models.model_parts import split_model
 folder, cache, out, pause, number = sys.argv[1:]
 feature_store._SEGMENT_ENTRIES = 4
 feature_job._ENTRIES_AT_ONCE = 4
-original = feature_job.augment_views
+original = feature_job.augment_versions
 def slow(*arguments):
     time.sleep(float(pause))
     # In one write: two threads come by here, and print writes the end of a line apart from it.
     os.write(1, b"batch\\n")
     return original(*arguments)
-feature_job.augment_views = slow
+feature_job.augment_versions = slow
 counted = []
 compute = feature_job.FeatureJob.compute
 def count(self, source, entries, *rest):
@@ -324,14 +324,14 @@ def count(self, source, entries, *rest):
 feature_job.FeatureJob.compute = count
 data = bc.load_breakhis(folder)
 model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
-options = {"image_size": 32, "cache_dir": cache, "augment": "standard", "views": 2, "progress": False}
+options = {"image_size": 32, "cache_dir": cache, "augment": "standard", "versions": 2, "progress": False}
 np.save(out, read_features(split_model(model)[0], data, **options))
 print("computed", sum(counted), flush=True)
 """
 
 
 @pytest.mark.slow
-def test_two_processes_at_once_and_one_that_is_killed(tissue, tmp_path, monkeypatch):
+def test_two_processes_batch_size_and_one_that_is_killed(tissue, tmp_path, monkeypatch):
     """A process killed at work loses what it had not written; two at once share the work; the features are the same."""
     cache = tmp_path / "cache"
     folder = os.path.commonpath(tissue.paths)
@@ -359,7 +359,7 @@ def test_two_processes_at_once_and_one_that_is_killed(tissue, tmp_path, monkeypa
     assert total == 2 * len(tissue) - 4 * kept
     first, second = np.load(tmp_path / "first.npy"), np.load(tmp_path / "second.npy")
     np.testing.assert_array_equal(first, second)
-    options = {"image_size": SIZE, "augment": "standard", "views": 2, "progress": False}
+    options = {"image_size": SIZE, "augment": "standard", "versions": 2, "progress": False}
     monkeypatch.setattr(feature_job, "_ENTRIES_AT_ONCE", 4)
     undisturbed = read_features(build(), tissue, cache_dir=tmp_path / "other", **options)
     np.testing.assert_array_equal(first, undisturbed)
@@ -367,7 +367,7 @@ def test_two_processes_at_once_and_one_that_is_killed(tissue, tmp_path, monkeypa
 
 @pytest.mark.real
 def test_features_of_real_images(real_data, tmp_path):
-    """MobileNet 0.25 on BreakHis: what Keras computes, from the store the second time, and for every view."""
+    """MobileNet 0.25 on BreakHis: what Keras computes, from the store the second time, and for every version."""
     data = bc.load_breakhis(real_data / "BreaKHis_200X_224", magnification=200)[::12]
     weights = real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5"
     model = bc.build_model("mobilenet", classes=data.classes, image_size=224, weights=weights, alpha=0.25)
@@ -378,7 +378,7 @@ def test_features_of_real_images(real_data, tmp_path):
     error = np.linalg.norm(found[0] - expected, axis=1) / np.linalg.norm(expected, axis=1)
     assert error.max() < 1e-4
     np.testing.assert_array_equal(read_features(frozen, data, **options), found)
-    views = read_features(frozen, data, augment="classic", views=2, **options)
-    # A view is nearer to its own image than to the others.
-    distance = np.linalg.norm(views[0][:, None] - found[0][None], axis=2)
+    versions = read_features(frozen, data, augment="classic", versions=2, **options)
+    # A version is nearer to its own image than to the others.
+    distance = np.linalg.norm(versions[0][:, None] - found[0][None], axis=2)
     assert (distance.argmin(axis=1) == np.arange(len(data))).mean() > 0.7

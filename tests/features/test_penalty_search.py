@@ -9,8 +9,8 @@ from breastcls.features.penalty_search import (
     GRID,
     Regression,
     choose_penalty,
-    deal_cases,
     score_penalties,
+    split_cases,
 )
 
 
@@ -50,7 +50,7 @@ def test_a_feature_that_does_not_vary_does_no_harm():
 @pytest.mark.parametrize("class_count", [2, 3])
 def test_cases_are_never_divided_and_every_image_is_held_out_once(class_count):
     _, labels, groups = draw(class_count)
-    parts = deal_cases(labels, groups, class_count, 5, seed=1)
+    parts = split_cases(labels, groups, class_count, 5, seed=1)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
     for held in parts:
         assert not set(groups[held]) & set(np.delete(groups, held))
@@ -59,12 +59,12 @@ def test_cases_are_never_divided_and_every_image_is_held_out_once(class_count):
 
 def test_a_class_of_one_case_cannot_be_dealt():
     labels, groups = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2, 2])
-    assert deal_cases(labels, groups, 2, 5, seed=0) == []
+    assert split_cases(labels, groups, 2, 5, seed=0) == []
 
 
 def test_losses_are_those_of_a_plain_loop():
     features, labels, groups = draw(2)
-    parts = deal_cases(labels, groups, 2, 4, seed=0)
+    parts = split_cases(labels, groups, 2, 4, seed=0)
     scores = score_penalties(features, labels, groups, (1.0, 1.0), parts)
     assert list(scores) == [c for c in GRID if c in scores]
     for c in (next(iter(scores)), choose_penalty(scores)):

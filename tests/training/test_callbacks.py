@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import TrainingError
-from breastcls.training.callbacks import BestWeights, StopAtBadLoss
+from breastcls.training.callbacks import BestWeights, StopAtNonFiniteLoss
 
 
 @pytest.fixture
@@ -100,9 +100,9 @@ def test_what_is_not_measured(model):
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_bad_losses(model, loss):
     model.compile(keras.optimizers.SGD(0.25), "mse")
-    watcher = StopAtBadLoss("head", BestWeights("val_loss"))
+    watcher = StopAtNonFiniteLoss("head", BestWeights("val_loss"))
     watcher.set_model(model)
     watcher.on_epoch_begin(2)
     watcher.on_train_batch_end(0, {"loss": 1.0})
-    with pytest.raises(TrainingError, match=r"epoch 3, step 5 .* has the weights it began with.* \(now 0.25\)"):
+    with pytest.raises(TrainingError, match=r"epoch 3, step 5 .* has its initial weights.* \(now 0.25\)"):
         watcher.on_train_batch_end(4, {"loss": loss})

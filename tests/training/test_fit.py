@@ -129,7 +129,7 @@ def test_a_leak_is_refused_unless_allowed(easy, small, quick):
 
 def test_a_loss_that_is_no_number_stops_with_the_step(parts, small, quick):
     model = small()
-    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch 1, step \d .* it began with"):
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch 1, step \d .* its initial weights"):
         bc.fit(model, *parts[:2], **quick, learning_rate=1e30)
     for kept, expected in zip(model.get_weights(), small().get_weights(), strict=True):
         np.testing.assert_array_equal(kept, expected)
@@ -273,9 +273,9 @@ def test_it_says_which_way_it_goes(parts, small, quick, capfd):
         *parts[:2],
         **{**quick, "augment": "dihedral", "frozen_head": FrozenHead(feature_versions=1), "progress": True},
     )
-    told = capfd.readouterr().err
-    assert "head: 1 epoch on features computed once, in float32" in told
-    assert "fine-tune: 1 epoch on images, in float32" in told
+    printed = capfd.readouterr().err
+    assert "head: 1 epoch on features computed once, in float32" in printed
+    assert "fine-tune: 1 epoch on images, in float32" in printed
     assert "Phases: head on features, fine-tune on images; computed in float32." in str(run)
 
 
@@ -286,9 +286,9 @@ def test_balance_is_not_counted_twice(parts, small, quick, monkeypatch):
     fit_module = importlib.import_module("breastcls.training.fit")
 
     class Note(fit_module.Trainer):
-        def __init__(self, material, weights, *others):
+        def __init__(self, data, weights, *others):
             used.append(weights)
-            super().__init__(material, weights, *others)
+            super().__init__(data, weights, *others)
 
     monkeypatch.setattr(fit_module, "Trainer", Note)
     bc.fit(small(), few, **{**quick, "epochs": 1})

@@ -41,7 +41,7 @@ def _dense(activation, classes=2):
 
 @pytest.mark.parametrize("activation", ["linear", "sigmoid", "relu"])
 def test_outputs_that_are_no_probabilities(parts, activation):
-    with pytest.raises(TrainingError, match=r"gives -?\d.* for an image; needed is a probability for each class"):
+    with pytest.raises(TrainingError, match=r"for an image are -?\d.*; expected one probability for each class"):
         check_fit(_dense(activation), parts[0], None, FitSettings())
 
 
@@ -55,7 +55,7 @@ def test_probabilities_that_no_softmax_gives(parts, small):
 def test_outputs_that_are_not_finite(parts):
     model = _dense("sigmoid")
     model.layers[2].set_weights([np.full((3072, 2), np.nan), np.zeros(2)])
-    with pytest.raises(TrainingError, match="gives nan, nan"):
+    with pytest.raises(TrainingError, match="for an image are nan, nan"):
         check_fit(model, parts[0], None, FitSettings())
 
 
@@ -75,7 +75,7 @@ def test_classes_without_images_are_named(easy):
         case=easy.cases.tolist(),
     )
     model = bc.build_model("cnn4", classes=three.classes, image_size=32, weights=None)
-    with pytest.warns(TrainingWarning, match="training set has no images of MC: they cannot be learnt"):
+    with pytest.warns(TrainingWarning, match="training set has no images of MC: they cannot be trained"):
         check_fit(model, three, None, FitSettings())
     with pytest.raises(TrainingError, match="needs training images of every class"):
         check_fit(model, three, None, FitSettings(frozen_head=FrozenHead("lbfgs")))

@@ -44,7 +44,7 @@ def test_interrupted_within_an_epoch_it_has_the_weights_of_the_last_that_ended(p
                 raise KeyboardInterrupt
 
     model, last = small(), small()
-    with pytest.warns(TrainingWarning, match="the weights of epoch 1, the last that ended"):
+    with pytest.warns(TrainingWarning, match="the weights of epoch 1, the last finished"):
         run = bc.fit(model, parts[0], **quick, callbacks=[Interrupt()])
     assert len(run.history) == 1
     bc.fit(last, parts[0], **{**quick, "epochs": 1})
@@ -53,7 +53,10 @@ def test_interrupted_within_an_epoch_it_has_the_weights_of_the_last_that_ended(p
 
     early, as_given = small(), small()
     Interrupt.left = 1
-    with pytest.warns(TrainingWarning, match="began with"), pytest.raises(TrainingError, match="before the first"):
+    with (
+        pytest.warns(TrainingWarning, match="its initial weights"),
+        pytest.raises(TrainingError, match="before the first"),
+    ):
         bc.fit(early, parts[0], **quick, callbacks=[Interrupt()])
     for kept, expected in zip(early.get_weights(), as_given.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, expected)
@@ -63,9 +66,12 @@ def test_interrupted_before_the_exact_head_is_scored_the_model_is_as_it_was_give
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "score_probe", stop)
+    monkeypatch.setattr(trainer, "score_exact_head", stop)
     model = small()
-    with pytest.warns(TrainingWarning, match="began with"), pytest.raises(TrainingError, match="before the first"):
+    with (
+        pytest.warns(TrainingWarning, match="its initial weights"),
+        pytest.raises(TrainingError, match="before the first"),
+    ):
         bc.fit(model, *parts[:2], **quick, frozen_head="lbfgs", fine_tune=False)
     for kept, expected in zip(model.get_weights(), small().get_weights(), strict=True):
         np.testing.assert_array_equal(kept, expected)

@@ -29,7 +29,7 @@ class Recorder(keras.callbacks.Callback):
         self.calls.append("train ends")
 
 
-class Source:
+class BatchSource:
     steps = 2
 
     def batches(self, epoch, first=0):
@@ -49,7 +49,7 @@ def model():
 
 def test_callbacks_are_called_as_keras_does(model):
     ours, theirs = Recorder(), Recorder()
-    run_epochs(model, KerasStep(model, 2, None), Source(), Position(), 2, [ours])
+    run_epochs(model, KerasStep(model, 2, None), BatchSource(), Position(), 2, [ours])
     images = np.zeros((6, 4), "float32")
     model.fit(images, np.eye(2)[[0, 1, 1, 0, 1, 1]], batch_size=3, epochs=2, verbose=0, callbacks=[theirs])
     assert ours.calls == theirs.calls
@@ -60,13 +60,13 @@ def test_the_numbers_are_those_of_keras(model):
     start = model.get_weights()
     ours = []
     note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ours.append(dict(logs)))
-    run_epochs(model, KerasStep(model, 2, weights), Source(), Position(), 3, [note])
+    run_epochs(model, KerasStep(model, 2, weights), BatchSource(), Position(), 3, [note])
     ended = model.get_weights()
     model.set_weights(start)
     model.optimizer.iterations.assign(0)
     theirs = []
     for epoch in range(3):
-        batches = [(x, np.eye(2, dtype="float32")[y]) for x, y in Source().batches(epoch)]
+        batches = [(x, np.eye(2, dtype="float32")[y]) for x, y in BatchSource().batches(epoch)]
         x, y = (np.concatenate(part) for part in zip(*batches, strict=True))
         history = model.fit(x, y, batch_size=3, verbose=0, shuffle=False, class_weight=weights)
         theirs.append({name: values[0] for name, values in history.history.items()})
@@ -80,7 +80,7 @@ def test_it_begins_in_the_middle_of_an_epoch(model):
     recorder, position = Recorder(), Position(1, 1, EpochMeans(3.0, 3.0, 3))
     kept = []
     run_epochs(
-        model, KerasStep(model, 2, None), Source(), position, 3, [recorder],
+        model, KerasStep(model, 2, None), BatchSource(), position, 3, [recorder],
         checkpoint=lambda: kept.append((position.epoch, position.step)), checkpoint_steps=1,
     )  # fmt: skip
     assert recorder.calls[:4] == ["train begins", "epoch 1 begins", "batch 1", "epoch 1 ends, ['accuracy', 'loss']"]
@@ -93,7 +93,7 @@ def test_a_callback_stops_it_within_an_epoch(model):
             self.model.stop_training = True
 
     recorder = Recorder()
-    run_epochs(model, KerasStep(model, 2, None), Source(), Position(), 5, [Stop(), recorder])
+    run_epochs(model, KerasStep(model, 2, None), BatchSource(), Position(), 5, [Stop(), recorder])
     assert recorder.calls.count("batch 0") == 1
     assert "batch 1" not in recorder.calls
 

@@ -1,4 +1,4 @@
-"""What a frozen backbone gives for images: computed once, kept, and learnt from."""
+"""Features of frozen backbones: computed once, stored, and used to train heads."""
 
 import lazy_loader as _lazy
 

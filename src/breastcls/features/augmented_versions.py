@@ -1,7 +1,7 @@
-"""Augmented views of single images: each a pure function of the image's pixels, the seed and the view's number.
+"""Augmented versions of single images: each a pure function of the pixels, the seed and the number of the version.
 
-The pipeline draws its augmentation batch by batch, which is fastest. What is kept for later must not hang on which
-other images happened to be asked for beside it: a fold of a cross-validation has other batches than the next.
+The pipeline draws its augmentation batch by batch, which is fastest. Stored features must not depend on the other
+images of a batch: each fold of a cross-validation has other batches.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from breastcls.errors import TrainingError
 from breastcls.images.resize import Pixels
 
 
-def find_view_policy(augment: str | Policy | None) -> Policy | None:
-    """Return the policy that makes views, or None where images stay as they are.
+def find_version_policy(augment: str | Policy | None) -> Policy | None:
+    """Return the policy that makes the versions, or None without augmentation.
 
     Raises:
         RegistryError: If no policy has that name.
@@ -30,40 +30,41 @@ def find_view_policy(augment: str | Policy | None) -> Policy | None:
     policy = find_policy(augment)
     if policy.mixes:
         raise TrainingError(
-            f"The policy {policy.name!r} mixes images with one another: an image has no views of its own, whose "
-            "features could be kept. Train on images (FrozenHead(feature_versions=None)), or choose another policy."
+            f"The policy {policy.name!r} mixes images with one another, so that a single image has no versions whose "
+            "features could be stored. Train on images (FrozenHead(feature_versions=None)), or choose another "
+            "policy."
         )
     return None if policy.name == "none" else policy
 
 
-def augment_views(policy: Policy, images: Pixels, seed: int, views: npt.NDArray[np.int64]) -> Pixels:
-    """Augment each image on its own.
+def augment_versions(policy: Policy, images: Pixels, seed: int, versions: npt.NDArray[np.int64]) -> Pixels:
+    """Augment each image separately.
 
     Args:
-        policy: One that does not mix.
+        policy: A policy that does not mix images.
         images: uint8 of shape (b, height, width, 3).
-        seed: From which all views follow.
-        views: The number of the view of each image, shape (b,).
+        seed: The seed of all versions.
+        versions: The number of the version of each image, shape (b,).
 
     Returns:
         uint8 of the same shape.
 
     Example:
-        >>> turned = augment_views(find_policy("dihedral"), np.zeros((2, 8, 8, 3), np.uint8), 7, np.array([0, 1]))
+        >>> turned = augment_versions(find_policy("dihedral"), np.zeros((2, 8, 8, 3), np.uint8), 7, np.array([0, 1]))
         >>> turned.shape
         (2, 8, 8, 3)
     """
-    keys = [_view_key(image, seed, view) for image, view in zip(images, views.tolist(), strict=True)]
+    keys = [_version_key(image, seed, version) for image, version in zip(images, versions.tolist(), strict=True)]
     if policy.random_operations:
         return _augment_by_graph(policy, images, np.stack([np.frombuffer(key, np.int64) for key in keys]))
     draws = np.stack([_generator(key).random(DRAWS, np.float32) for key in keys])
     return augment_batch(policy, images, draws)
 
 
-def _view_key(image: Pixels, seed: int, view: int) -> bytes:
-    # By its pixels, not its path: a folder that was moved gives the same views.
+def _version_key(image: Pixels, seed: int, version: int) -> bytes:
+    # From its pixels, not its path, so that a folder that was moved has the same versions.
     digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16)
-    digest.update(f"{seed} {view}".encode())
+    digest.update(f"{seed} {version}".encode())
     return digest.digest()
 
 
@@ -86,11 +87,11 @@ def _graph(policy: Policy) -> Any:
         image, key = item
         return policy(image[None], tf.zeros((1,), tf.int64), key)[0][0]
 
-    # Nothing in it branches on tensors, so that there is nothing to convert.
-    plain = tf.autograph.experimental.do_not_convert(augment_one)
+    # It has no branches on tensors, so that no conversion is needed.
+    unconverted = tf.autograph.experimental.do_not_convert(augment_one)
 
     @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
     def augment(images: Any, keys: Any) -> Any:
-        return tf.map_fn(plain, (images, keys), fn_output_signature=tf.uint8)
+        return tf.map_fn(unconverted, (images, keys), fn_output_signature=tf.uint8)
 
     return augment

@@ -1,6 +1,6 @@
-"""The linear probe: the exact logistic regression on features, as the weights of a model's last layer.
+"""The linear probe: an exact logistic regression on features, as the weights of the last layer of a model.
 
-It is the baseline that every fine-tuned model has to beat: no learning rate, no epochs, the same result each time.
+It is the baseline for every fine-tuned model: no learning rate, no epochs, the same result each time.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from breastcls.features.penalty_search import (
     Matrix,
     Regression,
     choose_penalty,
-    deal_cases,
     score_penalties,
-    warn_not_chosen,
+    split_cases,
+    warn_assumed_penalty,
 )
 from breastcls.models.model_parts import split_model
 
@@ -46,10 +46,10 @@ class LinearProbe:
     Args:
         kernel: float32 of shape (d, classes).
         bias: float32 of shape (classes,).
-        c: The C of scikit-learn that was chosen: the inverse of the penalty on standardised features.
-        scores: For each C that was tried, the log loss by case over the held-out folds, smaller is better, and its
-            standard error. Empty where there were too few cases to fold.
-        folds: Number of folds it was chosen by; 0 where there were too few cases.
+        c: The chosen C of scikit-learn: the inverse of the penalty on standardised features.
+        scores: For each C that was tried, the log loss by case over the held-out folds and its standard error. Empty if
+            there were too few cases for folds.
+        folds: Number of folds of the choice; 0 if there were too few cases.
     """
 
     kernel: npt.NDArray[np.float32]
@@ -64,7 +64,7 @@ class LinearProbe:
         return softmax(logits, axis=1).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return how it was chosen as plain data, for the record of a run."""
+        """Return how C was chosen, as JSON types for the record of a run."""
         rows = [{"c": c, "log_loss": loss, "standard_error": error} for c, (loss, error) in self.scores.items()]
         return {"c": self.c, "folds": self.folds, "scores": rows}
 
@@ -82,31 +82,31 @@ def fit_linear_probe(
     """Fit a multinomial logistic regression with an L2 penalty, its strength chosen by case-wise cross-validation.
 
     Features are standardised, scikit-learn's `LogisticRegression` is fitted to them by L-BFGS, and the standardisation
-    is folded into the result, which then takes the features as they are.
+    is folded into the result, which then applies to features without standardisation.
 
     C is searched from 0.1 / n to 10 in half decades: the smallest, that is the strongest penalty, whose log loss over
     held-out cases is within one standard error of the best (Breiman et al. 1984, Classification and Regression
-    Trees). With a few dozen cases the best one alone jumps by decades from one split to the next; three steps without
-    a better one end the search. Each case (each class of a case) is judged once, by the mean probability of its
-    images, and counts as its class does in training. Log loss and not AUC: it is what is minimised, it is defined for
-    any number of classes, and an AUC over a dozen cases takes a few values only and says nothing of whether
-    probabilities can be believed.
+    Trees). With a few dozen cases the best C itself varies by decades between splits; three steps without a better
+    one end the search. Each case (each class of a case) is scored once, by the mean probability of its
+    images, and counts as its class does in training. Log loss is used and not AUC: it is what is minimised, it is
+    defined for any number of classes, and an AUC over a dozen cases has few distinct values and does not measure
+    calibration.
 
     Two classes are fitted as scikit-learn does, with one vector of coefficients; half of it with either sign is the
     softmax layer with the same probabilities.
 
     Args:
-        features: Shape (n, d). Several views of an image are several rows with its label and case.
+        features: Shape (n, d). Several versions of an image are several rows with its label and case.
         labels: Class indices, shape (n,).
         cases: The case of each row, shape (n,).
         class_count: Number of classes.
-        class_weight: What a row of each class counts, by index; None for 1.
+        class_weight: The weight of a row of each class, by index; None for 1.
         folds: Number of folds.
-        seed: Deals the cases into folds.
+        seed: The seed of the division of cases into folds.
 
     Returns:
-        The layer, and how it was chosen. If a class stands in too few cases to be in every training part, a
-        `TrainingWarning` says so and C is 0.01.
+        The layer, and how C was chosen. If a class has too few cases to be in every training part, there is a
+        `TrainingWarning`, and C is 0.01.
 
     Raises:
         TrainingError: If the arguments do not fit together, a class has no images, or a feature is not finite.
@@ -122,16 +122,16 @@ def fit_linear_probe(
     weights = [1.0] * class_count
     for index, weight in (class_weight or {}).items():
         weights[index] = float(weight)
-    # Small products on many threads wait for one another: one thread was twenty times faster on two processors.
+    # Threads of small products wait for one another: one thread was twenty times faster on two processors.
     with threadpool_limits(limits=1):
-        parts = deal_cases(y, groups, class_count, folds, seed)
+        parts = split_cases(y, groups, class_count, folds, seed)
         scores = score_penalties(x, y, groups, weights, parts) if parts else {}
         c = choose_penalty(scores) if parts else _ASSUMED_C
         if not parts:
-            warn_not_chosen([len(np.unique(groups[y == label])) for label in range(class_count)], c)
+            warn_assumed_penalty([len(np.unique(groups[y == label])) for label in range(class_count)], c)
         regression = Regression(x, y, weights, tolerance=1e-9)
         if not regression.fit(c):
-            warnings.warn(f"The linear probe did not come to its end with C={c:g}.", TrainingWarning, stacklevel=2)
+            warnings.warn(f"The linear probe did not converge with C={c:g}.", TrainingWarning, stacklevel=2)
         kernel, bias = regression.layer()
     return LinearProbe(kernel.astype(np.float32), bias.astype(np.float32), c, scores, len(parts))
 
@@ -158,19 +158,19 @@ def find_linear_head(model: keras.Model) -> keras.layers.Dense:
     if not fits:
         found = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in layers)
         raise TrainingError(
-            "A linear probe needs a head of one dense layer with a bias and a softmax on one vector an image, dropout "
-            f"aside; the head of {model.name!r} is: {found}. Build the model with head='linear', or train the head "
+            "A linear probe needs a head of one dense layer with a bias and a softmax on one vector per image, and "
+            f"dropout at most; the head of {model.name!r} is: {found}. Build the model with head='linear', or train it "
             "with frozen_head='optimizer'."
         )
     return dense[0]
 
 
 def write_probe(model: keras.Model, probe: LinearProbe) -> None:
-    """Make a probe the head of a model.
+    """Set the weights of the head of a model to those of a linear probe.
 
     Args:
         model: One with a linear head.
-        probe: Fitted on the features that the model's backbone gives.
+        probe: Fitted on the features of the backbone of the model.
 
     Raises:
         TrainingError: If the head is not linear, or has other shapes than the probe.

@@ -1,4 +1,4 @@
-"""The work of computing features: which views of which images, read ahead while the ones before are computed."""
+"""The computation of features: which versions of which images, read ahead while earlier ones are computed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.augmentation.policy import Policy
-from breastcls.features.augmented_versions import augment_views
+from breastcls.features.augmented_versions import augment_versions
 from breastcls.features.frozen_inference import Features, compile_frozen, settle_precision
 from breastcls.features.frozen_key import hash_frozen
 from breastcls.images.cache_segment import KEY_BYTES
@@ -25,27 +25,27 @@ from breastcls.images.resize import Pixels
 
 Positions = npt.NDArray[np.int64]
 
-IF_NEAR = " if near"
-"""Ends a precision that is taken only if its features agree with those in float32."""
+IF_CLOSE = " if close"
+"""The end of the name of a precision that is used only if its features are close to those in float32."""
 
-_PROBES = 16
+_CHECKED_ENTRIES = 16
 _PARALLEL_BATCHES = 2
 _ENTRIES_AT_ONCE = 32
-# Large images come in fewer at once, so that one pass takes no more memory than 32 images of this many pixels.
+# Large images are computed in smaller batches, so that a batch has at most the pixels of 32 images of this size.
 _MOST_PIXELS = _ENTRIES_AT_ONCE * 300 * 300
 
 
 @dataclass(frozen=True)
 class FeatureJob:
-    """Entries to compute: entry e is view `views[e]` of image `images[e]`.
+    """Entries to compute: entry e is version `versions[e]` of image `images[e]`.
 
     Attributes:
-        frozen: The part whose output is wanted.
-        settings: How files become images.
-        policy: What makes views, or None.
-        seed: From which views follow.
+        frozen: The model that computes the features.
+        settings: How images are read.
+        policy: The policy that makes the versions, or None.
+        seed: The seed of the versions.
         precision: "float32", "bfloat16", or "bfloat16 if near".
-        views: Number of the view of each entry.
+        versions: Number of the version of each entry.
         images: Position of the image of each entry in the source.
     """
 
@@ -54,15 +54,15 @@ class FeatureJob:
     policy: Policy | None
     seed: int
     precision: str
-    views: Positions
+    versions: Positions
     images: Positions
 
     @property
-    def at_once(self) -> int:
-        """Entries that are computed at once: always as many, filled up if need be.
+    def batch_size(self) -> int:
+        """Entries per batch, always the same number; the last batch is filled up.
 
-        Kernels are chosen by the shape they work on, and another one may round otherwise. So the shape hangs on the
-        image size alone, neither on the batch size of a training nor on how many entries are missing.
+        Kernels are chosen by shape, and another kernel may round differently. So the shape depends on the image size
+        alone, and neither on the batch size of the training nor on the number of missing entries.
         """
         height, width = self.settings.image_size
         fitting = max(_MOST_PIXELS // (height * width), 1)
@@ -70,7 +70,7 @@ class FeatureJob:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """Everything that features follow from, but for the image and the view."""
+        """Everything that features depend on, except for the image and the version."""
         augment = None
         if self.policy is not None:
             augment = {**self.policy.to_dict(), "seed": int(self.seed)}
@@ -81,19 +81,20 @@ class FeatureJob:
             "images": self.settings.key,
             "augment": augment,
             "precision": self.precision,
-            "at_once": self.at_once,
+            "batch_size": self.batch_size,
             "keras": f"{keras.__version__} {keras.backend.backend()}",
         }
 
-    def is_near(self, source: ImageSource) -> bool:
-        """Tell whether the precision may be used: tried on entries spread over all of them, where that was asked for.
+    def is_close(self, source: ImageSource) -> bool:
+        """Return whether the precision may be used; one that ends in `IF_CLOSE` is tried on evenly spaced entries.
 
-        Not over those that are missing: the same images give the same answer, whatever was computed before.
+        They are spaced over all entries and not over the missing ones, so that the result does not depend on what was
+        computed before.
         """
-        if not self.precision.endswith(IF_NEAR):
+        if not self.precision.endswith(IF_CLOSE):
             return True
-        spread = np.unique(np.linspace(0, len(self.images) - 1, _PROBES).round().astype(np.int64))
-        wanted = self.precision.removesuffix(IF_NEAR)
+        spread = np.unique(np.linspace(0, len(self.images) - 1, _CHECKED_ENTRIES).round().astype(np.int64))
+        wanted = self.precision.removesuffix(IF_CLOSE)
         return settle_precision(self.frozen, self.read(source, spread), wanted) == wanted
 
     def compute(
@@ -108,31 +109,33 @@ class FeatureJob:
         Args:
             source: All images.
             entries: Which entries.
-            out: Where the features of entry e are put: at e.
+            out: The features of entry e are written to `out[e]`.
             done: Called with the entries of each batch.
 
         Raises:
             ImageError: If a file cannot be read.
         """
-        run = compile_frozen(self.frozen, self.at_once, self.precision.removesuffix(IF_NEAR))
-        # Views of one image beside one another: it is read once for several of them.
-        entries = entries[np.lexsort((self.views[entries], self.images[entries]))]
+        run = compile_frozen(self.frozen, self.batch_size, self.precision.removesuffix(IF_CLOSE))
+        # Versions of one image are adjacent, so that it is read once for several of them.
+        entries = entries[np.lexsort((self.versions[entries], self.images[entries]))]
         for batch, pixels in self._read_ahead(source, entries):
             out[batch] = run(pixels)
             done(batch)
 
     def read(self, source: ImageSource, entries: Positions) -> Pixels:
-        """Return the views of images that some entries are of, uint8 of shape (b, height, width, 3)."""
+        """Return the images of some entries, augmented, uint8 of shape (b, height, width, 3)."""
         images, place = np.unique(self.images[entries], return_inverse=True)
         pixels = source.read(images)[place]
-        return pixels if self.policy is None else augment_views(self.policy, pixels, self.seed, self.views[entries])
+        return (
+            pixels if self.policy is None else augment_versions(self.policy, pixels, self.seed, self.versions[entries])
+        )
 
     def _read_ahead(self, source: ImageSource, entries: Positions) -> Iterator[tuple[Positions, Pixels]]:
         ahead: deque[tuple[Positions, Future[Pixels]]] = deque()
         with ThreadPoolExecutor(_PARALLEL_BATCHES) as pool:
             try:
-                for start in range(0, len(entries), self.at_once):
-                    batch = entries[start : start + self.at_once]
+                for start in range(0, len(entries), self.batch_size):
+                    batch = entries[start : start + self.batch_size]
                     ahead.append((batch, pool.submit(self.read, source, batch)))
                     if len(ahead) > _PARALLEL_BATCHES:
                         first, reading = ahead.popleft()
@@ -146,22 +149,22 @@ class FeatureJob:
 
 
 def folder_name(job: FeatureJob) -> str:
-    """Return the name of the folder in which features of this kind are kept."""
+    """Return the name of the folder in which features of this kind are stored."""
     height, width = job.settings.image_size
     digest = hashlib.sha256(json.dumps(job.description, sort_keys=True).encode()).hexdigest()[:16]
-    return f"{height}x{width}-{'plain' if job.policy is None else job.policy.name}-{digest}"
+    return f"{height}x{width}-{'unaugmented' if job.policy is None else job.policy.name}-{digest}"
 
 
-def entry_keys(images: bytes, views: int) -> list[bytes]:
-    """Return the key of each view of each image, view by view.
+def entry_keys(images: bytes, versions: int) -> list[bytes]:
+    """Return the key of each version of each image, version by version.
 
     Args:
         images: What the image cache knows the images by, `KEY_BYTES` each.
-        views: Number of views.
+        versions: Number of versions.
     """
     each = [images[start : start + KEY_BYTES] for start in range(0, len(images), KEY_BYTES)]
     return [
-        hashlib.blake2b(image, digest_size=KEY_BYTES, salt=view.to_bytes(4, "little")).digest()
-        for view in range(views)
+        hashlib.blake2b(image, digest_size=KEY_BYTES, salt=version.to_bytes(4, "little")).digest()
+        for version in range(versions)
         for image in each
     ]

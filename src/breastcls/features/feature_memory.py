@@ -1,4 +1,4 @@
-"""How much memory features take, and how much they may take: they lie in memory as one array while a head learns."""
+"""The memory that features need and may use: while a head is trained they are one array in memory."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import keras
 
 from breastcls.models.model_parts import split_model
 
-# The rest is for the network, for the images, and for the copy that is made where an image stands twice.
+# The rest is for the network, the images, and the copy that is made if an image occurs twice.
 _SHARE = 4
 _ASSUMED_MEMORY = 8 * 2**30
 
 
-def most_feature_bytes() -> int:
-    """Return how many bytes the features of a training may take: a quarter of the memory of this machine.
+def max_feature_bytes() -> int:
+    """Return how many bytes the features of a training may use: a quarter of the memory of this machine.
 
-    Of all memory, not of what is free: by which road a model is trained may not hang on what else is running. Where the
-    process is allowed less, as in a container or a Slurm job, it is a quarter of that.
+    Of the installed, not of the free memory: the input mode of a training must not depend on other processes. If this
+    process has a lower limit, as in a container or a Slurm job, it is a quarter of that.
     """
     return min((_installed_memory(), *_allowed_memory())) // _SHARE
 
 
-def feature_bytes(model: keras.Model, images: int) -> int:
-    """Return how many bytes the float32 features of so many images take.
+def count_feature_bytes(model: keras.Model, images: int) -> int:
+    """Return how many bytes the float32 features of some images need.
 
     Args:
         model: A model with a nested backbone.
-        images: Number of images, every view counted.
+        images: Number of images, each version counted.
 
     Raises:
         ModelError: If the model cannot be split after its backbone.
@@ -62,7 +62,7 @@ def _allowed_memory(own: Path = Path("/proc/self/cgroup"), root: Path = Path("/s
         top, name = (root / "memory", "memory.limit_in_bytes") if controllers else (root, "memory.max")
         folder = top / path.lstrip("/")
         for place in (folder, *folder.parents):
-            # There may be none, or it says "max".
+            # The file may be missing, or contain "max".
             with suppress(OSError, ValueError):
                 yield int((place / name).read_text(encoding="utf-8"))
             if place == top:

@@ -1,10 +1,10 @@
-"""Features of images through a frozen part, computed once and kept beside the prepared images.
+"""Features of images from a frozen model, computed once and stored beside the cached images.
 
-What a frozen backbone gives for an image does not change. Its features are known by the frozen part (architecture and
-every byte of its weights), by how the image was prepared, by the view, and by the file as the prepared store knows it
-(path, size, time of change). Another checkpoint, size or stain is another entry; another split, fold, batch size or a
-dataset that grew is not, and computes only what is missing. What is stored can always be computed again, and comes out
-the same: neither the shape in which it is computed nor the precision hangs on what was there before.
+The output of a frozen backbone for an image does not change. Features are stored under a key of the frozen model
+(architecture and every byte of its weights), of how the image was read, of the version, and of the file as in the image
+cache (path, size, time of change). Another checkpoint, image size or stain normalizer has another key. For another
+split, fold, batch size or a larger dataset only missing features are computed. Stored features are those that would be
+computed: neither the shape of the computation nor its precision depends on what was stored before.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import numpy as np
 from breastcls.augmentation.policy import Policy
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import TrainingError, TrainingWarning
-from breastcls.features.augmented_versions import find_view_policy
-from breastcls.features.feature_job import IF_NEAR, FeatureJob, Positions, entry_keys, folder_name
+from breastcls.features.augmented_versions import find_version_policy
+from breastcls.features.feature_job import IF_CLOSE, FeatureJob, Positions, entry_keys, folder_name
 from breastcls.features.frozen_inference import Features, preferred_precision
 from breastcls.files import write_text
 from breastcls.images.cache_segment import KEY_BYTES, TEMPORARY_SUFFIX, SegmentWriter
@@ -38,10 +38,10 @@ from breastcls.images.progress_bar import progress_bar
 from breastcls.images.resize import check_image_size
 
 SUFFIX = ".features"
-_WHAT = "kept features"
-# So many are lost when the process is killed while it computes.
+_WHAT = "stored features"
+# At most so many are lost when the process is killed.
 _SEGMENT_ENTRIES = 512
-# Each open segment is a file descriptor, of which a process has a thousand or so.
+# Each open segment is a file descriptor, of which a process may have about a thousand.
 _MOST_SEGMENTS = 128
 
 
@@ -53,51 +53,51 @@ def read_features(
     resize: str = "stretch",
     normalizer: Normalizer | None = None,
     augment: str | Policy | None = "none",
-    views: int = 1,
+    versions: int = 1,
     seed: int = 0,
     precision: str = "auto",
     cache: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Features:
-    """Return what a frozen part gives for each image, computing only what is not kept already.
+    """Return the output of a frozen model for each image; only features that are not stored yet are computed.
 
     Args:
-        frozen: The part whose output is wanted, run as at inference; from `split_model`.
+        frozen: The model that computes the features, run as in inference; from `split_model`.
         data: The images.
         image_size: (height, width) of the images, or one number.
         resize: `"stretch"`, `"crop"` or `"pad"`.
         normalizer: A stain normalizer.
         augment: Name of an augmentation policy that does not mix images, a `Policy`, or `"none"`.
-        views: Augmented views of each image. View v of an image follows from its pixels, `seed` and v alone: asking
-            for more views computes the further ones.
-        seed: From which augmentation follows.
+        versions: Augmented versions of each image. Version v of an image depends on its pixels, `seed` and v alone, so
+            that with more versions only the further ones are computed.
+        seed: The seed of the augmentation.
         precision: `"auto"` for the fastest whose features are within 1e-2 of those in float32 for sixteen images spread
             over `data`, `"float32"` or `"bfloat16"`.
-        cache: Whether to keep features, and prepared images too.
-        cache_dir: Where they are kept; see `breastcls.images.image_cache.cache_folder`.
+        cache: Whether to store features, and images too.
+        cache_dir: Where they are stored; see `breastcls.images.image_cache.cache_folder`.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
 
     Returns:
-        float32 of shape (views, n, ...). If features cannot be kept, a `TrainingWarning` says so.
+        float32 of shape (versions, n, ...). If they cannot be stored, there is a `TrainingWarning`.
 
     Raises:
         ImageError: If files cannot be read.
-        TrainingError: If there are no images, an argument is not valid, the policy mixes images, or the frozen part
+        TrainingError: If there are no images, an argument is not valid, the policy mixes images, or the frozen model
             has no output of fixed shape.
         RegistryError: If the policy is unknown.
 
     Example:
         >>> frozen, head = split_model(model)  # doctest: +SKIP
-        >>> read_features(frozen, train, image_size=224, augment="classic", views=4).shape  # doctest: +SKIP
+        >>> read_features(frozen, train, image_size=224, augment="classic", versions=4).shape  # doctest: +SKIP
         (4, 571, 256)
     """
-    policy = find_view_policy(augment)
-    _check(data, policy, views)
+    policy = find_version_policy(augment)
+    _check(data, policy, versions)
     shape = _feature_shape(frozen)
     states = file_states(data.paths)
-    # The same file may stand in the data twice; it is computed once.
-    keys = entry_keys(image_keys(data.paths, states), views)
+    # The same file may be in the data twice; it is computed once.
+    keys = entry_keys(image_keys(data.paths, states), versions)
     numbers: dict[bytes, int] = {}
     places = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
     first = np.unique(places, return_index=True)[1]
@@ -114,11 +114,11 @@ def read_features(
     store = _Store(job, b"".join(numbers), out, data.paths, {"cache": cache, "cache_dir": cache_dir}, progress)
     store.fill(cache_folder(cache_dir) / "features" if cache else None)
     whole = out if len(out) == len(places) else out[places]
-    return whole.reshape(views, len(data), *shape)
+    return whole.reshape(versions, len(data), *shape)
 
 
 class _Store:
-    """Fills an array of features from their folder, and the folder from what had to be computed."""
+    """Fills an array of features from their folder, and adds computed ones to the folder."""
 
     def __init__(
         self,
@@ -139,36 +139,36 @@ class _Store:
         return open_images(self._paths, self._job.settings, progress=self._progress, **self._options)
 
     def fill(self, root: Path | None) -> None:
-        """Read what the folder below `root` holds, compute the rest, and keep it there; without one compute all."""
+        """Read the features stored below `root`, compute and store the rest; without a folder compute all."""
         every = np.arange(len(self._out))
         missing = every if root is None else self._read(root / folder_name(self._job), every, repair=False)
         if not len(missing):
             return
-        if not self._job.is_near(self._source):
+        if not self._job.is_close(self._source):
             self._job = replace(self._job, precision="float32")
             self.fill(root)
         elif root is None:
             self._compute(missing)
         else:
-            self._compute_and_keep(root / folder_name(self._job), missing)
+            self._compute_and_store(root / folder_name(self._job), missing)
 
-    def _compute_and_keep(self, folder: Path, missing: Positions) -> None:
+    def _compute_and_store(self, folder: Path, missing: Positions) -> None:
         with ExitStack() as stack:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 alone = stack.enter_context(hold_lock(folder / "lock"))
-                # Without a lock a part may belong to another process that is still at work.
+                # Without a lock a temporary file may belong to another process that is still writing.
                 for left in folder.glob("*" + TEMPORARY_SUFFIX) if alone else ():
                     left.unlink(missing_ok=True)
                 write_text(folder / "settings.json", json.dumps(self._job.description, indent=2) + "\n")
                 self._folder = folder
             except OSError as error:
-                _warn_not_kept(folder, error)
-            # Another process may have computed them while this one waited.
+                _warn_not_stored(folder, error)
+            # Another process may have computed them while this one waited for the lock.
             self._compute(self._read(folder, missing, repair=self._folder is not None))
 
     def _compute(self, missing: Positions) -> None:
-        """Compute the entries `missing`, and keep them where there is a folder that takes them."""
+        """Compute the entries `missing`, and store them if the folder can be written to."""
         if not len(missing):
             return
         size = max(_SEGMENT_ENTRIES, -(-len(missing) // _MOST_SEGMENTS))
@@ -178,16 +178,16 @@ class _Store:
             def done(batch: Positions) -> None:
                 waiting.extend(batch.tolist())
                 if len(waiting) >= size:
-                    self._keep(waiting)
+                    self._store(waiting)
                     waiting.clear()
                 for _ in batch:
                     advance()
 
             self._job.compute(self._source, missing, self._out, done)
-            self._keep(waiting)
+            self._store(waiting)
 
     def _read(self, folder: Path, entries: Positions, *, repair: bool) -> Positions:
-        """Read what is kept of `entries`, and return those that are not."""
+        """Read the stored ones of `entries`, and return the others."""
         segments, places = find_entries(
             folder, self._keys, self._bytes.shape[1], suffix=SUFFIX, repair=repair, what=_WHAT
         )
@@ -203,8 +203,8 @@ class _Store:
             remove_damaged(segments[segment].path, "a checksum is wrong", _WHAT)
         return np.array(missing, np.int64)
 
-    def _keep(self, entries: list[int]) -> None:
-        """Write computed entries as one segment; where that fails, say so once and keep nothing more."""
+    def _store(self, entries: list[int]) -> None:
+        """Write computed entries as one segment; after a failure warn once and store nothing more."""
         if self._folder is None or not entries:
             return
         keys = [self._keys[entry * KEY_BYTES : (entry + 1) * KEY_BYTES] for entry in entries]
@@ -218,15 +218,17 @@ class _Store:
                 writer.abandon()
                 raise
         except OSError as error:
-            _warn_not_kept(self._folder, error)
+            _warn_not_stored(self._folder, error)
             self._folder = None
 
 
-def _check(data: Dataset, policy: Policy | None, views: int) -> None:
-    if not isinstance(views, (int, np.integer)) or isinstance(views, bool) or views < 1:
-        raise TrainingError(f"views must be a whole number of at least 1; found {views!r}.")
-    if policy is None and views > 1:
-        raise TrainingError(f"views={views}: without augmentation all views are the same. Ask for one, or augment.")
+def _check(data: Dataset, policy: Policy | None, versions: int) -> None:
+    if not isinstance(versions, (int, np.integer)) or isinstance(versions, bool) or versions < 1:
+        raise TrainingError(f"versions must be a whole number of at least 1; found {versions!r}.")
+    if policy is None and versions > 1:
+        raise TrainingError(
+            f"versions={versions}: without augmentation all versions are the same. Ask for one, or augment."
+        )
     if not len(data):
         raise TrainingError("There are no images to compute features of.")
 
@@ -235,21 +237,21 @@ def _precision(frozen: keras.Model, wanted: str) -> str:
     if wanted != "auto":
         return wanted
     preferred = preferred_precision(frozen)
-    return preferred if preferred == "float32" else preferred + IF_NEAR
+    return preferred if preferred == "float32" else preferred + IF_CLOSE
 
 
 def _feature_shape(frozen: keras.Model) -> tuple[int, ...]:
     shape = frozen.output_shape
     if not isinstance(shape, tuple) or len(shape) < 2 or None in shape[1:]:
         raise TrainingError(
-            f"The frozen part gives outputs of shape {shape}; needed is one output of a fixed shape (None, ...)."
+            f"The frozen model has outputs of shape {shape}; expected one output of a fixed shape (None, ...)."
         )
     return tuple(shape[1:])
 
 
-def _warn_not_kept(folder: Path, error: OSError) -> None:
+def _warn_not_stored(folder: Path, error: OSError) -> None:
     warnings.warn(
-        f"Features cannot be kept in {folder}: {error.strerror or error}. They are computed anew each time. Set "
+        f"Features cannot be stored in {folder}: {error.strerror or error}. They are computed each time. Set "
         "BREASTCLS_CACHE or cache_dir to a folder that you may write to, with room enough, or free room with "
         "clear_cache().",
         TrainingWarning,

@@ -1,4 +1,4 @@
-"""Running images through a frozen part as fast as the machine allows, near enough to float32."""
+"""Fast inference of a frozen model, close to float32."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from breastcls.models.precision import has_gpu, processor_flags
 Features = npt.NDArray[np.float32]
 
 TOLERANCE = 1e-2
-"""How far features in a faster precision may be from those in float32, relative to their norm."""
+"""The largest difference between features in a faster precision and in float32, relative to their norm."""
 
-# Below this bfloat16 gains nothing that would be noticed.
+# With fewer multiplications per image the gain of bfloat16 is negligible.
 _LEAST_PRODUCTS = 1e9
-# A graph with its weights in it must stay below two gigabytes.
+# A graph that contains its weights must be smaller than two gigabytes.
 _MOST_CONSTANT_BYTES = 2**29
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def preferred_precision(frozen: keras.Model, flags: frozenset[str] | None = None) -> str:
-    """Return the precision to try first: bfloat16 where it should be faster, else float32.
+    """Return the precision to try first: bfloat16 where it is expected to be faster, else float32.
 
-    It should on a processor with AVX512-BF16 and for a network of plain convolutions with many products. Depthwise
-    convolutions get slower by it. On a GPU float32 is fast enough for what is computed once.
+    It is faster on processors with AVX512-BF16 for networks of ordinary convolutions with many multiplications.
+    Depthwise convolutions are slower in it. On a GPU float32 is fast enough for features that are computed once.
 
     Args:
-        frozen: The part whose output is wanted.
-        flags: What the processor can do; asked by default.
+        frozen: The model that computes the features.
+        flags: The instruction sets of the processor; by default those of this one.
     """
     flags = processor_flags() if flags is None else flags
     if "avx512_bf16" not in flags or has_gpu():
@@ -47,10 +47,10 @@ def preferred_precision(frozen: keras.Model, flags: frozenset[str] | None = None
 
 
 def settle_precision(frozen: keras.Model, images: Pixels, wanted: str) -> str:
-    """Return `wanted` if features of some images agree with those in float32, else "float32".
+    """Return `wanted` if features of some images are close to those in float32, else "float32".
 
     Args:
-        frozen: The part whose output is wanted.
+        frozen: The model that computes the features.
         images: A few images, uint8 of shape (b, height, width, 3).
         wanted: "float32" or "bfloat16".
 
@@ -65,7 +65,7 @@ def settle_precision(frozen: keras.Model, images: Pixels, wanted: str) -> str:
         for precision in ("float32", wanted)
     )
     lengths = np.linalg.norm(exact, axis=1)
-    # An all-zero feature vector, of a blank image, must then be zero in both.
+    # A feature vector of zeros, of a blank image, must be zero in both.
     near = np.linalg.norm(fast - exact, axis=1) <= TOLERANCE * lengths
     return wanted if near.all() else "float32"
 
@@ -73,12 +73,12 @@ def settle_precision(frozen: keras.Model, images: Pixels, wanted: str) -> str:
 def compile_frozen(frozen: keras.Model, size: int, precision: str = "float32") -> Callable[[Pixels], Features]:
     """Return a function from a batch of images to features.
 
-    On TensorFlow the weights stand in its graph as constants: batch normalisation is then folded into the convolutions,
-    which made MobileNet a third faster on a processor. It keeps the weights of this moment.
+    With TensorFlow the weights are constants of the graph: batch normalisation is then folded into the convolutions,
+    which made MobileNet a third faster on a processor. Later changes of the weights have no effect.
 
     Args:
-        frozen: The part whose output is wanted, run as at inference.
-        size: Images a batch. Fewer are filled up, since every other size would be compiled for itself.
+        frozen: The model that computes the features, run as in inference.
+        size: Images per batch. Smaller batches are filled up, since each size would be compiled separately.
         precision: "float32" or "bfloat16".
 
     Returns:
@@ -89,7 +89,7 @@ def compile_frozen(frozen: keras.Model, size: int, precision: str = "float32") -
     """
     if precision not in _POLICIES:
         raise TrainingError(f"The precision of features is {precision!r}; expected {' or '.join(_POLICIES)}.")
-    run = _compile_graph(frozen, size, precision) if keras.backend.backend() == "tensorflow" else _plain(frozen)
+    run = _compile_graph(frozen, size, precision) if keras.backend.backend() == "tensorflow" else _without_graph(frozen)
 
     def compute(images: Pixels) -> Features:
         count = len(images)
@@ -100,7 +100,7 @@ def compile_frozen(frozen: keras.Model, size: int, precision: str = "float32") -
     return compute
 
 
-def _plain(frozen: keras.Model) -> Callable[[Pixels], Any]:
+def _without_graph(frozen: keras.Model) -> Callable[[Pixels], Any]:
     return lambda images: keras.ops.convert_to_numpy(frozen(images, training=False))
 
 
@@ -144,7 +144,7 @@ def _computing_in(frozen: keras.Model, precision: str) -> Iterator[None]:
 
 
 def _products(layer: Any) -> float:
-    """Multiplications that a layer takes for one image."""
+    """Return the number of multiplications of a layer for one image."""
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""By what features are known: everything of a frozen part that decides what it gives for an image."""
+"""The key of a frozen model: everything that determines its output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-# What a configuration says that changes no output at inference: how weights began and learn, how it was built.
+# Parts of a configuration that do not change the output in inference: initialisation, training, building.
 _IDLE = frozenset(("trainable", "seed", "build_config", "registered_name", "dtype", "name"))
 _IDLE_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
@@ -18,11 +18,11 @@ _IDLE_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 def hash_frozen(frozen: keras.Model) -> str:
     """Return a SHA-256, in hexadecimal, of the architecture of a model and of every byte of its weights.
 
-    Names that Keras counts up (`conv2d_7`), initialisers and the precision of computing play no part: the same network
-    built twice in one process has one key, and another checkpoint has another.
+    Names with a counter of Keras (`conv2d_7`), initialisers and the precision have no effect: the same network built
+    twice in one process has one key, and another checkpoint has another key.
 
     Args:
-        frozen: A functional model; its layers must be able to say how they were made (`get_config`).
+        frozen: A functional model; its layers need `get_config`.
     """
     digest = hashlib.sha256(json.dumps(_architecture(frozen), sort_keys=True, default=repr).encode())
     for weight in frozen.weights:
@@ -35,7 +35,7 @@ def hash_frozen(frozen: keras.Model) -> str:
 def _architecture(frozen: keras.Model) -> Any:
     config = keras.saving.serialize_keras_object(frozen)
     numbers = {name: f"layer {number}" for number, name in enumerate(dict.fromkeys(_names(config)))}
-    return _plain(config, numbers)
+    return _without_idle(config, numbers)
 
 
 def _names(node: Any) -> Iterator[str]:
@@ -51,14 +51,14 @@ def _names(node: Any) -> Iterator[str]:
             yield from _names(value)
 
 
-def _plain(node: Any, numbers: dict[str, str]) -> Any:
+def _without_idle(node: Any, numbers: dict[str, str]) -> Any:
     if isinstance(node, dict):
         return {
-            key: _plain(value, numbers)
+            key: _without_idle(value, numbers)
             for key, value in node.items()
             if key not in _IDLE and not key.endswith(_IDLE_ENDINGS)
         }
     if isinstance(node, list | tuple):
-        return [_plain(value, numbers) for value in node]
-    # A connection names the layer it comes from.
+        return [_without_idle(value, numbers) for value in node]
+    # A connection contains the name of its layer.
     return numbers.get(node, node) if isinstance(node, str) else node

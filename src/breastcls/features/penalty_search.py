@@ -1,4 +1,4 @@
-"""Logistic regressions over a grid of penalties, judged on held-out cases."""
+"""Logistic regressions over a grid of penalties, scored on held-out cases."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ Matrix = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 GRID = tuple(float(f"{10**exponent:.4g}") for exponent in np.arange(-8, 1.1, 0.5))
-"""The values of C that may be tried, from the strongest penalty to the weakest."""
+"""The values of C, from the strongest penalty to the weakest."""
 
-# C counts losses against the penalty: with fewer than n images, less than 0.1 / n is all penalty.
+# C is the weight of the loss relative to the penalty: below 0.1 / n, for n images, the penalty dominates.
 _LEAST_SHARE = 0.1
-# Scores that stay worse than the best for so many steps of the grid do not come back: weaker penalties overfit more.
+# After so many steps without a better score the search ends, since weaker penalties overfit more.
 _PATIENCE = 3
 _MOST_STEPS = 2000
-# A feature that hardly varies would be blown up by its own deviation, on new images beyond all bounds.
+# Dividing a nearly constant feature by its deviation would make it arbitrarily large on new images.
 _LEAST_DEVIATION = 1e-6
 
 
 class Regression:
-    """Logistic regression on standardised features, each fit beginning where the last one ended.
+    """Logistic regression on standardised features; each fit starts from the previous solution.
 
     Args:
         features: float64 of shape (n, d).
         labels: Class indices, shape (n,), each class at least once.
-        weights: What a row of each class counts.
+        weights: The weight of a row of each class.
         tolerance: Largest element of the gradient of the mean loss at the end.
-        exact: Whether to compute in float64 and not in float32, which is twice as fast and enough to choose by.
+        exact: Whether to compute in float64 and not in float32, which is twice as fast and accurate enough to choose C.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Regression:
         )
 
     def fit(self, c: float) -> bool:
-        """Fit with the penalty 1/c; return whether it came to its end."""
-        # What is checked by `fit_linear_probe` once need not be checked again sixty times.
+        """Fit with the penalty 1/c; return whether it converged."""
+        # `fit_linear_probe` has checked the arguments; checking them again in each of sixty fits takes time.
         with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
             warnings.simplefilter("ignore", ConvergenceWarning)
             self._model.set_params(C=c).fit(self._features, self._labels)
@@ -70,33 +70,33 @@ class Regression:
         coefficients = self._model.coef_.astype(np.float64)
         intercept = self._model.intercept_.astype(np.float64)
         if len(coefficients) == 1:
-            # Of all softmax layers with these probabilities the one with the smallest weights.
+            # Of all softmax layers with these probabilities this one has the smallest weights.
             coefficients = np.concatenate([-coefficients, coefficients]) / 2
             intercept = np.concatenate([-intercept, intercept]) / 2
         kernel = (coefficients / self.scale).T
         bias = intercept - self.mean @ kernel
-        # The same for all classes changes no probability.
+        # Subtracting the same number for all classes changes no probability.
         return kernel, bias - bias.mean()
 
 
-def deal_cases(labels: Integers, groups: Integers, class_count: int, folds: int, seed: int) -> list[Integers]:
+def split_cases(labels: Integers, groups: Integers, class_count: int, folds: int, seed: int) -> list[Integers]:
     """Return the held-out rows of each fold, whole groups, every class in every training part.
 
     Args:
         labels: Class indices, shape (n,).
         groups: The case of each row, as a number.
         class_count: Number of classes.
-        folds: Number of folds; fewer are made where so many would leave a class out of a training part.
-        seed: Deals the groups.
+        folds: Number of folds; fewer if a class would be missing from a training part otherwise.
+        seed: The seed of the division of groups.
 
     Returns:
-        At least two folds, or none where that cannot be.
+        At least two folds, or none if that is impossible.
     """
     most = min(folds, len(np.unique(groups)), int(np.bincount(labels).max()))
     for number in range(most, 1, -1):
         splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
-            # It speaks of classes with fewer rows than folds; what matters is checked below.
+            # It warns of classes with fewer rows than folds; the condition that matters is checked below.
             warnings.simplefilter("ignore", UserWarning)
             held = [rows for _, rows in splitter.split(labels, labels, groups) if len(rows)]
         if len(held) > 1 and all(len(np.unique(np.delete(labels, rows))) == class_count for rows in held):
@@ -113,11 +113,11 @@ def score_penalties(
         features: float64 of shape (n, d).
         labels: Class indices, shape (n,).
         groups: The case of each row, as a number.
-        weights: What a row of each class counts in training, and a case of each class here.
+        weights: The weight of a row of each class in training, and of a case of each class in the score.
         parts: The held-out rows of each fold.
 
     Returns:
-        C to log loss and standard error, from the C at which the penalty is all to `_PATIENCE` steps beyond the best.
+        C to log loss and standard error, from a dominating penalty to `_PATIENCE` steps beyond the best.
     """
     folds = []
     for held in parts:
@@ -136,7 +136,7 @@ def score_penalties(
         losses = -np.log(np.clip(np.bincount(member, chosen) / sizes, 1e-12, 1.0))
         mean = float(np.average(losses, weights=shares))
         error = float(np.sqrt(np.sum((shares * (losses - mean)) ** 2)) / shares.sum())
-        # Rounded, so that what is a tie but for rounding is a tie.
+        # Rounded, so that ties are not broken by rounding errors.
         scores[c] = round(mean, 9), round(error, 9)
         if list(scores).index(_best(scores)) + _PATIENCE < len(scores):
             break
@@ -161,11 +161,11 @@ def _best(scores: Mapping[float, tuple[float, float]]) -> float:
     return min(scores, key=lambda c: (scores[c][0], c))
 
 
-def warn_not_chosen(cases: Sequence[int], c: float) -> None:
-    """Say that there are too few cases to choose a penalty by."""
+def warn_assumed_penalty(cases: Sequence[int], c: float) -> None:
+    """Warn that there are too few cases for choosing a penalty."""
     warnings.warn(
         f"The penalty of the linear probe cannot be chosen over cases: the classes have {list(cases)} cases, and every "
-        f"training part needs each class. C={c:g} is taken.",
+        f"training part needs each class. C={c:g} is used.",
         TrainingWarning,
         stacklevel=3,
     )

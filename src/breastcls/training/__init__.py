@@ -1,4 +1,4 @@
-"""From a model and images to a trained model and its record."""
+"""Training: `fit`, its options, checkpoints and training on several devices."""
 
 import lazy_loader as _lazy
 

@@ -1,4 +1,4 @@
-"""Where a phase gets its batches from: images through the pipeline, each epoch a pure function of its number."""
+"""The batches of a training phase: images from the pipeline, each epoch a pure function of its number."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.images.pipeline import EpochCounter
 
 
-class Source(Protocol):
-    """Gives the batches of any epoch, from any step on, the same ones each time it is asked."""
+class BatchSource(Protocol):
+    """Yields the batches of any epoch, from any step on, the same ones on every call."""
 
     @property
     def steps(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Any, Any]]:
         """Yield (inputs, labels) of an epoch, beginning with batch `first`.
@@ -24,7 +24,7 @@ class Source(Protocol):
         """
 
 
-class ImageSource:
+class ImageBatches:
     """Images, shuffled and augmented by the pipeline.
 
     Args:
@@ -38,14 +38,14 @@ class ImageSource:
 
     @property
     def steps(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self._pipeline)
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Any, Any]]:
         """Yield (images uint8 (b, height, width, 3), labels) of an epoch, beginning with batch `first`.
 
-        Batches before the first are made and dropped: what is drawn at random hangs on the number of the batch, and
-        it happens once, when a run goes on.
+        Earlier batches are computed and dropped: random draws depend on the number of the batch, and this happens once,
+        when a run is resumed.
         """
         self._epoch.value = epoch
         return islice(iter(self._pipeline), first, None)

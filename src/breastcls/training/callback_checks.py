@@ -15,7 +15,7 @@ from breastcls.training.phases import Phase
 from breastcls.training.validation import SCORES
 
 _SCORES = ("loss", "accuracy", *SCORES)
-_ONLOOKERS = (
+_OBSERVERS = (
     keras.callbacks.CSVLogger,
     keras.callbacks.History,
     keras.callbacks.ModelCheckpoint,
@@ -62,7 +62,7 @@ def name_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[str]:
         >>> name_callbacks([keras.callbacks.TerminateOnNaN(), keras.callbacks.CSVLogger("log.csv")])
         ['TerminateOnNaN']
     """
-    return [type(one).__qualname__ for one in callbacks if type(one) not in _ONLOOKERS]
+    return [type(one).__qualname__ for one in callbacks if type(one) not in _OBSERVERS]
 
 
 def _check_kind(one: Any) -> None:

@@ -1,4 +1,4 @@
-"""What looks on while a model trains: best weights, early stopping, losses that are not numbers, progress."""
+"""Callbacks of a training: best weights, early stopping, losses that are not numbers, progress."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from breastcls.errors import TrainingError
 
 
 class BestWeights:
-    """The weights of the best epoch so far, kept in memory and put back at the end of every phase.
+    """The weights of the best epoch so far, kept in memory and restored at the end of every phase.
 
-    They are put back too where training ends within an epoch, so that a model never has weights that nobody scored.
+    They are restored too where training ends within an epoch, so that a model always has weights that were scored.
 
     Args:
-        monitor: The figure to go by. A name with "loss" in it is better small, any other large; what is not a number is
-            worse than any. None, without a validation set: the last epoch that ended counts as the best.
+        monitor: The score by which epochs are compared. A loss is better if it is smaller, any other score if it is
+            larger; NaN is worse than any number. None, without a validation set: the last finished epoch is the best.
         patience: Epochs without a better one after which a phase stops; None never stops.
     """
 
@@ -35,21 +35,21 @@ class BestWeights:
         self._since = 0
 
     def start_phase(self, model: keras.Model) -> None:
-        """Begin to count patience anew, with the whole model as it is: at its best so far."""
+        """Start counting patience anew; the model has the best weights so far."""
         self._since = 0
         self._weights = None
         self._before = copy_weights(model)
 
     def see(self, learner: keras.Model, epoch: int, scores: dict[str, float]) -> bool:
-        """Look at one epoch's scores and the part that learns; True if training should stop.
+        """Compare the scores of an epoch with the best; return True if training should stop.
 
         Raises:
-            TrainingError: If the monitored figure is not among the scores.
+            TrainingError: If the monitored score is not measured.
         """
         if self.monitor is not None and self.monitor not in scores:
             raise TrainingError(f"monitor={self.monitor!r} is not measured. Measured: {', '.join(scores)}.")
         if self.monitor is None or self.epoch is None or self._rank(scores) > self._rank(self.scores):
-            # Copied first: Ctrl-C during it leaves the best before.
+            # Copied first: Ctrl-C during the copy leaves the best weights of before.
             weights = copy_weights(learner)
             self._weights, self._before = weights, []
             self.epoch, self.scores, self._since = epoch, dict(scores), 0
@@ -58,7 +58,7 @@ class BestWeights:
         return self.patience is not None and self._since >= self.patience
 
     def restore(self, model: keras.Model, learner: keras.Model) -> None:
-        """Put the best weights of this phase back; if it has none, those it began with."""
+        """Restore the best weights of this phase; if it has none, those it began with."""
         if self._weights is not None:
             learner.set_weights(self._weights)
         elif self._before:
@@ -66,16 +66,16 @@ class BestWeights:
 
     def __str__(self) -> str:
         if self.epoch is None:
-            return "the weights it began with, since no epoch had ended"
-        return f"the weights of epoch {self.epoch}, the {'last that ended' if self.monitor is None else 'best so far'}"
+            return "its initial weights, since no epoch was finished"
+        return f"the weights of epoch {self.epoch}, the {'last finished' if self.monitor is None else 'best so far'}"
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Return what a checkpoint has to hold: plain values, and the best weights of this phase if it has any."""
+        """Return the state for a checkpoint: JSON values, and the best weights of this phase if it has any."""
         meta = {"epoch": self.epoch, "scores": self.scores, "since": self._since, "here": self._weights is not None}
         return meta, self._weights or []
 
     def load(self, meta: Mapping[str, Any], weights: list[np.ndarray]) -> None:
-        """Take up what `state` gave, within the same phase."""
+        """Restore what `state` returned, within the same phase."""
         self.epoch, self.scores, self._since = meta["epoch"], dict(meta["scores"]), meta["since"]
         self._weights = weights if meta["here"] else None
 
@@ -83,7 +83,7 @@ class BestWeights:
         assert self.monitor is not None
         value, loss = scores[self.monitor], scores.get("val_loss", 0.0)
         rank = -value if "loss" in self.monitor else value
-        # Few validation cases give few distinct scores; among equals the smaller loss decides.
+        # Few validation cases give few distinct scores; of equal ones the one with the smaller loss is better.
         return -math.inf if math.isnan(rank) else rank, -math.inf if math.isnan(loss) else -loss
 
 
@@ -92,13 +92,13 @@ def copy_weights(model: keras.Model) -> list[np.ndarray]:
     return [np.array(weight) for weight in model.get_weights()]
 
 
-class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each epoch: score the validation set, note everything, keep the best, stop in time.
+class ScoreEpoch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Scores the validation set after each epoch, records the scores, keeps the best weights, and stops early.
 
     Args:
-        score: Gives the validation scores, or None without a validation set.
-        best: Keeper of the best weights.
-        rows: Where one dictionary an epoch is added.
+        score: Returns the validation scores, or None without a validation set.
+        best: The best weights so far.
+        rows: List to which one dictionary per epoch is added.
         phase: Name of the phase.
     """
 
@@ -114,11 +114,11 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
+        """Start the timer."""
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Score, note, keep, stop."""
+        """Score, record, keep the best weights, stop."""
         logs = {} if logs is None else logs
         if self._score is not None:
             logs.update(self._score())
@@ -132,12 +132,12 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
 
-class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
-    """End training with an error at the first step whose loss is not a finite number.
+class StopAtNonFiniteLoss(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends training with an error at the first step whose loss is not a finite number.
 
     Args:
         phase: Name of the phase, for the message.
-        best: Keeper of the weights that the model gets back.
+        best: The weights that the model is restored to.
     """
 
     def __init__(self, phase: str, best: BestWeights) -> None:
@@ -145,11 +145,11 @@ class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
         self._phase, self._best, self._epoch = phase, best, 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Remember which epoch it is."""
+        """Store the number of the epoch."""
         self._epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss.
+        """Check the loss.
 
         Raises:
             TrainingError: If it is NaN or infinite.
@@ -159,19 +159,19 @@ class StopAtBadLoss(keras.callbacks.Callback):  # type: ignore[misc]
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             raise TrainingError(
                 f"The loss became {loss} in epoch {self._epoch}, step {batch + 1} (phase {self._phase!r}). The model "
-                f"has {self._best} again. Lower learning_rate (now {rate:g}), or look for images or weights that "
+                f"has {self._best} again. Lower the learning rate (now {rate:g}), or look for images or weights that "
                 "are not finite."
             )
 
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """A bar with time left on a terminal, one line an epoch elsewhere.
+    """Shows a bar with the remaining time on a terminal, one line per epoch elsewhere.
 
     Args:
         phase: Name of the phase.
-        first: Epochs done before it.
-        last: Epochs done after it.
-        steps: Steps an epoch.
+        first: Finished epochs before it.
+        last: Finished epochs after it.
+        steps: Steps per epoch.
     """
 
     def __init__(self, phase: str, first: int, last: int, steps: int) -> None:
@@ -182,7 +182,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
         self._task: Any = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Show the bar, if there is a terminal to show it on."""
+        """Show the bar, if standard error is a terminal."""
         if not self._console.is_terminal:
             return
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -196,12 +196,12 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
             self._bar.advance(self._task)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Print what the epoch gave."""
+        """Print the scores of the epoch."""
         shown = "  ".join(f"{name} {float(value):.3f}" for name, value in (logs or {}).items())
         self._console.print(f"epoch {epoch + 1}/{self._last} {self._phase}  {shown}", highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Take the bar away, also after an error."""
+        """Remove the bar, also after an error."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

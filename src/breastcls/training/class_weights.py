@@ -1,4 +1,4 @@
-"""Class weights: what an image of a rare class counts in the training loss, and nowhere else."""
+"""Class weights of the training loss."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def class_weights(
         classes: Class names.
         groups: The group of each image where every group is drawn equally often, from
             `breastcls.images.epoch_order.sampling_groups`. "balanced" then counts images as often as they are drawn, so
-            that what sampling has balanced is not balanced again.
+            that classes that are balanced by sampling are not balanced twice.
 
     Returns:
         Index to weight, or None for no weighting.
@@ -46,7 +46,7 @@ def class_weights(
         drawn = np.ones(len(labels)) if groups is None else 1 / np.bincount(groups)[groups]
         counts = np.bincount(labels, weights=drawn, minlength=len(classes))
         present = counts > 0
-        # A class without images has no weight to speak of; 1 keeps the others what they are.
+        # A class without images has no effect; its weight 1 leaves the other weights as they are.
         return {
             index: float(counts.sum() / (present.sum() * count)) if count else 1.0 for index, count in enumerate(counts)
         }

@@ -1,4 +1,4 @@
-"""`fit`: from a model and a training set to a trained model and its record."""
+"""`fit`: train a model on a dataset and return the record of the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import keras
 from breastcls.augmentation.policy import Policy
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
-from breastcls.features.feature_memory import most_feature_bytes
+from breastcls.features.feature_memory import max_feature_bytes
 from breastcls.files import remove_temporaries
 from breastcls.images.epoch_order import sampling_groups
 from breastcls.models.keras_internals import flatten_layers
@@ -32,15 +32,15 @@ from breastcls.training.checkpointing.resume import (
     clear_leftovers,
     is_finished,
     is_untouched,
-    take_finished,
+    restore_finished,
 )
 from breastcls.training.checkpointing.run_folder import open_run_dir, read_config, write_end, write_start
 from breastcls.training.class_weights import ClassWeight, class_weights
-from breastcls.training.distribution.placement import find_team, placed, strategy_name
+from breastcls.training.distribution.placement import find_workers, placed, strategy_name
 from breastcls.training.fit_checks import check_fit, describe_config, describe_task
 from breastcls.training.fit_options import FineTune, FrozenHead, Logging, Rate
 from breastcls.training.fit_settings import FitSettings
-from breastcls.training.input_modes import Material
+from breastcls.training.input_modes import TrainingData
 from breastcls.training.phases import plan_phases
 from breastcls.training.run import Run
 from breastcls.training.run_summary import describe_run, note_in_card
@@ -175,7 +175,7 @@ def fit(
     image_size = check_fit(model, train, val, settings)
     normalizer, noted = _normalizer(stain, model, train, settings.seed)
     settings = dataclasses.replace(settings, stain=noted)
-    resize = settings.resize or _known_resize(model)
+    resize = settings.resize or _resize_of(model)
     phases = plan_phases(model, settings)
     check_callbacks(callbacks, phases, settings, validated=val is not None)
     groups = sampling_groups(sampling, train.labels, train.cases.tolist(), len(train))
@@ -191,16 +191,16 @@ def fit(
     number_format = choose_precision(precision, model)
     config = describe_config(settings, model, train.classes, phases, image_size, resize, number_format, callbacks)
 
-    team = find_team(strategy)
+    workers = find_workers(strategy)
     for what, known in describe_task(settings, phases, number_format, train, val).items():
-        team.check_same(what, known)
-    folder, as_begun = None, True
-    with team.in_turn():
+        workers.check_same(what, known)
+    folder, unchanged = None, True
+    with workers.in_turn():
         if run_dir is not None:
-            # The other workers find the run that the chief has just begun.
-            folder = open_run_dir(run_dir, resume=resume or not team.chief)
+            # The other workers open the run that the chief has just begun.
+            folder = open_run_dir(run_dir, resume=resume or not workers.chief)
             old = read_config(folder)
-            if old is None and team.chief:
+            if old is None and workers.chief:
                 write_start(folder, config, train, val)
             elif old is None:
                 raise TrainingError(
@@ -208,56 +208,56 @@ def fit(
                 )
             else:
                 check_same_run(folder, config, old, train, val)
-                if team.chief:
+                if workers.chief:
                     clear_leftovers(folder)
                 if is_finished(folder):
-                    return take_finished(folder, model)
-                as_begun = config["model"]["weights_sha256"] == old["model"]["weights_sha256"]
-                if not as_begun and team.chief and is_untouched(folder):
-                    # It was cut off before anything was kept, so that it begins now, with these weights.
+                    return restore_finished(folder, model)
+                unchanged = config["model"]["weights_sha256"] == old["model"]["weights_sha256"]
+                if not unchanged and workers.chief and is_untouched(folder):
+                    # It was interrupted before any state was written, so that it begins now, with these weights.
                     write_start(folder, config, train, val)
                 else:
                     config = old
 
-    as_given = [(layer, layer.trainable) for layer in flatten_layers(model)]
+    flags = [(layer, layer.trainable) for layer in flatten_layers(model)]
     best = BestWeights(None if val is None else monitor, settings.patience)
-    watching = (*(_writers(settings) if team.chief else ()), *callbacks)
-    log = Path(settings.logging.csv) if settings.logging.csv is not None and team.chief else None
+    all_callbacks = (*(_writers(settings) if workers.chief else ()), *callbacks)
+    log = Path(settings.logging.csv) if settings.logging.csv is not None and workers.chief else None
     if log is not None:
         remove_temporaries(log)
     checkpoints = None if folder is None else Checkpoints(folder)
     stopped = "interrupted"
-    shown = settings if team.chief else dataclasses.replace(settings, progress=False)
-    with use_precision(model, number_format), placed(model, team) as place, seeded(place.model, settings.seed):
-        # By one road on all machines, also if one of them has less memory.
-        most_bytes = int(team.gather([most_feature_bytes()]).min())
-        material = Material(place, train, val, image_size, resize, normalizer, shown, most_bytes)
-        trainer = Trainer(material, weights, best, watching, checkpoints, as_begun, log)
+    shown = settings if workers.chief else dataclasses.replace(settings, progress=False)
+    with use_precision(model, number_format), placed(model, workers) as place, seeded(place.model, settings.seed):
+        # The same input mode on all machines, also if one of them has less memory.
+        most_bytes = int(workers.gather([max_feature_bytes()]).min())
+        data = TrainingData(place, train, val, image_size, resize, normalizer, shown, most_bytes)
+        trainer = Trainer(data, weights, best, all_callbacks, checkpoints, unchanged, log)
         try:
             stopped = trainer.train(phases)
         except KeyboardInterrupt:
             warnings.warn(f"Interrupted: the model has {best}.", TrainingWarning, stacklevel=2)
     if not trainer.rows:
         raise TrainingError(
-            "Training was interrupted before the first epoch ended; the model has the weights it was given with."
+            "Training was interrupted before the first epoch was finished; the model has its initial weights."
         )
     if phases[0].name != "as-given" and config["model"]["backbone"] is None:
-        # Of a model of the caller's own these flags are a setting, and the next call may go by them.
-        for layer, trainable in as_given:
+        # In a model of the caller's own these flags are settings, which the next call may depend on.
+        for layer, trainable in flags:
             layer.trainable = trainable
-    config["input_modes"] = trainer.roads
-    if trainer.probe is not None:
-        config["exact_head"] = trainer.probe
+    config["input_modes"] = trainer.input_modes
+    if trainer.exact_head is not None:
+        config["exact_head"] = trainer.exact_head
     seconds = time.perf_counter() - began
     run = describe_run(train, val, config, trainer.rows, best, stopped, leakage, seconds, folder)
     note_in_card(model, train, val, run, resize, settings.stain)
-    if folder is not None and checkpoints is not None and team.chief:
+    if folder is not None and checkpoints is not None and workers.chief:
         write_end(folder, run, model)
         if stopped != "interrupted":
             checkpoints.remove()
     if stopped != "interrupted":
-        # Whoever goes on from here finds the folder complete.
-        team.wait()
+        # From here on every worker finds the folder complete.
+        workers.wait()
     return run
 
 
@@ -267,13 +267,13 @@ def _writers(settings: FitSettings) -> tuple[keras.callbacks.Callback, ...]:
     return (keras.callbacks.TensorBoard(settings.logging.tensorboard, write_graph=False),)
 
 
-def _known_resize(model: keras.Model) -> str:
+def _resize_of(model: keras.Model) -> str:
     card = get_card(model)
     return (card.resize if card is not None else None) or "stretch"
 
 
 def _normalizer(stain: Any, model: keras.Model, train: Dataset, seed: int) -> tuple[Any, dict[str, Any] | None]:
-    """Return the normalizer to apply, given or noted in the model, and how it is noted."""
+    """Return the normalizer to apply, given or stored in the card, and the values to store."""
     if stain is None:
         card = get_card(model)
         values = None if card is None else card.stain

@@ -1,4 +1,4 @@
-"""Before the first step: what would go wrong, and what is going to be done."""
+"""Checks before training, and the description of what is going to be trained."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from breastcls.training.phases import Phase
 
 
 def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: FitSettings) -> tuple[int, int]:
-    """Find what would go wrong before anything is changed; return the (height, width) of the model.
+    """Check model, data and settings before anything is changed; return the (height, width) of the model.
 
     Raises:
         TrainingError: If model, data and settings do not fit together.
@@ -55,7 +55,7 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
 
 
 def _check_classes(train: Dataset, val: Dataset | None, *, every_one: bool) -> None:
-    """See that there is something to tell apart, and say which classes are missing."""
+    """Check that there are at least two classes, and warn of missing ones."""
     for what, data in (("training", train), ("validation", val)):
         if data is None:
             continue
@@ -64,7 +64,9 @@ def _check_classes(train: Dataset, val: Dataset | None, *, every_one: bool) -> N
         missing = [name for name, count in counted.items() if not count]
         if (counts > 0).sum() < 2:
             held = "images of one class only" if len(data) else "no images"
-            hint = " By it, a model that always says the same would be the best." if what == "validation" else ""
+            hint = (
+                " By it, a model that always predicts the same class would be the best." if what == "validation" else ""
+            )
             raise TrainingError(
                 f"The {what} set holds {held}: {counted}.{hint} Check the labels, the selection, or the split."
             )
@@ -74,7 +76,7 @@ def _check_classes(train: Dataset, val: Dataset | None, *, every_one: bool) -> N
                 "fewer classes, or solver='optimizer'."
             )
         if missing:
-            meaning = "cannot be learnt" if what == "training" else "have no part in the validation scores"
+            meaning = "cannot be trained" if what == "training" else "have no part in the validation scores"
             warnings.warn(
                 f"The {what} set has no images of {', '.join(missing)}: they {meaning}. Found {counted}.",
                 TrainingWarning,
@@ -111,28 +113,28 @@ def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
     light = np.linspace(255, 25, count).reshape(-1, 1, 1, 1)
     noise = (light * np.random.default_rng(0).random((count, *size, 3))).astype(np.float32)
     outputs = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)), np.float64)
-    # Half precision gives sums that are off by a hundredth.
+    # In half precision sums may differ from 1 by a hundredth.
     if not (outputs >= 0).all() or not np.allclose(outputs.sum(axis=1), 1, atol=0.02):
         found = ", ".join(f"{value:.3g}" for value in outputs[0])
         raise TrainingError(
-            f"The model {model.name!r} gives {found} for an image; needed is a probability for each class, none below "
-            "0 and together 1. End it with a softmax: keras.layers.Dense(classes, activation='softmax')."
+            f"The outputs of the model {model.name!r} for an image are {found}; expected one probability for each "
+            "class, none below 0 and with the sum 1. Add a softmax: keras.layers.Dense(classes, activation='softmax')."
         )
 
 
 def describe_task(
     settings: FitSettings, phases: Sequence[Phase], precision: str, train: Dataset, val: Dataset | None
 ) -> dict[str, Any]:
-    """Return what all workers of a training must have in common; folders may have other names on each machine."""
+    """Return what all workers of a training must have in common; names of folders may differ between machines."""
     parts = [
         (data.labels.tolist(), data.cases.tolist(), [os.path.basename(path) for path in data.paths])
         for data in (train, val)
         if data is not None
     ]
-    # A run_dir or its continuation on one worker only would leave the others waiting.
-    ways = (settings.run_dir is None, settings.resume, settings.logging.checkpoint_steps)
+    # With run_dir or resume on one worker only, the others would wait for it.
+    files = (settings.run_dir is None, settings.resume, settings.logging.checkpoint_steps)
     return {
-        "settings": (deciding_settings(settings.to_dict()), ways, [phase.to_dict() for phase in phases]),
+        "settings": (deciding_settings(settings.to_dict()), files, [phase.to_dict() for phase in phases]),
         "precision": precision,
         "images": (train.classes, parts),
     }
@@ -148,7 +150,7 @@ def describe_config(
     precision: str,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
-    """Return what `config.json` says: enough to build the model again and train it again."""
+    """Return the content of `config.json`: enough to build the model and to train it again."""
     card = get_card(model)
     return {
         "fit": settings.to_dict(),

@@ -1,4 +1,4 @@
-"""Running a training again from its record alone."""
+"""Repeating a training from its record."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def rerun(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: bool = True,
 ) -> tuple[keras.Model, Run]:
-    """Build the model of a run again and train it again, with the same settings on the same images.
+    """Build the model of a run again and train it with the same settings on the same images.
 
-    On the same machine with the same versions the weights come out the same bit for bit. The files of `Logging` are
+    On the same machine with the same versions the weights are the same bit for bit. The files of `Logging` are
     left as the first run wrote them; the new one writes none.
 
     Args:
         run_dir: Folder that `fit` wrote; `config.json` and `split.csv` in it are read.
-        new_run_dir: Folder for the new record, if one is wanted.
-        train: The training images, if they are no longer where `split.csv` says.
+        new_run_dir: Folder for the new record, or None.
+        train: The training images, if they are no longer at the paths in `split.csv`.
         val: The validation images, likewise.
-        weights: The weight file of the backbone, if the model had one that is not known by the name "imagenet".
-        callbacks: Callbacks of the same types as in that run, anew: they are not in the record.
+        weights: The weight file of the backbone, if the model was built from one and not from "imagenet".
+        callbacks: New callbacks of the same types as in that run, which are not in the record.
         progress: Whether to show progress.
 
     Returns:
@@ -52,7 +52,8 @@ def rerun(
 
     Raises:
         TrainingError: If the folder holds no run, its model was not made by `build_model`, building it again gives
-            other weights than the run began with, or images or callbacks are not those of that run.
+            other initial weights, an optimizer, loss or schedule is of a class that is not registered with Keras, or
+            images or callbacks are not those of that run.
         DatasetError: If images are gone.
         WeightsError: If weights cannot be found.
 
@@ -74,7 +75,7 @@ def rerun(
         raise TrainingError(
             f"These are not the images of the run in {folder}: " + "; ".join(found) + ". To train on others, call fit."
         )
-    model = _build_again(folder, config, weights)
+    model = _rebuild(folder, config, weights)
     settings = settings_arguments(config["fit"])
     steps = settings["logging"].checkpoint_steps if new_run_dir is not None else None
     # The other files belong to the run that is repeated.
@@ -89,17 +90,17 @@ def rerun(
     return model, fit(model, train, val, callbacks=callbacks, **settings)
 
 
-def _build_again(folder: Path, config: Mapping[str, Any], weights: str | os.PathLike[str] | None) -> keras.Model:
+def _rebuild(folder: Path, config: Mapping[str, Any], weights: str | os.PathLike[str] | None) -> keras.Model:
     known = config["model"]
     if known.get("backbone") is None:
         raise TrainingError(
-            f"The model of {folder} was not made by build_model, so it cannot be built again from the record. Make it "
-            "yourself and call fit(model, train, val, **settings) with the settings under 'fit' in config.json."
+            f"The model of {folder} was not made by build_model, so it cannot be built again from the record. Build "
+            "it yourself and call fit with the settings under 'fit' in config.json."
         )
     label = known["weights"]
     if label not in (None, "imagenet") and weights is None:
         raise TrainingError(
-            f"The backbone of {folder} began with the weight file {label!r}: say where it is, by weights=."
+            f"The backbone of {folder} was built from the weight file {label!r}: pass its path as weights=."
         )
     try:
         model = build_model(
@@ -116,7 +117,7 @@ def _build_again(folder: Path, config: Mapping[str, Any], weights: str | os.Path
         raise TrainingError(f"The model of {folder} cannot be built again: {error}") from error
     if hash_weights(model) != known["weights_sha256"]:
         raise TrainingError(
-            f"Building the model of {folder} again gives other weights than the run began with: it was built without "
-            "a seed, trained before, or from another weight file. Pass seed= to build_model to have runs that repeat."
+            f"Building the model of {folder} again gives other initial weights: it was built without a seed, "
+            "trained before, or from another weight file. Pass seed= to build_model for runs that can be repeated."
         )
     return model

@@ -1,4 +1,4 @@
-"""After the last step: the record of the run, and the note of it that travels with the model."""
+"""The record of a finished training, in the run and in the model card."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def describe_run(
     seconds: float,
     folder: Path | None,
 ) -> Run:
-    """Put the record of a run together."""
+    """Return the record of a run."""
     last = {name: value for name, value in rows[-1].items() if name not in _NO_SCORES}
     return Run(
         history=pd.DataFrame(rows),
@@ -50,7 +50,7 @@ def describe_run(
 def note_in_card(
     model: keras.Model, train: Dataset, val: Dataset | None, run: Run, resize: str, stain: Any = None
 ) -> None:
-    """Write into the card of a model what it was trained on, so that it can be audited wherever it goes."""
+    """Write into the card of a model what it was trained on, so that leaks can be found wherever it is used."""
     card = get_card(model)
     if card is None:
         return
@@ -66,8 +66,8 @@ def note_in_card(
     }
     if dropped := list_weight_dependent(card):
         warnings.warn(
-            f"The model has other weights now; what was kept for the former ones is removed: {', '.join(dropped)}. "
-            "Choose and fit that again, on validation predictions.",
+            f"The weights of the model have changed; what was stored for the former ones is removed: "
+            f"{', '.join(dropped)}. Choose or fit it again on validation predictions.",
             TrainingWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Making everything random in a model and its training follow from one seed."""
+"""One seed for everything random in a model and its training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from breastcls.models.keras_internals import find_seed_generators
 
 @contextmanager
 def seeded(model: keras.Model, seed: int) -> Iterator[None]:
-    """Within the block every random draw follows from `seed`; the caller's Python and NumPy states are put back after.
+    """Within the block every random draw follows from `seed`; Python and NumPy states are restored after it.
 
     Layers such as Dropout and RandomFlip carry generators of their own, seeded when they were made. They are set too,
     since a model built without a seed would otherwise train differently each time.
@@ -23,7 +23,7 @@ def seeded(model: keras.Model, seed: int) -> Iterator[None]:
         model: The model that will be trained.
         seed: A whole number of at least 0.
     """
-    # The global NumPy state is what Keras' own layers and third-party callbacks draw from.
+    # Keras' own layers and third-party callbacks draw from the global NumPy state.
     python_state, numpy_state = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     for number, generator in enumerate(find_seed_generators(model)):

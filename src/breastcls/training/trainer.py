@@ -1,4 +1,4 @@
-"""One phase of training after the other, from any point on at which a run was left."""
+"""The training of a model phase by phase, from the beginning or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from breastcls.models.keras_internals import find_seed_generators
 from breastcls.models.model_parts import split_model
 from breastcls.models.precision import has_gpu
 from breastcls.models.stages import set_trainable
-from breastcls.training.callbacks import BestWeights, EpochEnd, ProgressBar, StopAtBadLoss, copy_weights
+from breastcls.training.callbacks import BestWeights, ProgressBar, ScoreEpoch, StopAtNonFiniteLoss, copy_weights
 from breastcls.training.checkpointing.checkpoints import Checkpoint, Checkpoints
-from breastcls.training.checkpointing.resume_point import find_take_up
+from breastcls.training.checkpointing.resume_point import find_resume_point
 from breastcls.training.checkpointing.run_folder import write_history
 from breastcls.training.class_weights import class_weights
 from breastcls.training.distribution.placement import SameDecision
-from breastcls.training.distribution.worker_group import Team
-from breastcls.training.input_modes import Material, Road, announce, read_training_features, score_probe, take_road
+from breastcls.training.distribution.worker_group import WorkerGroup
+from breastcls.training.input_modes import (
+    InputMode,
+    TrainingData,
+    prepare_input_mode,
+    print_phase,
+    read_training_features,
+    score_exact_head,
+)
 from breastcls.training.optimizers import layer_shares, make_loss, make_optimizer, make_schedule
 from breastcls.training.phases import Phase
 from breastcls.training.training_loop import Position, run_epochs
@@ -31,53 +38,53 @@ from breastcls.training.training_step import EpochMeans
 
 @dataclass
 class Trainer:
-    """Trains a model phase by phase and notes what each epoch gave.
+    """Trains a model phase by phase and records the scores of each epoch.
 
     Args:
-        material: Model, data and settings.
+        data: Model, images and settings.
         weights: Class weights by index for the optimizer, or None.
-        best: Keeper of the best weights.
+        best: The best weights so far.
         callbacks: Further callbacks.
-        checkpoints: Where states are kept, or None.
-        as_begun: Whether the model has the weights that the run began with, which matters where one goes on.
-        log: CSV file for one row an epoch, written while training, or None.
-        rows: One dictionary an epoch, filled here.
-        roads: For each phase, whether it went by "features" or by "images", filled here.
-        probe: How an exact fit of the head chose its penalty, filled here; None without one.
+        checkpoints: The checkpoints of the run, or None.
+        unchanged: Whether the model has the weights that the run began with, which matters when a run is resumed.
+        log: CSV file for one row per epoch, written while training, or None.
+        rows: One dictionary per epoch, filled here.
+        input_modes: For each phase, whether it was trained on "features" or on "images", filled here.
+        exact_head: How the penalty of an exact fit of the head was chosen, filled here; None without one.
     """
 
-    material: Material
+    data: TrainingData
     weights: dict[int, float] | None
     best: BestWeights
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     checkpoints: Checkpoints | None = None
-    as_begun: bool = True
+    unchanged: bool = True
     log: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
-    roads: list[str] = field(default_factory=list)
-    probe: dict[str, Any] | None = None
+    input_modes: list[str] = field(default_factory=list)
+    exact_head: dict[str, Any] | None = None
     _position: Position = field(default_factory=Position)
     _left: Checkpoint | None = None
 
     @property
     def model(self) -> keras.Model:
         """The whole model."""
-        return self.material.model
+        return self.data.model
 
     @property
-    def _team(self) -> Team:
-        return self.material.place.team
+    def _workers(self) -> WorkerGroup:
+        return self.data.place.workers
 
     def train(self, phases: list[Phase]) -> str:
         """Train all phases; return why the last ended, "all epochs done" or "patience".
 
-        Each phase begins with the best weights so far, not with what the one before had drifted to.
+        Each phase begins with the best weights so far, not with those of the last epoch.
 
         Raises:
-            TrainingError: If the loss is not a number, or checkpoints are damaged and the model is another.
+            TrainingError: If the loss is not a number, or checkpoints are damaged and the model has other weights.
         """
         stopped = "all epochs done"
-        first = self._take_up()
+        first = self._resume()
         self._write_log()
         for number in range(first, len(phases)):
             phase = phases[number]
@@ -86,17 +93,17 @@ class Trainer:
             stopped = self._train_phase(number, phase, end)
         return stopped
 
-    def _take_up(self) -> int:
-        """Go back to where the run was left; return the number of the phase."""
+    def _resume(self) -> int:
+        """Restore the newest checkpoint; return the number of its phase."""
         if self.checkpoints is None:
             return 0
-        # With several machines it is the chief's model that all begin with.
-        as_begun = bool(self._team.from_chief({"as_begun": float(self.as_begun)})["as_begun"])
-        left = find_take_up(self.checkpoints, as_begun=as_begun)
-        # Nobody writes before all have read, and all have to go on from the same.
+        # With several machines all begin with the model of the chief.
+        unchanged = bool(self._workers.from_chief({"unchanged": float(self.unchanged)})["unchanged"])
+        left = find_resume_point(self.checkpoints, unchanged=unchanged)
+        # No worker writes before all have read, and all have to resume from the same checkpoint.
         known = [None if state is None else dict(state.meta) for state in (left.start, left.step)]
-        self._team.check_same("the checkpoint", (left.phase, known))
-        if left.step is None and self._team.chief:
+        self._workers.check_same("the checkpoint", (left.phase, known))
+        if left.step is None and self._workers.chief:
             self.checkpoints.remove_steps()
         if left.start is not None:
             self._load(left.start)
@@ -109,35 +116,35 @@ class Trainer:
         self.model.set_weights(start.arrays["model"])
         _set_generators(self.model, start.arrays.get("generators", []))
         self.rows[:] = start.meta["rows"]
-        self.roads[:] = start.meta["roads"]
-        self.probe = start.meta.get("probe")
+        self.input_modes[:] = start.meta["input_modes"]
+        self.exact_head = start.meta.get("exact_head")
         self._position = Position(start.meta["epoch"])
         self.best.load({**start.meta["best"], "here": False}, [])
 
     def _train_phase(self, number: int, phase: Phase, end: int) -> str:
-        tune = self.material.settings.fine_tune
+        tune = self.data.settings.fine_tune
         if phase.trainable is not None:
             set_trainable(self.model, phase.trainable, batch_norm=tune.batch_norm if tune else "auto")
-        if self.checkpoints is not None and self._left is None and self._team.chief:
+        if self.checkpoints is not None and self._left is None and self._workers.chief:
             self._write_start(number)
         self.best.start_phase(self.model)
-        announce(phase, self.material)
+        print_phase(phase, self.data)
         if phase.solver == "lbfgs":
             self._solve(phase)
             return "all epochs done"
-        known = None if self._left is None else self._left.meta["roads"][number]
-        road = take_road(phase, self.material, known)
-        self.roads[number:] = [road.name]
+        known = None if self._left is None else self._left.meta["input_modes"][number]
+        mode = prepare_input_mode(phase, self.data, known)
+        self.input_modes[number:] = [mode.name]
         try:
-            self._run(number, phase, road, end)
+            self._run(number, phase, mode, end)
         finally:
-            self.best.restore(self.model, road.learner)
+            self.best.restore(self.model, mode.learner)
         return "patience" if self._position.epoch < end else "all epochs done"
 
-    def _run(self, number: int, phase: Phase, road: Road, end: int) -> None:
-        settings = self.material.settings
-        place = self.material.place
-        learner, steps = road.learner, road.source.steps
+    def _run(self, number: int, phase: Phase, mode: InputMode, end: int) -> None:
+        settings = self.data.settings
+        place = self.data.place
+        learner, steps = mode.learner, mode.source.steps
         learner.dtype_policy = self.model.dtype_policy
         rate = make_schedule(phase.learning_rate, steps, phase.epochs)
         loss = make_loss(settings.loss)
@@ -151,15 +158,15 @@ class Trainer:
                 # Compiling by XLA slows training on a processor up to fourteen times; Keras would choose it by itself.
                 jit_compile="auto" if has_gpu() and place.strategy is None else False,
             )
-            # A scaler of the loss may have been put around it.
+            # Keras may have wrapped it in an optimizer that scales the loss.
             learner.optimizer.build(learner.trainable_variables)
-        step = place.step(learner, loss, len(self.material.train.classes), self.weights)
+        step = place.step(learner, loss, len(self.data.train.classes), self.weights)
         left, self._left = self._left, None
         if left is not None:
             if left.meta["step"] == steps - 1:
-                # Only a smaller batch is left of the epoch. TensorFlow would make the graph for any size out of it, and
-                # full batches would then be computed by that one, which rounds otherwise than the one made for them.
-                step(*next(iter(road.source.batches(left.meta["epoch"]))))
+                # Only the last, smaller batch of the epoch remains. TensorFlow would trace a graph for any batch size
+                # from it and use that graph for full batches, which rounds differently from the graph of full batches.
+                step(*next(iter(mode.source.batches(left.meta["epoch"]))))
             self._restore(left, learner)
             if left.meta["stopped"]:
                 return
@@ -167,23 +174,23 @@ class Trainer:
         def keep() -> None:
             self._write_step(number, phase, learner, end)
 
-        watchers: list[keras.callbacks.Callback] = [
-            StopAtBadLoss(phase.name, self.best),
-            EpochEnd(road.score, self.best, self.rows, phase.name),
+        handlers: list[keras.callbacks.Callback] = [
+            StopAtNonFiniteLoss(phase.name, self.best),
+            ScoreEpoch(mode.score, self.best, self.rows, phase.name),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log()),
         ]
         bar = ProgressBar(phase.name, self._position.epoch, end, steps) if settings.progress else None
         if bar is not None:
-            watchers.append(bar)
+            handlers.append(bar)
         try:
             run_epochs(
                 learner,
                 step,
-                road.source,
+                mode.source,
                 self._position,
                 end,
-                [*watchers, *self.callbacks, *([SameDecision(self._team)] if self._team.size > 1 else [])],
-                checkpoint=keep if self.checkpoints is not None and self._team.chief else None,
+                [*handlers, *self.callbacks, *([SameDecision(self._workers)] if self._workers.size > 1 else [])],
+                checkpoint=keep if self.checkpoints is not None and self._workers.chief else None,
                 checkpoint_steps=settings.logging.checkpoint_steps,
             )
         finally:
@@ -193,31 +200,31 @@ class Trainer:
     def _solve(self, phase: Phase) -> None:
         """Fit the head exactly, on features."""
         began = time.perf_counter()
-        place = self.material.place
-        frozen, head = split_model(place.judge)
-        place.tell_judge()
-        train, held = read_training_features(phase, self.material, frozen)
-        data = self.material.train
-        views = len(train)
-        probe = fit_linear_probe(
-            train.reshape(views * len(data), -1),
-            np.tile(data.labels, views),
-            np.tile(data.cases, views),
+        place = self.data.place
+        frozen, head = split_model(place.scorer)
+        place.update_scorer()
+        train, held = read_training_features(phase, self.data, frozen)
+        data = self.data.train
+        versions = len(train)
+        fitted = fit_linear_probe(
+            train.reshape(versions * len(data), -1),
+            np.tile(data.labels, versions),
+            np.tile(data.cases, versions),
             len(data.classes),
-            # All images are fitted at once, whatever the optimizer is going to draw.
-            class_weight=class_weights(self.material.settings.class_weight, data.labels, data.classes),
-            seed=self.material.settings.seed,
+            # All images are fitted at once, whatever sampling the optimizer will use later.
+            class_weight=class_weights(self.data.settings.class_weight, data.labels, data.classes),
+            seed=self.data.settings.seed,
         )
-        self.probe = probe.to_dict()
+        self.exact_head = fitted.to_dict()
         try:
-            write_probe(place.judge, probe)
-            place.take_from_judge()
-            row = self._team.from_chief(score_probe(head, train, held, self.material))
+            write_probe(place.scorer, fitted)
+            place.update_model()
+            row = self._workers.from_chief(score_exact_head(head, train, held, self.data))
             self.best.see(head, self._position.epoch + 1, row)
         except BaseException:
             self.best.restore(self.model, head)
             raise
-        self.roads.append("features")
+        self.input_modes.append("features")
         self._position = Position(self._position.epoch + 1)
         seconds = time.perf_counter() - began
         self.rows.append({"epoch": self._position.epoch, "phase": phase.name, **row, "seconds": seconds})
@@ -227,8 +234,8 @@ class Trainer:
         assert self.checkpoints is not None
         meta = {
             "rows": self.rows,
-            "roads": self.roads,
-            "probe": self.probe,
+            "input_modes": self.input_modes,
+            "exact_head": self.exact_head,
             "epoch": self._position.epoch,
             "best": self.best.state()[0],
         }
@@ -241,7 +248,7 @@ class Trainer:
         best, best_weights = self.best.state()
         weights = learner.get_weights()
         if best["here"] and all(map(np.array_equal, best_weights, weights)):
-            # The epoch that has just ended is the best: its weights need not be written twice.
+            # The epoch that has just ended is the best: its weights are not written twice.
             best_weights = []
         position = self._position
         meta = {
@@ -251,11 +258,11 @@ class Trainer:
             "step": position.step,
             "means": asdict(position.means),
             "rows": self.rows,
-            "roads": self.roads,
-            "probe": self.probe,
+            "input_modes": self.input_modes,
+            "exact_head": self.exact_head,
             "best": best,
             "stopped": bool(learner.stop_training),
-            # Whether one could go on from this state alone, without that of the beginning of the phase.
+            # Whether training can be resumed from this state alone, without that of the beginning of the phase.
             "whole": best["here"] and list(map(id, learner.weights)) == list(map(id, self.model.weights)),
         }
         arrays = {
@@ -273,8 +280,8 @@ class Trainer:
         _set_generators(self.model, left.arrays.get("generators", []))
         meta = left.meta
         self.rows[:] = meta["rows"]
-        self.roads[:] = meta["roads"]
-        self.probe = meta.get("probe")
+        self.input_modes[:] = meta["input_modes"]
+        self.exact_head = meta.get("exact_head")
         self._position = Position(meta["epoch"], meta["step"], EpochMeans(**meta["means"]))
         self.best.load(meta["best"], left.arrays.get("best") or left.arrays["learner"])
 

@@ -1,4 +1,4 @@
-"""One step of training, and the means of what the steps of an epoch gave."""
+"""One training step, and the means of loss and accuracy over the steps of an epoch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 
 class Step(Protocol):
-    """Teaches a model one batch."""
+    """Trains a model on one batch."""
 
     def __call__(self, inputs: Any, labels: Any) -> tuple[float, float, int]:
-        """Learn from one batch; return its loss, its accuracy and its number of images."""
+        """Train on one batch; return its loss, its accuracy and its number of images."""
 
 
 class KerasStep:
-    """The step of Keras itself, on one device.
+    """The training step of Keras, on one device.
 
     Args:
         model: The compiled model.
@@ -30,7 +30,7 @@ class KerasStep:
         self._weights = None if weights is None else weight_table(weights)
 
     def __call__(self, inputs: Any, labels: Any) -> tuple[float, float, int]:
-        """Learn from one batch; return its loss, its accuracy and its number of images."""
+        """Train on one batch; return its loss, its accuracy and its number of images."""
         shares = as_shares(labels, self._class_count)
         weights = None if self._weights is None else keras.ops.matmul(shares, self._weights)
         logs = self._model.train_on_batch(inputs, shares, sample_weight=weights, return_dict=True)
@@ -51,7 +51,7 @@ def as_shares(labels: Any, class_count: int) -> Any:
 
 @dataclass
 class EpochMeans:
-    """Loss and accuracy of an epoch so far, each image counting the same.
+    """Loss and accuracy of an epoch so far, as means over images.
 
     Args:
         loss: Sum over images.
@@ -70,6 +70,6 @@ class EpochMeans:
         self.images += images
 
     def logs(self) -> dict[str, float]:
-        """Return the means, as Keras' callbacks expect them."""
+        """Return the means under the names that Keras callbacks use."""
         count = max(self.images, 1)
         return {"loss": self.loss / count, "accuracy": self.accuracy / count}

@@ -20,20 +20,20 @@ def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) 
     """Predict the validation images once and score them; class weights play no part.
 
     Args:
-        model: The model, as it stands.
+        model: The model.
         batches: The images of `data` in order, as (images, labels) batches.
         data: The validation set.
 
     Returns:
         `val_loss` (mean cross-entropy by image), `val_accuracy`, `val_balanced_accuracy` (by image) and
-        `val_case_balanced_accuracy` (each case judged once, by the mean probability of its images of one class).
+        `val_case_balanced_accuracy` (cases classified by the mean probability of their images of one class).
     """
     parts = list(run_batches(model, (batch[0] for batch in batches)))
     probabilities = np.concatenate(parts).astype(np.float64)
     labels = data.labels
     chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0)
     decisions = decide(probabilities)
-    # A case may hold images of several classes (IDC, three cases of BreakHis): each class of it is judged by itself.
+    # Each class of a case is classified separately where a case has several (IDC, three cases of BreakHis).
     keys = np.array([f"{case}\n{label}" for case, label in zip(data.cases, labels, strict=True)])
     _, first, member = np.unique(keys, return_index=True, return_inverse=True)
     sums = np.zeros((len(first), probabilities.shape[1]))

@@ -15,7 +15,7 @@ from typing import Any
 import breastcls as bc
 from breastcls.training import EpochSchedule, FineTune, FrozenHead, Logging
 
-ROADS: dict[str, dict[str, Any]] = {
+MODES: dict[str, dict[str, Any]] = {
     "images": {"epochs": 12, "augment": "standard", "fine_tune": FineTune("all", batch_norm="train")},
     "phases": {
         "epochs": 12,
@@ -29,7 +29,7 @@ ROADS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    road, table, weights, folder, *moments = sys.argv[1:]
+    mode, table, weights, folder, *moments = sys.argv[1:]
     for moment in moments:
         kill_at(moment)
     train, val, _ = bc.load_table(table).split((0.5, 0.25, 0.25), seed=1)
@@ -38,7 +38,7 @@ def main() -> None:
     began = time.perf_counter()
     bc.fit(
         model, train, val, batch_size=4, seed=4, run_dir=folder, resume=True, progress=False,
-        logging=Logging(checkpoint_steps=2), **ROADS[road],
+        logging=Logging(checkpoint_steps=2), **MODES[mode],
     )  # fmt: skip
     digest = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
     print(digest, time.perf_counter() - began)

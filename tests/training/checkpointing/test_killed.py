@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 
-def start(road, easy, pretrained, folder, *moments):
+def start(mode, easy, pretrained, folder, *moments):
     table = folder.with_name("data.csv")
     easy.to_csv(table)
-    command = [sys.executable, str(Path(__file__).with_name("one_run.py")), road, str(table), str(pretrained)]
+    command = [sys.executable, str(Path(__file__).with_name("one_run.py")), mode, str(table), str(pretrained)]
     # With features of its own, so that a kill can hit while they are computed.
     environment = {**os.environ, "BREASTCLS_CACHE": f"{folder}-cache"}
     return subprocess.Popen(
@@ -36,10 +36,10 @@ def finish(*run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("road", ["images", "phases"])
-def test_killed_at_a_random_moment_it_ends_with_the_same_bits(easy, pretrained, tmp_path, road):
+@pytest.mark.parametrize("mode", ["images", "phases"])
+def test_killed_at_a_random_moment_it_ends_with_the_same_bits(easy, pretrained, tmp_path, mode):
     """`BREASTCLS_KILLS` says how many moments; a person who changed the trainer takes ten."""
-    expected, seconds = finish(road, easy, pretrained, tmp_path / "whole")
+    expected, seconds = finish(mode, easy, pretrained, tmp_path / "whole")
     kills = int(os.environ.get("BREASTCLS_KILLS", "1"))
     generator = np.random.default_rng(int.from_bytes(os.urandom(4)))
     for number in range(kills):
@@ -47,7 +47,7 @@ def test_killed_at_a_random_moment_it_ends_with_the_same_bits(easy, pretrained, 
         share = (number + generator.uniform()) / kills
         for attempt in range(8):
             folder = tmp_path / f"killed{number}-{attempt}"
-            process = start(road, easy, pretrained, folder)
+            process = start(mode, easy, pretrained, folder)
             assert process.stdout.readline() == "begins\n", process.stderr.read()
             time.sleep(share * seconds)
             process.send_signal(signal.SIGKILL)
@@ -59,7 +59,7 @@ def test_killed_at_a_random_moment_it_ends_with_the_same_bits(easy, pretrained, 
         else:
             pytest.fail("no kill hit the run")
         assert process.returncode == -signal.SIGKILL, errors
-        assert finish(road, easy, pretrained, folder)[0] == expected, (share, os.listdir(folder))
+        assert finish(mode, easy, pretrained, folder)[0] == expected, (share, os.listdir(folder))
         assert not [path.name for path in folder.rglob(".*")]
 
 

@@ -87,5 +87,5 @@ def test_a_file_that_is_no_run_is_refused(parts, make, tmp_path):
     with pytest.raises(TrainingError, match="damaged"):
         bc.fit(make(1), *parts[:2], epochs=1, run_dir=tmp_path, resume=True)
     (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(TrainingError, match="no record"):
+    with pytest.raises(TrainingError, match="not the record"):
         bc.fit(make(1), *parts[:2], epochs=1, run_dir=tmp_path, resume=True)

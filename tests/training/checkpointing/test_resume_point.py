@@ -3,7 +3,7 @@ import pytest
 
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.training.checkpointing.checkpoints import Checkpoint, Checkpoints
-from breastcls.training.checkpointing.resume_point import TakeUp, find_take_up
+from breastcls.training.checkpointing.resume_point import ResumePoint, find_resume_point
 
 
 @pytest.fixture
@@ -21,14 +21,14 @@ def keep_step(checkpoints, phase, epoch, whole):
 
 
 def test_nothing_kept_is_the_beginning(checkpoints):
-    assert find_take_up(checkpoints, as_begun=False) == TakeUp()
+    assert find_resume_point(checkpoints, unchanged=False) == ResumePoint()
 
 
 def test_the_newest_state_and_the_beginning_of_its_phase(checkpoints):
     for number, epoch in ((0, 0), (1, 3)):
         keep_phase(checkpoints, number, epoch)
     keep_step(checkpoints, 1, 4, whole=False)
-    found = find_take_up(checkpoints, as_begun=False)
+    found = find_resume_point(checkpoints, unchanged=False)
     assert (found.phase, found.start.meta["epoch"], found.step.meta["epoch"]) == (1, 3, 4)
 
 
@@ -38,7 +38,7 @@ def test_a_state_that_holds_all_weights_needs_no_beginning(checkpoints, phase):
         keep_phase(checkpoints, number, number).write_bytes(b"")
     keep_step(checkpoints, phase, 4, whole=True)
     with pytest.warns(TrainingWarning, match=rf"phase-{phase}\.npz cannot be read") as told:
-        found = find_take_up(checkpoints, as_begun=False)
+        found = find_resume_point(checkpoints, unchanged=False)
     assert (found.phase, found.start, found.step.meta["epoch"]) == (phase, None, 4)
     assert len(told) == 1
 
@@ -47,7 +47,7 @@ def test_the_model_as_it_is_given_stands_for_the_first_beginning(checkpoints):
     keep_phase(checkpoints, 0, 0).write_bytes(b"")
     keep_step(checkpoints, 0, 2, whole=False)
     with pytest.warns(TrainingWarning, match=r"phase-0\.npz cannot be read"):
-        found = find_take_up(checkpoints, as_begun=True)
+        found = find_resume_point(checkpoints, unchanged=True)
     assert (found.phase, found.start, found.step.meta["epoch"]) == (0, None, 2)
 
 
@@ -58,22 +58,25 @@ def test_a_lost_beginning_goes_back_by_a_phase_and_says_to_which_epoch(checkpoin
     keep_step(checkpoints, 2, 9, whole=False)
     with (
         pytest.warns(TrainingWarning, match=r"phase-2\.npz cannot be read"),
-        pytest.warns(TrainingWarning, match="begins anew at epoch 4"),
+        pytest.warns(TrainingWarning, match="repeated from epoch 4"),
     ):
-        found = find_take_up(checkpoints, as_begun=False)
+        found = find_resume_point(checkpoints, unchanged=False)
     assert (found.phase, found.start.meta["epoch"], found.step) == (1, 3, None)
 
 
 def test_lost_steps_begin_the_phase_anew(checkpoints):
     keep_phase(checkpoints, 0, 0)
     keep_step(checkpoints, 0, 2, whole=True).write_bytes(b"")
-    with pytest.warns(TrainingWarning, match="cannot be read"), pytest.warns(TrainingWarning, match="anew at epoch 1"):
-        found = find_take_up(checkpoints, as_begun=False)
+    with (
+        pytest.warns(TrainingWarning, match="cannot be read"),
+        pytest.warns(TrainingWarning, match="repeated from epoch 1"),
+    ):
+        found = find_resume_point(checkpoints, unchanged=False)
     assert (found.phase, found.start.meta["epoch"], found.step) == (0, 0, None)
 
 
 def test_another_model_is_not_taken_for_the_one_it_began_with(checkpoints):
     keep_phase(checkpoints, 0, 0).write_bytes(b"")
     keep_step(checkpoints, 0, 2, whole=False)
-    with pytest.warns(TrainingWarning, match="cannot be read"), pytest.raises(TrainingError, match="other weights"):
-        find_take_up(checkpoints, as_begun=False)
+    with pytest.warns(TrainingWarning, match="cannot be read"), pytest.raises(TrainingError, match="initial weights"):
+        find_resume_point(checkpoints, unchanged=False)

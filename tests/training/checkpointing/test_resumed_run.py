@@ -13,7 +13,7 @@ from breastcls.training.checkpointing.resume import load_run
 from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead, Logging
 from support.training_fixtures import COMMON, GOES_ON, SHORT, CutAt, CutOffError, bits, cut_off, other_weights
 
-ROADS = {
+MODES = {
     "images": (
         1,
         {"epochs": 3, "augment": "standard", "patience": 3, "learning_rate": EpochSchedule(1e-3, "cosine", 0.5)},
@@ -50,12 +50,12 @@ ROADS = {
 }
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("validated", [True, False])
-def test_cut_off_and_resumed_it_ends_with_the_same_bits(parts, make, tmp_path, road, validated):
+def test_cut_off_and_resumed_it_ends_with_the_same_bits(parts, make, tmp_path, mode, validated):
     train, val, _ = parts
     val = val if validated else None
-    phases, options = ROADS[road]
+    phases, options = MODES[mode]
     options = {name: value for name, value in options.items() if name != "patience" or validated}
     whole = make(phases)
     expected = bc.fit(whole, train, val, run_dir=tmp_path / "whole", **COMMON, **options)
@@ -141,7 +141,7 @@ def test_if_all_checkpoints_are_damaged_it_begins_anew(parts, make, tmp_path, da
     model = make(1)
     with (
         pytest.warns(TrainingWarning, match="cannot be read"),
-        pytest.warns(TrainingWarning, match="begins anew at epoch 1"),
+        pytest.warns(TrainingWarning, match="repeated from epoch 1"),
     ):
         bc.fit(model, *parts[:2], run_dir=tmp_path, **GOES_ON, **options)
     assert bits(model) == bits(whole)
@@ -156,7 +156,7 @@ def test_if_the_beginning_is_lost_another_model_is_not_taken_for_it(parts, make,
     (tmp_path / "checkpoints" / "phase-0.npz").write_bytes(b"")
     with (
         pytest.warns(TrainingWarning, match=r"phase-0\.npz cannot be read"),
-        pytest.raises(TrainingError, match="other weights than the run began with"),
+        pytest.raises(TrainingError, match="does not have the initial weights"),
     ):
         bc.fit(other_weights(make(1)), *parts[:2], run_dir=tmp_path, **GOES_ON, **options)
     model, steps = make(1), CutAt(0)
@@ -206,7 +206,7 @@ def test_the_csv_of_a_run_that_goes_on_has_each_epoch_once(parts, make, tmp_path
 
 
 def test_without_the_start_of_a_phase_it_goes_back_to_the_phase_before(parts, make, tmp_path):
-    _, options = ROADS["phases"]
+    _, options = MODES["phases"]
     whole = make(2)
     bc.fit(whole, *parts[:2], **COMMON, **options)
     cut_at = {"run_dir": tmp_path, "logging": Logging(checkpoint_steps=1), "callbacks": [CutAt(9)]}
@@ -216,14 +216,14 @@ def test_without_the_start_of_a_phase_it_goes_back_to_the_phase_before(parts, ma
     model = make(2)
     with (
         pytest.warns(TrainingWarning, match=r"phase-1\.npz cannot be read"),
-        pytest.warns(TrainingWarning, match="begins anew at epoch 1"),
+        pytest.warns(TrainingWarning, match="repeated from epoch 1"),
     ):
         bc.fit(model, *parts[:2], run_dir=tmp_path, **GOES_ON, **COMMON, **options)
     assert bits(model) == bits(whole)
 
 
 def test_a_state_that_holds_all_weights_goes_on_without_the_start_of_its_phase(parts, make, tmp_path):
-    _, options = ROADS["phases"]
+    _, options = MODES["phases"]
     whole = make(2)
     bc.fit(whole, parts[0], **COMMON, **options)
     with pytest.raises(CutOffError):

@@ -100,7 +100,7 @@ def draw_noise(strategy):
     import keras
     import numpy as np
 
-    from breastcls.training.distribution.batch_sharding import Portion
+    from breastcls.training.distribution.batch_sharding import BatchShard
     from breastcls.training.distribution.distributed_step import DistributedStep
 
     class Output(keras.losses.Loss):
@@ -116,7 +116,7 @@ def draw_noise(strategy):
     found = []
     for images in (1, 2):
         noise.seed_generator.state.assign(np.array([5, 0], "uint32"))
-        found.append(step(np.zeros((2, 2), "float32"), Portion(np.array([0, 1]), images, images))[0])
+        found.append(step(np.zeros((2, 2), "float32"), BatchShard(np.array([0, 1]), images, images))[0])
     return [*found, keras.ops.convert_to_numpy(noise.seed_generator.state).tolist()]
 
 

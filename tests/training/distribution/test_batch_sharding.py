@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from breastcls.images.epoch_order import BatchPart
-from breastcls.training.distribution.batch_sharding import DealtSource
+from breastcls.training.distribution.batch_sharding import ShardedBatches
 
 
 class Whole:
@@ -31,7 +31,7 @@ class InPart(Whole):
 @pytest.mark.parametrize("first", [0, 2])
 def test_the_parts_make_up_the_batch(workers, devices, whole, first):
     parts = [BatchPart(worker, workers, devices) for worker in range(workers)]
-    sources = [DealtSource(Whole() if whole else InPart(part), part, 10, 4, whole=whole) for part in parts]
+    sources = [ShardedBatches(Whole() if whole else InPart(part), part, 10, 4, whole=whole) for part in parts]
     dealt = [list(source.batches(5, first)) for source in sources]
     expected = list(Whole().batches(5, first))
     assert [len(batches) for batches in dealt] == [len(expected)] * workers
@@ -39,10 +39,10 @@ def test_the_parts_make_up_the_batch(workers, devices, whole, first):
         portions = [batches[number] for batches in dealt]
         assert len({len(inputs) for inputs, _ in portions}) == 1
         assert len(portions[0][0]) % devices == 0
-        assert np.concatenate([inputs[: portion.own] for inputs, portion in portions]).tolist() == rows.tolist()
-        counted = [portion.labels[: portion.own] for _, portion in portions]
+        assert np.concatenate([inputs[: shard.own] for inputs, shard in portions]).tolist() == rows.tolist()
+        counted = [shard.labels[: shard.own] for _, shard in portions]
         assert np.concatenate(counted).tolist() == labels.tolist()
-        for inputs, portion in portions:
-            assert portion.total == len(rows)
-            assert (np.asarray(portion.labels) == inputs * 10 + 5).all()
+        for inputs, shard in portions:
+            assert shard.total == len(rows)
+            assert (np.asarray(shard.labels) == inputs * 10 + 5).all()
     assert sources[0].steps == 3

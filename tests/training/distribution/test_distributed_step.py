@@ -118,7 +118,7 @@ def test_two_workers_give_what_one_process_gives_and_end_equal(mirrored, workers
 def test_a_worker_that_dies_leaves_a_run_that_resumes(folder, workers):
     codes, printed = run_workers(folder, 0, 5)
     assert codes == [1, -9], "\n".join(text[-3000:] for text in printed)
-    assert "TrainingError: Another worker is gone, so worker 0 of 2 cannot go on." in printed[0]
+    assert "TrainingError: Another worker is lost, so worker 0 of 2 cannot continue." in printed[0]
     assert not (folder / "run" / "run.json").exists()
     codes, printed = run_workers(folder, 0, 0)
     assert codes == [0, 0], "\n".join(text[-3000:] for text in printed)

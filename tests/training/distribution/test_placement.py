@@ -9,8 +9,8 @@ import breastcls as bc
 from breastcls.errors import TrainingError
 from breastcls.models.keras_internals import find_seed_generators
 from breastcls.models.model_card import get_card
-from breastcls.training.distribution.placement import Place, SameDecision, find_team, placed, strategy_name
-from breastcls.training.distribution.worker_group import Team
+from breastcls.training.distribution.placement import Place, SameDecision, find_workers, placed, strategy_name
+from breastcls.training.distribution.worker_group import WorkerGroup
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +35,16 @@ def test_names(mirror):
 
 
 def test_workers_have_to_join_first(parts, small):
-    with pytest.raises(TrainingError, match=r"call breastcls.join_workers\(\) first"):
+    with pytest.raises(TrainingError, match=r"call breastcls.training.join_workers\(\) first"):
         bc.fit(small(), *parts[:2], strategy="multi-worker", progress=False)
 
 
 def test_without_a_strategy_the_model_itself_learns(small):
     model = small()
-    with placed(model, find_team(None)) as place:
-        assert place.model is place.judge is model
+    with placed(model, find_workers(None)) as place:
+        assert place.model is place.scorer is model
         source = object()
-        assert place.deal(source, 10, 4) is source
+        assert place.shard(source, 10, 4) is source
 
 
 def test_the_model_has_learnt_also_after_an_error(small, mirror):
@@ -67,7 +67,7 @@ def test_the_model_has_learnt_also_after_an_error(small, mirror):
         np.testing.assert_array_equal(model.get_weights()[0], before[0])
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), placed(model, find_team(mirror)) as place:
+    with pytest.raises(KeyboardInterrupt), placed(model, find_workers(mirror)) as place:
         learn(place.model)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one + 1, other)
@@ -77,9 +77,9 @@ def test_the_model_has_learnt_also_after_an_error(small, mirror):
 
 def test_the_judge_knows_the_weights_of_the_model(small, mirror):
     model = small()
-    with placed(model, find_team(mirror)) as place:
+    with placed(model, find_workers(mirror)) as place:
         place.model.set_weights([weight + 1 for weight in model.get_weights()])
-        assert place.judged(lambda: {"first": float(model.get_weights()[0].flat[0])}) == {
+        assert place.score_on_chief(lambda: {"first": float(model.get_weights()[0].flat[0])}) == {
             "first": float(place.model.get_weights()[0].flat[0])
         }
 
@@ -136,7 +136,7 @@ def test_the_exact_head_is_solved_under_a_strategy(parts, small, mirror):
 
 
 def test_one_worker_that_stops_stops_all():
-    class Told(Team):
+    class Told(WorkerGroup):
         def gather(self, values):
             return np.array([values, [1.0]])
 

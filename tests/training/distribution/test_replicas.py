@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import breastcls as bc
 from breastcls.errors import TrainingError
-from breastcls.training.distribution.replicas import DealtDropout, copy_into
+from breastcls.training.distribution.replicas import ShardedDropout, copy_into
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_a_copy_gives_the_same_and_draws_nothing_of_the_caller(small, mirror):
     assert random.random() == expected
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype("float32")
     np.testing.assert_array_equal(copy(images), model(images))
-    assert sum(isinstance(layer, DealtDropout) for layer in copy._flatten_layers()) == sum(
+    assert sum(isinstance(layer, ShardedDropout) for layer in copy._flatten_layers()) == sum(
         type(layer) is keras.layers.Dropout for layer in model._flatten_layers()
     )
     assert [weight.path for weight in copy.weights] == [weight.path for weight in model.weights]
@@ -47,13 +47,13 @@ def test_a_copy_computes_as_the_model_does(small, mirror):
 
 def test_on_one_device_dealt_dropout_is_dropout(tmp_path):
     plain, dealt = (
-        keras.Sequential([keras.Input((50,)), layer(0.4, seed=3)]) for layer in (keras.layers.Dropout, DealtDropout)
+        keras.Sequential([keras.Input((50,)), layer(0.4, seed=3)]) for layer in (keras.layers.Dropout, ShardedDropout)
     )
     values = np.ones((4, 50), "float32")
     np.testing.assert_array_equal(plain(values, training=True), dealt(values, training=True))
     np.testing.assert_array_equal(dealt(values), values)
     dealt.save(tmp_path / "dealt.keras")
-    assert isinstance(bc.load_model(tmp_path / "dealt.keras").layers[0], DealtDropout)
+    assert isinstance(bc.load_model(tmp_path / "dealt.keras").layers[0], ShardedDropout)
 
 
 def test_a_model_that_cannot_be_copied_is_told(mirror):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import TrainingError
-from breastcls.training.distribution.worker_group import Team
+from breastcls.training.distribution.worker_group import WorkerGroup
 
 
 class Wire:
@@ -25,7 +25,7 @@ class Wire:
 
 
 @dataclass(frozen=True)
-class WiredTeam(Team):
+class WiredTeam(WorkerGroup):
     wire: Wire = None
 
     def _exchange(self, arrays):
@@ -33,7 +33,7 @@ class WiredTeam(Team):
 
 
 def together(act, size=3):
-    """Run `act(team)` for each worker; return what each gave or raised."""
+    """Run `act(workers)` for each worker; return what each gave or raised."""
     wire, found = Wire(size), [None] * size
 
     def run(index):
@@ -51,37 +51,41 @@ def together(act, size=3):
 
 
 def test_alone_everything_is_its_own():
-    team = Team()
-    assert team.chief
-    assert team.gather([1.0, 2.0]).tolist() == [[1.0, 2.0]]
-    assert team.from_chief({"a": 0.1}) == {"a": 0.1}
-    team.check_same("x", 1)
-    with pytest.raises(KeyError), team.in_turn():
+    workers = WorkerGroup()
+    assert workers.chief
+    assert workers.gather([1.0, 2.0]).tolist() == [[1.0, 2.0]]
+    assert workers.from_chief({"a": 0.1}) == {"a": 0.1}
+    workers.check_same("x", 1)
+    with pytest.raises(KeyError), workers.in_turn():
         raise KeyError
 
 
 def test_all_hear_what_each_says():
-    assert all((found == [[0.0], [1.0], [2.0]]).all() for found in together(lambda team: team.gather([team.index])))
+    assert all(
+        (found == [[0.0], [1.0], [2.0]]).all() for found in together(lambda workers: workers.gather([workers.index]))
+    )
 
 
 def test_the_chief_decides():
-    assert together(lambda team: team.from_chief({"score": 0.1 + team.index})) == [{"score": 0.1}] * 3
-    found = together(lambda team: team.arrays_from_chief([np.full(2, team.index + 5.0), np.array(team.index + 1)]))
+    assert together(lambda workers: workers.from_chief({"score": 0.1 + workers.index})) == [{"score": 0.1}] * 3
+    found = together(
+        lambda workers: workers.arrays_from_chief([np.full(2, workers.index + 5.0), np.array(workers.index + 1)])
+    )
     assert all(one.tolist() == [5.0, 5.0] and other == 1 for one, other in found)
 
 
 def test_a_difference_is_named():
-    assert together(lambda team: team.check_same("settings", {"epochs": 3})) == [None] * 3
-    found = together(lambda team: team.check_same("settings", {"epochs": 3 + team.index // 2}))
-    assert all("do not agree on settings: worker(s) [2]" in str(error) for error in found)
+    assert together(lambda workers: workers.check_same("settings", {"epochs": 3})) == [None] * 3
+    found = together(lambda workers: workers.check_same("settings", {"epochs": 3 + workers.index // 2}))
+    assert all("differ in settings: worker(s) [2]" in str(error) for error in found)
 
 
 def test_the_chief_goes_first():
     seen = []
 
-    def act(team):
-        with team.in_turn():
-            seen.append(team.chief)
+    def act(workers):
+        with workers.in_turn():
+            seen.append(workers.chief)
 
     assert together(act) == [None] * 3
     assert seen == [True, False, False]
@@ -91,10 +95,10 @@ def test_the_chief_goes_first():
 def test_an_error_of_one_is_an_error_of_all(failing):
     entered = []
 
-    def act(team):
-        with team.in_turn():
-            entered.append(team.index)
-            if team.index == failing:
+    def act(workers):
+        with workers.in_turn():
+            entered.append(workers.index)
+            if workers.index == failing:
                 raise OSError("disk full")
 
     found = together(act)

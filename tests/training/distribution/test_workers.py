@@ -23,7 +23,7 @@ def set_slurm(monkeypatch, **values):
 
 
 def test_alone_it_says_what_is_missing():
-    with pytest.raises(TrainingError, match="neither TF_CONFIG is set nor was this process started by srun"):
+    with pytest.raises(TrainingError, match="TF_CONFIG is not set, and this process was not started by srun"):
         bc.training.join_workers()
     assert workers.joined_workers() is None
 
@@ -80,5 +80,5 @@ def test_slurm_without_this_machine_is_told(monkeypatch):
         SLURMD_NODENAME="n3",
         SLURM_LOCALID="0",
     )
-    with pytest.raises(TrainingError, match="names no cluster with it in it"):
+    with pytest.raises(TrainingError, match="define no cluster with it"):
         bc.training.join_workers()

@@ -1,4 +1,4 @@
-"""Checkpoints: all that decides how training goes on, in files that are there whole or not at all."""
+"""Checkpoints: the complete state of a training, in files that are written atomically."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Checkpoint:
 
     Args:
         arrays: Lists of arrays by name, such as "learner" and "optimizer".
-        meta: What JSON can hold: position, rows, scores.
+        meta: JSON values: position, rows, scores.
     """
 
     arrays: Mapping[str, list[np.ndarray]]
@@ -58,12 +58,12 @@ class Checkpoints:
         return target
 
     def read(self, name: str) -> Checkpoint | None:
-        """Read the state of a name; None, with a warning if the file is damaged, where there is none."""
+        """Read the state of a name; return None if there is none, or, with a warning, if its file is damaged."""
         path = self.folder / f"{name}.npz"
         if not path.exists():
             return None
         try:
-            # Reading every member checks its sum, which the zip format keeps.
+            # Reading every member verifies its checksum in the zip file.
             with np.load(path, allow_pickle=False) as file:
                 members = {key: file[key] for key in file.files}
             meta = json.loads(members.pop(_META).tobytes().decode())
@@ -71,7 +71,7 @@ class Checkpoints:
                 raise ValueError("it has another format")
         except _BROKEN as error:
             warnings.warn(
-                f"The checkpoint {path.name} cannot be read ({error}); it is passed over.",
+                f"The checkpoint {path.name} cannot be read ({error}); it is skipped.",
                 TrainingWarning,
                 stacklevel=2,
             )
@@ -82,14 +82,14 @@ class Checkpoints:
         return Checkpoint(arrays, meta)
 
     def write_step(self, epoch: int, step: int, state: Checkpoint) -> Path:
-        """Write the state after some epochs and steps, and remove all but the newest two."""
+        """Write the state within an epoch, and remove all but the newest two."""
         written = self.write(f"epoch-{epoch:06d}-step-{step:08d}", state)
         for path in self._steps()[:-_KEPT]:
             path.unlink(missing_ok=True)
         return written
 
     def read_newest(self) -> Checkpoint | None:
-        """Read the newest state that is not damaged; warns of each that is."""
+        """Read the newest state that is not damaged; warn of each damaged one."""
         for path in reversed(self._steps()):
             state = self.read(path.stem)
             if state is not None:
@@ -97,21 +97,21 @@ class Checkpoints:
         return None
 
     def count_steps(self) -> int:
-        """Return how many states within a phase there are, damaged ones too."""
+        """Return the number of states within a phase, damaged ones included."""
         return len(self._steps())
 
     def newest_phase(self) -> int | None:
-        """Return the number of the last phase whose beginning was written, or None."""
+        """Return the number of the last phase with a state at its beginning, or None."""
         numbers = [int(path.stem.partition("-")[2]) for path in self.folder.glob("phase-*.npz")]
         return max(numbers, default=None)
 
     def remove_steps(self) -> None:
-        """Remove the states within a phase, once the next one has begun."""
+        """Remove the states within a phase, after the next phase has begun."""
         for path in self._steps():
             path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove all, once the run is finished."""
+        """Remove all states, after the run is finished."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _steps(self) -> list[Path]:

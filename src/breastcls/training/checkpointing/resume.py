@@ -1,4 +1,4 @@
-"""Going on with a run that was cut off: is it the same one, and if it is finished, what it gave."""
+"""Resuming a run: whether it is the same one, and the result of a finished one."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from breastcls.training.checkpointing.run_folder import FILES, split_text
 from breastcls.training.fit_settings import setting_differences
 from breastcls.training.run import Run
 
-_SHOWN = 5
+_MOST = 5
 
 
 def check_same_run(
     folder: Path, config: Mapping[str, Any], old: Mapping[str, Any], train: Dataset, val: Dataset | None
 ) -> None:
-    """See that what is asked for is the run that the folder holds.
+    """Check that settings, model and data are those of the run in the folder.
 
     Args:
         folder: Folder of the run.
-        config: What is asked for now.
-        old: What `config.json` says.
+        config: The configuration now.
+        old: The configuration in `config.json`.
         train: The training set now.
         val: The validation set now.
 
@@ -46,7 +46,7 @@ def check_same_run(
         if _json(config[part]) != old.get(part):
             found.append(f"{part}: {old.get(part)!r} there, {config[part]!r} here")
     there, here = old.get("model", {}), _json(config["model"])
-    # The weights it began with are those of the first checkpoint, whatever the model has now.
+    # The initial weights of the run are in its first checkpoint, whatever the weights of the model are now.
     found += [
         f"model {name}: {there.get(name)!r} there, {here[name]!r} here"
         for name in here
@@ -54,15 +54,15 @@ def check_same_run(
     ]
     found += data_differences(folder, train, val)
     if found:
-        shown = "\n  ".join(found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []))
+        shown = "\n  ".join(found[:_MOST] + ([f"and {len(found) - _MOST} more"] if len(found) > _MOST else []))
         raise TrainingError(
-            f"{folder} holds another run; resume=True goes on only with the same settings, model and data.\n  {shown}\n"
-            "Give what that run was begun with, or choose another run_dir."
+            f"{folder} holds another run; it can be resumed only with the same settings, model and data.\n  {shown}\n"
+            "Pass the arguments of that run, or choose another run_dir."
         )
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether the run came to its end, rather than being cut off or interrupted.
+    """Return whether the run was finished, and not interrupted.
 
     Raises:
         TrainingError: If its record is damaged.
@@ -74,20 +74,20 @@ def is_finished(folder: Path) -> bool:
         return bool(json.loads(path.read_text(encoding="utf-8"))["stopped"] != "interrupted")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"{path} is damaged ({error}). Delete it: with resume=True the run then goes on from its last checkpoint, "
-            "or is trained again."
+            f"{path} is damaged ({error}). Delete it: with resume=True the run is then resumed from its last "
+            "checkpoint, or trained again."
         ) from error
 
 
 def is_untouched(folder: Path) -> bool:
-    """Tell whether the run was cut off before it kept any state of training."""
+    """Return whether the run was interrupted before any state of training was written."""
     return not any((folder / FOLDER).glob("*.npz"))
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote left behind: its temporary files.
+    """Remove the temporary files of a process that was killed while writing.
 
-    Only one process may do so, and before any writes.
+    Only one process may call this, before any process writes.
     """
     for name in FILES:
         remove_temporaries(folder / name)
@@ -97,8 +97,8 @@ def clear_leftovers(folder: Path) -> None:
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 
-def take_finished(folder: Path, model: keras.Model) -> Run:
-    """Give the model what a finished run gave it, and return its record.
+def restore_finished(folder: Path, model: keras.Model) -> Run:
+    """Set the weights and the card of a model to those of a finished run, and return its record.
 
     Raises:
         ModelError: If the saved model is damaged.
@@ -130,13 +130,13 @@ def load_run(run_dir: str | Path) -> Run:
         return Run(history=history, run_dir=folder, **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise TrainingError(
-            f"{path} cannot be read as the record of a finished run ({error}). If the run was cut off, call fit again "
-            "with resume=True."
+            f"{path} cannot be read as the record of a finished run ({error}). If the run was interrupted, call fit "
+            "again with resume=True."
         ) from error
 
 
 def data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[str]:
-    """Say how images differ from those that `split.csv` of a run names; a folder may move, a picture may not."""
+    """Return how images differ from those in `split.csv` of a run, as text; a folder may have moved."""
     path = folder / "split.csv"
     if not path.exists():
         return [f"{path.name} is missing there"]
@@ -152,14 +152,14 @@ def data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[
             found.append(f"{part}: the same {len(here)} images, in another order")
             continue
         found.append(
-            f"{part}: {len(there)} images there, {len(here)} here; {len(gone)} are gone or changed label, case or "
-            f"slide, {len(come)} are new, such as {sorted(come or gone)[0][0]}"
+            f"{part}: {len(there)} images there, {len(here)} here; {len(gone)} are missing or have another label, "
+            f"case or slide, {len(come)} are new, such as {sorted(come or gone)[0][0]}"
         )
     return found or _changed_pictures(old_table, new_table)
 
 
 def _changed_pictures(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
-    """Say which files are others under the same name, as far as size and hash are known on both sides."""
+    """Return which files have other content under the same name, if size or hash are known for both."""
     changed = np.zeros(len(new), bool)
     for column in {"size", "sha256"} & set(old) & set(new):
         there, here = (table[column].to_numpy(dtype=str) for table in (old, new))
@@ -176,7 +176,7 @@ def _read_split(text: str) -> pd.DataFrame:
 
 
 def _identities(table: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
-    """By part the file name, label, case and slide of each image: a folder may move, a picture may not."""
+    """Return by part the file name, label, case and slide of each image."""
     return {
         str(part): list(rows[["name", "label", "case", "slide"]].itertuples(index=False, name=None))
         for part, rows in table.groupby("part")

@@ -1,4 +1,4 @@
-"""The folder of a run: settings, history, split, model and environment, each written whole or not at all."""
+"""The folder of a run: settings, history, split, model and environment, each written atomically."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILES = ("config.json", "split.csv", "history.csv", "model.keras", "environment.
 
 
 def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Path:
-    """Make the folder and see that it can be written to, before hours of training rather than after.
+    """Make the folder and check that it can be written to, before training rather than after it.
 
     Args:
         run_dir: The folder.
@@ -37,7 +37,7 @@ def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Pa
     folder = make_folder(run_dir)
     if (folder / "config.json").exists() and not resume:
         raise OutputError(
-            f"{folder} holds a run already. Choose another run_dir, so that nothing is overwritten, or go on with that "
+            f"{folder} holds a run already. Choose another run_dir, so that nothing is overwritten, or resume that "
             "run by resume=True."
         )
     try:
@@ -50,15 +50,15 @@ def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Pa
 
 
 def write_start(folder: Path, config: Mapping[str, Any], train: Dataset, val: Dataset | None) -> None:
-    """Write what is known before the first step: `split.csv`, then `config.json`, which makes the folder a run."""
+    """Write `split.csv`, then `config.json`, which marks the folder as a run."""
     write_text(folder / "split.csv", split_text(train, val))
     write_text(folder / "config.json", json.dumps(config, indent=2))
 
 
 def split_text(train: Dataset, val: Dataset | None) -> str:
-    """Return both sets as one table with a column `part`, paths in full so that they hold in any folder.
+    """Return both sets as one table with a column `part` and absolute paths.
 
-    What tells one picture from another of the same name stands in `size` and, as far as it is known, `sha256`.
+    Files of the same name are distinguished by the columns `size` and, where it is known, `sha256`.
     """
     parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
     table = pd.concat(parts, ignore_index=True)
@@ -68,7 +68,7 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
 
 
 def write_end(folder: Path, run: Run, model: keras.Model) -> None:
-    """Write what training gave: `history.csv`, `model.keras`, `environment.json` and the whole as `run.json`."""
+    """Write the results: `history.csv`, `model.keras`, `environment.json` and the record `run.json`."""
     write_history(folder / "history.csv", run.history)
     write_text(folder / "environment.json", json.dumps(run.environment, indent=2))
     save_model(model, folder / "model.keras")
@@ -76,13 +76,13 @@ def write_end(folder: Path, run: Run, model: keras.Model) -> None:
 
 
 def write_history(path: Path, history: pd.DataFrame | Sequence[Mapping[str, Any]]) -> None:
-    """Write one row an epoch as CSV; no epoch gives an empty file."""
+    """Write one row per epoch as CSV; without epochs the file is empty."""
     table = pd.DataFrame(history)
     write_text(path, table.to_csv(index=False, lineterminator="\n") if len(table) else "")
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """Read `config.json`; None where no run was begun.
+    """Read `config.json`; return None if there is none.
 
     Raises:
         TrainingError: If it is damaged.
@@ -93,9 +93,9 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise TrainingError(f"{path} is damaged ({error}). Begin the run anew in another folder.") from error
+        raise TrainingError(f"{path} is damaged ({error}). Start the run again in another folder.") from error
     if not isinstance(config, dict) or not isinstance(config.get("fit"), dict):
-        raise TrainingError(f"{path} is no record of a run of breastcls. Choose another folder.")
+        raise TrainingError(f"{path} is not the record of a run of breastcls. Choose another folder.")
     return config
 
 
@@ -106,6 +106,6 @@ def read_split(folder: Path) -> tuple[Dataset, Dataset | None]:
         DatasetError: If it is missing or damaged.
     """
     both = load_table(folder / "split.csv")
-    # The first line names the classes.
+    # The first line has the class names.
     parts = pd.read_csv(folder / "split.csv", skiprows=1, usecols=["part"])["part"].to_numpy()
     return both[parts == "train"], both[parts == "val"] if (parts == "val").any() else None

@@ -1,4 +1,4 @@
-"""What of training on several devices is TensorFlow's: strategies, what workers tell one another, one step."""
+"""The TensorFlow part of training on several devices: strategies, communication between workers, one step."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from breastcls.errors import TrainingError
 from breastcls.models.keras_internals import find_seed_generators, flatten_layers, sum_gradients_elsewhere
-from breastcls.training.distribution.batch_sharding import Portion
-from breastcls.training.distribution.replicas import DealtDropout
+from breastcls.training.distribution.batch_sharding import BatchShard
+from breastcls.training.distribution.replicas import ShardedDropout
 from breastcls.training.training_step import as_shares, weight_table
 
 _SUM = tf.distribute.ReduceOp.SUM
@@ -31,7 +31,7 @@ def name_of(strategy: Any) -> str | None:
     """Return "mirrored", "multi-worker", or None for one device.
 
     Raises:
-        TrainingError: If it is another strategy, or none.
+        TrainingError: If it is not a supported strategy.
     """
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return "multi-worker"
@@ -49,13 +49,13 @@ def name_of(strategy: Any) -> str | None:
 def mirror() -> Any:
     """Return the strategy over all GPUs of this machine.
 
-    One for the whole process: two would number their messages alike, and mistake those of one for the other's.
+    There is one for the whole process: the messages of two would have the same numbers and be confused.
     """
     return tf.distribute.MirroredStrategy()
 
 
-def find_place(strategy: Any) -> tuple[int, int, int]:
-    """Return which worker this process is, how many there are, and how many devices each has."""
+def find_worker_position(strategy: Any) -> tuple[int, int, int]:
+    """Return the number of this worker, the number of workers, and the devices of each."""
 
     @tf.function(jit_compile=False, autograph=False)  # type: ignore[untyped-decorator]
     def ask() -> Any:
@@ -67,13 +67,13 @@ def find_place(strategy: Any) -> tuple[int, int, int]:
 
 
 def is_lost_worker(error: BaseException) -> bool:
-    """Tell whether this is how TensorFlow says that another worker is gone."""
+    """Return whether an error of TensorFlow means that another worker is lost."""
     aborted = isinstance(error, tf.errors.OpError) and "Collective ops is aborted" in str(error)
     return aborted or isinstance(error, _LOST)
 
 
-def adder(strategy: Any, devices: int) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-    """Return a function that adds up the arrays of all workers, each array by itself; all workers have to call it.
+def sum_over_workers(strategy: Any, devices: int) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """Return a function that sums each array over all workers; all workers have to call it.
 
     Args:
         strategy: The strategy.
@@ -84,7 +84,7 @@ def adder(strategy: Any, devices: int) -> Callable[[Sequence[np.ndarray]], list[
     def add_up(values: list[Any]) -> Any:
         def add(values: list[Any]) -> Any:
             context = tf.distribute.get_replica_context()
-            # One device speaks for its worker.
+            # The first device of each worker contributes its value.
             first = context.replica_id_in_sync_group % devices == 0
             return context.all_reduce(_SUM, [tf.where(first, value, tf.zeros_like(value)) for value in values])
 
@@ -98,12 +98,11 @@ def adder(strategy: Any, devices: int) -> Callable[[Sequence[np.ndarray]], list[
 
 
 class DistributedStep:
-    """A step on all devices at once, giving what one device would on the whole batch.
+    """A training step on all devices at once, with the result of one device on the whole batch.
 
-    Each device has an equal part of the batch. Gradients are sums over all images divided by their number, added up
-    over the devices before anything looks at them, so that clipping, loss scaling and the optimizer see what they
-    would see on one device. Repeated images count nothing. Statistics that layers keep, as batch normalisation does,
-    are those of each device's part, averaged.
+    Each device has an equal part of the batch. Gradients are sums over all images divided by their number, summed over
+    the devices before clipping, loss scaling and the optimizer, which therefore work as on one device. Repeated images
+    have the weight 0. Statistics of layers, as of batch normalisation, are those of each device's part, averaged.
 
     Args:
         learner: The compiled model, made in the scope of the strategy.
@@ -127,63 +126,63 @@ class DistributedStep:
         self._loss = type(loss).from_config({**loss.get_config(), "reduction": "none"})
         table = np.ones(class_count, np.float32) if weights is None else weight_table(weights)
         self._table = tf.constant(table)
-        dealt = [layer for layer in flatten_layers(learner) if isinstance(layer, DealtDropout)]
-        common = {id(layer.seed_generator) for layer in dealt if layer.rate > 0}
+        dropouts = [layer for layer in flatten_layers(learner) if isinstance(layer, ShardedDropout)]
+        common = {id(layer.seed_generator) for layer in dropouts if layer.rate > 0}
         self._own_generators = [found for found in find_seed_generators(learner) if id(found) not in common]
         self._changed: list[Any] = []
         inner = getattr(learner.optimizer, "inner_optimizer", learner.optimizer)
         # It would add the gradients up after clipping them, and a second time.
         sum_gradients_elsewhere(inner)
-        self._learn = tf.function(self._learn_everywhere, jit_compile=False, reduce_retracing=True, autograph=False)
+        self._step = tf.function(self._step_on_all_devices, jit_compile=False, reduce_retracing=True, autograph=False)
 
-    def __call__(self, inputs: Any, labels: Portion) -> tuple[float, float, int]:
-        """Learn from one batch; return its loss, its accuracy and its number of images."""
+    def __call__(self, inputs: Any, labels: BatchShard) -> tuple[float, float, int]:
+        """Train on one batch; return its loss, its accuracy and its number of images."""
         shares = as_shares(labels.labels, self._class_count)
         counts = tf.cast(tf.range(len(shares)) < labels.own, tf.float32)
-        batch = [self._deal(part) for part in (tf.convert_to_tensor(inputs), tf.convert_to_tensor(shares), counts)]
-        loss, accuracy = self._learn(*batch, tf.constant(labels.total, tf.float32))
+        batch = [self._split(part) for part in (tf.convert_to_tensor(inputs), tf.convert_to_tensor(shares), counts)]
+        loss, accuracy = self._step(*batch, tf.constant(labels.total, tf.float32))
         return float(loss), float(accuracy), labels.total
 
-    def _deal(self, values: Any) -> Any:
-        """Cut what this worker has into equal parts, one for each of its devices."""
+    def _split(self, values: Any) -> Any:
+        """Split the part of this worker equally over its devices."""
         left = iter(tf.split(values, self._devices, axis=0))
         return self._strategy.experimental_distribute_values_from_function(lambda _: next(left))
 
-    def _learn_everywhere(self, inputs: Any, shares: Any, counts: Any, total: Any) -> tuple[Any, Any]:
-        figures, states = self._strategy.run(self._learn_here, args=(inputs, shares, counts, total))
+    def _step_on_all_devices(self, inputs: Any, shares: Any, counts: Any, total: Any) -> tuple[Any, Any]:
+        values, states = self._strategy.run(self._step_on_one_device, args=(inputs, shares, counts, total))
         for variable, state in zip(self._changed, states, strict=True):
             self._strategy.extended.update(variable.value, _assign, args=(state,), group=False)
-        first = self._strategy.experimental_local_results(figures)[0]
+        first = self._strategy.experimental_local_results(values)[0]
         return first[0], first[1]
 
-    def _learn_here(self, inputs: Any, shares: Any, counts: Any, total: Any) -> tuple[Any, list[Any]]:
+    def _step_on_one_device(self, inputs: Any, shares: Any, counts: Any, total: Any) -> tuple[Any, list[Any]]:
         context = tf.distribute.get_replica_context()
         learner = self._learner
         optimizer = learner.optimizer
         weights = tf.linalg.matvec(shares, self._table) * counts
-        # Other random layers than dropout draw for each device by itself, and must not draw the same on all.
+        # Random layers other than dropout draw on each device separately, and must not draw the same numbers on all.
         offset = tf.stack([tf.cast(context.replica_id_in_sync_group, tf.int64) * 7919, 0])
         drawn = {id(found.state): found.state for found in self._own_generators}
         with ExitStack() as stack:
             tape = stack.enter_context(tf.GradientTape())
             mapping = [(state, _shift(state.value, offset)) for state in drawn.values()]
-            # Keras looks for regularised weights here alone.
+            # Keras looks for regularised weights in this mapping only.
             mapping += [(one, one.value) for one in learner.trainable_variables if one.regularizer is not None]
-            # What layers note about themselves is caught here, since each device would note something else.
+            # Changes of layer states are collected here, since they differ between devices.
             scope = stack.enter_context(keras.StatelessScope(mapping, collect_losses=True))
             outputs = learner(inputs, training=True)
             loss = tf.reduce_sum(self._loss(shares, outputs, sample_weight=weights)) / total
-            # Regularisation is the same on every device, and counts once.
+            # The regularisation loss is the same on every device, and is added once.
             extra = [tf.cast(tf.reduce_sum(term), tf.float32) for term in learner.losses]
             loss += tf.add_n([*extra, tf.constant(0.0)]) / context.num_replicas_in_sync
             scaled = optimizer.scale_loss(loss)
         variables = learner.trainable_variables
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
-        learnt = [(one, variable) for one, variable in zip(gradients, variables, strict=True) if one is not None]
+        trained = [(one, variable) for one, variable in zip(gradients, variables, strict=True) if one is not None]
         right = tf.cast(tf.argmax(outputs, axis=-1) == tf.argmax(shares, axis=-1), tf.float32)
-        figures = tf.stack([loss, tf.reduce_sum(right * counts) / total])
-        *summed, figures = context.all_reduce(_SUM, [*(tf.convert_to_tensor(one) for one, _ in learnt), figures])
-        optimizer.apply(summed, [variable for _, variable in learnt])
+        values = tf.stack([loss, tf.reduce_sum(right * counts) / total])
+        *summed, values = context.all_reduce(_SUM, [*(tf.convert_to_tensor(one) for one, _ in trained), values])
+        optimizer.apply(summed, [variable for _, variable in trained])
 
         self._changed, states, kept = [], [], []
         for variable in learner.non_trainable_variables:
@@ -199,11 +198,11 @@ class DistributedStep:
         if kept:
             for number, mean in zip(kept, context.all_reduce(_MEAN, [states[number] for number in kept]), strict=True):
                 states[number] = mean
-        return figures, states
+        return values, states
 
 
 def _shift(state: Any, offset: Any) -> Any:
-    # Seeds are of another type with each backend of Keras, and TensorFlow adds not all of them on every device.
+    # The type of seeds depends on the backend of Keras, and TensorFlow cannot add all types on every device.
     return tf.cast(tf.cast(state, tf.int64) + offset, state.dtype)
 
 

@@ -1,4 +1,4 @@
-"""On which devices a model learns."""
+"""The devices that a model is trained on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import keras
 
 from breastcls.errors import TrainingError
 from breastcls.images.epoch_order import BatchPart
-from breastcls.training.batch_sources import Source
-from breastcls.training.distribution.batch_sharding import DealtSource
-from breastcls.training.distribution.worker_group import Team
+from breastcls.training.batch_sources import BatchSource
+from breastcls.training.distribution.batch_sharding import ShardedBatches
+from breastcls.training.distribution.worker_group import WorkerGroup
 from breastcls.training.distribution.workers import joined_workers
 from breastcls.training.training_step import KerasStep, Step
 
@@ -22,95 +22,95 @@ _NAMES = ("mirrored", "multi-worker")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a model learns, and who judges it.
+    """The devices that a model is trained on, and the copy of it that is scored.
 
     Args:
-        model: The model that learns: the caller's own, or with a strategy a copy of it on every device.
-        original: With a strategy, the caller's own.
-        team: The workers.
+        model: The model that is trained: the caller's own, or with a strategy a copy of it on every device.
+        original: With a strategy, the caller's own model.
+        workers: The workers.
     """
 
     model: keras.Model
     original: keras.Model | None = None
-    team: Team = field(default_factory=Team)
+    workers: WorkerGroup = field(default_factory=WorkerGroup)
 
     @property
-    def judge(self) -> keras.Model:
-        """The caller's own model, which lives on one device: it scores, and computes features."""
+    def scorer(self) -> keras.Model:
+        """The caller's own model on one device, which computes validation scores and features."""
         return self.model if self.original is None else self.original
 
     @property
     def strategy(self) -> Any:
         """The `tf.distribute` strategy, or None for one device."""
-        return self.team.strategy
+        return self.workers.strategy
 
     @property
     def part(self) -> BatchPart:
         """The part of each batch that this worker has."""
-        return BatchPart(self.team.index, self.team.size, self.team.devices)
+        return BatchPart(self.workers.index, self.workers.size, self.workers.devices)
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Within the block what is made, is made for all devices."""
+        """Variables that are created within the block are created on all devices."""
         return nullcontext() if self.strategy is None else self.strategy.scope()
 
-    def deal(self, source: Source, images: int, batch_size: int, *, whole: bool = True) -> Source:
-        """Return the batches of a source as the steps here take them.
+    def shard(self, source: BatchSource, images: int, batch_size: int, *, whole: bool = True) -> BatchSource:
+        """Return the batches of a source in the form that the training steps need.
 
         Args:
             source: The source.
-            images: Images an epoch.
-            batch_size: Images a batch, over all workers.
-            whole: Whether the source gives whole batches, and not this worker's part already.
+            images: Images per epoch.
+            batch_size: Images per batch, over all workers.
+            whole: Whether the source yields whole batches, and not this worker's part already.
         """
         if self.strategy is None:
             return source
-        return DealtSource(source, self.part, images, batch_size, whole=whole)
+        return ShardedBatches(source, self.part, images, batch_size, whole=whole)
 
     def step(self, learner: keras.Model, loss: Any, class_count: int, weights: dict[int, float] | None) -> Step:
-        """Return what teaches a compiled model one batch."""
+        """Return the training step of a compiled model."""
         if self.strategy is None:
             return KerasStep(learner, class_count, weights)
         from breastcls.training.distribution.distributed_step import DistributedStep
 
-        return DistributedStep(learner, self.strategy, self.team.devices, loss, class_count, weights)
+        return DistributedStep(learner, self.strategy, self.workers.devices, loss, class_count, weights)
 
-    def judged(self, score: Callable[[], dict[str, float]]) -> dict[str, float]:
-        """Return what the judge scores with the weights as they are now: what the chief measured, for all workers."""
-        self.tell_judge()
-        return self.team.from_chief(score())
+    def score_on_chief(self, score: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Return the scores with the present weights; on all workers those measured by the chief."""
+        self.update_scorer()
+        return self.workers.from_chief(score())
 
-    def tell_judge(self) -> None:
-        """Give the judge the weights of the model."""
+    def update_scorer(self) -> None:
+        """Copy the weights of the model to the scorer."""
         if self.original is not None:
-            self.judge.set_weights(self.model.get_weights())
+            self.scorer.set_weights(self.model.get_weights())
 
-    def take_from_judge(self) -> None:
-        """Give the model the weights of the judge, on all workers those of the chief."""
+    def update_model(self) -> None:
+        """Copy the weights of the scorer to the model, on all workers those of the chief."""
         if self.original is not None:
-            self.model.set_weights(self.team.arrays_from_chief(self.judge.get_weights()))
+            self.model.set_weights(self.workers.arrays_from_chief(self.scorer.get_weights()))
 
 
 class SameDecision(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """After each epoch: all workers stop if one of them wants to.
+    """Stops all workers after an epoch if one of them has to stop.
 
     Args:
-        team: The workers.
+        workers: The workers.
     """
 
-    def __init__(self, team: Team) -> None:
+    def __init__(self, workers: WorkerGroup) -> None:
         super().__init__()
-        self._team = team
+        self._workers = workers
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Ask all."""
-        self.model.stop_training = bool(self._team.gather([float(self.model.stop_training)]).any())
+        """Gather `stop_training` of all workers."""
+        self.model.stop_training = bool(self._workers.gather([float(self.model.stop_training)]).any())
 
 
 def strategy_name(strategy: Any) -> str | None:
-    """Return how a strategy is written into the record: "mirrored", "multi-worker", or None for one device.
+    """Return the name of a strategy in the record: "mirrored", "multi-worker", or None for one device.
 
     Raises:
-        TrainingError: If it is none that can be trained with.
+        TrainingError: If it is not supported.
     """
     if strategy is None:
         return None
@@ -125,11 +125,11 @@ def strategy_name(strategy: Any) -> str | None:
     return name_of(strategy)
 
 
-def find_team(strategy: Any) -> Team:
-    """Return the workers of a strategy, given by name or as it is.
+def find_workers(strategy: Any) -> WorkerGroup:
+    """Return the workers of a strategy, given by name or as an object.
 
     Raises:
-        TrainingError: If it is none that can be trained with, or the workers did not join.
+        TrainingError: If it is not supported, or the workers did not join.
     """
     name = strategy_name(strategy)
     if name == "multi-worker" and isinstance(strategy, str):
@@ -137,35 +137,35 @@ def find_team(strategy: Any) -> Team:
         if strategy is None:
             raise TrainingError(
                 "strategy='multi-worker' needs the machines to be joined before anything else: call "
-                "breastcls.join_workers() first in the script, before a model is built."
+                "breastcls.training.join_workers() first in the script, before a model is built."
             )
     elif name == "mirrored" and isinstance(strategy, str):
         from breastcls.training.distribution.distributed_step import mirror
 
         strategy = mirror()
-    return Team.of(strategy)
+    return WorkerGroup.of(strategy)
 
 
 @contextmanager
-def placed(model: keras.Model, team: Team) -> Iterator[Place]:
-    """Within the block a model is where it learns; after it, also after an error, it has learnt.
+def placed(model: keras.Model, workers: WorkerGroup) -> Iterator[Place]:
+    """Within the block a model is copied to its devices; after it, also after an error, it has the trained weights.
 
     Args:
         model: The model.
-        team: The workers, from `find_team`.
+        workers: The workers, from `find_workers`.
 
     Raises:
-        TrainingError: If the model cannot be copied to several devices, or another worker is gone.
+        TrainingError: If the model cannot be copied to several devices, or another worker is lost.
     """
-    if team.strategy is None:
+    if workers.strategy is None:
         yield Place(model)
         return
     from breastcls.training.distribution.replicas import copy_into, copy_state
 
-    with team.or_lost():
-        place = Place(copy_into(team.strategy, model), model, team)
-        # Each worker may have built it with random weights of its own.
-        place.take_from_judge()
+    with workers.report_lost_workers():
+        place = Place(copy_into(workers.strategy, model), model, workers)
+        # Each worker may have built it with different random weights.
+        place.update_model()
         try:
             yield place
         finally:

@@ -1,4 +1,4 @@
-"""A copy of a model that lives on every device of a strategy, and learns as it would on one."""
+"""A copy of a model on every device of a strategy, trained as on one device."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from breastcls.models.model_card import get_card, set_card
 
 
 @keras.saving.register_keras_serializable(package="breastcls")
-class DealtDropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras ships no types
+class ShardedDropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras ships no types
     """Dropout that drops on several devices what one device would drop in the whole batch.
 
-    Every device draws for all images and takes its own part; otherwise all of them would drop the same.
+    Every device draws for all images and uses its own part; otherwise all of them would drop the same units.
     """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -40,25 +40,25 @@ class DealtDropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras ships n
 
 
 def copy_into(strategy: Any, model: keras.Model) -> keras.Model:
-    """Return a copy of a model that lives on all devices of a strategy; the model itself is left alone.
+    """Return a copy of a model on all devices of a strategy; the model itself is not changed.
 
     Raises:
         TrainingError: If Keras cannot copy the model.
     """
 
     def copy_layer(layer: Any) -> Any:
-        kind = DealtDropout if type(layer) is keras.layers.Dropout else type(layer)
+        kind = ShardedDropout if type(layer) is keras.layers.Dropout else type(layer)
         return kind.from_config(layer.get_config())
 
-    # Initial values are drawn and at once replaced: the caller's draws go on as if there had been none.
+    # Initial values are drawn and replaced at once; the state of the caller's random numbers is restored.
     drawn = random.getstate()
     try:
         with strategy.scope():
             copy = keras.models.clone_model(model, clone_function=copy_layer, recursive=True)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise TrainingError(
-            f"The model {model.name!r} cannot be copied to several devices: {error} Needed is a functional or "
-            "sequential model whose layers all have get_config, as build_model gives."
+            f"The model {model.name!r} cannot be copied to several devices: {error} Expected a functional or "
+            "sequential model whose layers all have get_config, such as from build_model."
         ) from error
     finally:
         random.setstate(drawn)
@@ -70,16 +70,16 @@ def copy_into(strategy: Any, model: keras.Model) -> keras.Model:
 
 
 def copy_state(source: keras.Model, target: keras.Model, weights: Sequence[np.ndarray] | None = None) -> None:
-    """Give a model what a model of the same layers has: weights, random state, precision, and what of it learns.
+    """Copy weights, random state, precision and trainable flags to a model of the same layers.
 
     Args:
-        source: Where it comes from.
-        target: Where it goes.
-        weights: Weights to take in the place of those of `source`.
+        source: The model to copy from.
+        target: The model to copy to.
+        weights: Weights to use in the place of those of `source`.
     """
     pairs = list(zip(flatten_layers(source), flatten_layers(target), strict=True))
     for one, other in pairs:
-        # What is outside comes first, and setting it sets all that is in it.
+        # An outer layer comes first, since setting its flag sets those of all layers inside it.
         other.trainable = one.trainable
         if isinstance(one, keras.Model):
             other.dtype_policy = one.dtype_policy

@@ -1,4 +1,4 @@
-"""The workers that train one model together: who this one is, and what they agree on."""
+"""The workers that train one model together, and the values they exchange."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from breastcls.errors import TrainingError
 
 
 @dataclass(frozen=True)
-class Team:
-    """The workers of a training, most often one.
+class WorkerGroup:
+    """The workers of a training; one without a strategy for several machines.
 
     Args:
         strategy: The `tf.distribute` strategy, or None.
-        index: Which worker this is, counted from 0.
-        size: How many there are.
-        devices: Devices of each.
+        index: Number of this worker, counted from 0.
+        size: Number of workers.
+        devices: Devices of each worker.
     """
 
     strategy: Any = None
@@ -32,45 +32,45 @@ class Team:
     devices: int = 1
 
     @classmethod
-    def of(cls, strategy: Any) -> Team:
-        """Return the team of a strategy."""
+    def of(cls, strategy: Any) -> WorkerGroup:
+        """Return the workers of a strategy."""
         if strategy is None:
             return cls()
-        from breastcls.training.distribution.distributed_step import find_place
+        from breastcls.training.distribution.distributed_step import find_worker_position
 
-        return cls(strategy, *find_place(strategy))
+        return cls(strategy, *find_worker_position(strategy))
 
     @property
     def chief(self) -> bool:
-        """Whether this worker is the one that writes files and judges."""
+        """Whether this worker writes the files and measures the scores."""
         return self.index == 0
 
     def gather(self, values: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Return what every worker says, shape (workers, values); all have to call this, each with as many."""
+        """Return the values of every worker, shape (workers, values); all have to call this with the same number."""
         own = np.zeros((self.size, len(values)))
         own[self.index] = values
         return own if self.size == 1 else self._exchange([own])[0]
 
     def wait(self) -> None:
-        """Wait until all workers are here."""
+        """Wait until all workers have called this."""
         self.gather([0.0])
 
     def from_chief(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Return the chief's values in the place of one's own, which rounding may have made others."""
+        """Return the values of the chief; those of other workers may differ by rounding."""
         return dict(zip(values, map(float, self.gather(list(values.values()))[0]), strict=True))
 
     def arrays_from_chief(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the chief's arrays; all have to call this with as many of the same shapes."""
+        """Return the arrays of the chief; all have to call this with arrays of the same shapes."""
         if self.size == 1:
             return list(arrays)
         return self._exchange([array if self.chief else np.zeros_like(array) for array in arrays])
 
     def check_same(self, what: str, values: Any) -> None:
-        """See that all workers have the same.
+        """Check that a value is the same on all workers.
 
         Args:
-            what: What is compared, for the message.
-            values: Anything whose `repr` says what it is.
+            what: Name of the value, for the message.
+            values: Anything whose `repr` identifies it.
 
         Raises:
             TrainingError: If they differ.
@@ -79,16 +79,16 @@ class Team:
         found = self.gather([digest])[:, 0]
         if other := [number for number in range(self.size) if found[number] != found[0]]:
             raise TrainingError(
-                f"The workers do not agree on {what}: worker(s) {other} differ from worker 0. Run the same script on "
+                f"The workers differ in {what}: worker(s) {other} differ from worker 0. Run the same script on "
                 "the same data everywhere, with run_dir in a folder that all machines share and precision= by name."
             )
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Within the block the chief goes first, the others after it; an error of one is an error of all.
+        """The block runs on the chief first, then on the others; an error on one worker is an error on all.
 
         Raises:
-            TrainingError: If it failed on another worker.
+            TrainingError: If the block failed on another worker.
         """
         if self.size == 1:
             yield
@@ -102,30 +102,30 @@ class Team:
         finally:
             if self.chief:
                 self.gather([failed])
-            # A chief that failed is waited for by nobody any more.
+            # No worker waits for a chief that failed.
             seen = self.gather([failed]) if not (self.chief and failed) else np.zeros((1, 1))
         self._raise_if_failed(seen)
 
     def _raise_if_failed(self, seen: npt.NDArray[np.float64]) -> None:
         if failed := np.flatnonzero(seen[:, 0]).tolist():
-            raise TrainingError(f"Worker(s) {failed} could not begin; what they printed says why.")
+            raise TrainingError(f"Worker(s) {failed} could not begin; see what they printed.")
 
     def _exchange(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        with self.or_lost():
+        with self.report_lost_workers():
             return self._add_up(arrays)
 
     @cached_property
     def _add_up(self) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-        from breastcls.training.distribution.distributed_step import adder
+        from breastcls.training.distribution.distributed_step import sum_over_workers
 
-        return adder(self.strategy, self.devices)
+        return sum_over_workers(self.strategy, self.devices)
 
     @contextmanager
-    def or_lost(self) -> Iterator[None]:
-        """Within the block the loss of another worker is told in plain words.
+    def report_lost_workers(self) -> Iterator[None]:
+        """Within the block an error by the loss of another worker becomes a TrainingError.
 
         Raises:
-            TrainingError: If another worker is gone.
+            TrainingError: If another worker is lost.
         """
         if self.size == 1:
             yield
@@ -138,10 +138,10 @@ class Team:
             if not is_lost_worker(error):
                 raise
             said = str(error)
-            # Before it come the lines of code that were waiting.
+            # The lines of code that were waiting come before it.
             said = said[max(said.find("Collective ops is aborted"), 0) :]
             raise TrainingError(
-                f"Another worker is gone, so worker {self.index} of {self.size} cannot go on. What that one printed "
-                "says why. Start the script again on all machines; with run_dir and resume=True it goes on from the "
-                f"last checkpoint. TensorFlow said: {' '.join(said.split())[:300]}"
+                f"Another worker is lost, so worker {self.index} of {self.size} cannot continue. See what that one "
+                "printed. Start the script again on all machines; with run_dir and resume=True the run is resumed from "
+                f"the last checkpoint. The error of TensorFlow: {' '.join(said.split())[:300]}"
             ) from error

@@ -8,29 +8,29 @@ from typing import Any
 
 from breastcls.errors import TrainingError
 
-# TensorFlow joins other machines once in the life of a process: what is held here is a fact about the process.
+# TensorFlow joins other machines once per process, so this is a property of the process.
 _joined: list[Any] = []
 
 
 def join_workers(*, port: int = 8888) -> Any:
     """Join the other machines of a training; call it first in the script, before anything is built or read.
 
-    TensorFlow can connect to other machines only while it has computed nothing yet: once a model was built it is too
-    late. The same script runs on every machine; each waits here until all of them have come, and
-    `fit(..., strategy="multi-worker")` then trains on all of them together. Calling it again gives the same strategy.
+    TensorFlow can connect to other machines only before its first computation, so before a model is built. The same
+    script runs on every machine; each waits here until all of them have called this, and
+    `fit(..., strategy="multi-worker")` then trains on all of them together. Calling it again returns the same strategy.
 
-    Which machines there are is read from `TF_CONFIG`, or, where that is not set, from what Slurm tells each task that
-    `srun` starts.
+    The machines are read from `TF_CONFIG`, or, if that is not set, from the variables that Slurm sets for each task
+    that `srun` starts.
 
     Args:
-        port: Under Slurm, where the first task of each machine listens; the second listens one above, and so on.
-            `TF_CONFIG` names ports itself.
+        port: Under Slurm, the port of the first task of each machine; the second task has the next one, and so on.
+            `TF_CONFIG` contains its own ports.
 
     Returns:
         A `tf.distribute.MultiWorkerMirroredStrategy`.
 
     Raises:
-        TrainingError: If neither names the machines, or TensorFlow has computed something already.
+        TrainingError: If neither defines the machines, or TensorFlow has computed something already.
 
     Example:
         >>> import breastcls as bc
@@ -48,8 +48,8 @@ def join_workers(*, port: int = 8888) -> Any:
         if "program startup" not in str(error):
             raise
         raise TrainingError(
-            "join_workers() came too late: TensorFlow has computed something already. Call it first in the script, "
-            "right after the imports."
+            "join_workers() was called too late: TensorFlow has computed something already. Call it first in the "
+            "script, right after the imports."
         ) from error
     _joined.append(strategy)
     return strategy
@@ -61,14 +61,14 @@ def joined_workers() -> Any:
 
 
 def _resolver(port: int) -> Any:
-    """Return what tells TensorFlow who is there and which of them this process is."""
+    """Return the cluster resolver: all addresses, and which of them is this process."""
     if os.environ.get("TF_CONFIG"):
         cluster, task, index = _read_tf_config(os.environ["TF_CONFIG"])
     elif "SLURM_STEP_NODELIST" in os.environ:
         cluster, task, index = _ask_slurm(port)
     else:
         raise TrainingError(
-            "join_workers() does not know the other machines: neither TF_CONFIG is set nor was this process started by "
+            "join_workers() cannot find the other machines: TF_CONFIG is not set, and this process was not started by "
             "srun. On one machine leave it out, and use strategy='mirrored' for several GPUs."
         )
     import tensorflow as tf
@@ -87,7 +87,8 @@ def _read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
         known = cluster[task][index] if index >= 0 else None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise TrainingError(
-            f"TF_CONFIG is {text!r}, which names no cluster with this process in it ({type(error).__name__}: {error}). "
+            f"TF_CONFIG is {text!r}, which defines no cluster with this process in it "
+            f"({type(error).__name__}: {error}). "
             'Expected {"cluster": {"worker": ["host1:port", "host2:port"]}, "task": {"type": "worker", "index": 0}}, '
             "with another index on each machine."
         ) from error
@@ -100,8 +101,8 @@ def _ask_slurm(port: int) -> tuple[dict[str, list[str]], str, int]:
     import tensorflow as tf
 
     try:
-        # Slurm itself says which GPUs a task sees. The resolver would count them by nvidia-smi, which fails on
-        # machines without, and set them anew; so it is told of more than any machine has.
+        # Slurm itself sets the GPUs of a task. The resolver would count them by nvidia-smi, which fails on machines
+        # without GPUs, and set them again; so it is given a number larger than any machine has.
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=port, gpus_per_node=1 << 20, gpus_per_task=1, auto_set_gpu=False
         )
@@ -111,6 +112,6 @@ def _ask_slurm(port: int) -> tuple[dict[str, list[str]], str, int]:
         return {"worker": list(addresses)}, "worker", addresses.index(own)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"What Slurm set for this task names no cluster with it in it ({type(error).__name__}: {error}). Start the "
-            "script by srun inside the job, one task a machine, or set TF_CONFIG."
+            f"The variables of Slurm for this task define no cluster with it ({type(error).__name__}: {error}). Start "
+            "the script by srun inside the job, one task per machine, or set TF_CONFIG."
         ) from error
