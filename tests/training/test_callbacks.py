@@ -58,7 +58,7 @@ def test_without_scores_to_go_by_the_last_epoch_that_ended_counts(model):
     model.set_weights([np.full((2, 2), np.nan, "float32"), np.zeros(2, "float32")])
     best.restore(model, model)
     assert model.get_weights()[0][0, 0] == 2
-    assert str(best) == "the weights of epoch 2, the last that ended"
+    assert str(best) == "the weights of epoch 2, the last finished"
 
 
 @pytest.mark.parametrize("monitor", ["val_accuracy", None])
