@@ -69,7 +69,7 @@ def test_before_any_epoch_has_ended_it_goes_back_to_the_beginning(model, monitor
     model.set_weights([np.full((2, 2), np.nan, "float32"), np.zeros(2, "float32")])
     best.restore(model, model)
     assert model.get_weights()[0][0, 0] == 7
-    assert str(best) == "the weights it began with, since no epoch had ended"
+    assert str(best) == "its initial weights, since no epoch was finished"
 
 
 def test_patience_counts_within_a_phase(model):
