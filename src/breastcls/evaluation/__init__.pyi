@@ -1,1 +1,10 @@
+from .evaluation_context import EvaluationContext as EvaluationContext
+from .evaluation_context import Need as Need
+from .evaluation_data import EvaluationData as EvaluationData
 from .evaluation_schema import read_schema as read_schema
+from .report.html_report import write_report as write_report
+from .section import Section as Section
+from .section import SectionFigure as SectionFigure
+from .section_registry import list_sections as list_sections
+from .section_registry import register_section as register_section
+from .worst_cases import rank_cases as rank_cases

@@ -1,4 +1,4 @@
-"""Evaluate: every figure with an interval over cases, the leak audit, and the colour-only yardstick."""
+"""Evaluate a model, or the predictions of any model, with confidence intervals over cases."""
 
 from __future__ import annotations
 
@@ -8,42 +8,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from breastcls.baselines.baseline_predictions import predict_by_baseline
-from breastcls.baselines.colour_comparison import score_against_colour_baseline
-from breastcls.calibration.assessment import assess_calibration
 from breastcls.datasets.dataset import Dataset
-from breastcls.decisions.conformal import ConformalSets
-from breastcls.decisions.net_benefit import PREVALENCES, decision_curve, operating_table
-from breastcls.decisions.risk_histogram import risk_histogram
+from breastcls.datasets.leakage import LeakageReport
+from breastcls.decisions.net_benefit import PREVALENCES
 from breastcls.decisions.stored_decision_limitations import find_kept_limitations
 from breastcls.decisions.thresholds import Threshold
-from breastcls.errors import EvaluationError, EvaluationWarning, LeakageWarning
+from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluation import Evaluation
-from breastcls.evaluation.worst_cases import rank_cases
+from breastcls.evaluation.evaluation_context import EvaluationContext
+from breastcls.evaluation.section_registry import SECTIONS
+from breastcls.evaluation.source_references import SourceReferences
+from breastcls.evaluation.threshold_origin import apply_threshold, refuse_rule
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.curve_bands import compute_curves
-from breastcls.intervals.limitations import (
-    NO_CASES,
-    few_cases,
-    few_cases_in_groups,
-    find_limitations,
-    find_ood_limitations,
-)
-from breastcls.intervals.score_tables import count_units, score, score_classes, score_groups, score_levels
+from breastcls.intervals.limitations import NO_CASES, few_cases, few_cases_in_groups, find_limitations
+from breastcls.intervals.score_tables import count_units
 from breastcls.intervals.zero_width import find_zero_width
-from breastcls.metrics.classification_metrics import count_confusion
 from breastcls.metrics.scorable_predictions import predict_or_take
-from breastcls.models.calibration_identity import name_calibration, require_same_calibration
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.independence import check_independence
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions, fingerprint_table
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.unit_labels import scored_images
-from breastcls.uncertainty.out_of_distribution import score_ood
-from breastcls.uncertainty.selective_prediction import risk_coverage
 
 
 def evaluate(
@@ -60,26 +46,27 @@ def evaluate(
     tta: str | None = None,
     ood: Dataset | Predictions | None = None,
 ) -> Evaluation:
-    """Score a model, or the predictions of any model, with an interval over cases on every figure.
+    """Score a model, or the predictions of any model, with a confidence interval over cases for every metric.
+
+    Every registered section that applies is computed; see `breastcls.evaluation.list_sections`.
 
     Args:
         model_or_predictions: A `keras.Model`, the path of a `.keras` file, or `Predictions`.
-        test: The images to score the model on. For predictions it may be left out; given, it must hold their images in
-            their order, and lets files and pixels be compared with `train`.
-        train: What the model was trained on (validation images included). It is audited for leaks against the test
-            set, and the colour-only baseline is fitted on it.
-        allow_leakage: Go on although training and test share cases, slides or pictures. It is written into the
-            result.
+        test: The images to score the model on. Optional for predictions; if given, it must hold their images in their
+            order, so that files and pixels can be compared with `train`.
+        train: The images that the model was trained on (validation images included). They are audited for leaks
+            against the test set, and the colour-only baseline is fitted on them.
+        allow_leakage: Continue although training and test share cases, slides or pictures. The result records it.
         aggregation: Score by "image", or aggregate the images of each "slide" or "case" first; an `Aggregation` also
             states how.
-        threshold: Two classes: decide for the positive class from this probability on; default: what the model or
-            the predictions carry, else 0.5. Choose it on validation images (`choose_threshold`), never on these.
-        prevalences: Two classes: shares of positives at which predictive values are given, in 0..1. Those of the places
-            where the model might be used; the test set's own is seldom one of them.
-        bootstrap: How confidence intervals are computed; 2,000 resamples by default. Where each case gives one decision
-            (`aggregation="case"`), accuracy, precision, recall, specificity and other simple proportions get Wilson's
-            interval instead.
-        batch_size: Images at a time.
+        threshold: Two classes: predict the positive class from this probability; default: the threshold of the model
+            or the predictions, else 0.5. Choose it on validation images (`choose_threshold`), never on these.
+        prevalences: Two classes: prevalences at which predictive values are given, in 0..1: those of the sites where
+            the model might be used, which seldom equal that of the test set.
+        bootstrap: How confidence intervals are computed; 2,000 resamples by default. Where each case gives one
+            prediction (`aggregation="case"`), accuracy, precision, recall, specificity and other simple proportions
+            get Wilson's interval instead.
+        batch_size: Images per batch.
         tta: Test-time augmentation of a model, `"dihedral"` or None; see `predict`.
         ood: Out-of-distribution images, or their predictions where predictions are evaluated: how well the model's
             uncertainty detects them is measured too; see `score_ood`.
@@ -89,14 +76,13 @@ def evaluate(
 
     Raises:
         EvaluationError: If there is nothing to score, a true class is not known, the classes disagree, or the threshold
-            or prediction sets were learnt on probabilities of another calibration.
-        LeakageError: If training and test are not independent, or the threshold, the calibration or prediction sets
-            were learnt from a case of the test set, and `allow_leakage` is not set.
+            or the prediction sets were fitted to probabilities of another calibration.
+        LeakageError: If training and test are not independent, or the threshold, the calibration or the prediction
+            sets were fitted on a case of the test set, and `allow_leakage` is not set.
         ImageError: If an image cannot be read.
 
     Warns:
-        EvaluationWarning: If a class is scored on fewer than five cases, `ood` has fewer, or cases are not
-            known.
+        EvaluationWarning: If a class is scored on fewer than five cases, `ood` has fewer, or cases are not known.
         LeakageWarning: If a leak was found and allowed.
 
     Example:
@@ -110,174 +96,125 @@ def evaluate(
         >>> result.metrics.loc["recall"].round(2).tolist()
         [0.77, 0.62, 0.92]
     """
-    bootstrap = bootstrap or Bootstrap()
-    aggregation = Aggregation.of(aggregation)
-    if isinstance(threshold, str):
-        raise EvaluationError(
-            f"`threshold` is {threshold!r}, a rule. A threshold is chosen on validation or out-of-fold predictions, "
-            "never on the test set: `choose_threshold(predict(model, val), ...)`, then pass its value."
-        )
+    refuse_rule(threshold)
     source = predict_or_take(model_or_predictions, test, batch_size, tta)
-    predictions, model, fingerprints = source.predictions, source.card, source.fingerprints
+    predictions, origin, provenance = apply_threshold(source.predictions, threshold, source.card)
     predictions = dataclasses.replace(predictions, part=predictions.part or "test")
-    provenance = model.get("provenance") or {}
-    origin = _origin_of_threshold(threshold, predictions, provenance)
-    if origin is not None:
-        used = name_calibration(predictions.calibration)
-        require_same_calibration(origin.get("calibration"), used, "The threshold was chosen", "choose_threshold")
-    if isinstance(threshold, Threshold):
-        provenance = {**provenance, "threshold": threshold.to_dict()}
-        predictions = predictions.with_threshold(threshold.value)
-    elif threshold is not None:
-        predictions = predictions.with_threshold(threshold)
     if test is not None and predictions.paths is None:
-        # The report shows the images that were called wrongly.
+        # The report shows the misclassified images.
         predictions = dataclasses.replace(predictions, paths=np.array(test.paths, dtype=object))
+    leakage = _audit(predictions, test, train, provenance, allow_leakage)
+    aggregation = Aggregation.of(aggregation)
+    context = EvaluationContext(
+        predictions=predictions,
+        scored=predictions.aggregate(aggregation),
+        counts=count_units(scored_images(predictions, aggregation)),
+        bootstrap=bootstrap or Bootstrap(),
+        aggregation=aggregation,
+        source=model_or_predictions,
+        provenance=provenance,
+        threshold=origin,
+        test=test,
+        train=train,
+        ood=ood,
+        prevalences=prevalences,
+        prediction_options={"tta": tta, "batch_size": batch_size, "allow_leakage": allow_leakage},
+    )
+    _warn(predictions, context.counts)
+    limitations, cases = _compute_sections(context)
+    tables = {"test_table": test, "train_table": train}
+    return Evaluation(
+        predictions=context.scored,
+        counts=context.counts,
+        settings=_settings(context, tta),
+        sections=context.values,
+        images=None if context.scored.level == predictions.level else predictions,
+        leakage=leakage,
+        general_limitations=_general_limitations(context, leakage),
+        section_limitations=limitations,
+        section_cases=cases,
+        model=source.card,
+        fingerprints={
+            **source.fingerprints,
+            "predictions": fingerprint_predictions(predictions),
+            **{name: fingerprint_table(data) for name, data in tables.items() if data},
+        },
+        source=SourceReferences(source.model, test),
+    )
+
+
+def _audit(
+    predictions: Predictions,
+    test: Dataset | None,
+    train: Dataset | None,
+    provenance: Mapping[str, Any],
+    allow_leakage: bool,
+) -> LeakageReport | None:
     leakage = check_independence(predictions, test, train, provenance)
-    leaking = leakage is not None and not leakage.clean
     if leakage is not None:
         leakage.raise_if_leaking(allowed=allow_leakage)
-    if leaking:
-        warnings.warn(f"Scored across a leak, as allowed. {leakage}", LeakageWarning, stacklevel=2)
+        if not leakage.clean:
+            warnings.warn(f"Scored across a leak, as allowed. {leakage}", LeakageWarning, stacklevel=3)
+    return leakage
 
-    scored = predictions.aggregate(aggregation)
-    counts = count_units(scored_images(predictions, aggregation))
-    statistics = CaseStatistics.of(scored)
-    metrics = score(scored, statistics, bootstrap)
-    roc, precision_recall = compute_curves(scored, bootstrap)
-    baseline: pd.DataFrame | None = None
-    colour_difference: pd.DataFrame | None = None
-    if train is not None and test is not None:
-        by_colour = predict_by_baseline("colour", train, test)
-        if predictions.cases is not None or aggregation.level != "image":
-            # Both are to be joined to, and drawn as, the same cases.
-            by_colour = dataclasses.replace(by_colour, cases=predictions.cases, slides=predictions.slides)
-        by_colour = by_colour.aggregate(aggregation)
-        baseline, colour_difference = score_against_colour_baseline(scored, by_colour, bootstrap)
-    by_level, left_out = score_levels(predictions, bootstrap, aggregation, {scored.level: metrics})
-    joined = [name for name in by_level.index.unique(0) if name != predictions.level]
-    limitations = find_limitations(
-        predictions, scored, metrics, counts, leaking, aggregation=aggregation, joined=joined
+
+def _compute_sections(
+    context: EvaluationContext,
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Mapping[str, int]]]:
+    """Compute every section that applies into `context.values`; return the limitations and the cases of each."""
+    limitations: dict[str, tuple[str, ...]] = {}
+    cases: dict[str, Mapping[str, int]] = {}
+    for section in SECTIONS.values():
+        if section.compute is None or not all(map(context.has, section.needs)):
+            continue
+        value = section.compute(context)
+        if value is None:
+            continue
+        context.values[section.name] = value
+        found = tuple(section.limitations(value, context))
+        counted = dict(section.cases(value, context))
+        limitations |= {section.name: found} if found else {}
+        cases |= {section.name: counted} if counted else {}
+    return limitations, cases
+
+
+def _general_limitations(context: EvaluationContext, leakage: LeakageReport | None) -> tuple[str, ...]:
+    """Return the limitations of the predictions and the data, and those that concern several sections alike."""
+    predictions, metrics, by_level = context.predictions, context.values["metrics"], context.values["by_level"]
+    levels = list(by_level.index.unique(0))
+    found = find_limitations(
+        predictions,
+        context.scored,
+        metrics,
+        context.counts,
+        leakage is not None and not leakage.clean,
+        aggregation=context.aggregation,
+        joined=[level for level in levels if level != predictions.level],
     )
-    limitations += left_out
-    limitations += find_kept_limitations(
-        predictions, scored, list(by_level.index.unique(0)), aggregation.method, origin, provenance
-    )
-    if train is not None and test is None:
+    method = context.aggregation.method
+    found += find_kept_limitations(predictions, context.scored, levels, method, context.threshold, context.provenance)
+    if context.train is not None and context.test is None:
+        compared = "Without the test images only names were compared with the training set"
         if leakage is None:
             compared = "Neither cases nor slides of these images are known: nothing was compared with the training set"
-        else:
-            compared = "Without the test images only names were compared"
-        limitations += (f"{compared}, and colour alone was not scored.",)
-    _warn(predictions, counts)
-    ood_scores: pd.DataFrame | None = None
-    if ood is not None and isinstance(model_or_predictions, Predictions):
-        ood_scores = score_ood(None, predictions, ood, bootstrap=bootstrap)
-    elif ood is not None and test is not None:
-        views: dict[str, Any] = {"tta": tta, "batch_size": batch_size, "allow_leakage": allow_leakage}
-        ood_scores = score_ood(model_or_predictions, test, ood, train, **views, bootstrap=bootstrap)
-    if ood is not None:
-        limitations += find_ood_limitations(predictions.cases, ood.cases)
-    by_stain: pd.DataFrame | None = None
-    by_sharpness: pd.DataFrame | None = None
-    if test is not None and not isinstance(model_or_predictions, Predictions):
-        # The images are there; those of given predictions need not be.
-        from breastcls.robustness.appearance_groups import score_by_appearance
+        found += (f"{compared}, and the colour-only baseline was not scored.",)
+    groups = {section.rows: context.values.get(section.name) for section in SECTIONS.values() if section.rows}
+    return (*found, *few_cases_in_groups(groups), *find_zero_width(metrics, groups))
 
-        by_stain, by_sharpness = score_by_appearance(predictions, test, bootstrap)
-    two_sided = len(scored.classes) == 2 and len(np.unique(scored.labels)) == 2
-    per_class = score_classes(scored, statistics, bootstrap)
-    by_subtype = score_groups(scored, scored.subtypes, "", "subtype", bootstrap)
-    by_magnification = score_groups(scored, scored.magnifications, -1, "magnification", bootstrap)
-    calibration = assess_calibration(scored, bootstrap=bootstrap)
-    operating = operating_table(scored, prevalences=prevalences, bootstrap=bootstrap) if two_sided else None
-    parts = {"subtype": by_subtype, "magnification": by_magnification, "stain": by_stain, "sharpness": by_sharpness}
-    limitations += few_cases_in_groups(parts)
-    limitations += find_zero_width(metrics, {"class": per_class, "threshold and prevalence": operating, **parts})
-    fingerprints |= {"predictions": fingerprint_predictions(predictions)}
-    fingerprints |= {
-        f"{part}_table": fingerprint_table(data) for part, data in (("test", test), ("train", train)) if data
+
+def _settings(context: EvaluationContext, tta: str | None) -> dict[str, Any]:
+    scored = context.scored
+    settings = {
+        "bootstrap": dataclasses.asdict(context.bootstrap),
+        # Given predictions may be aggregated already, by a method that need not be known.
+        "aggregation": {**dataclasses.asdict(context.aggregation), "method": scored.aggregation_method},
+        "threshold": scored.threshold,
+        "average": f"positive class {scored.classes[-1]}" if len(scored.classes) == 2 else "macro",
     }
-    return Evaluation(
-        metrics=metrics,
-        per_class=per_class,
-        confusion=_confusion(scored),
-        roc=roc,
-        precision_recall=precision_recall,
-        predictions=scored,
-        counts=counts,
-        settings=_settings(scored, aggregation, bootstrap) | ({} if tta is None else {"tta": tta}),
-        by_subtype=by_subtype,
-        by_magnification=by_magnification,
-        colour_baseline=baseline,
-        colour_difference=colour_difference,
-        leakage=leakage,
-        leak_allowed=leaking,
-        limitations=limitations,
-        model=model,
-        by_level=by_level,
-        calibration=calibration,
-        decision_curve=decision_curve(scored, bootstrap=bootstrap) if two_sided else None,
-        operating=operating,
-        risk_histogram=risk_histogram(scored, bootstrap=bootstrap),
-        worst_cases=rank_cases(predictions),
-        threshold=origin,
-        fingerprints=fingerprints,
-        images=None if scored.level == predictions.level else predictions,
-        by_stain=by_stain,
-        by_sharpness=by_sharpness,
-        conformal=_describe_sets(scored, provenance, bootstrap, allow_leakage),
-        ood=ood_scores,
-        risk_coverage=risk_coverage(scored, bootstrap=bootstrap),
-    )
+    return settings if tta is None else {**settings, "tta": tta}
 
 
-def _describe_sets(
-    predictions: Predictions, provenance: Mapping[str, Any], bootstrap: Bootstrap, allow_leakage: bool
-) -> dict[str, Any] | None:
-    """Return how the prediction sets that the model keeps fare, or None where it keeps none for this level."""
-    kept = provenance.get("conformal")
-    if not isinstance(kept, Mapping) or kept.get("level") != predictions.level:
-        return None
-    return ConformalSets.from_dict(kept).describe(predictions, bootstrap, allow_leakage=allow_leakage)
-
-
-def _origin_of_threshold(
-    threshold: float | Threshold | None, predictions: Predictions, provenance: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """Return where the decision threshold comes from, or None where none was chosen."""
-    if isinstance(threshold, Threshold):
-        return {"origin": "given to evaluate", **threshold.to_dict()}
-    if threshold is not None:
-        return {"origin": "given to evaluate as a number", "value": float(threshold)}
-    if predictions.threshold is None:
-        return None
-    kept = provenance.get("threshold")
-    if isinstance(kept, Mapping) and kept.get("value") == predictions.threshold:
-        return {"origin": "kept with the model", **kept}
-    return {"origin": "came with the predictions", "value": predictions.threshold}
-
-
-def _confusion(predictions: Predictions) -> pd.DataFrame:
-    names = pd.Index(predictions.classes)
-    counts = count_confusion(predictions.labels, predictions.decisions, len(names))
-    return pd.DataFrame(counts, index=names.rename("true"), columns=names.rename("decided"))
-
-
-def _settings(predictions: Predictions, aggregation: Aggregation, bootstrap: Bootstrap) -> dict[str, Any]:
-    positive = f"positive class {predictions.classes[-1]}"
-    return {
-        "bootstrap": dataclasses.asdict(bootstrap),
-        # Predictions may have been aggregated before, by a method that need not be known.
-        "aggregation": {**dataclasses.asdict(aggregation), "method": predictions.aggregation_method},
-        "threshold": predictions.threshold,
-        "average": positive if len(predictions.classes) == 2 else "macro",
-    }
-
-
-def _warn(predictions: Predictions, counts: dict[str, Any]) -> None:
-    if predictions.cases is None:
-        warnings.warn(NO_CASES, EvaluationWarning, stacklevel=3)
-        return
-    for message in few_cases(counts):
+def _warn(predictions: Predictions, counts: Mapping[str, Any]) -> None:
+    messages = [NO_CASES] if predictions.cases is None else few_cases(counts)
+    for message in messages:
         warnings.warn(message, EvaluationWarning, stacklevel=3)

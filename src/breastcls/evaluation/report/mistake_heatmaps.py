@@ -1,4 +1,4 @@
-"""Heat-maps for the mistakes in the report."""
+"""Heat-maps of the misclassified images in the report."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from breastcls.predictions.predictions import Predictions
 
 _REMARKS = {
-    "negative": "Nothing in the picture speaks for it: the heat-map is empty.",
+    "negative": "No region is evidence for the predicted class: the heat-map is empty.",
     "empty": "The heat-map is empty.",
-    "incomplete": "The heat-map does not add up; take it with care.",
+    "incomplete": "The attributions do not sum to the score; the heat-map may be unreliable.",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """A picture with its heat-map over it, uint8 (height, width, 3), and what is to be said of it."""
+    """A picture with its heat-map over it, uint8 (height, width, 3), and a remark on it."""
 
     pixels: npt.NDArray[np.uint8]
     remark: str = ""
@@ -34,14 +34,14 @@ class Overlay:
 
 @dataclass(frozen=True, eq=False)
 class Overlays:
-    """Heat-maps of some rows, by row, and how they came about."""
+    """Heat-maps of some rows, by row, and the method that made them."""
 
     by_row: dict[int, Overlay]
     method: str
 
 
 def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: str) -> Overlays:
-    """Explain for each row the class that it was called; rows whose file is gone are passed over.
+    """Explain the predicted class of each row; rows whose file is gone are left out.
 
     Args:
         predictions: With paths.
@@ -62,19 +62,19 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
         return Overlays(found, method)
     decisions = predictions.decisions
     there = [row for row in rows if Path(str(predictions.paths[row])).is_file()]
-    for decided in sorted({int(decisions[row]) for row in there}):
-        chosen = [row for row in there if decisions[row] == decided]
+    for predicted in sorted({int(decisions[row]) for row in there}):
+        chosen = [row for row in there if decisions[row] == predicted]
         with warnings.catch_warnings():
-            # What is flagged is said beside the picture that it is about.
+            # The flag is shown with the picture that it concerns.
             warnings.simplefilter("ignore", ExplanationWarning)
             made = explain(
                 model,
                 [str(predictions.paths[row]) for row in chosen],
                 method,
-                target_class=decided,
+                target_class=predicted,
                 classes=predictions.classes,
             )
-        found |= {row: _overlay(made, number, predictions.classes[decided]) for number, row in enumerate(chosen)}
+        found |= {row: _overlay(made, number, predictions.classes[predicted]) for number, row in enumerate(chosen)}
     return Overlays(found, method)
 
 
@@ -86,7 +86,7 @@ def match_rows(predictions: Predictions, rows: list[int], heatmaps: Explanation)
     """
     if heatmaps.paths is None or predictions.paths is None:
         raise EvaluationError(
-            "The heat-maps are matched to the images by their files; these heat-maps, or these predictions, know none."
+            "Heat-maps are matched to images by their file names; these heat-maps, or these predictions, have none."
         )
     numbers = {str(path): number for number, path in enumerate(heatmaps.paths)}
     if not any(str(path) in numbers for path in predictions.paths):
@@ -95,7 +95,7 @@ def match_rows(predictions: Predictions, rows: list[int], heatmaps: Explanation)
             f"{next(iter(numbers), 'nothing')}."
         )
     found = {row: numbers[str(predictions.paths[row])] for row in rows if str(predictions.paths[row]) in numbers}
-    names = [predictions.classes[decided] for decided in predictions.decisions]
+    names = [predictions.classes[predicted] for predicted in predictions.decisions]
     by_row = {row: _overlay(heatmaps, number, names[row]) for row, number in found.items()}
     return Overlays(by_row, heatmaps.method)
 
@@ -109,14 +109,14 @@ def describe_overlays(overlays: Overlays, shown: int) -> str:
     explainer = METHODS[overlays.method]
     count = "Each has" if len(overlays.by_row) == shown else f"{len(overlays.by_row)} have"
     return (
-        f"{count} a heat-map by {explainer.title} ({explainer.reference}): where it is bright, something spoke for the "
-        "class that was called. It shows where the model looked, not whether it was right to."
+        f"{count} a heat-map by {explainer.title} ({explainer.reference}): bright regions are evidence for the "
+        "predicted class. It shows which regions the prediction depends on, not whether they are relevant."
     )
 
 
-def _overlay(heatmaps: Explanation, number: int, decided: str) -> Overlay:
+def _overlay(heatmaps: Explanation, number: int, predicted: str) -> Overlay:
     target = heatmaps.classes[int(heatmaps.targets[number])]
     remarks = [_REMARKS.get(heatmaps.flags[number], "")]
-    if target != decided:
+    if target != predicted:
         remarks.append(f"The heat-map is of {target}.")
     return Overlay(heatmaps.overlay(number), " ".join(remark for remark in remarks if remark))

@@ -1,4 +1,4 @@
-"""The mistakes of which the model was most certain, as small pictures inside the report."""
+"""The misclassified images of the highest predicted probability, as small pictures inside the report."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class Picture:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One wrong decision.
+    """One misclassified image.
 
     Attributes:
         true: The class it is labelled as.
-        decided: The class it was called.
-        probability: Of the class it was called.
-        true_probability: Of the class it is labelled as.
+        predicted: The predicted class.
+        probability: Of the predicted class.
+        true_probability: Of the true class.
         origin: Case and slide in words.
         file_name: Name of the file without its folders, or "".
         picture: The picture, or None.
         problem: Why there is no picture, or "".
         heatmap: The picture with its heat-map over it, or None.
-        remark: What is to be said of the heat-map, or "".
+        remark: A remark on the heat-map, or "".
     """
 
     true: str
-    decided: str
+    predicted: str
     probability: float
     true_probability: float
     origin: str
@@ -66,7 +66,7 @@ class Mistake:
 
 
 def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:
-    """Return the rows decided wrongly, the most certain first; rows without a label are none."""
+    """Return the misclassified rows, the highest predicted probability first; rows without a label are left out."""
     decisions = predictions.decisions
     wrong = np.flatnonzero((predictions.labels >= 0) & (decisions != predictions.labels))
     certainty = predictions.probabilities[wrong, decisions[wrong]]
@@ -74,7 +74,7 @@ def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:
 
 
 def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, Overlay] | None = None) -> list[Mistake]:
-    """Return the `count` most certain mistakes with small pictures; a file that is gone or broken is named instead.
+    """Return the first `count` mistakes with small pictures; a file that is gone or broken is named instead.
 
     Args:
         predictions: What was scored.
@@ -100,7 +100,7 @@ def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, O
         mistakes.append(
             Mistake(
                 true=predictions.classes[predictions.labels[row]],
-                decided=predictions.classes[decisions[row]],
+                predicted=predictions.classes[decisions[row]],
                 probability=float(predictions.probabilities[row, decisions[row]]),
                 true_probability=float(predictions.probabilities[row, predictions.labels[row]]),
                 origin=_origin(predictions, row),
@@ -129,9 +129,9 @@ def _picture(path: str, budget: int) -> tuple[Picture | None, str]:
     """Return a picture, or the reason why there is none."""
     if not path:
         return None, "No picture: the file is not known."
-    # The message names no folder: a report is passed on, the folders of its author are nobody's business.
+    # The message names no folder: a report is passed on, and the folders of its author are private.
     if not Path(path).is_file():
-        return None, "No picture: the file is not where it was."
+        return None, "No picture: the file no longer exists."
     try:
         image = read_image(path)
     except OSError:

@@ -1,29 +1,27 @@
-"""What is known of a model and of its training, as pairs of title and text."""
+"""The record of a model and of its training, as pairs of title and text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.metrics.metric_descriptions import format_count, format_number, is_defined
-
-if TYPE_CHECKING:
-    from breastcls.evaluation.evaluation import Evaluation
 
 Facts = list[tuple[str, str]]
 
 _LONGEST_LIST = 8
-# Of the provenance: told above, or in a section of its own.
-_TOLD_APART = ("training", "threshold", "calibration", "conformal")
+# Of the provenance: shown above, or in a section of its own.
+_SHOWN_APART = ("training", "threshold", "calibration", "conformal")
 _TITLES = {
     "image_size": "Input size",
     "weights": "Starting weights",
     "head": "Classifier head",
-    "resize": "Fitted to the input size by",
+    "resize": "Resized by",
     "threshold": "Decision threshold",
     "temperature": "Temperature of calibration",
     "seed": "Seed of the model",
@@ -31,8 +29,8 @@ _TITLES = {
 }
 
 
-def training_facts(evaluation: Evaluation) -> Facts:
-    """Return what is known of the model and its training; nothing for predictions without a model card."""
+def training_facts(evaluation: EvaluationData) -> Facts:
+    """Return the record of the model and its training; nothing for predictions without a model card."""
     facts: Facts = []
     for key, value in evaluation.model.items():
         if key == "provenance" and isinstance(value, Mapping):
@@ -52,24 +50,24 @@ def training_facts(evaluation: Evaluation) -> Facts:
         if isinstance(calibration, Mapping) and "method" in calibration:
             counts = {"images": calibration.get("images"), "cases": len(calibration.get("cases") or ())}
             facts.append(("Calibrated", f"by {calibration['method']} on {_counts_in_words(counts)}"))
-        facts += flatten({key: value for key, value in provenance.items() if key not in _TOLD_APART})
+        facts += flatten({key: value for key, value in provenance.items() if key not in _SHOWN_APART})
     return facts
 
 
 def is_setting(title: str) -> bool:
-    """Return whether a fact is a detail of the training that few will want to see."""
+    """Return whether a fact is a detail of the training, which the report folds away."""
     return title.startswith(("Fit:", "Scores:", "Trained with", "Leakage", "Format", "Environment"))
 
 
 def _of_fit(training: Mapping[str, Any]) -> Facts:
-    """Return what `breastcls.fit` wrote of itself, the data first; what it wrote beyond follows as it is."""
+    """Return what `breastcls.fit` recorded, the data first; further entries follow unchanged."""
     rest = dict(training)
-    # Among the cases and slides below; it tells them from those that only the best epoch was chosen by.
+    # They are among the cases and slides below, which also hold those that only the best epoch was selected on.
     rest.pop("trained_on", None)
     facts: Facts = []
     data = rest.pop("data", None)
     if isinstance(data, Mapping):
-        for part, title in (("train", "Trained on"), ("val", "Weights chosen on")):
+        for part, title in (("train", "Trained on"), ("val", "Weights selected on")):
             counts = data.get(part)
             if isinstance(counts, Mapping):
                 facts.append((title, _counts_in_words(counts)))
@@ -124,7 +122,7 @@ def flatten(content: Mapping[Any, Any], prefix: str = "") -> Facts:
 def describe_value(value: Any, *, plain: bool = False) -> str:
     """Return any value of a card in words; `plain` numbers are names, such as seeds, and get no separators.
 
-    Of a file only its name is told: a report is passed on, the folders of its author are nobody's business.
+    Of a file only its name is shown: a report is passed on, and the folders of its author are private.
 
     Example:
         >>> describe_value(True), describe_value(277524), describe_value(0.0001), describe_value(["a", "b"])

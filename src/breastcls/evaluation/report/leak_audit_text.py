@@ -1,0 +1,87 @@
+"""The result of the leak audit in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.evaluation.report.blocks import Verdict
+from breastcls.evaluation.report.provenance import Facts, file_name
+from breastcls.metrics.metric_descriptions import join_words
+
+_LONGEST_LISTING = 8
+_FITTED = {"calibration": "the calibration", "threshold": "the threshold", "conformal": "the prediction sets"}
+
+
+def audit_verdict(evaluation: EvaluationData) -> Verdict:
+    """Return the result of the leak audit in words."""
+    report = evaluation.leakage
+    if report is None:
+        return Verdict(
+            "caution",
+            "Not checked.",
+            "No training images were given, or their cases and slides could not be compared with the test images. If a "
+            "case, slide or picture is in both sets, every value here is too good.",
+        )
+    if report.clean and not ("training" in report.compared_with and (report.compared_by or report.pictures_compared)):
+        return Verdict(
+            "caution",
+            "Training set not checked.",
+            "The cases, slides and pictures of the training images were not compared with these. If any is in both "
+            "sets, every value here is too good.",
+        )
+    if report.clean and report.pictures_compared:
+        return Verdict(
+            "good",
+            "No leak found.",
+            "No case, slide or picture of these images was found among the training images.",
+        )
+    if report.clean:
+        return Verdict(
+            "good",
+            "No leak found, by name.",
+            f"No {' or '.join(name.removesuffix('s') for name in report.compared_by)} of these images was found among "
+            "the training images. The pictures themselves were not compared.",
+        )
+    consequence = (
+        "The evaluation was continued because the caller allowed it (allow_leakage=True). Every value here is too good."
+    )
+    if "training" not in report.compared_with:
+        fitted = join_words([_FITTED[step] for step in report.compared_with])
+        return Verdict("bad", f"Leak: {fitted} used cases that are scored here.", consequence)
+    return Verdict("bad", "Leak: training and test images are not independent.", consequence)
+
+
+def audit_facts(evaluation: EvaluationData) -> Facts:
+    """Return the counts of the audit and the first few names, files without their folders."""
+    report = evaluation.leakage
+    if report is None:
+        return []
+    facts = [
+        (f"Shared {name}", _listing(shared))
+        for name, shared in (("cases", report.shared_cases), ("slides", report.shared_slides))
+        if name in report.compared_by
+    ]
+    if report.pictures_compared:
+        facts.append(("Identical files", _listing([_pair(pair) for pair in report.identical_files])))
+        facts.append(("Same picture, other file", _listing([_pair(pair) for pair in report.identical_pictures])))
+    if report.test_images_in_shared_cases:
+        share = f"{report.test_images_in_shared_cases:,} of {report.test_images:,}"
+        percent = 100 * report.test_images_in_shared_cases / report.test_images
+        title = "Images of a case that is in the training set too"
+        if tuple(report.compared_with) != ("training",):
+            title = f"Images of a case that was used before ({join_words(list(report.compared_with))})"
+        facts.append((title, f"{share} ({percent:.0f}%)"))
+    return facts
+
+
+def _listing(names: Sequence[str]) -> str:
+    if not names:
+        return "none"
+    more = len(names) - _LONGEST_LISTING
+    shown = ", ".join(names[:_LONGEST_LISTING])
+    return f"{len(names):,}: {shown} and {more:,} more" if more > 0 else f"{len(names):,}: {shown}"
+
+
+def _pair(paths: tuple[str, str]) -> str:
+    return " = ".join(file_name(path) for path in paths)

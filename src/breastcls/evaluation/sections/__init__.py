@@ -1,0 +1,1 @@
+"""The built-in sections of an evaluation, one file each."""

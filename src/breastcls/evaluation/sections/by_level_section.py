@@ -1,0 +1,85 @@
+"""The metrics by image, by slide and by case."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from breastcls.evaluation.evaluation_context import EvaluationContext
+from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.evaluation.headline_text import headline
+from breastcls.evaluation.report.blocks import Block, Column, Table, Verdict
+from breastcls.evaluation.report.table_cells import score_cell, text_cell
+from breastcls.evaluation.section import Section
+from breastcls.intervals.score_tables import score_levels
+from breastcls.intervals.score_values import read_levels
+from breastcls.metrics.metric_descriptions import describe_metric, is_defined
+
+
+def _score(context: EvaluationContext) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    known = {context.scored.level: context.values["metrics"]}
+    return context.compute_once(
+        "levels", lambda: score_levels(context.predictions, context.bootstrap, context.aggregation, known)
+    )
+
+
+def _text(by_level: pd.DataFrame, evaluation: EvaluationData) -> list[str]:
+    others = [level for level in by_level.index.unique(0) if level != evaluation.unit]
+    return [f"By {level}: {headline(by_level.loc[level])}" for level in others]
+
+
+def level_table(by_level: pd.DataFrame, evaluation: EvaluationData) -> Table | None:
+    """Return the metrics at each level, or None where only one level is known."""
+    levels = read_levels(by_level)
+    if len(levels) < 2:
+        return None
+    rows = []
+    for name in next(iter(levels.values())):
+        rows.append((text_cell(describe_metric(name).name), *(score_cell(scores[name]) for scores in levels.values())))
+    method = evaluation.settings["aggregation"]["method"] or "mean"
+    caption = (
+        f"The same metrics by {', by '.join(levels)}; the {evaluation.percent} confidence interval is below each value."
+        f" Images are aggregated by {method}. By image a case with many images has more weight; by case each case "
+        "counts once."
+    )
+    columns = (Column("Metric", "text"), *(Column(f"By {level}", "number") for level in levels))
+    return Table(caption, columns, tuple(rows))
+
+
+def _report(by_level: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
+    table = level_table(by_level, evaluation)
+    return [] if table is None else [table]
+
+
+def level_verdict(by_level: pd.DataFrame, evaluation: EvaluationData) -> Verdict | None:
+    """Return balanced accuracy by case, where images or slides were scored and cases are known."""
+    levels = read_levels(by_level)
+    if evaluation.unit == "case" or "case" not in levels:
+        return None
+    score = levels["case"]["balanced_accuracy"]
+    if not is_defined(score.value):
+        return None
+    interval = f" ({evaluation.percent} CI {score.interval_text})" if score.has_interval else ""
+    text = f"Each case counts once, its images aggregated{interval}."
+    return Verdict("", f"By case, balanced accuracy {score.value_text}.", text)
+
+
+SECTION = Section(
+    name="by_level",
+    title="Metrics by image, slide and case",
+    part="Metrics",
+    description="The metrics by image, slide and case; each index is [level, metric].",
+    compute=lambda context: _score(context)[0],
+    columns=("value", "low", "high"),
+    index=("level", "metric"),
+    text=_text,
+    report=_report,
+    verdict=level_verdict,
+    glossary=(
+        (
+            "By image, slide and case",
+            "By image every image counts the same, so a case with many images has more weight. By case the images of a "
+            "case are aggregated to one probability first, and each case counts once.",
+        ),
+    ),
+    limitations=lambda by_level, context: _score(context)[1],
+)

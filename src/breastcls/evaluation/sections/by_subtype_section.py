@@ -1,0 +1,35 @@
+"""The metrics within each histological subtype."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.evaluation.report.any_table import group_table
+from breastcls.evaluation.report.blocks import Table
+from breastcls.evaluation.section import Section
+from breastcls.evaluation.subgroup_columns import GROUP_COLUMNS
+from breastcls.intervals.score_tables import score_groups
+from breastcls.metrics.metric_descriptions import describe_subtype
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    return table.rename(index=lambda code: describe_subtype(str(code)))
+
+
+def subtype_table(by_subtype: pd.DataFrame, evaluation: EvaluationData) -> Table:
+    """Return the metrics of each subtype, each with its name."""
+    return group_table(evaluation, _named(by_subtype), "Subtype")
+
+
+SECTION = Section(
+    name="by_subtype",
+    title="By subtype",
+    part="Subgroups",
+    description="One row per subtype.",
+    compute=lambda context: score_groups(context.scored, context.scored.subtypes, "", "subtype", context.bootstrap),
+    columns=GROUP_COLUMNS,
+    rows="subtype",
+    table=_named,
+    report=lambda table, evaluation: [subtype_table(table, evaluation)],
+)

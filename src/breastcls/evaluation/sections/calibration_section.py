@@ -1,0 +1,223 @@
+"""Whether predicted probabilities agree with observed frequencies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from breastcls.calibration.assessment import Calibration, assess_calibration
+from breastcls.calibration.errors_by_chance import GAP
+from breastcls.decisions.stored_decision_limitations import calibration_record
+from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.evaluation.figures.figure_text import FigureText
+from breastcls.evaluation.report.blocks import Block, Cell, Column, Details, Table, Verdict
+from breastcls.evaluation.report.table_cells import (
+    count_cell,
+    interval_cell,
+    score_cell,
+    sort_value,
+    value_cell,
+)
+from breastcls.evaluation.section import Section, SectionFigure
+from breastcls.evaluation.table_schema import table_schema
+from breastcls.intervals.limitations import NO_PROBABILITIES
+from breastcls.intervals.score_values import Score, interval_text, read_scores
+from breastcls.metrics.metric_descriptions import describe_metric, format_interval, format_number, is_defined
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Rules of thumb: an error too small to matter, and one that a test set must be able to show before it supports a model.
+# On fewer cases than that no observed frequency is known within the latter. The predicted probabilities cannot replace
+# cases: the nearer to 0 or 1 they are, the less room is left to chance, whether they are right or wrong.
+SMALL_ERROR, LARGE_ERROR = 0.05, 0.10
+ENOUGH_CASES = 100
+# Probability of so large an error by chance alone, below which it is reported, and below which it is judged bad.
+SELDOM, VERY_SELDOM = 0.05, 0.01
+
+_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["errors", "by_chance", "gap", "equal_width", "equal_mass", "brier", "bins", "claim"],
+    "properties": {
+        **{name: table_schema("value", "low", "high") for name in ("errors", "gap", "brier")},
+        "by_chance": table_schema("expected", "upper", "p"),
+        **{
+            name: table_schema("lower", "upper", "images", "cases", "probability", "frequency", "low", "high")
+            for name in ("equal_width", "equal_mass")
+        },
+        "bins": {"type": "integer", "minimum": 1},
+        "claim": {"enum": ["positive class", "class decided"]},
+    },
+}
+
+
+def _text(calibration: Calibration, evaluation: EvaluationData) -> list[str]:
+    error = interval_text(calibration.errors.loc["ece_equal_mass"])
+    by_chance = calibration.by_chance.loc["ece_equal_mass"]
+    return [
+        f"Expected calibration error {error}, bins of equal mass; by chance alone {by_chance['expected']:.3f}, up to "
+        f"{by_chance['upper']:.3f}"
+    ]
+
+
+def calibration_table(calibration: Calibration, evaluation: EvaluationData) -> Table:
+    """Return the calibration errors and the terms of the Brier score."""
+    by_chance = calibration.by_chance.to_dict("index")
+    rows = []
+    for name, score in read_scores(pd.concat([calibration.errors, calibration.gap, calibration.brier])).items():
+        words = describe_metric(name)
+        of_chance = Cell("")
+        if name in by_chance:
+            expected, upper = by_chance[name]["expected"], by_chance[name]["upper"]
+            of_chance = Cell(f"{format_number(expected)}, up to {format_number(upper)}", sort_value(expected))
+        rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score), of_chance))
+    percent = evaluation.percent
+    columns = tuple(Column(title, "number") for title in ("Value", f"{percent} CI", "By chance alone"))
+    caption = (
+        f"Of the probability of the {_judged(calibration)}, in {calibration.bins} bins; {percent} confidence intervals "
+        "over cases. Resampling makes calibration errors larger, so their intervals may be above the value. “By chance "
+        "alone” is the mean error if every predicted probability were exactly right, and the value that "
+        f"{percent} of such test sets stay below."
+    )
+    return Table(caption, (Column("Metric", "text"), *columns), tuple(rows))
+
+
+def bin_table(calibration: Calibration, evaluation: EvaluationData) -> Table:
+    """Return the bins of the reliability diagram."""
+    rows = []
+    for row in calibration.equal_mass.to_dict("records"):
+        edges = f"{format_number(row['lower'])} to {format_number(row['upper'])}"
+        rows.append(
+            (
+                Cell(edges, sort_value(row["lower"])),
+                count_cell(row["images"]),
+                count_cell(row["cases"]),
+                Cell(format_number(row["probability"]), sort_value(row["probability"])),
+                score_cell(Score(row["frequency"], row["low"], row["high"])),
+            )
+        )
+    titles = (f"{evaluation.unit.capitalize()}s", "Cases", "Predicted probability", "Observed frequency")
+    columns = (Column("Bin", "number"), *(Column(title, "number") for title in titles))
+    caption = "The bins of the reliability diagram: mean predicted probability and observed frequency."
+    return Table(caption, columns, tuple(rows))
+
+
+def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) -> Verdict | None:
+    """Return in words whether the probabilities are calibrated.
+
+    They are judged against what chance alone makes of the same probabilities, see
+    `breastcls.calibration.errors_by_chance`: on few cases a perfectly calibrated model has a large error too.
+    """
+    values = NO_PROBABILITIES.get(str(evaluation.settings["aggregation"]["method"]))
+    if values is not None:
+        text = f"By {evaluation.unit} the values are {values}: a calibration error does not apply to them."
+        return Verdict("caution", "No probabilities to assess.", text)
+    error = read_scores(calibration.errors)["ece_equal_mass"]
+    if not is_defined(error.value):
+        return None
+    by_chance = calibration.by_chance.loc["ece_equal_mass"]
+    gap = read_scores(calibration.gap)[GAP]
+    one_sided = gap.has_interval and (gap.low > 0 or gap.high < 0)
+    shown = one_sided or by_chance["p"] < SELDOM
+    numbers = _numbers(calibration, evaluation)
+    if not shown or error.value < SMALL_ERROR:
+        cases = evaluation.predictions.cases
+        counted = len(evaluation.predictions) if cases is None else len(np.unique(cases))
+        if counted >= ENOUGH_CASES and by_chance["upper"] < LARGE_ERROR:
+            return Verdict("good", "Probabilities close to the observed frequencies.", numbers)
+        few = "images" if cases is None else "cases"
+        return Verdict("", f"Too few {few} to assess whether the probabilities are calibrated.", numbers)
+    direction = "not calibrated"
+    if one_sided:
+        direction = "too high" if gap.value > 0 else "too low"
+    advice = "Calibrate on validation images (fit_calibrator) before the probabilities are used."
+    if is_calibrated(evaluation):
+        advice = "They were calibrated; the images they were calibrated on were few, or unlike these."
+    tone = "bad" if by_chance["p"] < VERY_SELDOM else "caution"
+    return Verdict(tone, f"Probabilities {direction}.", f"{numbers} {advice}")
+
+
+def is_calibrated(evaluation: EvaluationData) -> bool:
+    """Return whether a calibration is recorded, in the model's card or with the predictions."""
+    provenance = evaluation.model.get("provenance")
+    stored = calibration_record(evaluation.predictions, provenance if isinstance(provenance, Mapping) else {})
+    return bool(stored) or evaluation.model.get("temperature") is not None
+
+
+def _numbers(calibration: Calibration, evaluation: EvaluationData) -> str:
+    error, by_chance = (table.loc["ece_equal_mass"] for table in (calibration.errors, calibration.by_chance))
+    gap = read_scores(calibration.gap)[GAP]
+    table = calibration.equal_width
+    predicted, observed = (
+        float(np.average(table[name], weights=table["images"])) for name in ("probability", "frequency")
+    )
+    of_class = calibration.claim == "positive class"
+    subject = evaluation.classes[-1] if of_class else "the predicted class"
+    interval = ""
+    if gap.has_interval:
+        ends = format_interval(gap.low, gap.high, 2)
+        interval = f" (difference {gap.value_text_of(2)}, {evaluation.percent} CI {ends})"
+    expected, upper = (format_number(by_chance[name], 2) for name in ("expected", "upper"))
+    return (
+        f"The expected calibration error is {format_number(error['value'], 2)}; by chance alone it would be "
+        f"{expected}, and up to {upper}. The mean predicted probability of {subject} is {format_number(predicted, 2)}, "
+        f"the observed frequency {format_number(observed, 2)}{interval}."
+    )
+
+
+def _judged(calibration: Calibration) -> str:
+    return "positive class" if calibration.claim == "positive class" else "predicted class"
+
+
+def _table(calibration: Calibration) -> pd.DataFrame:
+    return pd.concat([calibration.errors, calibration.gap, calibration.brier])
+
+
+def _report(calibration: Calibration, evaluation: EvaluationData) -> list[Block]:
+    bins = Details("The bins of the reliability diagram", [bin_table(calibration, evaluation)])
+    return [calibration_table(calibration, evaluation), bins]
+
+
+def _draw(calibration: Calibration, evaluation: EvaluationData, axes: Axes | None) -> Figure:
+    from breastcls.evaluation.figures.reliability_figure import plot_reliability
+
+    positive = evaluation.classes[-1] if len(evaluation.classes) == 2 else None
+    return plot_reliability(calibration.equal_mass, positive=positive, error=_error(calibration), axes=axes)
+
+
+def _describe(calibration: Calibration, evaluation: EvaluationData) -> FigureText:
+    from breastcls.evaluation.figures.reliability_figure import describe_reliability
+
+    return describe_reliability(
+        calibration.equal_mass, error=_error(calibration), confidence=evaluation.confidence, unit=evaluation.unit
+    )
+
+
+def _error(calibration: Calibration) -> Score:
+    return read_scores(calibration.errors)["ece_equal_mass"]
+
+
+SECTION = Section(
+    name="calibration",
+    title="Calibration",
+    description="Agreement of predicted probabilities with observed frequencies.",
+    compute=lambda context: assess_calibration(context.scored, bootstrap=context.bootstrap),
+    schema=_SCHEMA,
+    table=_table,
+    text=_text,
+    figures=(SectionFigure("reliability", _draw, _describe, width=70.0),),
+    report=_report,
+    verdict=calibration_verdict,
+    glossary=(
+        (
+            "Reliability diagram and calibration error",
+            "Of the images with a predicted probability near 0.8, about eight in ten should be positive. The diagram "
+            "shows the observed frequency; the calibration error is the mean distance.",
+        ),
+    ),
+)

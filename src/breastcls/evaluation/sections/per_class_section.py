@@ -1,0 +1,31 @@
+"""Precision, recall, specificity and F1 of each class."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.evaluation.report.any_table import metrics_by_row
+from breastcls.evaluation.report.blocks import Table
+from breastcls.evaluation.section import Section
+from breastcls.intervals.score_tables import score_classes
+from breastcls.metrics.classification_metrics import PER_CLASS
+
+
+def class_table(per_class: pd.DataFrame, evaluation: EvaluationData) -> Table:
+    """Return the metrics of each class."""
+    caption = f"Each class against the rest; the {evaluation.percent} confidence interval is below each value."
+    return metrics_by_row(per_class, "Class", PER_CLASS, caption)
+
+
+SECTION = Section(
+    name="per_class",
+    title="By class",
+    part="Subgroups",
+    description="One row per class.",
+    always=True,
+    compute=lambda context: score_classes(context.scored, context.statistics, context.bootstrap),
+    columns=("images", "cases", *(f"{name}{end}" for name in PER_CLASS for end in ("", "_low", "_high"))),
+    rows="class",
+    report=lambda per_class, evaluation: [class_table(per_class, evaluation)],
+)
