@@ -72,10 +72,8 @@ def evaluate_pooled(
     leaks = () if leakage.clean else (LEAKING, *leak_limitations)
     return dataclasses.replace(
         evaluation,
-        colour_baseline=baseline,
-        colour_difference=difference,
+        sections={**evaluation.sections, "colour_baseline": baseline, "colour_difference": difference},
         leakage=leakage,
-        leak_allowed=not leakage.clean,
-        limitations=(*leaks, *evaluation.limitations, *limitations),
+        general_limitations=(*leaks, *evaluation.general_limitations, *limitations),
         model=model,
     )
