@@ -20,7 +20,7 @@ from scipy.special import expit, logit
 
 import breastcls as bc
 from breastcls.calibration.calibrators import METHODS
-from breastcls.evaluation.report.findings import calibration_verdict
+from breastcls.evaluation.sections.calibration_section import calibration_verdict
 from breastcls.intervals.bootstrap import Bootstrap
 
 CLASSES = ("benign", "malignant")
@@ -117,7 +117,8 @@ def measure_verdicts(trials: int, resamples: int) -> dict[str, Any]:
 
 def tone_of(some: bc.Predictions, resamples: int) -> str:
     """Return the tone of the verdict on the probabilities of an evaluation."""
-    verdict = calibration_verdict(bc.evaluate(some, bootstrap=Bootstrap(resamples)))
+    found = bc.evaluate(some, bootstrap=Bootstrap(resamples))
+    verdict = calibration_verdict(found.calibration, found)
     assert verdict is not None
     return verdict.tone
 

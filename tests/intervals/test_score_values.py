@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
-
 from breastcls.evaluation.report.settings_text import percent_of, unit_of
+
 from breastcls.intervals.score_values import read_scores
 
 

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from breastcls.evaluation.report.section_tables import robustness_table
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 import breastcls as bc
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, RegistryError
-from breastcls.evaluation.report.section_tables import robustness_table
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.robustness.perturbation_robustness import DEFAULT, measure_robustness

@@ -1,5 +1,6 @@
 """Evaluations of simulated predictions, made by hand, to test reports apart from the evaluation."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ def evaluate_by_hand(
     seed: int = 4,
     **changes: Any,
 ) -> Evaluation:
-    """Return an evaluation of simulated predictions; `changes` replace its fields."""
+    """Return an evaluation of simulated predictions; `changes` replace its fields and sections."""
     predictions = simulate(classes, cases, per_case, paths, seed)
     labels, decisions = predictions.labels, predictions.decisions
     metrics = score(predictions)
@@ -159,7 +160,7 @@ def evaluate_by_hand(
     by_subtype = groups(predictions, predictions.subtypes, several)
     for name in ("balanced_accuracy", "roc_auc"):
         by_subtype[[name, f"{name}_low", f"{name}_high"]] = np.nan
-    fields: dict[str, Any] = {
+    sections: dict[str, Any] = {
         "metrics": metrics,
         "per_class": per_class.drop(columns="slides"),
         "confusion": pd.DataFrame(
@@ -169,7 +170,13 @@ def evaluate_by_hand(
         ),
         "roc": roc,
         "precision_recall": precision_recall,
+        "by_subtype": by_subtype,
+        "by_magnification": groups(predictions, predictions.magnifications, several),
+        "colour_baseline": metrics - 0.11,
+    }
+    fields: dict[str, Any] = {
         "predictions": predictions,
+        "sections": sections,
         "counts": {
             "images": len(labels),
             "slides": cases,
@@ -188,11 +195,8 @@ def evaluate_by_hand(
             "threshold": predictions.threshold,
             "average": "macro",
         },
-        "by_subtype": by_subtype,
-        "by_magnification": groups(predictions, predictions.magnifications, several),
-        "colour_baseline": metrics - 0.11,
         "leakage": audit_report(),
-        "limitations": ("Four subtypes are here with three cases each: their figures are anecdotes.",),
+        "general_limitations": ("Four subtypes have three cases each: their metrics are uncertain.",),
         "model": {
             "classes": classes,
             "backbone": "mobilenet",
@@ -209,7 +213,15 @@ def evaluate_by_hand(
             },
         },
     }
-    return Evaluation(**(fields | changes))
+    return change(Evaluation(**fields), **changes)
+
+
+def change(evaluation: Evaluation, **changes: Any) -> Evaluation:
+    """Return an evaluation with other fields and sections."""
+    names = {field.name for field in dataclasses.fields(evaluation)}
+    sections = {name: value for name, value in changes.items() if name not in names}
+    fields = {name: value for name, value in changes.items() if name in names}
+    return dataclasses.replace(evaluation, sections={**evaluation.sections, **sections}, **fields)
 
 
 def attached_tables() -> dict[str, Any]:

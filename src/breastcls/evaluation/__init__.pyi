@@ -2,6 +2,8 @@ from .evaluation_context import EvaluationContext as EvaluationContext
 from .evaluation_context import Need as Need
 from .evaluation_data import EvaluationData as EvaluationData
 from .evaluation_schema import read_schema as read_schema
+from .figures.figure_text import FigureText as FigureText
+from .report.blocks import Verdict as Verdict
 from .report.html_report import write_report as write_report
 from .section import Section as Section
 from .section import SectionFigure as SectionFigure

@@ -37,17 +37,10 @@ from breastcls.evaluation.sections import (
 from breastcls.registry import Registry, RegistryTable
 from breastcls.result import Result
 
-# Keys of the JSON that are neither sections nor fields of the evaluation.
-RESERVED = (
-    "schema",
-    "counts",
-    "settings",
-    "leakage",
-    "leak_allowed",
-    "limitations",
-    "section_cases",
-    "model",
-    "fingerprints",
+_METHODS = ("with_sections", "table_of", "to_markdown", "to_latex", "plot", "to_html")
+# Attributes of an evaluation, and keys of its JSON, which no section may hide.
+RESERVED = frozenset(
+    (*dir(Result), *dir(EvaluationData), *(field.name for field in fields(EvaluationData)), "schema", *_METHODS)
 )
 
 SECTIONS: Registry[Section] = Registry("section of an evaluation")
@@ -72,18 +65,9 @@ def register_section(section: Section) -> Section:
         ['metrics', 'by_level']
     """
     if not section.name.isidentifier() or section.name.startswith("_"):
-        raise RegistryError(
-            f"A section is named {section.name!r}; expected a Python identifier such as 'size_of_nuclei'."
-        )
-    if section.name in {
-        *RESERVED,
-        *dir(Result),
-        *dir(EvaluationData),
-        *(field.name for field in fields(EvaluationData)),
-    }:
-        raise RegistryError(
-            f"The name {section.name!r} belongs to the evaluation itself; choose another for a section."
-        )
+        raise RegistryError(f"A section is named {section.name!r}; expected an identifier such as 'nuclear_size'.")
+    if section.name in RESERVED:
+        raise RegistryError(f"The name {section.name!r} is taken by the evaluation itself. Choose another name.")
     taken = {figure.name for other in SECTIONS.values() for figure in other.figures} | {"overview"}
     for figure in section.figures:
         if figure.name in taken:

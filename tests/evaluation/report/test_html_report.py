@@ -85,7 +85,7 @@ def page(binary):
 @pytest.fixture(scope="module", params=["binary", "eight", "bare", "whole", "whole eight", "whole by case"])
 def any_page(request, evaluate, audit, whole):
     if request.param == "binary":
-        evaluation = evaluate(leakage=audit(shared_cases=("14-1",)), leak_allowed=True)
+        evaluation = evaluate(leakage=audit(shared_cases=("14-1",)))
     elif request.param == "eight":
         evaluation = evaluate(EIGHT, cases=16)
     elif request.param == "whole":
@@ -97,7 +97,7 @@ def any_page(request, evaluate, audit, whole):
         evaluation = whole(aggregation="case", threshold=0.4)
     else:
         evaluation = evaluate(
-            colour_baseline=None, leakage=None, by_subtype=None, by_magnification=None, limitations=(), model={}
+            colour_baseline=None, leakage=None, by_subtype=None, by_magnification=None, general_limitations=(), model={}
         )
     return Page(render_report(evaluation))
 
@@ -166,7 +166,9 @@ def test_tables_have_captions_and_scopes(any_page):
 def test_the_headline_is_the_metrics(evaluate, page):
     metrics = evaluate().metrics
     headline = page.text(**{"class": "headline"})
-    assert headline.startswith("On 288 images of 24 slides from 24 cases, the model told benign from malignant")
+    assert headline.startswith(
+        "On 288 images of 24 slides from 24 cases, the model distinguished benign from malignant"
+    )
     for name in ("balanced_accuracy", "roc_auc"):
         row = metrics.loc[name]
         assert f"{row['value']:.3f}" in headline
@@ -177,14 +179,16 @@ def test_the_headline_and_what_follows_from_it_come_first(whole):
     page = Page(render_report(whole()))
     sections = [element["attributes"]["id"] for element in page.find("section")]
     assert sections == [
-        "result", "audit", "trained", "colour", "metrics", "curves", "probabilities", "decisions", "confusion",
-        "groups", "robustness", "doubt", "mistakes", "reading", "card",
+        "result", "leak-audit", "training-and-test-data", "metrics", "baselines", "curves", "calibration",
+        "decision-threshold-and-net-benefit", "confusion-matrix", "subgroups", "robustness",
+        "uncertainty-and-selective-prediction", "out-of-distribution-detection", "misclassified-cases",
+        "misclassified-images", "how-to-read-the-values", "model-card",
     ]  # fmt: skip
     words = page.text(id="result")
     assert words.startswith("Result On 288 images")
-    assert "In short Not checked." in words
+    assert "Findings Not checked." in words
     assert "By case, balanced accuracy" in words
-    assert "Worst alteration: stain." in words
+    assert "Perturbation with the largest loss: stain." in words
 
 
 def test_the_list_of_contents_names_the_sections_there_are(any_page):
@@ -197,8 +201,8 @@ def test_names_of_classes_keep_their_letters(evaluate):
     page = render_report(evaluate(("a$b$", "idcPos")))
     assert "<h1>a$b$ or idcPos</h1>" in page
     assert "<title>a$b$ or idcPos ·" in page
-    assert "Called idcPos from" in page
-    assert "told a$b$ from idcPos, the positive class, with" in page
+    assert "idcPos is predicted from" in page
+    assert "distinguished a$b$ from idcPos, the positive class, with" in page
     assert "A$b$" not in page
     assert "Idcpos" not in page
 
@@ -207,20 +211,20 @@ def test_every_section_shows_its_numbers(whole):
     evaluation = whole(threshold=0.4)
     page = Page(render_report(evaluation))
     error = evaluation.calibration.errors.loc["ece_equal_mass", "value"]
-    assert f"{error:.3f}" in page.text(id="probabilities")
-    decisions = page.text(id="decisions")
-    assert "from 0.4 on, given to evaluate as a number; how it was chosen is not recorded" in decisions
+    assert f"{error:.3f}" in page.text(id="calibration")
+    decisions = page.text(id="decision-threshold-and-net-benefit")
+    assert "from a probability of 0.4, given to evaluate as a number; how it was chosen is not recorded" in decisions
     assert f"{evaluation.operating.loc[(0.4, 0.01), 'ppv']:.3f}" in decisions
-    assert "stain-normalised" in page.text(id="colour")
-    assert "PFTAS and SVM" in page.text(id="colour")
-    assert "highest quarter" in page.text(id="groups")
-    assert "entropy" in page.text(id="doubt")
-    assert "By class" in page.text(id="doubt")
-    assert evaluation.worst_cases.index[0] in page.text(id="mistakes")
+    assert "stain-normalised" in page.text(id="baselines")
+    assert "PFTAS and SVM" in page.text(id="baselines")
+    assert "highest quarter" in page.text(id="subgroups")
+    assert "entropy" in page.text(id="out-of-distribution-detection")
+    assert "By class" in page.text(id="uncertainty-and-selective-prediction")
+    assert evaluation.worst_cases.index[0] in page.text(id="misclassified-cases")
     assert "By case" in page.text(id="metrics")
 
 
-def test_heatmaps_stand_beside_the_mistakes(whole, tissue, page):
+def test_heatmaps_are_shown_with_the_misclassified_images(whole, tissue, page):
     from breastcls.explanation.explain import explain
 
     evaluation = whole(paths=tissue)
@@ -230,8 +234,8 @@ def test_heatmaps_stand_beside_the_mistakes(whole, tissue, page):
     pictures = [picture["attributes"]["alt"] for picture in shown.find("img")]
     assert len(pictures) == 8
     assert pictures[1].startswith("Heat-map over ")
-    assert "Each has a heat-map by Grad-CAM" in shown.text(id="mistakes")
-    assert "heat-map" not in page.text(id="mistakes")
+    assert "Each has a heat-map by Grad-CAM" in shown.text(id="misclassified-images")
+    assert "heat-map" not in page.text(id="misclassified-images")
     made = explain(model, tissue[::12], image_size=(32, 32), classes=evaluation.predictions.classes)
     matched = Page(render_report(evaluation, heatmaps=made, thumbnails=4))
     assert len(matched.find("img")) == 8
@@ -257,15 +261,15 @@ def test_by_case_the_images_of_the_case_are_shown(whole, tissue):
 
 def test_the_audit_is_shown_and_an_allowed_leak_is_loud(evaluate, audit, page):
     assert not page.find("div", **{"class": "banner"})
-    assert "No leak found." in page.text(id="audit")
+    assert "No leak found." in page.text(id="leak-audit")
     leak = audit(
         shared_cases=tuple(f"14-{number}" for number in range(20)),
         identical_files=(("/home/me/a.png", "C:\\data\\b.png"),),
         test_images_in_shared_cases=72,
     )
-    loud = Page(render_report(evaluate(leakage=leak, leak_allowed=True)))
-    assert "Do not quote these numbers." in loud.text(**{"class": "banner"})
-    words = loud.text(id="audit")
+    loud = Page(render_report(evaluate(leakage=leak)))
+    assert "Do not report these values." in loud.text(**{"class": "banner"})
+    words = loud.text(id="leak-audit")
     assert "20: 14-0, 14-1" in words
     assert "12 more" in words
     assert "a.png = b.png" in words
@@ -277,10 +281,10 @@ def test_without_audit_baseline_and_card_it_says_so(evaluate):
     bare = Page(
         render_report(evaluate(leakage=None, colour_baseline=None, model={}, by_subtype=None, by_magnification=None))
     )
-    assert "Not checked." in bare.text(id="audit")
-    assert "Not measured" in bare.text(id="colour")
-    assert "without a model card" in bare.text(id="trained")
-    assert "By subtype" not in bare.text(id="groups")
+    assert "Not checked." in bare.text(id="leak-audit")
+    assert "Not measured" in bare.text(id="baselines")
+    assert "have no model card" in bare.text(id="training-and-test-data")
+    assert "By subtype" not in bare.text(id="subgroups")
 
 
 def test_undefined_figures_are_said_to_be_so(evaluate):
@@ -301,12 +305,14 @@ def test_eight_classes_have_eight_curves_and_eight_columns(evaluate):
     eight = Page(text)
     matrix = eight.find("table", **{"class": "confusion many"})
     assert len(matrix) == 1
-    assert "called PC" in matrix[0]["text"]
+    assert "predicted PC" in matrix[0]["text"]
 
 
 def test_what_comes_from_outside_is_text_and_never_markup(evaluate):
     classes = (ATTACK, "malignant")
-    evaluation = evaluate(classes, limitations=(ATTACK,), model={"backbone": ATTACK, "provenance": {ATTACK: ATTACK}})
+    evaluation = evaluate(
+        classes, general_limitations=(ATTACK,), model={"backbone": ATTACK, "provenance": {ATTACK: ATTACK}}
+    )
     names = np.array([f"/scans/{ATTACK.replace('/', '')}{row}.png" for row in range(288)], dtype=object)
     predictions = dataclasses.replace(
         evaluation.predictions,
@@ -347,7 +353,7 @@ def test_it_stays_small_with_many_images_and_large_pictures(evaluate, tmp_path):
 
 def test_missing_pictures_are_told_in_their_place(page):
     assert len(page.find("div", **{"class": "no-image"})) == 12
-    assert "the file is not where it was" in page.text(id="mistakes")
+    assert "the file no longer exists" in page.text(id="misclassified-images")
 
 
 def test_predictions_by_case_without_slides_or_paths(evaluate):
@@ -365,14 +371,14 @@ def test_predictions_by_case_without_slides_or_paths(evaluate):
         render_report(dataclasses.replace(evaluation, predictions=predictions, counts=counts, settings=settings))
     )
     assert "On 4 images from 4 cases" in text.text(**{"class": "headline"})
-    assert "2 mistakes, from 2 cases" in text.text(id="mistakes")
+    assert "2 misclassified images, from 2 cases" in text.text(id="misclassified-images")
 
 
 def test_a_perfect_model_has_no_mistakes_to_show(evaluate):
     evaluation = evaluate()
     right = dataclasses.replace(evaluation.predictions, labels=evaluation.predictions.decisions)
-    words = Page(render_report(dataclasses.replace(evaluation, predictions=right))).text(id="mistakes")
-    assert "No mistakes." in words
+    words = Page(render_report(dataclasses.replace(evaluation, predictions=right))).text(id="misclassified-images")
+    assert "No misclassified images." in words
 
 
 def test_a_title_of_ones_own_and_a_folder_that_is_made(evaluate, tmp_path):

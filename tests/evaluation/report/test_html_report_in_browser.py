@@ -1,7 +1,6 @@
 """The report in headless Chromium: it runs clean, asks for nothing, sorts, and changes its theme."""
 
 import contextlib
-import dataclasses
 import fcntl
 import http.server
 import json
@@ -18,6 +17,7 @@ import pytest
 
 from breastcls.evaluation.report.html_report import render_report
 from breastcls.metrics.metric_descriptions import describe_metric
+from support.report_fixtures import change
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
@@ -185,7 +185,7 @@ def evaluation(whole):
     found = whole()
     metrics = found.metrics.copy()
     metrics.loc["f1"] = np.nan
-    return dataclasses.replace(found, metrics=metrics)
+    return change(found, metrics=metrics)
 
 
 def test_it_runs_without_a_word_on_the_console(evaluation, tmp_path):
@@ -278,15 +278,15 @@ def test_the_details_open_by_key(evaluation, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(render_report(evaluation), encoding="utf-8")
     with open_page(path.as_uri(), tmp_path / "profile") as page:
-        page.evaluate("document.querySelector('#probabilities summary').focus()")
+        page.evaluate("document.querySelector('#calibration summary').focus()")
         page.press("Enter")
-        assert page.evaluate("document.querySelector('#probabilities details').open") is True
+        assert page.evaluate("document.querySelector('#calibration details').open") is True
 
 
 def test_names_sort_as_a_reader_counts(evaluation, tmp_path):
     path = tmp_path / "report.html"
     script = (
-        "const tables = document.querySelectorAll('#groups table');"
+        "const tables = document.querySelectorAll('#subgroups table');"
         "const button = tables[2].querySelector('thead button'); button.click(); button.click();"
     )
     path.write_text(with_script(render_report(evaluation), script), encoding="utf-8")

@@ -33,7 +33,9 @@ def test_each_row_is_explained_for_the_class_it_was_called(whole, tissue, model)
         target = int(predictions.decisions[row])
         expected = explain(model, [tissue[row]], target_class=target, classes=predictions.classes)
         np.testing.assert_array_equal(found.by_row[row].pixels, expected.overlay(0))
-        assert ("Nothing in the picture speaks for it" in found.by_row[row].remark) == (expected.flags[0] == "negative")
+        assert ("No region is evidence for the predicted class" in found.by_row[row].remark) == (
+            expected.flags[0] == "negative"
+        )
         assert found.by_row[row].pixels.shape == (46, 70, 3)
 
 
@@ -71,5 +73,5 @@ def test_heatmaps_of_other_images_are_refused(whole, tissue, model):
     elsewhere = whole().predictions
     with pytest.raises(EvaluationError, match="None of the 1 heat-maps is of an image"):
         match_rows(elsewhere, [0], explain(model, tissue[:1], classes=elsewhere.classes))
-    with pytest.raises(EvaluationError, match="know none"):
+    with pytest.raises(EvaluationError, match="have none"):
         match_rows(elsewhere, [0], explain(model, np.zeros((1, 32, 32, 3), np.uint8) + 99, classes=elsewhere.classes))

@@ -35,7 +35,7 @@ def test_an_image_without_a_label_is_no_mistake():
 def test_a_mistake_tells_what_is_known_of_it(tissue):
     shown = show_mistakes(predictions(paths=tissue[:49:12], slides=["s1", "", "s3", "", "e"]), 2)
     first, second = shown
-    assert (first.true, first.decided) == ("malignant", "benign")
+    assert (first.true, first.predicted) == ("malignant", "benign")
     assert (first.probability, first.true_probability) == pytest.approx((0.95, 0.05))
     assert first.origin == "case e, slide e" or first.origin == "case e"
     assert second.origin == "case a, slide s1"
@@ -66,7 +66,7 @@ def test_a_picture_keeps_to_its_share_of_bytes():
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("gone.png", None, "not where it was"),
+        ("gone.png", None, "no longer exists"),
         ("text.png", b"not an image", "cannot be read as an image"),
         ("empty.png", b"", "cannot be read as an image"),
     ],

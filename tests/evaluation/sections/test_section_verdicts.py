@@ -6,11 +6,27 @@ import pytest
 from breastcls.calibration.assessment import assess_calibration
 from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import LeakageWarning
-from breastcls.evaluation.report import findings as verdicts
-from breastcls.evaluation.report.report_text import audit_verdict
+from breastcls.evaluation.report.headline_block import size_verdict
+from breastcls.evaluation.report.leak_audit_text import audit_verdict
+from breastcls.evaluation.report.section_parts import collect_findings
+from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
+from support.report_fixtures import change
+
+
+def verdict_of(section, evaluation):
+    """Return the verdict of a section; that of the threshold stands in its report, also where none was chosen."""
+    value = evaluation.value_of(section)
+    if section == "threshold":
+        blocks = (
+            SECTIONS[section].report_absent(evaluation)
+            if value is None
+            else SECTIONS[section].report(value, evaluation)
+        )
+        return blocks[0]
+    return SECTIONS[section].verdict(value, evaluation)
 
 
 def with_probabilities(evaluation, claimed, labels, cases=None, resamples=200):
@@ -19,35 +35,35 @@ def with_probabilities(evaluation, claimed, labels, cases=None, resamples=200):
         probabilities=claimed, labels=labels, classes=("benign", "malignant"), cases=names.astype(str)
     )
     calibration = assess_calibration(some, bootstrap=Bootstrap(resamples))
-    return dataclasses.replace(evaluation, calibration=calibration, predictions=some)
+    return change(evaluation, calibration=calibration, predictions=some)
 
 
 @pytest.mark.parametrize(
     ("claimed", "share", "images", "tone", "words"),
     [
-        (0.8, 0.8, 100, "good", "close to what was found"),
+        (0.8, 0.8, 100, "good", "close to the observed frequencies"),
         (0.92, 0.8, 100, "bad", "too high"),
         (0.71, 0.8, 100, "caution", "too low"),
-        (0.99, 1.0, 16, "", "cannot be told on so few cases"),
-        (0.8, 0.6, 10, "", "cannot be told on so few cases"),
+        (0.99, 1.0, 16, "", "Too few cases to assess"),
+        (0.8, 0.6, 10, "", "Too few cases to assess"),
     ],
 )
 def test_probabilities_are_judged_by_how_far_and_which_way_they_are_off(evaluate, claimed, share, images, tone, words):
     labels = (np.arange(images) < images * share).astype(int)
-    verdict = verdicts.calibration_verdict(with_probabilities(evaluate(), np.full(images, claimed), labels))
+    verdict = verdict_of("calibration", with_probabilities(evaluate(), np.full(images, claimed), labels))
     assert verdict.tone == tone
     assert words in verdict.text
-    assert f"claimed at {claimed:.2f} and is found in {share:.2f}" in verdict.explanation
+    assert f"of malignant is {claimed:.2f}, the observed frequency {share:.2f}" in verdict.explanation
     assert ("Calibrate on validation images" in verdict.explanation) == (tone in ("caution", "bad"))
 
 
 def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):
     claimed = np.repeat([0.3, 0.7], 50)
     labels = np.concatenate([np.zeros(50, int), np.ones(50, int)])
-    verdict = verdicts.calibration_verdict(with_probabilities(evaluate(), claimed, labels))
-    assert verdict.text == "Probabilities not to be taken at their word."
-    assert "(difference 0.00, 95% interval" in verdict.explanation
-    assert verdicts.calibration_verdict(evaluate()) is None
+    verdict = verdict_of("calibration", with_probabilities(evaluate(), claimed, labels))
+    assert verdict.text == "Probabilities not calibrated."
+    assert "(difference 0.00, 95% CI" in verdict.explanation
+    assert evaluate().calibration is None
 
 
 @pytest.mark.parametrize("images", [1, 8])
@@ -67,7 +83,7 @@ def test_how_often_each_tone_comes_out(evaluate, images):
             sure = 1 / (1 + ((1 - truth) / truth) ** 2.5)
             for tones, claimed in ((calibrated, truth), (overconfident, sure)):
                 found = with_probabilities(evaluation, claimed.repeat(images), labels, names, 100)
-                tones.append(verdicts.calibration_verdict(found).tone)
+                tones.append(verdict_of("calibration", found).tone)
         assert calibrated.count("bad") <= 2
         assert calibrated.count(wanted) >= 10
         if cases == 300:
@@ -76,86 +92,84 @@ def test_how_often_each_tone_comes_out(evaluate, images):
 
 def test_a_model_that_is_calibrated_is_not_told_to_be(evaluate):
     off = with_probabilities(evaluate(model={"temperature": 2.0}), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
-    assert "They were calibrated" in verdicts.calibration_verdict(off).explanation
+    assert "They were calibrated" in verdict_of("calibration", off).explanation
     foreign = with_probabilities(evaluate(), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
     record = {"method": "platt", "cases": ["z"]}
     foreign = dataclasses.replace(foreign, predictions=dataclasses.replace(foreign.predictions, calibration=record))
-    assert "They were calibrated" in verdicts.calibration_verdict(foreign).explanation
+    assert "They were calibrated" in verdict_of("calibration", foreign).explanation
     plain = with_probabilities(evaluate(), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
-    assert "fit_calibrator" in verdicts.calibration_verdict(plain).explanation
+    assert "fit_calibrator" in verdict_of("calibration", plain).explanation
 
 
 @pytest.mark.parametrize(("how", "words"), [("majority", "shares of votes"), ("maximum", "the highest among")])
 def test_votes_and_maxima_are_not_judged_as_probabilities(whole, how, words):
     found = whole(aggregation=Aggregation("case", how))
-    verdict = verdicts.calibration_verdict(found)
-    assert verdict.text == "No probabilities to judge."
+    verdict = verdict_of("calibration", found)
+    assert verdict.text == "No probabilities to assess."
     assert words in verdict.explanation
-    assert "robabilities" in verdicts.calibration_verdict(whole(aggregation="case")).text
+    assert "robabilities" in verdict_of("calibration", whole(aggregation="case")).text
 
 
 def test_where_the_threshold_comes_from(whole):
     chosen = Threshold(0.4, "sensitivity of at least 0.95", 0.96, 0.5, 80, ("a", "b"))
-    verdict = verdicts.threshold_verdict(whole(threshold=chosen))
+    verdict = verdict_of("threshold", whole(threshold=chosen))
     assert verdict.tone == "good"
     assert "sensitivity of at least 0.95, chosen on 80 images of 2 cases" in verdict.text
-    assert verdicts.threshold_verdict(whole(threshold=0.4)).tone == "caution"
-    nameless = verdicts.threshold_verdict(whole(threshold=dataclasses.replace(chosen, cases=())))
+    assert verdict_of("threshold", whole(threshold=0.4)).tone == "caution"
+    nameless = verdict_of("threshold", whole(threshold=dataclasses.replace(chosen, cases=())))
     assert nameless.tone == "caution"
-    assert "cannot be told" in nameless.explanation
+    assert "is not known" in nameless.explanation
     scored = whole(threshold=chosen)
     # That the threshold was chosen elsewhere says nothing of the training.
     assert audit_verdict(scored).text == "Not checked."
     unnamed = dataclasses.replace(scored, predictions=dataclasses.replace(scored.predictions, cases=None))
-    assert verdicts.threshold_verdict(unnamed).tone == "caution"
+    assert verdict_of("threshold", unnamed).tone == "caution"
     own = dataclasses.replace(chosen, cases=("a", *sorted(set(scored.predictions.cases))[:2]))
     with pytest.warns(LeakageWarning):
-        leaked = verdicts.threshold_verdict(whole(threshold=own, allow_leakage=True))
+        leaked = verdict_of("threshold", whole(threshold=own, allow_leakage=True))
     assert leaked.tone == "bad"
-    assert leaked.explanation.startswith("2 cases of those it was chosen on are among these")
-    votes = verdicts.threshold_verdict(whole(threshold=chosen, aggregation=Aggregation("case", "majority")))
-    assert "half of the votes or more call its case malignant" in votes.explanation
-    assert (
-        "half of the votes" not in verdicts.threshold_verdict(whole(threshold=chosen, aggregation="case")).explanation
-    )
-    none = dataclasses.replace(whole(), threshold=None)
+    assert leaked.explanation.startswith("2 cases that it was chosen on are in the test set")
+    votes = verdict_of("threshold", whole(threshold=chosen, aggregation=Aggregation("case", "majority")))
+    assert "half of the votes or more classify its case as malignant" in votes.explanation
+    assert "half of the votes" not in verdict_of("threshold", whole(threshold=chosen, aggregation="case")).explanation
+    none = change(whole(), threshold=None)
     none = dataclasses.replace(none, predictions=none.predictions.with_threshold(None))
-    assert "from a probability of 0.5 on" in verdicts.threshold_verdict(none).text
+    assert "from a probability of 0.5." in verdict_of("threshold", none).text
 
 
 def test_the_level_by_case_is_told_unless_cases_were_scored(whole):
     found = whole()
     value = found.by_level.loc[("case", "balanced_accuracy"), "value"]
-    assert f"{value:.3f}" in verdicts.level_verdict(found).text
-    assert verdicts.level_verdict(whole(aggregation="case")) is None
+    assert f"{value:.3f}" in verdict_of("by_level", found).text
+    assert verdict_of("by_level", whole(aggregation="case")) is None
 
 
 def test_few_cases_are_told(evaluate):
-    assert verdicts.size_verdict(evaluate()) is None
+    assert size_verdict(evaluate()) is None
     counts = dict(evaluate().counts) | {
         "classes": {"benign": {"images": 9, "cases": 4}, "malignant": {"images": 9, "cases": 20}}
     }
-    assert "benign rests on 4 cases" in verdicts.size_verdict(evaluate(counts=counts)).explanation
+    assert "benign is based on 4 cases" in size_verdict(evaluate(counts=counts)).explanation
 
 
 def test_the_worst_alteration(whole):
     found = whole()
-    short = {section: verdict for verdict, section in verdicts.in_short(found)}
-    assert short["robustness"].text == "Worst alteration: stain."
+    short = {section: verdict for verdict, section in collect_findings(found)}
+    assert short["robustness"].text == "Perturbation with the largest loss: stain."
     words = short["robustness"].explanation
-    # From the images as they were seen there: the headline may rest on eight views.
-    assert words.startswith("Balanced accuracy 0.700 at strength 2, 0.900 on the images as they are.")
+    # From the images as they were scored there: the headline may use test-time augmentation.
+    assert words.startswith("Balanced accuracy 0.700 at strength 2, 0.900 on the unperturbed images.")
     headline = found.metrics.loc["balanced_accuracy", "value"]
-    assert f"The {headline:.3f} above was scored otherwise" in words
-    assert "robustness" not in {section for _, section in verdicts.in_short(found.with_sections(robustness=None))}
+    assert f"The {headline:.3f} of the headline was scored differently" in words
+    assert "robustness" not in {section for _, section in collect_findings(found.with_sections(robustness=None))}
 
 
 def test_an_alteration_beside_the_same_score_as_the_headline(whole):
     found = whole()
     table = found.robustness.copy()
     table.loc[table["strength"] == 0, "value"] = found.metrics.loc["balanced_accuracy", "value"]
-    short = {section: verdict for verdict, section in verdicts.in_short(found.with_sections(robustness=table))}
-    assert "otherwise" not in short["robustness"].explanation
+    short = {section: verdict for verdict, section in collect_findings(found.with_sections(robustness=table))}
+    assert "differently" not in short["robustness"].explanation
     changed = table[table["strength"] > 0]
-    in_short = verdicts.in_short(found.with_sections(robustness=changed))
+    in_short = collect_findings(found.with_sections(robustness=changed))
     assert "robustness" not in {section for _, section in in_short}

@@ -1,22 +1,24 @@
 import numpy as np
 import pytest
 
-from breastcls.evaluation.report.report_tables import (
-    baseline_table,
-    class_table,
-    magnification_table,
-    metrics_table,
-    subtype_table,
-)
+from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.metrics.classification_metrics import compute_metrics
 from breastcls.predictions.predictions import Predictions
 
 BREAKHIS = ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
 
 
+def table_of(section, evaluation):
+    """Return the table that the report shows of a section."""
+    (table,) = (
+        block for block in SECTIONS[section].report(evaluation.value_of(section), evaluation) if block.macro == "table"
+    )
+    return table
+
+
 def test_every_metric_is_a_row_sorted_by_its_number(evaluate):
     evaluation = evaluate()
-    table = metrics_table(evaluation)
+    table = table_of("metrics", evaluation)
     values = [float(row[1].value) for row in table.rows]
     assert values == evaluation.metrics["value"].tolist()
     assert [row[2].value for row in table.rows] == [repr(value) for value in evaluation.metrics["low"].tolist()]
@@ -30,7 +32,7 @@ def test_the_scale_of_the_brier_score_ends_where_the_worst_model_is(evaluate, cl
         probabilities=np.eye(len(classes))[(labels + 1) % len(classes)], labels=labels, classes=classes
     )
     assert float(end.split()[-1]) == compute_metrics(wrong)["brier"]
-    shown = {row[0].text: row[0].detail for row in metrics_table(evaluate(classes)).rows}
+    shown = {row[0].text: row[0].detail for row in table_of("metrics", evaluate(classes)).rows}
     assert shown["Brier score"].endswith(f"Scale: {end}.")
     assert shown["Log loss"].endswith("Scale: no upper end.")
     assert "Scale" not in shown["Accuracy"]
@@ -39,43 +41,40 @@ def test_the_scale_of_the_brier_score_ends_where_the_worst_model_is(evaluate, cl
 def test_what_is_not_defined_is_said_and_sorted_last(evaluate):
     metrics = evaluate().metrics.copy()
     metrics.loc["roc_auc"] = np.nan
-    row = next(row for row in metrics_table(evaluate(metrics=metrics)).rows if "ROC" in row[0].text)
+    row = next(row for row in table_of("metrics", evaluate(metrics=metrics)).rows if "ROC" in row[0].text)
     assert [(cell.text, cell.value, cell.undefined) for cell in row[1:3]] == [("not defined", "", True)] * 2
 
 
 def test_a_value_without_interval_says_so(evaluate):
     baseline = evaluate().colour_baseline.copy()
     baseline[["low", "high"]] = np.nan
-    table = baseline_table(evaluate(colour_baseline=baseline))
+    table = table_of("colour_baseline", evaluate(colour_baseline=baseline))
     assert {row[2].detail for row in table.rows} == {"no interval"}
 
 
-def test_the_difference_from_colour_stands_beside_both_where_it_is_known(evaluate):
-    assert [column.title for column in baseline_table(evaluate()).columns] == ["Metric", "Model", "Colour alone"]
+def test_the_difference_from_the_baseline_is_shown_where_it_is_known(evaluate):
+    assert [column.title for column in table_of("colour_baseline", evaluate()).columns] == [
+        "Metric",
+        "Model",
+        "Colour-only baseline",
+    ]
     difference = evaluate().metrics * 0 + 0.11
-    table = baseline_table(evaluate(colour_difference=difference))
-    assert [column.title for column in table.columns] == ["Metric", "Model", "Colour alone", "Difference"]
+    table = table_of("colour_baseline", evaluate(colour_difference=difference))
+    assert [column.title for column in table.columns] == ["Metric", "Model", "Colour-only baseline", "Difference"]
     assert {row[3].text for row in table.rows} == {"0.110"}
     assert {len(row) for row in table.rows} == {4}
-    assert "go by" in table.caption
+    assert "paired" in table.caption
 
 
-def test_no_baseline_no_subtypes_no_magnifications(evaluate):
-    evaluation = evaluate(colour_baseline=None, by_subtype=None, by_magnification=None)
-    assert baseline_table(evaluation) is None
-    assert subtype_table(evaluation) is None
-    assert magnification_table(evaluation) is None
-
-
-def test_classes_stand_in_their_order_with_their_counts(evaluate):
+def test_classes_keep_their_order_with_their_counts(evaluate):
     evaluation = evaluate()
-    table = class_table(evaluation)
+    table = table_of("per_class", evaluation)
     assert [row[0].text for row in table.rows] == ["benign", "malignant"]
     assert [row[1].text for row in table.rows] == [str(count) for count in evaluation.per_class["images"]]
 
 
-def test_subtypes_are_named_and_figures_that_none_has_are_left_out(evaluate):
-    table = subtype_table(evaluate())
+def test_subtypes_are_named_and_metrics_that_none_has_are_left_out(evaluate):
+    table = table_of("by_subtype", evaluate())
     assert table.rows[0][0].text == "A, adenosis"
     assert "ROC AUC" not in [column.title for column in table.columns]
-    assert "ROC AUC" in [column.title for column in magnification_table(evaluate()).columns]
+    assert "ROC AUC" in [column.title for column in table_of("by_magnification", evaluate()).columns]

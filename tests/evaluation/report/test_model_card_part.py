@@ -1,7 +1,6 @@
 import dataclasses
 
-from breastcls.evaluation.report import model_card_section as card
-from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.evaluation.report import model_card_part as card
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions
 
 
@@ -14,7 +13,7 @@ def test_the_card_names_use_sample_decision_and_uncertainty(evaluate):
     assert "Research" in facts["Intended use"]
     assert "Diagnosis" in facts["Not intended for"]
     assert facts["Decision rule"] == "malignant from a probability of 0.500"
-    assert facts["Uncertainty"] == "95% intervals by resampling whole cases, 2,000 times (percentile)"
+    assert facts["Confidence intervals"] == "95% intervals by resampling whole cases, 2,000 times (percentile)"
     assert facts["Labelled benign"] == "144 images from 12 cases"
     assert facts["Magnifications"] == "40×, 100×, 200× and 400×"
 
@@ -45,7 +44,7 @@ def test_the_card_says_what_it_is_not_and_what_is_missing(whole):
     assert "Not a medical device" in facts["Regulation"]
     assert "ethics" in facts["For the authors to add"]
     assert facts["By case"].startswith("Balanced accuracy 0.")
-    assert facts["Decision"] == "malignant from a probability of 0.400"
+    assert facts["Decision rule"] == "malignant from a probability of 0.400"
     assert facts["Calibration"] == "none is recorded"
     assert facts["Robustness"] == "Robustness"
 
@@ -57,7 +56,7 @@ def test_a_calibration_is_named(evaluate):
         ]
 
     assert told(cases=["elsewhere"]) == "by isotonic, fitted on other cases"
-    assert told(cases=[]) == told() == "by isotonic; whether it was fitted on other cases than these cannot be told"
+    assert told(cases=[]) == told() == "by isotonic; whether it was fitted on other cases than these is not known"
     own = sorted(set(evaluate().predictions.cases))[:2]
     assert told(cases=[*own, "elsewhere"]).startswith("by isotonic, fitted on 2 cases of these")
     temperature = facts_of(evaluate(model={"temperature": 1.5}))["Calibration"]
@@ -66,11 +65,11 @@ def test_a_calibration_is_named(evaluate):
     carried = dataclasses.replace(evaluate().predictions, calibration={"method": "platt", "cases": ["elsewhere"]})
     assert facts_of(evaluate(predictions=carried))["Calibration"] == "by platt, fitted on other cases"
     nameless = dataclasses.replace(carried, cases=None)
-    assert facts_of(evaluate(predictions=nameless))["Calibration"].endswith("cannot be told")
+    assert facts_of(evaluate(predictions=nameless))["Calibration"].endswith("is not known")
 
 
 def test_fingerprints_are_told_as_far_as_they_are_known(evaluate):
-    first, other = evaluate(), evaluate(bootstrap=Bootstrap(seed=5))
+    first, other = evaluate(), evaluate(seed=5)
     name = "Predictions, SHA-256"
     assert facts_of(first)[name] == fingerprint_predictions(first.predictions) != facts_of(other)[name]
     assert "Model weights, SHA-256" not in facts_of(first)

@@ -1,11 +1,16 @@
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from breastcls.decisions.conformal import fit_conformal
-from breastcls.evaluation.report import section_tables as tables
+from breastcls.evaluation.report.any_table import any_table
+from breastcls.evaluation.section_registry import SECTIONS
+from breastcls.evaluation.sections.by_level_section import level_table
+from breastcls.evaluation.sections.calibration_section import bin_table, calibration_table
+from breastcls.evaluation.sections.conformal_section import conformal_facts, conformal_tables
+from breastcls.evaluation.sections.operating_section import operating_points
+from breastcls.evaluation.sections.robustness_section import robustness_table
+from breastcls.evaluation.sections.worst_cases_section import MOST_CASES, worst_case_table
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predictions import Predictions
 
@@ -15,17 +20,17 @@ def found(whole):
     return whole()
 
 
-def test_levels_stand_side_by_side(found):
-    table = tables.level_table(found)
+def test_levels_are_columns(found):
+    table = level_table(found.by_level, found)
     assert [column.title for column in table.columns] == ["Metric", "By image", "By slide", "By case"]
     for row, name in zip(table.rows, found.metrics.index, strict=True):
         values = [found.by_level.loc[(level, name), "value"] for level in ("image", "slide", "case")]
         assert [float(cell.value) if cell.value else np.nan for cell in row[1:]] == pytest.approx(values, nan_ok=True)
-    assert tables.level_table(dataclasses.replace(found, by_level=found.by_level.loc[["case"]])) is None
+    assert level_table(found.by_level.loc[["case"]], found) is None
 
 
 def test_calibration_in_numbers(found):
-    table = tables.calibration_table(found)
+    table = calibration_table(found.calibration, found)
     parts = pd.concat([found.calibration.errors, found.calibration.gap, found.calibration.brier])
     assert [float(row[1].value) for row in table.rows] == parts["value"].tolist()
     by_chance = found.calibration.by_chance
@@ -33,70 +38,70 @@ def test_calibration_in_numbers(found):
     assert table.rows[1][3].text == "{expected:.3f}, up to {upper:.3f}".format(**by_chance.iloc[1])
     assert {row[3].text for row in table.rows[4:]} == {""}
     assert all(row[0].detail for row in table.rows)
-    bins = tables.bin_table(found)
+    bins = bin_table(found.calibration, found)
     assert [cell.text for cell in bins.rows[0]][1] == str(found.calibration.equal_mass["images"].iloc[0])
 
 
-def test_operating_points(found):
-    table = tables.operating_points(found)
+def test_predictive_values(found):
+    table = operating_points(found.operating, found)
     assert [row[0].text for row in table.rows] == ["1%", "10%", "50%"]
     assert [float(row[3].value) for row in table.rows] == found.operating["ppv"].tolist()
     from breastcls.decisions.net_benefit import operating_table
 
     several = operating_table(found.predictions, thresholds=[0.2, 0.8], prevalences=[0.05])
-    several = tables.operating_points(dataclasses.replace(found, operating=several))
+    several = operating_points(several, found)
     assert [column.title for column in several.columns][:2] == ["Prevalence", "Threshold"]
     assert [row[1].text for row in several.rows] == ["0.20", "0.80"]
 
 
 def test_worst_cases_are_those_with_mistakes(found):
-    table = tables.worst_case_table(found)
+    table = worst_case_table(found.worst_cases)
     wrong = found.worst_cases[found.worst_cases["mistakes"] > 0]
     assert [row[0].text for row in table.rows] == wrong.index.tolist()
     assert [row[4].text for row in table.rows] == [str(count) for count in wrong["mistakes"]]
     right = found.worst_cases.assign(mistakes=0)
-    assert tables.worst_case_table(dataclasses.replace(found, worst_cases=right)) is None
+    assert worst_case_table(right) is None
 
 
-def test_many_cases_are_cut_and_that_is_said(found):
+def test_a_long_list_of_cases_is_cut_and_the_caption_states_it(found):
     many = pd.concat([found.worst_cases.assign(mistakes=1, error=0.1)] * 3)
-    table = tables.worst_case_table(dataclasses.replace(found, worst_cases=many))
-    assert len(table.rows) == tables.MOST_CASES
+    table = worst_case_table(many)
+    assert len(table.rows) == MOST_CASES
     assert "the worst 25 are shown" in table.caption
     assert "72 cases of 72" in table.caption
 
 
 def test_groups_that_were_attached(found):
-    assert [name for name, _ in tables.attached_groups(found)] == ["By stain", "By sharpness"]
-    (_, table), _ = tables.attached_groups(found)
-    assert [row[0].text for row in table.rows] == ["lowest quarter", "highest quarter"]
+    for name in ("by_stain", "by_sharpness"):
+        (table,) = SECTIONS[name].report(found.value_of(name), found)
+        assert [row[0].text for row in table.rows] == ["lowest quarter", "highest quarter"]
 
 
 def test_any_table_finds_its_intervals(found):
-    table = tables.free_table(found, found.shortcuts, "Check", "What is left.")
+    table = any_table(found, found.shortcuts, "Check", "What is left.")
     assert [column.title for column in table.columns] == ["Check", "ROC AUC", "Images", "Note"]
     assert [column.kind for column in table.columns] == ["text", "number", "number", "text"]
     assert [cell.text for cell in table.rows[0]] == ["stain-normalised", "0.850", "288", "all"]
     assert table.rows[0][1].detail == "0.750 to 0.920"
     assert table.rows[1][1].detail == "no interval"
     changes = found.shortcuts.rename(columns=lambda name: name.replace("roc_auc", "roc_auc_change"))
-    assert tables.free_table(found, changes, "Check", "").columns[1].title == "ROC AUC, change"
+    assert any_table(found, changes, "Check", "").columns[1].title == "ROC AUC, change"
 
 
 def test_robustness_in_numbers(found):
-    table = tables.robustness_table(found)
+    table = robustness_table(found.robustness, found)
     assert [column.title for column in table.columns][2:] == ["Balanced accuracy", "ROC AUC"]
     assert len(table.rows) == 12
     assert [cell.text for cell in table.rows[1]] == ["Stain", "1", "0.800", "0.800"]
 
 
 def test_prediction_sets_are_facts_and_tables(found):
-    assert tables.conformal_facts(found.conformal) == [("Coverage", "0.91"), ("Wanted", "0.9")]
-    (table,) = tables.conformal_tables(found, found.conformal)
+    assert conformal_facts(found.conformal) == [("Coverage", "0.91"), ("Wanted", "0.9")]
+    (table,) = conformal_tables(found.conformal, found)
     assert table.caption.startswith("By class.")
 
 
-def test_the_coverage_of_sets_stands_beside_their_promise_in_the_same_sense(found):
+def test_the_coverage_of_sets_is_shown_with_the_promised_coverage(found):
     labels = np.tile([0, 1], 20)
     own, other = (
         Predictions.from_arrays(
@@ -107,9 +112,9 @@ def test_the_coverage_of_sets_stands_beside_their_promise_in_the_same_sense(foun
         )
         for seed in (1, 2)
     )
-    told = fit_conformal(own).describe(other, Bootstrap(20))
-    facts = dict(tables.conformal_facts(told))
+    described = fit_conformal(own).describe(other, Bootstrap(20))
+    facts = dict(conformal_facts(described))
     assert facts["Promised coverage"] == "0.9"
     assert facts["Measured"] == "coverage as the mean over cases, all else over images"
-    (table,) = tables.conformal_tables(found, told)
+    (table,) = conformal_tables(described, found)
     assert [column.title for column in table.columns[1:3]] == ["Coverage", "Images covered"]
