@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import re
 import types
@@ -10,7 +9,8 @@ import pytest
 
 from breastcls.errors import EvaluationError, EvaluationWarning, OutputError
 from breastcls.evaluation.evaluate import evaluate
-from breastcls.evaluation.evaluation_schema import SCHEMA, TABLES, read_schema
+from breastcls.evaluation.evaluation_schema import SCHEMA, read_schema
+from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
@@ -113,7 +113,7 @@ def test_json_keeps_to_its_schema(draw, kind):
     [
         (lambda content: content.pop("calibration"), "'calibration' is a required property"),
         (lambda content: content["metrics"]["columns"].reverse(), "was expected"),
-        (lambda content: content.update(schema="breastcls.evaluation/1"), "was expected"),
+        (lambda content: content.update(schema="breastcls.evaluation/2"), "was expected"),
         (lambda content: content.update(more=1), "Additional properties"),
         (lambda content: content["counts"].update(cases=0), "less than the minimum"),
         (lambda content: content["fingerprints"].update(weights="ab"), "does not match"),
@@ -126,8 +126,8 @@ def test_the_schema_refuses_what_is_not_of_it(found, change, complaint):
         jsonschema.validate(content, read_schema())
 
 
-def test_every_table_is_a_field_and_in_the_schema(found):
-    assert set(TABLES) <= {field.name for field in dataclasses.fields(found)}
+def test_every_section_is_in_the_json_and_its_schema(found):
+    assert set(SECTIONS) <= set(found.to_dict())
     assert set(found.to_dict()) == set(read_schema()["properties"]) == set(read_schema()["required"])
 
 
@@ -144,7 +144,7 @@ def test_sections_are_attached_and_taken_away(found):
 @pytest.mark.parametrize(
     ("section", "complaint"),
     [
-        ({"metrics": pd.DataFrame({"value": [1]})}, "no section 'metrics'"),
+        ({"metrics": pd.DataFrame({"value": [1]})}, "no section 'metrics' to attach"),
         ({"robustness": pd.DataFrame({"value": [1]})}, "no columns perturbation, strength"),
         ({"risk_coverage": pd.DataFrame(columns=["coverage", "risk", "low", "high"])}, "an empty table"),
         ({"by_stain": [1]}, "found list"),
@@ -158,7 +158,7 @@ def test_sections_that_are_not_what_they_should_be_are_refused(found, section, c
 
 def test_the_text_tells_levels_calibration_and_threshold(draw):
     text = str(evaluate(draw(), threshold=0.4, bootstrap=Bootstrap(50)))
-    assert "Decided from 0.4 on, given to evaluate as a number; how it was chosen is not recorded" in text
+    assert "Decision threshold 0.4, given to evaluate as a number; how it was chosen is not recorded" in text
     assert "By case: Balanced accuracy" in text
     assert "Expected calibration error 0." in text
     assert "bins of equal mass; by chance alone 0." in text
@@ -174,7 +174,7 @@ def test_tables_as_text(found, tmp_path):
     assert "By case" in found.to_markdown(table="by_level").splitlines()[0]
     with pytest.raises(EvaluationError, match="no table 'metrix'"):
         found.to_markdown(table="metrix")
-    with pytest.raises(EvaluationError, match="does not have the table 'robustness'"):
+    with pytest.raises(EvaluationError, match="does not have the section 'robustness'"):
         found.to_latex(table="robustness")
 
 
@@ -190,7 +190,7 @@ def test_single_figures_in_journal_size(found, tmp_path, figure):
 def test_figures_that_there_are_not(found, draw, tmp_path):
     with pytest.raises(EvaluationError, match="There is no figure 'rok'"):
         found.plot(figure="rok")
-    with pytest.raises(EvaluationError, match="no decision curve"):
+    with pytest.raises(EvaluationError, match="needs two classes, with images of both"):
         evaluate(draw(classes=("a", "b", "c")), bootstrap=Bootstrap(20)).plot(figure="decision-curve")
     with pytest.raises(OutputError, match="suffix"):
         found.plot(tmp_path / "figure.bmp")

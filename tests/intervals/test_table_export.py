@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from breastcls.evaluation.evaluation_schema import TABLES
-from breastcls.evaluation.evaluation_tables import table_of
+from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.intervals.table_export import to_latex, to_markdown
 
 
@@ -42,13 +41,12 @@ def found(whole):
 
 
 def test_every_table_of_an_evaluation_can_be_written(found):
-    for name in (*TABLES, "calibration"):
-        if getattr(found, name) is None:
-            assert name in ("colour_baseline", "colour_difference")
-            continue
-        lines = to_markdown(table_of(found, name)).splitlines()
+    absent = {name for name in SECTIONS if found.value_of(name) is None}
+    assert absent == {"colour_baseline", "colour_difference"}
+    for name in set(SECTIONS) - absent - {"conformal", "threshold"}:
+        lines = to_markdown(found.table_of(name)).splitlines()
         assert len({len(line) for line in lines}) == 1, name
-        latex = to_latex(table_of(found, name)).splitlines()
+        latex = to_latex(found.table_of(name)).splitlines()
         columns = latex[0].removeprefix(r"\begin{tabular}{").rstrip("}")
         rows = [line for line in latex if line.endswith(r"\\")]
         assert {line.count(" & ") for line in rows} == {len(columns) - 1}, name
@@ -58,9 +56,9 @@ def test_names_of_classes_are_shown_as_they_are(whole):
     names = ("x_y<c>", ">2cm*a* [b] $d$ ~~e~~ _f_ `g` &amp; a|b \\*")
     found = whole(classes=names)
     for name in ("confusion", "per_class"):
-        rows = read_markdown(to_markdown(table_of(found, name)))
+        rows = read_markdown(to_markdown(found.table_of(name)))
         assert [row[0] for row in rows[1:]] == list(names)
-    assert read_markdown(to_markdown(table_of(found, "confusion")))[0] == ["True", *names]
+    assert read_markdown(to_markdown(found.table_of("confusion")))[0] == ["True", *names]
 
 
 def read_markdown(text):
@@ -96,7 +94,7 @@ def test_levels_stand_side_by_side(found):
 
 
 def test_a_figure_and_its_bounds_are_one_cell(found):
-    table = to_markdown(table_of(found, "per_class"))
+    table = to_markdown(found.table_of("per_class"))
     header = [cell.strip() for cell in table.splitlines()[0].strip("|").split("|")]
     assert header == ["Class", "Precision", "Recall", "Specificity", "F1", "Images", "Cases"]
     row = found.per_class.iloc[0]

@@ -129,8 +129,8 @@ def _as_text(table: pd.DataFrame, digits: int, positive: str | None) -> tuple[tu
             with_interval = f"{name}_low" in row and pd.notna(ends[0]) and pd.notna(ends[1])
             cells.append(f"{text} ({format_interval(*ends, digits)})" if with_interval else text)
         rows.append(tuple(cells))
-    # The columns of a confusion table are classes, whose names stay as they are.
-    titles = shown if table.columns.name == "decided" else [_title(name) for name in shown]
+    # The columns of a confusion matrix are classes, whose names are not changed.
+    titles = shown if table.columns.name == "predicted" else [_title(name) for name in shown]
     return (*names, *titles), rows, max(1, len(names))
 
 
