@@ -56,7 +56,7 @@ PUBLISHED = {
 
 
 def test_the_published_example_of_dcurves():
-    table = pd.read_csv(Path(__file__).parents[1] / "data" / "cancer_predictions.csv", comment="#")
+    table = pd.read_csv(Path(__file__).parents[1] / "support" / "data" / "cancer_predictions.csv", comment="#")
     some = Predictions.from_arrays(
         probabilities=table["probability"].to_numpy(), labels=table["cancer"].to_numpy(), classes=("no", "cancer")
     )

@@ -143,7 +143,7 @@ def test_a_model_with_its_training_set(data):
     assert found.leakage.pictures_compared
     assert tuple(found.colour_baseline.index) == METRICS
     assert found.colour_baseline.loc["roc_auc", "value"] > 0.8
-    assert "Colour alone" in str(found)
+    assert "Colour-only baseline" in str(found)
 
 
 def test_a_leak_is_refused_or_written_down(data):

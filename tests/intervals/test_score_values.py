@@ -1,6 +1,5 @@
 import numpy as np
 import pandas as pd
-from breastcls.evaluation.report.settings_text import percent_of, unit_of
 
 from breastcls.intervals.score_values import read_scores
 
@@ -15,9 +14,3 @@ def test_rows_become_scores_in_their_order():
     assert scores["roc_auc"].interval_text == "0.400 to 0.600"
     assert not scores["accuracy"].has_interval
     assert scores["accuracy"].interval_text == "not defined"
-
-
-def test_confidence_and_unit_come_from_the_settings(evaluate):
-    evaluation = evaluate(settings={"bootstrap": {"confidence": 0.9}, "aggregation": {"level": "case"}})
-    assert percent_of(evaluation) == "90%"
-    assert unit_of(evaluation) == "case"

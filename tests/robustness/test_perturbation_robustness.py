@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from breastcls.evaluation.report.section_tables import robustness_table
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 import breastcls as bc
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, RegistryError
+from breastcls.evaluation.sections.robustness_section import robustness_table
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.robustness.perturbation_robustness import DEFAULT, measure_robustness
@@ -135,7 +135,7 @@ def test_few_cases_are_told_of(pictures, colour_model):
     assert found.to_dict()["limitations"] == list(found.limitations)
     whole = alone.with_sections(robustness=found)
     assert whole.limitations == (*alone.limitations, *(f"Robustness: {limitation}" for limitation in found.limitations))
-    assert kept[0] in robustness_table(whole).caption
+    assert kept[0] in robustness_table(whole.robustness, whole).caption
     # What takes the place of a section, or takes it away, takes its limitations away.
     assert whole.with_sections(robustness=None).limitations == alone.limitations
     assert whole.with_sections(robustness=found).limitations == whole.limitations
@@ -158,7 +158,7 @@ def test_it_prints_plots_and_serialises(swept, tmp_path, pictures):
     assert content["limitations"] == list(found.limitations)
     assert len(content["table"]["data"]) == len(found.table)
     figure = found.plot(tmp_path / "robustness.svg", metric="balanced_accuracy")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == list(DEFAULT)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [name.capitalize() for name in DEFAULT]
     assert (tmp_path / "robustness.svg").stat().st_size > 5_000
     found.plot(tmp_path / "narrow.svg", width_mm=85)
     assert 'width="240.9' in (tmp_path / "narrow.svg").read_text(encoding="utf-8"), "85 mm in points"
