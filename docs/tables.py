@@ -9,6 +9,7 @@ from typing import Any
 
 MARKER = "<!-- table of backbones -->"
 BENCHMARKS = "<!-- table of benchmarks -->"
+SECTIONS = "<!-- table of sections -->"
 COVERAGE = "<!-- table of interval coverage -->"
 RECIPES = "<!-- table of recipes -->"
 RECIPE_RESULTS = "<!-- results of recipes -->"
@@ -26,6 +27,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     tables = (
         (MARKER, backbone_table),
         (BENCHMARKS, benchmark_table),
+        (SECTIONS, section_table),
         (COVERAGE, coverage_table),
         (RECIPES, recipe_table),
         (RECIPE_RESULTS, recipe_results),
@@ -47,6 +49,19 @@ def benchmark_table() -> str:
     lines = ["| what | against | times as fast | target |", "|---|---|---|---|"]
     for path in sorted(RESULTS.glob("*.json")):
         lines += _ratios(json.loads(path.read_text()), path.stem.replace("_", " "))
+    return "\n".join(lines)
+
+
+def section_table() -> str:
+    """Return every section of an evaluation as a Markdown table."""
+    from breastcls.evaluation import list_sections
+
+    lines = ["| section | content | needs | columns |", "|---|---|---|---|"]
+    for section in list_sections():
+        needs = " and ".join(need.value for need in section.needs) or "-"
+        needs = "attached" if section.compute is None else needs
+        columns = ", ".join(f"`{name}`" for name in section.columns) or "-"
+        lines.append(f"| `{section.name}` | {section.title}. {section.description} | {needs} | {columns} |")
     return "\n".join(lines)
 
 

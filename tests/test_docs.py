@@ -195,7 +195,7 @@ def test_every_figure_of_calibration_and_use_is_explained():
 def test_every_field_of_the_json_is_described():
     from breastcls.evaluation.evaluation_schema import SCHEMA, read_schema
 
-    page = (DOCS / "reference" / "evaluation-json.md").read_text()
+    page = _load_tables().on_page_markdown((DOCS / "reference" / "evaluation-json.md").read_text())
     assert [name for name in read_schema()["properties"] if f"`{name}`" not in page] == []
     assert f'"{SCHEMA}"' in page
 
