@@ -7,6 +7,7 @@ from .report.blocks import Verdict as Verdict
 from .report.html_report import write_report as write_report
 from .section import Section as Section
 from .section import SectionFigure as SectionFigure
+from .section_registry import SectionTable as SectionTable
 from .section_registry import list_sections as list_sections
 from .section_registry import register_section as register_section
 from .worst_cases import rank_cases as rank_cases

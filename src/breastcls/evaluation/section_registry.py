@@ -78,7 +78,7 @@ def register_section(section: Section) -> Section:
 class SectionTable(RegistryTable[Section]):
     """What `list_sections` returns: prints as a table, iterates over the sections, has their `names`."""
 
-    heads = ("section", "title", "needs", "figures", "attached")
+    headers = ("section", "title", "needs", "figures", "attached")
 
     def cells(self, entry: Section) -> tuple[str, ...]:
         """What is printed of a section."""
