@@ -15,7 +15,7 @@ TENSORFLOW = ("images", "augmentation", "training", "explanation/gradients/tenso
 PENDING_IMPORTS = {
     "robustness.appearance_groups -> baselines.baseline_registry",
 }
-PENDING_CYCLES = 5
+PENDING_CYCLES = 2
 PENDING_STRINGS: list[str] = []
 
 
