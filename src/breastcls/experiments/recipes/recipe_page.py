@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from breastcls._version import __version__
+from breastcls.drawing.html_page import page_environment, read_style
 from breastcls.experiments.recipes.model_result import SPLITS, ModelResult, SplitResult, tabulate_models
 from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.experiments.recipes.recipe_text import (
@@ -52,21 +51,14 @@ def write_pages(recipe: Recipe, models: Sequence[ModelResult], departures: Seque
                 folder / split_folder(model.name, split.by) / "report.html",
                 title=f"{recipe.name}, {model.name}, {SPLIT_TITLES[split.by]}",
             )
-    environment = Environment(
-        loader=PackageLoader(PACKAGE, "templates"),
-        autoescape=True,  # names of classes and models come from outside
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment(PACKAGE)
     table = tabulate_models(models, recipe.metrics)
     page = environment.get_template("recipe.html.j2").render(
         recipe=recipe,
         departures=departures,
         limitations=find_limitations(models),
         version=__version__,
-        style=resources.files(PACKAGE).joinpath("templates", "style.css").read_text(encoding="utf-8"),
+        style=read_style(PACKAGE, "recipe.css"),
         models=[_describe(table.loc[[model.name]], model, folder) for model in models],
     )
     return write_text(folder / "index.html", page)

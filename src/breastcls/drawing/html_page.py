@@ -1,0 +1,45 @@
+"""The shell that every HTML page of this package shares: how its template is filled, and its style sheet."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from breastcls.drawing.theme import theme_css
+
+
+def page_environment(package: str) -> Environment:
+    """Return a Jinja environment for the folder `templates` of a package.
+
+    Text from outside (names of files, classes and cases) is escaped, and a name that the template does not get is an
+    error.
+
+    Args:
+        package: The dotted name of the package.
+
+    Example:
+        >>> environment = page_environment("breastcls.evaluation.report")
+        >>> environment.from_string("{{ name }}").render(name="<b>")
+        '&lt;b&gt;'
+    """
+    return Environment(
+        loader=PackageLoader(package, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def read_style(package: str, name: str) -> Markup:
+    """Return the colours of the theme and a style sheet of the folder `templates` of a package.
+
+    Example:
+        >>> read_style("breastcls.evaluation.report", "style.css").startswith(":root { color-scheme: light;")
+        True
+    """
+    sheet = resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
+    return Markup(theme_css() + sheet)
