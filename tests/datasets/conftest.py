@@ -1,4 +1,4 @@
-"""Small sets of images on disk, drawn by nobody: coloured noise under BreakHis names."""
+"""Small images of coloured noise with names of BreakHis."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -38,7 +38,7 @@ def test_every_layout_reads_the_same(tmp_path, flat, names, layout):
     assert (row["label"], row["case"], row["subtype"]) == ("malignant", "15-5", "MC")
 
 
-def test_one_folder_alone(tmp_path, flat, names):
+def test_the_folder_of_one_slide_or_magnification(tmp_path, flat, names):
     for name in names:
         target = tmp_path / "all" / _official(name)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -70,15 +70,15 @@ def test_other_files_are_counted(flat):
     assert any("2 other files" in note and ".csv" in note for note in data.notes)
     assert "2 other files" in str(data.summary())
     (flat / "holiday.png").write_bytes(b"x")
-    with pytest.warns(DatasetWarning, match=r"1 images .* not named as BreakHis.*holiday\.png"):
+    with pytest.warns(DatasetWarning, match=r"1 images .* do not have names of BreakHis.*holiday\.png"):
         bc.load_breakhis(flat)
 
 
-def test_nothing_there(tmp_path, flat):
-    with pytest.raises(LayoutError, match="There is no folder"):
+def test_folders_without_images(tmp_path, flat):
+    with pytest.raises(LayoutError, match="does not exist"):
         bc.load_breakhis(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LayoutError, match=r"No BreakHis image(.|\n)*Known layouts(.|\n)*Kaggle"):
+    with pytest.raises(LayoutError, match=r"No BreakHis image(.|\n)*Supported layouts(.|\n)*Kaggle"):
         bc.load_breakhis(tmp_path / "empty")
     archive = tmp_path / "packed" / "BreaKHis_v1.tar.gz"
     archive.parent.mkdir()
@@ -102,13 +102,13 @@ def test_copies_of_one_name(tmp_path, flat, draw):
     with pytest.raises(DatasetError, match="24 files are copies"):
         bc.load_breakhis(flat, duplicates="error")
     draw(flat / "again" / "SOB_B_F-14-2-40-001.png", seed=999)
-    with pytest.raises(LayoutError, match=r"1 names stand for different pictures, first SOB_B_F-14-2-40-001\.png"):
+    with pytest.raises(LayoutError, match=r"1 names are those of different images, first SOB_B_F-14-2-40-001\.png"):
         bc.load_breakhis(flat)
 
 
 @pytest.fixture
 def double(flat, draw) -> Path:
-    """Case 14-9 filed as DC and as LC, one picture of three the same in both."""
+    """Case 14-9 as DC and as LC, with one image of three in both."""
     for n, seed in ((1, 100), (2, 101), (3, 102)):
         draw(flat / f"SOB_M_DC-14-9-40-{n:03}.png", seed)
     for n, seed in ((1, 200), (2, 101)):
@@ -116,11 +116,11 @@ def double(flat, draw) -> Path:
     return flat
 
 
-def test_a_picture_under_two_names(double):
+def test_an_image_under_two_names(double):
     data = bc.load_breakhis(double)
     kept = [Path(p).name for p in data.where(case="14-9").paths]
     assert sorted(kept) == [f"SOB_M_DC-14-9-40-00{n}.png" for n in (1, 2, 3)] + ["SOB_M_LC-14-9-40-001.png"]
-    assert any("1 pictures stand under two names (case 14-9)" in note for note in data.notes)
+    assert any("1 images occur under two names (case 14-9)" in note for note in data.notes)
     assert len(bc.load_breakhis(double, target="subtype").where(case="14-9")) == 3
     assert len(bc.load_breakhis(double, duplicates="keep").where(case="14-9")) == 5
     with pytest.raises(DatasetError, match=r"14-9.*drop"):
@@ -128,7 +128,7 @@ def test_a_picture_under_two_names(double):
     assert bc.load_breakhis(double).summary().total["slides"] == 8
 
 
-def test_names_that_contradict_themselves_are_refused():
+def test_contradictory_names_are_not_parsed():
     assert parse_breakhis_name("SOB_M_A-14-1-40-001.png") is None
     assert parse_breakhis_name("SOB_B_A-14-1-50-001.png") is None
     assert parse_breakhis_name("SOB_M_PC-15-190EF-400-012.png").case == "15-190"
@@ -145,11 +145,11 @@ def test_every_official_name_parses(real_data):
 
 
 @pytest.mark.real
-def test_the_real_trees(real_data):
+def test_the_real_folders(real_data):
     data = bc.load_breakhis(real_data / "BreaKHis_v1")
     assert (len(data), data.summary().total["slides"]) == (79, 31)
     data = bc.load_breakhis(real_data / "BreaKHis_200X_224")
     assert data.summary().by_class["images"].tolist() == [122, 449]
     assert data.summary().by_class["cases"].tolist() == [6, 24]
-    with pytest.warns(DatasetWarning, match="passed over"), pytest.raises(LayoutError, match="two versions"):
+    with pytest.warns(DatasetWarning, match="skipped"), pytest.raises(LayoutError, match="two versions"):
         bc.load_breakhis(real_data)

@@ -19,7 +19,7 @@ def data(tmp_path, draw):
     )
 
 
-def test_dropping_leaves_the_good_and_lists_the_rest(data):
+def test_dropping_leaves_the_valid_images_and_lists_the_others(data):
     report = data.check(on_error="drop", progress=False)
     assert report.clean.paths == [data.paths[0], data.paths[3]]
     assert report.left_out == (data.paths[1], data.paths[2], data.paths[4])
@@ -38,14 +38,14 @@ def test_raising_is_the_default_and_names_the_files(data):
         data.check(progress=False)
 
 
-def test_a_clean_set_stays_as_it_is(data):
+def test_valid_images_are_unchanged(data):
     report = data[[0, 3]].check(progress=False)
     assert len(report.clean) == 2
     assert report.clean.notes == ()
     assert "nothing found" in str(report)
 
 
-def test_copies_within_and_across_cases_are_told_apart(data):
+def test_copies_across_cases_are_marked(data):
     findings = data.check(on_error="drop", progress=False).findings
     assert bool(findings.loc[findings["row"] == 4, "across_cases"].item()) is True
 

@@ -33,7 +33,7 @@ def test_selecting_gives_new_datasets(data):
     assert "24 images of 12 cases" in repr(data)
 
 
-def test_it_cannot_be_changed(data):
+def test_it_is_immutable(data):
     table = data.table
     table.loc[0, "label"] = "malignant"
     assert data.table.loc[0, "label"] == "benign"
@@ -41,8 +41,8 @@ def test_it_cannot_be_changed(data):
         data.classes = ("a", "b")
 
 
-def test_where_says_what_is_there(data):
-    with pytest.raises(DatasetError, match=r"None of the 24 images meets magnification=100(.|\n)*200"):
+def test_selecting_nothing_is_an_error(data):
+    with pytest.raises(DatasetError, match=r"None of the 24 images satisfies magnification=100(.|\n)*200"):
         data.where(magnification=100)
     with pytest.raises(DatasetError, match="no column 'magnificaton'"):
         data.where(magnificaton=40)
@@ -52,7 +52,7 @@ def test_where_says_what_is_there(data):
         data[24]
 
 
-def test_what_is_not_a_dataset():
+def test_invalid_columns_are_refused():
     with pytest.raises(DatasetError, match="no column 'case'"):
         bc.Dataset.from_columns(("a",), path=["x"], label=["a"])
     with pytest.raises(DatasetError, match=r"labels \['c'\] are not among"):
@@ -67,9 +67,9 @@ def test_what_is_not_a_dataset():
         bc.Dataset.from_columns("ab", path=["x"], label=["a"], case=["1"])
 
 
-def test_joining_needs_the_same_classes(data):
+def test_concatenation_needs_the_same_classes(data):
     other = data.with_classes(("A", "DC"), "subtype")
-    with pytest.raises(DatasetError, match="other classes"):
+    with pytest.raises(DatasetError, match="different classes"):
         data + other
 
 
@@ -78,7 +78,7 @@ def test_relabelling(data):
     assert subtypes.classes == ("A", "DC")
     swapped = data.with_classes(("x", "y"), {"benign": "y", "malignant": "x"})
     assert swapped.labels.tolist() == (1 - data.labels).tolist()
-    with pytest.raises(DatasetError, match="full mapping"):
+    with pytest.raises(DatasetError, match="complete mapping"):
         data.with_classes(("x", "y"), {"benign": "y"})
 
 
@@ -86,7 +86,7 @@ def test_split_and_folds(data):
     train, val, test = data.split((0.6, 0.2, 0.2), seed=1)
     assert len(train) + len(val) + len(test) == len(data)
     assert not set(train.cases) & set(test.cases)
-    assert bc.audit_leakage(train, test, pictures=False).clean
+    assert bc.audit_leakage(train, test, pixels=False).clean
     tested = [path for _, part in data.folds(5, seed=2) for path in part.paths]
     assert sorted(tested) == data.paths
     with pytest.warns(LeakageWarning):

@@ -2,7 +2,7 @@ from breastcls.datasets.dataset_summary import summarise
 from breastcls.datasets.image_table import make_table
 
 
-def test_one_slide_number_under_two_subtypes_counts_twice():
+def test_a_slide_number_with_two_subtypes_counts_twice():
     table = make_table(
         {
             "path": ["1", "2", "3"],

@@ -1,9 +1,9 @@
 import pandas as pd
 
-from breastcls.datasets.duplicates import drop_double_pictures, drop_repeated_names
+from breastcls.datasets.duplicates import drop_identical_images, drop_repeated_names
 
 
-def test_repeated_names_by_size_alone(tmp_path, draw):
+def test_repeated_names_by_file_size(tmp_path, draw):
     paths = [draw(tmp_path / folder / "a.png", 1) for folder in ("one", "two")]
     table = pd.DataFrame({"path": [str(path) for path in paths], "name": ["a.png"] * 2})
     kept, notes = drop_repeated_names(table, "drop", content=False)
@@ -11,7 +11,7 @@ def test_repeated_names_by_size_alone(tmp_path, draw):
     assert notes == ["1 copies under the same name in another folder were left out."]
 
 
-def test_only_cases_of_several_subtypes_are_opened(tmp_path):
+def test_only_cases_of_several_subtypes_are_read(tmp_path):
     table = pd.DataFrame(
         {
             "path": ["gone.png"] * 2,
@@ -21,5 +21,5 @@ def test_only_cases_of_several_subtypes_are_opened(tmp_path):
             "subtype": ["DC", "DC"],
         }
     )
-    kept, notes = drop_double_pictures(table, "drop")
+    kept, notes = drop_identical_images(table, "drop")
     assert (len(kept), notes) == (2, [])

@@ -24,20 +24,20 @@ def test_reading(tree):
     assert (row["label"], row["slide"], row["y"]) == ("positive", "22", 101)
 
 
-def test_kaggles_double_folder(tree):
+def test_the_doubled_folder_of_kaggle(tree):
     shutil.copytree(tree, tree / "IDC_regular_ps50_idx5", ignore=shutil.ignore_patterns("IDC_regular*"))
     data = bc.load_idc(tree)
     assert len(data) == 8
     assert any("8 copies" in note for note in data.notes)
 
 
-def test_nothing_there(tmp_path, flat):
+def test_a_folder_without_patches(tmp_path, flat):
     with pytest.raises(LayoutError, match="No IDC patch was found among the 24 files"):
         bc.load_idc(flat)
 
 
 @pytest.mark.real
-def test_the_real_tree(real_data):
+def test_the_real_folder(real_data):
     summary = bc.load_idc(real_data / "IDC_regular_ps50_idx5").summary()
     assert summary.total == {"images": 5238, "slides": 11, "cases": 11}
     assert summary.by_class["cases"].tolist() == [4, 10]

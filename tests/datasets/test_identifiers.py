@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from breastcls.datasets.identifiers import write_names
+from breastcls.datasets.identifiers import format_names
 
 
 @pytest.mark.parametrize(
@@ -19,19 +19,19 @@ from breastcls.datasets.identifiers import write_names
     ],
     ids=repr,
 )
-def test_the_same_names_however_they_are_held(given):
-    found = write_names(given)
+def test_equal_names_of_any_type_become_equal(given):
+    found = format_names(given)
     assert found.tolist() == ["7", "8"]
     assert found.dtype == "string"
 
 
-def test_what_is_no_whole_number_stays_what_it_is():
+def test_other_names_are_unchanged():
     names = ["14-22549AB", "007", "7.5", "7.00", "v7.0", ".0", "-1.0", "", "NA", "inf"]
-    assert write_names(pd.Series(names)).tolist() == names
-    assert write_names(pd.Series([7.5, np.inf, -2.0])).tolist() == ["7.5", "inf", "-2"]
+    assert format_names(pd.Series(names)).tolist() == names
+    assert format_names(pd.Series([7.5, np.inf, -2.0])).tolist() == ["7.5", "inf", "-2"]
 
 
-def test_gaps_stay_gaps_and_rows_in_their_place():
-    found = write_names(pd.Series([None, 7.0, np.nan, pd.NA, "a "], index=[5, 4, 3, 2, 1], dtype=object))
+def test_missing_values_and_the_index_are_kept():
+    found = format_names(pd.Series([None, 7.0, np.nan, pd.NA, "a "], index=[5, 4, 3, 2, 1], dtype=object))
     assert found.isna().tolist() == [True, False, True, True, False]
     assert found.dropna().to_dict() == {4: "7", 1: "a"}

@@ -17,19 +17,19 @@ def test_columns_are_completed_ordered_and_typed():
     pd.testing.assert_frame_equal(make_table(table), table)
 
 
-def test_an_empty_name_is_a_gap():
+def test_empty_text_is_missing():
     with pytest.raises(DatasetError, match="'path' is empty in 1 rows, first in row 1"):
         make_table({"path": ["x", ""], "label": ["a", "a"], "case": ["1", "1"]})
 
 
-def test_cases_and_slides_are_written_in_one_way():
+def test_names_of_cases_and_slides_are_uniform():
     whole = pd.DataFrame({"path": ["x", "y"], "label": ["b", "m"], "case": [1, 2], "slide": ["11", "12"]})
-    gaps = pd.DataFrame({"case": [1, 2, None], "slide": [11, 12, None]}).dropna()  # decimals by now
+    gaps = pd.DataFrame({"case": [1, 2, None], "slide": [11, 12, None]}).dropna()  # floats
     assert (gaps.dtypes == "float64").all()
     expected = make_table(whole)
     for case, slide in ((gaps["case"], gaps["slide"]), (["1.0", " 2"], [11.0, "12\t"])):
         pd.testing.assert_frame_equal(make_table(whole.assign(case=list(case), slide=list(slide))), expected)
-    # A path is that of a file, and a label that of a class, as they stand there.
+    # Paths and labels are not changed.
     kept = make_table(whole.assign(path=[" x", "1.0"], label=["1.0", "b "]))
     assert [*kept["path"], *kept["label"]] == [" x", "1.0", "1.0", "b "]
 

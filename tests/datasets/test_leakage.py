@@ -23,10 +23,10 @@ def test_nothing_shared(images):
     report = bc.audit_leakage(_dataset(images[:3], list("abc")), _dataset(images[3:], list("def")))
     assert report.clean
     report.raise_if_leaking()
-    assert "No leak" in str(report)
+    assert "No leakage" in str(report)
 
 
-def test_each_kind_is_found(tmp_path, images):
+def test_cases_files_and_pixels_are_found(tmp_path, images):
     import cv2
 
     copy = str(tmp_path / "copy.png")
@@ -39,7 +39,7 @@ def test_each_kind_is_found(tmp_path, images):
     assert report.shared_cases == ("c",)
     assert report.shared_slides == ()
     assert report.identical_files == ((images[0], copy),)
-    assert report.identical_pictures == ((images[1], other),)
+    assert report.identical_pixels == ((images[1], other),)
     assert report.test_images_in_shared_cases == 1
     assert not report.clean
     assert "33% of the test images (1 of 3)" in str(report)
@@ -47,27 +47,29 @@ def test_each_kind_is_found(tmp_path, images):
     with pytest.raises(LeakageError, match=r"allow_leakage=True"):
         report.raise_if_leaking()
     report.raise_if_leaking(allowed=True)
-    names_only = bc.audit_leakage(train, test, pictures=False)
+    names_only = bc.audit_leakage(train, test, pixels=False)
     assert names_only.identical_files == ()
     assert names_only.shared_cases == ("c",)
 
 
-def test_it_says_what_was_compared_and_with_what(images):
-    report = bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset(images[1:2], ["b"]), pictures=False)
-    assert str(report) == "No leak: train and test share nothing (compared: cases and slides, not pixels)."
+def test_the_text_names_what_was_compared(images):
+    report = bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset(images[1:2], ["b"]), pixels=False)
+    assert str(report) == "No leakage: training and test images share nothing (compared: cases and slides, not pixels)."
     assert report.to_dict()["compared_with"] == ["training"]
     other = dataclasses.replace(report, compared_with=("threshold",), compared_by=("cases",))
-    expected = "No leak: what was learnt from (threshold) and test share nothing (compared: cases, not pixels)."
+    expected = (
+        "No leakage: images used for fitting (threshold) and test images share nothing (compared: cases, not pixels)."
+    )
     assert str(other) == expected
     both = join_reports([report, other])
     assert both.compared_with == ("threshold", "training")
     assert both.compared_by == ("cases",)
     leaking = dataclasses.replace(other, shared_cases=("b",), test_images_in_shared_cases=1)
-    assert "case that is in it too" in str(leaking)
-    assert "train" not in str(leaking)
+    assert "case that was also used for fitting" in str(leaking)
+    assert "training" not in str(leaking)
 
 
-def test_empty_glass_is_no_leak(tmp_path):
+def test_empty_background_is_not_leakage(tmp_path):
     import cv2
     import numpy as np
 

@@ -53,11 +53,11 @@ def test_text_and_csv_give_the_same(flat, text, table):
     assert other.paths == test.paths
 
 
-def test_what_cannot_be_read(tmp_path, flat, text, table):
+def test_invalid_fold_files_are_refused(tmp_path, flat, text, table):
     data = bc.load_breakhis(flat)
-    with pytest.raises(SplitError, match="say which with fold="):
+    with pytest.raises(SplitError, match="choose one with fold="):
         data.official_fold(table)
-    with pytest.raises(SplitError, match=r"no fold 3; it holds \[1\]"):
+    with pytest.raises(SplitError, match=r"no fold 3; it contains \[1\]"):
         data.official_fold(text, fold=3)
     with pytest.raises(SplitError, match="Cannot read"):
         data.official_fold(tmp_path / "none.txt")
@@ -79,7 +79,7 @@ def test_what_cannot_be_read(tmp_path, flat, text, table):
 @pytest.mark.parametrize("fold", range(1, 6))
 def test_the_published_folds_leak_by_case(real_data, fold):
     from breastcls.datasets.breakhis import parse_breakhis_name
-    from breastcls.datasets.published_folds import assign
+    from breastcls.datasets.published_folds import assign_fold
 
     path = real_data / f"breakhis_folds/dsfold{fold}.txt"
     names = [line.split("|")[0] for line in path.read_text(encoding="utf-8").split()]
@@ -87,7 +87,7 @@ def test_the_published_folds_leak_by_case(real_data, fold):
     cases = np.array([p.case for p in parsed], dtype=object)
     slides = np.array([f"{p.subtype} {p.slide}" for p in parsed])
     with pytest.warns(LeakageWarning):
-        train, test, _ = assign(names, cases, path, fold)
+        train, test, _ = assign_fold(names, cases, path, fold)
     assert not set(slides[train]) & set(slides[test])
     assert 0.27 <= np.isin(cases[test].astype(str), cases[train].astype(str)).mean() < 0.395
     assert (len(set(slides[train])), len(set(slides[test]))) == (54, 28)

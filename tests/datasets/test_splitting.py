@@ -26,7 +26,7 @@ sizes = st.lists(st.integers(1, 60), min_size=5, max_size=30)
     st.integers(0, 2**32 - 1),
     st.sampled_from([(0.7, 0.1, 0.2), (0.5, 0.5), equal_fractions(5)]),
 )
-def test_no_case_is_torn_and_no_class_is_missing(benign, malignant, seed, fractions):
+def test_cases_stay_whole_and_no_class_is_missing(benign, malignant, seed, fractions):
     units, labels = _cases(benign, malignant)
     parts = assign_parts(units, labels, ("b", "m"), fractions, seed=seed)
     for unit in np.unique(units):
@@ -35,7 +35,7 @@ def test_no_case_is_torn_and_no_class_is_missing(benign, malignant, seed, fracti
         assert set(labels[parts == part]) == {0, 1}
 
 
-def test_proportions_are_close_where_cases_allow():
+def test_fractions_are_approximated():
     rng = np.random.default_rng(0)
     units, labels = _cases(list(rng.integers(10, 40, 24)), list(rng.integers(10, 40, 58)))
     for seed in range(5):
@@ -45,7 +45,7 @@ def test_proportions_are_close_where_cases_allow():
             np.testing.assert_allclose(shares, (0.7, 0.1, 0.2), atol=0.05)
 
 
-def test_seed_repeats_differs_and_ignores_row_order():
+def test_the_split_depends_on_the_seed_and_not_on_the_order_of_rows():
     units, labels = _cases([20] * 10, [20] * 20)
     first = assign_parts(units, labels, ("b", "m"), (0.8, 0.2), seed=3)
     np.testing.assert_array_equal(first, assign_parts(units, labels, ("b", "m"), (0.8, 0.2), seed=3))
@@ -69,7 +69,7 @@ def test_cases_of_several_classes_stay_whole():
 def test_single_images_are_stratified_exactly():
     units = np.array([str(i) for i in range(100)], dtype=object)
     labels = np.repeat([0, 1], [30, 70])
-    with pytest.warns(LeakageWarning, match="too good"):
+    with pytest.warns(LeakageWarning, match="inflates"):
         parts = assign_parts(units, labels, ("b", "m"), (0.7, 0.1, 0.2), seed=0, by="image")
     assert [int(((parts == p) & (labels == 0)).sum()) for p in range(3)] == [21, 3, 6]
     assert [int(((parts == p) & (labels == 1)).sum()) for p in range(3)] == [49, 7, 14]
@@ -82,7 +82,7 @@ def test_too_few_cases_shows_the_counts():
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.6), (1.0,), (0.5, -0.5, 1.0), (0.5, float("nan")), (1.0, 0.0)])
-def test_fractions_must_make_sense(fractions):
+def test_invalid_fractions_are_refused(fractions):
     units, labels = _cases([10] * 5, [5] * 8)
     with pytest.raises(SplitError, match="fractions"):
         assign_parts(units, labels, ("b", "m"), fractions, seed=0)
@@ -94,8 +94,8 @@ def test_folds_must_be_at_least_two(count):
         equal_fractions(count)
 
 
-def test_impossible_overlap_is_said():
+def test_an_impossible_split_is_refused():
     units = np.array(["u1", "u2", "u2", "u3", "u1", "u3"], dtype=object)
     labels = np.array([0, 0, 1, 1, 2, 2])
-    with pytest.raises(SplitError, match="No way was found"):
+    with pytest.raises(SplitError, match="No assignment was found"):
         assign_parts(units, labels, ("x", "y", "z"), (0.5, 0.5), seed=0)

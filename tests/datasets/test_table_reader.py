@@ -12,7 +12,7 @@ def test_round_trip(tmp_path, flat):
         pd.testing.assert_frame_equal(again.table, data.table)
 
 
-def test_relative_paths_start_at_the_file(tmp_path, draw):
+def test_relative_paths_refer_to_the_folder_of_the_file(tmp_path, draw):
     draw(tmp_path / "images/a.png", 1)
     draw(tmp_path / "images/b.png", 2)
     (tmp_path / "list.csv").write_text("path,label,case\nimages/a.png,yes,1\nimages/b.png,no,NA\n", encoding="utf-8")
@@ -30,7 +30,7 @@ def test_without_cases_it_warns(tmp_path, draw):
     assert data.cases.tolist() == [path]
 
 
-def test_what_is_no_table(tmp_path):
+def test_invalid_tables_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="Cannot read"):
         bc.load_table(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("", encoding="utf-8")

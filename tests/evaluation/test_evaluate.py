@@ -140,7 +140,7 @@ def test_a_model_with_its_training_set(data):
     train, test = data[:24], data[24:]
     found = evaluate(make_model(), test, train=train, **QUICK)
     assert found.leakage.clean
-    assert found.leakage.pictures_compared
+    assert found.leakage.pixels_compared
     assert tuple(found.colour_baseline.index) == METRICS
     assert found.colour_baseline.loc["roc_auc", "value"] > 0.8
     assert "Colour-only baseline" in str(found)

@@ -55,7 +55,7 @@ def test_the_evaluation_is_that_of_the_pooled_predictions(data, undisturbed):
     expected = evaluate(undisturbed.predictions)
     pd.testing.assert_frame_equal(undisturbed.evaluation.metrics, expected.metrics)
     assert undisturbed.evaluation.leakage.clean
-    assert undisturbed.evaluation.leakage.pictures_compared
+    assert undisturbed.evaluation.leakage.pixels_compared
     assert undisturbed.evaluation.leakage.test_images == len(data)
     assert not undisturbed.evaluation.leak_allowed
     assert undisturbed.evaluation.settings["tta"] == "dihedral"

@@ -38,7 +38,7 @@ def test_names_are_compared_where_there_are_no_test_images():
     report = check_independence(some, None, make_dataset(["x", "c"]), {})
     assert report.shared_cases == report.shared_slides == ("c",)
     assert report.test_images_in_shared_cases == 2
-    assert not report.pictures_compared
+    assert not report.pixels_compared
 
 
 def test_cases_that_became_decimals_are_still_found(tmp_path):
@@ -80,7 +80,7 @@ def test_no_leak_is_only_said_where_the_training_was_looked_at():
     found = check_independence(some, None, None, {"threshold": {"cases": ["b", "z"]}})
     assert found.shared_cases == ("b",)
     assert found.compared_with == ("threshold",)
-    assert "What was learnt from (threshold) and test are not independent" in str(found)
+    assert "Images used for fitting (threshold) and test images are not independent" in str(found)
 
 
 def test_without_names_nothing_was_compared():

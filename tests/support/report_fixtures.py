@@ -27,7 +27,7 @@ def audit_report(**found: Any) -> LeakageReport:
         "shared_cases": (),
         "shared_slides": (),
         "identical_files": (),
-        "identical_pictures": (),
+        "identical_pixels": (),
         "test_images": 288,
         "test_images_in_shared_cases": 0,
     }

@@ -1,6 +1,6 @@
-"""Reading BreakHis in whatever layout it was unpacked, by file name.
+"""Reading BreakHis by file name, independent of the folder layout.
 
-The set: Spanhol et al. 2016, DOI 10.1109/TBME.2015.2496264, CC BY 4.0.
+The data set: Spanhol et al. 2016, DOI 10.1109/TBME.2015.2496264, CC BY 4.0.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Literal
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.duplicates import drop_double_pictures, drop_repeated_names
-from breastcls.datasets.folder_scan import archives_hint, describe_others, scan_files
+from breastcls.datasets.duplicates import drop_identical_images, drop_repeated_names
+from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
 from breastcls.datasets.image_table import BENIGN_SUBTYPES, MALIGNANCY, SUBTYPES
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
@@ -24,9 +24,9 @@ from breastcls.images.decode import is_image_name
 MAGNIFICATIONS = (40, 100, 200, 400)
 LAYOUTS = (
     "BreaKHis_v1/histology_slides/breast/{benign,malignant}/SOB/<subtype>/<slide>/<magnification>X/*.png (official)",
-    "the same nested once more, as on Kaggle, with or without Folds.csv",
+    "the official layout in a second folder of the same name (Kaggle), with or without Folds.csv",
     "{train,test}/{benign,malignant}/*.png (Kaggle, 400X)",
-    "all files in one folder, or one slide's or one magnification's folder alone",
+    "all files in one folder, or the folder of a single slide or magnification",
 )
 _NAME = re.compile(
     r"SOB_(?P<malignancy>[BM])_(?P<subtype>A|F|PT|TA|DC|LC|MC|PC)-(?P<year>\d{2})-(?P<number>\d+)(?P<block>[A-Z]*)"
@@ -36,15 +36,15 @@ _NAME = re.compile(
 
 @dataclass(frozen=True)
 class BreakHisName:
-    """What the name of a BreakHis file says.
+    """The parts of the name of a BreakHis file.
 
-    Args:
+    Attributes:
         subtype: One of A, F, PT, TA, DC, LC, MC, PC.
-        slide: Year, number and block letters, `"14-22549AB"`; its authors call it the patient.
+        slide: Year, number and block letters, `"14-22549AB"`; the authors of BreakHis call it the patient.
         case: The slide without its block letters, `"14-22549"`. That one number is one patient is inferred from the
-            numbering, not documented by the authors.
+            numbering; the authors do not document it.
         magnification: 40, 100, 200 or 400.
-        sequence: Running number within slide and magnification.
+        sequence: Number of the image within slide and magnification.
     """
 
     subtype: str
@@ -55,12 +55,12 @@ class BreakHisName:
 
     @property
     def malignancy(self) -> str:
-        """Either "benign" or "malignant", by the subtype."""
+        """`"benign"` or `"malignant"`, derived from the subtype."""
         return MALIGNANCY[self.subtype not in BENIGN_SUBTYPES]
 
 
 def parse_breakhis_name(name: str) -> BreakHisName | None:
-    """Read a BreakHis file name; None if it is not one.
+    """Parse a BreakHis file name; return None for other names.
 
     Example:
         >>> parse_breakhis_name("SOB_B_TA-14-22549AB-40-001.png")
@@ -84,31 +84,30 @@ def load_breakhis(
     target: Literal["malignancy", "subtype"] = "malignancy",
     duplicates: Literal["drop", "keep", "error"] = "drop",
 ) -> Dataset:
-    """Read a folder of BreakHis images, whatever its layout, by file name.
+    """Read a folder of BreakHis images by file name, independent of its layout.
 
-    A copy of a picture under the same name in another folder, and the pictures of case 13412 that stand under two
-    names (once as DC, once as LC), are found by content.
+    Two kinds of duplicates are detected by content: files of the same name in several folders, and the images of case
+    13412 that occur under two names (as DC and as LC).
 
     Args:
-        root: The folder; see `LAYOUTS` for what is known.
-        magnification: Keep only 40, 100, 200 or 400, or several of them.
-        target: What to classify: "malignancy" (benign, malignant) or "subtype" (eight).
-        duplicates: "drop" keeps the first of each set of equal pictures (where their subtypes contradict each
-            other and `target="subtype"`, none of them) and says so in the notes; "keep" keeps all, saying so; "error"
-            refuses.
+        root: The folder; see `LAYOUTS` for the supported layouts.
+        magnification: 40, 100, 200 or 400, or several of them; all by default.
+        target: The classes: `"malignancy"` (benign, malignant) or `"subtype"` (eight).
+        duplicates: `"drop"` keeps the first of each set of identical images, or none if `target="subtype"` and their
+            labels contradict each other; `"keep"` keeps all; both are recorded in the notes. `"error"` raises.
 
     Returns:
-        A dataset with classes `("benign", "malignant")` or the eight subtypes. Its notes count what was passed over.
+        A dataset with the classes `("benign", "malignant")` or the eight subtypes. Its notes count the skipped files.
 
     Raises:
-        LayoutError: If there is no such folder, it holds no BreakHis image, it is an archive not yet unpacked, or it
-            holds different pictures under one name.
-        DatasetError: If an argument is not valid, the magnification is not there, or `duplicates="error"` and there
-            are some.
+        LayoutError: If the folder does not exist, contains no BreakHis image or only an archive, or contains different
+            images of the same name.
+        DatasetError: If an argument is invalid, there is no image of the magnification, or `duplicates="error"` and
+            there are duplicates.
 
     Example:
         >>> import tempfile
-        >>> from breastcls import make_breakhis
+        >>> from breastcls.datasets import make_breakhis
         >>> root = make_breakhis(tempfile.mkdtemp(), magnifications=(200,), images_per_slide=1, image_size=(96, 128))
         >>> load_breakhis(root).classes
         ('benign', 'malignant')
@@ -124,16 +123,16 @@ def load_breakhis(
     if not rows:
         known = "\n  ".join(LAYOUTS)
         raise LayoutError(
-            f"No BreakHis image was found among the {len(names)} files in {root}.{archives_hint(root, names)}\n"
-            f"Names look like SOB_B_TA-14-22549AB-40-001.png. Known layouts:\n  {known}\n"
+            f"No BreakHis image was found among the {len(names)} files in {root}.{archive_hint(root, names)}\n"
+            f"Expected names such as SOB_B_TA-14-22549AB-40-001.png. Supported layouts:\n  {known}\n"
             "For other images use load_folder or load_table."
         )
     others = [name for name, p in zip(names, parsed, strict=True) if p is None or not is_image_name(name)]
-    notes = [describe_others(others)] if others else []
+    notes = [describe_skipped(others)] if others else []
     unparsed = [name for name in others if is_image_name(name)]
     if unparsed:
         warnings.warn(
-            f"{len(unparsed)} images in {root} are not named as BreakHis names its images and were passed over, "
+            f"{len(unparsed)} images in {root} do not have names of BreakHis and were skipped, "
             f"e.g. {', '.join(unparsed[:3])}.",
             DatasetWarning,
             stacklevel=2,
@@ -149,7 +148,7 @@ def load_breakhis(
         table["label"] = table["subtype"]
     table, more = drop_repeated_names(table, duplicates)
     notes += more
-    table, more = drop_double_pictures(table, duplicates)
+    table, more = drop_identical_images(table, duplicates)
     notes += more
     return Dataset(table, MALIGNANCY if target == "malignancy" else SUBTYPES, tuple(notes))
 

@@ -1,4 +1,4 @@
-"""`Dataset`: an immutable table of images, and the ways to select, split and open them."""
+"""`Dataset`: an immutable table of images, with methods to select, split and read them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from breastcls.datasets import published_folds as official
 from breastcls.datasets import splitting
 from breastcls.datasets.check_images import CheckReport, check_dataset
 from breastcls.datasets.dataset_summary import Summary, summarise
 from breastcls.datasets.image_table import check_labels, make_table, write_classes
+from breastcls.datasets.published_folds import assign_fold
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
 from breastcls.images.pipeline import make_pipeline, read_batch
@@ -28,16 +28,16 @@ Unit = Literal["case", "slide", "image"]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and what is known of each; opens no pixel until asked.
+    """A table of images with label, case and other columns; images are read on demand only.
 
-    Every method that selects or combines returns a new dataset. `table` is a copy for the caller: writing into it
-    changes nothing here.
+    Every method that selects or combines returns a new dataset. `table` is a copy, which can be changed without effect
+    on the dataset.
 
     Args:
-        frame: The table, with the columns `path, label, case, slide, magnification, subtype, x, y, source`; see
-            `make_table`. `label` holds class names.
+        frame: The table, with the columns `path, label, case, slide, magnification, subtype, x, y, source`; `path`,
+            `label` and `case` are required. `label` contains class names.
         classes: Names of all classes, the positive one last.
-        notes: What the reader left out or assumed, in sentences.
+        notes: Files that the reader skipped and assumptions that it made, as sentences.
 
     Raises:
         DatasetError: If a column is missing or a label is not among the classes.
@@ -67,23 +67,27 @@ class Dataset:
 
     @classmethod
     def from_columns(cls, classes: Sequence[str], **columns: Any) -> Dataset:
-        """Make a dataset from one sequence a column; `path`, `label` and `case` are needed.
+        """Make a dataset from one sequence per column.
+
+        Args:
+            classes: Names of all classes, the positive one last.
+            **columns: The columns; `path`, `label` and `case` are required.
 
         Raises:
-            DatasetError: As the class does.
+            DatasetError: If a column is missing or a label is not among the classes.
         """
         return cls(make_table(columns), classes)  # type: ignore[arg-type]
 
-    # What is in it
+    # Contents
 
     @property
     def table(self) -> pd.DataFrame:
-        """A copy of the table, one row an image."""
+        """A copy of the table, one row per image."""
         return self.frame.copy()
 
     @property
     def paths(self) -> list[str]:
-        """The files, in order."""
+        """The image files, in order."""
         return [str(path) for path in self.frame["path"]]
 
     @property
@@ -98,14 +102,14 @@ class Dataset:
 
     @property
     def slides(self) -> np.ndarray:
-        """The slide of each image, an object array of str of shape (n,); the case where the slide is unknown."""
+        """The slide of each image, an object array of str of shape (n,); the case if the slide is unknown."""
         return self.frame["slide"].fillna(self.frame["case"]).to_numpy(dtype=object)
 
     def units(self, by: Unit) -> np.ndarray:
-        """Return the case, slide or image number of each image, whichever `by` names.
+        """Return the case, slide or position of each image, depending on `by`.
 
         Raises:
-            DatasetError: If `by` names something else.
+            DatasetError: If `by` has another value.
         """
         if by == "case":
             return self.cases
@@ -116,32 +120,32 @@ class Dataset:
         raise DatasetError(f"by must be 'case', 'slide' or 'image'; found {by!r}.")
 
     def summary(self) -> Summary:
-        """Count images, slides and cases, in all and by class, subtype and magnification."""
+        """Return the numbers of images, slides and cases: total, by class, subtype and magnification."""
         return summarise(self.frame, self.classes, self.notes)
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def __iter__(self) -> Iterator[Dataset]:
-        """Yield one dataset an image."""
+        """Yield one dataset per image."""
         return (self[position] for position in range(len(self)))
 
     def __repr__(self) -> str:
         cases = self.frame["case"].nunique()
         return f"Dataset({len(self)} images of {cases} cases, classes {', '.join(self.classes)})"
 
-    # Selecting and combining
+    # Selection and combination
 
     def where(
         self,
         condition: Callable[[pd.DataFrame], Any] | Sequence[bool] | np.ndarray | None = None,
         **equals: Any,
     ) -> Dataset:
-        """Keep the images that meet every condition.
+        """Select the images that satisfy all conditions.
 
         Args:
-            condition: A mask of n booleans, or a function from the table to one.
-            **equals: Column names with the value, or the list of values, to keep:
+            condition: A mask of n booleans, or a function that returns one for the table.
+            **equals: Columns with the value, or list of values, to select:
                 `data.where(magnification=200, subtype=["DC", "LC"])`.
 
         Raises:
@@ -152,23 +156,25 @@ class Dataset:
             mask = np.asarray(condition(self.table) if callable(condition) else condition)
             if mask.shape != (len(self),) or mask.dtype != bool:
                 raise DatasetError(
-                    f"The condition must give {len(self)} booleans; found shape {mask.shape}, dtype {mask.dtype}."
+                    f"The condition must be {len(self)} booleans; found shape {mask.shape}, dtype {mask.dtype}."
                 )
             keep &= mask
         for column, wanted in equals.items():
             if column not in self.frame:
-                raise DatasetError(f"There is no column {column!r}. Columns: {', '.join(self.frame.columns)}.")
+                raise DatasetError(f"There is no column {column!r}. Existing columns: {', '.join(self.frame.columns)}.")
             values = wanted if isinstance(wanted, (list, tuple, set, frozenset, np.ndarray)) else [wanted]
             keep &= self.frame[column].isin(list(values)).to_numpy(dtype=bool)
         if not keep.any():
-            asked = ", ".join(
+            conditions = ", ".join(
                 [*(f"{k}={v!r}" for k, v in equals.items()), *(["the mask"] if condition is not None else [])]
             )
-            raise DatasetError(f"None of the {len(self)} images meets {asked or 'the condition'}.\n{self.summary()}")
+            raise DatasetError(
+                f"None of the {len(self)} images satisfies {conditions or 'the condition'}.\n{self.summary()}"
+            )
         return self._rows(np.flatnonzero(keep))
 
     def __getitem__(self, selection: int | slice | Sequence[int] | Sequence[bool] | np.ndarray) -> Dataset:
-        """Select images by position, slice, list of positions or mask; always a dataset."""
+        """Select images by position, slice, list of positions or mask; the result is always a dataset."""
         if isinstance(selection, (int, np.integer)):
             if not -len(self) <= selection < len(self):
                 raise IndexError(f"Position {selection} is outside a dataset of {len(self)} images.")
@@ -176,52 +182,59 @@ class Dataset:
         return self._rows(np.arange(len(self))[selection])
 
     def __add__(self, other: Dataset) -> Dataset:
-        """Put two datasets with the same classes one after the other."""
+        """Concatenate two datasets with the same classes."""
         if not isinstance(other, Dataset):
             return NotImplemented
         if self.classes != other.classes:
-            raise DatasetError(f"Datasets with other classes cannot be joined: {self.classes} and {other.classes}.")
+            raise DatasetError(
+                f"Datasets with different classes cannot be concatenated: {self.classes} and {other.classes}."
+            )
         rows = pd.concat([self.frame, other.frame], ignore_index=True)
         return Dataset(rows, self.classes, tuple(dict.fromkeys(self.notes + other.notes)))
 
     def with_classes(self, classes: Sequence[str], label: Mapping[str, str] | str) -> Dataset:
-        """Relabel: by a column (`"subtype"`) or by a mapping from the present class names to new ones.
+        """Replace the labels.
+
+        Args:
+            classes: The new class names, the positive one last.
+            label: A column that contains the new labels, such as `"subtype"`, or a mapping from the present class names
+                to the new ones.
 
         Raises:
-            DatasetError: If a present label has no new one, or it is not among `classes`.
+            DatasetError: If an image has no new label, or the label is not among `classes`.
         """
         new = self.frame.get(label) if isinstance(label, str) else self.frame["label"].map(dict(label))
         if new is None or new.isna().any():
             raise DatasetError(
-                f"label={label!r} does not give every image a new label. Give a column or a full mapping."
+                f"label={label!r} does not give every image a new label. Pass a column or a complete mapping."
             )
         return Dataset(self.frame.assign(label=new), tuple(classes), self.notes)
 
     def with_notes(self, *notes: str) -> Dataset:
-        """Add sentences to the notes."""
+        """Return the dataset with further notes, as sentences."""
         return dataclasses.replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
     def _rows(self, positions: np.ndarray) -> Dataset:
         return dataclasses.replace(self, frame=self.frame.iloc[positions])
 
-    # Splitting
+    # Splits
 
     def split(
         self, fractions: Sequence[float] = (0.7, 0.1, 0.2), *, by: Unit = "case", seed: int = 0
     ) -> tuple[Dataset, ...]:
-        """Split into parts that share no case, each with every class in about the same proportion.
+        """Split into parts that share no case, stratified by class.
 
         Args:
-            fractions: The share of the images of each part, adding up to 1.
-            by: What is kept whole: "case" (default), "slide", or "image". "image" puts pictures of one tumour on
-                both sides and inflates every score; it warns.
-            seed: The same seed gives the same parts, whatever the order of the rows.
+            fractions: Fraction of the images in each part, adding up to 1.
+            by: The unit that is kept whole: "case", "slide" or "image". "image" puts images of one tumour into several
+                parts and inflates every metric; it warns.
+            seed: The same seed gives the same parts, independent of the order of the rows.
 
         Returns:
-            One dataset a part, rows in the order of this one.
+            One dataset per part, with the rows in the original order.
 
         Raises:
-            SplitError: If the fractions are not valid, or a class has fewer cases than there are parts.
+            SplitError: If the fractions are invalid, or a class has fewer cases than there are parts.
         """
         parts = splitting.assign_parts(
             self.units(by), self.labels, self.classes, fractions, seed=seed, by=by, keys=self._keys(by)
@@ -229,7 +242,9 @@ class Dataset:
         return tuple(self._rows(np.flatnonzero(parts == number)) for number in range(len(fractions)))
 
     def folds(self, count: int = 5, *, by: Unit = "case", seed: int = 0) -> list[tuple[Dataset, Dataset]]:
-        """Make `count` pairs (train, test); each image is in exactly one test part.
+        """Split into folds for cross-validation: `count` pairs (train, test).
+
+        Each image is in exactly one test part.
 
         Args:
             count: Number of folds, at least 2.
@@ -249,61 +264,60 @@ class Dataset:
         ]
 
     def official_fold(self, fold_file: str | os.PathLike[str], fold: int | None = None) -> tuple[Dataset, Dataset]:
-        """Split as the authors of BreakHis published it.
+        """Split by a fold that the authors of BreakHis published.
 
         Args:
-            fold_file: `dsfold1.txt` ... `dsfold5.txt` of the authors, or `Folds.csv` of the Kaggle copy.
-            fold: 1 to 5; needed for `Folds.csv`, checked against a `dsfoldN.txt`.
+            fold_file: `dsfold1.txt` ... `dsfold5.txt` of the authors, or `Folds.csv` from Kaggle.
+            fold: 1 to 5; required for `Folds.csv`, and checked for `dsfoldN.txt`.
 
         Returns:
-            Train and test. Images of this dataset that the file does not list are left out, with a warning that
-            counts them; so is the share of test images whose case stands in train (27 to 39% in the full set).
+            Train and test. Images that the file does not list are left out, with a warning that counts them. Another
+            warning gives the share of test images whose case is also in train (27 to 39% in the complete data set).
 
         Raises:
-            SplitError: If the file is no fold file, has no such fold, or covers none of the images.
+            SplitError: If the file is not a fold file, does not contain the fold, or lists none of the images.
         """
         names = [Path(path).name for path in self.paths]
-        in_train, in_test, notes = official.assign(names, self.cases, fold_file, fold)
+        in_train, in_test, notes = assign_fold(names, self.cases, fold_file, fold)
         train, test = self._rows(np.flatnonzero(in_train)), self._rows(np.flatnonzero(in_test))
         return tuple(dataclasses.replace(part, notes=part.notes + notes) for part in (train, test))  # type: ignore[return-value]
 
     def _keys(self, by: Unit) -> np.ndarray | None:
-        # Cases and slides name themselves; an image is named by its file, so that the split does not hang on row order.
+        # Cases and slides have names; an image is identified by its path, so that the order of rows has no effect.
         return np.array([f"{Path(p).name}|{p}" for p in self.paths], dtype=object) if by == "image" else None
 
-    # Pixels, on demand
+    # Pixels
 
     def check(self, *, on_error: Literal["raise", "drop"] = "raise", **options: Any) -> CheckReport[Dataset]:
-        """Read every image once and find what is broken, empty, odd, or there twice.
+        """Read every image once and find damaged, blank, unusual and duplicate images.
 
         Args:
-            on_error: "raise" refuses if an image cannot be read, is blank, or is an exact copy of another; "drop"
-                leaves those out. What is only odd (near-constant, of another size, near duplicates) is reported
-                either way.
-            **options: `workers`, `progress`, `near_constant`, `near_distance`; see
-                `breastcls.images.integrity.check_images`.
+            on_error: "raise" raises an error if an image cannot be read, is blank, or is an exact copy of another;
+                "drop" leaves these images out. Unusual images (almost constant, of another size, near duplicates) are
+                reported in both cases.
+            **options: `workers`, `progress`, `near_constant` and `near_distance` of `breastcls.images.check_images`.
 
         Returns:
-            A report that prints; its `clean` is the dataset to go on with, `left_out` what is missing there.
+            A report that prints; `clean` is the dataset without the images in `left_out`.
 
         Raises:
-            ImageError: If `on_error="raise"` and there is something to leave out; the message lists it.
+            ImageError: If `on_error="raise"` and there are such images; the message lists them.
         """
         return check_dataset(self, on_error, **options)
 
     def to_numpy(
         self, image_size: int | Sequence[int], *, resize: str = "stretch", **options: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Read every image.
+        """Read all images into an array.
 
         Args:
-            image_size: (height, width) to resize to, or one number.
-            resize: "stretch", "crop" or "pad"; see `breastcls.images.resize`.
-            **options: `normalizer`, `cache`, `cache_dir`, `workers`, `progress`; see
-                `breastcls.images.pipeline.read_batch`.
+            image_size: (height, width) of the array in pixels, or one number for a square.
+            resize: "stretch", "crop" or "pad"; see `breastcls.images.resize_image`.
+            **options: `normalizer`, `cache`, `cache_dir`, `workers` and `progress`, as in
+                `breastcls.images.make_pipeline`.
 
         Returns:
-            Images, uint8 of shape (n, height, width, 3), and labels, int64 of shape (n,).
+            Images, uint8 RGB of shape (n, height, width, 3), and labels, int64 of shape (n,).
 
         Raises:
             ImageError: If a file cannot be read.
@@ -311,16 +325,16 @@ class Dataset:
         return read_batch(self.paths, image_size=image_size, resize=resize, **options), self.labels
 
     def to_tf(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
-        """Make a `tf.data.Dataset` of batches, on which plain Keras code can `model.fit`.
+        """Make a `tf.data.Dataset` of batches, for `model.fit` of Keras.
 
-        Each iteration over it is the next epoch, and epoch e is the same for the same seed.
+        Each iteration over it is the next epoch; an epoch depends only on its number and the seed.
 
         Args:
-            image_size: (height, width) of the images, or one number.
-            batch_size: Images a batch; the last may hold fewer.
-            **options: `resize`, `shuffle`, `augment`, `seed`, `sampling` ("class-balanced" or "case-balanced"),
-                `crop_from`, `normalizer`, `shard`, `cache_dir` and more; see
-                `breastcls.images.pipeline.make_pipeline`.
+            image_size: (height, width) of the images in pixels, or one number for a square.
+            batch_size: Images per batch; the last batch may have fewer.
+            **options: `shuffle`, `augment` (name of an augmentation policy, or a `Policy`), `seed`, `resize`,
+                `sampling` ("class-balanced" or "case-balanced"), `crop_from`, `normalizer`, `shard`, `cache_dir` and
+                others; see `breastcls.images.make_pipeline`.
 
         Returns:
             Batches (images, labels): uint8, 0..255, of shape (b, height, width, 3), and int64 of shape (b,).
@@ -331,12 +345,12 @@ class Dataset:
         return make_pipeline(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
 
     def to_keras(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
-        """Make a `keras.utils.PyDataset` of the same batches as NumPy arrays, for any backend of Keras.
+        """Make a `keras.utils.PyDataset` of the same batches as NumPy arrays, for every backend of Keras.
 
         Args:
             image_size: As in `to_tf`.
             batch_size: As in `to_tf`.
-            **options: As in `to_tf`; see `breastcls.images.batches.ImageBatches`.
+            **options: As in `to_tf`; see `breastcls.images.ImageBatches`.
 
         Raises:
             ImageError: If a file cannot be read.
@@ -346,7 +360,7 @@ class Dataset:
         return ImageBatches(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
 
     def _batch_options(self, image_size: int | Sequence[int], batch_size: int, options: dict[str, Any]) -> Any:
-        """Return the arguments of the pipeline: names resolved, and the columns that it needs of this dataset."""
+        """Return the arguments of the pipeline, with the policy resolved and the required columns added."""
         from breastcls.augmentation.policy_registry import find_policy
 
         known: dict[str, Any] = {"class_count": len(self.classes)}
@@ -357,7 +371,7 @@ class Dataset:
         return {**known, **options, "image_size": image_size, "batch_size": batch_size, "augment": policy}
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write the table with its classes; `load_table` reads it back as it was.
+        """Write the table and the classes as CSV; `load_table` restores the dataset.
 
         Raises:
             OutputError: If the file cannot be written.
@@ -368,14 +382,14 @@ class Dataset:
 
 
 def require_dataset(name: str, value: object) -> None:
-    """See that an argument is a dataset.
+    """Check that an argument is a dataset.
 
     Args:
-        name: Of the argument.
-        value: What was passed.
+        name: Name of the argument.
+        value: Its value.
 
     Raises:
-        DatasetError: If it is something else.
+        DatasetError: If it is not a dataset.
     """
     if not isinstance(value, Dataset):
         raise DatasetError(

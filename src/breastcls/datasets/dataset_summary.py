@@ -1,4 +1,4 @@
-"""Counting what a dataset holds: images, slides and cases, in all and by class, subtype and magnification."""
+"""Numbers of images, slides and cases in a dataset: total, by class, subtype and magnification."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pandas as pd
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """What `Dataset.summary` counts.
+    """Numbers of images, slides and cases, as `Dataset.summary` returns them.
 
-    Args:
-        total: Images, slides and cases in all.
-        by_class: Columns images, slides, cases; one row a class, in the order of the classes.
-        by_subtype: The same by subtype; empty where no subtype is known.
-        by_magnification: The same by magnification; empty where none is known.
-        notes: What the reader left out or assumed.
+    Attributes:
+        total: Total numbers of images, slides and cases.
+        by_class: One row per class, in the order of the classes, with the columns images, slides and cases.
+        by_subtype: The same per subtype; empty if no subtype is known.
+        by_magnification: The same per magnification; empty if none is known.
+        notes: Files that the reader skipped, and assumptions that it made.
     """
 
     total: dict[str, int]
@@ -36,7 +36,7 @@ class Summary:
         if shared > 0:
             lines += [
                 "",
-                f"Case counts by class add up to {shared} more than the total: these cases hold several classes.",
+                f"Cases per class add up to {shared} more than the total: these cases have images of several classes.",
             ]
         if self.notes:
             lines += ["", *(f"Note: {note}" for note in self.notes)]
@@ -45,7 +45,7 @@ class Summary:
     __repr__ = __str__
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain dictionaries, for JSON."""
+        """Return the summary as JSON values."""
         return {
             "total": self.total,
             "by_class": self.by_class.to_dict("index"),
@@ -56,8 +56,8 @@ class Summary:
 
 
 def summarise(table: pd.DataFrame, classes: Sequence[str], notes: Sequence[str] = ()) -> Summary:
-    """Count the rows of a dataset's table."""
-    # One slide id may stand under two subtypes (13412 of BreakHis); its authors count that as two slides.
+    """Count images, slides and cases in the table of a dataset."""
+    # One slide id can have two subtypes (13412 of BreakHis); the authors count it as two slides.
     slides = table["slide"].fillna(table["case"]) + "|" + table["subtype"].fillna("")
     counted = table.assign(slide=slides)
     total = {

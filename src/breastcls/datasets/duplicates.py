@@ -1,4 +1,4 @@
-"""The same picture more than once within one set: under one name in two folders, or under two names."""
+"""Duplicate images within a data set: under the same name in two folders, or under two names."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from breastcls.errors import DatasetError, LayoutError
 def drop_repeated_names(
     table: pd.DataFrame, duplicates: str, *, content: bool = True
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Find files of one name in several folders, as copies nested twice have them.
+    """Find files of the same name in several folders, as in downloads that contain every file twice.
 
     Args:
-        table: Columns path, name.
-        duplicates: "drop", "keep" or "error".
-        content: Whether equal names must have equal pixels; else equal sizes in bytes are enough, which hundreds of
-            thousands of small patches can afford.
+        table: Table with the columns path and name.
+        duplicates: `"drop"`, `"keep"` or `"error"`.
+        content: Whether files of the same name must have equal pixels. If False, their sizes in bytes are compared,
+            which is fast enough for hundreds of thousands of small patches.
 
     Returns:
-        The table without the repetitions (unless "keep"), and notes.
+        The table without the duplicates (with them for `"keep"`), and notes.
 
     Raises:
-        LayoutError: If one name stands for different pictures.
-        DatasetError: If `duplicates` is "error" and there are some.
+        LayoutError: If files of the same name are different images.
+        DatasetError: If `duplicates` is `"error"` and there are duplicates.
     """
     repeated = table[table.duplicated("name", keep=False)]
     if repeated.empty:
@@ -40,11 +40,11 @@ def drop_repeated_names(
         name = different.index[int(different.to_numpy().argmax())]
         places = "\n  ".join(repeated.loc[repeated["name"] == name, "path"].head(3))
         raise LayoutError(
-            f"{int(different.sum())} names stand for different pictures, first {name}:\n  {places}\n"
-            "These look like two versions of the set in one folder: give the folder of one of them."
+            f"{int(different.sum())} names are those of different images, first {name}:\n  {places}\n"
+            "The folder seems to contain two versions of the data set: give the folder of one of them."
         )
     copies = int(table.duplicated("name").sum())
-    example = f"{copies} files are copies of another of the same name, e.g. {paths[0]} and {paths[-1]}"
+    example = f"{copies} files are copies of a file of the same name, e.g. {paths[0]} and {paths[-1]}"
     if duplicates == "error":
         raise DatasetError(f"{example}. Pass duplicates='drop' to keep one of each.")
     if duplicates == "keep":
@@ -52,44 +52,44 @@ def drop_repeated_names(
     return table.drop_duplicates("name"), [f"{copies} copies under the same name in another folder were left out."]
 
 
-def drop_double_pictures(table: pd.DataFrame, duplicates: str) -> tuple[pd.DataFrame, list[str]]:
-    """Find equal pictures under different names within one case, as in case 13412 (DC and LC).
+def drop_identical_images(table: pd.DataFrame, duplicates: str) -> tuple[pd.DataFrame, list[str]]:
+    """Find identical images under different names within a case, as in case 13412 (DC and LC).
 
-    Only cases that stand under several subtypes are opened: there are three in BreakHis, and only there can a picture
-    have been filed twice. `audit_leakage` and `Dataset.check` compare everything with everything.
+    Only the images of cases with several subtypes are read; BreakHis has three such cases. `audit_leakage` and
+    `Dataset.check` compare all images with each other.
 
     Args:
-        table: Columns path, name, label, case, subtype.
-        duplicates: "drop", "keep" or "error".
+        table: Table with the columns path, name, label, case and subtype.
+        duplicates: `"drop"`, `"keep"` or `"error"`.
 
     Returns:
-        The table without the doubles (unless "keep"), and notes. Of equal pictures with different labels none is
-        kept, since nothing says which label is right; of others the first.
+        The table without the duplicates (with them for `"keep"`), and notes. Of identical images with different labels
+        none is kept, since the correct label is unknown; of others the first is kept.
 
     Raises:
-        DatasetError: If `duplicates` is "error" and there are some.
+        DatasetError: If `duplicates` is `"error"` and there are duplicates.
     """
     several = table.groupby("case")["subtype"].transform("nunique") > 1
     if not several.any():
         return table, []
-    suspects = table[several]
-    prints = fingerprint_files(suspects["path"].tolist())["pixels"].to_numpy()
-    suspects = suspects.assign(pixels=prints)
-    doubled = suspects[suspects["pixels"].notna() & suspects.duplicated("pixels", keep=False)]
+    candidates = table[several]
+    prints = fingerprint_files(candidates["path"].tolist())["pixels"].to_numpy()
+    candidates = candidates.assign(pixels=prints)
+    doubled = candidates[candidates["pixels"].notna() & candidates.duplicated("pixels", keep=False)]
     if doubled.empty:
         return table, []
     groups = doubled.groupby("pixels")
     contradicted = groups["label"].transform("nunique") > 1
     pairs = groups["name"].agg(lambda names: " = ".join(names)).tolist()
     cases = ", ".join(sorted(doubled["case"].unique()))
-    found = f"{len(pairs)} pictures stand under two names (case {cases}), e.g. {pairs[0]}"
+    found = f"{len(pairs)} images occur under two names (case {cases}), e.g. {pairs[0]}"
     if duplicates == "error":
         raise DatasetError(f"{found}. Pass duplicates='drop' or 'keep'.")
     if duplicates == "keep":
         return table, [f"{found}; all were kept (duplicates='keep')."]
     dropped = doubled[contradicted | doubled.duplicated("pixels")]
     both = (
-        f", among them both copies of {int(contradicted.sum())} files whose labels contradict"
+        f", among them both copies of {int(contradicted.sum())} files with contradictory labels"
         if contradicted.any()
         else ""
     )

@@ -1,4 +1,4 @@
-"""What identifies a file and a picture: hashes of bytes and of pixels, computed once and remembered."""
+"""Hashes of files and of their pixels, computed once and stored in the cache folder."""
 
 from __future__ import annotations
 
@@ -15,60 +15,58 @@ import pandas as pd
 from breastcls.errors import DatasetWarning, ImageError
 from breastcls.files import hash_file
 
-# Hashing decodes every picture (some 250 a second), and a run of five folds asks for the same ones ten times.
-_remembered: dict[tuple[str, int, int], tuple[str, str | None]] = {}
+# Hashing decodes every image (about 250 per second), and a five-fold cross-validation hashes each image ten times.
+_hashes: dict[tuple[str, int, int], tuple[str, str | None]] = {}
 _FILE = "fingerprints-1.sqlite"
 
 
 def fingerprint_files(paths: Sequence[str], *, workers: int | None = None) -> pd.DataFrame:
-    """Hash files and their pixels.
+    """Compute hashes of files and of their pixels.
 
-    Results are remembered in the cache folder by path, size and time of change.
+    Results are stored in the cache folder by path, size and modification time.
 
     Args:
         paths: Image files.
-        workers: Threads; as many as processors by default.
+        workers: Number of threads; by default one per processor.
 
     Returns:
-        Columns `bytes` (SHA-256 of the file) and `pixels` (of the decoded RGB pixels and their shape; None for a
-        picture of one single colour, of which many may exist by right), one row a path, in order.
+        A table with one row per path, in order: `bytes` (SHA-256 of the file) and `pixels` (SHA-256 of the decoded RGB
+        pixels and their shape; None for an image of a single colour, since such images are legitimate duplicates).
 
     Raises:
         ImageError: If a file is missing or cannot be read; the message names it.
     """
     keys = [_identity(path) for path in paths]
-    unknown = list(dict.fromkeys(key for key in keys if key not in _remembered))
+    unknown = list(dict.fromkeys(key for key in keys if key not in _hashes))
     if unknown:
-        _recall(unknown)
-        unknown = [key for key in unknown if key not in _remembered]
+        _load_stored(unknown)
+        unknown = [key for key in unknown if key not in _hashes]
     if unknown:
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-            _remembered.update(zip(unknown, pool.map(_hash, unknown), strict=True))
-        _keep(unknown)
-    found = [_remembered[key] for key in keys]
+            _hashes.update(zip(unknown, pool.map(_hash, unknown), strict=True))
+        _store(unknown)
+    found = [_hashes[key] for key in keys]
     return pd.DataFrame(
         {"bytes": [row[0] for row in found], "pixels": pd.Series([row[1] for row in found], dtype=object)}
     )
 
 
-def known_files(paths: Sequence[str]) -> pd.DataFrame:
-    """Tell what is known of files without reading them.
+def describe_files(paths: Sequence[str]) -> pd.DataFrame:
+    """Return sizes and stored hashes of files without reading them.
 
     Args:
         paths: Image files.
 
     Returns:
-        Columns `size` (in bytes) and `sha256` (of the file, where `fingerprint_files` was asked for it before and it
-        has not changed since, else ""), one row a path, in order.
+        A table with one row per path, in order: `size` (in bytes) and `sha256` (of the file, if `fingerprint_files` has
+        computed it and the file has not changed since, else "").
 
     Raises:
         ImageError: If a file is missing.
     """
     keys = [_identity(path) for path in paths]
-    _recall([key for key in dict.fromkeys(keys) if key not in _remembered])
-    return pd.DataFrame(
-        {"size": [key[1] for key in keys], "sha256": [_remembered.get(key, ("", None))[0] for key in keys]}
-    )
+    _load_stored([key for key in dict.fromkeys(keys) if key not in _hashes])
+    return pd.DataFrame({"size": [key[1] for key in keys], "sha256": [_hashes.get(key, ("", None))[0] for key in keys]})
 
 
 def _identity(path: str) -> tuple[str, int, int]:
@@ -76,7 +74,7 @@ def _identity(path: str) -> tuple[str, int, int]:
         status = os.stat(path)
     except OSError as error:
         raise ImageError(
-            f"Cannot open the image {path}: {error.strerror}. Was it moved since the folder was read?"
+            f"Cannot open the image {path}: {error.strerror}. If it was moved, read the folder again."
         ) from error
     return os.path.abspath(path), status.st_size, status.st_mtime_ns
 
@@ -88,16 +86,16 @@ def _hash(key: tuple[str, int, int]) -> tuple[str, str | None]:
     return hash_file(key[0]), None if (pixels == pixels[0, 0]).all() else hash_array(pixels)
 
 
-def _place() -> Path:
+def _database_path() -> Path:
     from breastcls.images.image_cache import cache_folder
 
     return cache_folder() / _FILE
 
 
 def _connect() -> sqlite3.Connection:
-    place = _place()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(place, timeout=20)
+    path = _database_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=20)
     connection.execute(
         "CREATE TABLE IF NOT EXISTS prints (path TEXT, size INTEGER, changed INTEGER, bytes TEXT, pixels TEXT, "
         "PRIMARY KEY (path, size, changed))"
@@ -105,9 +103,9 @@ def _connect() -> sqlite3.Connection:
     return connection
 
 
-def _recall(keys: Sequence[tuple[str, int, int]]) -> None:
+def _load_stored(keys: Sequence[tuple[str, int, int]]) -> None:
     try:
-        if not _place().exists():
+        if not _database_path().exists():
             return
         with closing(_connect()) as connection:
             for key in keys:
@@ -115,22 +113,22 @@ def _recall(keys: Sequence[tuple[str, int, int]]) -> None:
                     "SELECT bytes, pixels FROM prints WHERE path = ? AND size = ? AND changed = ?", key
                 ).fetchone()
                 if row:
-                    _remembered[key] = row
+                    _hashes[key] = row
     except (OSError, sqlite3.Error) as error:
         warnings.warn(
-            f"Remembered picture hashes cannot be read ({error}); they are computed anew.",
+            f"Stored image hashes cannot be read ({error}); they are computed again.",
             DatasetWarning,
             stacklevel=4,
         )
 
 
-def _keep(keys: Sequence[tuple[str, int, int]]) -> None:
+def _store(keys: Sequence[tuple[str, int, int]]) -> None:
     try:
         with closing(_connect()) as connection, connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO prints VALUES (?, ?, ?, ?, ?)",
-                [(*key, *_remembered[key]) for key in keys],
+                [(*key, *_hashes[key]) for key in keys],
             )
     except (OSError, sqlite3.Error):
-        # Without a place to write, hashes live as long as the process: slower, never wrong.
+        # If the cache folder is not writable, the hashes are kept in memory only.
         return

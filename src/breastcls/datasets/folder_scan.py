@@ -1,4 +1,4 @@
-"""Walking a folder once: which files are there, and what to say when they are not images."""
+"""Listing the files of a folder, and messages about files that are not images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _ARCHIVES = {".zip": "unzip", ".gz": "tar -xzf", ".tgz": "tar -xzf", ".tar": "ta
 
 
 def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
-    """List every file below `root` in one pass, folders and names sorted.
+    """List all files below `root` in one pass, sorted by folder and name.
 
     Returns:
-        Folder and file name of each file, two lists of the same length; hidden files and folders are passed over, and
-        so is the `__MACOSX` that archives made on a Mac leave behind.
+        Folder and name of each file, two lists of the same length. Hidden files and folders are skipped, and so are
+        the `__MACOSX` folders of archives that were created on macOS.
 
     Raises:
         LayoutError: If `root` does not exist, is a file, or cannot be listed.
@@ -45,36 +45,38 @@ def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
         inside.sort()
         names += inside
         folders += [folder] * len(inside)
-        # A folder that is linked into itself would be walked for ever.
+        # A link to a parent folder would be followed without end.
         if len(folder) > 4000:
-            raise LayoutError(f"Folders below {top} are nested without end (a link to a parent?): {folder[:200]}...")
+            raise LayoutError(
+                f"Folders below {top} are nested without end: {folder[:200]}... Remove links to a parent folder."
+            )
         pending += sorted(below, reverse=True)
     return folders, names
 
 
-def describe_others(names: Sequence[str]) -> str:
-    """Say in one sentence how many files were passed over, of what endings, and name a few."""
-    endings = Counter(Path(name).suffix.lower() or "no ending" for name in names)
-    kinds = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(4))
-    return f"{len(names)} other files were passed over ({kinds}), e.g. {', '.join(names[:3])}."
+def describe_skipped(names: Sequence[str]) -> str:
+    """Return a sentence with the number of skipped files, their suffixes and three examples."""
+    suffixes = Counter(Path(name).suffix.lower() or "no suffix" for name in names)
+    kinds = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(4))
+    return f"{len(names)} other files were skipped ({kinds}), e.g. {', '.join(names[:3])}."
 
 
-def archives_hint(folder: str | os.PathLike[str], names: Iterable[str]) -> str:
-    """Say how to unpack an archive, where the names hold one; else an empty string."""
+def archive_hint(folder: str | os.PathLike[str], names: Iterable[str]) -> str:
+    """Return how to unpack the first archive among the names; an empty string if there is none."""
     for name in names:
         suffix = Path(name).suffix.lower()
         if suffix in _ARCHIVES:
-            return f" There is an archive, {name}: unpack it first (`cd {folder} && {_ARCHIVES[suffix]} {name}`)."
+            return f" It contains the archive {name}: unpack it first (`cd {folder} && {_ARCHIVES[suffix]} {name}`)."
     return ""
 
 
 def _check_root(top: str) -> None:
     if os.path.isfile(top):
         path = Path(top)
-        hint = archives_hint(path.parent or ".", [path.name]) or " Give the folder that holds the images."
+        hint = archive_hint(path.parent or ".", [path.name]) or " Give the folder that contains the images."
         raise LayoutError(f"{top} is a file, not a folder.{hint}")
     if not os.path.isdir(top):
         parent = Path(top).absolute().parent
         while not parent.is_dir():
             parent = parent.parent
-        raise LayoutError(f"There is no folder {top}. The nearest that exists is {parent}.")
+        raise LayoutError(f"The folder {top} does not exist. Its nearest existing parent is {parent}.")

@@ -1,6 +1,6 @@
-"""Reading the IDC patches (invasive ductal carcinoma against the rest).
+"""Reading the IDC patches (invasive ductal carcinoma or not).
 
-The set: Cruz-Roa et al. 2014, DOI 10.1117/12.2043872; Janowczyk and Madabhushi 2016, DOI 10.4103/2153-3539.186902.
+The data set: Cruz-Roa et al. 2014, DOI 10.1117/12.2043872; Janowczyk and Madabhushi 2016, DOI 10.4103/2153-3539.186902.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.duplicates import drop_repeated_names
-from breastcls.datasets.folder_scan import archives_hint, describe_others, scan_files
+from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
 from breastcls.errors import LayoutError
 
 IDC_CLASSES = ("negative", "positive")
@@ -21,39 +21,39 @@ _NAME = re.compile(r"([^\n]+)_idx5_x(\d+)_y(\d+)_class([01])\.png", re.IGNORECAS
 
 
 def load_idc(root: str | os.PathLike[str]) -> Dataset:
-    """Read the tree of IDC patches, `<patient>/<0|1>/<patient>_idx5_x<X>_y<Y>_class<C>.png`, by file name.
+    """Read the folder of IDC patches, `<patient>/<0|1>/<patient>_idx5_x<X>_y<Y>_class<C>.png`, by file name.
 
-    The patches of one patient tile one slide, so that neighbours share tissue: the patient is slide and case.
+    The patches of a patient tile one slide, so that the patient is both the slide and the case.
 
     Args:
-        root: The folder of the patient folders, or one above it. The download of Kaggle holds everything twice; the
-            second copy of a name is left out and counted.
+        root: The folder with the patient folders, or one above it. The download from Kaggle contains every file twice;
+            the second file of a name is left out and counted in the notes.
 
     Returns:
-        A dataset with classes `("negative", "positive")`; `x` and `y` are the position in the slide in pixels.
+        A dataset with classes `("negative", "positive")`; the columns `x` and `y` are the position of a patch in
+        the slide in pixels.
 
     Raises:
-        LayoutError: If there is no such folder, it holds no IDC patch, or it is an archive not yet unpacked.
+        LayoutError: If the folder does not exist, or contains no IDC patch or only an archive.
 
     Example:
         >>> import tempfile
-        >>> from breastcls import make_idc
+        >>> from breastcls.datasets import make_idc
         >>> data = load_idc(make_idc(tempfile.mkdtemp(), patients=2, patches_per_patient=8))
         >>> data.classes
         ('negative', 'positive')
     """
     folders, names = scan_files(root)
-    # One search over all names at once costs a third of a match for each of 277,524.
     match = _NAME.fullmatch
     found = [match(name) for name in names]
     kept = [(folder, m) for folder, m in zip(folders, found, strict=True) if m is not None]
     if not kept:
         raise LayoutError(
-            f"No IDC patch was found among the {len(names)} files in {root}.{archives_hint(root, names)}\n"
-            "Names look like 8863/0/8863_idx5_x51_y1251_class0.png."
+            f"No IDC patch was found among the {len(names)} files in {root}.{archive_hint(root, names)}\n"
+            "Expected names such as 8863/0/8863_idx5_x51_y1251_class0.png."
         )
     others = [name for name, m in zip(names, found, strict=True) if m is None]
-    notes = [describe_others(others)] if others else []
+    notes = [describe_skipped(others)] if others else []
     patient = [m[1] for _, m in kept]
     table = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Names of cases, slides and the like, written in one way wherever they come from, so that equal ones meet."""
+"""Uniform text for the names of cases and slides, so that equal names from different sources are equal."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pandas as pd
 _WHOLE = re.compile(r"\d+\.0")
 
 
-def write_names(values: pd.Series) -> pd.Series:
-    """Return names as text, without blanks around them, whole numbers without decimals.
+def format_names(values: pd.Series) -> pd.Series:
+    """Return names as text, without surrounding whitespace, whole numbers without decimals.
 
-    One gap turns a column of numbers into one of decimals, in memory and in a file: 7 becomes 7.0. Written so it would
-    be another case than "7", and no leak between the two would be found.
+    A missing value turns a column of integers into floats, in memory and in CSV files: 7 becomes 7.0. As text, it
+    would be a different case than "7", and leakage between the two would not be found.
 
     Args:
-        values: Text, numbers or whatever else names something; gaps stay gaps.
+        values: Text or numbers; missing values stay missing.
 
     Returns:
-        The same rows, dtype "string".
+        A series with the same index and the dtype "string".
 
     Example:
-        >>> write_names(pd.Series([7.0, None, " 7 ", "7.0", "7.5"], dtype=object)).tolist()
+        >>> format_names(pd.Series([7.0, None, " 7 ", "7.0", "7.5"], dtype=object)).tolist()
         ['7', <NA>, '7', '7', '7.5']
     """
     if pd.api.types.is_float_dtype(values) or values.dtype == object or pd.api.types.is_string_dtype(values):
-        # Every selection of a dataset comes by: names are far fewer than rows, and nearly always as they should be.
+        # Called for every selection of a dataset; distinct names are few, and nearly always unchanged.
         written = {name: _write(name) for name in values.dropna().unique()}
         if any(name != text for name, text in written.items()):
             values = values.map(written)

@@ -1,4 +1,4 @@
-"""The one table behind every dataset: its columns, their types, and what makes a row valid."""
+"""The table of a dataset: its columns, their types, and the validation of rows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from breastcls.datasets.identifiers import write_names
+from breastcls.datasets.identifiers import format_names
 from breastcls.errors import DatasetError
 
 CLASSES_LINE = "# classes: "
 TEXT_COLUMNS = ("path", "label", "case", "slide", "subtype", "source")
-# Compared with those of other tables, so written in one way; see `write_names`.
+# These columns are compared between tables, so that their text must be uniform; see `format_names`.
 NAMES = ("case", "slide")
 COLUMNS = ("path", "label", "case", "slide", "magnification", "subtype", "x", "y", "source")
 REQUIRED = ("path", "label", "case")
@@ -25,18 +25,17 @@ SUBTYPES = BENIGN_SUBTYPES + MALIGNANT_SUBTYPES
 
 
 def make_table(columns: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
-    """Bring columns into the one shape: all of `COLUMNS`, in order, typed, with rows numbered from zero.
+    """Return a table with all of `COLUMNS`, in order and typed, with rows numbered from zero.
 
     Args:
-        columns: At least `path`, `label` and `case`; whatever else of `COLUMNS` the source knows. `slide` is the
-            case where it is absent.
+        columns: At least `path`, `label` and `case`, and any others of `COLUMNS`. `slide` defaults to `case`.
 
     Returns:
-        A new frame; text columns are of dtype "string", numbers of dtype "Int64", both nullable. Cases and
-        slides have no blanks around them, and whole numbers among them no decimals: 7.0 is the case "7".
+        A new DataFrame; text columns have the dtype "string", numbers the dtype "Int64", both nullable. The names of
+        cases and slides are formatted by `format_names`: 7.0 is the case "7".
 
     Raises:
-        DatasetError: If a required column is absent or has gaps, or a number column holds something else.
+        DatasetError: If a required column is missing or has missing values, or a numeric column has other values.
     """
     frame = pd.DataFrame(columns).reset_index(drop=True)
     missing = [name for name in REQUIRED if name not in frame]
@@ -56,15 +55,17 @@ def make_table(columns: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
         empty = table[name].isna() | (table[name] == "")
         if empty.any():
             row = int(empty.to_numpy().argmax())
-            raise DatasetError(f"Column {name!r} is empty in {int(empty.sum())} rows, first in row {row}. Fill it in.")
+            raise DatasetError(
+                f"Column {name!r} is empty in {int(empty.sum())} rows, first in row {row}. Fill in these values."
+            )
     return table
 
 
 def check_labels(table: pd.DataFrame, classes: Sequence[str]) -> tuple[str, ...]:
-    """Return `classes` as a tuple after checking that they are distinct and cover every label of the table.
+    """Return `classes` as a tuple after checking that they are distinct and include every label of the table.
 
     Raises:
-        DatasetError: If not; the message names the label or class.
+        DatasetError: If they are not; the message names the label or class.
     """
     if isinstance(classes, str) or not all(isinstance(name, str) and name for name in classes):
         raise DatasetError(f"classes must be a sequence of names, e.g. ('benign', 'malignant'); found {classes!r}.")
@@ -80,23 +81,23 @@ def check_labels(table: pd.DataFrame, classes: Sequence[str]) -> tuple[str, ...]
 
 def _typed(name: str, values: pd.Series) -> pd.Series:
     if name in TEXT_COLUMNS:
-        return write_names(values) if name in NAMES else values.astype("string")
+        return format_names(values) if name in NAMES else values.astype("string")
     try:
         return pd.to_numeric(values).astype("Int64")
     except (ValueError, TypeError) as error:
-        raise DatasetError(f"Column {name!r} must hold whole numbers or be empty: {error}.") from error
+        raise DatasetError(f"Column {name!r} must contain whole numbers or missing values: {error}.") from error
 
 
 def write_classes(classes: Sequence[str]) -> str:
-    """Return the first line of a table that names the classes in their order.
+    """Return the first line of a CSV table, which lists the classes in order.
 
     Example:
         >>> write_classes(("benign", "malignant")), write_classes(("a|b", "c"))
         ('# classes: benign|malignant', '# classes: ["a|b", "c"]')
     """
-    plain = "|".join(classes)
-    awkward = "\n" in plain or "\r" in plain or plain.startswith("[") or plain.count("|") >= len(classes)
-    return CLASSES_LINE + (json.dumps(list(classes), ensure_ascii=False) if awkward else plain)
+    text = "|".join(classes)
+    ambiguous = "\n" in text or "\r" in text or text.startswith("[") or text.count("|") >= len(classes)
+    return CLASSES_LINE + (json.dumps(list(classes), ensure_ascii=False) if ambiguous else text)
 
 
 def read_classes(line: str) -> tuple[str, ...]:
@@ -111,4 +112,6 @@ def read_classes(line: str) -> tuple[str, ...]:
     try:
         return tuple(map(str, json.loads(names)))
     except ValueError as error:
-        raise DatasetError(f"The line {line.strip()!r} should name the classes, as JSON or parted by '|'.") from error
+        raise DatasetError(
+            f"The line {line.strip()!r} should list the classes, as JSON or separated by '|'."
+        ) from error

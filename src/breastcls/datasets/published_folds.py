@@ -16,67 +16,67 @@ _CSV_COLUMNS = {"fold", "grp", "filename"}
 
 
 def read_fold(fold_file: str | os.PathLike[str], fold: int | None = None) -> dict[str, str]:
-    """Read which images one fold puts where.
+    """Read the parts, train or test, of the images of one fold.
 
     Args:
         fold_file: `dsfold1.txt` ... `dsfold5.txt` (rows `name.png|magnification|fold|train-or-test`), or `Folds.csv`
-            (columns fold, mag, grp, filename; five rows an image).
+            (columns fold, mag, grp and filename; five rows per image).
         fold: 1 to 5. Needed for the CSV; for a text file it must agree with the file.
 
     Returns:
-        File name to "train" or "test".
+        A dict from file name to "train" or "test".
 
     Raises:
-        SplitError: If the file cannot be read, has another form, or lacks the fold.
+        SplitError: If the file cannot be read, has another format, or does not contain the fold.
     """
     path = Path(fold_file)
     rows = _read_rows(path)
     known = sorted({row[1] for row in rows})
     if fold is None and len(known) > 1:
-        raise SplitError(f"{path} holds the folds {known}: say which with fold=.")
+        raise SplitError(f"{path} contains the folds {known}: choose one with fold=.")
     wanted = known[0] if fold is None else fold
     if wanted not in known:
-        raise SplitError(f"{path} has no fold {fold!r}; it holds {known}.")
+        raise SplitError(f"{path} has no fold {fold!r}; it contains {known}.")
     groups: dict[str, str] = {}
     for name, number, group in rows:
         if number == wanted and groups.setdefault(name, group) != group:
-            raise SplitError(f"{path} puts {name} into both train and test of fold {number}.")
+            raise SplitError(f"{path} lists {name} in both train and test of fold {number}.")
     return groups
 
 
 def list_folds(fold_file: str | os.PathLike[str]) -> tuple[int, ...]:
-    """Return the numbers of the folds that a file holds: one for `dsfoldN.txt`, five for `Folds.csv`.
+    """Return the numbers of the folds in a file: one for `dsfoldN.txt`, five for `Folds.csv`.
 
     Raises:
-        SplitError: If the file cannot be read or has another form.
+        SplitError: If the file cannot be read or has another format.
     """
     return tuple(sorted({row[1] for row in _read_rows(Path(fold_file))}))
 
 
-def assign(
+def assign_fold(
     names: Sequence[str], cases: np.ndarray, fold_file: str | os.PathLike[str], fold: int | None
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Find which of the named images are train and which test, and say what that split leaks.
+    """Assign images to train and test by a published fold, and report its leakage between cases.
 
     Args:
-        names: File names, without folder.
-        cases: Case of each.
+        names: File names, without folders.
+        cases: The case of each image, of shape (n,).
         fold_file: As in `read_fold`.
         fold: As in `read_fold`.
 
     Returns:
-        Two boolean masks of shape (n,), and sentences for the notes of both parts.
+        Boolean masks of the training and the test images, of shape (n,), and notes for both parts.
 
     Raises:
-        SplitError: If the file covers none of the images, or one side stays empty.
+        SplitError: If the file lists no training or no test image.
     """
     groups = read_fold(fold_file, fold)
     found = np.array([groups.get(name, "") for name in names])
     train, test = found == "train", found == "test"
     if not train.any() or not test.any():
         raise SplitError(
-            f"Of {len(names)} images, {fold_file} puts {int(train.sum())} into train and {int(test.sum())} into test; "
-            "both must have some. Is this BreakHis, with its file names unchanged?"
+            f"Of {len(names)} images, {fold_file} lists {int(train.sum())} in train and {int(test.sum())} in test; "
+            "neither may be empty. The images must be those of BreakHis, with the original file names."
         )
     notes = []
     unlisted = len(names) - int(train.sum()) - int(test.sum())
@@ -86,11 +86,11 @@ def assign(
     shared = np.isin(cases[test], np.unique(cases[train].astype(str)))
     if shared.any():
         notes.append(
-            f"Official fold: {shared.mean():.0%} of the test images ({int(shared.sum())} of {len(shared)}) belong to a "
-            "case that is in train too (another slide of the same number)."
+            f"Published fold: {shared.mean():.0%} of the test images ({int(shared.sum())} of {len(shared)}) belong to "
+            "a case that is also in train (another slide of the same number)."
         )
         warnings.warn(
-            notes[-1] + " fit and evaluate refuse it unless allow_leakage=True; split(by='case') does not leak.",
+            notes[-1] + " fit and evaluate require allow_leakage=True for it; split(by='case') has no leakage.",
             LeakageWarning,
             stacklevel=3,
         )
@@ -98,7 +98,7 @@ def assign(
 
 
 def _read_rows(path: Path) -> list[tuple[str, int, str]]:
-    """Return name, fold and part of each row."""
+    """Return the file name, fold and part of each row."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Splitting into parts that share no case, with the classes in proportion as well as whole cases allow."""
+"""Splitting into parts that share no case, stratified by class as far as whole cases allow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RESTARTS = 64
 
 
 def equal_fractions(count: int) -> tuple[float, ...]:
-    """Return `count` equal shares.
+    """Return `count` equal fractions.
 
     Raises:
         SplitError: If `count` is not a whole number of at least 2.
@@ -33,26 +33,27 @@ def assign_parts(
     by: str = "case",
     keys: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give every image the number of its part.
+    """Assign every image to a part, keeping units whole.
 
-    Whole units are dealt out in random order, each to the part that lacks its classes most; of several such deals
-    the one nearest to the wanted proportions is taken. (scikit-learn's StratifiedGroupKFold deals by size, so that its
-    seed hardly matters, knows only equal parts, and may leave a class out of a part.)
+    Units are assigned in random order, each to the part in which its classes are most underrepresented. Of several
+    such assignments, the one closest to the requested fractions is used. (scikit-learn's StratifiedGroupKFold assigns
+    groups by size, so that its seed has little effect; it supports equal parts only, and may leave a part without a
+    class.)
 
     Args:
-        units: What must not be torn apart: the case, slide or image of each of n images.
+        units: The unit (case, slide or image) of each image, of shape (n,).
         labels: Class indices, int of shape (n,).
-        classes: Their names.
-        fractions: Wanted share of each part, adding up to 1.
-        seed: Chooses among the possible splits.
-        by: What the units are, for messages.
-        keys: Names that make the result independent of row order where units are mere numbers.
+        classes: Class names.
+        fractions: Fraction of each part, adding up to 1.
+        seed: Seed of the random order.
+        by: Name of the units, for messages.
+        keys: Unique names of the units that make the result independent of the order of rows.
 
     Returns:
         Part numbers, int64 of shape (n,).
 
     Raises:
-        SplitError: If the fractions are not valid, a class of the data has fewer units than parts, or no split gives
+        SplitError: If the fractions are invalid, a class has fewer units than there are parts, or no assignment gives
             every part every class.
     """
     shares = _check_fractions(fractions)
@@ -60,8 +61,8 @@ def assign_parts(
         raise SplitError("There are no images to split.")
     if by == "image":
         warnings.warn(
-            "Splitting by image puts pictures of one tumour into several parts: scores will be too good. "
-            "Use by='case' for numbers that hold for new patients.",
+            "Splitting by image puts images of one tumour into several parts, which inflates all metrics. "
+            "Use by='case' to estimate the performance for new patients.",
             LeakageWarning,
             stacklevel=4,
         )
@@ -72,12 +73,12 @@ def assign_parts(
     names = [classes[index] for index in present]
     _check_enough(counts, names, len(shares), by)
     rng = np.random.default_rng(seed)
-    deal = _deal_single if (counts.sum(axis=1) == 1).all() else _deal_groups
-    parts = deal(counts, shares, rng)
+    assign = _assign_images if (counts.sum(axis=1) == 1).all() else _assign_groups
+    parts = assign(counts, shares, rng)
     if not _covers(parts, counts, len(shares)):
         raise SplitError(
-            f"No way was found to give each of {len(shares)} parts every class, since some {by}s hold several "
-            f"classes.\n{_table(counts, names, by)}\nAsk for fewer parts."
+            f"No assignment was found that gives each of {len(shares)} parts every class, since some {by}s have "
+            f"several classes.\n{_table(counts, names, by)}\nAsk for fewer parts."
         )
     return parts[order]
 
@@ -113,24 +114,24 @@ def _covers(parts: np.ndarray, counts: np.ndarray, number: int) -> bool:
     return all((counts[parts == part].sum(axis=0) > 0).all() for part in range(number))
 
 
-def _deal_single(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Deal units of one image each: shuffle every class and cut it, each part getting at least one."""
+def _assign_images(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Assign single images: shuffle each class and divide it, with at least one image per part."""
     parts = np.empty(len(counts), dtype=np.int64)
     for column in range(counts.shape[1]):
         members = rng.permutation(np.flatnonzero(counts[:, column]))
         sizes = np.maximum(np.floor(shares * len(members)).astype(int), 1)
         while sizes.sum() > len(members):
             sizes[np.argmax(sizes)] -= 1
-        lacking = shares * len(members) - sizes
-        for part in np.argsort(-lacking, kind="stable")[: len(members) - sizes.sum()]:
+        missing = shares * len(members) - sizes
+        for part in np.argsort(-missing, kind="stable")[: len(members) - sizes.sum()]:
             sizes[part] += 1
         parts[members] = np.repeat(np.arange(len(shares)), sizes)
     return parts
 
 
-def _deal_groups(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Deal whole groups, several times over, and keep the deal nearest to the shares in images and in groups."""
-    # Groups count beside images: the case is the unit of independence, and many images may come from few cases.
+def _assign_groups(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Assign whole groups several times, and keep the assignment closest to the fractions of images and of groups."""
+    # Groups are counted as well as images: the case is the unit of independence, and few cases may have most images.
     weight = np.concatenate([counts / counts.sum(axis=0), (counts > 0) / (counts > 0).sum(axis=0)], axis=1)
     classes = counts.shape[1]
     best: tuple[bool, float] | None = None
@@ -141,8 +142,8 @@ def _deal_groups(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generato
         for unit in rng.permutation(len(counts)):
             has = weight[unit] > 0
             uncovered = (filled[:, :classes][:, has[:classes]] == 0).any(axis=1)
-            lack = ((shares[:, None] - filled[:, has]) / shares[:, None]).mean(axis=1)
-            part = int(np.argmax(lack + uncovered))
+            deficit = ((shares[:, None] - filled[:, has]) / shares[:, None]).mean(axis=1)
+            part = int(np.argmax(deficit + uncovered))
             parts[unit] = part
             filled[part] += weight[unit]
         error = float((((filled - shares[:, None]) ** 2) / shares[:, None]).sum())

@@ -1,4 +1,4 @@
-"""Reading a table of images: a CSV file or a DataFrame."""
+"""Reading a dataset from a CSV file or a DataFrame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.folder import NO_CASES
+from breastcls.datasets.folder import CASES_UNKNOWN
 from breastcls.datasets.image_table import CLASSES_LINE, TEXT_COLUMNS, read_classes
 from breastcls.errors import DatasetError, DatasetWarning
 
@@ -25,18 +25,18 @@ def load_table(
     """Read a table of images, such as `Dataset.to_csv` writes.
 
     Args:
-        source: A CSV file or a DataFrame with the columns `path`, `label` and, if at all possible, `case`; and of
-            `slide, magnification, subtype, x, y, source` whatever is known. Further columns are passed over.
-        classes: Class names, the positive one last. By default those that `to_csv` wrote into the file, else the
+        source: A CSV file or a DataFrame with the columns `path`, `label` and, if possible, `case`; optionally `slide`,
+            `magnification`, `subtype`, `x`, `y` and `source`. Other columns are ignored.
+        classes: Class names, the positive one last. By default those that `to_csv` wrote to the file, or else the
             labels in alphabetical order.
-        root: Where relative paths start; the folder of the CSV by default.
+        root: Folder to which relative paths refer; by default the folder of the CSV file.
 
     Returns:
         The dataset. `load_table(data.to_csv(file))` equals `data`.
 
     Raises:
-        DatasetError: If the file cannot be read, a column is missing or has gaps, a label is unknown, or image files
-            do not exist; the message names the first.
+        DatasetError: If the file cannot be read, a column is missing or has missing values, a label is unknown, or
+            image files do not exist; the message names the first.
 
     Example:
         >>> frame = pd.DataFrame({"path": ["a.png"], "label": ["benign"], "case": ["7"]})
@@ -53,7 +53,7 @@ def load_table(
         root = Path(source).parent if root is None else root
     notes: tuple[str, ...] = ()
     if "case" not in frame and {"path", "label"} <= set(frame):
-        warnings.warn(NO_CASES.format(remedy="a table with a column 'case'"), DatasetWarning, stacklevel=2)
+        warnings.warn(CASES_UNKNOWN.format(remedy="a table with a column 'case'"), DatasetWarning, stacklevel=2)
         frame = frame.assign(case=frame["path"])
         notes = ("Each image counts as a case of its own (the table has no column 'case').",)
     if root is not None and "path" in frame:
@@ -82,7 +82,7 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, tuple[str, ...] | None]:
         first, text = text.split("\n", 1)
         classes = read_classes(first)
     try:
-        # "NA" may be the name of a class or patient; only an empty field is a gap.
+        # "NA" may be the name of a class or patient; only empty fields are missing values.
         dtype = dict.fromkeys(TEXT_COLUMNS, "string")
         frame = pd.read_csv(io.StringIO(text), dtype=dtype, keep_default_na=False, na_values=[""])
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.datasets.identifiers import write_names
+from breastcls.datasets.identifiers import format_names
 from breastcls.errors import EvaluationError
 
 # A row may miss a sum of one by rounding in a CSV; beyond this it is not a distribution over the classes.
@@ -181,9 +181,9 @@ def check_share(value: float | None, name: str) -> float | None:
 def check_names(values: Any, name: str, rows: int, *, required: bool = False) -> npt.NDArray[np.object_] | None:
     """Return names as an object array of str (n,) (missing ones ""), or None where nothing was given.
 
-    They are written as those of a dataset are, so that the two meet; see `write_names`.
+    They are written as those of a dataset are, so that the two meet; see `format_names`.
     """
-    return _check_text(values, name, rows, required=required, write=write_names)
+    return _check_text(values, name, rows, required=required, write=format_names)
 
 
 def check_paths(values: Any, rows: int) -> npt.NDArray[np.object_] | None:

@@ -120,10 +120,10 @@ def _compare_names(scored: Scored, records: Mapping[str, Mapping[str, Any]]) -> 
         shared_cases=tuple(sorted(shared["cases"])),
         shared_slides=tuple(sorted(shared["slides"])),
         identical_files=(),
-        identical_pictures=(),
+        identical_pixels=(),
         test_images=len(scored[0]),
         test_images_in_shared_cases=_count_images(scored, shared["cases"]),
-        pictures_compared=False,
+        pixels_compared=False,
         compared_with=tuple(step for step in LEARNING_STEPS if step in compared),
         compared_by=tuple(what for what in own if any(what in names for names in compared.values())),
     )

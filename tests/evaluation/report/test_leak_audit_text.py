@@ -10,13 +10,13 @@ def test_the_audit_is_put_into_words(evaluate, audit):
 
 
 def test_an_audit_by_name_only_does_not_claim_to_have_seen_the_pictures(evaluate, audit):
-    evaluation = evaluate(leakage=audit(pictures_compared=False))
+    evaluation = evaluate(leakage=audit(pixels_compared=False))
     assert "not compared" in audit_verdict(evaluation).explanation
     assert [name for name, _ in audit_facts(evaluation)] == ["Shared cases", "Shared slides"]
 
 
 def test_no_leak_is_only_claimed_of_what_was_compared(evaluate, audit):
-    names_only = {"pictures_compared": False}
+    names_only = {"pixels_compared": False}
     for report in (audit(compared_with=("threshold",), **names_only), audit(compared_by=(), **names_only)):
         verdict = audit_verdict(evaluate(leakage=report))
         assert verdict.tone == "caution"
@@ -27,7 +27,7 @@ def test_no_leak_is_only_claimed_of_what_was_compared(evaluate, audit):
 
 
 def test_a_leak_is_laid_on_what_leaked(evaluate, audit):
-    found = {"shared_cases": ("14-1",), "test_images_in_shared_cases": 12, "pictures_compared": False}
+    found = {"shared_cases": ("14-1",), "test_images_in_shared_cases": 12, "pixels_compared": False}
     leak = audit(compared_with=("calibration", "threshold"), **found)
     assert audit_verdict(evaluate(leakage=leak)).text == (
         "Leak: the calibration and the threshold used cases that are scored here."

@@ -23,14 +23,14 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
             "No training images were given, or their cases and slides could not be compared with the test images. If a "
             "case, slide or picture is in both sets, every value here is too good.",
         )
-    if report.clean and not ("training" in report.compared_with and (report.compared_by or report.pictures_compared)):
+    if report.clean and not ("training" in report.compared_with and (report.compared_by or report.pixels_compared)):
         return Verdict(
             "caution",
             "Training set not checked.",
             "The cases, slides and pictures of the training images were not compared with these. If any is in both "
             "sets, every value here is too good.",
         )
-    if report.clean and report.pictures_compared:
+    if report.clean and report.pixels_compared:
         return Verdict(
             "good",
             "No leak found.",
@@ -62,9 +62,9 @@ def audit_facts(evaluation: EvaluationData) -> Facts:
         for name, shared in (("cases", report.shared_cases), ("slides", report.shared_slides))
         if name in report.compared_by
     ]
-    if report.pictures_compared:
+    if report.pixels_compared:
         facts.append(("Identical files", _listing([_pair(pair) for pair in report.identical_files])))
-        facts.append(("Same picture, other file", _listing([_pair(pair) for pair in report.identical_pictures])))
+        facts.append(("Same picture, other file", _listing([_pair(pair) for pair in report.identical_pixels])))
     if report.test_images_in_shared_cases:
         share = f"{report.test_images_in_shared_cases:,} of {report.test_images:,}"
         percent = 100 * report.test_images_in_shared_cases / report.test_images

@@ -13,7 +13,7 @@ import keras
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.file_fingerprints import known_files
+from breastcls.datasets.file_fingerprints import describe_files
 from breastcls.datasets.image_table import write_classes
 from breastcls.datasets.table_reader import load_table
 from breastcls.errors import OutputError, TrainingError
@@ -62,7 +62,7 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
     """
     parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
     table = pd.concat(parts, ignore_index=True)
-    table = table.join(known_files(table["path"].tolist()))
+    table = table.join(describe_files(table["path"].tolist()))
     table["path"] = [os.path.abspath(path) for path in table["path"]]
     return write_classes(train.classes) + "\n" + table.to_csv(index=False, lineterminator="\n")
 
