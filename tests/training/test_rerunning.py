@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import breastcls as bc
+from breastcls.augmentation.policy import Policy
 from breastcls.errors import RegistryError, TrainingError
 from breastcls.models.model_card import get_card
 
@@ -26,6 +27,42 @@ def test_a_run_is_run_again_from_its_folder_alone(parts, small, tmp_path):
     assert bits(again) == bits(model)
     assert run.history["loss"].tolist() == first.history["loss"].tolist()
     assert (tmp_path / "second" / "run.json").exists()
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class HalvedLoss(keras.losses.CategoricalCrossentropy):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) / 2
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        {
+            "optimizer": keras.optimizers.AdamW(3e-3, weight_decay=1e-2, global_clipnorm=1.0),
+            "loss": keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+            "augment": Policy("own", "Quarter turns and flips.", dihedral=True),
+        },
+        {"learning_rate": keras.optimizers.schedules.CosineDecay(3e-3, 6), "loss": HalvedLoss()},
+        {"optimizer": keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(0.1, 6))},
+        {"learning_rate": bc.training.EpochSchedule(3e-3, "cosine", 0.5), "optimizer": "nadam"},
+    ],
+)
+def test_a_run_with_objects_of_keras_is_run_again(parts, small, tmp_path, objects):
+    model, other = small(), small()
+    bc.fit(model, *parts[:2], run_dir=tmp_path / "first", **{**OPTIONS, **objects})
+    again, _ = bc.training.rerun(tmp_path / "first", progress=False)
+    assert bits(again) == bits(model)
+    bc.fit(other, *parts[:2], **OPTIONS)
+    assert bits(other) != bits(model)
+
+
+def test_a_class_that_is_no_longer_registered_is_named(parts, small, tmp_path):
+    bc.fit(small(), *parts[:2], run_dir=tmp_path / "first", loss=HalvedLoss(), **OPTIONS)
+    config = tmp_path / "first" / "config.json"
+    config.write_text(config.read_text().replace("tests>HalvedLoss", "tests>Gone"))
+    with pytest.raises(TrainingError, match=r"HalvedLoss, which Keras does not know.*register_keras_serializable"):
+        bc.training.rerun(tmp_path / "first", progress=False)
 
 
 def test_the_logs_of_the_first_run_are_left_as_they_are(parts, small, tmp_path):

@@ -23,6 +23,12 @@ _OBSERVERS = (
     keras.callbacks.RemoteMonitor,
     keras.callbacks.TensorBoard,
 )
+# Keras has OrbaxCheckpoint from 3.14 on.
+_RESUMING = (
+    keras.callbacks.BackupAndRestore,
+    getattr(keras.callbacks, "OrbaxCheckpoint", keras.callbacks.BackupAndRestore),
+)
+_MONITORS = (keras.callbacks.EarlyStopping, keras.callbacks.ModelCheckpoint, keras.callbacks.ReduceLROnPlateau)
 
 
 def check_callbacks(callbacks: Any, phases: Sequence[Phase], settings: FitSettings, *, validated: bool = True) -> None:
@@ -69,10 +75,10 @@ def _check_kind(one: Any) -> None:
     name = type(one).__name__
     if isinstance(one, keras.callbacks.CallbackList):
         raise TrainingError("callbacks holds a CallbackList; pass the callbacks themselves.")
-    if isinstance(one, keras.callbacks.BackupAndRestore):
+    if isinstance(one, _RESUMING):
         raise TrainingError(
-            f"{name} restores its backup at the start of every phase and knows nothing of the others. Pass run_dir=, "
-            "and resume=True to go on after an interruption."
+            f"{name} saves and restores one phase in the loop of Keras. Pass run_dir=, and resume=True "
+            "after an interruption."
         )
     if isinstance(one, keras.callbacks.SwapEMAWeights):
         raise TrainingError(
@@ -100,13 +106,15 @@ def is_schedule(rate: Rate) -> bool:
 
 
 def _check_monitor(one: Any, *, validated: bool) -> None:
-    monitor = getattr(one, "monitor", None)
-    keras_own = (keras.callbacks.EarlyStopping, keras.callbacks.ModelCheckpoint, keras.callbacks.ReduceLROnPlateau)
-    if not isinstance(one, keras_own) or (isinstance(one, keras.callbacks.ModelCheckpoint) and not one.save_best_only):
+    if not isinstance(one, _MONITORS) or (isinstance(one, keras.callbacks.ModelCheckpoint) and not one.save_best_only):
         return
+    name, monitor = type(one).__name__, one.monitor
     known = _SCORES if validated else _SCORES[:2]
     if monitor not in known:
         hint = "" if validated else " Pass val= for scores on validation images."
+        raise TrainingError(f"{name} monitors {monitor!r}, which is not measured. Measured: {', '.join(known)}.{hint}")
+    if getattr(one, "mode", None) == "auto" and monitor.removeprefix("val_") not in ("loss", "accuracy"):
         raise TrainingError(
-            f"{type(one).__name__} monitors {monitor!r}, which is not measured. Measured: {', '.join(known)}.{hint}"
+            f"{name} monitors {monitor!r}, and Keras cannot find out whether larger values are better. Pass mode='max' "
+            f"to {name}."
         )

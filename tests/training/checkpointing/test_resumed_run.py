@@ -7,6 +7,7 @@ import keras
 import pytest
 
 import breastcls as bc
+from breastcls.augmentation.policy import Policy
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.training.checkpointing.checkpoints import Checkpoints
 from breastcls.training.checkpointing.resume import load_run
@@ -45,6 +46,17 @@ MODES = {
             "augment": "none",
             "fine_tune": FineTune(head_epochs=2, layer_decay=0.5),
             "optimizer": keras.optimizers.Adam(global_clipnorm=1.0),
+        },
+    ),
+    "objects": (
+        2,
+        {
+            "epochs": 4,
+            "augment": Policy("own", "Quarter turns and flips.", dihedral=True),
+            "optimizer": keras.optimizers.SGD(momentum=0.9, nesterov=True, weight_decay=1e-3, clipnorm=1.0),
+            "learning_rate": keras.optimizers.schedules.ExponentialDecay(1e-2, 3, 0.9),
+            "loss": keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+            "fine_tune": FineTune("last-stage", learning_rate=1e-3),
         },
     ),
 }
