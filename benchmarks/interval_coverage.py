@@ -134,7 +134,7 @@ class Remembered:
         """Return the figures of each weighting of the cases, (resamples, figures)."""
         key = weights.tobytes()
         if key not in self._known:
-            values = self.statistics.measure(weights)
+            values = self.statistics.compute(weights)
             found = values[:, self._places]
             if self._predictive:
                 sensitivity, specificity = (values[:, METRICS.index(name)] for name in ("recall", "specificity"))

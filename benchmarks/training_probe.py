@@ -146,13 +146,13 @@ def judge(deals: list[tuple[Any, Any]], labels: Any, cases: Any) -> dict[str, fl
 
 def difference(ours: Any, peer: Any, labels: Any, cases: Any, classes: Any) -> dict[str, float]:
     """Return the pooled AUC of ours less that of the peer, with its 95% interval over cases and its p-value."""
-    both = [
-        bc.Predictions.from_arrays(
+    both = {
+        name: bc.Predictions.from_arrays(
             probabilities=np.column_stack([1 - one, one]), labels=labels, classes=classes, cases=cases
         )
-        for one in (ours, peer)
-    ]
-    row = bc.compare(both, names=["ours", "peer"], metric="roc_auc").differences.loc[("ours", "peer", "roc_auc")]
+        for name, one in (("ours", ours), ("peer", peer))
+    }
+    row = bc.compare(both, metric="roc_auc").differences.loc[("ours", "peer", "roc_auc")]
     return {name: float(row[name]) for name in ("difference", "low", "high", "p")}
 
 

@@ -20,7 +20,7 @@ from . import stain as stain
 from . import training as training
 from . import uncertainty as uncertainty
 from ._version import __version__ as __version__
-from .comparison.comparison import compare as compare
+from .comparison.compare_models import compare as compare
 from .datasets.breakhis import load_breakhis as load_breakhis
 from .datasets.dataset import Dataset as Dataset
 from .datasets.folder import load_folder as load_folder

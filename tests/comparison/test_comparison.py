@@ -2,11 +2,13 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from breastcls.comparison.comparison import RESAMPLES_A_PAIR, compare
+from breastcls.comparison.compare_models import RESAMPLES_PER_PAIR, compare
 from breastcls.comparison.p_values import holm
 from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
@@ -14,7 +16,7 @@ from breastcls.predictions.aggregation import Aggregation
 
 
 def worsened(some, seed, share=0.5):
-    """The same images judged worse: a share of the probabilities is shuffled."""
+    """Return the same images with a share of the probabilities shuffled."""
     generator = np.random.default_rng(seed)
     rows = np.arange(len(some))
     moved = generator.random(len(rows)) < share
@@ -39,16 +41,16 @@ def test_differences_equal_repeated_cases(draw):
     np.testing.assert_allclose(table["difference"], gap)
 
 
-def test_the_verdict_says_which_is_better_and_when_nothing_is_shown(draw):
+def test_the_verdict_names_the_better_model_or_no_significant_difference(draw):
     some = draw(2, images=600, cases=40)
     poor = worsened(some, 1, 0.9)
-    found = compare([poor, some], names=["poor", "good"], bootstrap=Bootstrap(300))
-    assert found.verdicts[0].startswith("good has the better balanced accuracy than poor")
+    found = compare({"poor": poor, "good": some}, bootstrap=Bootstrap(300))
+    assert found.verdicts[0].startswith("good has a better balanced accuracy than poor")
     # For a loss the lower is the better.
-    by_loss = compare([poor, some], names=["poor", "good"], metric="log_loss", bootstrap=Bootstrap(300))
-    assert by_loss.verdicts[0].startswith("good has the better log loss than poor")
+    by_loss = compare({"poor": poor, "good": some}, metric="log_loss", bootstrap=Bootstrap(300))
+    assert by_loss.verdicts[0].startswith("good has a better log loss than poor")
     alike = compare([worsened(some, 1, 0.1), worsened(some, 2, 0.1)], bootstrap=Bootstrap(300))
-    assert alike.verdicts[0].startswith("No difference in balanced accuracy shown")
+    assert alike.verdicts[0].startswith("No significant difference in balanced accuracy")
     same = compare([some, some], bootstrap=Bootstrap(50))
     assert same.differences["p"].eq(1).all()
     assert same.tests["delong_p"].item() == 1
@@ -58,8 +60,6 @@ def test_pairing_makes_intervals_narrower(draw):
     some = draw(3, images=400, cases=40)
     near = worsened(some, 1, 0.05)
     row = compare([some, near], bootstrap=Bootstrap(400)).differences.loc[("A", "B", "roc_auc")]
-    from breastcls.evaluation.evaluate import evaluate
-
     alone = evaluate(some, bootstrap=Bootstrap(400)).metrics.loc["roc_auc"]
     assert row["high"] - row["low"] < 0.7 * (alone["high"] - alone["low"])
 
@@ -80,12 +80,29 @@ def test_three_models_are_corrected_for_three_pairs(draw):
     assert "balanced_accuracy" in str(found)
 
 
+def test_whatever_has_predictions_is_compared(draw):
+    some = draw(4)
+    other = worsened(some, 1)
+    expected = compare([some, other], aggregation="case", bootstrap=Bootstrap(50))
+    evaluations = [evaluate(one, aggregation="case", bootstrap=Bootstrap(10)) for one in (some, other)]
+    found = compare(evaluations, aggregation="case", bootstrap=Bootstrap(50))
+    pd.testing.assert_frame_equal(found.differences, expected.differences)
+    with pytest.raises(EvaluationError, match='by case already; use aggregation="case"'):
+        compare(evaluations)
+    with pytest.raises(EvaluationError, match="x is predicted by image, y by case"):
+        compare({"x": some, "y": evaluations[1]}, aggregation="case")
+    named = compare({"x": some.aggregate("case"), "y": evaluations[1]}, aggregation="case", bootstrap=Bootstrap(50))
+    assert named.metrics.columns.tolist() == ["x", "y"]
+    np.testing.assert_array_equal(named.metrics, expected.metrics)
+
+
 def test_what_cannot_be_compared(draw):
     some = draw()
     cases = [
         ({"models": [some]}, "two or more"),
-        ({"models": [some, draw(1)]}, "are not those of A"),
-        ({"models": [some, some], "names": ["x", "x"]}, "different names"),
+        ({"models": [some, draw(1)]}, "differ from those of A"),
+        ({"models": {"x": some}}, "mapping .* of two or more .* it is a dict of 1"),
+        ({"models": "some.keras"}, "it is a str"),
         ({"models": [some, some], "metric": "kappa"}, "expected one of"),
         ({"models": [some, dataclasses.replace(some, classes=("a", "b"))]}, "classes or cases of B"),
     ]
@@ -94,7 +111,7 @@ def test_what_cannot_be_compared(draw):
             compare(**arguments)
 
 
-def test_one_case_cannot_tell_models_apart(draw):
+def test_models_cannot_be_compared_on_one_case(draw):
     some = draw()[:40]
     one = dataclasses.replace(some, cases=np.full(40, "x", dtype=object))
     with pytest.warns(EvaluationWarning, match="only 1 case"):
@@ -104,12 +121,12 @@ def test_one_case_cannot_tell_models_apart(draw):
     assert any("All images scored are of one case" in limitation for limitation in found.limitations)
 
 
-def test_few_cases_and_unknown_ones_warn_as_in_evaluate(draw):
+def test_few_and_unknown_cases_warn_as_in_evaluate(draw):
     few = draw(1, images=60, cases=8)
     with pytest.warns(EvaluationWarning, match="only 4 cases"):
         found = compare([few, worsened(few, 1)], bootstrap=Bootstrap(50))
     assert any("only 4 cases" in limitation for limitation in found.limitations)
-    assert any("DeLong's test is not given" in limitation for limitation in found.limitations)
+    assert any("DeLong's test is not computed" in limitation for limitation in found.limitations)
     assert found.tests["delong_p"].isna().all()
     enough = compare([draw(1, cases=10), worsened(draw(1, cases=10), 1)], bootstrap=Bootstrap(50))
     assert not any("DeLong" in limitation for limitation in enough.limitations)
@@ -118,20 +135,20 @@ def test_few_cases_and_unknown_ones_warn_as_in_evaluate(draw):
     with pytest.warns(EvaluationWarning, match="Cases are not known"):
         found = compare([unknown, worsened(unknown, 1)], bootstrap=Bootstrap(50))
     assert any("Cases are not known" in limitation for limitation in found.limitations)
-    assert "Keep in mind" in str(found)
+    assert "Limitations" in str(found)
     assert json.loads(found.to_json())["limitations"] == list(found.limitations)
 
 
 def test_a_limitation_of_one_model_names_it(draw):
     some = draw()
     never = some.with_threshold(1.0)
-    found = compare([some, never], names=["good", "idle"], bootstrap=Bootstrap(50))
+    found = compare({"good": some, "idle": never}, bootstrap=Bootstrap(50))
     assert [limitation for limitation in found.limitations if "never decided" in limitation] == [
         "idle: The model never decided for malignant: its precision counts as 0."
     ]
 
 
-def test_cases_of_several_classes_are_dropped_or_taken_as_asked(draw):
+def test_cases_of_several_classes_are_dropped_or_get_their_last_class(draw):
     some = draw(mixed=True, images=60, cases=24)
     others = worsened(some, 1)
     with pytest.raises(EvaluationError, match="several classes"):
@@ -152,14 +169,14 @@ def test_only_test_images_are_compared(draw, part):
         compare([some, some], bootstrap=Bootstrap(20))
 
 
-def test_many_pairs_get_more_resamples_and_can_be_told_apart(draw):
-    """Plain percentiles of 2000 resamples could not bring 21 pairs below 0.02 after correction, nor 55 below 0.05."""
+def test_many_pairs_get_more_resamples_and_can_be_significant(draw):
+    """Percentiles of 2000 resamples cannot reach p < 0.02 after correction for 21 pairs, nor p < 0.05 for 55."""
     some = draw(2, images=400, cases=30)
     models = [some, *(worsened(some, seed, 0.9) for seed in range(6))]
     found = compare(models)
-    assert found.settings["bootstrap"]["resamples"] == 21 * RESAMPLES_A_PAIR
+    assert found.settings["bootstrap"]["resamples"] == 21 * RESAMPLES_PER_PAIR
     assert found.differences.loc[("A", "B", "roc_auc"), "p_holm"] < 1e-4
-    assert found.verdicts[0].startswith("A has the better balanced accuracy than B")
+    assert found.verdicts[0].startswith("A has a better balanced accuracy than B")
     few = compare(models, bootstrap=Bootstrap(300))
     assert any("300 resamples are few for 21 pairs" in limitation for limitation in few.limitations)
     assert not any("are few" in limitation for limitation in found.limitations)
@@ -168,7 +185,7 @@ def test_many_pairs_get_more_resamples_and_can_be_told_apart(draw):
 
 def test_tables_as_text(draw, tmp_path):
     some = draw(2)
-    found = compare([some, worsened(some, 1)], names=["my_net", "other"], bootstrap=Bootstrap(200))
+    found = compare({"my_net": some, "other": worsened(some, 1)}, bootstrap=Bootstrap(200))
     row = found.differences.loc[("my_net", "other", "roc_auc")]
     cell = f"{row['difference']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
     text = found.to_markdown(tmp_path / "table.md")

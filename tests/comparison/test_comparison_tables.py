@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from breastcls.comparison.comparison import Comparison
-from breastcls.comparison.comparison_tables import TABLES, comparison_table, format_p
+from breastcls.comparison.comparison_tables import comparison_table, format_p
 from breastcls.errors import EvaluationError
 from breastcls.intervals.table_export import to_latex, to_markdown
 
@@ -31,7 +31,7 @@ def cells(text):
 
 
 def test_a_model_a_row_and_no_metric_that_none_has(comparison):
-    assert cells(to_markdown(comparison_table(comparison, "metrics"), digits=2)) == [
+    assert cells(to_markdown(comparison_table(comparison.tables, "metrics"), digits=2)) == [
         ["Model", "ROC AUC"],
         ["my_net", "0.90"],
         ["other", "0.80"],
@@ -39,23 +39,22 @@ def test_a_model_a_row_and_no_metric_that_none_has(comparison):
 
 
 def test_differences_with_their_interval_in_one_cell(comparison):
-    head, row = cells(to_markdown(comparison_table(comparison, "differences")))
+    head, row = cells(to_markdown(comparison_table(comparison.tables, "differences")))
     assert head == ["First", "Second", "Metric", "Difference", "P", "P (Holm)"]
     assert row == ["my_net", "other", "Area under the ROC curve", "0.100 (0.020 to 0.170)", "<0.001", "0.041"]
     assert comparison.differences["p"].item() == 0.00002, "the comparison stays as it is"
 
 
 def test_tests_that_are_not_defined_say_so(comparison):
-    head, row = cells(to_markdown(comparison_table(comparison, "tests")))
+    head, row = cells(to_markdown(comparison_table(comparison.tables, "tests")))
     assert head[2:] == ["DeLong p", "DeLong p (Holm)", "McNemar p", "McNemar p (Holm)"]
     assert row[2:] == ["0.030", "0.060", "not defined", "not defined"]
-    assert "my\\_net & other & 0.030" in to_latex(comparison_table(comparison, "tests"))
+    assert "my\\_net & other & 0.030" in to_latex(comparison_table(comparison.tables, "tests"))
 
 
 def test_there_is_no_other_table(comparison):
-    assert all(hasattr(comparison, name) for name in TABLES)
     with pytest.raises(EvaluationError, match="its tables: metrics, differences, tests"):
-        comparison_table(comparison, "verdicts")
+        comparison_table(comparison.tables, "verdicts")
 
 
 def test_p_values_are_never_written_as_zero():

@@ -117,7 +117,7 @@ def test_models_that_are_alike_seldom_get_small_p_values(cases):
         *_, p = intervals_and_p(
             Bootstrap(500, seed=trial),
             lambda weights, first=first, second=second: (
-                first.measure(weights)[:, places] - second.measure(weights)[:, places]
+                first.compute(weights)[:, places] - second.compute(weights)[:, places]
             ),
             first.strata,
         )

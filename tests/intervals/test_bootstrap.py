@@ -137,7 +137,7 @@ def test_the_same_seed_gives_the_same_bits(draw):
     statistics = CaseStatistics.of(draw(1))
     for interval in ("percentile", "bca"):
         runs = [
-            Bootstrap(300, 0.95, interval, seed).intervals(statistics.measure, statistics.strata) for seed in (1, 1, 2)
+            Bootstrap(300, 0.95, interval, seed).intervals(statistics.compute, statistics.strata) for seed in (1, 1, 2)
         ]
         np.testing.assert_array_equal(runs[0], runs[1])
         assert not np.array_equal(runs[0], runs[2])
@@ -204,7 +204,7 @@ def test_expanded_intervals_hold_the_truth_also_with_few_cases():
         )
         statistics = CaseStatistics.of(some)
         for kind in held:
-            low, high = Bootstrap(400, method=kind, seed=trial).intervals(statistics.measure, statistics.strata)
+            low, high = Bootstrap(400, method=kind, seed=trial).intervals(statistics.compute, statistics.strata)
             held[kind] += low[place] <= truth <= high[place]
     assert 0.905 <= held["expanded"] / 500 <= 0.975, held
     assert held["percentile"] / 500 < 0.91, held
@@ -234,7 +234,7 @@ def test_intervals_over_cases_hold_the_truth_where_image_intervals_do_not():
                 probabilities=1 / (1 + np.exp(-scores)), labels=labels, cases=cases, classes=("no", "yes")
             )
             statistics = CaseStatistics.of(some)
-            low, high = Bootstrap(400, seed=trial).intervals(statistics.measure, statistics.strata)
+            low, high = Bootstrap(400, seed=trial).intervals(statistics.compute, statistics.strata)
             held[unit] += (low[places] <= truth) & (truth <= high[places])
     by_case, by_image = (held[unit] / trials[unit] for unit in ("cases", "images"))
     assert ((by_case >= 0.91) & (by_case <= 0.98)).all(), by_case

@@ -35,7 +35,7 @@ def test_every_metric_of_weights_equals_scikit_learn_on_repeated_rows(draw, clas
         some = some.with_threshold(0.4)
     statistics = CaseStatistics.of(some)
     weights = np.random.default_rng(1).integers(0, 3, size=(25, 14)).astype(float)
-    found = statistics.measure(weights)
+    found = statistics.compute(weights)
     for row, values in zip(weights, found, strict=True):
         again = repeat_cases(some, row)
         expected = compute_metrics(again)
@@ -49,7 +49,7 @@ def test_every_metric_of_weights_equals_scikit_learn_on_repeated_rows(draw, clas
 def test_a_resample_without_a_class_is_undefined_like_the_reference(draw):
     some = draw(3, images=60, cases=6)
     weights = np.array([[2.0, 0, 1, 0, 1, 0], [0, 1.0, 0, 1, 0, 3]])  # one class each
-    found = CaseStatistics.of(some).measure(weights)
+    found = CaseStatistics.of(some).compute(weights)
     for row, values in zip(weights, found, strict=True):
         np.testing.assert_allclose(values, compute_metrics(repeat_cases(some, row)).to_numpy(), atol=1e-7)
 
@@ -57,7 +57,7 @@ def test_a_resample_without_a_class_is_undefined_like_the_reference(draw):
 def test_classes_of_weights(draw):
     some = draw(2, images=100, cases=9, classes=("a", "b", "c"))
     weights = np.random.default_rng(1).integers(0, 3, size=(5, 9)).astype(float)
-    found = CaseStatistics.of(some).measure_classes(weights).reshape(5, 3, 4)
+    found = CaseStatistics.of(some).compute_classes(weights).reshape(5, 3, 4)
     for row, values in zip(weights, found, strict=True):
         again = repeat_cases(some, row)
         expected = per_class_metrics(count_confusion(again.labels, again.decisions, 3))
@@ -68,7 +68,7 @@ def test_a_lost_class_undefines_what_needs_it_and_nothing_else(draw):
     some = draw(3, images=90, cases=9, classes=("a", "b", "c"))
     weights = np.ones((1, 9))
     weights[0, 2::3] = 0
-    found = CaseStatistics.of(some).measure(weights)[0]
+    found = CaseStatistics.of(some).compute(weights)[0]
     assert [name for name, value in zip(METRICS, found, strict=True) if np.isfinite(value)] == list(NEED_NO_CLASS)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from breastcls.comparison.comparison import compare
+from breastcls.comparison.compare_models import compare
 from breastcls.errors import EvaluationWarning
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from breastcls.comparison.comparison import compare
+from breastcls.comparison.compare_models import compare
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap

@@ -1,18 +1,15 @@
-"""The tables of a comparison of models as papers print them: metrics by name, intervals in one cell, small p-values."""
+"""The tables of a comparison for publication: names of metrics, confidence intervals in one cell, small p-values."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from breastcls.errors import EvaluationError
 from breastcls.metrics.metric_descriptions import NOT_DEFINED, describe_metric, format_number, is_defined
 
-if TYPE_CHECKING:
-    from breastcls.comparison.comparison import Comparison
-
-TABLES = ("metrics", "differences", "tests")
 _P_VALUES = {
     "p": "p",
     "p_holm": "p (Holm)",
@@ -24,23 +21,23 @@ _P_VALUES = {
 _BOUNDS = {"low": "difference_low", "high": "difference_high"}
 
 
-def comparison_table(comparison: Comparison, name: str, *, digits: int = 3) -> pd.DataFrame:
+def comparison_table(tables: Mapping[str, pd.DataFrame], name: str, *, digits: int = 3) -> pd.DataFrame:
     """Return a table of a comparison for `to_markdown` and `to_latex` of `breastcls.intervals.table_export`.
 
     Args:
-        comparison: What `breastcls.compare` returned.
-        name: "metrics" (one row a model, without metrics that none has), "differences" or "tests".
+        tables: `Comparison.tables`.
+        name: "metrics" (one row per model, without metrics that no model has), "differences" or "tests".
         digits: Decimals of p-values, which are written "<0.001" where they would be 0.
 
     Raises:
         EvaluationError: If there is no such table.
     """
-    if name not in TABLES:
-        raise EvaluationError(f"A comparison has no table {name!r}; its tables: {', '.join(TABLES)}.")
+    if name not in tables:
+        raise EvaluationError(f"A comparison has no table {name!r}; its tables: {', '.join(tables)}.")
     if name == "metrics":
-        by_model = comparison.metrics.T.rename_axis(index="model")
+        by_model = tables[name].T.rename_axis(index="model")
         return by_model.dropna(axis="columns", how="all")
-    table: pd.DataFrame = getattr(comparison, name).copy()
+    table = tables[name].copy()
     for column in _P_VALUES.keys() & table.columns:
         table[column] = [format_p(value, digits) for value in table[column]]
     if name == "differences":

@@ -1,4 +1,4 @@
-"""DeLong's variance of correlated AUCs, and its form for images that come in cases.
+"""DeLong's variance of correlated AUCs, and its form for clustered data.
 
 DeLong et al. 1988, DOI 10.2307/2531595; the fast form by ranks of Sun & Xu 2014, DOI 10.1109/LSP.2014.2337313. Images
 of one case are not independent, so their structural components are summed by case: Obuchowski 1997, DOI
@@ -36,12 +36,12 @@ class CorrelatedAUC:
         """Return the difference of two AUCs (first - second), its standard error, and the two-sided p-value."""
         contrast = np.zeros(len(self.auc))
         contrast[first], contrast[second] = 1.0, -1.0
-        gap = float(contrast @ self.auc)
+        difference = float(contrast @ self.auc)
         variance = float(contrast @ self.covariance @ contrast)
         error = float(np.sqrt(max(variance, 0.0)))
         if error == 0:
-            return gap, 0.0, 1.0 if gap == 0 else 0.0
-        return gap, error, float(2 * ndtr(-abs(gap) / error))
+            return difference, 0.0, 1.0 if difference == 0 else 0.0
+        return difference, error, float(2 * ndtr(-abs(difference) / error))
 
 
 def delong(scores: Any, labels: Any, cases: Any = None) -> CorrelatedAUC:
@@ -50,7 +50,7 @@ def delong(scores: Any, labels: Any, cases: Any = None) -> CorrelatedAUC:
     Args:
         scores: (models, n) or (n,), each model's probability of the positive class for the same images.
         labels: (n,), 1 for the positive class, 0 for the other.
-        cases: (n,), index or name of the case of each image; None: every image stands for itself (DeLong).
+        cases: (n,), index or name of the case of each image; None: images are independent (DeLong).
 
     Raises:
         EvaluationError: If there are not at least two images, or cases, of each class.
@@ -77,7 +77,7 @@ def delong(scores: Any, labels: Any, cases: Any = None) -> CorrelatedAUC:
     names: npt.NDArray[Any] = np.asarray(cases)
     codes = np.asarray(np.unique(names, return_inverse=True)[1]).reshape(-1)
     by_case = [_sum_by_case(values, codes[where]) for values, where in zip(centred, (positive, ~positive), strict=True)]
-    # How many cases hold each class scales the sums, as Obuchowski has it.
+    # The sums are scaled by the number of cases of each class, as in Obuchowski 1997.
     with_positive, with_negative = (len(np.unique(codes[where])) for where in (positive, ~positive))
     if min(with_positive, with_negative) < 2:
         raise EvaluationError("A variance of the AUC over cases needs two cases of each class.")

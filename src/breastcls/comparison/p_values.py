@@ -1,9 +1,8 @@
-"""P-values of differences: by inverting the interval over cases, exact for decisions, corrected for their number.
+"""P-values of differences: by inverting the confidence interval over cases, McNemar's test, and Holm's correction.
 
-A p-value here is one minus the confidence of the widest interval that leaves out 0 (Efron & Tibshirani 1993, chapter
-15, DOI 10.1201/9780429246593), so that p is below 0.05 where the 95% interval leaves out 0. Who asks several questions
-is corrected for it by Holm's method (Holm 1979, jstor.org/stable/4615733). McNemar's test (1947, DOI
-10.1007/BF02295996) is exact.
+A p-value is one minus the confidence of the widest interval that excludes 0 (Efron & Tibshirani 1993, chapter 15, DOI
+10.1201/9780429246593), so that p is below 0.05 where the 95% interval excludes 0. Holm's method (Holm 1979,
+jstor.org/stable/4615733) corrects for multiple comparisons. McNemar's test (1947, DOI 10.1007/BF02295996) is exact.
 """
 
 from __future__ import annotations
@@ -15,47 +14,48 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtr
 from scipy.stats import binomtest
 
-from breastcls.intervals.bootstrap import Bootstrap, Measure, acceleration, can_vary, median_bias, widening
+from breastcls.intervals.bootstrap import Bootstrap, Statistic, acceleration, can_vary, median_bias, widening
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 ROUNDING = 1e-9
 
 
-def intervals_and_p(bootstrap: Bootstrap, measure: Measure, strata: Integers) -> tuple[Floats, Floats, Floats]:
-    """Return lower and upper bounds, and two-sided p-values of no difference, each float64 (figures,).
+def intervals_and_p(bootstrap: Bootstrap, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats, Floats]:
+    """Return lower and upper bounds, and two-sided p-values of no difference, each float64 (values,).
 
-    All rest on the same resamples: p is below one minus the confidence exactly where the interval leaves out 0. Where
-    next to no resample reaches 0, percentiles end, and so do intervals: p is then that of the difference over its
-    spread, which is Student's t for a mean. With two or three cases of a class no resample lies far enough out for the
-    interval to be as wide as it should be, and p may be large although the interval leaves out 0: then believe p.
+    All use the same resamples: p is below one minus the confidence exactly where the interval excludes 0. Where almost
+    no resample reaches 0, there are no percentiles beyond it: p is then that of the difference divided by its standard
+    deviation, which is Student's t for a mean. With two or three cases of a class no resample is far enough out for the
+    interval to be as wide as it should be, and p may be large although the interval excludes 0: p is then the more
+    reliable of the two.
 
     Args:
-        bootstrap: How resamples and intervals are made.
-        measure: From weights (resamples, cases) to differences (resamples, figures).
+        bootstrap: How resamples and confidence intervals are computed.
+        statistic: From weights (resamples, cases) to differences (resamples, values).
         strata: int64 (cases,), the stratum of each case.
 
     Returns:
         Bounds and p-values; NaN where `Bootstrap.intervals` is NaN.
     """
-    point = measure(np.ones((1, len(strata))))[0]
+    point = statistic(np.ones((1, len(strata))))[0]
     if not can_vary(strata):
-        return (*bootstrap.intervals(measure, strata), np.full(len(point), np.nan))
-    values = bootstrap.distribution(measure, strata)
-    low, high = bootstrap.bounds(values, measure, strata)
+        return (*bootstrap.intervals(statistic, strata), np.full(len(point), np.nan))
+    values = bootstrap.distribution(statistic, strata)
+    low, high = bootstrap.bounds(values, statistic, strata)
     below, above = (np.array(part) for part in zip(*map(_ranks_of_zero, values.T, point), strict=True))
     if bootstrap.method == "expanded":
-        wider, freedom = widening(measure, strata)
+        wider, freedom = widening(statistic, strata)
         below, above = (stdtr(freedom, ndtri(rank) / wider) for rank in (below, above))
     elif bootstrap.method == "bca":
-        bias, skew = median_bias(values, point), acceleration(measure, strata)
+        bias, skew = median_bias(values, point), acceleration(statistic, strata)
         below, above = _undo_bca(ndtri(below), bias, skew), _undo_bca(ndtri(above), -bias, -skew)
     p = np.minimum(2 * np.minimum(below, above), 1.0)
     return low, high, np.where(np.isnan(low), np.nan, np.where(point == 0, 1.0, p))
 
 
 def holm(p_values: Any) -> Floats:
-    """Return p-values corrected for their number by Holm's method; NaN stays and does not count.
+    """Return p-values corrected for multiple comparisons by Holm's method; NaN stays NaN and is not counted.
 
     Example:
         >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
@@ -70,17 +70,17 @@ def holm(p_values: Any) -> Floats:
     return corrected
 
 
-def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.bool_]) -> float:
-    """Return the exact two-sided p-value of McNemar's test; 1 where the models never differ."""
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((~first_right & second_right).sum())
+def mcnemar(first_correct: npt.NDArray[np.bool_], second_correct: npt.NDArray[np.bool_]) -> float:
+    """Return the exact two-sided p-value of McNemar's test, 1.0 where the models never differ."""
+    only_first = int((first_correct & ~second_correct).sum())
+    only_second = int((~first_correct & second_correct).sum())
     if only_first + only_second == 0:
         return 1.0
     return float(binomtest(only_first, only_first + only_second).pvalue)
 
 
 def _ranks_of_zero(values: Floats, point: float) -> tuple[float, float]:
-    """Return at which share of the resamples a quantile passes 0, from below and from above.
+    """Return the share of the resamples at which a quantile passes 0, from below and from above.
 
     Quantiles between two resamples are interpolated as `numpy.quantile` does.
     """
@@ -96,7 +96,7 @@ def _ranks_of_zero(values: Floats, point: float) -> tuple[float, float]:
         above = (count - 1 - first + ordered[first] / (ordered[first] - ordered[first - 1])) / (count - 1)
     if min(below, above) >= 1 / (count + 1):
         return below, above
-    # The percentiles end here: what lies further out is told by the spread alone, unless that is a rounding error.
+    # There is no percentile beyond this one: further out only the spread is used, unless it is a rounding error.
     spread, far = float(ordered.std()), 1 / (count + 1)
     if spread > ROUNDING * abs(point):
         far = min(far, float(ndtr(-abs(point) / spread)))
@@ -104,9 +104,9 @@ def _ranks_of_zero(values: Floats, point: float) -> tuple[float, float]:
 
 
 def _undo_bca(z: Floats, bias: Floats, skew: Floats) -> Floats:
-    """Return the lower tail whose bound BCa puts at the quantile z; for the upper one the signs of all three turn."""
+    """Return the lower tail whose BCa bound is the quantile z; for the upper tail the signs of all three change."""
     moved = z - bias
-    # Beyond its pole the correction says nothing.
+    # Beyond its pole the correction is not defined.
     stretch = 1 + skew * np.where(np.isfinite(moved), moved, 0.0)
     near = np.isfinite(moved) & (stretch > 0)
     return np.asarray(ndtr(np.divide(moved, stretch, out=moved.copy(), where=near) - bias))

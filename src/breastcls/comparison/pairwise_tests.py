@@ -1,4 +1,4 @@
-"""Every pair of several models on the same cases: the difference of each metric, and tests of AUC and decisions."""
+"""All pairs of several models on the same cases: the difference of each metric, and tests of AUC and predictions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def pairs_of(count: int) -> list[tuple[int, int]]:
-    """Return all pairs of so many models.
+    """Return all pairs of `count` models.
 
     Example:
         >>> pairs_of(3)
@@ -38,27 +38,32 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
 
     Args:
         scored: Predictions of the same images in the same order.
-        metrics: Their metrics, one column a model.
-        bootstrap: How intervals are made; the same cases are drawn for all models.
+        metrics: Their metrics, one column per model.
+        bootstrap: How confidence intervals are computed, from the same resamples for all models.
 
     Returns:
         Index `first`, `second`, `metric`; columns `difference`, `low`, `high`, `p`, and `p_holm`, which is corrected
-        for all pairs within the metric. A share of images that are all of one case has neither bounds nor p.
+        for all pairs within the metric. A proportion of images that are all of one case has neither bounds nor p.
     """
-    statistics, called = [CaseStatistics.of(one) for one in scored], list(metrics.columns)
+    statistics, names = [CaseStatistics.of(one) for one in scored], list(metrics.columns)
     pairs = pairs_of(len(scored))
 
-    def measure(weights: Floats) -> Floats:
-        values = [one.measure(weights) for one in statistics]
+    def difference(weights: Floats) -> Floats:
+        values = [one.compute(weights) for one in statistics]
         return np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
 
-    low, high, p = intervals_and_p(bootstrap, measure, statistics[0].strata)
+    low, high, p = intervals_and_p(bootstrap, difference, statistics[0].strata)
     tables = []
     for number, (a, b) in enumerate(pairs):
         part = slice(number * len(METRICS), (number + 1) * len(METRICS))
-        gap = (metrics[called[a]] - metrics[called[b]]).to_numpy()
-        index = pd.MultiIndex.from_product([[called[a]], [called[b]], METRICS], names=["first", "second", "metric"])
-        columns = {"difference": gap, "low": low[part], "high": high[part], "p": np.where(gap == 0, 1.0, p[part])}
+        differences = (metrics[names[a]] - metrics[names[b]]).to_numpy()
+        index = pd.MultiIndex.from_product([[names[a]], [names[b]], METRICS], names=["first", "second", "metric"])
+        columns = {
+            "difference": differences,
+            "low": low[part],
+            "high": high[part],
+            "p": np.where(differences == 0, 1.0, p[part]),
+        }
         tables.append(pd.DataFrame(columns, index=index))
     table = pd.concat(tables)
     of_one_case = table.index.get_level_values("metric").isin(shares_of_one_case(statistics[0]))
@@ -67,12 +72,12 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
     return table
 
 
-def pairwise_tests(scored: Sequence[Predictions], called: Sequence[str]) -> pd.DataFrame:
-    """Return p-values of DeLong's test and of McNemar's for every two models, corrected for the number of pairs too.
+def pairwise_tests(scored: Sequence[Predictions], names: Sequence[str]) -> pd.DataFrame:
+    """Return p-values of DeLong's and McNemar's tests of all pairs of models, with and without correction.
 
     Args:
         scored: Predictions of the same images in the same order.
-        called: The names of the models.
+        names: The names of the models.
 
     Returns:
         Index `first`, `second`; columns `delong_p` and `mcnemar_p`, each also with `_holm`; NaN where not defined.
@@ -80,9 +85,9 @@ def pairwise_tests(scored: Sequence[Predictions], called: Sequence[str]) -> pd.D
     first, pairs = scored[0], pairs_of(len(scored))
     delong_p, mcnemar_p = _delong_p(scored, pairs), np.full(len(pairs), np.nan)
     if has_one_decision_a_case(first):
-        right = [one.decisions == one.labels for one in scored]
-        mcnemar_p = np.array([mcnemar(right[a], right[b]) for a, b in pairs])
-    index = pd.MultiIndex.from_tuples([(called[a], called[b]) for a, b in pairs], names=["first", "second"])
+        correct = [one.decisions == one.labels for one in scored]
+        mcnemar_p = np.array([mcnemar(correct[a], correct[b]) for a, b in pairs])
+    index = pd.MultiIndex.from_tuples([(names[a], names[b]) for a, b in pairs], names=["first", "second"])
     columns = {
         "delong_p": delong_p,
         "delong_p_holm": holm(delong_p),
@@ -93,7 +98,7 @@ def pairwise_tests(scored: Sequence[Predictions], called: Sequence[str]) -> pd.D
 
 
 def enough_for_delong(scored: Predictions) -> bool:
-    """Return whether there are two classes with five cases each: the normal distribution it refers to needs them."""
+    """Return whether there are two classes of five cases or more, as the normal approximation requires."""
     fewest = min(of_class["cases"] for of_class in count_units(scored)["classes"].values())
     return len(scored.classes) == 2 and fewest >= FEW_CASES
 

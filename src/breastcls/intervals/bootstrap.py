@@ -27,7 +27,7 @@ from breastcls.errors import EvaluationError
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 IntervalMethod = Literal["percentile", "bca", "expanded"]
-Measure = Callable[[Floats], Floats]
+Statistic = Callable[[Floats], Floats]
 
 # Elements of one block of weights; it also fixes the order of the random draws, so changing it changes every interval.
 BLOCK = 4_000_000
@@ -79,14 +79,14 @@ class Bootstrap:
         for name, kind in (("confidence", float), ("resamples", int), ("seed", int)):
             object.__setattr__(self, name, kind(getattr(self, name)))
 
-    def distribution(self, measure: Measure, strata: Integers) -> Floats:
-        """Return the measure of every resample, float64 (resamples, figures).
+    def distribution(self, statistic: Statistic, strata: Integers) -> Floats:
+        """Return the statistic of every resample, float64 (resamples, figures).
 
         Args:
-            measure: From weights (resamples, cases) to figures (resamples, figures).
+            statistic: From weights (resamples, cases) to figures (resamples, figures).
             strata: int64 (cases,), the stratum of each case.
         """
-        return np.concatenate([measure(block) for block in self.weights(strata)])
+        return np.concatenate([statistic(block) for block in self.weights(strata)])
 
     def weights(self, strata: Integers) -> Iterator[Floats]:
         """Yield how often each case is drawn, in blocks of float64 (some resamples, cases)."""
@@ -104,7 +104,7 @@ class Bootstrap:
                 block[:, stratum] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
             yield block
 
-    def intervals(self, measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
+    def intervals(self, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
         """Return lower and upper bounds, each float64 (figures,).
 
         NaN where a figure is not defined in any resample, or where no stratum holds two cases: then every resample is
@@ -112,31 +112,31 @@ class Bootstrap:
         """
         cases = len(strata)
         if not can_vary(strata):
-            nothing = np.full(measure(np.ones((1, cases))).shape[1], np.nan)
+            nothing = np.full(statistic(np.ones((1, cases))).shape[1], np.nan)
             return nothing, nothing.copy()
-        return self.bounds(self.distribution(measure, strata), measure, strata)
+        return self.bounds(self.distribution(statistic, strata), statistic, strata)
 
-    def bounds(self, values: Floats, measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
+    def bounds(self, values: Floats, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
         """Return lower and upper bounds from what `distribution` gave; see `intervals`."""
         tail = (1 - self.confidence) / 2
         if self.method == "percentile":
             return _quantiles(values, np.full(values.shape[1], tail), np.full(values.shape[1], 1 - tail))
         if self.method == "expanded":
-            tails = _expand(measure, strata, tail)
+            tails = _expand(statistic, strata, tail)
             return _quantiles(values, tails, 1 - tails)
-        point = measure(np.ones((1, len(strata))))[0]
-        bias, skew = median_bias(values, point), acceleration(measure, strata)
+        point = statistic(np.ones((1, len(strata))))[0]
+        bias, skew = median_bias(values, point), acceleration(statistic, strata)
         levels = [ndtr(bias + (bias + z) / (1 - skew * (bias + z))) for z in (ndtri(tail), ndtri(1 - tail))]
         low, high = _quantiles(values, *levels)
         undefined = np.isnan(point)
         low[undefined] = high[undefined] = np.nan
         return low, high
 
-    def intervals_of(self, measures: Sequence[Measure], strata: Integers) -> list[tuple[Floats, Floats]]:
-        """Return the bounds of several measures from one pass over the same resamples; see `intervals`."""
-        widths = [measure(np.ones((1, len(strata)))).shape[1] for measure in measures]
+    def intervals_of(self, statistics: Sequence[Statistic], strata: Integers) -> list[tuple[Floats, Floats]]:
+        """Return the bounds of several statistics from one pass over the same resamples; see `intervals`."""
+        widths = [statistic(np.ones((1, len(strata)))).shape[1] for statistic in statistics]
         low, high = self.intervals(
-            lambda weights: np.concatenate([measure(weights) for measure in measures], axis=1), strata
+            lambda weights: np.concatenate([statistic(weights) for statistic in statistics], axis=1), strata
         )
         places = np.cumsum(widths)[:-1]
         return list(zip(np.split(low, places), np.split(high, places), strict=True))
@@ -171,7 +171,7 @@ def median_bias(values: Floats, point: Floats) -> Floats:
     return np.asarray(ndtri(np.clip(below / (2 * count), 0.5 / count, 1 - 0.5 / count)))
 
 
-def acceleration(measure: Measure, strata: Integers) -> Floats:
+def acceleration(statistic: Statistic, strata: Integers) -> Floats:
     """Return the acceleration of each figure from leaving out each case in turn, within its stratum."""
     cases = len(strata)
     if cases > MOST_CASES_TO_LEAVE_OUT:
@@ -179,19 +179,19 @@ def acceleration(measure: Measure, strata: Integers) -> Floats:
             f'method="bca" leaves out each case in turn, and there are {cases}; over {MOST_CASES_TO_LEAVE_OUT} use '
             '"percentile", which agrees with it at such numbers.'
         )
-    parts = list(_influences(measure, strata))
+    parts = list(_influences(statistic, strata))
     squares = np.sum([(influence**2).sum(axis=0) / len(influence) ** 2 for influence in parts], axis=0)
     cubes = np.sum([(influence**3).sum(axis=0) / len(influence) ** 3 for influence in parts], axis=0)
     return np.asarray(np.divide(cubes, 6 * squares**1.5, out=np.zeros_like(cubes), where=squares > 0))
 
 
-def _expand(measure: Measure, strata: Integers, tail: float) -> Floats:
+def _expand(statistic: Statistic, strata: Integers, tail: float) -> Floats:
     """Return the tail of each figure at which percentiles are as wide as a t interval would be."""
-    wider, freedom = widening(measure, strata)
+    wider, freedom = widening(statistic, strata)
     return np.asarray(np.where(np.isfinite(freedom), ndtr(wider * stdtrit(freedom, tail)), tail))
 
 
-def widening(measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
+def widening(statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
     """Return by what factor the resamples of each figure spread too little, and its degrees of freedom.
 
     The variance of n cases drawn with replacement is that of their sample with divisor n, where n - 1 is right; and it
@@ -199,9 +199,9 @@ def widening(measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
     there is nothing to widen: the factor is 1, the degrees of freedom infinite.
     """
     if len(strata) > MOST_CASES_TO_LEAVE_OUT:
-        figures = measure(np.ones((1, len(strata)))).shape[1]
+        figures = statistic(np.ones((1, len(strata)))).shape[1]
         return np.ones(figures), np.full(figures, np.inf)
-    parts = list(_influences(measure, strata))
+    parts = list(_influences(statistic, strata))
     sizes = np.array([len(influence) for influence in parts], dtype=np.float64)[:, None]
     drawn = np.stack([(influence**2).sum(axis=0) / len(influence) ** 2 for influence in parts])
     right = drawn * sizes / (sizes - 1)
@@ -212,7 +212,7 @@ def widening(measure: Measure, strata: Integers) -> tuple[Floats, Floats]:
     return wider, freedom
 
 
-def _influences(measure: Measure, strata: Integers) -> Iterator[Floats]:
+def _influences(statistic: Statistic, strata: Integers) -> Iterator[Floats]:
     """Yield for each stratum what leaving out each of its cases in turn does to each figure, (cases, figures).
 
     A case alone in its stratum is in every resample: it adds nothing to the spread, nor to its skewness.
@@ -222,7 +222,7 @@ def _influences(measure: Measure, strata: Integers) -> Iterator[Floats]:
     left_out = np.ones((len(movable), cases))
     left_out[np.arange(len(movable)), movable] = 0.0
     step = max(1, BLOCK // cases)
-    values = np.concatenate([measure(left_out[start : start + step]) for start in range(0, len(movable), step)])
+    values = np.concatenate([statistic(left_out[start : start + step]) for start in range(0, len(movable), step)])
     for stratum in np.unique(strata[movable]):
         inside = values[strata[movable] == stratum]
         yield (len(inside) - 1) * (inside.mean(axis=0) - inside)

@@ -143,7 +143,7 @@ class CaseStatistics:
         cases, classes, _ = self.confusion.shape
         return (weights @ self.confusion.reshape(cases, -1)).reshape(-1, classes, classes)
 
-    def measure(self, weights: Floats) -> Floats:
+    def compute(self, weights: Floats) -> Floats:
         """Return `METRICS` of each weighting of the cases.
 
         Args:
@@ -174,7 +174,7 @@ class CaseStatistics:
             values["roc_auc"], values["average_precision"] = np.where(complete, means, np.nan)
         return np.stack([values[name] for name in METRICS], axis=1)
 
-    def measure_classes(self, weights: Floats) -> Floats:
+    def compute_classes(self, weights: Floats) -> Floats:
         """Return `PER_CLASS` of each class, (resamples, classes x metrics), the metric running fastest."""
         values = per_class_metrics(self.confusions(weights))
         return np.stack([values[name] for name in PER_CLASS], axis=2).reshape(len(weights), -1)

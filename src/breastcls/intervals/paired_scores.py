@@ -73,8 +73,8 @@ def score_against(
     statistics = [CaseStatistics.of(other, rank=ranked) for other in others]
 
     def measure(weights: Floats) -> Floats:
-        from_reference = first.measure(weights)[:, places]
-        values = [one.measure(weights)[:, places] for one in statistics]
+        from_reference = first.compute(weights)[:, places]
+        values = [one.compute(weights)[:, places] for one in statistics]
         return np.concatenate([part for value in values for part in (value, value - from_reference)], axis=1)
 
     low, high = (bound.reshape(len(others), 2, len(places)) for bound in bootstrap.intervals(measure, first.strata))

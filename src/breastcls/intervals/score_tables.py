@@ -44,8 +44,8 @@ def count_units(predictions: Predictions) -> dict[str, Any]:
 
 def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
     """Return `PER_CLASS` of each class with intervals, and its images and cases; intervals are those of `score`."""
-    point = statistics.measure_classes(np.ones((1, len(statistics.strata))))[0]
-    low, high = bootstrap.intervals(statistics.measure_classes, statistics.strata)
+    point = statistics.compute_classes(np.ones((1, len(statistics.strata))))[0]
+    low, high = bootstrap.intervals(statistics.compute_classes, statistics.strata)
     for metric, of_one_case in class_shares_of_one_case(statistics).items():
         places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
         low[places][of_one_case] = high[places][of_one_case] = np.nan
@@ -152,7 +152,7 @@ def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Boots
     Intervals come from the bootstrap; where each case gives one decision, those of plain shares are Wilson's. Otherwise
     a share of images that are all of one case has none.
     """
-    low, high = bootstrap.intervals(statistics.measure, statistics.strata)
+    low, high = bootstrap.intervals(statistics.compute, statistics.strata)
     table = pd.DataFrame({"value": compute_metrics(predictions), "low": low, "high": high})
     table.loc[shares_of_one_case(statistics), ["low", "high"]] = np.nan
     bound_metrics(table, predictions, statistics.strata, bootstrap.confidence)

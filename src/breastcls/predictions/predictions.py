@@ -273,7 +273,8 @@ logits, apply softmax (or the sigmoid for one column) first.
             return self
         if self.level != "image":
             raise EvaluationError(
-                f"These predictions are by {self.level} already; aggregate those of the images instead."
+                f'These predictions are by {self.level} already; use aggregation="{self.level}", or aggregate the '
+                "predictions of the images."
             )
         groups = group_rows(level, self.cases, self.slides)
         labels, kept = label_groups(

@@ -1,0 +1,225 @@
+"""`compare`: paired differences of several models on the same images.
+
+All models are scored on the same resamples of cases, so that the difficulty of a case, which they share, cancels out of
+the difference. P-values of several pairs are corrected by Holm's method. McNemar's test is only computed where each
+case has one predicted class: images of one case are not independent trials.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breastcls.comparison.comparison import Comparison
+from breastcls.comparison.pairwise_tests import enough_for_delong, pairs_of, pairwise_tests, score_differences
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.limitations import NO_CASES, few_cases, find_limitations
+from breastcls.intervals.score_tables import count_units
+from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_metrics
+from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.scorable_predictions import scored_predictions
+from breastcls.predictions.aggregation import Aggregation, Level
+from breastcls.predictions.predictions import Predictions
+from breastcls.predictions.unit_labels import scored_images
+
+RESAMPLES = 2000
+# So many per pair that ten are beyond the bound that Holm's method sets the smallest p at a confidence of 95%.
+RESAMPLES_PER_PAIR = 400
+
+
+def compare(
+    models: Sequence[Any] | Mapping[str, Any],
+    test: Dataset | None = None,
+    *,
+    metric: str = "balanced_accuracy",
+    aggregation: Aggregation | Level = "image",
+    bootstrap: Bootstrap | None = None,
+    batch_size: int = 32,
+) -> Comparison:
+    """Compare two or more models on the same images.
+
+    Args:
+        models: A mapping from names, or a list (then named "A", "B", ...), of `Predictions`, of results that hold some
+            (`Evaluation`, `CrossValidation`), of Keras models or of paths of `.keras` files. Predictions must be of the
+            same images in the same order.
+        test: The test images; required for models.
+        metric: The metric of the verdicts, to be chosen before the results are seen.
+        aggregation: Score by "image", or aggregate the images of each "slide" or "case" first; an `Aggregation` also
+            states how.
+        bootstrap: How confidence intervals are computed, from the same resamples for all models; its confidence is
+            also that of the verdicts. Default: 2,000 resamples, and with more than five pairs 400 for each, since the
+            correction for multiple comparisons needs the far tails.
+        batch_size: Images per batch.
+
+    Returns:
+        The comparison; `print` shows it.
+
+    Raises:
+        EvaluationError: If there are fewer than two models, their predictions are not of the same images, or they are
+            of training or validation images.
+        LeakageError: If the card of a model lists a test case among its training cases.
+
+    Warns:
+        EvaluationWarning: If a class is scored on fewer than five cases, or cases are not known.
+
+    Example:
+        >>> import numpy as np
+        >>> labels, cases = np.repeat([0, 1], 40), np.repeat(np.arange(20), 4).astype(str)
+        >>> noise = np.random.default_rng(0).random((2, 80))
+        >>> good, poor = (
+        ...     Predictions.from_arrays(
+        ...         probabilities=share * labels + (1 - share) * row, labels=labels, cases=cases, classes=("no", "yes"))
+        ...     for share, row in zip((0.5, 0.0), noise))
+        >>> found = compare({"good": good, "poor": poor}, bootstrap=Bootstrap(500))
+        >>> print(found.verdicts[0].split(":")[0])
+        good has a better balanced accuracy than poor
+    """
+    if metric not in METRICS:
+        raise EvaluationError(f"`metric` is {metric!r}; expected one of {', '.join(METRICS)}.")
+    by_name = _predict_all(_name_models(models), test, batch_size)
+    names, predicted = list(by_name), list(by_name.values())
+    pairs = pairs_of(len(names))
+    bootstrap = bootstrap or Bootstrap(max(RESAMPLES, RESAMPLES_PER_PAIR * len(pairs)))
+    aggregation = Aggregation.of(aggregation)
+    scored = [one.aggregate(aggregation) for one in predicted]
+    counts = count_units(scored_images(predicted[0], aggregation))
+    metrics = pd.concat([compute_metrics(one).rename(name) for one, name in zip(scored, names, strict=True)], axis=1)
+    differences = score_differences(scored, metrics, bootstrap)
+    for message in (NO_CASES,) if predicted[0].cases is None else few_cases(counts):
+        warnings.warn(message, EvaluationWarning, stacklevel=2)
+    joined = () if aggregation.level == predicted[0].level else (aggregation.level,)
+    by_model = [
+        find_limitations(
+            one,
+            aggregated,
+            pd.DataFrame({"value": metrics[name], "low": _bounds_with(differences, name)}),
+            counts,
+            False,
+            aggregation=aggregation,
+            joined=joined,
+        )
+        for one, aggregated, name in zip(predicted, scored, names, strict=True)
+    ]
+    return Comparison(
+        metrics=metrics,
+        differences=differences,
+        tests=pairwise_tests(scored, names),
+        verdicts=tuple(
+            _verdict(
+                metrics[names[a]],
+                metrics[names[b]],
+                differences.xs((names[a], names[b], metric)),
+                metric,
+                bootstrap.confidence,
+            )
+            for a, b in pairs
+        ),
+        settings={
+            "bootstrap": dataclasses.asdict(bootstrap),
+            "aggregation": dataclasses.asdict(aggregation),
+            "metric": metric,
+        },
+        counts=counts,
+        limitations=_merge_limitations(by_model, names) + _limitations_of_pairs(scored[0], len(pairs), bootstrap),
+    )
+
+
+def _name_models(models: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the models by name: of a list "A", "B", ..."""
+    if not isinstance(models, (Mapping, Sequence)) or isinstance(models, str) or len(models) < 2:
+        raise EvaluationError(
+            "`models` must be a list, or a mapping from names, of two or more models or predictions to compare; it is "
+            f"a {type(models).__name__}{f' of {len(models)}' if isinstance(models, (list, tuple, Mapping)) else ''}."
+        )
+    if isinstance(models, Mapping):
+        return {str(name): model for name, model in models.items()}
+    return {chr(ord("A") + index): model for index, model in enumerate(models)}
+
+
+def _predict_all(models: Mapping[str, Any], test: Dataset | None, batch_size: int) -> dict[str, Predictions]:
+    """Return the predictions of every model, checked that they are of the same images."""
+    predicted = {name: _predictions_of(model, test, batch_size) for name, model in models.items()}
+    (first_name, first), *others = predicted.items()
+    for name, other in others:
+        if first.level != other.level:
+            raise EvaluationError(
+                f"{first_name} is predicted by {first.level}, {name} by {other.level}: compare predictions of one level."
+            )
+        for field in ("labels", "cases", "slides", "paths"):
+            own, theirs = getattr(first, field), getattr(other, field)
+            if own is not None and theirs is not None and not np.array_equal(own, theirs):
+                raise EvaluationError(
+                    f"The {field} of {name} differ from those of {first_name}: compare predictions of the same images "
+                    "in the same order."
+                )
+        if first.classes != other.classes or len(first) != len(other) or (first.cases is None) != (other.cases is None):
+            raise EvaluationError(f"The classes or cases of {name} differ from those of {first_name}.")
+    return predicted
+
+
+def _predictions_of(model: Any, test: Dataset | None, batch_size: int) -> Predictions:
+    held = getattr(model, "predictions", None)
+    return scored_predictions(held if isinstance(held, Predictions) else model, test, batch_size)
+
+
+def _bounds_with(differences: pd.DataFrame, name: str) -> pd.Series:
+    """Return the lower bounds of the first pair with this model, by metric."""
+    first, second = next((a, b) for a, b, _ in differences.index if name in (a, b))
+    bounds: pd.Series = differences["low"].xs((first, second))
+    return bounds
+
+
+def _merge_limitations(by_model: Sequence[tuple[str, ...]], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the limitations that all models share once, and the others with the name of the model."""
+    shared = [limitation for limitation in by_model[0] if all(limitation in found for found in by_model)]
+    own = [
+        f"{name}: {limitation}"
+        for name, found in zip(names, by_model, strict=True)
+        for limitation in found
+        if limitation not in shared
+    ]
+    return (*shared, *own)
+
+
+def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap) -> tuple[str, ...]:
+    found = []
+    if len(scored.classes) == 2 and not enough_for_delong(scored):
+        found.append(
+            "DeLong's test is not computed: with fewer than five cases of a class its p-values are too small. The "
+            "p-values of the differences account for few cases."
+        )
+    if pairs > 1:
+        found.append(
+            "The confidence intervals are not corrected for multiple comparisons; p_holm and the verdicts are, for "
+            f"{pairs} pairs."
+        )
+    if bootstrap.resamples < RESAMPLES_PER_PAIR * pairs:
+        found.append(
+            f"{bootstrap.resamples} resamples are few for {pairs} {'pair' if pairs == 1 else 'pairs'}: p-values below "
+            f"{0.05 / pairs:.2g} are computed from fewer than ten of them. Use "
+            f"`bootstrap=Bootstrap({RESAMPLES_PER_PAIR * pairs})` or more."
+        )
+    return tuple(found)
+
+
+def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confidence: float) -> str:
+    a, b, name = str(first.name), str(second.name), metric_title(metric)
+    if np.isnan(row["difference"]) or np.isnan(row["low"]):
+        return (
+            f"{a} and {b} cannot be compared by {name}: it, or its confidence interval, is not defined on these cases."
+        )
+    numbers = f"{first[metric]:.3f} and {second[metric]:.3f}, difference {row['difference']:.3f}"
+    interval = f"{100 * confidence:g}% CI {row['low']:.3f} to {row['high']:.3f}, p = {row['p_holm']:.2g}"
+    outside = row["low"] > 0 or row["high"] < 0
+    if not (outside and row["p_holm"] < 1 - confidence):
+        return f"No significant difference in {name} between {a} and {b}: {numbers} ({interval})."
+
+    better, worse = (a, b) if (row["difference"] > 0) != (metric in LOSSES) else (b, a)
+    return f"{better} has a better {name} than {worse}: {numbers} ({interval})."
