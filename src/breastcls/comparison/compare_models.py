@@ -150,7 +150,7 @@ def _predict_all(models: Mapping[str, Any], test: Dataset | None, batch_size: in
     for name, other in others:
         if first.level != other.level:
             raise EvaluationError(
-                f"{first_name} is predicted by {first.level}, {name} by {other.level}: compare predictions of one level."
+                f"{first_name} is predicted by {first.level}, {name} by {other.level}; compare one level."
             )
         for field in ("labels", "cases", "slides", "paths"):
             own, theirs = getattr(first, field), getattr(other, field)
