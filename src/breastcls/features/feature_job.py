@@ -159,7 +159,7 @@ def entry_keys(images: bytes, versions: int) -> list[bytes]:
     """Return the key of each version of each image, version by version.
 
     Args:
-        images: What the image cache knows the images by, `KEY_BYTES` each.
+        images: The keys of the images in the image cache, `KEY_BYTES` each.
         versions: Number of versions.
     """
     each = [images[start : start + KEY_BYTES] for start in range(0, len(images), KEY_BYTES)]

@@ -44,7 +44,7 @@ def _installed_memory() -> int:
     try:
         return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):
-        # Not known on Windows.
+        # Windows has no such call.
         return _ASSUMED_MEMORY
 
 

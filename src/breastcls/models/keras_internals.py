@@ -80,6 +80,8 @@ def with_rate_factors(base: Any) -> Any:
     class RateFactors(base):  # type: ignore[misc]
         """An optimizer under which some variables have a fraction of the learning rate and of the weight decay."""
 
+        weight_decay: Any
+
         def set_factors(self, factors: Mapping[str, float]) -> None:
             """Set the factors by the path of a variable, before the first step."""
             self._factors, self._full_decay = dict(factors), self.weight_decay

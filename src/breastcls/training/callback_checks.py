@@ -41,7 +41,7 @@ def check_callbacks(callbacks: Any, phases: Sequence[Phase], settings: FitSettin
         validated: Whether there is a validation set.
 
     Raises:
-        TrainingError: If one cannot work; the message says what to use instead.
+        TrainingError: If one cannot work; the message names an alternative.
     """
     if not isinstance(callbacks, list | tuple):
         raise TrainingError(f"callbacks must be a list of Keras callbacks; found {callbacks!r}.")

@@ -94,7 +94,7 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
         ) from error
     if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] != len(train.classes):
         raise TrainingError(
-            f"The model gives outputs of shape {outputs}, but {len(train.classes)} classes need "
+            f"The outputs of the model have the shape {outputs}, but {len(train.classes)} classes need "
             f"(None, {len(train.classes)}): one probability a class, also for two."
         )
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
@@ -105,11 +105,11 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
 
 
 def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
-    """See that a model gives probabilities, by what it makes of noise unless its last layer tells."""
+    """Check that the outputs of a model are probabilities: by its last layer, or else on images of noise."""
     if ends_in_softmax(model):
         return
     count = model.input_shape[0] or 4
-    # Darker and darker: sigmoids are saturated by some images, and happen to give a sum of 1 then.
+    # Darker and darker images: saturated sigmoids may have a sum of 1 by chance.
     light = np.linspace(255, 25, count).reshape(-1, 1, 1, 1)
     noise = (light * np.random.default_rng(0).random((count, *size, 3))).astype(np.float32)
     outputs = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)), np.float64)

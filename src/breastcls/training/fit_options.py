@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import keras
 import numpy as np
@@ -19,8 +19,8 @@ KerasSchedule = keras.optimizers.schedules.LearningRateSchedule
 class EpochSchedule:
     """A learning rate whose course follows from the number of epochs of each training phase.
 
-    The schedules of Keras count steps, which depend on the number of images and the batch size, and know nothing of
-    phases. This one starts anew in each phase and ends with it.
+    The schedules of Keras count steps, whose number depends on the images and the batch size, and have no
+    phases. This schedule begins and ends with each phase.
 
     Args:
         peak: The highest learning rate, above 0.
@@ -47,7 +47,7 @@ class EpochSchedule:
         check_number("EpochSchedule.warmup_epochs", self.warmup_epochs, "a number of at least 0", least=0)
 
 
-Rate = float | EpochSchedule | KerasSchedule
+Rate: TypeAlias = float | EpochSchedule | keras.optimizers.schedules.LearningRateSchedule
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class FineTune:
 
     @classmethod
     def of(cls, value: Any) -> FineTune | Literal[False]:
-        """Return the options that a short form stands for: True, "all", "last-stage" or a number of stages.
+        """Return the options that a short form means: True, "all", "last-stage" or a number of stages.
 
         Args:
             value: A short form, a `FineTune`, or False for training the head alone.
@@ -104,8 +104,10 @@ class FineTune:
             return value
         if value is True:
             return cls()
-        if value in ("all", "last-stage") if isinstance(value, str) else _is_count(value):
-            return cls(depth=value if isinstance(value, str) else int(value))
+        if value == "all" or value == "last-stage":
+            return cls(depth=value)
+        if _is_count(value):
+            return cls(depth=int(value))
         raise TrainingError(
             "fine_tune must be True or 'all', False, 'last-stage', a number of stages or a "
             f"breastcls.training.FineTune; found {value!r}."
@@ -140,7 +142,7 @@ class FrozenHead:
 
     @classmethod
     def of(cls, value: Any) -> FrozenHead:
-        """Return the options that a short form, the name of a solver, stands for.
+        """Return the options that a short form, the name of a solver, means.
 
         Raises:
             TrainingError: If it is neither a solver nor a `FrozenHead`.
@@ -212,4 +214,4 @@ def check_rate(name: str, value: Any) -> None:
 
 
 def _is_count(value: Any, least: int = 1) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)

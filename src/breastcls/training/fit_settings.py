@@ -203,7 +203,7 @@ def _json_value(value: Any) -> Any:
 
 
 def is_fit_option(value: Any) -> bool:
-    """Return whether a value is one of the objects that arguments of `fit` may be, and no plain number or text."""
+    """Return whether a value is an object that is an argument of `fit`, such as an optimizer or a `FineTune`."""
     return isinstance(value, _GROUPS | Policy | _KERAS)
 
 

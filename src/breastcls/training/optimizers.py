@@ -25,7 +25,7 @@ _OPTIMIZERS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "lion": (keras.optimizers.Lion, {}),
 }
 OPTIMIZERS = tuple(_OPTIMIZERS)
-"""The optimizers that `fit` knows by name."""
+"""The names of optimizers for `fit`."""
 
 # Decaying these changes the output without making the function simpler (DOI 10.48550/arXiv.1812.01187).
 _NOT_DECAYED = ("bias", "gamma", "beta")
@@ -207,7 +207,7 @@ def check_loss(loss: Any) -> None:
         raise TrainingError(f"loss is {name}, which takes class indices; labels are given one-hot. {expected}")
     if config.get("from_logits"):
         raise TrainingError(
-            f"loss is {name} with from_logits=True, but the model gives probabilities. Leave from_logits out."
+            f"loss is {name} with from_logits=True, but the model has probabilities as outputs. Leave it out."
         )
     if loss.reduction != "sum_over_batch_size":
         raise TrainingError(
@@ -224,4 +224,4 @@ def check_loss(loss: Any) -> None:
             f"is made again from its get_config(), it raises {type(error).__name__}: {error} {expected}"
         ) from error
     if value.shape or not np.isfinite(value) or type(again) is not type(loss):
-        raise TrainingError(f"loss {name} gives {value} for three images; needed is one finite number. {expected}")
+        raise TrainingError(f"loss {name} is {value} for three images; one finite number is needed. {expected}")

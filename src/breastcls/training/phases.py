@@ -121,7 +121,7 @@ def _of_backbone_and_head(settings: FitSettings) -> list[str]:
 
 
 def _check_parts(model: keras.Model, asked: str, tune: FineTune | Literal[False]) -> None:
-    """See that what is asked for can be done with a model that was not made by `build_model`."""
+    """Check that a model that was not made by `build_model` can be trained in the phases that were asked for."""
     if tune is not False and (tune.depth not in ("auto", "all") or tune.layer_decay != 1):
         raise TrainingError(
             f"{asked} needs a model from build_model: the stages of the backbone of {model.name!r} are not known. "

@@ -22,7 +22,7 @@ class Run(Result):
     """The record of one call of `fit`.
 
     Args:
-        history: One row an epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
+        history: One row per epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
         config: Every setting of `fit` under "fit", with defaults filled in; "phases", and for each of them in
             "input_modes" whether it was trained on "features" or on "images"; "precision"; "model"; "classes"; and in
             "exact_head" how the penalty of a head fitted exactly was chosen.
@@ -30,7 +30,7 @@ class Run(Result):
         scores: The scores of that epoch.
         stopped: Why training ended: "all epochs done", "patience" or "interrupted".
         data: Images, slides and cases of the training and validation sets.
-        leakage: What train and validation share, as `LeakageReport.to_dict` gives it; None without validation.
+        leakage: What train and validation share, from `LeakageReport.to_dict`; None without validation.
         environment: Versions and system.
         seconds: How long it took.
         run_dir: Where it was written, or None.
@@ -75,7 +75,7 @@ class Run(Result):
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain types, for JSON; NaN, as a loss that diverged, becomes None."""
+        """Return everything as JSON types; NaN, such as a loss that diverged, becomes None."""
         return {
             "config": self.config,
             "best_epoch": self.best_epoch,
