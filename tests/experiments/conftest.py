@@ -1,4 +1,4 @@
-"""What the tests of cross-validation share: images, networks, and one cross-validation that nothing cut off."""
+"""Shared by the tests of cross-validation: images, networks, and one uninterrupted cross-validation."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ def data(tmp_path_factory):
         seed=3,
     )
     found = bc.load_breakhis(root)
-    # Not in the order of the folder, so that an order that is lost is noticed.
+    # Not in the order of the folder, so that a lost order is noticed.
     return found[np.random.default_rng(0).permutation(len(found))]
 
 
@@ -43,7 +43,7 @@ def build():
 
 @pytest.fixture(scope="package")
 def tiny():
-    """Return a function that builds the least that learns: tracing a larger one is most of a test's time."""
+    """Return a function that builds the smallest trainable network: tracing a larger one takes most of a test."""
 
     def tiny():
         pixels = keras.Input((32, 32, 3))

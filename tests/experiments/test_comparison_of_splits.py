@@ -19,7 +19,7 @@ OPTIONS = {
     "progress": False,
     "bootstrap": Bootstrap(200, method="percentile"),
 }
-FIGURES = ("balanced_accuracy", "roc_auc")
+METRICS = ("balanced_accuracy", "roc_auc")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def found(data):
         return compare_splits(build, data, **OPTIONS)
 
 
-def test_each_split_is_the_cross_validation_by_it(found, data):
+def test_each_split_equals_its_cross_validation(found, data):
     result = bc.cross_validate(build, data, folds=2, by="case", epochs=1, augment="none", progress=False)
     np.testing.assert_array_equal(found.predictions["model", "case"].probabilities, result.predictions.probabilities)
     with pytest.warns(LeakageWarning):
@@ -57,49 +57,49 @@ def test_each_split_is_the_cross_validation_by_it(found, data):
 
 def test_the_tables_hold_the_scores_of_scikit_learn_and_their_differences(found):
     splits = ["image", "slide", "case"]
-    assert found.table.index.tolist() == [(what, split) for what in ("model", "colour") for split in splits]
-    for (what, split), one in found.predictions.items():
-        row = found.table.loc[(what, split)]
+    assert found.table.index.tolist() == [(name, split) for name in ("model", "colour") for split in splits]
+    for (name, split), one in found.predictions.items():
+        row = found.table.loc[(name, split)]
         expected = {
             "balanced_accuracy": balanced_accuracy_score(one.labels, one.decisions),
             "roc_auc": roc_auc_score(one.labels, one.positive),
         }
-        for metric in FIGURES:
+        for metric in METRICS:
             assert row[metric] == expected[metric]
             assert row[f"{metric}_low"] <= row[metric] <= row[f"{metric}_high"]
             if split != "case":
-                by_case = found.table.loc[(what, "case"), metric]
-                assert found.inflation.loc[(what, split, metric), "difference"] == row[metric] - by_case
+                by_case = found.table.loc[(name, "case"), metric]
+                assert found.inflation.loc[(name, split, metric), "difference"] == row[metric] - by_case
 
 
 def test_the_interval_is_paired_over_cases(found):
-    """By a plain loop: draw cases, score both with scikit-learn, subtract."""
-    random, honest = found.predictions["colour", "image"], found.predictions["colour", "case"]
-    rows_of = [np.flatnonzero(random.cases == case) for case in dict.fromkeys(random.cases)]
+    """By a loop: draw cases, score both with scikit-learn, subtract."""
+    image_wise, case_wise = found.predictions["colour", "image"], found.predictions["colour", "case"]
+    rows_of = [np.flatnonzero(image_wise.cases == case) for case in dict.fromkeys(image_wise.cases)]
     differences = []
-    for block in Bootstrap(200, method="percentile").weights(CaseStatistics.of(random).strata):
+    for block in Bootstrap(200, method="percentile").weights(CaseStatistics.of(image_wise).strata):
         for weights in block:
             rows = np.concatenate([np.repeat(rows, int(count)) for rows, count in zip(rows_of, weights, strict=True)])
-            y = random.labels[rows]
-            differences.append(roc_auc_score(y, random.positive[rows]) - roc_auc_score(y, honest.positive[rows]))
+            y = image_wise.labels[rows]
+            differences.append(roc_auc_score(y, image_wise.positive[rows]) - roc_auc_score(y, case_wise.positive[rows]))
     bounds = found.inflation.loc[("colour", "image", "roc_auc"), ["low", "high"]].tolist()
     assert bounds == pytest.approx(np.quantile(differences, [0.025, 0.975]).tolist())
 
 
-def test_how_much_leaks_is_counted(found, data):
+def test_the_leak_is_counted(found, data):
     with pytest.warns(LeakageWarning):
         pairs = data.folds(2, by="image")
     known = sum(np.isin(test.cases, train.cases).sum() for train, test in pairs) / len(data)
-    shares = found.table["test_images_of_known_cases"]
+    shares = found.table["shared_case_fraction"]
     assert shares["model", "image"] == known
     assert shares["model", "case"] == 0
     assert 0 < shares["model", "slide"] < known
 
 
-def test_it_prints_and_is_written(found, tmp_path):
+def test_the_result_prints_and_is_written(found, tmp_path):
     text = str(found)
     assert "64 images, 32 slides, 24 cases; 2 folds" in text
-    assert "at random over images" in text
+    assert "image-wise" in text
     assert text.count("AUC") >= 3
     assert len(found.verdicts) == 3
     content = json.loads(found.to_json(tmp_path / "found.json"))
@@ -117,16 +117,16 @@ def test_it_prints_and_is_written(found, tmp_path):
     assert f"{found.table.loc[('model', 'case'), 'roc_auc']:.2f} (" in found.to_markdown(digits=2)
 
 
-def test_where_every_case_has_one_slide(easy, small):
+def test_slide_wise_folds_are_left_out_if_every_case_has_one_slide(easy, small):
     found = compare_splits(small, easy, metrics="log_loss", **OPTIONS)
-    assert [split for what, split in found.table.index if what == "model"] == ["image", "case"]
+    assert [split for name, split in found.table.index if name == "model"] == ["image", "case"]
     assert "one slide" in found.limitations[0]
-    assert found.verdicts == (), "of a loss less is better, so nothing is said of a score"
-    with pytest.raises(TrainingError, match="compare 'image'"):
+    assert found.verdicts == (), "a lower loss is better, so there is no verdict about a score"
+    with pytest.raises(TrainingError, match="Compare 'image'"):
         compare_splits(small, easy, splits=["slide", "case"], **OPTIONS)
 
 
-def test_a_run_that_was_written_is_read_again(easy, small, tmp_path, monkeypatch):
+def test_a_written_run_is_resumed(easy, small, tmp_path, monkeypatch):
     options = {**OPTIONS, "run_dir": tmp_path / "runs"}
     first = compare_splits(small, easy, **options)
     assert (tmp_path / "runs" / "by-image" / "result.json").is_file()
@@ -142,7 +142,7 @@ def test_a_run_that_was_written_is_read_again(easy, small, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("splits", [("image",), ("case",), ("case", "patient"), "case"])
-def test_splits_that_compare_nothing(easy, small, splits):
+def test_invalid_splits_are_refused(easy, small, splits):
     with pytest.raises(TrainingError, match="expected 'case'"):
         compare_splits(small, easy, splits=splits, **OPTIONS)
 
@@ -163,6 +163,6 @@ def test_the_split_alone_inflates_on_real_images(real_data):
 
     options = {"fine_tune": False, "augment": "none", "frozen_head": "lbfgs", "epochs": 1}
     found = compare_splits(frozen, data, splits=("image", "case"), progress=False, **options)
-    for what in ("model", "colour"):
-        assert found.inflation.loc[(what, "image", "roc_auc"), "difference"] > 0.05
+    for name in ("model", "colour"):
+        assert found.inflation.loc[(name, "image", "roc_auc"), "difference"] > 0.05
     assert found.table.loc[("model", "image"), "roc_auc"] > 0.9

@@ -1,4 +1,4 @@
-"""Tiny networks on folds: pooled, in order, and equal to what is done by hand."""
+"""Tiny networks on folds: pooled, in order, and equal to the same calls one by one."""
 
 import dataclasses
 import json
@@ -21,10 +21,10 @@ from breastcls.predictions.predict import predict
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.training.fit import fit
 
-pytestmark = pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")  # so few cases are no news here
+pytestmark = pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")  # the test data has few cases
 
 
-def test_every_image_is_judged_once_in_the_order_of_the_data(data, undisturbed):
+def test_every_image_is_tested_once_in_the_order_of_the_data(data, undisturbed):
     found = undisturbed.predictions
     assert found.paths.tolist() == data.paths
     np.testing.assert_array_equal(found.labels, data.labels)
@@ -35,7 +35,7 @@ def test_every_image_is_judged_once_in_the_order_of_the_data(data, undisturbed):
         assert len(set(undisturbed.fold_of[data.cases == case])) == 1
 
 
-def test_it_equals_what_is_done_by_hand(data, undisturbed, build, quick):
+def test_it_equals_fit_and_predict_on_each_fold(data, undisturbed, build, quick):
     for number, (rest, test) in enumerate(data.folds(3, seed=5), start=1):
         train, val = rest.split((0.7, 0.3), seed=5)
         keras.utils.clear_session()
@@ -69,7 +69,7 @@ def test_the_evaluation_is_that_of_the_pooled_predictions(data, undisturbed):
     assert baseline.loc["roc_auc", ["low", "high"]].notna().all()
 
 
-def test_the_table_of_folds_and_what_is_written(data, undisturbed):
+def test_the_table_of_folds_and_the_files(data, undisturbed):
     table = undisturbed.by_fold
     assert table.index.tolist() == [1, 2, 3]
     assert table["images"].sum() == len(data)
@@ -103,7 +103,7 @@ def test_the_models_are_kept_and_make_an_ensemble(data, undisturbed):
         np.testing.assert_array_equal(found.probabilities, undisturbed.predictions[inside].probabilities)
 
 
-def test_folds_by_image_leak_and_say_so(data, tiny, quick):
+def test_folds_by_image_leak_and_the_result_states_it(data, tiny, quick):
     with pytest.warns(LeakageWarning, match=r"Folds by image leak[\s\S]*shared cases") as caught:
         found = cross_validate(tiny, data, folds=2, by="image", val_fraction=0.2, keep_models=True, **quick)
     assert len([w for w in caught if issubclass(w.category, LeakageWarning)]) == 1
@@ -138,7 +138,7 @@ def test_the_same_picture_in_two_folds_is_refused(data, tmp_path, build, quick):
     assert leaking
 
 
-def test_without_seeds_in_build_the_seed_of_all_decides(data, tiny, quick):
+def test_seed_makes_an_unseeded_build_repeat(data, tiny, quick):
     first, second = (cross_validate(tiny, data, folds=2, **quick) for _ in range(2))
     np.testing.assert_array_equal(first.predictions.probabilities, second.predictions.probabilities)
     assert first.models == ()
@@ -151,7 +151,7 @@ def test_a_stain_by_name_is_fitted_on_each_training_part(data, tiny, quick):
     assert found.settings["fit"]["stain"] == "reinhard"
 
 
-def test_a_threshold_that_build_brings_along_is_not_used(data, tiny, quick):
+def test_a_threshold_in_the_card_of_build_is_not_used(data, tiny, quick):
     def with_threshold():
         model = tiny()
         set_card(model, get_card(model).replace(threshold=0.9))
@@ -197,12 +197,12 @@ def test_progress_and_logs_of_each_fold(data, tmp_path, capsys, tiny, quick):
         ({"resume": True}, "resume=True needs the folder"),
     ],
 )
-def test_arguments_that_make_no_sense(data, changes, words, build, quick):
+def test_invalid_arguments_are_refused(data, changes, words, build, quick):
     with pytest.raises(TrainingError, match=words):
         cross_validate(build, data, **{**quick, **changes})
 
 
-def test_other_things_that_cannot_be(data, build, quick):
+def test_invalid_builds_and_data_are_refused(data, build, quick):
     for wrong in (build(), "cnn4"):
         with pytest.raises(TrainingError, match="build must be a function"):
             cross_validate(wrong, data, **quick)

@@ -1,4 +1,4 @@
-"""A cross-validation that was cut off goes on where it was, with the same bits, or says why it cannot."""
+"""An interrupted cross-validation resumes with the same bits, or the error states why it cannot."""
 
 import dataclasses
 import functools
@@ -15,11 +15,11 @@ from breastcls.models.persistence import load_model
 from breastcls.predictions.predict import predict
 from breastcls.training.fit import fit
 
-pytestmark = pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")  # so few cases are no news here
+pytestmark = pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")  # the test data has few cases
 
 
 class Killed(BaseException):
-    """What kill -9 is to a process, here within one."""
+    """Stands for kill -9 within one process."""
 
 
 def assert_equal(found, expected):
@@ -41,12 +41,12 @@ def assert_equal(found, expected):
 
 @pytest.fixture
 def options(tmp_path, quick):
-    """Return how the cross-validation is made that is cut off."""
+    """Return the arguments of the cross-validation that is interrupted."""
     return {"folds": 3, "val_fraction": 0.3, "tta": "dihedral", "run_dir": tmp_path / "cv", **quick}
 
 
 @pytest.mark.slow
-def test_killed_between_folds_it_goes_on_with_the_next(data, undisturbed, tmp_path, build, options):
+def test_killed_between_folds_it_resumes_with_the_next(data, undisturbed, tmp_path, build, options):
     built = []
 
     def build_until(fold):
@@ -63,7 +63,7 @@ def test_killed_between_folds_it_goes_on_with_the_next(data, undisturbed, tmp_pa
     assert len(built) == 2
     built.clear()
     found = cross_validate(build_until(99), data, resume=True, **options)
-    # One to see that it is the same model, one to train.
+    # One to compare it with the recorded model, one to train.
     assert len(built) == 2
     assert_equal(found, undisturbed)
     built.clear()
@@ -73,7 +73,7 @@ def test_killed_between_folds_it_goes_on_with_the_next(data, undisturbed, tmp_pa
 
 
 @pytest.mark.slow
-def test_killed_within_a_fold_or_before_its_predictions_it_goes_on_there(
+def test_killed_within_a_fold_or_before_its_predictions_it_resumes_there(
     data, undisturbed, tmp_path, monkeypatch, build, options
 ):
     from breastcls.experiments import fold_runner, fold_trainer
@@ -139,10 +139,10 @@ def test_another_cross_validation_is_not_resumed(data, undisturbed, tmp_path, bu
         cross_validate(build, dataclasses.replace(data, frame=table), **given)
     with pytest.raises(TrainingError, match=rf"data: {len(data)} images there, {len(data) - 1} here"):
         cross_validate(build, data[1:], **given)
-    # What changes no weight may differ.
+    # Arguments that change no weight may differ.
     assert_equal(cross_validate(build, data, **{**given, "allow_leakage": True}), undisturbed)
 
-    # Also where every fold is finished, and where the model differs in its first weights alone.
+    # Also if every fold is finished, and if the model differs in its initial weights only.
     def build_shifted():
         model = build()
         model.set_weights([weight + 0.01 for weight in model.get_weights()])
@@ -156,7 +156,7 @@ def test_another_cross_validation_is_not_resumed(data, undisturbed, tmp_path, bu
         (given["run_dir"] / "fold-2/predictions.csv").unlink(missing_ok=True)
 
 
-def test_damaged_folders_are_said_to_be(data, undisturbed, tmp_path, build, options):
+def test_damaged_folders_are_reported(data, undisturbed, tmp_path, build, options):
     given = {**options, "resume": True}
     shutil.copytree(undisturbed.run_dir, given["run_dir"])
     kept = given["run_dir"] / "fold-1/predictions.csv"
@@ -171,7 +171,7 @@ def test_damaged_folders_are_said_to_be(data, undisturbed, tmp_path, build, opti
         cross_validate(build, data, **given)
 
 
-def test_a_folder_in_which_nothing_was_begun_is_taken_over(data, tmp_path, tiny, quick):
+def test_a_folder_without_a_started_training_is_reused(data, tmp_path, tiny, quick):
     given = {**quick, "folds": 2, "run_dir": tmp_path / "cv"}
 
     def fail():
@@ -185,7 +185,7 @@ def test_a_folder_in_which_nothing_was_begun_is_taken_over(data, tmp_path, tiny,
     assert [run.best_epoch for run in found.runs] == [None, None]
 
 
-def test_ctrl_c_stops_it_all_and_says_how_to_go_on(data, tmp_path, tiny, quick):
+def test_ctrl_c_stops_the_cross_validation_and_the_error_states_how_to_resume(data, tmp_path, tiny, quick):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise KeyboardInterrupt

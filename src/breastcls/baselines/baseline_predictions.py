@@ -145,16 +145,49 @@ def cross_validate_baselines(
     if features is None:
         features = compute_baseline_features([one.name for one in chosen], data)
     row_of = {path: row for row, path in enumerate(data.paths)}
-    places = [tuple(np.array([row_of[path] for path in part.paths]) for part in pair) for pair in pairs]
-    in_order = np.argsort(np.concatenate([outside for _, outside in places]))
+    in_order = np.argsort([row_of[path] for _, test in pairs for path in test.paths])
+    return {name: pooled[in_order] for name, pooled in _predict_folds(chosen, pairs, features, row_of, seed).items()}
+
+
+def predict_folds_by_baselines(
+    names: Sequence[str], folds: Sequence[tuple[Dataset, Dataset]], *, seed: int = 0
+) -> dict[str, Predictions]:
+    """Fit and test baselines on given folds; the features of each image are computed once.
+
+    Args:
+        names: Some of `list_baselines`.
+        folds: Training and test images of each fold; no image is in two test parts.
+        seed: Of the random draws in fitting.
+
+    Returns:
+        By name, the predictions of all test parts in one, in the order of the folds.
+
+    Raises:
+        EvaluationError: As `predict_by_baseline` does.
+        ImageError: If an image cannot be read.
+    """
+    chosen = [BASELINES[name] for name in names]
+    paths = list(dict.fromkeys(path for fold in folds for part in fold for path in part.paths))
+    features = {extract: compute_image_features(extract, paths) for extract in {one.extract for one in chosen}}
+    return _predict_folds(chosen, folds, features, {path: row for row, path in enumerate(paths)}, seed)
+
+
+def _predict_folds(
+    baselines: Sequence[Baseline],
+    folds: Sequence[tuple[Dataset, Dataset]],
+    features: Mapping[FeatureExtractor, Features],
+    row_of: Mapping[str, int],
+    seed: int,
+) -> dict[str, Predictions]:
+    rows = [tuple(np.array([row_of[path] for path in part.paths]) for part in fold) for fold in folds]
     return {
         one.name: join_predictions(
             [
                 _predict(one, features[one.extract][inside], features[one.extract][outside], train, test, seed)
-                for (train, test), (inside, outside) in zip(pairs, places, strict=True)
+                for (train, test), (inside, outside) in zip(folds, rows, strict=True)
             ]
-        )[in_order]
-        for one in chosen
+        )
+        for one in baselines
     }
 
 

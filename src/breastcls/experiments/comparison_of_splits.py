@@ -1,4 +1,4 @@
-"""`compare_splits`: what a score owes to the split, with the model, the images and the settings all the same."""
+"""`compare_splits`: the effect of the split on a score, with the same model, images and settings."""
 
 from __future__ import annotations
 
@@ -50,27 +50,27 @@ def compare_splits(
     progress: bool = True,
     **options: Any,
 ) -> SplitComparison:
-    """Cross-validate the same model with folds by image, by slide and by case, and show what the split adds.
+    """Cross-validate the same model with image-wise, slide-wise and case-wise folds, and compare the scores.
 
-    Each image is judged once under each split, so that the differences are between two judgements of the same images.
-    Their intervals are over cases, the same cases drawn for both.
+    Each image is tested once with each split, so that the differences are between predictions of the same images. Their
+    confidence intervals are over cases, with the same resampled cases for both splits.
 
     Args:
-        build: Makes an untrained model; called once a fold.
+        build: Makes an untrained model; called once per fold.
         data: All images.
         folds: Number of folds, the same for every split.
-        splits: Some of "image", "slide" and "case", the last among them. "slide" is left out, and said to be, where
-            every case has one slide.
-        baselines: Simple models to score on the same folds; see
+        splits: Some of "image", "slide" and "case", "case" among them. If every case has one slide, "slide" is left
+            out, and a limitation states it.
+        baselines: Simple models to evaluate on the same folds; see
             `breastcls.baselines.list_baselines`.
-        metrics: What to score; names as in `Evaluation.metrics`.
-        seed: Of the folds and the models.
+        metrics: Names of metrics, as in `Evaluation.metrics`.
+        seed: Seed of the folds and the models.
         bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
         run_dir: New folder, with what `cross_validate` writes under `by-image`, `by-slide` and `by-case`.
-        resume: Go on with what `run_dir` holds.
+        resume: Continue what `run_dir` holds.
         progress: Whether to show progress on standard error.
         **options: What else `cross_validate` takes: `val_fraction`, `epochs`, `augment`, `fine_tune`, ... The files of
-            `logging` get a name of their own for each training.
+            `logging` get names of their own for each training.
 
     Returns:
         The comparison; print it.
@@ -101,7 +101,7 @@ def compare_splits(
     for split in chosen:
         began = time.perf_counter()
         with warnings.catch_warnings():
-            # That folds by image leak is what is shown here; few cases are told of once, by the split that is honest.
+            # The leak of image-wise folds is the subject here; the case-wise split warns of few cases, once.
             warnings.simplefilter("ignore", LeakageWarning)
             if split != "case":
                 warnings.simplefilter("ignore", EvaluationWarning)
@@ -117,10 +117,10 @@ def compare_splits(
                 progress=progress,
                 **options_for_fold(options, f"by-{split}"),
             )
-            simple = cross_validate_baselines(
+            by_baseline = cross_validate_baselines(
                 data, folds=folds, by=split, baselines=baselines, seed=seed, features=features
             )
-        predictions |= {(MODEL, split): result.predictions, **{(name, split): one for name, one in simple.items()}}
+        predictions |= {(MODEL, split): result.predictions, **{(name, split): one for name, one in by_baseline.items()}}
         runs[split] = result.runs
         leakage = result.evaluation.leakage
         shares[split] = 0.0 if leakage is None else leakage.test_images_in_shared_cases / leakage.test_images
@@ -160,8 +160,8 @@ def _check_splits(splits: Sequence[Unit], data: Dataset) -> tuple[tuple[Unit, ..
     if "slide" in chosen and not pairs["case"].duplicated().any():
         chosen = tuple(split for split in chosen if split != "slide")
         if len(chosen) < 2:
-            raise TrainingError("Every case has one slide, so that folds by slide are folds by case; compare 'image'.")
-        return chosen, ("Every case has one slide: folds by slide are folds by case, and are left out.",)
+            raise TrainingError("Every case has one slide: slide-wise folds are case-wise folds. Compare 'image'.")
+        return chosen, ("Every case has one slide: slide-wise folds are case-wise folds, and are left out.",)
     return chosen, ()
 
 
@@ -181,19 +181,19 @@ def _score(
         for split, found in zip(splits, scored, strict=True):
             row: dict[str, Any] = {}
             for metric in metrics:
-                of = found.loc[metric]
-                row |= {metric: of["value"], f"{metric}_low": of["low"], f"{metric}_high": of["high"]}
+                score = found.loc[metric]
+                row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
                 if split != "case":
                     changes[name, split, metric] = {
-                        "difference": of["change"],
-                        "low": of["change_low"],
-                        "high": of["change_high"],
+                        "difference": score["change"],
+                        "low": score["change_low"],
+                        "high": score["change_high"],
                     }
-            rows[name, split] = {**row, "test_images_of_known_cases": shares[split]}
+            rows[name, split] = {**row, "shared_case_fraction": shares[split]}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index = pd.MultiIndex.from_tuples(list(rows), names=["what", "split"])
+    table.index = pd.MultiIndex.from_tuples(list(rows), names=["model", "split"])
     inflation = pd.DataFrame.from_dict(changes, orient="index")
-    inflation.index = pd.MultiIndex.from_tuples(list(changes), names=["what", "split", "metric"])
+    inflation.index = pd.MultiIndex.from_tuples(list(changes), names=["model", "split", "metric"])
     return table, inflation
 
 
@@ -205,43 +205,43 @@ def _verdicts(
     metrics: tuple[str, ...],
     bootstrap: Bootstrap,
 ) -> tuple[str, ...]:
-    """Put the last metric of which more is better into words."""
+    """Return sentences on the last metric for which higher values are better."""
     scores = [name for name in metrics if name not in LOSSES]
     if not scores:
         return ()
     metric = scores[-1]
-    called = metric_title(metric)
+    title = metric_title(metric)
     sentences = []
     by_case: Any = table.loc[(MODEL, "case")]
-    for split in [str(split) for what, split in table.index if what == MODEL and split != "case"]:
+    for split in [str(split) for name, split in table.index if name == MODEL and split != "case"]:
         change: Any = inflation.xs((MODEL, split, metric))
-        under: Any = table.loc[(MODEL, split)]
-        both = f"{called} {under[metric]:.3f} {SPLIT_NAMES[split]}, {by_case[metric]:.3f} by case"
+        other: Any = table.loc[(MODEL, split)]
+        both = f"{title} {other[metric]:.3f} {SPLIT_NAMES[split]}, {by_case[metric]:.3f} case-wise"
         size = change_text(change["difference"], change["low"], change["high"])
         if change["low"] > 0:
-            sentences.append(f"The split alone adds to the score: {both}, difference {size}.")
+            sentences.append(f"The {SPLIT_NAMES[split]} split increases the score: {both}, difference {size}.")
         elif change["high"] < 0:
-            sentences.append(f"The split takes from the score: {both}, difference {size}.")
+            sentences.append(f"The {SPLIT_NAMES[split]} split decreases the score: {both}, difference {size}.")
         else:
-            sentences.append(f"No difference is shown between the splits: {both}, difference {size}.")
+            sentences.append(f"No difference between the splits is shown: {both}, difference {size}.")
     for name in names[1:]:
-        beside = score_against(predictions[name, "case"], [predictions[MODEL, "case"]], (metric,), bootstrap)[0]
-        gap: Any = beside.loc[metric]
+        compared = score_against(predictions[name, "case"], [predictions[MODEL, "case"]], (metric,), bootstrap)[0]
+        gap: Any = compared.loc[metric]
         size = change_text(gap["change"], gap["change_low"], gap["change_high"])
         if gap["change_low"] > 0:
-            verdict = f"By case the model is better than {name}"
+            verdict = f"With the case-wise split the model is better than the baseline {name}"
         elif gap["change_high"] < 0:
-            verdict = f"By case {name} is better than the model"
+            verdict = f"With the case-wise split the baseline {name} is better than the model"
         else:
-            verdict = f"By case the model is not shown to differ from {name}"
-        sentences.append(f"{verdict}: difference in {called} {size}.")
+            verdict = f"With the case-wise split no difference between the model and the baseline {name} is shown"
+        sentences.append(f"{verdict}: difference in {title} {size}.")
     return tuple(sentences)
 
 
 def _limitations(counts: Mapping[str, Any]) -> tuple[str, ...]:
-    fewest = min(counts["classes"].items(), key=lambda of: of[1]["cases"])
+    fewest = min(counts["classes"].items(), key=lambda entry: entry[1]["cases"])
     return (
-        f"The class {fewest[0]} has {fewest[1]['cases']} cases. The intervals are over cases; how the models would "
-        "vary with other seeds is not in them.",
+        f"The class {fewest[0]} has {fewest[1]['cases']} cases. The confidence intervals are over cases; they do not "
+        "include the variation between seeds.",
         *few_cases(counts),
     )

@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from breastcls.baselines.baseline_predictions import cross_validate_baselines
 from breastcls.datasets.dataset import Dataset, Unit, require_dataset
 from breastcls.datasets.leakage import LeakageReport
 from breastcls.errors import LeakageWarning, TrainingError
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.cross_validation_result import CrossValidation
-from breastcls.experiments.fold import Fold
+from breastcls.experiments.fold import Fold, FoldResult
 from breastcls.experiments.fold_folder import FoldFolder, json_settings
 from breastcls.experiments.fold_models import build_afresh, check_build, check_trainings, describe_model
-from breastcls.experiments.fold_pooling import audit_folds, evaluate_pooled, pool_predictions
+from breastcls.experiments.fold_pooling import audit_folds, evaluate_folds, pool_predictions
 from breastcls.experiments.fold_runner import RunOptions, run_folds
 from breastcls.experiments.fold_trainer import FitTrainer
 from breastcls.intervals.bootstrap import Bootstrap
@@ -152,7 +151,7 @@ def cross_validate(
     pooled = pool_predictions(results, data)
     result = CrossValidation(
         predictions=pooled,
-        evaluation=_evaluate(pooled, data, leakage, settings, described, bootstrap or Bootstrap()),
+        evaluation=_evaluate(results, data, leakage, settings, described, bootstrap),
         runs=tuple(result.run for result in results if result.run is not None),
         fold_of=fold_of,
         by=by,
@@ -192,19 +191,16 @@ def _make_folds(data: Dataset, folds: int, by: Unit, val_fraction: float, seed: 
 
 
 def _evaluate(
-    pooled: Predictions,
+    results: Sequence[FoldResult],
     data: Dataset,
     leakage: LeakageReport,
     settings: Mapping[str, Any],
     model: Mapping[str, Any],
-    bootstrap: Bootstrap,
+    bootstrap: Bootstrap | None,
 ) -> Evaluation:
     folds, by, seed = settings["folds"], settings["by"], settings["seed"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeakageWarning)  # reported already
-        by_colour = cross_validate_baselines(data, folds=folds, by=by, baselines=("colour",), seed=seed)["colour"]
     torn = () if by == "case" else (f"The folds keep each {by} whole, but not each case.",)
-    evaluation = evaluate_pooled(pooled, by_colour, leakage, model, leak_limitations=torn, bootstrap=bootstrap)
+    evaluation = evaluate_folds(results, leakage, model, data=data, leak_limitations=torn, bootstrap=bootstrap)
     return dataclasses.replace(
         evaluation,
         settings={**evaluation.settings, "cross_validation": {"folds": folds, "by": by, "seed": seed}}

@@ -1,4 +1,4 @@
-"""`CrossValidation`: every image judged once, by a model that had not seen it."""
+"""`CrossValidation`: the result of `cross_validate`."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _SHOWN = ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CrossValidation(Result):
-    """What `cross_validate` found.
+    """The result of `cross_validate`.
 
     Attributes:
-        predictions: Of every image by the one model that had not seen it, in the order of the data; `part` is
+        predictions: Of every image by the one model that was not fitted on it, in the order of the data; `part` is
             "out-of-fold", so thresholds and calibrations may be chosen on them.
-        evaluation: The score of all of them together, with intervals over cases.
-        runs: The record of each training, one a fold.
-        fold_of: int64 (n,): in which fold, from 1 on, each image was judged.
-        by: What was kept whole: "case", "slide" or "image".
+        evaluation: The evaluation of all of them together, with confidence intervals over cases.
+        runs: The record of each training, one per fold.
+        fold_of: int64 (n,): the number of the fold, from 1 on, in which each image was tested.
+        by: Unit that was kept whole: "case", "slide" or "image".
         folds: Number of folds.
-        seed: From which folds and trainings follow.
+        seed: Seed of folds and trainings.
         settings: `folds`, `by`, `val_fraction`, `seed`, `tta` and, under `fit`, the options of the trainings.
-        models: The trained models, one a fold: paths where they were written to a folder, models where they were kept,
-            else nothing. `build_ensemble(result.models)` takes either.
+        models: The trained models, one per fold: paths if they were written to a folder, models if they were kept, else
+            empty. `build_ensemble(result.models)` takes either.
         run_dir: The folder, or None.
     """
 
@@ -55,20 +55,21 @@ class CrossValidation(Result):
 
     @property
     def by_fold(self) -> pd.DataFrame:
-        """One row a fold: `images`, `cases`, four figures, `epochs`, `best_epoch`, `seconds`.
+        """One row per fold: `images`, `cases`, four metrics, `epochs`, `best_epoch`, `seconds`.
 
-        The figures of single folds show how much they vary; they rest on few cases each, share training images, and are
-        no basis for an interval: that is what `evaluation` is for. A figure that a fold does not define is NaN.
+        The metrics of single folds show their variation. Each is computed on few cases, and the folds share training
+        images, so they are no basis for a confidence interval; `evaluation` has those. A metric that is not defined in
+        a fold is NaN.
         """
         rows = []
         for number, run in enumerate(self.runs, start=1):
             part = self.predictions[self.fold_of == number]
-            counts, figures = count_units(part), compute_metrics(part)
+            counts, metrics = count_units(part), compute_metrics(part)
             rows.append(
                 {
                     "images": counts["images"],
                     "cases": counts["cases"],
-                    **{name: float(figures[name]) for name in _SHOWN},
+                    **{name: float(metrics[name]) for name in _SHOWN},
                     "epochs": len(run.history),
                     "best_epoch": np.nan if run.best_epoch is None else float(run.best_epoch),
                     "seconds": float(run.seconds),
@@ -77,20 +78,20 @@ class CrossValidation(Result):
         return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))
 
     def __str__(self) -> str:
-        unit = {"case": "its case", "slide": "its slide", "image": "it, though perhaps others of its case"}[self.by]
+        unit = {"case": "its case", "slide": "its slide", "image": "it, but perhaps on others of its case"}[self.by]
         shown = self.by_fold.drop(columns=["best_epoch", "seconds"]).rename(columns=metric_title)
         table = shown.to_string(float_format="{:.3f}".format, na_rep="-")
         return (
             f"Cross-validation: {self.folds} folds by {self.by}, seed {self.seed}. Each of {len(self.predictions)} "
-            f"images was judged by the one model that had not seen {unit}.\n\n{self.evaluation}\n\n"
-            f"Fold by fold (how much it varies; the intervals above are over all cases)\n{table}"
+            f"images was predicted by the one model that was not fitted on {unit}.\n\n{self.evaluation}\n\n"
+            f"Fold by fold (variation only; the confidence intervals above are over all cases)\n{table}"
         )
 
     def __repr__(self) -> str:
         return f"CrossValidation({self.folds} folds by {self.by}, {self.evaluation!r})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the single predictions and the models as plain types, for JSON."""
+        """Return everything but the predictions and the models as JSON values."""
         return {
             "schema": SCHEMA,
             "settings": self.settings,

@@ -1,4 +1,4 @@
-"""Pools what all folds gave, so that every image counts once, and evaluates it beside the colour-only baseline."""
+"""Pools the predictions of all folds, so that every image counts once, and evaluates them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from breastcls.baselines.baseline_predictions import predict_folds_by_baselines
 from breastcls.baselines.colour_comparison import score_against_colour_baseline
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
@@ -35,30 +36,33 @@ def pool_predictions(results: Sequence[FoldResult], data: Dataset | None = None)
     Raises:
         EvaluationError: If an image is in several test parts.
     """
-    pooled = join_predictions([result.predictions for result in results])
+    return _in_order(join_predictions([result.predictions for result in results]), results, data)
+
+
+def _in_order(pooled: Predictions, results: Sequence[FoldResult], data: Dataset | None) -> Predictions:
     if data is None:
         return pooled
     row_of = {path: row for row, path in enumerate(data.paths)}
     return pooled[np.argsort([row_of[path] for result in results for path in result.fold.test.paths])]
 
 
-def evaluate_pooled(
-    pooled: Predictions,
-    by_colour: Predictions,
+def evaluate_folds(
+    results: Sequence[FoldResult],
     leakage: LeakageReport,
     model: Mapping[str, Any],
     *,
+    data: Dataset | None = None,
     leak_limitations: Sequence[str] = (),
     limitations: Sequence[str] = (),
     bootstrap: Bootstrap | None = None,
 ) -> Evaluation:
-    """Evaluate pooled predictions.
+    """Evaluate the predictions of all folds together, and compare them with the colour-only baseline.
 
     Args:
-        pooled: From `pool_predictions`.
-        by_colour: Those of the colour-only baseline on the same folds, in the same order.
+        results: From `run_folds`.
         leakage: From `audit_folds`.
         model: Description of the model.
+        data: All images, for predictions in their order; default: the order of the folds.
         leak_limitations: Further limitations if the folds leak.
         limitations: Further limitations.
         bootstrap: How confidence intervals are computed; 2,000 resamples by default.
@@ -67,6 +71,9 @@ def evaluate_pooled(
         EvaluationWarning: If a class has few cases.
     """
     bootstrap = bootstrap or Bootstrap()
+    pooled = pool_predictions(results, data)
+    pairs = [(result.fold.fitted_on, result.fold.test) for result in results]
+    by_colour = _in_order(predict_folds_by_baselines(("colour",), pairs)["colour"], results, data)
     evaluation = evaluate(pooled, bootstrap=bootstrap)
     baseline, difference = score_against_colour_baseline(pooled, by_colour, bootstrap)
     leaks = () if leakage.clean else (LEAKING, *leak_limitations)

@@ -1,4 +1,4 @@
-"""`SplitComparison`: the same model under several splits, side by side."""
+"""`SplitComparison`: the scores of the same model with several splits."""
 
 from __future__ import annotations
 
@@ -19,28 +19,27 @@ from breastcls.text_tables import escape_markdown, markdown_table, text_table
 from breastcls.training.run import Run
 
 SCHEMA = "breastcls.split-comparison/1"
-SPLIT_NAMES = {"image": "at random over images", "slide": "by slide", "case": "by case"}
+SPLIT_NAMES = {"image": "image-wise", "slide": "slide-wise", "case": "case-wise"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SplitComparison(Result):
-    """What `compare_splits` found. Print it, or write it as JSON or Markdown.
+    """The result of `compare_splits`. Print it, or write it as JSON or Markdown.
 
     Attributes:
-        table: One row a way to score and a split, index `(what, split)`: `what` is "model" or the name of a baseline,
+        table: One row per model and split, index `(model, split)`: `model` is "model" or the name of a baseline,
             `split` "image", "slide" or "case"; for each metric `<metric>`, `<metric>_low`, `<metric>_high`; and
-            `test_images_of_known_cases`, the share of test images whose case was in training too.
-        inflation: One row a way to score, split and metric, index `(what, split, metric)`: `difference` of that split
-            from the one by case, `low`, `high`.
-        verdicts: Plain sentences: what the split adds, and how the model by case stands beside the baselines.
-        predictions: The pooled predictions by `(what, split)`, all in the order of the data.
-        runs: The trainings of each split.
+            `shared_case_fraction`, the fraction of test images whose case is in training too.
+        inflation: One row per model, split and metric, index `(model, split, metric)`: `difference` between that split
+            and the case-wise split, `low`, `high`.
+        verdicts: Sentences on the effect of the split, and on the model and the baselines with the case-wise split.
+        predictions: The pooled predictions by `(model, split)`, all in the order of the data.
+        runs: The records of the trainings of each split.
         counts: `images`, `slides`, `cases`, `classes`.
-        settings: `folds`, `seed`, `metrics`, `bootstrap`, `fit`, and `model`, what the cards
-            say of it.
-        limitations: Plain sentences on what to keep in mind.
+        settings: `folds`, `seed`, `metrics`, `bootstrap`, `fit`, and `model`, its description.
+        limitations: Sentences on the limitations of the result.
         environment: Versions and system.
-        seconds: How long each split took, trainings and baselines.
+        seconds: Time of each split, trainings and baselines.
     """
 
     table: pd.DataFrame
@@ -61,23 +60,23 @@ class SplitComparison(Result):
         counts, confidence = self.counts, f"{100 * self.settings['bootstrap']['confidence']:g}%"
         return (
             f"{counts['images']} images, {counts['slides']} slides, {counts['cases']} cases; {self.settings['folds']} "
-            f"folds, test folds pooled, seed {self.settings['seed']}; {confidence} intervals over cases"
+            f"folds, test folds pooled, seed {self.settings['seed']}; {confidence} confidence intervals over cases"
         )
 
     def _rows(self, digits: int = 3) -> list[list[str]]:
         metrics = list(self.settings["metrics"])
         names = [metric_title(metric) for metric in metrics]
         rows = [["", "split", *names, "test images of cases in training"]]
-        for (what, split), row in zip(self.table.index, self.table.to_dict("records"), strict=True):
+        for (name, split), row in zip(self.table.index, self.table.to_dict("records"), strict=True):
             scores = [score_text(row, name, f"{name}_low", f"{name}_high", digits=digits) for name in metrics]
-            rows.append([str(what), SPLIT_NAMES[str(split)], *scores, f"{row['test_images_of_known_cases']:.0%}"])
+            rows.append([str(name), SPLIT_NAMES[str(split)], *scores, f"{row['shared_case_fraction']:.0%}"])
         return rows
 
     def _sentences(self, mark: str) -> str:
         return "\n".join([*(f"{mark}{one}" for one in self.verdicts), *(f"{mark}{one}" for one in self.limitations)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the single predictions as plain types, for JSON; NaN becomes None."""
+        """Return everything but the predictions as JSON values; NaN becomes None."""
         return {
             "schema": SCHEMA,
             "table": table_to_dict(self.table),

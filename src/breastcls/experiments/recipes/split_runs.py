@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from breastcls.baselines.baseline_predictions import predict_by_baseline
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.fold import Fold, FoldResult
-from breastcls.experiments.fold_pooling import audit_folds, evaluate_pooled, pool_predictions
+from breastcls.experiments.fold_pooling import audit_folds, evaluate_folds
 from breastcls.experiments.fold_runner import RunOptions, run_folds
 from breastcls.experiments.recipes.model_result import SplitResult
 from breastcls.experiments.recipes.recipe_folds import By
 from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer
 from breastcls.explanation.explain import explain
 from breastcls.models.model_card import get_card
-from breastcls.predictions.join_predictions import join_predictions
 from breastcls.predictions.predict import predict
 from breastcls.predictions.predictions import Predictions
 
@@ -78,9 +76,8 @@ def run_split(
 
 def _evaluate(results: Sequence[FoldResult], card: dict[str, Any]) -> Evaluation:
     folds = [result.fold for result in results]
-    by_colour = join_predictions([predict_by_baseline("colour", fold.fitted_on, fold.test) for fold in folds])
     pooled = f"Pooled over {len(folds)} folds: each image was predicted by the one model that was not fitted on it."
-    return evaluate_pooled(pool_predictions(results), by_colour, audit_folds(folds), card, limitations=(pooled,))
+    return evaluate_folds(results, audit_folds(folds), card, limitations=(pooled,))
 
 
 def _draw_heatmaps(method: str, model: Any, test: Dataset, folder: Path) -> Path:
