@@ -1,3 +1,4 @@
+import runpy
 import subprocess
 import sys
 
@@ -45,3 +46,32 @@ def test_an_unknown_recipe_names_the_nearest():
 def test_an_unknown_attribute_is_named():
     with pytest.raises(AttributeError, match="attribute liste"):
         bc.experiments.liste  # noqa: B018
+
+
+OUTSIDE = """
+from breastcls.experiments import Recipe, RecipeModel, register_recipe
+
+register_recipe(
+    Recipe(
+        name="from-outside",
+        title="Another group's network",
+        summary="Four layers.",
+        reported="accuracy 91%",
+        models=(RecipeModel("cnn4", "cnn4", (32, 32), reported={"accuracy": 0.91}),),
+        fractions=(0.6, 0.4),
+        fit={"epochs": 1},
+    )
+)
+"""
+
+
+def test_a_recipe_outside_the_package_is_one_file_and_one_registration(tissue, tmp_path, monkeypatch):
+    monkeypatch.setattr(RECIPES, "_items", dict(RECIPES._items))
+    (tmp_path / "recipe_from_outside.py").write_text(OUTSIDE)
+    runpy.run_path(str(tmp_path / "recipe_from_outside.py"))
+    assert bc.experiments.find_recipe("from-outside") in list(bc.experiments.list_recipes())
+    result = bc.experiments.run_recipe("from-outside", tissue, output=tmp_path / "out", progress=False)
+    assert result.table.loc[("cnn4", "accuracy"), "reported"] == 0.91
+    assert "Another group's network" in str(result)
+    assert "from-outside" in (tmp_path / "out" / "index.html").read_text()
+    assert (tmp_path / "out" / "cnn4" / "case-split" / "report.html").is_file()
