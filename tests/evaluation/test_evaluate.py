@@ -138,7 +138,10 @@ def test_validation_predictions_are_no_test(draw):
 
 def test_a_model_with_its_training_set(data):
     train, test = data[:24], data[24:]
-    found = evaluate(make_model(), test, train=train, **QUICK)
+    model = make_model()
+    found = evaluate(model, test, train=train, **QUICK)
+    assert found.source.model is model
+    assert found.source.test is test
     assert found.leakage.clean
     assert found.leakage.pixels_compared
     assert tuple(found.colour_baseline.index) == METRICS

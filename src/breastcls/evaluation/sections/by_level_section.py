@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from breastcls.evaluation.evaluation_context import EvaluationContext
@@ -16,7 +18,7 @@ from breastcls.metrics.metric_descriptions import describe_metric, is_defined
 
 
 def _score(context: EvaluationContext) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    known = {context.scored.level: context.values["metrics"]}
+    known: Mapping[str, pd.DataFrame] = {context.scored.level: context.values["metrics"]}
     return context.compute_once(
         "levels", lambda: score_levels(context.predictions, context.bootstrap, context.aggregation, known)
     )

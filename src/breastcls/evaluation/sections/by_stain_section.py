@@ -9,7 +9,7 @@ from breastcls.evaluation.report.any_table import group_table
 from breastcls.evaluation.section import Section
 
 
-def score_appearance(context: EvaluationContext) -> tuple[pd.DataFrame, pd.DataFrame]:
+def score_appearance(context: EvaluationContext) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """Return the metrics by quarter of stain and of sharpness: both are measured in one pass over the images."""
     from breastcls.robustness.appearance_groups import score_by_appearance
 

@@ -15,12 +15,14 @@ from breastcls.predictions.predictions import Predictions
 from breastcls.uncertainty.out_of_distribution import score_ood
 
 
-def _compute(context: EvaluationContext) -> pd.DataFrame | None:
+def _compute(context: EvaluationContext) -> pd.DataFrame:
     ood: Any = context.ood
     if isinstance(context.source, Predictions):
         return score_ood(None, context.predictions, ood, bootstrap=context.bootstrap)
-    options = {**context.prediction_options, "bootstrap": context.bootstrap}
-    return score_ood(context.source, context.test, ood, context.train, **options)
+    test: Any = context.test
+    return score_ood(
+        context.source, test, ood, context.train, bootstrap=context.bootstrap, **context.prediction_options
+    )
 
 
 def _limitations(table: pd.DataFrame, context: EvaluationContext) -> Sequence[str]:
@@ -29,12 +31,9 @@ def _limitations(table: pd.DataFrame, context: EvaluationContext) -> Sequence[st
 
 
 def _cases(table: pd.DataFrame, context: EvaluationContext) -> Mapping[str, int]:
-    sets = {"in-distribution": context.predictions, "out-of-distribution": context.ood}
-    return {
-        name: len(set(found.cases.tolist()))
-        for name, found in sets.items()
-        if getattr(found, "cases", None) is not None
-    }
+    assert context.ood is not None
+    sets = {"in-distribution": context.predictions.cases, "out-of-distribution": context.ood.cases}
+    return {name: len(set(cases.tolist())) for name, cases in sets.items() if cases is not None}
 
 
 SECTION = Section(
