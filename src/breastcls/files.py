@@ -112,7 +112,7 @@ def write_json(values: Mapping[str, Any], target: str | os.PathLike[str] | None 
     return text
 
 
-def hash_file(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of the content of a file, in hexadecimal."""
+def hash_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """Return a hash of the content of a file, in hexadecimal; it is meant to find damage, not forgery."""
     with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from breastcls.errors import ModelError
 from breastcls.images.resize import check_image_size, empty_images, resize_image
 
 
@@ -80,10 +81,19 @@ def test_the_right_size_is_left_alone():
     np.testing.assert_array_equal(resize_image(image, 16), image)
 
 
-@pytest.mark.parametrize("size", [0, (3,), (2, -1), (1, 2, 3), (2.5, 4)])
-def test_wrong_sizes(size):
-    with pytest.raises(ValueError, match="image_size"):
-        check_image_size(size)
+@pytest.mark.parametrize("error", [ValueError, ModelError])
+@pytest.mark.parametrize(
+    "size", [0, -1, 32.0, "32", True, None, (3,), (2, -1), (1, 2, 3), (2.5, 4), (32, 0), (True, 32)]
+)
+def test_wrong_sizes(size, error):
+    with pytest.raises(error, match="image_size"):
+        check_image_size(size, error)
+
+
+def test_sizes_from_numpy_are_python_integers():
+    for size in ((np.int64(3), np.int32(4)), np.array([3, 4]), [3, 4]):
+        assert check_image_size(size) == (3, 4)
+    assert type(check_image_size(np.int64(3))[0]) is int
 
 
 def test_wrong_ways():

@@ -163,10 +163,7 @@ def _find_size(model: Any, card: ModelCard | None, asked: int | Sequence[int] | 
     fixed = (int(shape[1]), int(shape[2])) if known and shape is not None else None
     if asked is None and fixed is None and card is None:
         raise ExplanationError("The model takes images of any size: pass image_size=(height, width).")
-    try:
-        wanted = None if asked is None else check_image_size(asked)
-    except ValueError as error:
-        raise ExplanationError(str(error)) from error
+    wanted = None if asked is None else check_image_size(asked, ExplanationError)
     if wanted is not None and fixed is not None and wanted != fixed:
         raise ExplanationError(f"image_size is {wanted}, but the model takes images of {fixed} only.")
     size = fixed or wanted or (card.image_size if card is not None else None)

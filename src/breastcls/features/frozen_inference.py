@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from breastcls.errors import TrainingError
 from breastcls.images.resize import Pixels
 from breastcls.models.keras_internals import flatten_layers
-from breastcls.models.precision import has_gpu, processor_flags
+from breastcls.models.precision import has_gpu, processor_flags, switch_policies
 
 Features = npt.NDArray[np.float32]
 
@@ -24,7 +23,7 @@ TOLERANCE = 1e-2
 _LEAST_PRODUCTS = 1e9
 # A graph that contains its weights must be smaller than two gigabytes.
 _MOST_CONSTANT_BYTES = 2**29
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+PRECISIONS = ("float32", "bfloat16")
 
 
 def preferred_precision(frozen: keras.Model, flags: frozenset[str] | None = None) -> str:
@@ -87,8 +86,8 @@ def compile_frozen(frozen: keras.Model, size: int, precision: str = "float32") -
     Raises:
         TrainingError: If the precision is unknown.
     """
-    if precision not in _POLICIES:
-        raise TrainingError(f"The precision of features is {precision!r}; expected {' or '.join(_POLICIES)}.")
+    if precision not in PRECISIONS:
+        raise TrainingError(f"The precision of features is {precision!r}; expected {' or '.join(PRECISIONS)}.")
     run = _compile_graph(frozen, size, precision) if keras.backend.backend() == "tensorflow" else _without_graph(frozen)
 
     def compute(images: Pixels) -> Features:
@@ -124,23 +123,9 @@ def _compile_graph(frozen: keras.Model, size: int, precision: str) -> Callable[[
     signature = [tf.TensorSpec((size, *frozen.input_shape[1:]), tf.uint8)]
     # XLA would be slower on a processor by a factor of up to 14.
     graph = tf.function(call, input_signature=signature, autograph=False, jit_compile=False)
-    with _computing_in(frozen, precision):
+    with switch_policies(flatten_layers(frozen), precision):
         concrete = graph.get_concrete_function()
     return lambda images: concrete(tf.constant(images)).numpy()
-
-
-@contextmanager
-def _computing_in(frozen: keras.Model, precision: str) -> Iterator[None]:
-    """Within the block all layers compute in `precision`; their weights stay as they are."""
-    layers = flatten_layers(frozen)
-    before = [layer.dtype_policy for layer in layers]
-    try:
-        for layer in layers:
-            layer.dtype_policy = _POLICIES[precision]
-        yield
-    finally:
-        for layer, policy in zip(layers, before, strict=True):
-            layer.dtype_policy = policy
 
 
 def _products(layer: Any) -> float:

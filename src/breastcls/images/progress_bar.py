@@ -1,10 +1,15 @@
-"""A progress bar for work on many images, silent where nobody watches."""
+"""A progress bar for work on many images, shown on a terminal only."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 
 @contextmanager
@@ -20,9 +25,15 @@ def progress_bar(what: str, total: int, show: bool | None = None) -> Iterator[Ca
         yield lambda: None
         return
     from rich.console import Console
+
+    with make_progress(Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+def make_progress(console: Console) -> Progress:
+    """Return a progress display with bar, counter and remaining time, which disappears when it is finished."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
+    return Progress(*columns, console=console, transient=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, cast, get_args
 
 import cv2
@@ -52,22 +52,28 @@ def resize_image(image: Pixels, image_size: int | Sequence[int], resize: str = "
     return _resize_one(image, height, width, resize)
 
 
-def check_image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
-    """Return `image_size` as (height, width).
+def check_image_size(image_size: object, error: type[ValueError] = ValueError) -> tuple[int, int]:
+    """Return an image size as (height, width).
+
+    Args:
+        image_size: (height, width) in pixels, or one number for a square.
+        error: The exception to raise.
 
     Raises:
-        ValueError: If it is not one or two positive integers.
+        ValueError: Or the `error` given, if it is not one or two positive whole numbers.
 
     Example:
-        >>> check_image_size(224)
-        (224, 224)
+        >>> check_image_size(224), check_image_size((460, 700))
+        ((224, 224), (460, 700))
     """
-    sides = (image_size, image_size) if isinstance(image_size, int | np.integer) else tuple(image_size)
-    if len(sides) != 2 or any(int(side) != side or side < 1 for side in sides):
-        raise ValueError(
-            f"image_size is {image_size!r}; expected (height, width) in pixels, or one number for a square."
-        )
-    return int(sides[0]), int(sides[1])
+    several = isinstance(image_size, Iterable) and not isinstance(image_size, str)
+    pair = tuple(image_size) if several else (image_size, image_size)
+    # bool is an int in Python and NumPy integers are not, so the value itself is asked for an integer.
+    if len(pair) == 2 and not any(isinstance(side, bool) or not hasattr(side, "__index__") for side in pair):
+        height, width = (side.__index__() for side in pair)
+        if height > 0 and width > 0:
+            return height, width
+    raise error(f"image_size is {image_size!r}; expected (height, width) in pixels, or one number for a square.")
 
 
 def check_resize(resize: str) -> Resize:

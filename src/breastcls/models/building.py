@@ -13,7 +13,8 @@ import keras
 
 from breastcls.errors import ModelError
 from breastcls.files import hash_file
-from breastcls.models.backbones.backbone import HEADS, Backbone, check_image_size
+from breastcls.images.resize import check_image_size
+from breastcls.models.backbones.backbone import HEADS, Backbone
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, load_weights
 from breastcls.models.heads import apply_head, default_dropout
@@ -141,7 +142,7 @@ def _weights_file(
 
 
 def _fitting_size(entry: Backbone, image_size: object) -> tuple[int, int]:
-    size = entry.image_size if image_size is None else check_image_size(image_size)
+    size = entry.image_size if image_size is None else check_image_size(image_size, ModelError)
     if size[0] < entry.minimum_size[0] or size[1] < entry.minimum_size[1]:
         raise ModelError(
             f"image_size={size} is too small for the backbone {entry.name!r}: it needs at least {entry.minimum_size}."

@@ -6,9 +6,7 @@ from typing import Any
 
 import keras
 
-_MEAN = (0.485, 0.456, 0.406)
-_DEVIATION = (0.229, 0.224, 0.225)
-_CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+from breastcls.models.imagenet_statistics import MEAN, MEAN_BGR_255, STANDARD_DEVIATION
 
 
 def apply_scaling(images: Any, scaling: str) -> Any:
@@ -30,10 +28,10 @@ def apply_scaling(images: Any, scaling: str) -> Any:
         "unit": (1 / 255, 0.0),
         "tf": (1 / 127.5, -1.0),
         "torch": (
-            [1 / (255 * deviation) for deviation in _DEVIATION],
-            [-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)],
+            [1 / (255 * deviation) for deviation in STANDARD_DEVIATION],
+            [-mean / deviation for mean, deviation in zip(MEAN, STANDARD_DEVIATION, strict=True)],
         ),
-        "caffe": (1.0, [-mean for mean in _CAFFE_MEAN_BGR]),
+        "caffe": (1.0, [-mean for mean in MEAN_BGR_255]),
     }
     scale, offset = factors[scaling]
     # float32 whatever the precision policy: bfloat16 cannot tell 251.3 from 251.9.

@@ -11,7 +11,7 @@ from typing import Any
 
 from breastcls._version import __version__
 from breastcls.errors import EvaluationError, ModelError
-from breastcls.models.backbones.backbone import check_image_size
+from breastcls.images.resize import check_image_size
 from breastcls.models.card_schema import CARD_SCHEMA, read_card
 
 _ATTRIBUTE = "breastcls_card"
@@ -67,7 +67,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         """Check the fields, and copy those that the caller could change afterwards."""
         object.__setattr__(self, "classes", check_classes(self.classes))
-        object.__setattr__(self, "image_size", check_image_size(self.image_size))
+        object.__setattr__(self, "image_size", check_image_size(self.image_size, ModelError))
         for name in ("backbone_options", "provenance"):
             object.__setattr__(self, name, _json_values(name, getattr(self, name)))
         if self.stain is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,8 @@ _GAINING = ("vgg", "resnet")
 # They turn grey levels of 0..255 into what a network takes, or sum over thousands of places: bfloat16, which cannot
 # tell 251.3 from 251.9, would spoil that, and nothing is gained, since it takes no time.
 _EXACT = (keras.layers.Rescaling, keras.layers.Normalization, SpatialMoments, StainSeparation)
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+"""The Keras dtype policy of each precision."""
 
 
 def choose_precision(precision: str, model: keras.Model) -> str:
@@ -71,26 +72,37 @@ def use_precision(model: keras.Model, precision: str) -> Iterator[None]:
         model: The model.
         precision: "float32", "bfloat16" or "float16".
     """
-    policy = _POLICIES[precision]
+    policy = POLICIES[precision]
     if model.dtype_policy.name == policy:
         yield
         return
     kept = _kept_layers(model) if policy != "float32" else ()
     layers = [layer for layer in flatten_layers(model, include_self=False) if id(layer) not in kept]
-    before = [layer.dtype_policy for layer in layers]
-    model_before = model.dtype_policy
     try:
-        # The policy of the model itself is what Keras goes by when it decides to scale the loss.
-        model.dtype_policy = policy
-        for layer in layers:
-            layer.dtype_policy = policy
+        # The policy of the model itself decides whether Keras scales the loss.
+        with switch_policies([model, *layers], precision):
+            _forget_functions(model)
+            yield
+    finally:
         _forget_functions(model)
+
+
+@contextmanager
+def switch_policies(layers: Sequence[keras.Layer], precision: str) -> Iterator[None]:
+    """Within the block the given layers compute in another precision; their weights do not change.
+
+    Args:
+        layers: Layers and models, each for itself: layers inside a model are not included.
+        precision: "float32", "bfloat16" or "float16".
+    """
+    before = [layer.dtype_policy for layer in layers]
+    try:
+        for layer in layers:
+            layer.dtype_policy = POLICIES[precision]
         yield
     finally:
-        model.dtype_policy = model_before
-        for layer, old in zip(layers, before, strict=True):
-            layer.dtype_policy = old
-        _forget_functions(model)
+        for layer, policy in zip(layers, before, strict=True):
+            layer.dtype_policy = policy
 
 
 def _kept_layers(model: keras.Model) -> set[int]:

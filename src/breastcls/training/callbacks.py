@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from breastcls.errors import TrainingError
+from breastcls.images.progress_bar import make_progress
 
 
 class BestWeights:
@@ -185,8 +186,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
         """Show the bar, if standard error is a terminal."""
         if not self._console.is_terminal:
             return
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._bar = make_progress(self._console)
         self._task = self._bar.add_task(self._phase, total=(self._last - self._first) * self._steps)
         self._bar.start()
 

@@ -1,8 +1,7 @@
-import numpy as np
 import pytest
 
 from breastcls.errors import ModelError
-from breastcls.models.backbones.backbone import HEADS, Backbone, check_image_size
+from breastcls.models.backbones.backbone import HEADS, Backbone
 from breastcls.models.heads import _HEADS
 
 
@@ -28,17 +27,6 @@ def test_a_backbone_turns_lists_into_tuples_and_a_side_into_a_square():
 def test_a_wrong_field_is_refused(field, value):
     with pytest.raises(ModelError):
         Backbone(**{"name": "b", "factory": len, field: value})
-
-
-@pytest.mark.parametrize("size", [0, -1, 32.0, "32", True, (32, 32, 3), (32, 0), (True, 32), None])
-def test_sizes_that_are_none(size):
-    with pytest.raises(ModelError, match="image_size"):
-        check_image_size(size)
-
-
-def test_sizes_from_numpy_are_plain_numbers():
-    assert check_image_size((np.int64(3), np.int32(4))) == (3, 4)
-    assert type(check_image_size(np.int64(3))[0]) is int
 
 
 def test_every_head_that_an_entry_may_name_exists():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from breastcls.errors import LayoutError, RecipeError
 from breastcls.experiments.recipes.recipe_model import RecipeModel, TrainFunction
 from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer
-from breastcls.models.backbones.backbone import check_image_size
+from breastcls.images.resize import check_image_size
 
 if TYPE_CHECKING:
     import os
@@ -133,7 +133,7 @@ class Recipe:
             train=self.train,
             tta=self.tta,
             weights=weights,
-            image_size=None if image_size is None else check_image_size(image_size),
+            image_size=None if image_size is None else check_image_size(image_size, RecipeError),
             epochs=epochs,
         )
 

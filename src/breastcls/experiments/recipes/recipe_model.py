@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from breastcls.errors import RecipeError
-from breastcls.models.backbones.backbone import HEADS, check_image_size
+from breastcls.images.resize import check_image_size
+from breastcls.models.backbones.backbone import HEADS
 
 if TYPE_CHECKING:
     from breastcls.datasets.dataset import Dataset
@@ -63,6 +64,6 @@ class RecipeModel:
     reported: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "image_size", check_image_size(self.image_size))
+        object.__setattr__(self, "image_size", check_image_size(self.image_size, RecipeError))
         if self.head is not None and self.head not in HEADS:
             raise RecipeError(f"{self.name!r} asks for the head {self.head!r}. Known: {', '.join(HEADS)}.")

@@ -26,8 +26,8 @@ from breastcls.experiments.recipes.recipe_text import SPLIT_TITLES
 from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer, has_published_weights
 from breastcls.experiments.recipes.split_runs import run_split
 from breastcls.files import make_folder, write_text
+from breastcls.images.resize import check_image_size
 from breastcls.metrics.metric_descriptions import format_count
-from breastcls.models.backbones.backbone import check_image_size
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 
 SPLITS_BY: tuple[By, By] = ("image", "case")
@@ -87,7 +87,7 @@ def run_recipe(
     """
     began = time.perf_counter()
     recipe = name if isinstance(name, Recipe) else RECIPES[name]
-    size = None if image_size is None else check_image_size(image_size)
+    size = None if image_size is None else check_image_size(image_size, RecipeError)
     starts = _weights_for(recipe, weights)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise RecipeError(f"seed must be a whole number of at least 0; found {seed!r}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from breastcls.errors import ModelError
+from breastcls.images.resize import check_image_size
 
 SCALINGS = ("tf", "torch", "caffe", "unit", "none")
 """Input scalings: -1..1; ImageNet mean and deviation; BGR less the ImageNet mean; 0..1; the backbone does it itself."""
@@ -91,28 +92,9 @@ class Backbone:
         if self.head not in HEADS:
             raise ModelError(f"The backbone {self.name!r} asks for the head {self.head!r}. Known: {', '.join(HEADS)}.")
         for field in ("image_size", "minimum_size"):
-            object.__setattr__(self, field, check_image_size(getattr(self, field)))
+            object.__setattr__(self, field, check_image_size(getattr(self, field), ModelError))
         for field in ("options", "stages"):
             value = getattr(self, field)
             if isinstance(value, str) or not all(isinstance(item, str) for item in value):
                 raise ModelError(f"{field} of the backbone {self.name!r} must be a tuple of names; found {value!r}.")
             object.__setattr__(self, field, tuple(value))
-
-
-def check_image_size(size: object) -> tuple[int, int]:
-    """Return `size` as (height, width); one number stands for a square.
-
-    Raises:
-        ModelError: If it is anything but one or two positive whole numbers.
-
-    Example:
-        >>> check_image_size(224), check_image_size((460, 700))
-        ((224, 224), (460, 700))
-    """
-    pair = size if isinstance(size, (tuple, list)) else (size, size)
-    # bool is an int to Python, numpy integers are not: ask for the whole number behind the value.
-    if len(pair) == 2 and not any(isinstance(side, bool) or not hasattr(side, "__index__") for side in pair):
-        height, width = (side.__index__() for side in pair)
-        if height > 0 and width > 0:
-            return height, width
-    raise ModelError(f"image_size must be (height, width) in pixels or one number for a square; found {size!r}.")

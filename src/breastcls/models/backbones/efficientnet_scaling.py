@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-_MEAN = np.array([0.485, 0.456, 0.406])
-_DEVIATION = np.array([0.229, 0.224, 0.225])
+from breastcls.models.imagenet_statistics import MEAN, STANDARD_DEVIATION
 
 
 def restore_imagenet_scaling(backbone: Any) -> None:
@@ -25,10 +24,11 @@ def restore_imagenet_scaling(backbone: Any) -> None:
     """
     import keras
 
+    deviation = np.array(STANDARD_DEVIATION)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:
             mean, variance, count = layer.get_weights()
-            if np.allclose(mean, _MEAN, atol=1e-3) and np.allclose(variance, _DEVIATION**2, atol=1e-4):
-                layer.set_weights([mean, variance * _DEVIATION.astype(variance.dtype), count])
+            if np.allclose(mean, MEAN, atol=1e-3) and np.allclose(variance, deviation**2, atol=1e-4):
+                layer.set_weights([mean, variance * deviation.astype(variance.dtype), count])
                 # The layer computes with copies that it takes from its variables when told to.
                 layer.finalize_state()

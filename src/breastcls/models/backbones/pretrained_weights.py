@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import warnings
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from breastcls.errors import WeightsError
+from breastcls.files import hash_file
 from breastcls.models.backbones.backbone import Backbone, WeightsFile
 
 _SUFFIXES = (".h5", ".hdf5", ".keras")
@@ -109,8 +109,7 @@ def _check_digest(path: Path, file: WeightsFile) -> None:
     if file.digest is None:
         return
     algorithm = "md5" if len(file.digest) == 32 else "sha256"
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    found = hash_file(path, algorithm)
     if found != file.digest:
         raise WeightsError(
             f"{path} is damaged or not the published file: its {algorithm} is {found}, expected {file.digest}. Remove "
