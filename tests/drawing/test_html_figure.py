@@ -81,6 +81,7 @@ def test_it_has_an_alternative_text_and_no_fixed_size(fragment):
     assert attributes["aria-label"] == 'What "it" shows.'
     assert "viewbox" in attributes
     assert {"width", "height"}.isdisjoint(attributes)
+    assert "max-width: 26.0rem" in attributes["style"], "85 mm"
 
 
 def test_it_brings_no_style_sheet_metadata_or_date_into_the_page(fragment):

@@ -18,6 +18,8 @@ from breastcls.drawing.theme import LIGHT
 # the model.
 _DRAWN = (*(f"class-{number}" for number in range(8)), "ink", "muted", "line", "model", "baseline")
 _VARIABLES = {LIGHT[name]: f"var(--{name})" for name in _DRAWN} | {"#000000": "currentColor", "#ffffff": "var(--paper)"}
+# The largest size of a point of the figure in the page, where one rem is usually 16 pixels.
+_REM_PER_POINT = 0.108
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 # Matplotlib writes the font in one property (to version 3.10) or in several; the family is that of the page.
 _FONT = re.compile(r"font: (?:(\w+) )?([\d.]+px) [^;]+")
@@ -27,7 +29,9 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
 def figure_to_html(figure: Figure, alt: str, *, key: str, caption: str = "") -> Markup:
-    """Return a figure as an HTML `<figure>` with inline SVG, as wide as the page lets it be.
+    """Return a figure as an HTML `<figure>` with inline SVG, as wide as the page allows.
+
+    Where the page has room, text of 8 points is as large as 14 pixels of the page; it is smaller on a narrow screen.
 
     Text stays text in the font of the page. The colours of `breastcls.drawing.figures` become the CSS variables of
     `breastcls.drawing.theme`, so that the figure follows a light or dark page; other colours stay as they are. The
@@ -50,12 +54,14 @@ def figure_to_html(figure: Figure, alt: str, *, key: str, caption: str = "") -> 
     svg = _draw(figure)
     root = ElementTree.fromstring(svg)
     _simplify(root, f"{key}-")
+    width = float(root.attrib["viewBox"].split()[2])
     attributes = {
         "viewBox": root.attrib["viewBox"],
         "role": "img",
         "aria-label": alt,
         # What Matplotlib sets for every element of the document by a style sheet, which would reach the whole page.
-        "style": "stroke-linejoin: round; stroke-linecap: butt; fill: currentColor",
+        "style": f"max-width: {_REM_PER_POINT * width:.1f}rem; stroke-linejoin: round; stroke-linecap: butt; "
+        "fill: currentColor",
     }
     root.attrib.clear()
     root.attrib.update(attributes)

@@ -34,6 +34,11 @@ def page_environment(package: str) -> Environment:
     )
 
 
+def read_template(package: str, name: str) -> str:
+    """Return the text of a file of the folder `templates` of a package."""
+    return resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
+
+
 def read_style(package: str, name: str) -> Markup:
     """Return the colours of the theme and a style sheet of the folder `templates` of a package.
 
@@ -41,5 +46,4 @@ def read_style(package: str, name: str) -> Markup:
         >>> read_style("breastcls.evaluation.report", "style.css").startswith(":root { color-scheme: light;")
         True
     """
-    sheet = resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
-    return Markup(theme_css() + sheet)
+    return Markup(theme_css() + read_template(package, name))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from breastcls._version import __version__
-from breastcls.drawing.theme import theme_css
+from breastcls.drawing.html_page import page_environment, read_style, read_template
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Part
 from breastcls.evaluation.report.fixed_parts import (
@@ -31,6 +29,8 @@ from breastcls.metrics.metric_descriptions import format_number
 
 if TYPE_CHECKING:
     from breastcls.explanation.explanation import Explanation
+
+PACKAGE = "breastcls.evaluation.report"
 
 
 def write_report(
@@ -81,20 +81,11 @@ def render_report(
 ) -> str:
     """Return the report as text; see `write_report`."""
     gallery = gallery_part(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method)
-    environment = Environment(
-        loader=PackageLoader("breastcls.evaluation.report", "templates"),
-        autoescape=True,  # names of files, classes and cases come from outside
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    script = _read_template("script.js")
-    style = theme_css() + _read_template("style.css")
+    script = read_template(PACKAGE, "script.js")
     context: dict[str, Any] = {
         "title": title if title is not None else _task_title(evaluation.classes),
-        "script": Markup(script),  # our own files, the only text that is not escaped
-        "style": Markup(style),
+        "script": Markup(script),  # our own file, not to be escaped
+        "style": read_style(PACKAGE, "style.css"),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         "version": __version__,
         "percent": evaluation.percent,
@@ -103,7 +94,7 @@ def render_report(
         "leak_allowed": evaluation.leak_allowed,
         "parts": _parts(evaluation, gallery),
     }
-    return environment.get_template("report.html.j2").render(context)
+    return page_environment(PACKAGE).get_template("report.html.j2").render(context)
 
 
 def _parts(evaluation: EvaluationData, gallery: Part) -> list[Part]:
@@ -118,10 +109,6 @@ def _parts(evaluation: EvaluationData, gallery: Part) -> list[Part]:
         card_part(evaluation),
     ]
     return [part for part in parts if part.blocks]
-
-
-def _read_template(name: str) -> str:
-    return resources.files("breastcls.evaluation.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _task_title(classes: tuple[str, ...]) -> str:

@@ -210,7 +210,7 @@ SECTION = Section(
     schema=_SCHEMA,
     table=_table,
     text=_text,
-    figures=(SectionFigure("reliability", _draw, _describe, width=70.0),),
+    figures=(SectionFigure("reliability", _draw, _describe),),
     report=_report,
     verdict=calibration_verdict,
     glossary=(

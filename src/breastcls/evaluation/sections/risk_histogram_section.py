@@ -56,8 +56,8 @@ SECTION = Section(
     compute=lambda context: risk_histogram(context.scored, bootstrap=context.bootstrap),
     columns=("group", "lower", "upper", "images", "share", "cumulative", "low", "high"),
     figures=(
-        SectionFigure("risk-histogram", _draw_histogram, _describe_histogram, width=70.0),
-        SectionFigure("cumulative-risk", _draw_cumulative, _describe_cumulative, width=70.0),
+        SectionFigure("risk-histogram", _draw_histogram, _describe_histogram),
+        SectionFigure("cumulative-risk", _draw_cumulative, _describe_cumulative),
     ),
     report=no_blocks,
 )
