@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from breastcls.drawing.figures import drawing_style, figure_of, new_axes, save_figure
+from breastcls.drawing.figures import drawing_style, figure_of, legend_below, new_axes, save_figure
 from breastcls.drawing.html_figure import figure_to_html
 from breastcls.errors import OutputError
 
@@ -66,3 +66,19 @@ def test_a_figure_drawn_without_colours_of_its_own_follows_the_theme():
         axes.set_title("Title")
         axes.text(0.5, 0.5, "text")
     assert not re.search(r"#[0-9a-f]{6}\b", figure_to_html(figure_of(axes), "Eight lines.", key="lines"))
+
+
+def test_a_legend_below_covers_nothing_that_is_drawn():
+    with drawing_style():
+        axes = new_axes(None)
+        axes.plot([0, 1], [0, 1], label="model")
+        axes.set_xlabel("Predicted probability")
+        legend_below(axes, 1)
+    figure = figure_of(axes)
+    figure.draw_without_rendering()
+    assert legend_box(axes).y1 <= axes.xaxis.label.get_window_extent().y0 + 1
+    assert legend_box(axes).y0 >= 0
+
+
+def legend_box(axes):
+    return axes.get_legend().get_window_extent()

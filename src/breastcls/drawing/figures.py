@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from matplotlib.transforms import ScaledTranslation
 
 from breastcls.drawing.theme import LIGHT
 from breastcls.errors import OutputError
@@ -123,6 +124,20 @@ def figure_of(axes: Axes) -> Figure:
     figure = axes.get_figure(root=True)
     assert figure is not None, "axes that were removed from their figure"
     return figure
+
+
+def legend_below(axes: Axes, columns: int) -> None:
+    """Add the legend below the name of the horizontal axis, where it covers nothing whatever is drawn."""
+    below = ScaledTranslation(0, -30 / 72, figure_of(axes).dpi_scale_trans)
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=axes.transAxes + below,
+        ncols=columns,
+        borderaxespad=0.0,
+        columnspacing=1.2,
+        handlelength=1.8,
+    )
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, width_mm: float | None = None, dpi: int = 300) -> Path:

@@ -14,6 +14,7 @@ from breastcls.drawing.figures import (
     CLASS_COLOURS,
     INK,
     LINE_STYLES,
+    legend_below,
 )
 from breastcls.evaluation.figures.figure_text import in_percent
 from breastcls.intervals.score_values import read_scores
@@ -129,7 +130,7 @@ def finish_curves(axes: Axes, x_name: str, y_name: str, title: str, legend: _Cor
     if len(axes.get_lines()) <= 5:
         axes.legend(loc=legend)
     else:  # So many names would cover the curves.
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=4, columnspacing=1.2)
+        legend_below(axes, 4)
 
 
 def write_metric(axes: Axes, metrics: pd.DataFrame | None, metric: str) -> None:

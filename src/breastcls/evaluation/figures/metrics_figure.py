@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
 
-from breastcls.drawing.figures import BASELINE, INK, MODEL, MUTED, drawing_style, figure_of, new_axes
+from breastcls.drawing.figures import BASELINE, INK, MODEL, MUTED, drawing_style, figure_of, legend_below, new_axes
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.figures.figure_text import FigureText, in_percent
 from breastcls.intervals.score_values import Score, read_scores
@@ -92,16 +91,7 @@ def _bounded(metrics: pd.DataFrame) -> dict[str, Score]:
 def _add_legend(axes: Axes) -> None:
     axes.plot([], [], "o-", color=MODEL, markersize=4, label="model")
     axes.plot([], [], "D-", color=BASELINE, markersize=4, label="colour-only baseline")
-    # Below the axis, whatever the height of the figure: a mark may be at any place above it.
-    below = ScaledTranslation(0, -28 / 72, figure_of(axes).dpi_scale_trans)
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0.0),
-        bbox_transform=axes.transAxes + below,
-        ncols=2,
-        borderaxespad=0.0,
-        handlelength=1.5,
-    )
+    legend_below(axes, 2)
 
 
 def _draw_score(axes: Axes, score: Score, place: float, colour: str, marker: str) -> None:

@@ -7,7 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from breastcls.drawing.figures import CLASS_COLOURS, LINE_STYLES, MUTED, drawing_style, figure_of, new_axes
+from breastcls.drawing.figures import (
+    CLASS_COLOURS,
+    LINE_STYLES,
+    MUTED,
+    drawing_style,
+    figure_of,
+    legend_below,
+    new_axes,
+)
 from breastcls.evaluation.figures.figure_text import FigureText, in_percent
 from breastcls.metrics.metric_descriptions import format_number
 
@@ -44,11 +52,11 @@ def plot_risk_histogram(
         _finish(axes, positive, threshold)
         highest = float(table["share"].max())
         axes.set(
-            ylim=(0, 1.15 * highest if highest > 0 else 1),
+            ylim=(0, 1.05 * highest if highest > 0 else 1),
             ylabel=f"Share of the {'class' if positive else 'predictions'}",
             title="Predicted risk" if positive else "Predicted probability",
         )
-        axes.legend(loc="best")
+        _add_legend(axes)
         return figure_of(axes)
 
 
@@ -92,7 +100,7 @@ def plot_cumulative_risk(
             ylabel=f"Cumulative share of the {'class' if positive else 'predictions'}",
             title="Cumulative risk" if positive else "Cumulative probability",
         )
-        axes.legend(loc="best")
+        _add_legend(axes)
         return figure_of(axes)
 
 
@@ -122,6 +130,12 @@ def _finish(axes: Axes, positive: str | None, threshold: float | None) -> None:
         xlabel=f"Predicted probability of {positive}" if positive else "Probability of the predicted class",
     )
     axes.set_box_aspect(1)
+
+
+def _add_legend(axes: Axes) -> None:
+    names = axes.get_legend_handles_labels()[1]
+    # Long names of classes side by side would be wider than the figure.
+    legend_below(axes, len(names) if sum(map(len, names)) <= 36 else 1)
 
 
 def _spread(table: pd.DataFrame) -> str:
