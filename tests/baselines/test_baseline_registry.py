@@ -74,7 +74,7 @@ def test_colour_is_a_logistic_regression_on_colour_features(parts, predicted):
 
 def test_the_table_holds_their_scores(parts, predicted, draw):
     kept = {name: predicted[name] for name in ("colour", "texture-svm")}
-    with pytest.warns(EvaluationWarning, match=r"The class .* has only 2 cases that were scored"):
+    with pytest.warns(EvaluationWarning, match=r"The class .* has only 2 cases scored"):
         table = score_baselines(*parts, baselines=list(kept), bootstrap=QUICK)
     assert table.index.tolist() == list(kept)
     assert tabulate_baselines(predicted, QUICK).index.tolist() == list(list_baselines())

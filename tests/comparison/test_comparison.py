@@ -118,7 +118,7 @@ def test_models_cannot_be_compared_on_one_case(draw):
         found = compare([one, worsened(one, 1)], bootstrap=Bootstrap(20))
     assert "cannot be compared" in found.verdicts[0]
     assert np.isnan(found.tests["delong_p"].item())
-    assert any("All images scored are of one case" in limitation for limitation in found.limitations)
+    assert any("All scored images are of one case" in limitation for limitation in found.limitations)
 
 
 def test_few_and_unknown_cases_warn_as_in_evaluate(draw):
@@ -143,8 +143,8 @@ def test_a_limitation_of_one_model_names_it(draw):
     some = draw()
     never = some.with_threshold(1.0)
     found = compare({"good": some, "idle": never}, bootstrap=Bootstrap(50))
-    assert [limitation for limitation in found.limitations if "never decided" in limitation] == [
-        "idle: The model never decided for malignant: its precision counts as 0."
+    assert [limitation for limitation in found.limitations if "never predicted" in limitation] == [
+        "idle: The model never predicted malignant: its precision is set to 0."
     ]
 
 

@@ -26,7 +26,7 @@ def test_nothing_to_say_about_a_sound_test_set(draw):
 def test_few_cases(draw):
     (one,) = few_cases({"classes": {"benign": {"images": 9, "cases": 1}, "malignant": {"images": 9, "cases": 5}}})
     assert "benign has only 1 case" in one
-    assert "that were scored" in one
+    assert "scored: interpret" in one
     assert few_cases({"classes": {"benign": {"images": 0, "cases": 0}}}) == ()
     assert "malignant has only 3 cases" in limitations_of(draw(cases=6))
 
@@ -34,7 +34,7 @@ def test_few_cases(draw):
 def test_what_is_missing_is_named():
     one = Predictions.from_arrays(probabilities=[0.2, 0.3], labels=[0, 0], classes=("a", "b"), cases=["x", "x"])
     text = limitations_of(one)
-    for words in ("no image of b", "All images scored are of one case", "Slides are not known", "never decided for b"):
+    for words in ("no image of b", "All scored images are of one case", "Slides are not known", "never predicted b"):
         assert words in text
     assert "Cases are not known" in limitations_of(
         one.__class__.from_arrays(probabilities=[0.2, 0.7], labels=[0, 1], classes=("a", "b"))
@@ -64,11 +64,11 @@ def test_counts_and_warnings_are_of_what_was_scored(mixed):
     assert (found.counts["images"], found.counts["cases"], yes["images"], yes["cases"]) == counted
     assert found.counts["classes"]["no"] == {"images": 24, "cases": 6}
     sentence = {
-        "drop": "1 of 11 cases hold images of several classes and were left out, and with them 4 of 44 images.",
-        "last": "1 of 11 cases hold images of several classes and count as yes.",
+        "drop": "1 of 11 cases hold images of several classes and were excluded, with 4 of 44 images.",
+        "last": "1 of 11 cases hold images of several classes and were labelled yes.",
     }[mixed]
     assert sentence in found.limitations
-    assert f"Scored by case: {counted[1]} cases stand for {counted[0]} images." in found.limitations
+    assert f"Scored by case: {counted[1]} cases, aggregated from {counted[0]} images." in found.limitations
     # By image nothing is dropped: every image counts for its own class.
     by_image = evaluate(some, bootstrap=Bootstrap(20))
     assert by_image.counts["classes"]["yes"] == {"images": 18, "cases": 5}
@@ -79,7 +79,7 @@ def test_a_class_that_only_mixed_cases_hold_is_missed():
     found = evaluate(mixed_set(), aggregation=Aggregation("case", mixed_labels="drop"), bootstrap=Bootstrap(20))
     assert np.isnan(found.metrics.loc["roc_auc", "value"])
     assert any("No case that was scored is of yes" in one for one in found.limitations)
-    with pytest.warns(EvaluationWarning, match="yes has only 1 case that"):
+    with pytest.warns(EvaluationWarning, match="yes has only 1 case scored"):
         evaluate(mixed_set(), aggregation=Aggregation("case", mixed_labels="last"), bootstrap=Bootstrap(20))
 
 
@@ -89,7 +89,10 @@ def test_three_classes_count_as_the_last_of_theirs(draw):
         aggregation=Aggregation("case", mixed_labels="last"),
         bootstrap=Bootstrap(20),
     )
-    assert "24 of 24 cases hold images of several classes and count as the last of their classes." in found.limitations
+    assert (
+        "24 of 24 cases hold images of several classes and were labelled as the last of their classes."
+        in found.limitations
+    )
     assert found.counts["classes"]["c"]["cases"] == (found.predictions.labels == 2).sum()
 
 
@@ -97,16 +100,19 @@ def test_why_there_is_no_patient_recognition_rate(draw):
     some = draw()
     assert "patient recognition rate" not in limitations_of(some)
     partly = dataclasses.replace(some, slides=np.where(np.arange(300) < 7, "", some.slides))
-    assert "The slide of 7 of 300 images is not known, so there is no patient recognition rate." in limitations_of(
-        partly
+    assert (
+        "The slide of 7 of 300 images is not known, so the patient recognition rate is not defined."
+        in limitations_of(partly)
     )
     found = evaluate(some, aggregation="case", bootstrap=Bootstrap(20))
     assert np.isnan(found.metrics.loc["patient_recognition_rate", "value"])
-    assert "A case may have several slides, so by case there is no patient recognition rate." in found.limitations
+    assert (
+        "A case may have several slides, so by case the patient recognition rate is not defined." in found.limitations
+    )
     with pytest.warns(EvaluationWarning, match="Cases are not known"):
         alone = evaluate(dataclasses.replace(some, cases=None), bootstrap=Bootstrap(20))
-    assert "No interval can be given for patient_recognition_rate: cases are not known." in alone.limitations
-    assert not any("too few cases alike" in one for one in alone.limitations)
+    assert "There is no confidence interval of patient_recognition_rate: cases are not known." in alone.limitations
+    assert not any("too few cases of one kind" in one for one in alone.limitations)
 
 
 @pytest.mark.parametrize(("how", "words"), [("majority", "shares of votes"), ("maximum", "the highest among")])
@@ -133,11 +139,11 @@ def test_drawn_votes_are_counted():
         cases=np.repeat(np.arange(10), 2).astype(str),
     )
     found = evaluate(some, aggregation=Aggregation("case", method="majority"), bootstrap=Bootstrap(20))
-    assert "The vote of 7 of 10 cases is drawn; they are called yes." in found.limitations
+    assert "The vote of 7 of 10 cases is tied; they are predicted as yes." in found.limitations
     assert found.confusion.to_numpy().tolist() == [[0, 5], [0, 5]]
     np.testing.assert_array_equal(found.operating["sensitivity"], found.metrics.loc["recall", "value"])
     np.testing.assert_array_equal(found.operating["specificity"], found.metrics.loc["specificity", "value"])
-    assert "is drawn" not in " ".join(
+    assert "is tied" not in " ".join(
         evaluate(some, aggregation=Aggregation(method="majority"), bootstrap=Bootstrap(20)).limitations
     )
 

@@ -9,7 +9,7 @@ from breastcls.decisions.net_benefit import predictive_values
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.proportions import has_one_decision_a_case, ratio_interval, wilson_interval
+from breastcls.intervals.proportions import has_one_row_per_case, ratio_interval, wilson_interval
 from breastcls.predictions.predictions import Predictions
 
 
@@ -30,7 +30,7 @@ def test_arrays_and_nothing():
 
 def test_case_level_shares_get_wilson_intervals(draw):
     some = draw()
-    assert not has_one_decision_a_case(some)
+    assert not has_one_row_per_case(some)
     found = evaluate(some, aggregation="case", bootstrap=Bootstrap(50))
     right = int(np.trace(found.confusion.to_numpy()))
     expected = binomtest(right, 24).proportion_ci(method="wilson")

@@ -60,7 +60,7 @@ def test_a_group_is_scored_and_warned_of_as_it_would_be_alone():
     )
     found = evaluate(some, bootstrap=Bootstrap(100))
     (limitation,) = [one for one in found.limitations if "groups" in one]
-    assert "a class has fewer than five cases: by magnification 1 of 2 (the tables say which). Take" in limitation
+    assert "a class has fewer than five cases: by magnification 1 of 2 (see the tables). Interpret" in limitation
     row = found.by_magnification.loc[40]
     assert (row["cases"], row["cases_of_rarest_class"]) == (9, 1)
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
@@ -121,7 +121,7 @@ def test_levels_of_mixed_units(draw):
     table, sentences = score_levels(some, QUICK)
     # Every case of these holds images of both classes.
     assert "case" not in table.index.unique(0)
-    assert "24 of 24 cases hold images of several classes: the level is left out." in sentences
+    assert "24 of 24 cases hold images of several classes: the level is skipped." in sentences
     assert score_levels(some, QUICK, aggregation=Aggregation(mixed_labels="drop"))[1][-1] == sentences[-1]
     asked, sentences = score_levels(some, QUICK, aggregation=Aggregation(mixed_labels="last"))
     assert sentences == ()
@@ -137,7 +137,7 @@ def test_a_few_mixed_units_are_left_out_and_counted(draw):
     rows = np.flatnonzero(some.cases == some.cases[0])
     labels[rows[0]] = 1 - labels[rows[0]]
     table, sentences = score_levels(dataclasses.replace(some, labels=labels), QUICK)
-    assert any("1 of 24 cases hold images of several classes: they are left out" in one for one in sentences)
+    assert any("1 of 24 cases hold images of several classes: they are excluded" in one for one in sentences)
     others = some[some.cases != some.cases[0]]
     expected = compute_metrics(others.aggregate("case"))
     pd.testing.assert_series_equal(table.loc["case", "value"], expected, check_names=False)

@@ -118,13 +118,13 @@ def test_few_cases_are_told_of(pictures, colour_model):
         "perturbations": "brightness",
         "bootstrap": Bootstrap(50),
     }
-    with pytest.warns(EvaluationWarning, match="The class benign has only 1 case that were scored"):
+    with pytest.warns(EvaluationWarning, match="The class benign has only 1 case scored"):
         found = measure_robustness(model, few, **options)
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
         alone = bc.evaluate(model, few, bootstrap=Bootstrap(50))
     assert found.table[found.table["metric"] == "specificity"][["low", "change_low"]].isna().all().all()
     assert found.table[found.table["metric"] != "specificity"][["low", "change_low"]].notna().all().all()
-    kept = [one for one in found.limitations if "no width" not in one]
+    kept = [one for one in found.limitations if "zero width" not in one]
     assert len(kept) == 3
     for words, limitation in zip(
         ("has only 1 case", "17% of the images are of cases", "for specificity"), kept, strict=True

@@ -22,7 +22,7 @@ from breastcls.calibration.errors_by_chance import judge_errors, mean_gap, redra
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
-from breastcls.intervals.proportions import bound_shares
+from breastcls.intervals.proportions import bound_proportions
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
 from breastcls.predictions.predictions import Predictions
@@ -141,7 +141,7 @@ def _reliability(
     table = binned.table()
     images = table["images"].to_numpy()
     found = np.rint(table["frequency"].fillna(0.0).to_numpy() * images)
-    table["low"], table["high"] = bound_shares(predictions, strata, bounds, (found, images), confidence)
+    table["low"], table["high"] = bound_proportions(predictions, strata, bounds, (found, images), confidence)
     return table[table["images"] > 0].reset_index(drop=True)
 
 

@@ -23,7 +23,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import NO_CASES, few_cases, find_limitations
 from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_metrics
-from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.metrics.scorable_predictions import scored_predictions
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.predictions import Predictions

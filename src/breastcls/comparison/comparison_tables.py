@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from breastcls.errors import EvaluationError
-from breastcls.metrics.metric_descriptions import NOT_DEFINED, describe_metric, format_number, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import NOT_DEFINED, format_number, is_defined
 
 _P_VALUES = {
     "p": "p",

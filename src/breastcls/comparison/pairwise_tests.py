@@ -14,9 +14,9 @@ from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.limitations import FEW_CASES
-from breastcls.intervals.proportions import has_one_decision_a_case
+from breastcls.intervals.proportions import has_one_row_per_case
 from breastcls.intervals.score_tables import count_units
-from breastcls.intervals.single_case import shares_of_one_case
+from breastcls.intervals.single_case_metrics import single_case_metrics
 from breastcls.metrics.classification_metrics import METRICS
 from breastcls.predictions.predictions import Predictions
 
@@ -66,7 +66,7 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         }
         tables.append(pd.DataFrame(columns, index=index))
     table = pd.concat(tables)
-    of_one_case = table.index.get_level_values("metric").isin(shares_of_one_case(statistics[0]))
+    of_one_case = table.index.get_level_values("metric").isin(single_case_metrics(statistics[0]))
     table.loc[table["difference"].isna() | of_one_case, ["low", "high", "p"]] = np.nan
     table["p_holm"] = table.groupby(level="metric")["p"].transform(holm)
     return table
@@ -84,7 +84,7 @@ def pairwise_tests(scored: Sequence[Predictions], names: Sequence[str]) -> pd.Da
     """
     first, pairs = scored[0], pairs_of(len(scored))
     delong_p, mcnemar_p = _delong_p(scored, pairs), np.full(len(pairs), np.nan)
-    if has_one_decision_a_case(first):
+    if has_one_row_per_case(first):
         correct = [one.decisions == one.labels for one in scored]
         mcnemar_p = np.array([mcnemar(correct[a], correct[b]) for a, b in pairs])
     index = pd.MultiIndex.from_tuples([(names[a], names[b]) for a, b in pairs], names=["first", "second"])

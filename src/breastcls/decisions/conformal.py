@@ -36,7 +36,7 @@ from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.limitations import NO_CASES
-from breastcls.intervals.proportions import bound_shares
+from breastcls.intervals.proportions import bound_proportions
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
 from breastcls.predictions.independence import count_shared_cases
@@ -177,7 +177,7 @@ class ConformalSets:
         # All but the mean size are plain shares.
         trials = counts.sum(axis=0) * (np.arange(counts.shape[1]) % len(FIGURES) != FIGURES.index("size"))
         held = np.minimum(counted.sum(axis=0), trials)
-        bounds = bound_shares(predictions, strata, bounds, (held, trials), bootstrap.confidence)
+        bounds = bound_proportions(predictions, strata, bounds, (held, trials), bootstrap.confidence)
         value, low, high = (
             found.reshape(len(groups), len(FIGURES)) for found in (measure(np.ones((1, cases)))[0], *bounds)
         )

@@ -18,7 +18,7 @@ from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.curve_bands import count_pairs
-from breastcls.intervals.proportions import bound_shares, has_one_decision_a_case, ratio_interval
+from breastcls.intervals.proportions import bound_proportions, has_one_row_per_case, ratio_interval
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.array_arguments import check_share
@@ -128,7 +128,7 @@ def operating_table(
     bootstrap = bootstrap or Bootstrap()
     point = measure(np.ones((1, len(rates.strata))))[0].reshape(-1, 4)
     low, high = (bound.reshape(-1, 4) for bound in bootstrap.intervals(measure, rates.strata))
-    if has_one_decision_a_case(predictions):
+    if has_one_row_per_case(predictions):
         _bound_by_wilson(predictions, rates.strata, point, low, high, np.tile(shares, len(at)), bootstrap.confidence)
     else:
         unbounded = _of_one_case(predictions)
@@ -172,7 +172,7 @@ def _bound_by_wilson(
     """Write the bounds of plain shares of cases over those of the bootstrap, each (rows, 4)."""
     cases = np.bincount(predictions.labels, minlength=2)
     right = np.rint(point[:, :2] * cases[::-1])  # positives called so, negatives called so
-    low[:, :2], high[:, :2] = bound_shares(
+    low[:, :2], high[:, :2] = bound_proportions(
         predictions, strata, (low[:, :2], high[:, :2]), (right, np.broadcast_to(cases[::-1], right.shape)), confidence
     )
     # At a prevalence of 0 or 1 predictive values hang on nothing that was measured.

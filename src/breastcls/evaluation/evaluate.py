@@ -21,9 +21,9 @@ from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.threshold_origin import apply_threshold, refuse_rule
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.degenerate_intervals import find_degenerate_intervals
 from breastcls.intervals.limitations import NO_CASES, few_cases, few_cases_in_groups, find_limitations
 from breastcls.intervals.score_tables import count_units
-from breastcls.intervals.zero_width import find_zero_width
 from breastcls.metrics.scorable_predictions import predict_or_take
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.independence import check_independence
@@ -199,7 +199,7 @@ def _general_limitations(context: EvaluationContext, leakage: LeakageReport | No
             compared = "Neither cases nor slides of these images are known: nothing was compared with the training set"
         found += (f"{compared}, and the colour-only baseline was not scored.",)
     groups = {section.rows: context.values.get(section.name) for section in SECTIONS.values() if section.rows}
-    return (*found, *few_cases_in_groups(groups), *find_zero_width(metrics, groups))
+    return (*found, *few_cases_in_groups(groups), *find_degenerate_intervals(metrics, groups))
 
 
 def _settings(context: EvaluationContext, tta: str | None) -> dict[str, Any]:

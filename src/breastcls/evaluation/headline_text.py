@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from breastcls.intervals.score_values import interval_text
-from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.metric_descriptions import metric_title
 
 HEADLINE = ("balanced_accuracy", "roc_auc")
 

@@ -26,7 +26,7 @@ from breastcls.intervals.limitations import few_cases
 from breastcls.intervals.paired_scores import change_text, check_metrics, score_against
 from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.classification_metrics import LOSSES
-from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
 from breastcls.training.run import Run
 

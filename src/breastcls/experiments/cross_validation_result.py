@@ -14,7 +14,7 @@ from breastcls.evaluation.evaluation import Evaluation
 from breastcls.intervals.score_tables import count_units
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import compute_metrics
-from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 from breastcls.training.run import Run

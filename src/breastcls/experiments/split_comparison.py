@@ -12,7 +12,7 @@ import pandas as pd
 from breastcls.files import write_text
 from breastcls.intervals.paired_scores import score_text
 from breastcls.json_values import table_to_dict, to_json_values
-from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 from breastcls.text_tables import escape_markdown, markdown_table, text_table

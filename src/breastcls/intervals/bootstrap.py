@@ -1,9 +1,9 @@
-"""Bootstrap intervals over cases, stratified by class.
+"""Bootstrap confidence intervals over cases, stratified by class.
 
-Images of one case resemble one another: a test set of 500 images of 16 cases holds 16 independent facts. So whole cases
-are drawn with replacement, as many as there are, within each stratum (`case_strata`), so that every resample holds
-every class; where cases hold several classes one may seldom be lost, and such a resample does not count for the figures
-that need the class. A resample is kept as how often each case was drawn; no image is copied.
+Images of one case are correlated: a test set of 500 images of 16 cases holds 16 independent observations. So whole
+cases are drawn with replacement, as many as there are, within each stratum (`case_strata`), so that every resample
+holds every class; where cases hold several classes one may rarely be missing, and such a resample is not used for the
+metrics that need the class. A resample is the number of times that each case was drawn; no image is copied.
 
 Percentile interval: Efron 1979, DOI 10.1214/aos/1176344552. BCa: Efron 1987, DOI 10.2307/2289144; the acceleration of
 a stratified sample after Davison & Hinkley 1997, chapter 5, DOI 10.1017/CBO9780511802843. Expanded percentile:
@@ -29,7 +29,7 @@ Integers = npt.NDArray[np.int64]
 IntervalMethod = Literal["percentile", "bca", "expanded"]
 Statistic = Callable[[Floats], Floats]
 
-# Elements of one block of weights; it also fixes the order of the random draws, so changing it changes every interval.
+# Elements of one block of weights; it also fixes the order of the random draws: changing it changes every interval.
 BLOCK = 4_000_000
 # Leaving out each case in turn costs as many evaluations as there are cases.
 MOST_CASES_TO_LEAVE_OUT = 5_000
@@ -40,15 +40,15 @@ class Bootstrap:
     """How confidence intervals are computed: whole cases are resampled with replacement.
 
     Attributes:
-        resamples: How often the cases are drawn anew.
-        confidence: Share of intervals meant to hold the truth, in 0..1.
-        method: "percentile"; "bca" (bias-corrected and accelerated); or "expanded": percentiles further out, by as
-            much as few cases make a bootstrap too narrow. It holds the truth most nearly as often as it says; see
+        resamples: Number of resamples.
+        confidence: Nominal coverage, in 0..1.
+        method: "percentile"; "bca" (bias-corrected and accelerated); or "expanded": percentiles further out, which
+            corrects a bootstrap of few cases for being too narrow. Its coverage is nearest to the nominal one; see
             `benchmarks/interval_coverage.py`.
-        seed: The same seed gives the same intervals, bit for bit on one machine; a whole number from 0 on.
+        seed: The same seed gives the same intervals, bit for bit on one machine; a whole number, 0 or more.
 
     Raises:
-        EvaluationError: If one of them is of another kind or out of range.
+        EvaluationError: If one of them has another type or is out of range.
 
     Example:
         >>> cases = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -67,23 +67,23 @@ class Bootstrap:
         if self.method not in get_args(IntervalMethod):
             raise EvaluationError(f'`method` is {self.method!r}; expected "percentile", "bca" or "expanded".')
         if not (_is_a(numbers.Real, self.confidence) and 0 < self.confidence < 1):
-            raise EvaluationError(f"`confidence` is {self.confidence!r}; expected a share such as 0.95.")
+            raise EvaluationError(f"`confidence` is {self.confidence!r}; expected a number in 0..1, such as 0.95.")
         if not (_is_a(numbers.Integral, self.resamples) and self.resamples >= 1):
             raise EvaluationError(
                 f"`resamples` is {self.resamples!r}; expected a whole number, 1 or more, usually 2000."
             )
         if not (_is_a(numbers.Integral, self.seed) and self.seed >= 0):
             # None would give other intervals each time.
-            raise EvaluationError(f"`seed` is {self.seed!r}; expected a whole number from 0 on.")
-        # Numbers of NumPy's are welcome, but JSON does not know them.
+            raise EvaluationError(f"`seed` is {self.seed!r}; expected a whole number, 0 or more.")
+        # NumPy numbers are accepted, but JSON cannot hold them.
         for name, kind in (("confidence", float), ("resamples", int), ("seed", int)):
             object.__setattr__(self, name, kind(getattr(self, name)))
 
     def distribution(self, statistic: Statistic, strata: Integers) -> Floats:
-        """Return the statistic of every resample, float64 (resamples, figures).
+        """Return the statistic of every resample, float64 (resamples, values).
 
         Args:
-            statistic: From weights (resamples, cases) to figures (resamples, figures).
+            statistic: From weights (resamples, cases) to values (resamples, values).
             strata: int64 (cases,), the stratum of each case.
         """
         return np.concatenate([statistic(block) for block in self.weights(strata)])
@@ -105,10 +105,10 @@ class Bootstrap:
             yield block
 
     def intervals(self, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
-        """Return lower and upper bounds, each float64 (figures,).
+        """Return lower and upper bounds, each float64 (values,).
 
-        NaN where a figure is not defined in any resample, or where no stratum holds two cases: then every resample is
-        the sample itself, and nothing can be said about other cases.
+        NaN where a value is not defined in any resample, or where no stratum holds two cases: then every resample is
+        the sample itself.
         """
         cases = len(strata)
         if not can_vary(strata):
@@ -117,7 +117,7 @@ class Bootstrap:
         return self.bounds(self.distribution(statistic, strata), statistic, strata)
 
     def bounds(self, values: Floats, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
-        """Return lower and upper bounds from what `distribution` gave; see `intervals`."""
+        """Return lower and upper bounds from the output of `distribution`; see `intervals`."""
         tail = (1 - self.confidence) / 2
         if self.method == "percentile":
             return _quantiles(values, np.full(values.shape[1], tail), np.full(values.shape[1], 1 - tail))
@@ -143,7 +143,7 @@ class Bootstrap:
 
 
 def _is_a(kind: type, value: object) -> bool:
-    """Return whether a value is such a number; yes and no are none."""
+    """Return whether a value is such a number; bool is not one."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
@@ -167,12 +167,12 @@ def median_bias(values: Floats, point: Floats) -> Floats:
     defined = np.isfinite(values)
     count = np.maximum(defined.sum(axis=0), 1)
     below = (values < point).sum(axis=0) + (values <= point).sum(axis=0)
-    # All resamples on one side would put the interval at infinity; half a resample is the least that can be told.
+    # All resamples on one side would put the bound at infinity; half a resample is the resolution.
     return np.asarray(ndtri(np.clip(below / (2 * count), 0.5 / count, 1 - 0.5 / count)))
 
 
 def acceleration(statistic: Statistic, strata: Integers) -> Floats:
-    """Return the acceleration of each figure from leaving out each case in turn, within its stratum."""
+    """Return the acceleration of each value from leaving out each case in turn, within its stratum."""
     cases = len(strata)
     if cases > MOST_CASES_TO_LEAVE_OUT:
         raise EvaluationError(
@@ -186,21 +186,21 @@ def acceleration(statistic: Statistic, strata: Integers) -> Floats:
 
 
 def _expand(statistic: Statistic, strata: Integers, tail: float) -> Floats:
-    """Return the tail of each figure at which percentiles are as wide as a t interval would be."""
+    """Return the tail of each value at which percentiles are as wide as a t interval."""
     wider, freedom = widening(statistic, strata)
     return np.asarray(np.where(np.isfinite(freedom), ndtr(wider * stdtrit(freedom, tail)), tail))
 
 
 def widening(statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
-    """Return by what factor the resamples of each figure spread too little, and its degrees of freedom.
+    """Return the factor by which the resamples of each value spread too little, and its degrees of freedom.
 
-    The variance of n cases drawn with replacement is that of their sample with divisor n, where n - 1 is right; and it
-    is itself uncertain, which a normal quantile leaves out. With very many cases, and for a figure that does not vary,
-    there is nothing to widen: the factor is 1, the degrees of freedom infinite.
+    The variance of n cases drawn with replacement is that of their sample with divisor n instead of n - 1; and it is
+    itself an estimate, which a normal quantile ignores. With very many cases, and for a value that does not vary, there
+    is no correction: the factor is 1, the degrees of freedom infinite.
     """
     if len(strata) > MOST_CASES_TO_LEAVE_OUT:
-        figures = statistic(np.ones((1, len(strata)))).shape[1]
-        return np.ones(figures), np.full(figures, np.inf)
+        count = statistic(np.ones((1, len(strata)))).shape[1]
+        return np.ones(count), np.full(count, np.inf)
     parts = list(_influences(statistic, strata))
     sizes = np.array([len(influence) for influence in parts], dtype=np.float64)[:, None]
     drawn = np.stack([(influence**2).sum(axis=0) / len(influence) ** 2 for influence in parts])
@@ -213,9 +213,9 @@ def widening(statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
 
 
 def _influences(statistic: Statistic, strata: Integers) -> Iterator[Floats]:
-    """Yield for each stratum what leaving out each of its cases in turn does to each figure, (cases, figures).
+    """Yield for each stratum the influence of each of its cases on each value (jackknife), (cases, values).
 
-    A case alone in its stratum is in every resample: it adds nothing to the spread, nor to its skewness.
+    A case alone in its stratum is in every resample: it contributes neither to the variance nor to the skewness.
     """
     cases = len(strata)
     movable = np.flatnonzero(np.bincount(strata)[strata] > 1)

@@ -1,4 +1,4 @@
-"""What a bootstrap over cases needs to know of the predictions: counts and sums by case, and the rankings."""
+"""Counts, sums and rankings by case, from which a bootstrap over cases computes every metric."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ def case_codes(predictions: Predictions) -> Integers:
 
 
 def case_strata(labels: Integers, codes: Integers, classes: int) -> Integers:
-    """Return the stratum of each case, int64 (cases,): the cases that a bootstrap draws in place of one another.
+    """Return the stratum of each case, int64 (cases,): cases are drawn within their stratum.
 
     Cases of one class share a stratum. Those of several are with others whose rarest class (the one that the fewest
-    cases hold) is the same: nearly every resample then holds every class, and as many cases as hold a rare class speak
-    for it. A stratum for each exact set of classes would not do: where images carry the labels each case has a set of
-    its own, and a case alone is in every resample and adds nothing to the spread.
+    cases hold) is the same: nearly every resample then holds every class, and a
+    rare class is represented by all cases that hold it. A stratum for each exact set of classes would not work: where
+    every image has its own label, each case may have its own set, and a case alone in its stratum is in every resample
+    and does not contribute to the variance.
 
-    A case that would be alone goes with the largest stratum, unless it is the only one of a class: then it stays alone,
-    since every resample needs it. A resample may so, seldom, lose a class; figures that need it are then not defined.
+    A case that would be alone joins the largest stratum, unless it is the only one of a class: then it stays alone,
+    since every resample needs it. A resample may thus, rarely, lack a class; metrics that need it are then not defined.
 
     Args:
         labels: int64 (n,), the class of each row.
@@ -88,12 +89,12 @@ class CaseStatistics:
     Attributes:
         codes: int64 (n,), index of the case of each row.
         strata: int64 (cases,), see `case_strata`.
-        confusion: float64 (cases, classes, classes), rows true, columns decided.
+        confusion: float64 (cases, classes, classes), rows true, columns predicted.
         squared_errors: float64 (cases,), sum over the case's rows.
         log_losses: float64 (cases,), sum over the case's rows.
-        slide_scores: float64 (cases,), sum over the case's slides of the share decided rightly; None without slides.
+        slide_scores: float64 (cases,), sum over its slides of the proportion of correct rows; None without slides.
         slides: float64 (cases,), number of slides; None without slides.
-        rankings: One for the positive class of two, else one a class.
+        rankings: One for the positive class of two, else one per class.
     """
 
     codes: Integers
@@ -107,19 +108,19 @@ class CaseStatistics:
 
     @classmethod
     def of(cls, predictions: Predictions, *, rank: bool = True) -> CaseStatistics:
-        """Count predictions; without `rank`, AUC and average precision come out as NaN."""
+        """Count predictions; without `rank`, AUC and average precision are NaN."""
         require_labels(predictions)
         codes = case_codes(predictions)
         cases, classes = int(codes.max()) + 1, len(predictions.classes)
-        labels, decided = predictions.labels, predictions.decisions
-        cells = (codes * classes + labels) * classes + decided
+        labels, predicted = predictions.labels, predictions.decisions
+        cells = (codes * classes + labels) * classes + predicted
         confusion = np.bincount(cells, minlength=cases * classes * classes).astype(np.float64)
         slide_scores: Floats | None = None
         slides: Floats | None = None
         slide_of_row = slide_codes(predictions)
         if slide_of_row is not None:
-            # Without cases each row is its own case, so a slide would span several: it then has no place here.
-            scores = np.bincount(slide_of_row, weights=(decided == labels)) / np.bincount(slide_of_row)
+            # Without cases each row is its own case, so a slide would span several cases.
+            scores = np.bincount(slide_of_row, weights=(predicted == labels)) / np.bincount(slide_of_row)
             case_of_slide = codes[np.unique(slide_of_row, return_index=True)[1]]
             if predictions.cases is not None:
                 slide_scores = _sum(case_of_slide, scores, cases)
@@ -147,12 +148,12 @@ class CaseStatistics:
         """Return `METRICS` of each weighting of the cases.
 
         Args:
-            weights: float64 (resamples, cases), whole numbers: how often each case counts.
+            weights: float64 (resamples, cases), whole numbers: the weight of each case.
 
         Returns:
-            float64 (resamples, metrics), in the order of `METRICS`; NaN where a figure is not defined, and where it
-            compares classes and a class that the cases hold has no weight: a mean over the classes that are left would
-            be another figure.
+            float64 (resamples, metrics), in the order of `METRICS`; NaN where a metric is not defined, and where it
+            compares classes and a class that the cases hold has no weight: a mean over the remaining classes would be
+            another metric.
         """
         counts = self.confusions(weights)
         held = self.confusion.sum(axis=(0, 2)) > 0
@@ -175,7 +176,7 @@ class CaseStatistics:
         return np.stack([values[name] for name in METRICS], axis=1)
 
     def compute_classes(self, weights: Floats) -> Floats:
-        """Return `PER_CLASS` of each class, (resamples, classes x metrics), the metric running fastest."""
+        """Return `PER_CLASS` of each class, (resamples, classes x metrics), the metric as the fastest index."""
         values = per_class_metrics(self.confusions(weights))
         return np.stack([values[name] for name in PER_CLASS], axis=2).reshape(len(weights), -1)
 
@@ -185,17 +186,17 @@ def _sum(codes: Integers, values: Floats, cases: int) -> Floats:
 
 
 def _decision_metrics(counts: Floats, complete: npt.NDArray[np.bool_]) -> dict[str, Floats]:
-    """Return the metrics of the decisions from confusion counts (resamples, classes, classes).
+    """Return the metrics of the predicted classes from confusion counts (resamples, classes, classes).
 
     Those that compare classes are NaN except where `complete`, bool (resamples,).
     """
     hits = np.diagonal(counts, axis1=1, axis2=2).sum(axis=1)
-    true, decided, images = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
+    true, predicted, images = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
     classes = per_class_metrics(counts)
     values = {"accuracy": hits / images, "image_recognition_rate": hits / images}
     values["balanced_accuracy"] = np.where(complete, _mean_of_defined(classes["recall"]), np.nan)
-    spread = (images**2 - (true**2).sum(axis=1)) * (images**2 - (decided**2).sum(axis=1))
-    shared = hits * images - (true * decided).sum(axis=1)
+    spread = (images**2 - (true**2).sum(axis=1)) * (images**2 - (predicted**2).sum(axis=1))
+    shared = hits * images - (true * predicted).sum(axis=1)
     correlation = np.divide(shared, np.sqrt(spread), out=np.zeros(len(counts)), where=spread > 0)
     values["mcc"] = np.where(complete, correlation, np.nan)
     if counts.shape[1] == 2:
@@ -210,7 +211,7 @@ def _decision_metrics(counts: Floats, complete: npt.NDArray[np.bool_]) -> dict[s
 
 
 def _mean_of_defined(values: Floats) -> Floats:
-    """Return the mean over the last axis of what is not NaN; NaN where nothing is left."""
+    """Return the mean over the last axis without NaN; NaN where all are NaN."""
     defined = np.isfinite(values)
     count = defined.sum(axis=-1)
     total = np.where(defined, values, 0.0).sum(axis=-1)

@@ -1,9 +1,9 @@
-"""ROC and precision-recall curves with a band over cases.
+"""ROC and precision-recall curves with a confidence band over cases.
 
-Curves are read off on a fixed grid, since a band needs a value of every resample at the same place: sensitivity at 201
-false positive rates (between two thresholds on the straight line), precision at 100 recalls (of the highest threshold
-that reaches the recall, no line, DOI 10.1145/1143844.1143874). The band is pointwise, of percentiles: at each place it
-holds the curve with the stated confidence; the whole curve leaves it somewhere more often.
+Curves are evaluated on a fixed grid, since a band needs a value of every resample at the same place: sensitivity at 201
+false positive rates (linearly interpolated), precision at 100 recalls (of the highest threshold that reaches the
+recall, not interpolated, DOI 10.1145/1143844.1143874). The band is pointwise, of percentiles: at each place it covers
+the curve with the stated confidence; the coverage of the whole curve is lower.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 201)
 RECALLS = np.linspace(0.01, 1.0, 100)
-# Bands are made from at most so many thresholds, at quantiles of the scores; a finer band could not be seen.
+# Bands use at most so many thresholds, at quantiles of the scores; a finer band could not be seen.
 MOST_THRESHOLDS = 1000
 
 ROC_COLUMNS = ("threshold", "fpr", "tpr", "low", "high")
@@ -36,12 +36,12 @@ def compute_curves(predictions: Predictions, bootstrap: Bootstrap) -> tuple[pd.D
     """Return the ROC and the precision-recall curve with bands.
 
     Args:
-        predictions: What to draw; the true classes must be known.
-        bootstrap: How the bands are made.
+        predictions: Predictions with known classes.
+        bootstrap: How the bands are computed.
 
     Returns:
         Two tables, `ROC_COLUMNS` and `PRECISION_RECALL_COLUMNS`. With more than two classes both have a first column
-        `class` and hold one curve a class against the rest. A class that is absent, or alone, has no curve.
+        `class` and hold one curve per class against the rest. A class that is absent, or alone, has no curve.
 
     Raises:
         EvaluationError: If a true class is not known.
@@ -84,8 +84,8 @@ def _one_curve(
     # Rounding must not push a recall just below the place that it reaches.
     reach = np.searchsorted(true, RECALLS - 1e-12, side="left")
     precision = found[reach] / (found[reach] + wrong[reach])
-    measure = _CurveMeasure(scores, positive, codes, len(strata)).measure
-    low, high = dataclasses.replace(bootstrap, method="percentile").intervals(measure, strata)
+    statistic = _WeightedCurves(scores, positive, codes, len(strata)).compute
+    low, high = dataclasses.replace(bootstrap, method="percentile").intervals(statistic, strata)
     split = len(FALSE_POSITIVE_RATES)
     roc = pd.DataFrame(
         {
@@ -96,7 +96,7 @@ def _one_curve(
             "high": high[:split],
         }
     )
-    # Every curve starts where nothing is called positive.
+    # Every curve starts where nothing is predicted positive.
     start = pd.DataFrame({"threshold": [np.inf], "fpr": [0.0], "tpr": [0.0], "low": [0.0], "high": [0.0]})
     if np.isnan(low[0]):
         start[["low", "high"]] = np.nan
@@ -112,8 +112,8 @@ def _one_curve(
     return pd.concat([start, roc], ignore_index=True), precision_recall
 
 
-class _CurveMeasure:
-    """The two curves of weighted cases, on their grids."""
+class _WeightedCurves:
+    """Both curves of weighted cases, on their grids."""
 
     def __init__(
         self,
@@ -125,19 +125,19 @@ class _CurveMeasure:
         steps = np.unique(scores)
         if len(steps) > MOST_THRESHOLDS:
             steps = np.unique(np.quantile(scores, np.linspace(0, 1, MOST_THRESHOLDS), method="lower"))
-        # Row 0 is what the highest threshold lets through.
+        # Row 0 counts the scores at or above the highest threshold.
         rows = len(steps) - np.searchsorted(steps, scores, side="right")
         shape = (len(steps), cases)
         self._positive = count_pairs(rows[positive], codes[positive], shape)
         self._negative = count_pairs(rows[~positive], codes[~positive], shape)
 
-    def measure(self, weights: Floats) -> Floats:
+    def compute(self, weights: Floats) -> Floats:
         """Return sensitivities and precisions on the grids, (resamples, 301)."""
         step = max(1, 2_000_000 // self._positive.shape[0])
-        parts = [self._measure(weights[start : start + step]) for start in range(0, len(weights), step)]
+        parts = [self._compute(weights[start : start + step]) for start in range(0, len(weights), step)]
         return np.concatenate(parts)
 
-    def _measure(self, weights: Floats) -> Floats:
+    def _compute(self, weights: Floats) -> Floats:
         columns = np.ascontiguousarray(weights.T)
         found = np.cumsum(self._positive @ columns, axis=0).T
         wrong = np.cumsum(self._negative @ columns, axis=0).T
@@ -156,5 +156,5 @@ class _CurveMeasure:
 def count_pairs(
     rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], shape: tuple[int, int]
 ) -> sparse.csr_array:
-    """Return how often each pair of a row and a column is named."""
+    """Return the count of each pair of a row and a column."""
     return sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=shape, dtype=np.float64).tocsr()

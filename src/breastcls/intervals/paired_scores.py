@@ -1,6 +1,6 @@
-"""Several predictions of the same images beside one that they are measured against: each score, and each change.
+"""Paired scores: predictions of the same images compared with a reference.
 
-The same cases are drawn for both, so that what makes a case hard cancels out of the change.
+Both are scored on the same resamples, so that the difficulty of a case, which they share, cancels out of the change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.proportions import bound_metrics
 from breastcls.intervals.score_values import interval_text
-from breastcls.intervals.single_case import shares_of_one_case
+from breastcls.intervals.single_case_metrics import single_case_metrics
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.predictions.predictions import Predictions
 
@@ -41,17 +41,17 @@ def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
 def score_against(
     reference: Predictions, others: Sequence[Predictions], metrics: Sequence[str], bootstrap: Bootstrap
 ) -> list[pd.DataFrame]:
-    """Score predictions and their change from a reference, with intervals over cases.
+    """Score predictions and their change from a reference, with confidence intervals over cases.
 
     Args:
-        reference: What the others are measured against.
+        reference: The predictions compared with.
         others: Predictions of the same images in the same order.
         metrics: Some of `METRICS`.
-        bootstrap: How intervals are made.
+        bootstrap: How confidence intervals are computed.
 
     Returns:
         One table for each of `others`: index metric, columns `value`, `low`, `high`, and `change` (from the reference),
-        `change_low`, `change_high`. A share of images that are all of one case has no bounds.
+        `change_low`, `change_high`. A proportion of images that are all of one case has no bounds.
 
     Raises:
         EvaluationError: If a true class is not known, or the images differ.
@@ -72,13 +72,13 @@ def score_against(
     first = CaseStatistics.of(reference, rank=ranked)
     statistics = [CaseStatistics.of(other, rank=ranked) for other in others]
 
-    def measure(weights: Floats) -> Floats:
+    def statistic(weights: Floats) -> Floats:
         from_reference = first.compute(weights)[:, places]
         values = [one.compute(weights)[:, places] for one in statistics]
         return np.concatenate([part for value in values for part in (value, value - from_reference)], axis=1)
 
-    low, high = (bound.reshape(len(others), 2, len(places)) for bound in bootstrap.intervals(measure, first.strata))
-    of_one_case = shares_of_one_case(first)
+    low, high = (bound.reshape(len(others), 2, len(places)) for bound in bootstrap.intervals(statistic, first.strata))
+    of_one_case = single_case_metrics(first)
     expected = compute_metrics(reference).to_numpy()[places]
     tables = []
     for number, other in enumerate(others):

@@ -1,6 +1,6 @@
-"""Wilson intervals, where each case gives one decision and a figure is a plain share of cases, or a ratio of two.
+"""Wilson intervals of simple proportions, and of ratios of two, where each case has one row.
 
-A bootstrap cannot draw a mistake that is not there: of a perfect share every resample is perfect too.
+A bootstrap cannot resample an error that is not in the sample: every resample of a proportion of 1 is 1 too.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def wilson_interval(successes: Any, trials: Any, confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Return the Wilson interval of a share (Wilson 1927, DOI 10.1080/01621459.1927.10502953).
+    """Return the Wilson interval of a proportion (Wilson 1927, DOI 10.1080/01621459.1927.10502953).
 
-    Unlike a bootstrap it has a width also where every case, or none, was decided rightly.
+    Unlike that of a bootstrap its width is not zero where every case, or none, is correct.
 
     Args:
         successes: Counts, any shape.
         trials: Counts, same shape.
-        confidence: Of the interval.
+        confidence: Nominal coverage, in 0..1.
 
     Returns:
         Lower and upper bounds, float64; NaN where there are no trials.
@@ -49,24 +49,24 @@ def wilson_interval(successes: Any, trials: Any, confidence: float = 0.95) -> tu
         share = hits / count
         centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
         half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    # At the ends rounding would leave 1 or 0 by a hair.
+    # At the ends the bound is exact, without rounding error.
     low = np.where(hits == 0, 0.0, centre - half)
     high = np.where(hits == count, 1.0, centre + half)
     return np.where(count > 0, low, np.nan), np.where(count > 0, high, np.nan)
 
 
 def ratio_interval(first: tuple[Any, Any], second: tuple[Any, Any], confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Return an interval of the ratio of two independent shares, made of the Wilson intervals of both.
+    """Return a confidence interval of the ratio of two independent proportions, from the Wilson intervals of both.
 
     MOVER-R (method of variance estimates recovery): Donner & Zou 2012, DOI 10.1177/0962280210383082.
 
     Args:
-        first: Successes and trials of the share above the line, counts of any shape.
-        second: Those of the share below it.
-        confidence: Of the interval.
+        first: Successes and trials of the numerator, counts of any shape.
+        second: Those of the denominator.
+        confidence: Nominal coverage, in 0..1.
 
     Returns:
-        Lower and upper bounds, float64; the upper is infinite where the second share is 0. NaN without trials.
+        Lower and upper bounds, float64; the upper is infinite where the denominator is 0. NaN without trials.
 
     Raises:
         EvaluationError: If there are more successes than trials, or a negative count.
@@ -88,28 +88,28 @@ def ratio_interval(first: tuple[Any, Any], second: tuple[Any, Any], confidence: 
     return np.where(below == 0, 0.0, low), np.where(left == 0, np.inf, high)
 
 
-def has_one_decision_a_case(predictions: Predictions) -> bool:
+def has_one_row_per_case(predictions: Predictions) -> bool:
     """Return whether cases are known and no case has more than one row."""
     return predictions.cases is not None and len(set(predictions.cases.tolist())) == len(predictions)
 
 
-def bound_shares(
+def bound_proportions(
     predictions: Predictions,
     strata: npt.NDArray[np.int64],
     bounds: tuple[Floats, Floats],
     shares: tuple[Any, Any],
     confidence: float,
 ) -> tuple[Floats, Floats]:
-    """Return Wilson's bounds of plain shares where each case gives one decision, else those of the bootstrap.
+    """Return Wilson's bounds of simple proportions where each case has one row, else those of the bootstrap.
 
     Args:
-        predictions: What the shares were counted in.
-        strata: As the bootstrap had them: where no case can take another's place there is no interval at all.
+        predictions: The predictions that were counted.
+        strata: Those of the bootstrap: where no stratum holds two cases there is no interval.
         bounds: Lower and upper bounds of the bootstrap.
-        shares: Successes and trials, counts of rows, in the shape of the bounds; without trials the bounds stay.
-        confidence: Of the interval.
+        shares: Successes and trials, counts of rows, in the shape of the bounds; without trials the bounds are kept.
+        confidence: Nominal coverage, in 0..1.
     """
-    if not (has_one_decision_a_case(predictions) and can_vary(strata)):
+    if not (has_one_row_per_case(predictions) and can_vary(strata)):
         return bounds
     successes, trials = (np.broadcast_to(np.asarray(one, np.float64), np.shape(bounds[0])) for one in shares)
     exact = wilson_interval(successes, trials, confidence)
@@ -120,51 +120,51 @@ def bound_shares(
 def bound_metrics(
     table: pd.DataFrame, predictions: Predictions, strata: npt.NDArray[np.int64], confidence: float
 ) -> None:
-    """Write Wilson's bounds over those of the bootstrap where they belong; see `bound_shares`.
+    """Replace bounds of the bootstrap by Wilson's in place where these apply; see `bound_proportions`.
 
     Args:
         table: Index metric, columns `low` and `high`.
-        predictions: What was scored.
-        strata: As the bootstrap had them.
-        confidence: Of the intervals.
+        predictions: The scored predictions.
+        strata: Those of the bootstrap.
+        confidence: Nominal coverage, in 0..1.
     """
     counts = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
-    shares = binary_shares(counts)
+    shares = binary_proportions(counts)
     if slide_codes(predictions) is not None:
-        # One decision a case is one a slide as well, and the mean over slides of one decision each is the accuracy.
+        # One row per case is one per slide too, and the mean over slides of one row each is the accuracy.
         shares["patient_recognition_rate"] = shares["accuracy"]
     for metric, share in shares.items():
         if metric in table.index:
             low, high = table.loc[metric, ["low", "high"]].to_numpy(dtype=np.float64)
-            bounds = bound_shares(predictions, strata, (low, high), share, confidence)
+            bounds = bound_proportions(predictions, strata, (low, high), share, confidence)
             table.loc[metric, ["low", "high"]] = [float(bound) for bound in bounds]
 
 
-def binary_shares(counts: npt.NDArray[np.integer[Any]]) -> dict[str, tuple[int, int]]:
-    """Return the metrics that are plain shares, each as (successes, trials).
+def binary_proportions(counts: npt.NDArray[np.integer[Any]]) -> dict[str, tuple[int, int]]:
+    """Return the metrics that are simple proportions, each as (successes, trials).
 
     Args:
-        counts: Confusion counts (classes, classes), rows true, columns decided. Precision, recall and specificity are
-            plain shares with two classes; with more they are means of shares.
+        counts: Confusion counts (classes, classes), rows true, columns predicted. Precision, recall and specificity
+            are simple proportions with two classes; with more they are means of proportions.
     """
-    right, images = int(np.trace(counts)), int(counts.sum())
-    shares = {"accuracy": (right, images), "image_recognition_rate": (right, images)}
+    correct, images = int(np.trace(counts)), int(counts.sum())
+    shares = {"accuracy": (correct, images), "image_recognition_rate": (correct, images)}
     if len(counts) == 2:
-        shares |= {name: (int(above[1]), int(below[1])) for name, (above, below) in class_shares(counts).items()}
+        shares |= {name: (int(above[1]), int(below[1])) for name, (above, below) in class_proportions(counts).items()}
     return shares
 
 
-def class_shares(counts: npt.NDArray[np.integer[Any]]) -> dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Return the figures of each class that are plain shares, each as (successes, trials), both (classes,).
+def class_proportions(counts: npt.NDArray[np.integer[Any]]) -> dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Return the metrics of each class that are simple proportions, as (successes, trials), both (classes,).
 
     Args:
-        counts: Confusion counts (classes, classes), rows true, columns decided.
+        counts: Confusion counts (classes, classes), rows true, columns predicted.
     """
-    hits, true, decided = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+    hits, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
     rest = counts.sum() - true
     return {
-        # Without an image of the class, or a decision for it, precision is no share; see `per_class_metrics`.
-        "precision": (hits, np.where(true > 0, decided, 0)),
+        # Without an image of the class, or a prediction of it, precision is no proportion; see `per_class_metrics`.
+        "precision": (hits, np.where(true > 0, predicted, 0)),
         "recall": (hits, true),
-        "specificity": (rest - (decided - hits), rest),
+        "specificity": (rest - (predicted - hits), rest),
     }

@@ -1,4 +1,4 @@
-"""The same figures within parts of the test set: by class, subtype and magnification."""
+"""Metrics with confidence intervals: of the whole test set, by class, by group and by level."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pandas as pd
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics, case_codes
 from breastcls.intervals.limitations import RAREST
-from breastcls.intervals.proportions import bound_metrics, bound_shares, class_shares
-from breastcls.intervals.single_case import class_shares_of_one_case, shares_of_one_case
+from breastcls.intervals.proportions import bound_metrics, bound_proportions, class_proportions
+from breastcls.intervals.single_case_metrics import single_case_class_metrics, single_case_metrics
 from breastcls.metrics.classification_metrics import PER_CLASS, compute_metrics, count_confusion, slide_codes
 from breastcls.predictions.aggregation import LEVELS, Aggregation, Level
 from breastcls.predictions.predictions import Predictions
@@ -24,9 +24,9 @@ SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
 
 
 def count_units(predictions: Predictions) -> dict[str, Any]:
-    """Return how many images, slides (None if unknown) and cases the rows come from, and of each class.
+    """Return the number of images, slides (None if unknown) and cases of the rows, in all and of each class.
 
-    Without cases every row counts as its own.
+    Without cases every row counts as its own case.
     """
     slides = slide_codes(predictions)
     codes = case_codes(predictions)
@@ -46,14 +46,15 @@ def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstra
     """Return `PER_CLASS` of each class with intervals, and its images and cases; intervals are those of `score`."""
     point = statistics.compute_classes(np.ones((1, len(statistics.strata))))[0]
     low, high = bootstrap.intervals(statistics.compute_classes, statistics.strata)
-    for metric, of_one_case in class_shares_of_one_case(statistics).items():
+    for metric, of_one_case in single_case_class_metrics(statistics).items():
         places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
         low[places][of_one_case] = high[places][of_one_case] = np.nan
     confusion = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
-    for metric, share in class_shares(confusion).items():
+    for metric, counted in class_proportions(confusion).items():
         places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
-        bounds = low[places], high[places]
-        low[places], high[places] = bound_shares(predictions, statistics.strata, bounds, share, bootstrap.confidence)
+        low[places], high[places] = bound_proportions(
+            predictions, statistics.strata, (low[places], high[places]), counted, bootstrap.confidence
+        )
     counts = count_units(predictions)["classes"]
     rows = []
     for index, name in enumerate(predictions.classes):
@@ -70,16 +71,16 @@ def score_groups(
 ) -> pd.DataFrame | None:
     """Return counts and `SHOWN` metrics with intervals of each group, groups in sorted order.
 
-    The counts are `images`, `slides`, `cases`, and `cases_of_rarest_class`: of the classes that the group holds, the
-    cases of the one that the fewest cases are of. The intervals rest on these more than on all cases.
+    The counts are `images`, `slides`, `cases`, and `cases_of_rarest_class`: of the
+    classes in the group, the number of cases of the one with the fewest, on which the width of the intervals depends.
 
     Args:
         predictions: All rows.
         groups: (n,) the group of each row, or None.
-        missing: The value of rows that belong to no group; they are left out.
+        missing: The value of rows that belong to no group; they are excluded.
         name: Name of the index.
-        bootstrap: How intervals are made; in each group over its own cases. Where each of them gives one decision,
-            accuracy gets Wilson's.
+        bootstrap: How confidence intervals are computed, in each group over its own cases. Where each case has one row,
+            accuracy has a Wilson interval.
 
     Returns:
         The table, or None where no row belongs to a group.
@@ -95,7 +96,7 @@ def score_groups(
         counts = count_units(part)
         row: dict[str, Any] = {unit: counts[unit] for unit in ("images", "slides", "cases")}
         row[RAREST] = min(of["cases"] for of in counts["classes"].values() if of["images"])
-        # With one class there is nothing to rank.
+        # One class alone cannot be ranked.
         table = score(part, CaseStatistics.of(part, rank=bool(np.unique(part.labels).size > 1)), bootstrap)
         for metric in SHOWN:
             value, low, high = table.loc[metric]
@@ -110,16 +111,16 @@ def score_levels(
     aggregation: Aggregation | Level = "image",
     known: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return every metric by image, slide and case, and what has to be said of it.
+    """Return every metric by image, slide and case, with its limitations.
 
-    A level whose units are not known is left out. Units that hold images of several classes have no class of their own:
-    where the caller has not said what to make of them, they are left out of that level, and a sentence says how many.
+    A level whose units are not known is skipped. Units that hold images of several classes have no class of their own:
+    where the caller has not said what to make of them, they are excluded from that level, and a sentence says how many.
 
     Args:
         predictions: By image, or by slide or case: then of that level only.
-        bootstrap: How intervals are made; over cases at every level.
-        aggregation: How images are aggregated, whatever its level; mixed labels that are an "error" are left out here.
-        known: Levels that were scored already.
+        bootstrap: How confidence intervals are computed, over cases at every level.
+        aggregation: How images are aggregated, whatever its level.
+        known: Metrics of levels that are scored already.
 
     Returns:
         The table, index `(level, metric)`, columns `value`, `low`, `high`, and sentences.
@@ -136,7 +137,7 @@ def score_levels(
         several, units = mixed_units(predictions, level) if level != predictions.level else (0, len(predictions))
         none_left = several == units and aggregation.mixed_labels != "last"
         if none_left or (several and aggregation.mixed_labels == "error"):
-            left = "the level is left out" if none_left else "they are left out of that level"
+            left = "the level is skipped" if none_left else "they are excluded from that level"
             sentences.append(f"{several} of {units} {level}s hold images of several classes: {left}.")
             if none_left:
                 continue
@@ -147,14 +148,14 @@ def score_levels(
 
 
 def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Return every metric with its interval: index metric, columns `value`, `low`, `high`.
+    """Return every metric with its confidence interval: index metric, columns `value`, `low`, `high`.
 
-    Intervals come from the bootstrap; where each case gives one decision, those of plain shares are Wilson's. Otherwise
-    a share of images that are all of one case has none.
+    Intervals are those of the bootstrap; where each case has one row, those of simple proportions are Wilson's.
+    Otherwise a proportion of images that are all of one case has none.
     """
     low, high = bootstrap.intervals(statistics.compute, statistics.strata)
     table = pd.DataFrame({"value": compute_metrics(predictions), "low": low, "high": high})
-    table.loc[shares_of_one_case(statistics), ["low", "high"]] = np.nan
+    table.loc[single_case_metrics(statistics), ["low", "high"]] = np.nan
     bound_metrics(table, predictions, statistics.strata, bootstrap.confidence)
     table.loc[table["value"].isna(), ["low", "high"]] = np.nan
     return table

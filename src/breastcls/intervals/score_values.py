@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from breastcls.metrics.metric_descriptions import format_interval, format_number, is_defined
+from breastcls.metrics.number_format import format_interval, format_number, is_defined
 
 
 class Score(NamedTuple):

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from breastcls.intervals.score_values import read_levels, read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, format_interval, format_number
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_interval, format_number
 from breastcls.text_tables import escape_markdown
 
 Rows = list[tuple[str, ...]]

@@ -1,19 +1,19 @@
-"""The figures of a classifier on a test set, from scikit-learn.
+"""The metrics of a classifier on a test set, from scikit-learn.
 
-What each figure means where a choice had to be made:
+Definitions, where several are in use:
 
 - `precision`, `recall` (sensitivity), `specificity` and `f1` are those of the positive class when there are two
-  classes, and plain means over the classes that the test set holds (macro) when there are more.
-- `balanced_accuracy` is the mean recall over the classes that the test set holds.
-- `roc_auc` and `average_precision` rank by the positive class's probability; more classes: the mean over the classes,
-  each against the rest.
-- `brier` is the mean squared distance of the positive class's probability from 0 or 1 (0..1); more classes: summed over
+  classes, and means over the classes in the test set (macro) when there are more.
+- `balanced_accuracy` is the mean recall over the classes in the test set.
+- `roc_auc` and `average_precision` rank by the probability of the positive class; more classes: the mean over the
+  classes, each against the rest.
+- `brier` is the mean squared error of the probability of the positive class (0..1); more classes: summed over
   the classes (0..2), Brier's own definition (DOI 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2).
 - `image_recognition_rate` and `patient_recognition_rate` are those of the BreakHis protocol (Spanhol et al. 2016, DOI
   10.1109/TBME.2015.2496264): correct images over images, and the mean over slides (which its authors call patients) of
   the same ratio within the slide.
-- A figure that the test set does not define is NaN: with one class only, everything that compares classes; without
-  slides, the patient recognition rate. A class that is never decided has precision 0, as in scikit-learn.
+- A metric that is not defined on the test set is NaN: with one class only, every metric that compares classes; without
+  slides, the patient recognition rate. A class that is never predicted has precision 0, as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ METRICS = (
     "patient_recognition_rate",
 )
 PER_CLASS = ("precision", "recall", "specificity", "f1")
-# Of these, less is better.
+# For these, lower is better.
 LOSSES = ("brier", "log_loss")
 
 
@@ -69,16 +69,16 @@ def compute_metrics(predictions: Predictions) -> pd.Series:
         [0.75, 1.0, 1.0]
     """
     require_labels(predictions)
-    labels, decided = predictions.labels, predictions.decisions
-    counts = count_confusion(labels, decided, len(predictions.classes))
+    labels, predicted = predictions.labels, predictions.decisions
+    counts = count_confusion(labels, predicted, len(predictions.classes))
     values = dict.fromkeys(METRICS, float("nan"))
-    values["accuracy"] = values["image_recognition_rate"] = float(reference.accuracy_score(labels, decided))
+    values["accuracy"] = values["image_recognition_rate"] = float(reference.accuracy_score(labels, predicted))
     values["brier"] = float(squared_errors(predictions).mean())
     values["log_loss"] = float(
         reference.log_loss(labels, predictions.probabilities, labels=list(range(len(predictions.classes))))
     )
     values["patient_recognition_rate"] = patient_recognition_rate(predictions)
-    values |= _decision_metrics(labels, decided, counts)
+    values |= _decision_metrics(labels, predicted, counts)
     present = np.flatnonzero(counts.sum(axis=1) > 0)
     if len(present) > 1:
         ranked = [len(predictions.classes) - 1] if len(predictions.classes) == 2 else list(present)
@@ -93,58 +93,58 @@ def compute_metrics(predictions: Predictions) -> pd.Series:
 
 
 def _decision_metrics(
-    labels: npt.NDArray[np.int64], decided: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
 ) -> dict[str, float]:
-    """Return the metrics of the decisions that compare classes."""
+    """Return the metrics of the predicted classes that compare classes."""
     present = np.flatnonzero(counts.sum(axis=1) > 0)
     binary = len(counts) == 2
     values: dict[str, float] = {}
     specificities = per_class_metrics(counts)["specificity"]
     if binary and 1 in present:
-        values["recall"] = float(reference.recall_score(labels, decided))
+        values["recall"] = float(reference.recall_score(labels, predicted))
         if len(present) > 1:
-            values["precision"] = float(reference.precision_score(labels, decided, zero_division=0))
-            values["f1"] = float(reference.f1_score(labels, decided, zero_division=0))
+            values["precision"] = float(reference.precision_score(labels, predicted, zero_division=0))
+            values["f1"] = float(reference.f1_score(labels, predicted, zero_division=0))
     if binary and 0 in present:
         values["specificity"] = float(specificities[1])
     if len(present) > 1:
         values["balanced_accuracy"] = float(
-            reference.recall_score(labels, decided, labels=present, average="macro", zero_division=0)
+            reference.recall_score(labels, predicted, labels=present, average="macro", zero_division=0)
         )
-        values["mcc"] = float(reference.matthews_corrcoef(labels, decided))
+        values["mcc"] = float(reference.matthews_corrcoef(labels, predicted))
         if not binary:
             macro = {"labels": present, "average": "macro", "zero_division": 0}
-            values["precision"] = float(reference.precision_score(labels, decided, **macro))
-            values["recall"] = float(reference.recall_score(labels, decided, **macro))
-            values["f1"] = float(reference.f1_score(labels, decided, **macro))
+            values["precision"] = float(reference.precision_score(labels, predicted, **macro))
+            values["recall"] = float(reference.recall_score(labels, predicted, **macro))
+            values["f1"] = float(reference.f1_score(labels, predicted, **macro))
             values["specificity"] = float(np.mean(specificities[present]))
     return values
 
 
 def count_confusion(
-    labels: npt.NDArray[np.int64], decided: npt.NDArray[np.int64], classes: int
+    labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
 ) -> npt.NDArray[np.int64]:
-    """Return counts (classes, classes): rows true, columns decided."""
-    return np.bincount(labels * classes + decided, minlength=classes * classes).reshape(classes, classes)
+    """Return counts (classes, classes): rows true, columns predicted."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def per_class_metrics(counts: npt.NDArray[np.generic]) -> dict[str, npt.NDArray[np.float64]]:
     """Return precision, recall, specificity and F1 of each class, each (..., classes).
 
     Args:
-        counts: Confusion counts (..., classes, classes), rows true, columns decided; any leading axes.
+        counts: Confusion counts (..., classes, classes), rows true, columns predicted; any leading axes.
     """
     wide = np.asarray(counts, dtype=np.float64)
     hits = np.diagonal(wide, axis1=-2, axis2=-1)
-    true, decided = wide.sum(axis=-1), wide.sum(axis=-2)
+    true, predicted = wide.sum(axis=-1), wide.sum(axis=-2)
     rest = wide.sum(axis=(-1, -2))[..., None] - true
     present = true > 0
     return {
-        # Never decided: 0, as scikit-learn does; no image of the class: nothing to be precise about.
-        "precision": np.where(present, _ratio(hits, decided, 0.0), np.nan),
+        # Never predicted: 0, as in scikit-learn; without an image of the class it is not defined.
+        "precision": np.where(present, _ratio(hits, predicted, 0.0), np.nan),
         "recall": _ratio(hits, true, np.nan),
-        "specificity": _ratio(rest - (decided - hits), rest, np.nan),
-        "f1": np.where(present, _ratio(2 * hits, true + decided, 0.0), np.nan),
+        "specificity": _ratio(rest - (predicted - hits), rest, np.nan),
+        "f1": np.where(present, _ratio(2 * hits, true + predicted, 0.0), np.nan),
     }
 
 
@@ -181,7 +181,7 @@ def slide_codes(predictions: Predictions) -> npt.NDArray[np.int64] | None:
 
 
 def patient_recognition_rate(predictions: Predictions) -> float:
-    """Return the mean over slides of the share of a slide's rows that are decided rightly; NaN without slides."""
+    """Return the mean over slides of the proportion of correct rows of a slide; NaN without slides."""
     slides = slide_codes(predictions)
     if slides is None:
         return float("nan")

@@ -1,9 +1,9 @@
 """AUC and average precision of thousands of weighted copies of one ranking, sorted once.
 
 A bootstrap over cases gives every image of a case the same whole-number weight. The scores, and with them the order of
-the images, stay: only the weights change. So the images are sorted once, counted by case between the places where
-either figure can change (the distinct scores of positive images), and each resample is then a product of those counts
-with its weights and a cumulative sum. Ties are exact.
+the images, are the same: only the weights change. So the images are sorted once, counted by case between the places
+where either metric can change (the distinct scores of positive images), and each resample is then a product of those
+counts with its weights and a cumulative sum. Ties are exact.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy.typing as npt
 from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
-# Elements of the largest temporary array: small enough to stay near the processor.
+# Elements of the largest temporary array: small enough for the cache of the processor.
 BLOCK = 400_000
 
 
 class Ranking:
-    """One class's scores, sorted and counted by case.
+    """The scores of one class, sorted and counted by case.
 
     Args:
-        scores: (n,) the class's probability.
+        scores: (n,) the probability of the class.
         positive: bool (n,), whether the row is of the class.
-        codes: int (n,), index of the row's case in 0..cases-1.
+        codes: int (n,), index of the case of each row in 0..cases-1.
         cases: Number of cases.
     """
 
@@ -38,7 +38,7 @@ class Ranking:
     ) -> None:
         stops = np.unique(scores[positive])  # ascending; counted downwards from here on
         self.stops = len(stops)
-        place = self.stops - np.searchsorted(stops, scores, side="right")  # how many stops lie above the score
+        place = self.stops - np.searchsorted(stops, scores, side="right")  # the number of stops above the score
         reached = place < self.stops
         tied = np.zeros(len(scores), dtype=bool)
         tied[reached] = stops[self.stops - 1 - place[reached]] == scores[reached]
@@ -53,13 +53,13 @@ class Ranking:
 
     def _count(self, rows: npt.NDArray[Any], columns: npt.NDArray[Any], cases: int) -> Any:
         counts = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(self.stops, cases), dtype=np.float64)
-        return counts.tocsr()  # sums what falls together
+        return counts.tocsr()  # sums duplicates
 
     def score(self, weights: Floats) -> tuple[Floats, Floats]:
         """Return ROC AUC and average precision, each (resamples,); NaN where a resample holds one class only.
 
         Args:
-            weights: float64 (resamples, cases), how often each case counts; whole numbers.
+            weights: float64 (resamples, cases), the weight of each case; whole numbers.
         """
         count = len(weights)
         auc, precision = np.full(count, np.nan), np.full(count, np.nan)
@@ -86,7 +86,7 @@ class Ranking:
             above = np.einsum("sb,sb->b", here, false) - 0.5 * np.einsum("sb,sb->b", here, level)
         true = np.cumsum(here, axis=0)
         false += true
-        # Before the first image of a resample nothing is found yet: 0 of 0, counted as 0 since `here` is 0 there.
+        # Before the first image of a resample the precision is 0 of 0, counted as 0 since `here` is 0 there.
         np.maximum(false, 1.0, out=false)
         np.divide(true, false, out=true)
         found = np.einsum("sb,sb->b", here, true)

@@ -21,7 +21,8 @@ from breastcls.drawing.figures import (
     new_figure,
 )
 from breastcls.errors import EvaluationError
-from breastcls.metrics.metric_descriptions import describe_metric, format_number
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_number
 
 _COLUMNS = 3
 MOST_TICKS = 6

@@ -19,7 +19,7 @@ from breastcls.intervals.limitations import few_cases, find_paired_limitations
 from breastcls.intervals.paired_scores import check_metrics, score_against, score_text
 from breastcls.intervals.score_tables import count_units
 from breastcls.json_values import table_to_dict, to_json_values
-from breastcls.metrics.metric_titles import metric_title
+from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.result import Result
 from breastcls.robustness.perturbed_predictions import (
     Alteration,

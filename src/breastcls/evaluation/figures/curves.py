@@ -18,7 +18,8 @@ from breastcls.drawing.figures import (
 )
 from breastcls.evaluation.figures.figure_text import in_percent
 from breastcls.intervals.score_values import read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import is_defined
 
 _Corner = Literal["lower left", "lower right"]
 # More points than a figure has pixels only make files larger.

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from breastcls.drawing.figures import MODEL, MUTED, drawing_style, figure_of, new_axes
 from breastcls.evaluation.figures.figure_text import FigureText, in_percent
-from breastcls.metrics.metric_descriptions import format_number
+from breastcls.metrics.number_format import format_number
 
 
 def plot_decision_curve(

@@ -10,7 +10,8 @@ from breastcls.drawing.figures import BASELINE, INK, MODEL, MUTED, drawing_style
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.figures.figure_text import FigureText, in_percent
 from breastcls.intervals.score_values import Score, read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import is_defined
 
 
 def plot_metrics(

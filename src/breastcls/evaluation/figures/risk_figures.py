@@ -17,7 +17,7 @@ from breastcls.drawing.figures import (
     new_axes,
 )
 from breastcls.evaluation.figures.figure_text import FigureText, in_percent
-from breastcls.metrics.metric_descriptions import format_number
+from breastcls.metrics.number_format import format_number
 
 
 def plot_risk_histogram(

@@ -20,7 +20,7 @@ from breastcls.evaluation.figures.curves import (
     write_metric,
 )
 from breastcls.evaluation.figures.figure_text import FigureText
-from breastcls.metrics.metric_descriptions import format_number, is_defined
+from breastcls.metrics.number_format import format_number, is_defined
 
 
 def plot_roc(

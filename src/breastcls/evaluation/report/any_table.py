@@ -13,7 +13,8 @@ from breastcls.evaluation.report.provenance import describe_value
 from breastcls.evaluation.report.table_cells import count_cell, score_cell, sort_value, text_cell
 from breastcls.intervals.limitations import RAREST
 from breastcls.intervals.score_values import Score
-from breastcls.metrics.metric_descriptions import describe_metric, format_number, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_number, is_defined
 
 GROUP_METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
 

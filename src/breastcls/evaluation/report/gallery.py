@@ -10,7 +10,7 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Block, Part
 from breastcls.evaluation.report.mistake_heatmaps import Overlays, describe_overlays, explain_rows, match_rows
 from breastcls.evaluation.report.mistakes import Mistake, find_mistakes, show_mistakes
-from breastcls.metrics.metric_descriptions import format_count
+from breastcls.metrics.number_format import format_count
 
 if TYPE_CHECKING:
     from breastcls.explanation.explanation import Explanation

@@ -6,7 +6,8 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.headline_text import HEADLINE
 from breastcls.evaluation.report.blocks import Headline, KeyValue, Verdict
 from breastcls.intervals.score_values import UNDEFINED, Score, read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, format_count
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_count
 
 FEW_CASES = 10
 

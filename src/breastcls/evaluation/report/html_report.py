@@ -25,7 +25,7 @@ from breastcls.evaluation.report.fixed_parts import (
 from breastcls.evaluation.report.gallery import gallery_part
 from breastcls.evaluation.report.section_parts import collect_findings, section_parts
 from breastcls.files import write_text
-from breastcls.metrics.metric_descriptions import format_number
+from breastcls.metrics.number_format import format_number
 
 if TYPE_CHECKING:
     from breastcls.explanation.explanation import Explanation

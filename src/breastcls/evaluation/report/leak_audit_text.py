@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Verdict
 from breastcls.evaluation.report.provenance import Facts, file_name
-from breastcls.metrics.metric_descriptions import join_words
+from breastcls.metrics.number_format import join_words
 
 _LONGEST_LISTING = 8
 _FITTED = {"calibration": "the calibration", "threshold": "the threshold", "conformal": "the prediction sets"}

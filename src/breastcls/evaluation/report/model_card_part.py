@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from breastcls.datasets.subtype_names import describe_subtype
 from breastcls.decisions.stored_decision_limitations import calibration_record
 from breastcls.environment import describe_environment
 from breastcls.evaluation.evaluation_data import EvaluationData
@@ -13,13 +14,8 @@ from breastcls.evaluation.report.headline_block import sample_in_words
 from breastcls.evaluation.report.leak_audit_text import audit_verdict
 from breastcls.evaluation.report.provenance import Facts, describe_value, flatten
 from breastcls.intervals.score_values import read_levels, read_scores
-from breastcls.metrics.metric_descriptions import (
-    describe_metric,
-    describe_subtype,
-    format_count,
-    format_number,
-    join_words,
-)
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_count, format_number, join_words
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.independence import count_shared_cases
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions

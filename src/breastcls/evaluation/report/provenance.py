@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from breastcls.evaluation.evaluation_data import EvaluationData
-from breastcls.metrics.metric_descriptions import format_count, format_number, is_defined
+from breastcls.metrics.number_format import format_count, format_number, is_defined
 
 Facts = list[tuple[str, str]]
 

@@ -16,7 +16,7 @@ from breastcls.evaluation.report.headline_block import size_verdict
 from breastcls.evaluation.report.leak_audit_text import audit_verdict
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.section_registry import SECTIONS
-from breastcls.metrics.metric_descriptions import format_count, join_words
+from breastcls.metrics.number_format import format_count, join_words
 
 
 def part_key(title: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from breastcls.evaluation.report.blocks import Cell
 from breastcls.intervals.score_values import Score
-from breastcls.metrics.metric_descriptions import is_defined
+from breastcls.metrics.number_format import is_defined
 
 
 def value_cell(score: Score) -> Cell:

@@ -14,7 +14,8 @@ from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section
 from breastcls.intervals.score_tables import score_levels
 from breastcls.intervals.score_values import read_levels
-from breastcls.metrics.metric_descriptions import describe_metric, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import is_defined
 
 
 def _score(context: EvaluationContext) -> tuple[pd.DataFrame, tuple[str, ...]]:

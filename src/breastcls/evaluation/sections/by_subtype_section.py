@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from breastcls.datasets.subtype_names import describe_subtype
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.any_table import group_table
 from breastcls.evaluation.report.blocks import Table
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.subgroup_columns import GROUP_COLUMNS
 from breastcls.intervals.score_tables import score_groups
-from breastcls.metrics.metric_descriptions import describe_subtype
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:

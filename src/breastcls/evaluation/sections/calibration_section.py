@@ -25,7 +25,8 @@ from breastcls.evaluation.section import Section, SectionFigure
 from breastcls.evaluation.table_schema import table_schema
 from breastcls.intervals.limitations import NO_PROBABILITIES
 from breastcls.intervals.score_values import Score, interval_text, read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, format_interval, format_number, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_interval, format_number, is_defined
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,8 @@ from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section
 from breastcls.intervals.paired_scores import change_text
 from breastcls.intervals.score_values import UNDEFINED, interval_text, read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import is_defined
 
 
 def score_colours(context: EvaluationContext) -> tuple[pd.DataFrame, pd.DataFrame]:

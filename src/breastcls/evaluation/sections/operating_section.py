@@ -11,7 +11,8 @@ from breastcls.evaluation.report.blocks import Cell, Column, Table
 from breastcls.evaluation.report.table_cells import score_cell, sort_value
 from breastcls.evaluation.section import Section
 from breastcls.intervals.score_values import Score
-from breastcls.metrics.metric_descriptions import describe_metric, format_number
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_number
 
 _METRICS = ("sensitivity", "specificity", "ppv", "npv")
 

@@ -13,7 +13,8 @@ from breastcls.evaluation.report.blocks import Block, Cell, Column, Details, Fig
 from breastcls.evaluation.report.table_cells import score_cell, sort_value
 from breastcls.evaluation.section import Section, SectionFigure
 from breastcls.intervals.score_values import UNDEFINED, Score, read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, format_number, is_defined
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_number, is_defined
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -8,7 +8,7 @@ from typing import Any
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Verdict
 from breastcls.evaluation.section import Section
-from breastcls.metrics.metric_descriptions import format_count, format_number
+from breastcls.metrics.number_format import format_count, format_number
 from breastcls.predictions.independence import count_shared_cases
 
 _SCHEMA = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from breastcls.datasets.subtype_names import describe_subtype
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Block, Cell, Column, Paragraph, Table
 from breastcls.evaluation.report.table_cells import count_cell, sort_value, text_cell
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.worst_cases import rank_cases
-from breastcls.metrics.metric_descriptions import describe_subtype, format_count, format_number
+from breastcls.metrics.number_format import format_count, format_number
 
 # A longer table makes the page large; the JSON holds all cases.
 MOST_CASES = 25

@@ -22,7 +22,7 @@ from breastcls.experiments.recipes.recipe_text import (
     metric_name,
 )
 from breastcls.files import make_folder, write_text
-from breastcls.metrics.metric_descriptions import format_interval, format_number
+from breastcls.metrics.number_format import format_interval, format_number
 
 PACKAGE = "breastcls.experiments.recipes"
 FOLDERS = {"image": "image-split", "case": "case-split"}

@@ -27,7 +27,7 @@ from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer, has_publ
 from breastcls.experiments.recipes.split_runs import run_split
 from breastcls.files import make_folder, write_text
 from breastcls.images.resize import check_image_size
-from breastcls.metrics.metric_descriptions import format_count
+from breastcls.metrics.number_format import format_count
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 
 SPLITS_BY: tuple[By, By] = ("image", "case")

@@ -12,7 +12,8 @@ from breastcls.experiments.recipes.model_result import BASELINE, SPLITS, ModelRe
 from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.intervals.limitations import LEAKING
 from breastcls.intervals.score_values import interval_text
-from breastcls.metrics.metric_descriptions import describe_metric, format_count, format_interval, format_number
+from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.number_format import format_count, format_interval, format_number
 from breastcls.text_tables import escape_markdown, markdown_table, text_table
 
 SPLIT_TITLES = {"image": "image-wise split", "case": "case-wise split"}

@@ -5,7 +5,7 @@ import pandas as pd
 
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.zero_width import find_zero_width
+from breastcls.intervals.degenerate_intervals import find_degenerate_intervals
 from breastcls.predictions.predictions import Predictions
 
 
@@ -24,31 +24,33 @@ def perfect_on_the_positive(cases=20, images=3):
     )
 
 
-def test_what_has_no_width_is_named_and_nothing_else():
+def test_only_intervals_of_zero_width_are_named():
     table = pd.DataFrame({"low": [1.0, 0.5, np.nan], "high": [1.0, 0.9, np.nan]}, index=["recall", "f1", "mcc"])
     by_class = pd.DataFrame(
         {"f1": [1, 0.5], "f1_low": [1, 0.4], "f1_high": [1 + 1e-15, 0.6], "images": [3, 4]}, index=["a", "b"]
     )
-    (sentence,) = find_zero_width(table, {"class": by_class, "stain": None})
-    assert sentence.startswith("The interval of recall, and some in the tables by class have no width")
-    assert find_zero_width(table, {})[0].startswith("The interval of recall has no width")
-    assert find_zero_width(table[1:], {"class": by_class})[0].startswith("Some in the tables by class have no width")
-    assert find_zero_width(table[1:], {"class": by_class[1:]}) == ()
+    (sentence,) = find_degenerate_intervals(table, {"class": by_class, "stain": None})
+    assert sentence.startswith("The confidence interval of recall, and some in the tables by class have zero width")
+    assert find_degenerate_intervals(table, {})[0].startswith("The confidence interval of recall has zero width")
+    assert find_degenerate_intervals(table[1:], {"class": by_class})[0].startswith(
+        "Some in the tables by class have zero width"
+    )
+    assert find_degenerate_intervals(table[1:], {"class": by_class[1:]}) == ()
 
 
-def test_a_perfect_share_of_images_is_a_limitation():
+def test_a_proportion_of_one_is_a_limitation():
     found = evaluate(perfect_on_the_positive(), bootstrap=Bootstrap(100))
     assert found.metrics.loc["recall"].tolist() == [1.0, 1.0, 1.0]
-    (limitation,) = [one for one in found.limitations if "no width" in one]
+    (limitation,) = [one for one in found.limitations if "zero width" in one]
     assert re.match(r"The interval of recall, roc_auc.*, and some in the tables by .*class, .*subtype have", limitation)
     assert "stain" not in limitation
     assert len(limitation) < 400, "a sentence, and no list of rows"
 
 
-def test_by_case_shares_have_a_width_and_only_the_others_are_named():
+def test_by_case_proportions_have_a_width_and_only_other_metrics_are_named():
     found = evaluate(perfect_on_the_positive(), aggregation="case", bootstrap=Bootstrap(100))
     assert found.metrics.loc["recall", "low"] < 1
-    (limitation,) = [one for one in found.limitations if "no width" in one]
+    (limitation,) = [one for one in found.limitations if "zero width" in one]
     assert re.match(
         r"The interval of roc_auc, average_precision(, and some in the tables by .*)? ha(s|ve) no", limitation
     )

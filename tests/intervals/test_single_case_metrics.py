@@ -47,7 +47,7 @@ def test_a_share_of_the_images_of_one_case_has_no_interval():
         ("benign", "recall_low"),
         ("malignant", "specificity_low"),
     ]
-    assert "No interval can be given for specificity: too few cases alike." in found.limitations
+    assert "There is no confidence interval of specificity: too few cases of one kind." in found.limitations
     assert quietly(evaluate, draw((2, 8)), bootstrap=Bootstrap(100)).metrics[["low", "high"]].notna().all().all()
     turned = quietly(evaluate, draw((8, 1)), bootstrap=Bootstrap(100)).metrics
     assert turned.index[turned["low"].isna()].tolist() == ["recall"]
@@ -76,5 +76,5 @@ def test_changes_and_differences_have_none_either():
     assert row["difference"] != 0
     assert pd.isna(row[["low", "high", "p", "p_holm"]]).all()
     assert "cannot be compared by specificity" in found.verdicts[0]
-    assert any("No interval can be given for specificity" in one for one in found.limitations)
+    assert any("There is no confidence interval of specificity" in one for one in found.limitations)
     assert found.differences.xs(("A", "B", "recall")).notna().all()

@@ -1,0 +1,70 @@
+"""Numbers, confidence intervals, counts and lists as text, the same in figures, tables and the report."""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+NOT_DEFINED = "not defined"
+
+
+def is_defined(value: object) -> bool:
+    """Return whether `value` is a finite number.
+
+    Example:
+        >>> is_defined(0.5), is_defined(float("nan")), is_defined(None)
+        (True, False, False)
+    """
+    return isinstance(value, numbers.Real) and math.isfinite(value)
+
+
+def format_number(value: object, digits: int = 3) -> str:
+    """Return a number with a fixed count of decimals, or "not defined".
+
+    Example:
+        >>> format_number(0.82914), format_number(-0.5, 2), format_number(float("nan"))
+        ('0.829', '−0.50', 'not defined')
+    """
+    if not isinstance(value, numbers.Real) or not is_defined(value):
+        return NOT_DEFINED
+    text = f"{float(value):.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def format_interval(low: object, high: object, digits: int = 3) -> str:
+    """Return a confidence interval as "low to high", or "not defined".
+
+    Example:
+        >>> format_interval(0.742, 0.901)
+        '0.742 to 0.901'
+        >>> format_interval(float("nan"), 0.9)
+        'not defined'
+    """
+    if not (is_defined(low) and is_defined(high)):
+        return NOT_DEFINED
+    return f"{format_number(low, digits)} to {format_number(high, digits)}"
+
+
+def format_count(count: int, singular: str, plural: str | None = None) -> str:
+    """Return a count with its noun.
+
+    Example:
+        >>> format_count(1, "case"), format_count(277524, "patch", "patches")
+        ('1 case', '277,524 patches')
+    """
+    noun = singular if count == 1 else (plural or f"{singular}s")
+    return f"{count:,} {noun}"
+
+
+def join_words(words: list[str]) -> str:
+    """Return words joined as in a sentence.
+
+    Example:
+        >>> join_words(["A"]), join_words(["A", "F"]), join_words(["A", "F", "PT"])
+        ('A', 'A and F', 'A, F and PT')
+    """
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
