@@ -56,6 +56,18 @@ def test_any_aspect_ratio_and_a_batch_of_one(name):
     assert apply(name, images=IMAGES[:1, :16])[0].shape == (1, 16, 24, 3)
 
 
+@pytest.mark.parametrize("name", [name for name in list_policies() if not find_policy(name).mixes])
+def test_a_part_of_a_batch_is_augmented_as_within_the_batch(name):
+    places = np.array([4, 0, 4])
+    images, _ = find_policy(name)(
+        tf.constant(IMAGES[places]),
+        tf.constant(LABELS[places]),
+        tf.constant([1, 2], tf.int64),
+        part=(tf.constant(places), len(IMAGES)),
+    )
+    np.testing.assert_array_equal(images.numpy(), apply(name)[0][places])
+
+
 def test_an_image_does_not_depend_on_its_batch():
     for name in ("classic", "standard", "stain", "strong"):
         np.testing.assert_array_equal(apply(name, images=IMAGES[:3])[0], apply(name)[0][:3])
@@ -63,7 +75,7 @@ def test_an_image_does_not_depend_on_its_batch():
 
 def test_registering(monkeypatch):
     monkeypatch.setattr(POLICIES, "_items", dict(POLICIES))
-    mine = register_policy(Policy("mine", "Turned a little.", rotation=5))
+    mine = register_policy(Policy("mine", "Small rotations.", rotation=5))
     assert find_policy("mine") is mine
     assert find_policy(mine) is mine
     assert find_policy(None).name == "none"
@@ -74,13 +86,13 @@ def test_registering(monkeypatch):
         find_policy("clasic")
 
 
-def test_policies_are_data():
+def test_a_policy_is_restored_from_its_parameters():
     policy = find_policy("standard")
     assert Policy(**policy.to_dict()) == policy
 
 
 @pytest.mark.parametrize("options", [{"rotation": -1}, {"zoom": 1.0}, {"mixup": 1.0, "cutmix": 1.0}])
-def test_impossible_policies(options):
+def test_invalid_parameters(options):
     with pytest.raises(ValueError, match="policy 'wrong'"):
         Policy("wrong", "", **options)
 

@@ -42,7 +42,7 @@ def test_valid_images_are_unchanged(data):
     report = data[[0, 3]].check(progress=False)
     assert len(report.clean) == 2
     assert report.clean.notes == ()
-    assert "nothing found" in str(report)
+    assert "no problems found" in str(report)
 
 
 def test_copies_across_cases_are_marked(data):

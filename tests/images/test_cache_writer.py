@@ -29,7 +29,7 @@ def test_only_the_rows_asked_for_are_written(make_folder, tmp_path):
 
 def test_segments_stay_few_however_many_images_there_are(make_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(preparing, "_SEGMENT_BYTES", 1)
-    monkeypatch.setattr(preparing, "_MOST_SEGMENTS", 3)
+    monkeypatch.setattr(preparing, "_MAX_SEGMENTS", 3)
     assert len(prepare(make_folder(10), tmp_path / "cache", range(10))) == 3
 
 

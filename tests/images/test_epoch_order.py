@@ -102,5 +102,5 @@ def test_wrong_arguments(options):
 def test_wrong_sampling():
     with pytest.raises(ValueError, match="class-balanced"):
         sampling_groups("balanced", [0, 1], None, 2)
-    with pytest.raises(ValueError, match="one value an image"):
+    with pytest.raises(ValueError, match="one value per image"):
         sampling_groups("case-balanced", [0, 1], None, 2)

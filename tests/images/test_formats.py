@@ -37,15 +37,15 @@ def test_size_is_read_from_the_header(format_, options):
     assert (header.format, header.height, header.width) == (format_.lower(), 23, 31)
 
 
-@pytest.mark.parametrize(("mode", "plain"), [("RGB", True), ("L", False), ("RGBA", False), ("P", False)])
-def test_plain_png_is_eight_bit_rgb_only(mode, plain):
-    assert inspect_bytes(encode("PNG", mode)).plain is plain
+@pytest.mark.parametrize(("mode", "simple"), [("RGB", True), ("L", False), ("RGBA", False), ("P", False)])
+def test_a_simple_png_is_eight_bit_rgb_only(mode, simple):
+    assert inspect_bytes(encode("PNG", mode)).simple_png is simple
 
 
 def test_a_png_with_rotation_is_not_plain():
     exif = Image.Exif()
     exif[0x112] = 6
-    assert not inspect_bytes(encode("PNG", exif=exif)).plain
+    assert not inspect_bytes(encode("PNG", exif=exif)).simple_png
 
 
 def test_any_flipped_bit_of_a_png_is_found():

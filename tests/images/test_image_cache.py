@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written_falls_back_and_says_so(make_folder, tmp
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(OutputError, match="BREASTCLS_CACHE"):
         open_cached(paths, SETTINGS, cache_dir=tmp_path / "file")
-    with pytest.warns(DatasetWarning, match="decoded anew"):
+    with pytest.warns(DatasetWarning, match="decoded whenever they are read"):
         source = open_images(paths, SETTINGS, cache_dir=tmp_path / "file")
     np.testing.assert_array_equal(everything(source), plain(paths))
 

@@ -21,7 +21,7 @@ def test_a_clean_folder_has_no_findings(make_folder):
     paths = make_folder(12)
     findings = check_images(paths, cases=["a"] * 12)
     assert not len(findings)
-    assert describe_findings(findings, 12) == "12 images checked: nothing found."
+    assert describe_findings(findings, 12) == "12 images checked: no problems found."
     assert list(findings.columns) == ["row", "path", "problem", "detail", "other", "across_cases", "drop"]
 
 

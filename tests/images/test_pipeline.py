@@ -227,7 +227,7 @@ def test_read_batch(paths):
         np.testing.assert_array_equal(read_batch(paths, image_size=SIZE, resize="pad", cache=cache), expected)
 
 
-@pytest.mark.parametrize("options", [{"augment": "standard"}, {"augment": "strong"}, {"crop_from": 24}, {}])
+@pytest.mark.parametrize("options", [{"augment": "standard"}, {"crop_from": 24}, {}])
 def test_parts_are_read_as_they_are_in_the_whole_batch(paths, options):
     options = {"shuffle": True, "seed": 5, "initial_epoch": 2, "with_rows": True, **options}
     whole = collect(make(paths, **options))

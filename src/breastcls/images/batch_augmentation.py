@@ -1,4 +1,4 @@
-"""What the pipeline needs of an augmentation policy."""
+"""The interface of an augmentation policy, as the pipeline uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batches of the pipeline as a `keras.utils.PyDataset`, for any backend of Keras."""
+"""The batches of the pipeline as a `keras.utils.PyDataset`, for every backend of Keras."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from breastcls.images.resize import check_image_size
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of images as NumPy arrays, the same ones as `make_pipeline` makes, for JAX and PyTorch too.
+    """Batches of images as NumPy arrays, identical to those of `make_pipeline`, for TensorFlow, JAX and PyTorch.
 
-    `len` is the number of batches of an epoch, `batches[i]` is batch i of the current epoch, and Keras goes on to the
-    next epoch by `on_epoch_end`.
+    `len` is the number of batches per epoch, `batches[i]` is batch i of the current epoch, and `on_epoch_end` starts
+    the next epoch.
 
     Args:
         paths: Image files.
-        labels: Class indices, one an image.
-        image_size: (height, width) of the images, or one number.
-        batch_size: Images a batch; the last may hold fewer.
+        labels: Class indices, one per image.
+        image_size: (height, width) of the images in pixels, or one number for a square.
+        batch_size: Images per batch; the last batch may have fewer.
         resize: `"stretch"`, `"crop"` or `"pad"`.
-        shuffle: Whether each epoch has an order of its own.
-        augment: An augmentation policy or None. It is computed with TensorFlow, whatever the backend.
-        seed: From which order and augmentation of every epoch follow.
+        shuffle: Whether to shuffle the images in every epoch.
+        augment: An augmentation policy or None. It is computed with TensorFlow, independent of the backend.
+        seed: Seed of the order and the augmentation of all epochs.
         initial_epoch: The number of the first epoch, or a counter.
         sampling: None, `"class-balanced"` or `"case-balanced"`.
-        cases: The case of each image, needed for `"case-balanced"`.
-        shard: (index, number) of this worker among several.
-        drop_remainder: Whether a last batch that is not full is left out.
-        weights: Sample weights, one an image; they come as a third element.
-        class_count: Number of classes, needed for policies that mix images.
+        cases: The case of each image, required for `"case-balanced"`.
+        shard: (index, number) of this worker.
+        drop_remainder: Whether to drop the last batch if it is incomplete.
+        weights: Sample weights, one per image, returned as a third element.
+        class_count: Number of classes, required for policies that mix images.
         normalizer: A stain normalizer.
-        cache: Whether to go through the image cache.
-        cache_dir: Where the image cache is.
-        workers: Threads in which Keras reads batches ahead.
-        progress: Whether to show a progress bar while preparing.
+        cache: Whether to use the image cache.
+        cache_dir: The folder of the image cache.
+        workers: Number of threads in which Keras prefetches batches.
+        progress: Whether to show a progress bar while images are prepared.
 
     Raises:
         ImageError: If files cannot be read.
-        ValueError: If arguments do not fit together.
+        ValueError: If arguments are inconsistent.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self._order.batches
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
-        """Return batch `index` of the current epoch: images uint8, labels, and weights if there are any."""
+        """Return batch `index` of the current epoch: images (uint8), labels and, if given, weights."""
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         epoch, rows = self._epoch_rows()
@@ -111,7 +111,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return (images, labels) if self._weights is None else (images, labels, self._weights[chosen])
 
     def on_epoch_end(self) -> None:
-        """Go on to the next epoch."""
+        """Start the next epoch."""
         self._counter.value += 1
 
     def _augment(self, images: Any, labels: Any, epoch: int, index: int) -> tuple[Any, Any]:

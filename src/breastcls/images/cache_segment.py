@@ -1,11 +1,11 @@
-"""One file of the image cache: many images of one size, whole or not there at all.
+"""Segments of the image cache: files with many images of one size, written atomically.
 
-Layout: the images one after another as plain uint8, which `numpy.memmap(file, numpy.uint8, shape=(n, height, width,
-3))` shows; then for each image its key (16 bytes) and the CRC-32 of its pixels (4 bytes); then a footer. The file
-gets its name only when it is complete.
+Layout: the images as uncompressed uint8, readable by `numpy.memmap(file, numpy.uint8, shape=(n, height, width, 3))`;
+then the key (16 bytes) and the CRC-32 of the pixels (4 bytes) of each image; then a footer. The file is renamed to its
+final name when it is complete.
 
-Batches are read with positioned reads, not through a memory map: the copy costs the same, the process does not seem to
-own gigabytes of page cache, and a file cut short by someone else is an error and not the death of the process.
+Batches are read with positioned reads instead of a memory map: the copy takes the same time, the page cache is not
+counted as memory of the process, and a file that another process truncates causes an error instead of a crash.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY_BYTES = 16
 SUFFIX = ".images"
 TEMPORARY_SUFFIX = ".part"
 _MAGIC = b"breastcls-images"
-# Magic, version, number of images, bytes of one image, CRC-32 of the index.
+# Magic number, version, number of images, bytes per image, CRC-32 of the index.
 _FOOTER = struct.Struct("<16sIQQI")
 _VERSION = 1
 _INDEX = np.dtype([("key", f"V{KEY_BYTES}"), ("check", "<u4")])
@@ -37,18 +37,18 @@ Keys = npt.NDArray[np.void]
 
 
 class DamagedSegmentError(Exception):
-    """A segment is not what was written."""
+    """A segment is damaged."""
 
 
 class Segment:
-    """A complete segment, open for reading from any number of threads.
+    """A complete segment, open for reading in several threads.
 
     Attributes:
         path: The file.
-        keys: What each image was made from, in order.
+        keys: The keys of the images, in order.
 
     Raises:
-        DamagedSegmentError: If it is not what was written, as far as can be told without reading the images.
+        DamagedSegmentError: If the footer or the index is damaged.
     """
 
     def __init__(self, path: Path, image_bytes: int) -> None:
@@ -63,9 +63,9 @@ class Segment:
             raise DamagedSegmentError("it is shorter than its footer")
         magic, version, count, bytes_each, check = _FOOTER.unpack(footer)
         if magic != _MAGIC or version != _VERSION or bytes_each != image_bytes:
-            raise DamagedSegmentError("its footer is not that of a segment of this size")
+            raise DamagedSegmentError("its footer is not that of a segment of this image size")
         if size != count * (image_bytes + _INDEX.itemsize) + _FOOTER.size:
-            raise DamagedSegmentError("its length does not fit its footer")
+            raise DamagedSegmentError("its length differs from that in its footer")
         index = bytearray(count * _INDEX.itemsize)
         if not self._read_at(index, count * image_bytes) or zlib.crc32(index) != check:
             raise DamagedSegmentError("the checksum of its index is wrong")
@@ -75,9 +75,9 @@ class Segment:
         self._verified = np.zeros(count, bool)
 
     def read_into(self, position: int, out: Pixels) -> bool:
-        """Read image `position` into `out`, and say whether it is what was written.
+        """Read image `position` into `out`, and return whether its checksum is correct.
 
-        The checksum is computed when an image is read first; later epochs trust the page cache.
+        The checksum is verified when an image is read for the first time only.
         """
         if not self._read_at(memoryview(out).cast("B"), position * self.image_bytes):
             return False
@@ -106,13 +106,13 @@ class Segment:
 
 
 class SegmentWriter:
-    """A segment being written, images in any order from any number of threads.
+    """Writes a segment, with images in any order from several threads.
 
     Args:
-        folder: Where it will be.
-        keys: What each image is made from.
-        image_bytes: Bytes of one image.
-        suffix: That of the complete file; another one for what is not images, such as features.
+        folder: Folder of the segment.
+        keys: The keys of the images.
+        image_bytes: Size of an image in bytes.
+        suffix: Suffix of the complete file; different for other contents, such as features.
     """
 
     def __init__(self, folder: Path, keys: Sequence[bytes], image_bytes: int, suffix: str = SUFFIX) -> None:
@@ -121,7 +121,7 @@ class SegmentWriter:
         self._suffix = suffix
         self._checks: dict[int, int] = {}
         self._lock = threading.Lock()
-        # Processes of two machines that share the folder may have the same number.
+        # Not the process id: processes of two machines that share the folder can have the same one.
         self._temporary = folder / f"{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
         self._stream = open(self._temporary, "wb+", buffering=0)  # noqa: SIM115 - closed by finish or abandon
 
@@ -141,7 +141,7 @@ class SegmentWriter:
         self._checks[position] = check
 
     def finish(self) -> Path | None:
-        """Complete the file under its final name and return it; None where no image was written."""
+        """Complete the file, rename it and return its path; None if no image was written."""
         kept = sorted(self._checks)
         if not kept:
             self.abandon()
@@ -156,7 +156,7 @@ class SegmentWriter:
         self._stream.truncate()
         footer = _FOOTER.pack(_MAGIC, _VERSION, len(kept), self._image_bytes, zlib.crc32(table))
         _write_all(self._stream.fileno(), table + footer)
-        # No fsync: what a power cut spoils, the checksums find, and the images can be made again.
+        # No fsync: damage by a power failure is detected by the checksums, and the images can be prepared again.
         self._stream.close()
         name = f"{zlib.crc32(table):08x}{self._keys[kept[0]].hex()}"
         target = self._temporary.with_name(name + self._suffix)
@@ -164,7 +164,7 @@ class SegmentWriter:
         return target
 
     def abandon(self) -> None:
-        """Remove what was written."""
+        """Remove the incomplete file."""
         self._stream.close()
         self._temporary.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Writing the image cache: decoding on all processors, segment by segment."""
+"""Writing the image cache: decoding in parallel, segment by segment."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from breastcls.images.image_source import FileSource, run_in_threads
 from breastcls.images.progress_bar import progress_bar
 
 _SEGMENT_BYTES = 64 * 2**20
-# Each open segment is a file descriptor, of which a process has a thousand or so.
-_MOST_SEGMENTS = 128
-_NAMED_FAILURES = 10
+# Each open segment uses a file descriptor, the number of which is limited to about a thousand per process.
+_MAX_SEGMENTS = 128
+_MAX_NAMED = 10
 
 
 def write_images(folder: Path, files: FileSource, missing: Rows, progress: bool | None) -> None:
     """Prepare the images `missing` and write them to `folder`.
 
     Raises:
-        ImageError: If files cannot be read; the message names up to ten. All others are written before.
-        OutputError: If the disk has too little room.
+        ImageError: If files cannot be read; the message names up to ten. All others are written first.
+        OutputError: If the disk has too little space.
         OSError: If writing fails.
     """
     if not len(missing):
         return
     keys = image_keys([files.paths[row] for row in missing], files.states[missing])
     each = [keys[place * KEY_BYTES : (place + 1) * KEY_BYTES] for place in range(len(missing))]
-    # The same file may stand in the list twice, as an oversampled one does.
+    # The same file can occur several times, for example after oversampling.
     unique = list(dict(zip(each, missing.tolist(), strict=True)).items())
     image_bytes = int(np.prod(files.shape))
     needed = len(unique) * image_bytes
@@ -42,26 +42,26 @@ def write_images(folder: Path, files: FileSource, missing: Rows, progress: bool 
     if needed > free:
         raise OutputError(
             f"Preparing {len(unique)} images needs {needed / 2**20:.1f} MiB, and {folder} has {free / 2**20:.1f} MiB "
-            "left. Set BREASTCLS_CACHE or cache_dir to a folder on a larger disk, or free room with clear_cache()."
+            "left. Set BREASTCLS_CACHE or cache_dir to a folder on a larger disk, or free space with clear_cache()."
         )
-    per_segment = max(1, _SEGMENT_BYTES // image_bytes, -(-len(unique) // _MOST_SEGMENTS))
+    per_segment = max(1, _SEGMENT_BYTES // image_bytes, -(-len(unique) // _MAX_SEGMENTS))
     failures: dict[int, ImageError] = {}
     (folder / "settings.txt").write_text(files.settings.key + "\n", encoding="utf-8")
     with progress_bar("Preparing images", len(unique), progress) as advance:
         for start in range(0, len(unique), per_segment):
             chunk = unique[start : start + per_segment]
             _write_segment(folder, files, chunk, image_bytes, failures, advance)
-    # Only a normalizer of stains counts what it could not do.
+    # Stain normalizers count the images that they cannot normalise.
     fallbacks = getattr(files.settings.normalizer, "fallbacks", None)
     if fallbacks is not None and fallbacks.total:
         warnings.warn(f"Stain normalisation: {fallbacks}.", DatasetWarning, stacklevel=3)
     if failures:
         named = [str(failures[row]) for row in sorted(failures)]
-        more = f"\n... and {len(named) - _NAMED_FAILURES} more." if len(named) > _NAMED_FAILURES else ""
+        more = f"\n... and {len(named) - _MAX_NAMED} more." if len(named) > _MAX_NAMED else ""
         if len(named) == 1:
             raise ImageError(named[0])
         raise ImageError(
-            f"{len(named)} of {len(unique)} images cannot be read:\n" + "\n".join(named[:_NAMED_FAILURES]) + more
+            f"{len(named)} of {len(unique)} images cannot be read:\n" + "\n".join(named[:_MAX_NAMED]) + more
         )
 
 

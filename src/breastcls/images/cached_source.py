@@ -1,4 +1,4 @@
-"""Reading from the image cache: which image lies where, and what to do when it is not what was written."""
+"""Reading from the image cache: finding images, and handling damaged files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from breastcls.images.resize import Pixels, empty_images
 
 
 class CachedSource:
-    """Images from the image cache; those that are not in it are decoded from their files.
+    """Images in the image cache; images that are not in it are decoded from their files.
 
     Args:
         files: The image files.
         segments: The open segments.
-        places: Where each image is, from `find_images`.
+        places: The position of each image, from `find_images`.
     """
 
     def __init__(self, files: FileSource, segments: list[Segment], places: Rows) -> None:
@@ -31,7 +31,7 @@ class CachedSource:
         self._segments = segments
         self._segment_of = places // 2**32
         self._position_in = places % 2**32
-        self._distrusted: set[int] = set()
+        self._damaged: set[int] = set()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -40,20 +40,20 @@ class CachedSource:
 
     @property
     def prepared(self) -> int:
-        """How many of the images come from the cache."""
+        """Number of images that are read from the cache."""
         return int((self._segment_of >= 0).sum())
 
     def __len__(self) -> int:
         return len(self._files)
 
     def read(self, rows: Rows) -> Pixels:
-        """Return the images `rows`, uint8 of shape (n, height, width, 3).
+        """Return the images at the positions `rows`, uint8 of shape (n, height, width, 3).
 
-        A stored image whose checksum is wrong is decoded from its file; a `DatasetWarning` says so, and the damaged
-        part of the cache is removed, so that the next call of `prepare_images` makes it again.
+        An image with a wrong checksum is decoded from its file, with a `DatasetWarning`; the damaged segment of the
+        cache is removed, so that the next call of `prepare_images` prepares its images again.
 
         Raises:
-            ImageError: If a file is needed and cannot be read.
+            ImageError: If a file has to be decoded and cannot be read.
         """
         out = empty_images(len(rows), self.shape)
         absent = []
@@ -63,22 +63,22 @@ class CachedSource:
             if segment < 0:
                 absent.append(place)
             elif not self._segments[segment].read_into(position, out[place]):
-                self._distrust(segment)
+                self._remove_segment(segment)
                 absent.append(place)
         if absent:
             out[absent] = self._files.read(rows[absent])
         return out
 
-    def _distrust(self, segment: int) -> None:
-        if segment in self._distrusted:
+    def _remove_segment(self, segment: int) -> None:
+        if segment in self._damaged:
             return
-        self._distrusted.add(segment)
+        self._damaged.add(segment)
         path = self._segments[segment].path
-        remove_damaged(path, "an image's checksum is wrong")
+        remove_damaged(path, "the checksum of an image is wrong")
 
 
 def image_keys(paths: Sequence[str], states: States) -> bytes:
-    """Return what the cache knows each file by: 16 bytes that follow from its path, size and time of change."""
+    """Return the keys of files in the cache: 16 bytes per file, a hash of its path, size and modification time."""
     here = os.getcwd()
     parts = []
     for path, state in zip(paths, states.tolist(), strict=True):
@@ -91,19 +91,18 @@ def image_keys(paths: Sequence[str], states: States) -> bytes:
 def find_images(
     folder: Path, states: States, paths: Sequence[str], settings: ReadSettings, *, repair: bool = False
 ) -> tuple[list[Segment], Rows]:
-    """Return the segments in `folder`, and for each file where its image is.
+    """Return the segments in `folder`, and the position of the image of each file.
 
     Args:
-        folder: That of the settings.
-        states: What `file_states` said of the files.
-        paths: The files.
-        settings: Size and treatment.
+        folder: The folder of the settings.
+        states: The result of `file_states` for the files.
+        paths: The image files.
+        settings: Image size, resize mode and normalizer.
         repair: Whether to remove damaged segments, with a warning; otherwise they are ignored.
 
     Returns:
-        The open segments, and int64 of shape (n,): the number of the segment in the upper and the position in the
-            lower 32
-        bits, -1 for an image that is not there.
+        The open segments, and the positions, int64 of shape (n,): the number of the segment in the upper and the
+        position in it in the lower 32 bits, or -1 for images that are not in the cache.
     """
     height, width = settings.image_size
     return find_entries(folder, image_keys(paths, states), height * width * 3, repair=repair)
@@ -118,25 +117,25 @@ def find_entries(
     repair: bool = False,
     what: str = "prepared images",
 ) -> tuple[list[Segment], Rows]:
-    """Return the segments in `folder`, and for each key where its entry is.
+    """Return the segments in `folder`, and the position of the entry of each key.
 
     Args:
-        folder: Where the segments are.
-        keys: What is looked for, `KEY_BYTES` each, one after another.
-        entry_bytes: Bytes of one entry.
-        suffix: That of the files.
+        folder: The folder of the segments.
+        keys: The concatenated keys, of `KEY_BYTES` each.
+        entry_bytes: Size of an entry in bytes.
+        suffix: Suffix of the files.
         repair: Whether to remove damaged segments, with a warning; otherwise they are ignored.
-        what: What the entries are, for the warning.
+        what: Description of the entries, for the warning.
 
     Returns:
-        As `find_images`.
+        As in `find_images`.
     """
     segments = []
     for path in sorted(folder.glob("*" + suffix)) if folder.is_dir() else ():
         try:
             segments.append(Segment(path, entry_bytes))
         except (DamagedSegmentError, OSError) as error:
-            # Told once, by whoever holds the lock and makes it again.
+            # Only the process that holds the lock reports it and prepares the images again.
             if repair:
                 remove_damaged(path, str(error), what)
     wanted = np.frombuffer(keys, "<u8").reshape(-1, 2)
@@ -155,8 +154,10 @@ def find_entries(
 
 
 def remove_damaged(path: Path, reason: str, what: str = "prepared images") -> None:
-    """Remove a segment that is not what was written, and say so."""
-    warnings.warn(f"The {what} in {path} are damaged ({reason}); they are made again.", DatasetWarning, stacklevel=3)
+    """Remove a damaged segment, with a warning."""
+    warnings.warn(
+        f"The {what} in {path} are damaged ({reason}); they are computed again.", DatasetWarning, stacklevel=3
+    )
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

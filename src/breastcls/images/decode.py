@@ -1,8 +1,8 @@
-"""From a file to RGB pixels: the one decoder of the library.
+"""Decoding image files to RGB pixels.
 
-Every pixel that breastcls shows a model comes through `read_image`. It needs OpenCV only, not TensorFlow. Where
-a process has TensorFlow loaded already, plain PNG files go through `tf.io.decode_png`, which is about a fifth
-faster on pictures of BreakHis size; both roads return identical pixels, and a test holds them to it.
+All images are read by `read_image`, which requires OpenCV, but not TensorFlow. If TensorFlow is already loaded, 8-bit
+RGB PNG files are decoded by `tf.io.decode_png`, which is about 20% faster for images of the size of BreakHis. Both
+decoders return identical pixels, which is tested.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from breastcls.images.formats import DamagedImageError, Header, inspect_bytes
 Pixels = npt.NDArray[np.uint8]
 
 SUPPORTED_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"))
-"""Suffixes that the readers take for images, in lower case."""
+"""Suffixes of image files, in lower case."""
 
 _MAX_FILE_BYTES = 2**30
-# Below this the call into TensorFlow costs more than its faster inflate saves.
+# For smaller files, the overhead of TensorFlow exceeds the gain.
 _TENSORFLOW_FROM_BYTES = 65_536
 
 
 def read_image(path: str | os.PathLike[str]) -> Pixels:
     """Read an image file as 8-bit RGB.
 
-    The kind of file is told by its content, not by its suffix. Grey images get three equal channels, palettes
-    and CMYK are converted, of 16 bits the upper 8 are kept, alpha is dropped as Pillow's `convert("RGB")` does,
-    and an EXIF rotation is applied. Of a file with several pages the first is read.
+    The format is determined by the content, not by the suffix. Greyscale images get three equal channels, palettes and
+    CMYK are converted, the upper 8 of 16 bits are kept, alpha is dropped as by Pillow's `convert("RGB")`, and an EXIF
+    rotation is applied. Of a file with several pages, the first is read.
 
     Args:
         path: A PNG, JPEG, TIFF, BMP or WebP file.
@@ -44,8 +44,8 @@ def read_image(path: str | os.PathLike[str]) -> Pixels:
         uint8 array of shape (height, width, 3), RGB, contiguous and writable.
 
     Raises:
-        ImageError: If the file is missing, empty, not an image, truncated or damaged. The message names it and
-            says which.
+        ImageError: If the file is missing, empty, not an image, truncated or damaged. The message names the file and
+            the reason.
 
     Example:
         >>> import cv2, numpy as np, tempfile, pathlib
@@ -70,8 +70,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
             size = os.fstat(stream.fileno()).st_size
             if size > _MAX_FILE_BYTES:
                 raise ImageError(
-                    f"{os.fspath(path)}: {size} bytes are more than an image of a few thousand pixels a side has. "
-                    "A whole slide has to be cut into patches first."
+                    f"{os.fspath(path)}: {size} bytes exceed the limit of 1 GiB for an image. Cut whole slides into "
+                    "patches first."
                 )
             return stream.read()
     except OSError as error:
@@ -81,11 +81,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def missing_file_error(path: str | os.PathLike[str], error: OSError) -> ImageError:
-    """Return the `ImageError` that says why the system did not hand out the file `path`."""
+    """Return an `ImageError` with the reason why the file `path` cannot be opened."""
     if isinstance(error, FileNotFoundError):
-        reason = "the file does not exist. If it was there when the folder was scanned, scan the folder again"
+        reason = "the file does not exist. If it was removed after the folder was scanned, scan the folder again"
     elif isinstance(error, PermissionError):
-        reason = "you may not read this file. Change its permissions, or leave it out"
+        reason = "no permission to read the file. Change its permissions, or leave it out"
     elif isinstance(error, IsADirectoryError):
         reason = "this is a folder, not an image file"
     else:
@@ -98,7 +98,7 @@ def decode_image(data: bytes, name: str | os.PathLike[str] = "image") -> Pixels:
 
     Args:
         data: The whole content of the file.
-        name: What to call it in an error.
+        name: Name of the image for error messages.
 
     Returns:
         uint8 array of shape (height, width, 3), RGB.
@@ -114,15 +114,15 @@ def decode_image(data: bytes, name: str | os.PathLike[str] = "image") -> Pixels:
     if pixels is None:
         raise ImageError(
             f"{os.fspath(name)}: the {header.format.upper()} data are damaged and cannot be decoded. "
-            "Fetch the file again, or leave it out."
+            "Download or copy the file again, or leave it out."
         )
     return pixels
 
 
 def _decode_checked(data: bytes, header: Header) -> Pixels | None:
-    if header.plain and len(data) >= _TENSORFLOW_FROM_BYTES:
+    if header.simple_png and len(data) >= _TENSORFLOW_FROM_BYTES:
         tensorflow = sys.modules.get("tensorflow")
-        # A module that is still being imported in another thread has no `io` yet.
+        # While another thread is still importing TensorFlow, the module has no `io`.
         if tensorflow is not None and hasattr(tensorflow, "io"):
             return _decode_with_tensorflow(tensorflow, data)
     return _decode_with_opencv(data, header)
@@ -134,7 +134,7 @@ def _decode_with_opencv(data: bytes, header: Header) -> Pixels | None:
         flags |= cv2.IMREAD_ANYDEPTH
     source = np.frombuffer(data, np.uint8)
     if header.alpha_tag:
-        # libtiff would multiply the colours by alpha; told that they are multiplied already, it leaves them alone.
+        # Marking the colours as premultiplied prevents libtiff from multiplying them by alpha.
         source = source.copy()
         source[header.alpha_tag : header.alpha_tag + 2] = (0, 1) if data.startswith(b"MM") else (1, 0)
     try:
@@ -167,15 +167,13 @@ def hash_array(pixels: Pixels) -> str:
 
 
 def hash_pixels(path: str | os.PathLike[str]) -> str | None:
-    """Return a hash of the picture in a file.
-
-    It is equal for the same pixels, whatever the file's name, format or metadata.
+    """Return a hash of the pixels of an image file, independent of its name, format and metadata.
 
     Args:
         path: An image file, read as by `read_image`.
 
     Returns:
-        64 hexadecimal digits, or None for a picture of one single colour: many of those may exist by right.
+        64 hexadecimal digits, or None for an image of a single colour, since such images are legitimate duplicates.
 
     Raises:
         ImageError: As for `read_image`.
@@ -187,6 +185,6 @@ def hash_pixels(path: str | os.PathLike[str]) -> str | None:
 
 
 def is_image_name(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file's suffix is that of an image, and it is not a hidden file such as macOS leaves in archives."""
+    """Return whether a file has the suffix of an image and is not hidden (as files of macOS in archives are)."""
     name = Path(path).name
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUPPORTED_SUFFIXES

@@ -1,4 +1,4 @@
-"""Which image comes when: the order of an epoch as a pure function of a seed and the epoch's number."""
+"""The order of images in an epoch, as a pure function of a seed and the number of the epoch."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ Sampling = Literal["class-balanced", "case-balanced"]
 
 @dataclass(frozen=True)
 class EpochOrder:
-    """The order in which an epoch visits `count` images.
+    """The order of `count` images in each epoch.
 
-    Epoch 7 can be had without drawing the six before it, so that training goes on after a stop as if there had been
-    none, and nothing depends on how many threads read the images.
+    An epoch does not depend on the previous ones, so that training can resume at any epoch, nor on the number of
+    threads that read the images.
 
     Attributes:
         count: Number of images.
-        batch_size: Images a batch.
-        shuffle: Whether each epoch has an order of its own.
-        seed: From which all orders follow.
-        groups: For balanced sampling the group (class or case) of each image, as int64; each group is drawn equally
-            often.
-        shard: (index, number) of this worker among several: it gets every `number`-th image of the common order.
-        drop_remainder: Whether a last batch that is not full is left out. With it all shards have equally many batches.
+        batch_size: Images per batch.
+        shuffle: Whether to shuffle the images in every epoch.
+        seed: Seed of all epochs.
+        groups: For balanced sampling, the group (class or case) of each image, int64; groups are sampled equally often.
+        shard: (index, number) of this worker: it gets every `number`-th image of the common order.
+        drop_remainder: Whether to drop the last batch if it is incomplete. All shards then have equally many batches.
 
     Example:
         >>> order = EpochOrder(5, batch_size=2, shuffle=True, seed=1)
@@ -57,7 +56,7 @@ class EpochOrder:
 
     @property
     def length(self) -> int:
-        """Images an epoch of this shard."""
+        """Number of images per epoch of this shard."""
         index, number = self.shard
         if self.drop_remainder:
             return self.count // number // self.batch_size * self.batch_size
@@ -65,11 +64,11 @@ class EpochOrder:
 
     @property
     def batches(self) -> int:
-        """Batches an epoch of this shard."""
+        """Number of batches per epoch of this shard."""
         return -(-self.length // self.batch_size)
 
     def rows(self, epoch: int) -> Rows:
-        """Return the positions of the images in the order of `epoch`, int64."""
+        """Return the positions of the images in the order of `epoch`, int64 of shape (length,)."""
         generator = np.random.default_rng([self.seed, epoch])
         if self.groups is not None:
             order = _balanced(self.groups, self.count, generator)
@@ -81,22 +80,21 @@ class EpochOrder:
         return order[index::number][: self.length]
 
     def batch(self, rows: Rows, number: int) -> Rows:
-        """Return the part of `rows` that batch `number` holds."""
+        """Return the rows of batch `number`."""
         return rows[number * self.batch_size : (number + 1) * self.batch_size]
 
 
 @dataclass(frozen=True)
 class BatchPart:
-    """The part that one worker has of each batch which several workers learn from together.
+    """The part of each batch that one of several workers processes in distributed training.
 
-    A batch is filled up by repeating its first images until it divides evenly among all devices; each worker gets as
-    many images as its devices need, one run of neighbours. Unlike `EpochOrder.shard` this leaves the batches as one
-    worker would have them.
+    A batch is padded by repeating its first images until it can be divided evenly among all devices; each worker gets
+    consecutive images for its devices. Unlike with `EpochOrder.shard`, the batches are those of a single worker.
 
     Attributes:
-        worker: Which worker this is, counted from 0.
-        workers: How many there are.
-        devices: Devices of each of them.
+        worker: Index of this worker, from 0.
+        workers: Number of workers.
+        devices: Number of devices per worker.
 
     Example:
         >>> part = BatchPart(worker=1, workers=2)
@@ -113,12 +111,12 @@ class BatchPart:
             raise ValueError(f"{self}: expected 0 <= worker < workers, and at least one device.")
 
     def places(self, count: int) -> Rows:
-        """Return which images of a batch of `count` the worker gets, as their places in it; repeated ones come last."""
+        """Return the positions of the images of this worker in a batch of `count`; repeated images come last."""
         width = self._width(count)
         return np.arange(self.worker * width, (self.worker + 1) * width, dtype=np.int64) % count
 
     def own(self, count: int) -> int:
-        """Return how many of `places` are no repetitions."""
+        """Return the number of `places` that are not repetitions."""
         width = self._width(count)
         return min(max(count - self.worker * width, 0), width)
 
@@ -129,10 +127,10 @@ class BatchPart:
 def sampling_groups(
     sampling: str | None, labels: npt.ArrayLike, cases: Sequence[Any] | None, count: int
 ) -> Rows | None:
-    """Return the group of each image for a way of sampling, or None for none.
+    """Return the group of each image for balanced sampling, or None without sampling.
 
     Raises:
-        ValueError: If `sampling` is unknown, or asks for cases where there are none.
+        ValueError: If `sampling` is unknown, or requires cases that are not given.
     """
     if sampling is None:
         return None
@@ -140,18 +138,18 @@ def sampling_groups(
         raise ValueError(f"sampling is {sampling!r}; expected None, {', '.join(map(repr, get_args(Sampling)))}.")
     values = np.asarray(labels) if sampling == "class-balanced" else np.asarray(cases, dtype=object)
     if values.shape != (count,):
-        raise ValueError(f"sampling={sampling!r} needs one value an image; got {values.shape} for {count} images.")
+        raise ValueError(f"sampling={sampling!r} needs one value per image; found {values.shape} for {count} images.")
     return np.unique(values.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
 def _balanced(groups: Rows, count: int, generator: np.random.Generator) -> Rows:
     members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
     shares = np.full(len(members), count // len(members))
-    # What is left over goes to other groups in other epochs.
+    # The remainder goes to different groups in different epochs.
     shares[generator.permutation(len(members))[: count - int(shares.sum())]] += 1
     drawn = []
     for rows, share in zip(members, shares, strict=True):
-        # Whole permutations first, so that no image of a small group comes twice more often than another.
+        # Complete permutations ensure that the numbers of repetitions within a group differ by at most one.
         rounds = [generator.permutation(rows) for _ in range(-(-int(share) // len(rows)))]
         if rounds:
             drawn.append(np.concatenate(rounds)[:share])

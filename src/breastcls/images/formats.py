@@ -1,8 +1,7 @@
-"""What a file claims to be, read from its first bytes, and whether it is all there.
+"""Format and size of an image from its header, and a check that the file is complete.
 
-Decoders differ in what they do with half a file: some paint the rest grey and say nothing. These checks do not
-depend on the decoder: they walk the structure of the file and compare it with its length before any pixel is
-decoded.
+Decoders treat truncated files differently: some fill the missing part with grey without an error. These checks do not
+depend on the decoder: they traverse the structure of the file and compare it with its length before decoding.
 """
 
 from __future__ import annotations
@@ -12,21 +11,21 @@ import zlib
 from dataclasses import dataclass
 
 MAX_PIXELS = 2**28
-"""Largest picture that is decoded, in pixels: 16384 x 16384. A header that claims more is damaged or hostile."""
+"""Maximum size of a decoded image in pixels, 16384 x 16384; larger sizes in a header are rejected."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Chunks that cannot change what the pixels mean to a reader that ignores alpha.
-_PLAIN_CHUNKS = frozenset(b"IHDR IDAT IEND pHYs oFFs tEXt zTXt iTXt tIME sRGB gAMA cHRM bKGD vpAg".split())
+# Chunks that do not affect the pixels of a reader that ignores alpha.
+_SIMPLE_CHUNKS = frozenset(b"IHDR IDAT IEND pHYs oFFs tEXt zTXt iTXt tIME sRGB gAMA cHRM bKGD vpAg".split())
 _MAX_DEFLATE_RATIO = 1032
 
 
 class DamagedImageError(ValueError):
-    """Why a file is not a whole image; its text ends up in the `ImageError` that names the file."""
+    """The reason why a file is not a complete image; it becomes part of the `ImageError` that names the file."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes of a file say.
+    """The header of an image file.
 
     Attributes:
         format: `"png"`, `"jpeg"`, `"bmp"`, `"webp"` or `"tiff"`.
@@ -34,8 +33,8 @@ class Header:
         width: Columns as stored.
         bits: Bits per channel.
         channels: Channels as stored; a palette counts as one.
-        plain: Whether every PNG decoder must return the same RGB pixels: 8-bit RGB without rotation or animation.
-        alpha_tag: Where in a TIFF file it says that its colours are not yet multiplied by alpha; 0 elsewhere.
+        simple_png: Whether all PNG decoders return the same RGB pixels: 8-bit RGB without rotation or animation.
+        alpha_tag: Position in a TIFF file of the mark that colours are not premultiplied by alpha; 0 without it.
     """
 
     format: str
@@ -43,18 +42,18 @@ class Header:
     width: int
     bits: int = 8
     channels: int = 3
-    plain: bool = False
+    simple_png: bool = False
     alpha_tag: int = 0
 
 
 def inspect_bytes(data: bytes) -> Header:
-    """Return what `data` claims to be, after checking that nothing of it is missing.
+    """Return the header of an image after checking that the file is complete.
 
     Args:
-        data: The whole file.
+        data: The content of the file.
 
     Raises:
-        DamagedImageError: If it is empty, not an image, truncated, or too large to be believed.
+        DamagedImageError: If it is empty, not an image, truncated, or has more than `MAX_PIXELS` pixels.
     """
     if not data:
         raise DamagedImageError("the file is empty (zero bytes)")
@@ -71,11 +70,11 @@ def inspect_bytes(data: bytes) -> Header:
     else:
         raise DamagedImageError(f"not a PNG, JPEG, TIFF, BMP or WebP image: {_describe(data)}")
     if header.height < 1 or header.width < 1:
-        raise DamagedImageError(f"the header claims a size of {header.height}x{header.width} pixels")
+        raise DamagedImageError(f"the header has a size of {header.height}x{header.width} pixels")
     if header.height * header.width > MAX_PIXELS:
         raise DamagedImageError(
-            f"the header claims {header.height}x{header.width} pixels, more than the {MAX_PIXELS} that are decoded; "
-            "a whole slide has to be cut into patches first"
+            f"the header has {header.height}x{header.width} pixels, more than the limit of {MAX_PIXELS}; cut whole "
+            "slides into patches first"
         )
     return header
 
@@ -83,13 +82,13 @@ def inspect_bytes(data: bytes) -> Header:
 def _describe(data: bytes) -> str:
     head = data[:48]
     if data.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer; fetch the real file with `git lfs pull`"
+        return "it is a Git LFS pointer; download the file with `git lfs pull`"
     if data[:4] == b"PK\x03\x04" or data[:2] == b"\x1f\x8b":
         return "it is a compressed archive; unpack it first"
     if head.lstrip()[:5].lower() in (b"<!doc", b"<html"):
         return "it is a web page, perhaps the error page of a download"
     if not any(head):
-        return "it begins with zeros, as files do after a copy that was cut short"
+        return "it begins with zeros, as files do after an interrupted copy"
     text = head.decode("utf-8", "ignore")
     if text and all(character.isprintable() or character.isspace() for character in text):
         return f"it is text that begins {text[:24]!r}"
@@ -129,13 +128,13 @@ def _inspect_png(data: bytes) -> Header:
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
     if not channels:
         raise DamagedImageError(f"damaged: the PNG colour type {colour} does not exist")
-    # Interlacing and the filter bytes only add to this, so that less than it cannot be a whole picture.
+    # A lower bound: interlacing and filter bytes only add to it.
     if height * (width * channels * bits // 8) > compressed * _MAX_DEFLATE_RATIO:
         raise DamagedImageError(
-            f"damaged: a PNG of {height}x{width} pixels cannot fit in {compressed} bytes of compressed data"
+            f"damaged: {compressed} bytes of compressed data are too few for a PNG of {height}x{width} pixels"
         )
-    plain = colour == 2 and bits == 8 and names <= _PLAIN_CHUNKS
-    return Header("png", height, width, bits, channels, plain)
+    simple = colour == 2 and bits == 8 and names <= _SIMPLE_CHUNKS
+    return Header("png", height, width, bits, channels, simple)
 
 
 def _inspect_jpeg(data: bytes) -> Header:
@@ -167,12 +166,12 @@ def _inspect_jpeg(data: bytes) -> Header:
         if marker == 0xDA:
             if frame is None:
                 raise DamagedImageError("damaged: a JPEG scan before the frame header")
-            # Inside a scan 0xFF is followed by 0 or a restart, so that FF D9 can only be the end of the picture.
+            # Inside a scan, 0xFF is followed by 0 or a restart marker, so that FF D9 can only be the end of the image.
             if data.rfind(b"\xff\xd9", position) < 0:
                 raise DamagedImageError(f"truncated: a JPEG of {size} bytes without its end marker")
             return frame
         position += 2 + length
-    raise DamagedImageError(f"truncated: a JPEG of {size} bytes without picture data")
+    raise DamagedImageError(f"truncated: a JPEG of {size} bytes without image data")
 
 
 def _inspect_bmp(data: bytes) -> Header:
@@ -212,7 +211,7 @@ def _inspect_webp(data: bytes) -> Header:
     return Header("webp", height, width)
 
 
-# None, CCITT, LZW, JPEG, Deflate, PackBits. What it does not know OpenCV may return as a black picture.
+# None, CCITT, LZW, JPEG, Deflate, PackBits. OpenCV may return a black image for others.
 _TIFF_COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 7, 8, 32946, 32773))
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 
@@ -239,7 +238,7 @@ def _inspect_tiff(data: bytes) -> Header:
         if number * width > 4:
             (place,) = struct.unpack_from(order + "I", data, entry + 8)
         if place + number * width > size:
-            raise DamagedImageError(f"truncated: the TIFF tag {tag} lies after the file's {size} bytes")
+            raise DamagedImageError(f"truncated: the TIFF tag {tag} is beyond the {size} bytes of the file")
         tags[tag] = struct.unpack_from(f"{order}{number}{'H' if kind == 3 else 'I'}", data, place)
         if tag == 338 and tags[tag] == (2,):
             alpha_tag = place
@@ -248,29 +247,29 @@ def _inspect_tiff(data: bytes) -> Header:
     for offsets, lengths in ((273, 279), (324, 325)):
         for offset, length in zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False):
             if offset + length > size:
-                raise DamagedImageError(f"truncated: picture data of the TIFF lies after the file's {size} bytes")
+                raise DamagedImageError(f"truncated: image data of the TIFF is beyond the {size} bytes of the file")
     compression = tags.get(259, (1,))[0]
     if compression not in _TIFF_COMPRESSIONS:
-        raise DamagedImageError(f"the TIFF is compressed in a way that is not supported ({compression})")
+        raise DamagedImageError(f"the compression of the TIFF is not supported ({compression})")
     if compression in (8, 32946):
         _check_deflated(data, tags)
     sample_format = tags.get(339, (1,))[0]
     if sample_format not in (1, 4):
-        raise DamagedImageError("the TIFF holds signed or floating-point samples; save it as 8-bit RGB")
+        raise DamagedImageError("the TIFF has signed or floating-point samples; save it as 8-bit RGB")
     bits = max(tags.get(258, (1,)))
     channels = tags.get(277, (1,))[0]
     return Header("tiff", tags[257][0], tags[256][0], bits, channels, alpha_tag=alpha_tag)
 
 
 def _check_deflated(data: bytes, tags: dict[int, tuple[int, ...]]) -> None:
-    # libtiff does not look at the checksum of a strip and OpenCV goes on after one that breaks off.
+    # libtiff does not verify the checksum of a strip, and OpenCV continues after a truncated strip.
     for offsets, lengths in ((273, 279), (324, 325)):
         for offset, length in zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False):
             strip = zlib.decompressobj()
             try:
-                # A strip that unfolds into gigabytes is stopped long before.
+                # The limit stops the decompression of strips that would expand to gigabytes.
                 strip.decompress(data[offset : offset + length], 4 * MAX_PIXELS)
             except zlib.error as error:
-                raise DamagedImageError(f"damaged: the picture data of the TIFF at byte {offset}: {error}") from None
+                raise DamagedImageError(f"damaged: the image data of the TIFF at byte {offset}: {error}") from None
             if not strip.eof:
-                raise DamagedImageError(f"damaged: the picture data of the TIFF at byte {offset} break off")
+                raise DamagedImageError(f"damaged: the image data of the TIFF at byte {offset} is truncated")

@@ -1,8 +1,7 @@
-"""The image cache: each image is decoded and brought to size once, and read from there ever after.
+"""The image cache: each image is decoded and resized once, and read from the cache afterwards.
 
-An image is known by its path, size in bytes and time of change, and by what was done to it. A file that changed or
-came new is prepared again, and nothing else is. What is stored can always be made again: whoever clears it loses time
-only.
+An image is identified by its path, size in bytes and modification time, and by the settings. Only new and changed files
+are prepared. The cache can be deleted at any time; images are then prepared again.
 """
 
 from __future__ import annotations
@@ -25,25 +24,26 @@ from breastcls.images.image_source import FileSource, ImageSource, Normalizer, R
 from breastcls.images.locking import hold_lock
 from breastcls.images.resize import check_image_size
 
-# "features" is what training keeps of images beside them, see `breastcls.features.feature_store`.
+# "features" contains the features of frozen backbones, see `breastcls.features.feature_store`.
 _FOLDERS = ("prepared", "features")
 
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder for what may be computed again.
+    """Return the cache folder of prepared images, features and hashes.
 
     Args:
-        cache_dir: Taken if given; else the environment variable `BREASTCLS_CACHE`, else the user's cache folder.
+        cache_dir: The folder, if given; otherwise the environment variable `BREASTCLS_CACHE`, or else the cache folder
+            of the user.
     """
     named = cache_dir or os.environ.get("BREASTCLS_CACHE")
     return Path(named) if named else Path(platformdirs.user_cache_dir("breastcls", appauthor=False))
 
 
 def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Delete all prepared images, and the features kept beside them, and return how many bytes that freed.
+    """Delete all prepared images and cached features, and return the number of bytes that were freed.
 
     Args:
-        cache_dir: As for `cache_folder`.
+        cache_dir: As in `cache_folder`.
 
     Raises:
         OutputError: If they cannot be deleted.
@@ -54,12 +54,12 @@ def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
             if folder.exists():
                 shutil.rmtree(folder)
         except OSError as error:
-            raise OutputError(f"Cannot clear the prepared images in {folder}: {error.strerror or error}.") from error
+            raise OutputError(f"Cannot delete the prepared images in {folder}: {error.strerror or error}.") from error
     return freed
 
 
 def cache_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Return how many bytes the prepared images and the features take."""
+    """Return the size of the prepared images and the cached features in bytes."""
     files = (file for folder in _folders(cache_dir) for file in folder.rglob("*"))
     return sum(file.stat().st_size for file in files if file.is_file())
 
@@ -73,22 +73,22 @@ def open_images(
     workers: int | None = None,
     progress: bool | None = None,
 ) -> ImageSource:
-    """Open images for reading, by way of the image cache where possible.
+    """Open images for reading, from the image cache if possible.
 
     Args:
         paths: Image files.
-        settings: Size and treatment.
-        cache: Whether to use the image cache; without it each reading decodes the file.
-        cache_dir: Where the cache is; see `cache_folder`.
-        workers: Threads; as many as processors by default.
-        progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
+        settings: Image size, resize mode and normalizer.
+        cache: Whether to use the image cache; without it, files are decoded whenever they are read.
+        cache_dir: The folder of the cache; see `cache_folder`.
+        workers: Number of threads; by default one per processor.
+        progress: Whether to show a progress bar while images are prepared; by default if standard error is a terminal.
 
     Returns:
-        A source of all images, in order. If the cache cannot be written, a `DatasetWarning` says so, and what is not
-        in it is decoded at each reading.
+        A source of all images, in order. If the cache cannot be written, a `DatasetWarning` is issued, and images that
+        are not in it are decoded whenever they are read.
 
     Raises:
-        ImageError: If files cannot be read; the message names up to ten of them. The others are prepared all the same.
+        ImageError: If files cannot be read; the message names up to ten of them. All others are prepared.
     """
     states = file_states(paths)
     if not cache or not len(paths):
@@ -96,7 +96,7 @@ def open_images(
     try:
         return open_cached(paths, settings, states=states, cache_dir=cache_dir, workers=workers, progress=progress)
     except OutputError as error:
-        warnings.warn(f"{error} Images are decoded anew at each reading.", DatasetWarning, stacklevel=2)
+        warnings.warn(f"{error} Images are decoded whenever they are read.", DatasetWarning, stacklevel=2)
         found = find_images(_settings_folder(cache_dir, settings), states, paths, settings)
         return CachedSource(FileSource(paths, states, settings, workers), *found)
 
@@ -170,7 +170,7 @@ def open_cached(
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with hold_lock(folder / "lock") as alone:
-                # Without a lock a part may belong to another process that is still at work.
+                # Without a lock, a temporary file may belong to another process that is still running.
                 for left in folder.glob("*" + TEMPORARY_SUFFIX) if alone else ():
                     left.unlink(missing_ok=True)
                 # Another process may have prepared them while this one waited.
@@ -181,8 +181,8 @@ def open_cached(
             if isinstance(error, ImageError | OutputError):
                 raise
             raise OutputError(
-                f"Cannot keep prepared images in {folder}: {error.strerror or error}. Set BREASTCLS_CACHE or cache_dir "
-                "to a folder that you may write to, with room enough."
+                f"Cannot write prepared images to {folder}: {error.strerror or error}. Set BREASTCLS_CACHE or "
+                "cache_dir to a folder with write permission and enough space."
             ) from error
         found = find_images(folder, states, paths, settings)
     return CachedSource(files, *found)

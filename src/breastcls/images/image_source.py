@@ -1,4 +1,4 @@
-"""Reading many images at one size: what the pipeline, `to_numpy` and the Keras batches draw from."""
+"""Sources of images of one size, for the pipeline, `Dataset.to_numpy` and the Keras batches."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ States = npt.NDArray[np.int64]
 
 
 class Normalizer(Protocol):
-    """What is applied to an image of the file's own size before it is resized, such as a stain normalizer."""
+    """A transformation of images at their original size, before resizing, such as a stain normalizer."""
 
     @property
     def key(self) -> str:
-        """Text that differs whenever the result would."""
+        """Text that identifies the transformation: equal keys give equal results."""
         ...
 
     def transform(self, image: Pixels) -> Pixels:
-        """Return the changed image, uint8 of the same shape."""
+        """Return the transformed image, uint8 of the same shape."""
         ...
 
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """How files become arrays of one size.
+    """How image files are converted to arrays of one size.
 
     Attributes:
-        image_size: (height, width).
+        image_size: (height, width) in pixels.
         resize: `"stretch"`, `"crop"` or `"pad"`.
         normalizer: Applied to each decoded image before it is resized.
     """
@@ -53,26 +53,29 @@ class ReadSettings:
 
     @property
     def key(self) -> str:
-        """Text that differs whenever the prepared pixels would."""
+        """Text that identifies the settings: equal keys give equal pixels."""
         height, width = self.image_size
         stain = "none" if self.normalizer is None else self.normalizer.key
         return f"v1 {height}x{width} {self.resize} stain={stain}"
 
     def prepare(self, path: str, state: States) -> Pixels:
-        """Read one file and bring it to size.
+        """Read, normalise and resize one image.
 
         Args:
             path: The image file.
-            state: What `file_state` said of it when it was scanned.
+            state: The result of `file_state` when the folder was scanned.
+
+        Returns:
+            uint8 of shape (height, width, 3), RGB.
 
         Raises:
-            ImageError: If it cannot be read, or is no longer what it was.
+            ImageError: If the file cannot be read, or was changed since.
         """
         data = read_bytes(path)
         if len(data) != state[0] or not np.array_equal(file_state(path), state):
             raise ImageError(
-                f"{path}: the file was changed after the folder was scanned. Scan the folder again, so that all of a "
-                "run sees the same images."
+                f"{path}: the file was changed after the folder was scanned. Scan the folder again, so that a run "
+                "always reads the same images."
             )
         image = decode_image(data, path)
         if self.normalizer is not None:
@@ -81,7 +84,7 @@ class ReadSettings:
 
 
 def file_state(path: str) -> States:
-    """Return the size in bytes and the time of change in nanoseconds of a file, int64 of shape (2,).
+    """Return the size in bytes and the modification time in nanoseconds of a file, int64 of shape (2,).
 
     Raises:
         ImageError: If it does not exist.
@@ -110,7 +113,7 @@ def file_states(paths: Sequence[str]) -> States:
 
 
 class ImageSource(Protocol):
-    """Images of one size, by number."""
+    """Images of one size, read by position."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -120,19 +123,19 @@ class ImageSource(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, rows: Rows) -> Pixels:
-        """Return the images `rows` as uint8 of shape (n, height, width, 3)."""
+        """Return the images at the positions `rows`, uint8 of shape (n, height, width, 3)."""
         ...
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """Images decoded from their files each time they are asked for.
+    """Images that are decoded from their files whenever they are read.
 
     Attributes:
         paths: Image files.
-        states: What they were when they were scanned, from `file_states`.
-        settings: Size and treatment.
-        workers: Threads; as many as processors by default.
+        states: The result of `file_states` when the folder was scanned.
+        settings: Image size, resize mode and normalizer.
+        workers: Number of threads; by default one per processor.
     """
 
     paths: Sequence[str]
@@ -149,10 +152,10 @@ class FileSource:
         return len(self.paths)
 
     def read(self, rows: Rows) -> Pixels:
-        """Return the images `rows`, uint8 of shape (n, height, width, 3).
+        """Return the images at the positions `rows`, uint8 of shape (n, height, width, 3).
 
         Raises:
-            ImageError: If a file cannot be read or was changed since it was scanned.
+            ImageError: If a file cannot be read, or was changed after the scan.
         """
         out = empty_images(len(rows), self.shape)
 
@@ -165,7 +168,7 @@ class FileSource:
 
 
 def run_in_threads(work: Callable[[int], None], count: int, workers: int | None = None) -> None:
-    """Call `work` with 0..count-1 on several threads; after an error no new call begins and the error is raised."""
+    """Call `work` with 0..count-1 in several threads; an error stops further calls and is raised."""
     workers = min(workers or os.cpu_count() or 1, count)
     if workers <= 1:
         for position in range(count):

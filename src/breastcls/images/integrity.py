@@ -1,4 +1,4 @@
-"""Looking through all images before a long run: what cannot be read, what is empty, what is there twice."""
+"""Checks of image files before training: unreadable, blank, unusual and duplicate images."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from breastcls.images.perceptual_hash import find_near_pairs, perceptual_hash
 from breastcls.images.progress_bar import progress_bar
 
 PROBLEMS = {
-    "missing": "the file is not there or may not be read",
+    "missing": "the file does not exist or cannot be opened",
     "zero-byte": "the file is empty",
-    "truncated": "the file ends before the picture does",
+    "truncated": "the file is incomplete",
     "unreadable": "the file is damaged or not an image",
-    "blank": "the whole picture is of one colour",
-    "near-constant": "the picture is almost of one colour",
-    "flat-part": "the lower part of the picture is of one colour, as a damaged JPEG leaves it",
-    "odd-size": "the size is unlike that of the other images",
+    "blank": "the image has a single colour",
+    "near-constant": "the image has almost a single colour",
+    "flat-part": "the lower part of the image has a single colour, as in damaged JPEG files",
+    "odd-size": "the size differs from that of most images",
     "same-file": "the file is an exact copy of an earlier one",
-    "same-pixels": "the picture is that of an earlier file, pixel for pixel",
-    "near-duplicate": "the picture looks like that of an earlier file",
+    "same-pixels": "the pixels are identical to those of an earlier file",
+    "near-duplicate": "the image is similar to an earlier one",
 }
-"""What `check_images` finds, in order of weight."""
+"""The problems that `check_images` finds and their meanings, in order of severity."""
 
 _DROPPED = frozenset(("missing", "zero-byte", "truncated", "unreadable", "blank", "same-file", "same-pixels"))
 _COLUMNS = {
@@ -50,8 +50,8 @@ _FLAT_SHARE = 8
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What one look at a file found."""
+class _Inspection:
+    """The properties of an image file, and its problem if it cannot be read."""
 
     problem: str = ""
     detail: str = ""
@@ -59,7 +59,7 @@ class _Look:
     spread: float = 0.0
     file_hash: bytes = b""
     pixel_hash: bytes = b""
-    look_hash: int = 0
+    perceptual: int = 0
     flat_rows: int = 0
 
 
@@ -72,37 +72,41 @@ def check_images(
     workers: int | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
-    """Read every image once and list what is wrong.
+    """Read every image once and list the problems.
 
     Args:
         paths: Image files.
-        cases: The case of each image, to tell copies within a case from copies across cases, which leak.
-        near_constant: Standard deviation, in grey levels of the most varied channel, below which an image counts as
-            almost of one colour.
-        near_distance: Bits of 64 in which the perceptual hashes of two images that look alike may differ, 0 to 7;
-            None not to look for them.
-        workers: Threads; as many as processors by default.
+        cases: The case of each image, to distinguish copies within a case from copies across cases, which are leakage.
+        near_constant: Standard deviation in grey levels, of the channel in which it is largest, below which an image is
+            reported as near-constant.
+        near_distance: Largest number of differing bits, 0 to 7 of 64, in the perceptual hashes of near duplicates; None
+            to skip the search for near duplicates.
+        workers: Number of threads; by default one per processor.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
 
     Returns:
-        One row a finding, by order of the images, with the columns `row` (position in `paths`), `path`, `problem` (a
-        key of `PROBLEMS`), `detail`, `other` (the earlier copy, for copies), `across_cases` (whether that is of
-        another case) and `drop` (whether the image should be left out: it cannot be read, is blank, or is an exact
-        copy).
+        A table with one row per finding, in the order of the images, and the columns `row` (position in `paths`),
+        `path`, `problem` (a key of `PROBLEMS`), `detail`, `other` (for copies: the earlier file), `across_cases`
+        (whether that belongs to another case) and `drop` (whether to leave the image out: it cannot be read, is blank,
+        or is an exact copy).
 
     Raises:
-        ValueError: If `cases` does not fit `paths`.
+        ValueError: If `cases` and `paths` have different lengths.
+
+    Example:
+        >>> check_images([]).columns.tolist()
+        ['row', 'path', 'problem', 'detail', 'other', 'across_cases', 'drop']
     """
     if cases is not None and len(cases) != len(paths):
         raise ValueError(f"cases has {len(cases)} values for {len(paths)} images.")
-    looks: list[_Look] = [_Look()] * len(paths)
+    files: list[_Inspection] = [_Inspection()] * len(paths)
     with progress_bar("Checking images", len(paths), progress) as advance:
 
-        def look(row: int) -> None:
-            looks[row] = _look_at(paths[row])
+        def inspect(row: int) -> None:
+            files[row] = _inspect_file(paths[row])
             advance()
 
-        run_in_threads(look, len(paths), workers)
+        run_in_threads(inspect, len(paths), workers)
     findings: list[dict[str, Any]] = []
 
     def add(row: int, problem: str, detail: str, first: int | None = None) -> None:
@@ -120,37 +124,37 @@ def check_images(
             }
         )
 
-    whole = [row for row, seen in enumerate(looks) if not seen.problem]
-    for row, seen in enumerate(looks):
-        if seen.problem:
-            add(row, seen.problem, seen.detail)
-        elif seen.spread < near_constant:
-            add(row, "near-constant", f"standard deviation {seen.spread:.1f} grey levels")
-        elif seen.flat_rows:
-            add(row, "flat-part", f"the last {seen.flat_rows} of {seen.size[0]} rows are of one colour")
-    _find_odd_sizes(looks, whole, add)
-    copies = _find_copies(looks, whole, add)
+    readable = [row for row, file in enumerate(files) if not file.problem]
+    for row, file in enumerate(files):
+        if file.problem:
+            add(row, file.problem, file.detail)
+        elif file.spread < near_constant:
+            add(row, "near-constant", f"standard deviation {file.spread:.1f} grey levels")
+        elif file.flat_rows:
+            add(row, "flat-part", f"the last {file.flat_rows} of {file.size[0]} rows have a single colour")
+    _find_odd_sizes(files, readable, add)
+    copies = _find_copies(files, readable, add)
     if near_distance is not None:
-        _find_near(looks, [row for row in whole if looks[row].spread >= near_constant], near_distance, copies, add)
+        _find_near(files, [row for row in readable if files[row].spread >= near_constant], near_distance, copies, add)
     order = list(PROBLEMS)
     findings.sort(key=lambda finding: (finding["row"], order.index(finding["problem"])))
     return pd.DataFrame(findings, columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
 def describe_findings(findings: pd.DataFrame, count: int) -> str:
-    """Return what `check_images` found as text to print.
+    """Return the findings of `check_images` as text.
 
     Args:
-        findings: Its result.
-        count: How many images were checked.
+        findings: The result of `check_images`.
+        count: Number of images that were checked.
 
     Example:
         >>> import pandas as pd
         >>> print(describe_findings(check_images([]), 0))
-        0 images checked: nothing found.
+        0 images checked: no problems found.
     """
     if not len(findings):
-        return f"{count} images checked: nothing found."
+        return f"{count} images checked: no problems found."
     lines = [f"{count} images checked, {findings['row'].nunique()} with findings:"]
     for problem, meaning in PROBLEMS.items():
         rows = findings[findings["problem"] == problem]
@@ -168,32 +172,32 @@ def describe_findings(findings: pd.DataFrame, count: int) -> str:
     return "\n".join(lines)
 
 
-def _look_at(path: str) -> _Look:
+def _inspect_file(path: str) -> _Inspection:
     try:
         data = read_bytes(path)
     except ImageError as error:
-        return _Look("missing", _reason(error, path))
+        return _Inspection("missing", _reason(error, path))
     try:
         inspect_bytes(data)
     except DamagedImageError as error:
         text = str(error)
         problem = "zero-byte" if not data else "truncated" if text.startswith("truncated") else "unreadable"
-        return _Look(problem, text)
+        return _Inspection(problem, text)
     try:
         image = decode_image(data, path)
     except ImageError as error:
-        return _Look("unreadable", _reason(error, path))
+        return _Inspection("unreadable", _reason(error, path))
     size = image.shape[:2]
     spread = float(cv2.meanStdDev(image)[1].max())
     if spread == 0:
         red, green, blue = image[0, 0].tolist()
-        return _Look("blank", f"every pixel is RGB ({red}, {green}, {blue})", size)
-    return _Look(
+        return _Inspection("blank", f"every pixel is RGB ({red}, {green}, {blue})", size)
+    return _Inspection(
         size=size,
         spread=spread,
         file_hash=hashlib.sha256(data).digest(),
         pixel_hash=bytes.fromhex(hash_array(image)),
-        look_hash=perceptual_hash(image),
+        perceptual=perceptual_hash(image),
         flat_rows=_count_flat_rows(image),
     )
 
@@ -203,7 +207,7 @@ def _reason(error: ImageError, path: str) -> str:
 
 
 def _count_flat_rows(image: npt.NDArray[np.uint8]) -> int:
-    """Return how many of the last rows are of one single colour, 0 if they are less than an eighth of all."""
+    """Return the number of last rows with a single colour, 0 if they are less than an eighth of all rows."""
     least = max(2, image.shape[0] // _FLAT_SHARE)
     colour = image[-1, -1]
     if not (image[-least:] == colour).all():
@@ -212,42 +216,44 @@ def _count_flat_rows(image: npt.NDArray[np.uint8]) -> int:
     return int(image.shape[0] - 1 - different[-1])
 
 
-def _find_odd_sizes(looks: Sequence[_Look], whole: Sequence[int], add: Any) -> None:
-    if not whole:
+def _find_odd_sizes(files: Sequence[_Inspection], readable: Sequence[int], add: Any) -> None:
+    if not readable:
         return
-    (height, width), _ = Counter(looks[row].size for row in whole).most_common(1)[0]
-    for row in whole:
-        rows, columns = looks[row].size
+    (height, width), _ = Counter(files[row].size for row in readable).most_common(1)[0]
+    for row in readable:
+        rows, columns = files[row].size
         if max(abs(rows / height - 1), abs(columns / width - 1)) > _SIZE_TOLERANCE:
             add(row, "odd-size", f"{rows}x{columns} pixels where most images have {height}x{width}")
 
 
-def _find_copies(looks: Sequence[_Look], whole: Sequence[int], add: Any) -> dict[int, int]:
+def _find_copies(files: Sequence[_Inspection], readable: Sequence[int], add: Any) -> dict[int, int]:
     copies: dict[int, int] = {}
-    files: dict[bytes, int] = {}
-    pixels: dict[bytes, int] = {}
-    for row in whole:
-        seen = looks[row]
-        first_file = files.setdefault(seen.file_hash, row)
-        first_pixels = pixels.setdefault(seen.pixel_hash, row)
+    by_content: dict[bytes, int] = {}
+    by_pixels: dict[bytes, int] = {}
+    for row in readable:
+        file = files[row]
+        first_file = by_content.setdefault(file.file_hash, row)
+        first_pixels = by_pixels.setdefault(file.pixel_hash, row)
         if first_file != row:
             copies[row] = first_file
-            add(row, "same-file", "the same bytes", first_file)
+            add(row, "same-file", "the bytes are identical", first_file)
         elif first_pixels != row:
             copies[row] = first_pixels
-            add(row, "same-pixels", "the same pixels in another file", first_pixels)
+            add(row, "same-pixels", "the pixels are identical in another file", first_pixels)
     return copies
 
 
-def _find_near(looks: Sequence[_Look], rows: Sequence[int], distance: int, copies: dict[int, int], add: Any) -> None:
+def _find_near(
+    files: Sequence[_Inspection], rows: Sequence[int], distance: int, copies: dict[int, int], add: Any
+) -> None:
     kept = np.array([row for row in rows if row not in copies], np.int64)
     if not len(kept):
         return
-    hashes = np.array([looks[row].look_hash for row in kept], np.uint64)
-    told: set[int] = set()
+    hashes = np.array([files[row].perceptual for row in kept], np.uint64)
+    reported: set[int] = set()
     for first, second in kept[find_near_pairs(hashes, distance)].tolist():
-        # Of a dozen alike each is told once, with the first that it resembles.
-        if second not in told:
-            told.add(second)
-            bits = (looks[first].look_hash ^ looks[second].look_hash).bit_count()
+        # Each image is reported once, with the first one that it resembles.
+        if second not in reported:
+            reported.add(second)
+            bits = (files[first].perceptual ^ files[second].perceptual).bit_count()
             add(second, "near-duplicate", f"differs in {bits} of 64 bits of the perceptual hash", first)

@@ -1,4 +1,4 @@
-"""One process at a time: a lock that the system releases when its holder dies, however it dies."""
+"""A lock between processes, which the operating system releases when the process ends."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _LOG = logging.getLogger(__name__)
-# What file systems without locks answer.
+# Errors of file systems without locks.
 _NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL))
 
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[bool]:
-    """Hold an exclusive lock on the file `path` during the block, waiting for it as long as need be.
+    """Hold an exclusive lock on the file `path` during the block, waiting for it without a time limit.
 
-    What is yielded says whether the lock is held.
-
-    Where the system or the file system knows no such locks the block runs without: the cache stays correct, since every
-    file in it appears whole, and only work may be done twice.
+    Yields whether the lock is held. On systems and file systems without locks, the block runs without one: the cache
+    remains correct, since its files are written atomically, but work may be done twice.
 
     Raises:
         OSError: If the file cannot be created.
@@ -43,7 +41,7 @@ def _acquire(descriptor: int, path: Path) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _LOG.info("Another process prepares images in %s; waiting for it.", path.parent)
+            _LOG.info("Waiting for another process that prepares images in %s.", path.parent)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
         if error.errno not in _NO_LOCKS:

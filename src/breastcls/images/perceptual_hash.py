@@ -1,4 +1,4 @@
-"""Perceptual hashes: near for pictures that look alike, however they were scaled or compressed."""
+"""Perceptual hashes, which differ in few bits for similar images, independent of scaling and compression."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _BLOCK = 4_000_000
 _BITS_OF_BYTE = np.array([int(value).bit_count() for value in range(256)], np.uint8)
 
 MOST_DISTANCE = _BANDS - 1
-"""Largest distance at which no pair is missed: that many differing bits leave one of eight bytes equal."""
+"""Largest distance at which all pairs are found: with up to seven differing bits, one of eight bytes is equal."""
 
 
 def perceptual_hash(image: Pixels) -> int:
-    """Return 64 bits that say where the lowest frequencies of an image lie above and below their median.
+    """Return 64 bits: whether each of the lowest frequencies of an image is above their median.
 
     Args:
         image: uint8 of shape (height, width, 3).
 
     Returns:
-        A number below 2**64; count differing bits to compare two.
+        An integer below 2**64; the distance of two hashes is the number of differing bits.
 
     Example:
         >>> import numpy as np
@@ -40,7 +40,7 @@ def perceptual_hash(image: Pixels) -> int:
     """
     small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    # Row and column 0 hold the mean brightness and its gradients, which staining and light change.
+    # Row and column 0 contain the mean brightness and its gradients, which depend on staining and illumination.
     frequencies = cv2.dct(grey)[1 : _KEPT + 1, 1 : _KEPT + 1].ravel()
     bits = np.packbits(frequencies > np.median(frequencies))
     return int.from_bytes(bits.tobytes(), "little")
@@ -57,7 +57,7 @@ def find_near_pairs(hashes: Hashes, distance: int) -> npt.NDArray[np.int64]:
         int64 of shape (pairs, 2), the smaller position first.
 
     Raises:
-        ValueError: If the distance is larger.
+        ValueError: If the distance is out of this range.
     """
     if not 0 <= distance <= MOST_DISTANCE:
         raise ValueError(f"distance is {distance}; expected 0 to {MOST_DISTANCE}.")

@@ -1,4 +1,4 @@
-"""From image files to shuffled, augmented batches as a `tf.data.Dataset`."""
+"""The input pipeline: image files to shuffled, augmented batches as a `tf.data.Dataset`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _READ_BYTES = 64 * 2**20
 
 
 class EpochCounter:
-    """Which epoch a pipeline is in.
+    """The number of the current epoch of a pipeline.
 
-    A pipeline made with one of these begins epoch `value` when it is iterated over, and adds one when the last batch
-    was handed out. Setting `value`, as in a callback's `on_epoch_begin`, decides what the next iteration is.
+    An iteration over the pipeline runs epoch `value`, and increases it by one after the last batch. Setting `value`,
+    for example in `on_epoch_begin` of a callback, determines the epoch of the next iteration.
 
     Args:
         value: The first epoch.
@@ -62,50 +62,49 @@ def make_pipeline(
     workers: int | None = None,
     progress: bool | None = None,
 ) -> Any:
-    """Make a `tf.data.Dataset` of batches, on which plain Keras code can `model.fit`.
+    """Make a `tf.data.Dataset` of batches, for `model.fit` of Keras.
 
-    Each iteration over it is the next epoch. The order and the augmentation of epoch e follow from `seed` and e
-    alone, so that the same seed gives the same batches however many threads read them, and training can go on at
-    epoch e.
+    Each iteration over it is the next epoch. The order and the augmentation of an epoch depend only on its number and
+    `seed`, so that batches do not depend on the number of threads, and training can resume at any epoch.
 
     Args:
         paths: Image files.
-        labels: Class indices, one an image.
-        image_size: (height, width) of the images, or one number.
-        batch_size: Images a batch; the last may hold fewer.
+        labels: Class indices, one per image.
+        image_size: (height, width) of the images in pixels, or one number for a square.
+        batch_size: Images per batch; the last batch may have fewer.
         resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
-        shuffle: Whether each epoch has an order of its own.
+        shuffle: Whether to shuffle the images in every epoch.
         augment: An augmentation policy, such as `breastcls.augmentation.find_policy("standard")`; None for validation
             and test images.
-        seed: From which order and augmentation of every epoch follow.
-        initial_epoch: The number of the first epoch, or a counter to be read and set from outside.
-        sampling: `"class-balanced"` or `"case-balanced"` draws each class or case equally often, in an order of its
-            own each epoch; an epoch keeps its length.
-        cases: The case of each image, needed for `"case-balanced"`.
-        shard: (index, number) of this worker among several, each with batches of its own.
-        part: The part of each batch that is read, augmented as it would be within the whole; for workers that learn
-            from the same batches together. Not for policies that mix images.
-        drop_remainder: Whether a last batch that is not full is left out.
-        weights: Sample weights, one an image; they come as a third element.
-        with_rows: Whether the positions of the images in `paths` come as the last element.
-        class_count: Number of classes, needed for policies that mix images, whose labels are then float32 (b, classes).
-        crop_from: A larger size to prepare the images at; while training (`shuffle` or `sampling`) a random part of
-            `image_size` is cut out, else the middle.
-        normalizer: A stain normalizer, applied once when the image is prepared.
-        cache: Whether to go through the image cache.
-        cache_dir: Where the image cache is; see `cache_folder`.
-        workers: Threads for decoding; as many as processors by default.
-        progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
+        seed: Seed of the order and the augmentation of all epochs.
+        initial_epoch: The number of the first epoch, or a counter that can be read and set by the caller.
+        sampling: `"class-balanced"` or `"case-balanced"` samples all classes or cases equally often, in a different
+            order in every epoch; the number of images per epoch is unchanged.
+        cases: The case of each image, required for `"case-balanced"`.
+        shard: (index, number) of this worker, if several workers read different batches.
+        part: The part of each batch that this worker reads, if several workers share each batch. Images are augmented
+            as within the whole batch. Not for policies that mix images.
+        drop_remainder: Whether to drop the last batch if it is incomplete.
+        weights: Sample weights, one per image, returned as a third element.
+        with_rows: Whether to return the positions of the images in `paths` as the last element.
+        class_count: Number of classes, required for policies that mix images; labels are then float32 (b, classes).
+        crop_from: A larger size to which images are resized first. In training (`shuffle` or `sampling`), a random crop
+            of `image_size` is taken, otherwise the central one.
+        normalizer: A stain normalizer, applied once when an image is prepared.
+        cache: Whether to use the image cache.
+        cache_dir: The folder of the image cache; see `cache_folder`.
+        workers: Number of threads for decoding; by default one per processor.
+        progress: Whether to show a progress bar while images are prepared; by default if standard error is a terminal.
 
     Returns:
         Batches (images, labels[, weights][, rows]): images uint8 of shape (b, height, width, 3), RGB; labels int64
             (b,), or
-        float32 (b, classes) from a policy that mixes; weights float32 (b,); rows int64 (b,).
+        float32 (b, classes) with a policy that mixes images; weights float32 (b,); rows int64 (b,).
 
     Raises:
-        ImageError: If files cannot be read: when the pipeline is made with the cache, and without it as the error of
-            TensorFlow that quotes it, when the image is reached.
-        ValueError: If arguments do not fit together.
+        ImageError: If files cannot be read. Without the cache, the error is raised when the image is read, as an error
+            of TensorFlow that contains the message.
+        ValueError: If arguments are inconsistent.
     """
     import tensorflow as tf
 
@@ -150,7 +149,7 @@ def make_pipeline(
         if read_size != size:
             training = shuffle or groups is not None
             key = batch_key(seed, step[0], step[1], step[2]) if training else None
-            images = _cut(images, size, key, places, step[3])
+            images = _crop(images, size, key, places, step[3])
         if augment is not None:
             key = batch_key(seed, step[0], step[1], step[2])
             within = None if part is None else (places, step[3])
@@ -163,7 +162,7 @@ def make_pipeline(
         return (*batch, step)
 
     def note_last(step: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        # Here and not where the plan ends: that is read ahead of what was handed out.
+        # Not at the end of `plan`, which runs ahead because of prefetching.
         if step[1] == order.batches - 1:
             counter.value = int(step[0]) + 1
         return step
@@ -177,17 +176,17 @@ def make_pipeline(
     spec = tf.TensorSpec((fixed,), tf.int64)
     signature = (spec, spec, tf.TensorSpec((4,), tf.int64))
     pipeline = tf.data.Dataset.from_generator(plan, output_signature=signature)
-    # Nothing in these branches on tensors, so that there is nothing to convert.
-    plain = tf.autograph.experimental.do_not_convert
-    pipeline = pipeline.map(plain(load), num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
-    pipeline = pipeline.prefetch(_PARALLEL_BATCHES).map(plain(finish))
+    # These functions do not branch on tensors, so that AutoGraph has nothing to convert.
+    unconverted = tf.autograph.experimental.do_not_convert
+    pipeline = pipeline.map(unconverted(load), num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
+    pipeline = pipeline.prefetch(_PARALLEL_BATCHES).map(unconverted(finish))
     options = tf.data.Options()
-    # Anything read ahead of `finish` would count an epoch that was not handed out yet.
+    # Prefetching after `finish` would count an epoch before its last batch was returned.
     options.experimental_optimization.inject_prefetch = False
-    # Nothing is left to tune, and looking for it takes longer than an epoch of a small dataset.
+    # There is nothing to optimise, and the search would take longer than an epoch of a small dataset.
     options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False
-    # The order is already that of this worker.
+    # `order` already selects the images of this worker.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return pipeline.with_options(options).apply(tf.data.experimental.assert_cardinality(order.batches))
 
@@ -203,17 +202,17 @@ def read_batch(
     workers: int | None = None,
     progress: bool | None = None,
 ) -> Pixels:
-    """Read images into one array.
+    """Read all images into one array.
 
     Args:
         paths: Image files.
-        image_size: (height, width) of the images, or one number.
+        image_size: (height, width) of the images in pixels, or one number for a square.
         resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
         normalizer: A stain normalizer.
-        cache: Whether to go through the image cache.
-        cache_dir: Where the image cache is; see `cache_folder`.
-        workers: Threads for decoding; as many as processors by default.
-        progress: Whether to show a progress bar while preparing; by default if standard error is a terminal.
+        cache: Whether to use the image cache.
+        cache_dir: The folder of the image cache; see `cache_folder`.
+        workers: Number of threads for decoding; by default one per processor.
+        progress: Whether to show a progress bar while images are prepared; by default if standard error is a terminal.
 
     Returns:
         uint8 array of shape (n, height, width, 3).
@@ -227,14 +226,14 @@ def read_batch(
 
 
 def check_length(values: npt.ArrayLike, name: str, count: int, dtype: type) -> npt.NDArray[Any]:
-    """Return `values` as an array of `dtype` with one value an image.
+    """Return `values` as an array of `dtype` of shape (count,).
 
     Raises:
-        ValueError: If there are more or fewer.
+        ValueError: If it has another shape.
     """
     array = np.asarray(values)
     if array.shape != (count,):
-        raise ValueError(f"{name} has the shape {array.shape}; expected one value for each of the {count} images.")
+        raise ValueError(f"{name} has the shape {array.shape}; expected ({count},), one value per image.")
     return array.astype(dtype)
 
 
@@ -243,12 +242,12 @@ def batch_key(seed: int, epoch: Any, number: Any, shard: Any) -> Any:
     import tensorflow as tf
 
     fold = tf.random.experimental.stateless_fold_in
-    # Folding in an int32 and an int64 of the same value gives different seeds.
+    # The fold of an int32 differs from that of an int64 of the same value.
     start, batch, worker = (tf.cast(value, tf.int64) for value in (epoch, number, shard))
     return fold(fold(tf.stack([tf.constant(seed, tf.int64), start]), batch), worker)
 
 
-def _cut(images: Any, size: tuple[int, int], key: Any, places: Any, count: Any) -> Any:
+def _crop(images: Any, size: tuple[int, int], key: Any, places: Any, count: Any) -> Any:
     import tensorflow as tf
 
     height, width = images.shape[1:3]
@@ -258,7 +257,7 @@ def _cut(images: Any, size: tuple[int, int], key: Any, places: Any, count: Any) 
     key = tf.random.experimental.stateless_fold_in(key, 7)
     share = tf.gather(tf.random.stateless_uniform((count, 2), key), places)
     corners = tf.cast(share * tf.constant([room[0] + 1, room[1] + 1], tf.float32), tf.int32)
-    # One gather of whole rows and columns cuts every image at its own corner.
+    # Gathering rows and then columns crops every image at its own corner.
     rows = corners[:, :1] + tf.range(size[0])
     columns = corners[:, 1:] + tf.range(size[1])
     images = tf.gather(images, rows, axis=1, batch_dims=1)

@@ -1,4 +1,4 @@
-"""A progress bar for work on many images, shown on a terminal only."""
+"""A progress bar, shown in terminals only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar(what: str, total: int, show: bool | None = None) -> Iterator[Callable[[], None]]:
-    """Show how much of `total` is done; what is yielded is called after each piece, from any thread.
+    """Show a progress bar during the block; yields a function to call after each step, from any thread.
 
     Args:
-        what: What is being done, for the beginning of the line.
-        total: Number of pieces.
-        show: Whether to show it; by default if standard error is a terminal.
+        what: Description of the task, at the beginning of the line.
+        total: Number of steps.
+        show: Whether to show the progress bar; by default if standard error is a terminal.
     """
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda: None

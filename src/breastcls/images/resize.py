@@ -1,4 +1,4 @@
-"""Bringing images to one size: by stretching, by cropping or by padding."""
+"""Resizing images: by stretching, cropping or padding."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 Resize = Literal["stretch", "crop", "pad"]
 
-_GLASS = 255
+_WHITE = 255
 
 
 def resize_image(image: Pixels, image_size: int | Sequence[int], resize: str = "stretch") -> Pixels:
-    """Bring an image, or a batch of images of one size, to `image_size`.
+    """Resize an image, or a batch of images of one size.
 
-    Shrinking averages over the area of each new pixel, so that no detail is aliased; enlarging is bilinear.
+    Downscaling averages over the area of each new pixel, which avoids aliasing; upscaling is bilinear.
 
     Args:
         image: uint8, (height, width, channels) or (n, height, width, channels).
-        image_size: (height, width) of the result, or one number for a square.
-        resize: `"stretch"` stretches the whole frame and changes the aspect ratio; `"crop"` keeps the aspect
-            ratio and the centre, and cuts off what stands out; `"pad"` keeps the aspect ratio and the whole
-            frame, and fills up with white, the colour of empty glass.
+        image_size: (height, width) of the result in pixels, or one number for a square.
+        resize: `"stretch"` scales the whole image and changes the aspect ratio; `"crop"` keeps the aspect ratio and
+            crops the image to its centre; `"pad"` keeps the aspect ratio and the whole image, and pads it with white,
+            the colour of the background of slides.
 
     Returns:
-        uint8 array with the same number of axes. It may be `image` itself where nothing was to be done.
+        uint8 array with the same number of axes. It is `image` itself if it already has the size.
 
     Raises:
-        ValueError: If `image_size` or `resize` is not one of these, or `image` has no such shape.
+        ValueError: If `image_size` or `resize` is invalid, or `image` has another shape.
 
     Example:
         >>> import numpy as np
@@ -77,7 +77,7 @@ def check_image_size(image_size: object, error: type[ValueError] = ValueError) -
 
 
 def check_resize(resize: str) -> Resize:
-    """Return `resize` if it is a way of resizing.
+    """Return `resize` if it is a resize mode.
 
     Raises:
         ValueError: If it is not.
@@ -88,16 +88,15 @@ def check_resize(resize: str) -> Resize:
 
 
 def empty_images(count: int, shape: tuple[int, int, int]) -> Pixels:
-    """Return an array for `count` images whose values are not set yet, uint8 of shape (count, *shape).
+    """Return an uninitialised array for `count` images, uint8 of shape (count, *shape).
 
-    It begins at a multiple of 64 bytes: TensorFlow then takes it as a tensor as it is, and copies it otherwise, which
-        costs as
-    much as reading the images does.
+    It is aligned to 64 bytes, so that TensorFlow can use it as a tensor without a copy, which would take as long as
+    reading the images.
     """
     size = count * int(np.prod(shape))
-    room = np.empty(size + 63, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start : start + size].reshape(count, *shape)
+    buffer = np.empty(size + 63, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].reshape(count, *shape)
 
 
 def _resize_one(image: Pixels, height: int, width: int, resize: str) -> Pixels:
@@ -105,7 +104,7 @@ def _resize_one(image: Pixels, height: int, width: int, resize: str) -> Pixels:
     if (rows, columns) == (height, width):
         return image
     if resize == "crop":
-        # Cutting first and scaling then gives the same picture and scales fewer pixels.
+        # Cropping before scaling gives the same result and scales fewer pixels.
         scale = max(height / rows, width / columns)
         keep_rows = min(rows, max(1, round(height / scale)))
         keep_columns = min(columns, max(1, round(width / scale)))
@@ -116,7 +115,7 @@ def _resize_one(image: Pixels, height: int, width: int, resize: str) -> Pixels:
         inner_height = min(height, max(1, round(rows * scale)))
         inner_width = min(width, max(1, round(columns * scale)))
         top, left = (height - inner_height) // 2, (width - inner_width) // 2
-        out = np.full((height, width, image.shape[2]), _GLASS, np.uint8)
+        out = np.full((height, width, image.shape[2]), _WHITE, np.uint8)
         out[top : top + inner_height, left : left + inner_width] = _scale(image, inner_height, inner_width)
         return out
     return _scale(image, height, width)
@@ -124,11 +123,11 @@ def _resize_one(image: Pixels, height: int, width: int, resize: str) -> Pixels:
 
 def _scale(image: Pixels, height: int, width: int) -> Pixels:
     rows, columns = image.shape[:2]
-    # OpenCV averages over areas only where neither side grows, so that the shrinking side goes first.
-    shrunk = (min(rows, height), min(columns, width))
-    if shrunk != (rows, columns):
-        image = _resize(image, shrunk, cv2.INTER_AREA)
-    if shrunk != (height, width):
+    # OpenCV averages over areas only if neither side is enlarged, so that downscaling comes first.
+    smaller = (min(rows, height), min(columns, width))
+    if smaller != (rows, columns):
+        image = _resize(image, smaller, cv2.INTER_AREA)
+    if smaller != (height, width):
         image = _resize(image, (height, width), cv2.INTER_LINEAR)
     return image
 
