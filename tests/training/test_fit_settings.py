@@ -104,6 +104,13 @@ def test_the_learning_rate_is_that_of_the_optimizer_unless_given():
     assert FitSettings(optimizer=keras.optimizers.SGD(0.5), learning_rate=0.25).rate == 0.25
 
 
+def test_the_default_rate_is_recorded_where_it_is_used():
+    assert FitSettings().to_dict()["learning_rate"] == 1e-3
+    assert FitSettings(optimizer=keras.optimizers.SGD(0.5)).to_dict()["learning_rate"] is None
+    exact = FitSettings(frozen_head=FrozenHead("lbfgs"), fine_tune=False)
+    assert FitSettings.of(settings_arguments(exact.to_dict())) == exact
+
+
 def test_no_augmentation_has_two_names():
     assert FitSettings.of({"augment": None}) == FitSettings(augment="none")
 

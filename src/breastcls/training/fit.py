@@ -27,14 +27,8 @@ from breastcls.stain.normalizer_registry import normalizer_from_dict
 from breastcls.training.callback_checks import check_callbacks
 from breastcls.training.callbacks import BestWeights
 from breastcls.training.checkpointing.checkpoints import Checkpoints
-from breastcls.training.checkpointing.resume import (
-    check_same_run,
-    clear_leftovers,
-    is_finished,
-    is_untouched,
-    restore_finished,
-)
-from breastcls.training.checkpointing.run_folder import open_run_dir, read_config, write_end, write_start
+from breastcls.training.checkpointing.resume import open_run
+from breastcls.training.checkpointing.run_folder import write_end
 from breastcls.training.class_weights import ClassWeight, class_weights
 from breastcls.training.distribution.placement import find_workers, placed, strategy_name
 from breastcls.training.fit_checks import check_fit, describe_config, describe_task
@@ -180,44 +174,17 @@ def fit(
     check_callbacks(callbacks, phases, settings, validated=val is not None)
     groups = sampling_groups(sampling, train.labels, train.cases.tolist(), len(train))
     weights = class_weights(class_weight, train.labels, train.classes, groups)
-    leakage = None
-    if val is not None:
-        card = get_card(model)
-        report = audit_validation(train, val, {} if card is None else card.provenance)
-        report.raise_if_leaking(allowed=allow_leakage)
-        leakage = report.to_dict()
-        if not report.clean:
-            warnings.warn(f"allow_leakage=True: {report}", LeakageWarning, stacklevel=2)
+    leakage = None if val is None else _audit(model, train, val, allowed=allow_leakage)
     number_format = choose_precision(precision, model)
     config = describe_config(settings, model, train.classes, phases, image_size, resize, number_format, callbacks)
 
     workers = find_workers(strategy)
     for what, known in describe_task(settings, phases, number_format, train, val).items():
         workers.check_same(what, known)
-    folder, unchanged = None, True
-    with workers.in_turn():
-        if run_dir is not None:
-            # The other workers open the run that the chief has just begun.
-            folder = open_run_dir(run_dir, resume=resume or not workers.chief)
-            old = read_config(folder)
-            if old is None and workers.chief:
-                write_start(folder, config, train, val)
-            elif old is None:
-                raise TrainingError(
-                    f"Worker 0 began a run in run_dir, but there is none in {folder}: share the folder."
-                )
-            else:
-                check_same_run(folder, config, old, train, val)
-                if workers.chief:
-                    clear_leftovers(folder)
-                if is_finished(folder):
-                    return restore_finished(folder, model)
-                unchanged = config["model"]["weights_sha256"] == old["model"]["weights_sha256"]
-                if not unchanged and workers.chief and is_untouched(folder):
-                    # It was interrupted before any state was written, so that it begins now, with these weights.
-                    write_start(folder, config, train, val)
-                else:
-                    config = old
+    opened = open_run(run_dir, model, config, train, val, workers, resume=resume)
+    if opened.finished is not None:
+        return opened.finished
+    config, checkpoints = opened.config, None if opened.folder is None else Checkpoints(opened.folder)
 
     flags = [(layer, layer.trainable) for layer in flatten_layers(model)]
     best = BestWeights(None if val is None else monitor, settings.patience)
@@ -225,14 +192,13 @@ def fit(
     log = Path(settings.logging.csv) if settings.logging.csv is not None and workers.chief else None
     if log is not None:
         remove_temporaries(log)
-    checkpoints = None if folder is None else Checkpoints(folder)
     stopped = "interrupted"
     shown = settings if workers.chief else dataclasses.replace(settings, progress=False)
     with use_precision(model, number_format), placed(model, workers) as place, seeded(place.model, settings.seed):
         # The same input mode on all machines, also if one of them has less memory.
         most_bytes = int(workers.gather([max_feature_bytes()]).min())
         data = TrainingData(place, train, val, image_size, resize, normalizer, shown, most_bytes)
-        trainer = Trainer(data, weights, best, all_callbacks, checkpoints, unchanged, log)
+        trainer = Trainer(data, weights, best, all_callbacks, checkpoints, opened.unchanged, log)
         try:
             stopped = trainer.train(phases)
         except KeyboardInterrupt:
@@ -249,16 +215,26 @@ def fit(
     if trainer.exact_head is not None:
         config["exact_head"] = trainer.exact_head
     seconds = time.perf_counter() - began
-    run = describe_run(train, val, config, trainer.rows, best, stopped, leakage, seconds, folder)
+    run = describe_run(train, val, config, trainer.rows, best, stopped, leakage, seconds, opened.folder)
     note_in_card(model, train, val, run, resize, settings.stain)
-    if folder is not None and checkpoints is not None and workers.chief:
-        write_end(folder, run, model)
+    if opened.folder is not None and checkpoints is not None and workers.chief:
+        write_end(opened.folder, run, model)
         if stopped != "interrupted":
             checkpoints.remove()
     if stopped != "interrupted":
         # From here on every worker finds the folder complete.
         workers.wait()
     return run
+
+
+def _audit(model: keras.Model, train: Dataset, val: Dataset, *, allowed: bool) -> dict[str, Any]:
+    """Return what train and validation share; refuse a leak unless it is allowed."""
+    card = get_card(model)
+    report = audit_validation(train, val, {} if card is None else card.provenance)
+    report.raise_if_leaking(allowed=allowed)
+    if not report.clean:
+        warnings.warn(f"allow_leakage=True: {report}", LeakageWarning, stacklevel=3)
+    return report.to_dict()
 
 
 def _writers(settings: FitSettings) -> tuple[keras.callbacks.Callback, ...]:

@@ -120,8 +120,12 @@ class FitSettings:
         return DEFAULT_RATE if isinstance(self.optimizer, str) else rate_of(self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all settings as JSON types."""
-        return {item.name: setting_to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        """Return all settings as JSON types, the default learning rate of a named optimizer as a number."""
+        values = {item.name: setting_to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        used = self.fine_tune is not False or self.frozen_head.solver == "optimizer"
+        if self.learning_rate is None and isinstance(self.optimizer, str) and used:
+            values["learning_rate"] = DEFAULT_RATE
+        return values
 
     def _check_exact_head(self, *, mixes: bool) -> None:
         tune = self.fine_tune

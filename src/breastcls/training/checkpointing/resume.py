@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,78 @@ from breastcls.files import remove_temporaries
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.persistence import load_model
 from breastcls.training.checkpointing.checkpoints import FOLDER
-from breastcls.training.checkpointing.run_folder import FILES, split_text
+from breastcls.training.checkpointing.run_folder import FILES, open_run_dir, read_config, split_text, write_start
+from breastcls.training.distribution.worker_group import WorkerGroup
 from breastcls.training.fit_settings import setting_differences
 from breastcls.training.run import Run
 
 _MOST = 5
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run that is about to begin, to be resumed, or finished.
+
+    Args:
+        folder: Its folder, or None if nothing is written.
+        config: The configuration of the run.
+        unchanged: Whether the model has the weights that the run began with.
+        finished: The record of a finished run; the model has its weights.
+    """
+
+    folder: Path | None
+    config: dict[str, Any]
+    unchanged: bool = True
+    finished: Run | None = None
+
+
+def open_run(
+    run_dir: str | os.PathLike[str] | None,
+    model: keras.Model,
+    config: dict[str, Any],
+    train: Dataset,
+    val: Dataset | None,
+    workers: WorkerGroup,
+    *,
+    resume: bool,
+) -> OpenedRun:
+    """Begin a run in a folder, or find out where it is to be resumed.
+
+    Args:
+        run_dir: Folder of the run, or None.
+        model: The model, which is changed if the run is finished.
+        config: The configuration now.
+        train: The training set.
+        val: The validation set.
+        workers: The workers; the chief writes.
+        resume: Whether the folder may hold a run already.
+
+    Raises:
+        TrainingError: If the folder holds another run, or is not shared by all workers.
+        OutputError: If the folder cannot be written to, or holds a run that is not to be resumed.
+    """
+    with workers.in_turn():
+        if run_dir is None:
+            return OpenedRun(None, config)
+        # The other workers open the run that the chief has just begun.
+        folder = open_run_dir(run_dir, resume=resume or not workers.chief)
+        old = read_config(folder)
+        if old is None and not workers.chief:
+            raise TrainingError(f"Worker 0 began a run in run_dir, but there is none in {folder}: share the folder.")
+        if old is None:
+            write_start(folder, config, train, val)
+            return OpenedRun(folder, config)
+        check_same_run(folder, config, old, train, val)
+        if workers.chief:
+            clear_leftovers(folder)
+        if is_finished(folder):
+            return OpenedRun(folder, old, finished=restore_finished(folder, model))
+        unchanged = config["model"]["weights_sha256"] == old["model"]["weights_sha256"]
+        if not unchanged and workers.chief and is_untouched(folder):
+            # It was interrupted before any state was written, so that it begins now, with these weights.
+            write_start(folder, config, train, val)
+            return OpenedRun(folder, config, unchanged)
+        return OpenedRun(folder, old, unchanged)
 
 
 def check_same_run(
