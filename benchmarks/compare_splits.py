@@ -1,7 +1,8 @@
-"""What a score owes to the split, and the BreakHis protocol, measured on the real images there are.
+"""The effect of the split on a score, and the BreakHis protocol, on the available real images.
 
 MobileNet 0.25 with ImageNet weights, frozen, a linear head trained for 20 epochs without augmentation: small enough to
-be repeated in minutes. The images are few: the figures show what the split does to a score, not what a model can reach.
+be repeated in minutes. The images are few: the results show the effect of the split on a score, not what a model can
+reach.
 `python benchmarks/compare_splits.py`
 """
 
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     real = find_real_data()
-    # Whatever is kept between runs would hide what a first run takes.
+    # A cache kept between runs would hide the time of a first run.
     os.environ["BREASTCLS_CACHE"] = tempfile.mkdtemp()
     data = bc.load_breakhis(real / "BreaKHis_200X_224")
 

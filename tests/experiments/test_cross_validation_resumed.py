@@ -151,7 +151,7 @@ def test_another_cross_validation_is_not_resumed(data, undisturbed, tmp_path, bu
     for _ in range(2):
         with pytest.raises(TrainingError, match=r"model seed: 3 there, 4 here"):
             cross_validate(lambda: build(4), data, **given)
-        with pytest.raises(TrainingError, match=r"model begins_with: "):
+        with pytest.raises(TrainingError, match=r"model initial_weights: "):
             cross_validate(build_shifted, data, **given)
         (given["run_dir"] / "fold-2/predictions.csv").unlink(missing_ok=True)
 

@@ -211,19 +211,19 @@ def _tabulate(
             continue
         official = predicted[official_key]
         # Given predictions may lack some of the test images.
-        known = part.has_known_case[np.isin(image_names(part.test), predicted_names(official))]
-        variants = {OFFICIAL: (official, len(part.train), float(known.mean()))}
-        if not known.all():
-            variants[UNSEEN] = (official[~known], len(part.train), 0.0)
+        shared = part.has_training_case[np.isin(image_names(part.test), predicted_names(official))]
+        variants = {OFFICIAL: (official, len(part.train), float(shared.mean()))}
+        if not shared.all():
+            variants[UNSEEN] = (official[~shared], len(part.train), 0.0)
         if clean_key in predicted:
             variants[CASE_CLEAN] = (predicted[clean_key], len(trainings[clean_key].fitted_on), 0.0)
-        for variant, (predictions, train_images, shared) in variants.items():
+        for variant, (predictions, train_images, fraction) in variants.items():
             key = part.magnification, part.fold, variant
             found[key], scores = predictions, compute_metrics(predictions)
             rows[key] = {
                 "train_images": train_images,
                 "test_images": len(predictions),
-                "shared_case_fraction": shared,
+                "shared_case_fraction": fraction,
                 **{name: float(scores[name]) for name in SCORES},
             }
     if not rows:

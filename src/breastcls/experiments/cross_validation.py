@@ -18,7 +18,7 @@ from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.cross_validation_result import CrossValidation
 from breastcls.experiments.fold import Fold, FoldResult
 from breastcls.experiments.fold_folder import FoldFolder, json_settings
-from breastcls.experiments.fold_models import build_afresh, check_build, check_trainings, describe_model
+from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings, describe_model
 from breastcls.experiments.fold_pooling import audit_folds, evaluate_folds, pool_predictions
 from breastcls.experiments.fold_runner import RunOptions, run_folds
 from breastcls.experiments.fold_trainer import FitTrainer
@@ -123,7 +123,7 @@ def cross_validate(
     folder = None if run_dir is None else FoldFolder(run_dir, settings, data, fold_of, resume=resume)
     if folder is not None and folder.model is not None:
         # Also where every fold is finished: the results that are read are those that this call would give.
-        folder.note_model(describe_model(build_afresh(build, seed)))
+        folder.note_model(describe_model(build_new_model(build, seed)))
     described: dict[str, Any] = {}
 
     def describe(model: keras.Model) -> None:

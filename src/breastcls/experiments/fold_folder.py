@@ -88,8 +88,8 @@ class FoldFolder:
             self._content["model"] = described
             self._write()
             return
-        if is_same_fingerprint(self.model.get("begins_with", ()), described.get("begins_with", ())):
-            described["begins_with"] = self.model["begins_with"]
+        if is_same_fingerprint(self.model.get("initial_weights", ()), described.get("initial_weights", ())):
+            described["initial_weights"] = self.model["initial_weights"]
         found = _differences("model ", self.model, described)
         if found:
             self._refuse(found, "Let build() make the model of the folds before")

@@ -109,7 +109,7 @@ class FreshModels:
                 outside of `build`, and has been trained meanwhile.
             LeakageError: If its card lists a case of the test images among its training cases.
         """
-        model = build_afresh(self._build, self._seed)
+        model = build_new_model(self._build, self._seed)
         weights = hash_weights(model)
         self._first = self._first or weights
         if weights != self._first:
@@ -126,7 +126,7 @@ class FreshModels:
         return model
 
 
-def build_afresh(build: Callable[[], keras.Model], seed: int) -> keras.Model:
+def build_new_model(build: Callable[[], keras.Model], seed: int) -> keras.Model:
     """Build a model as in a new process: same names, same random draws, no state of an earlier training."""
     policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
     keras.utils.clear_session()
@@ -148,7 +148,7 @@ def build_afresh(build: Callable[[], keras.Model], seed: int) -> keras.Model:
 def describe_model(model: keras.Model) -> dict[str, Any]:
     """Return what is the same in every fold: the card without what belongs to one training, parameters and weights."""
     card = get_card(model)
-    known = {} if card is None else card.to_dict()
+    described = {} if card is None else card.to_dict()
     for name in ("provenance", "threshold", "temperature", "version", "schema"):
-        known.pop(name, None)
-    return {**known, "parameters": int(model.count_params()), "begins_with": fingerprint_weights(model)}
+        described.pop(name, None)
+    return {**described, "parameters": int(model.count_params()), "initial_weights": fingerprint_weights(model)}

@@ -43,7 +43,7 @@ class ModelTrainer(Protocol):
         """Train a new model on a fold; return it with the record of the training, if there is one.
 
         Raises:
-            KeyboardInterrupt: After Ctrl-C; `interrupted` makes it.
+            KeyboardInterrupt: After Ctrl-C, made by `interrupted`.
         """
 
 
@@ -87,12 +87,12 @@ def run_folds(
     """
     results = []
     for fold in folds:
-        known = None if finished is None else finished.read_finished(fold)
-        if known is None:
-            known = _run_fold(fold, trainer, options, test_model)
+        result = None if finished is None else finished.read_finished(fold)
+        if result is None:
+            result = _run_fold(fold, trainer, options, test_model)
             if finished is not None:
-                finished.finish(known)
-        results.append(known)
+                finished.finish(result)
+        results.append(result)
         # A fine-tuned VGG19 with its optimizer takes several hundred megabytes.
         gc.collect()
     return results

@@ -41,8 +41,8 @@ class PublishedPart:
         return f"{self.magnification}X, fold {self.fold}"
 
     @property
-    def has_known_case(self) -> npt.NDArray[np.bool_]:
-        """(n test images,) whether a case is in training too."""
+    def has_training_case(self) -> npt.NDArray[np.bool_]:
+        """Bool (n test images,): whether the case of the image is in training too."""
         return np.isin(self.test.cases.astype(str), np.unique(self.train.cases.astype(str)))
 
     def train_without_test_cases(self) -> Dataset:
@@ -77,7 +77,7 @@ def check_magnifications(data: Dataset, magnifications: Sequence[int] | None) ->
     """Return the magnifications to evaluate, in ascending order.
 
     Raises:
-        TrainingError: If an image has none, or the data has not those asked for.
+        TrainingError: If the magnification of an image is missing, or the data has no image of a requested one.
     """
     column = data.table["magnification"]
     if column.isna().any():

@@ -159,11 +159,11 @@ class Recipe:
             if not set(options) <= set(inspect.signature(reader).parameters):
                 continue
             try:
-                known: Dataset = reader(path, **options)
+                data: Dataset = reader(path, **options)
             except LayoutError:
                 # Another reader may accept it; the error of the last one names what it expected.
                 continue
-            return known
+            return data
         return load_folder(path, **options)
 
     def to_dict(self) -> dict[str, Any]:
