@@ -183,7 +183,7 @@ def test_predictions_with_a_training_set(data):
     assert any("only names were compared" in limitation for limitation in names_only.limitations)
 
 
-def test_what_is_no_model_is_told_as_predict_tells_it(data):
+def test_an_object_that_is_no_model_raises_the_error_of_predict(data):
     for judge in (predict, lambda *given: evaluate(*given, **QUICK)):
         with pytest.raises(ModelError, match="must take one input of shape"):
             judge(3, data)

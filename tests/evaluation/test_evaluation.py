@@ -156,7 +156,7 @@ def test_sections_that_are_not_what_they_should_be_are_refused(found, section, c
         found.with_sections(**section)
 
 
-def test_the_text_tells_levels_calibration_and_threshold(draw):
+def test_the_text_holds_levels_calibration_and_threshold(draw):
     text = str(evaluate(draw(), threshold=0.4, bootstrap=Bootstrap(50)))
     assert "Decision threshold 0.4, given to evaluate as a number; how it was chosen is not recorded" in text
     assert "By case: Balanced accuracy" in text

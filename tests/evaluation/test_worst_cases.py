@@ -31,7 +31,7 @@ def test_the_worst_come_first_and_the_threshold_decides(draw):
     assert rank_cases(some.with_threshold(1.0))["class"].iloc[0] == "malignant"
 
 
-def test_a_case_of_several_classes_says_so(draw):
+def test_a_case_of_several_classes_is_marked(draw):
     table = rank_cases(draw(1, mixed=True))
     assert set(table["class"]) == {"several"}
     assert set(table["subtype"]) == {"several"}

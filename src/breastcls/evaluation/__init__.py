@@ -1,4 +1,4 @@
-"""From a model or its predictions to figures with intervals over cases."""
+"""Evaluation of a model or of predictions: sections with confidence intervals over cases, and the report."""
 
 import lazy_loader as _lazy
 

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 class Need(enum.Enum):
-    """What a section may need beside the predictions, in words for messages."""
+    """What a section may need in addition to the predictions, in words for messages."""
 
     TWO_CLASSES = "two classes, with images of both"
     CASES = "known cases"

@@ -1,4 +1,4 @@
-"""Which cases went wrong, the worst first: what a pathologist would want to look at."""
+"""The cases with the largest share of misclassified images, for review by a pathologist."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SEVERAL = "several"
 
 
 def rank_cases(predictions: Predictions) -> pd.DataFrame | None:
-    """Return one row a case, sorted by the share of its images decided wrongly, then by its mean log loss.
+    """Return one row per case, sorted by the share of its misclassified images, then by its mean log loss.
 
     Args:
-        predictions: With known classes; by image tells most.
+        predictions: With known classes, by image in general.
 
     Returns:
         Index `case`; columns `class` (of its images; "several" where they differ), `subtype` (where known), `images`,
-        `mistakes`, `error` (share of mistakes), `probability` (mean probability of the true class) and `log_loss`
-        (mean). None where cases are not known.
+        `mistakes` (misclassified images), `error` (their share), `probability` (mean probability of the true class) and
+        `log_loss` (mean). None where cases are not known.
 
     Raises:
         EvaluationError: If a true class is not known.

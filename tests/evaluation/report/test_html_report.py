@@ -277,7 +277,7 @@ def test_the_audit_is_shown_and_an_allowed_leak_is_loud(evaluate, audit, page):
     assert "/home/me" not in words
 
 
-def test_without_audit_baseline_and_card_it_says_so(evaluate):
+def test_missing_audit_baseline_and_card_are_named(evaluate):
     bare = Page(
         render_report(evaluate(leakage=None, colour_baseline=None, model={}, by_subtype=None, by_magnification=None))
     )
@@ -287,7 +287,7 @@ def test_without_audit_baseline_and_card_it_says_so(evaluate):
     assert "By subtype" not in bare.text(id="subgroups")
 
 
-def test_undefined_figures_are_said_to_be_so(evaluate):
+def test_undefined_values_are_named(evaluate):
     metrics = evaluate().metrics.copy()
     metrics.loc["roc_auc"] = np.nan
     metrics.loc["accuracy", ["low", "high"]] = np.nan
@@ -351,7 +351,7 @@ def test_it_stays_small_with_many_images_and_large_pictures(evaluate, tmp_path):
     assert report.stat().st_size < 3_000_000
 
 
-def test_missing_pictures_are_told_in_their_place(page):
+def test_missing_pictures_are_replaced_by_the_reason(page):
     assert len(page.find("div", **{"class": "no-image"})) == 12
     assert "the file no longer exists" in page.text(id="misclassified-images")
 

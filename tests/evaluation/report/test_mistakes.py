@@ -32,7 +32,7 @@ def test_an_image_without_a_label_is_no_mistake():
     assert find_mistakes(predictions(labels=[-1, 0, 0, 1, 1])).tolist() == [4, 2]
 
 
-def test_a_mistake_tells_what_is_known_of_it(tissue):
+def test_a_mistake_holds_classes_probabilities_and_origin(tissue):
     shown = show_mistakes(predictions(paths=tissue[:49:12], slides=["s1", "", "s3", "", "e"]), 2)
     first, second = shown
     assert (first.true, first.predicted) == ("malignant", "benign")
@@ -71,7 +71,7 @@ def test_a_picture_keeps_to_its_share_of_bytes():
         ("empty.png", b"", "cannot be read as an image"),
     ],
 )
-def test_a_file_without_a_picture_is_said_to_be_so(tmp_path, name, content, problem):
+def test_a_file_without_a_picture_is_named_with_the_reason(tmp_path, name, content, problem):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)

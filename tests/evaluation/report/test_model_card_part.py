@@ -39,7 +39,7 @@ def test_images_without_a_label_are_counted(evaluate):
     assert "Without a known label" not in facts_of(evaluation)
 
 
-def test_the_card_says_what_it_is_not_and_what_is_missing(whole):
+def test_the_card_names_its_limits_and_missing_items(whole):
     facts = facts_of(whole(threshold=0.4))
     assert "Not a medical device" in facts["Regulation"]
     assert "ethics" in facts["For the authors to add"]
@@ -68,7 +68,7 @@ def test_a_calibration_is_named(evaluate):
     assert facts_of(evaluate(predictions=nameless))["Calibration"].endswith("is not known")
 
 
-def test_fingerprints_are_told_as_far_as_they_are_known(evaluate):
+def test_known_fingerprints_are_listed(evaluate):
     first, other = evaluate(), evaluate(seed=5)
     name = "Predictions, SHA-256"
     assert facts_of(first)[name] == fingerprint_predictions(first.predictions) != facts_of(other)[name]

@@ -3,7 +3,7 @@ import pytest
 from breastcls.evaluation.report.provenance import describe_value, flatten, training_facts
 
 
-def test_the_training_is_told_from_the_card_and_its_provenance(evaluate):
+def test_the_training_facts_come_from_the_card_and_its_provenance(evaluate):
     facts = dict(training_facts(evaluate()))
     assert facts["Backbone"] == "mobilenet"
     assert facts["Input size"] == "224 × 224 pixels (height × width)"

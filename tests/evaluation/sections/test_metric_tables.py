@@ -38,14 +38,14 @@ def test_the_scale_of_the_brier_score_ends_where_the_worst_model_is(evaluate, cl
     assert "Scale" not in shown["Accuracy"]
 
 
-def test_what_is_not_defined_is_said_and_sorted_last(evaluate):
+def test_undefined_values_are_named_and_sorted_last(evaluate):
     metrics = evaluate().metrics.copy()
     metrics.loc["roc_auc"] = np.nan
     row = next(row for row in table_of("metrics", evaluate(metrics=metrics)).rows if "ROC" in row[0].text)
     assert [(cell.text, cell.value, cell.undefined) for cell in row[1:3]] == [("not defined", "", True)] * 2
 
 
-def test_a_value_without_interval_says_so(evaluate):
+def test_a_missing_interval_is_named(evaluate):
     baseline = evaluate().colour_baseline.copy()
     baseline[["low", "high"]] = np.nan
     table = table_of("colour_baseline", evaluate(colour_baseline=baseline))

@@ -90,7 +90,7 @@ def test_how_often_each_tone_comes_out(evaluate, images):
             assert set(overconfident) == {"bad"}
 
 
-def test_a_model_that_is_calibrated_is_not_told_to_be(evaluate):
+def test_a_calibrated_model_is_not_advised_to_be_calibrated(evaluate):
     off = with_probabilities(evaluate(model={"temperature": 2.0}), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
     assert "They were calibrated" in verdict_of("calibration", off).explanation
     foreign = with_probabilities(evaluate(), np.full(50, 0.9), np.zeros(50, int) + [1, 0] * 25)
@@ -137,14 +137,14 @@ def test_where_the_threshold_comes_from(whole):
     assert "from a probability of 0.5." in verdict_of("threshold", none).text
 
 
-def test_the_level_by_case_is_told_unless_cases_were_scored(whole):
+def test_the_level_by_case_is_a_finding_unless_cases_were_scored(whole):
     found = whole()
     value = found.by_level.loc[("case", "balanced_accuracy"), "value"]
     assert f"{value:.3f}" in verdict_of("by_level", found).text
     assert verdict_of("by_level", whole(aggregation="case")) is None
 
 
-def test_few_cases_are_told(evaluate):
+def test_few_cases_are_a_finding(evaluate):
     assert size_verdict(evaluate()) is None
     counts = dict(evaluate().counts) | {
         "classes": {"benign": {"images": 9, "cases": 4}, "malignant": {"images": 9, "cases": 20}}
@@ -152,7 +152,7 @@ def test_few_cases_are_told(evaluate):
     assert "benign is based on 4 cases" in size_verdict(evaluate(counts=counts)).explanation
 
 
-def test_the_worst_alteration(whole):
+def test_the_perturbation_with_the_largest_loss(whole):
     found = whole()
     short = {section: verdict for verdict, section in collect_findings(found)}
     assert short["robustness"].text == "Perturbation with the largest loss: stain."
@@ -164,7 +164,7 @@ def test_the_worst_alteration(whole):
     assert "robustness" not in {section for _, section in collect_findings(found.with_sections(robustness=None))}
 
 
-def test_an_alteration_beside_the_same_score_as_the_headline(whole):
+def test_a_perturbation_with_the_same_score_as_the_headline(whole):
     found = whole()
     table = found.robustness.copy()
     table.loc[table["strength"] == 0, "value"] = found.metrics.loc["balanced_accuracy", "value"]

@@ -1,4 +1,4 @@
-"""The parts of the report that every evaluation has beside its sections."""
+"""The parts of the report that every evaluation has in addition to its sections."""
 
 from __future__ import annotations
 
