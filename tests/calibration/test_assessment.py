@@ -5,7 +5,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
-from breastcls.calibration.assessment import assess_calibration, claims
+from breastcls.calibration.assessment import assess_calibration, predicted_and_observed
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.metrics.classification_metrics import compute_metrics
@@ -18,9 +18,9 @@ QUICK = Bootstrap(100)
 def test_reliability_against_scikit_learn(draw, table, strategy):
     some = draw(1, mixed=True, ties=False)
     found = getattr(assess_calibration(some, bootstrap=QUICK), table)
-    frequency, claimed = calibration_curve(some.labels, some.positive.astype(float), n_bins=10, strategy=strategy)
+    frequency, predicted = calibration_curve(some.labels, some.positive.astype(float), n_bins=10, strategy=strategy)
     np.testing.assert_allclose(found["frequency"], frequency)
-    np.testing.assert_allclose(found["probability"], claimed)
+    np.testing.assert_allclose(found["probability"], predicted)
     assert found["images"].sum() == 300
     assert (found["low"] <= found["frequency"]).all()
     assert (found["frequency"] <= found["high"]).all()
@@ -30,35 +30,35 @@ def test_reliability_against_scikit_learn(draw, table, strategy):
 def test_errors_against_a_loop(draw, classes):
     some = draw(2, classes=classes, ties=False)
     errors = assess_calibration(some, bootstrap=QUICK).errors
-    claimed, came_true = claims(some)
-    place = np.minimum(np.floor(10 * claimed), 9)
+    predicted, observed = predicted_and_observed(some)
+    place = np.minimum(np.floor(10 * predicted), 9)
     widths = [np.flatnonzero(place == number) for number in range(10) if (place == number).any()]
-    masses = np.split(np.argsort(claimed), 10)
+    masses = np.split(np.argsort(predicted), 10)
     for name, members in (("equal_width", widths), ("equal_mass", masses)):
-        gaps = [abs(claimed[inside].mean() - came_true[inside].mean()) for inside in members]
+        gaps = [abs(predicted[inside].mean() - observed[inside].mean()) for inside in members]
         shares = [len(inside) / 300 for inside in members]
         assert errors.loc[f"ece_{name}", "value"] == pytest.approx(np.dot(gaps, shares))
         assert errors.loc[f"mce_{name}", "value"] == pytest.approx(max(gaps))
     assert (errors["low"] <= errors["high"]).all()
 
 
-def reliability_of(claimed, labels, bins=10):
+def reliability_of(predicted, labels, bins=10):
     some = Predictions.from_arrays(
-        probabilities=claimed, labels=labels, classes=("no", "yes"), cases=np.arange(len(labels)).astype(str)
+        probabilities=predicted, labels=labels, classes=("no", "yes"), cases=np.arange(len(labels)).astype(str)
     )
     found = assess_calibration(some, bins=bins, bootstrap=QUICK)
     return found.equal_mass, found.errors["value"]
 
 
 @pytest.mark.parametrize("images", [11, 20, 21, 101])
-def test_claims_of_nothing_and_certainty_are_told_apart(images):
-    """All claims 0 or 1, of either half found: a quarter or more off, however well the means agree."""
+def test_probabilities_of_0_and_1_have_separate_bins(images):
+    """All probabilities are 0 or 1, of each half is right: the error is a quarter or more, although the means agree."""
     ones = images // 2
-    claimed = np.repeat([0.0, 1.0], [images - ones, ones])
+    predicted = np.repeat([0.0, 1.0], [images - ones, ones])
     labels = np.zeros(images, int)
-    labels[: (images - ones) // 2] = 1  # positives claimed at 0
+    labels[: (images - ones) // 2] = 1  # positives predicted at 0
     labels[-(ones // 2) :] = 1  # and at 1
-    table, errors = reliability_of(claimed, labels)
+    table, errors = reliability_of(predicted, labels)
     assert table["images"].tolist() == [images - ones, ones]
     assert table["probability"].tolist() == [0, 1]
     missed, found = (images - ones) // 2, ones // 2
@@ -67,10 +67,10 @@ def test_claims_of_nothing_and_certainty_are_told_apart(images):
     assert errors["mce_equal_mass"] == pytest.approx(max(missed / (images - ones), 1 - found / ones))
 
 
-def test_half_of_the_claims_at_one_have_a_bin_of_their_own():
-    claimed = np.concatenate([np.arange(1, 11) / 20, np.ones(10)])
+def test_probabilities_of_1_have_a_bin_of_their_own():
+    predicted = np.concatenate([np.arange(1, 11) / 20, np.ones(10)])
     labels = np.array([0, 0, 0, 0, 0, 0, 0, 1, 0, 1] + [1] * 6 + [0] * 4)
-    table, errors = reliability_of(claimed, labels)
+    table, errors = reliability_of(predicted, labels)
     assert table["images"].tolist() == [2] * 5 + [10]
     assert table["frequency"].tolist() == [0, 0, 0, 0.5, 0.5, 0.6]
     assert table.iloc[-1][["lower", "upper"]].tolist() == [1, 1]
@@ -79,26 +79,28 @@ def test_half_of_the_claims_at_one_have_a_bin_of_their_own():
     assert errors["ece_equal_mass"] == pytest.approx((2 * sum(gaps) + 10 * 0.4) / 20, abs=1e-6)
 
 
-def test_equal_claims_stay_together_wherever_they_are():
+def test_equal_probabilities_share_a_bin():
     generator = np.random.default_rng(0)
     for seed in range(30):
-        claimed = generator.choice(generator.random(1 + seed), 97).astype(np.float32)
-        claimed[: 5 * (seed % 4)] = seed % 2
-        table, _ = reliability_of(claimed, np.arange(97) % 2)
+        predicted = generator.choice(generator.random(1 + seed), 97).astype(np.float32)
+        predicted[: 5 * (seed % 4)] = seed % 2
+        table, _ = reliability_of(predicted, np.arange(97) % 2)
         assert table["images"].sum() == 97
         edges = [*table["lower"], table["upper"].iloc[-1]]
         # By ranks: the bin of a value is where the middle of its ranks lies, counted one value at a time.
-        middles = {value: (claimed < value).mean() + (claimed == value).mean() / 2 for value in set(claimed.tolist())}
+        middles = {
+            value: (predicted < value).mean() + (predicted == value).mean() / 2 for value in set(predicted.tolist())
+        }
         bins = {}
         for value in sorted(middles):
             bins.setdefault(int(10 * middles[value] + 1e-9), []).append(value)
-        assert table["images"].tolist() == [int(np.isin(claimed, inside).sum()) for inside in bins.values()]
+        assert table["images"].tolist() == [int(np.isin(predicted, inside).sum()) for inside in bins.values()]
         np.testing.assert_allclose(
-            table["probability"], [claimed[np.isin(claimed, inside)].mean() for inside in bins.values()], rtol=1e-5
+            table["probability"], [predicted[np.isin(predicted, inside)].mean() for inside in bins.values()], rtol=1e-5
         )
         assert edges == sorted(edges)
-        for end in (claimed.min(), claimed.max()):
-            if (claimed == end).sum() >= 9.7:
+        for end in (predicted.min(), predicted.max()):
+            if (predicted == end).sum() >= 9.7:
                 assert [end] in bins.values()
 
 
@@ -116,19 +118,19 @@ def test_intervals_are_those_of_repeated_cases(draw):
     np.testing.assert_allclose(found[["low", "high"]].astype(float), np.quantile(values, [0.1, 0.9]))
 
 
-def brier_by_hand(claimed, found, bins=10):
+def brier_by_hand(predicted, found, bins=10):
     """Murphy's parts over bins of equal width, bin by bin; what they hide by the variance and covariance inside."""
-    images, base = len(claimed), np.mean(found)
+    images, base = len(predicted), np.mean(found)
     reliability = resolution = within = 0.0
     for number in range(bins):
-        inside = np.minimum(np.floor(bins * claimed), bins - 1) == number
+        inside = np.minimum(np.floor(bins * predicted), bins - 1) == number
         if inside.any():
-            share, said, was = inside.sum() / images, np.mean(claimed[inside]), np.mean(found[inside])
+            share, said, was = inside.sum() / images, np.mean(predicted[inside]), np.mean(found[inside])
             reliability += share * (said - was) ** 2
             resolution += share * (was - base) ** 2
-            spread, misses = claimed[inside] - said, found[inside] - was
+            spread, misses = predicted[inside] - said, found[inside] - was
             within += share * (np.mean(spread**2) - 2 * np.mean(spread * misses))
-    return [np.mean((claimed - found) ** 2), reliability, resolution, base * (1 - base), within]
+    return [np.mean((predicted - found) ** 2), reliability, resolution, base * (1 - base), within]
 
 
 PARTS = ["brier", "reliability", "resolution", "uncertainty", "within_bins"]
@@ -148,9 +150,9 @@ def test_the_brier_score_is_the_sum_of_its_parts(draw):
 
 def test_the_parts_are_those_of_the_plain_formula(draw):
     some = draw(4, mixed=True, ties=False)
-    claimed, found = claims(some)
+    predicted, found = predicted_and_observed(some)
     table = assess_calibration(some, bootstrap=QUICK).brier
-    np.testing.assert_allclose(table.loc[PARTS, "value"], brier_by_hand(claimed, found))
+    np.testing.assert_allclose(table.loc[PARTS, "value"], brier_by_hand(predicted, found))
 
 
 def test_intervals_of_the_parts_are_those_of_repeated_cases(draw):
@@ -162,7 +164,7 @@ def test_intervals_of_the_parts_are_those_of_repeated_cases(draw):
     values = []
     for weights in np.concatenate(list(bootstrap.weights(case_strata(some.labels, codes, 2)))):
         rows = np.repeat(np.arange(60), weights[codes].astype(int))
-        values.append(brier_by_hand(*claims(some[rows])))
+        values.append(brier_by_hand(*predicted_and_observed(some[rows])))
     table = assess_calibration(some, bootstrap=bootstrap).brier
     low, high = np.quantile(values, [0.1, 0.9], axis=0)
     np.testing.assert_allclose(table.loc[PARTS, "low"], low)
@@ -186,10 +188,10 @@ def test_murphys_terms_when_each_bin_has_one_value():
 
 def test_a_calibrated_model_has_little_error():
     generator = np.random.default_rng(0)
-    claimed = generator.random(20_000)
+    predicted = generator.random(20_000)
     some = Predictions.from_arrays(
-        probabilities=claimed,
-        labels=(generator.random(20_000) < claimed).astype(int),
+        probabilities=predicted,
+        labels=(generator.random(20_000) < predicted).astype(int),
         classes=("a", "b"),
         cases=(np.arange(20_000) // 100).astype(str),
     )
@@ -212,5 +214,5 @@ def test_it_serialises(draw):
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     place = content["errors"]["index"].index("ece_equal_mass")
     assert content["errors"]["data"][place][0] == pytest.approx(found.errors.loc["ece_equal_mass", "value"])
-    assert content["claim"] == "positive class"
+    assert content["event"] == "positive class"
     assert "ece_equal_width" in str(found)

@@ -129,10 +129,10 @@ DESCRIPTIONS: dict[str, MetricDescription] = {
         1.0,
         is_loss=True,
     ),
-    "claimed_less_found": MetricDescription(
-        "Claimed less found",
-        "Claimed less found",
-        "The mean of the claimed probabilities less the share found: above 0 they are too high, below 0 too low.",
+    "calibration_bias": MetricDescription(
+        "Calibration bias",
+        "Calibration bias",
+        "Mean predicted probability minus observed frequency: above 0 the probabilities are too high, below 0 too low.",
     ),
     "reliability": MetricDescription(
         "Brier part: reliability",

@@ -31,11 +31,11 @@ def test_levels_are_columns(found):
 
 def test_calibration_in_numbers(found):
     table = calibration_table(found.calibration, found)
-    parts = pd.concat([found.calibration.errors, found.calibration.gap, found.calibration.brier])
+    parts = pd.concat([found.calibration.errors, found.calibration.bias, found.calibration.brier])
     assert [float(row[1].value) for row in table.rows] == parts["value"].tolist()
-    by_chance = found.calibration.by_chance
-    assert [float(row[3].value) for row in table.rows[:4]] == by_chance["expected"].tolist()
-    assert table.rows[1][3].text == "{expected:.3f}, up to {upper:.3f}".format(**by_chance.iloc[1])
+    consistency = found.calibration.consistency
+    assert [float(row[3].value) for row in table.rows[:4]] == consistency["expected"].tolist()
+    assert table.rows[1][3].text == "{expected:.3f}, up to {upper:.3f}".format(**consistency.iloc[1])
     assert {row[3].text for row in table.rows[4:]} == {""}
     assert all(row[0].detail for row in table.rows)
     bins = bin_table(found.calibration, found)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.calibration.assessment import Calibration, assess_calibration
-from breastcls.calibration.errors_by_chance import GAP
+from breastcls.calibration.consistency_resampling import BIAS
 from breastcls.decisions.stored_decision_limitations import calibration_record
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.figures.figure_text import FigureText
@@ -43,44 +43,44 @@ SELDOM, VERY_SELDOM = 0.05, 0.01
 _SCHEMA = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["errors", "by_chance", "gap", "equal_width", "equal_mass", "brier", "bins", "claim"],
+    "required": ["errors", "consistency", "bias", "equal_width", "equal_mass", "brier", "bins", "event"],
     "properties": {
-        **{name: table_schema("value", "low", "high") for name in ("errors", "gap", "brier")},
-        "by_chance": table_schema("expected", "upper", "p"),
+        **{name: table_schema("value", "low", "high") for name in ("errors", "bias", "brier")},
+        "consistency": table_schema("expected", "upper", "p"),
         **{
             name: table_schema("lower", "upper", "images", "cases", "probability", "frequency", "low", "high")
             for name in ("equal_width", "equal_mass")
         },
         "bins": {"type": "integer", "minimum": 1},
-        "claim": {"enum": ["positive class", "class decided"]},
+        "event": {"enum": ["positive class", "predicted class"]},
     },
 }
 
 
 def _text(calibration: Calibration, evaluation: EvaluationData) -> list[str]:
     error = interval_text(calibration.errors.loc["ece_equal_mass"])
-    by_chance = calibration.by_chance.loc["ece_equal_mass"]
+    consistency = calibration.consistency.loc["ece_equal_mass"]
     return [
-        f"Expected calibration error {error}, bins of equal mass; by chance alone {by_chance['expected']:.3f}, up to "
-        f"{by_chance['upper']:.3f}"
+        f"Expected calibration error {error}, bins of equal mass; by chance alone {consistency['expected']:.3f}, up to "
+        f"{consistency['upper']:.3f}"
     ]
 
 
 def calibration_table(calibration: Calibration, evaluation: EvaluationData) -> Table:
     """Return the calibration errors and the terms of the Brier score."""
-    by_chance = calibration.by_chance.to_dict("index")
+    consistency = calibration.consistency.to_dict("index")
     rows = []
-    for name, score in read_scores(pd.concat([calibration.errors, calibration.gap, calibration.brier])).items():
+    for name, score in read_scores(pd.concat([calibration.errors, calibration.bias, calibration.brier])).items():
         words = describe_metric(name)
         of_chance = Cell("")
-        if name in by_chance:
-            expected, upper = by_chance[name]["expected"], by_chance[name]["upper"]
+        if name in consistency:
+            expected, upper = consistency[name]["expected"], consistency[name]["upper"]
             of_chance = Cell(f"{format_number(expected)}, up to {format_number(upper)}", sort_value(expected))
         rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score), of_chance))
     percent = evaluation.percent
     columns = tuple(Column(title, "number") for title in ("Value", f"{percent} CI", "By chance alone"))
     caption = (
-        f"Of the probability of the {_judged(calibration)}, in {calibration.bins} bins; {percent} confidence intervals "
+        f"Of the probability of the {calibration.event}, in {calibration.bins} bins; {percent} confidence intervals "
         "over cases. Resampling makes calibration errors larger, so their intervals may be above the value. “By chance "
         "alone” is the mean error if every predicted probability were exactly right, and the value that "
         f"{percent} of such test sets stay below."
@@ -111,8 +111,8 @@ def bin_table(calibration: Calibration, evaluation: EvaluationData) -> Table:
 def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) -> Verdict | None:
     """Return in words whether the probabilities are calibrated.
 
-    They are judged against what chance alone makes of the same probabilities, see
-    `breastcls.calibration.errors_by_chance`: on few cases a perfectly calibrated model has a large error too.
+    Their error is compared with that of a perfectly calibrated model, see
+    `breastcls.calibration.consistency_resampling`: on few cases a perfectly calibrated model has a large error too.
     """
     values = NO_PROBABILITIES.get(str(evaluation.settings["aggregation"]["method"]))
     if values is not None:
@@ -121,25 +121,25 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
     error = read_scores(calibration.errors)["ece_equal_mass"]
     if not is_defined(error.value):
         return None
-    by_chance = calibration.by_chance.loc["ece_equal_mass"]
-    gap = read_scores(calibration.gap)[GAP]
-    one_sided = gap.has_interval and (gap.low > 0 or gap.high < 0)
-    shown = one_sided or by_chance["p"] < SELDOM
+    consistency = calibration.consistency.loc["ece_equal_mass"]
+    bias = read_scores(calibration.bias)[BIAS]
+    one_sided = bias.has_interval and (bias.low > 0 or bias.high < 0)
+    shown = one_sided or consistency["p"] < SELDOM
     numbers = _numbers(calibration, evaluation)
     if not shown or error.value < SMALL_ERROR:
         cases = evaluation.predictions.cases
         counted = len(evaluation.predictions) if cases is None else len(np.unique(cases))
-        if counted >= ENOUGH_CASES and by_chance["upper"] < LARGE_ERROR:
+        if counted >= ENOUGH_CASES and consistency["upper"] < LARGE_ERROR:
             return Verdict("good", "Probabilities close to the observed frequencies.", numbers)
         few = "images" if cases is None else "cases"
         return Verdict("", f"Too few {few} to assess whether the probabilities are calibrated.", numbers)
     direction = "not calibrated"
     if one_sided:
-        direction = "too high" if gap.value > 0 else "too low"
+        direction = "too high" if bias.value > 0 else "too low"
     advice = "Calibrate on validation images (fit_calibrator) before the probabilities are used."
     if is_calibrated(evaluation):
         advice = "They were calibrated; the images they were calibrated on were few, or unlike these."
-    tone = "bad" if by_chance["p"] < VERY_SELDOM else "caution"
+    tone = "bad" if consistency["p"] < VERY_SELDOM else "caution"
     return Verdict(tone, f"Probabilities {direction}.", f"{numbers} {advice}")
 
 
@@ -151,19 +151,19 @@ def is_calibrated(evaluation: EvaluationData) -> bool:
 
 
 def _numbers(calibration: Calibration, evaluation: EvaluationData) -> str:
-    error, by_chance = (table.loc["ece_equal_mass"] for table in (calibration.errors, calibration.by_chance))
-    gap = read_scores(calibration.gap)[GAP]
+    error, consistency = (table.loc["ece_equal_mass"] for table in (calibration.errors, calibration.consistency))
+    bias = read_scores(calibration.bias)[BIAS]
     table = calibration.equal_width
     predicted, observed = (
         float(np.average(table[name], weights=table["images"])) for name in ("probability", "frequency")
     )
-    of_class = calibration.claim == "positive class"
+    of_class = calibration.event == "positive class"
     subject = evaluation.classes[-1] if of_class else "the predicted class"
     interval = ""
-    if gap.has_interval:
-        ends = format_interval(gap.low, gap.high, 2)
-        interval = f" (difference {gap.value_text_of(2)}, {evaluation.percent} CI {ends})"
-    expected, upper = (format_number(by_chance[name], 2) for name in ("expected", "upper"))
+    if bias.has_interval:
+        ends = format_interval(bias.low, bias.high, 2)
+        interval = f" (difference {bias.value_text_of(2)}, {evaluation.percent} CI {ends})"
+    expected, upper = (format_number(consistency[name], 2) for name in ("expected", "upper"))
     return (
         f"The expected calibration error is {format_number(error['value'], 2)}; by chance alone it would be "
         f"{expected}, and up to {upper}. The mean predicted probability of {subject} is {format_number(predicted, 2)}, "
@@ -171,12 +171,8 @@ def _numbers(calibration: Calibration, evaluation: EvaluationData) -> str:
     )
 
 
-def _judged(calibration: Calibration) -> str:
-    return "positive class" if calibration.claim == "positive class" else "predicted class"
-
-
 def _table(calibration: Calibration) -> pd.DataFrame:
-    return pd.concat([calibration.errors, calibration.gap, calibration.brier])
+    return pd.concat([calibration.errors, calibration.bias, calibration.brier])
 
 
 def _report(calibration: Calibration, evaluation: EvaluationData) -> list[Block]:

@@ -1,0 +1,104 @@
+"""Calibration errors of a perfectly calibrated model, by consistency resampling.
+
+An expected calibration error is never below 0, and even a perfectly calibrated model has a larger one the fewer cases
+there are. Consistency resampling (Bröcker & Smith 2007, DOI 10.1175/WAF993.1) takes the predicted probabilities as
+exact and draws the events from them many times. One random number is drawn per case: the event of an image occurs where
+its probability is above that number, so it occurs with that probability, and the images of one case are as dependent as
+their probabilities allow. Independent numbers per image would make the errors by chance look smaller than they are.
+
+The calibration bias, the mean predicted probability minus the observed frequency, gets a bootstrap confidence interval
+over all cases without strata: strata by class, as elsewhere, would fix the observed frequency, and intervals with them
+exclude 0 too often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.intervals.bootstrap import BLOCK, Bootstrap
+
+Floats = npt.NDArray[np.float64]
+BIAS = "calibration_bias"
+# Errors of few images take few values, and sums of the same numbers may differ by rounding.
+ROUNDING = 1e-9
+
+
+def resample_errors(
+    predicted: Floats, codes: npt.NDArray[np.int64], edges: Sequence[Floats], bootstrap: Bootstrap
+) -> Floats:
+    """Return the calibration errors in each resample of a perfectly calibrated model.
+
+    Args:
+        predicted: float64 (n,), the predicted probability of each row.
+        codes: int64 (n,), the index of the case of each row.
+        edges: Edges of the bins, ascending from 0 to 1, one array per binning.
+        bootstrap: The number of resamples and the seed.
+
+    Returns:
+        float64 (resamples, 2 x binnings): expected and maximum calibration error of the one binning, then the next.
+
+    Example:
+        >>> halves = np.full(4, 0.5)
+        >>> found = resample_errors(halves, np.zeros(4, dtype=np.int64), [np.array([0.0, 1.0])], Bootstrap(100))
+        >>> found.shape, np.unique(found).tolist()  # one case: the event occurs in all of it or in none
+        ((100, 2), [0.5])
+    """
+    order = np.argsort(predicted, kind="stable")
+    ascending, case_of_row = predicted[order], codes[order]
+    # In sorted order each bin is a range of rows; empty bins have none.
+    starts = [np.unique(np.searchsorted(ascending, one[:-1], side="left")) for one in edges]
+    starts = [one[one < len(ascending)] for one in starts]
+    generator = np.random.default_rng(bootstrap.seed)
+    found = np.empty((bootstrap.resamples, 2 * len(edges)))
+    step = max(1, BLOCK // len(predicted))
+    for start in range(0, bootstrap.resamples, step):
+        rows = min(step, bootstrap.resamples - start)
+        chance = generator.random((rows, int(codes.max()) + 1))
+        gaps = (chance[:, case_of_row] < ascending) - ascending
+        for place, of_bins in enumerate(starts):
+            images = np.diff([*of_bins, len(ascending)])
+            off = np.abs(np.add.reduceat(gaps, of_bins, axis=1))
+            found[start : start + rows, 2 * place] = off.sum(axis=1) / len(ascending)
+            found[start : start + rows, 2 * place + 1] = (off / images).max(axis=1)
+    return found
+
+
+def compare_errors(errors: pd.Series, resampled: Floats, confidence: float) -> pd.DataFrame:
+    """Return for each calibration error its distribution for a perfectly calibrated model.
+
+    Args:
+        errors: The errors, in the order of the columns of `resampled`.
+        resampled: float64 (resamples, errors).
+        confidence: The quantile to return as `upper`.
+
+    Returns:
+        Columns `expected` (the mean), `upper` and `p`: the fraction of resamples with an error at least as large.
+    """
+    as_large = (resampled >= errors.to_numpy() - ROUNDING).sum(axis=0)
+    return pd.DataFrame(
+        {
+            "expected": resampled.mean(axis=0),
+            "upper": np.quantile(resampled, confidence, axis=0),
+            # The observed error counts as one more resample, so that p is never 0.
+            "p": (1 + as_large) / (1 + len(resampled)),
+        },
+        index=errors.index,
+    )
+
+
+def estimate_bias(
+    predicted: Floats, observed: Floats, codes: npt.NDArray[np.int64], bootstrap: Bootstrap
+) -> pd.DataFrame:
+    """Return the mean of predicted minus observed over the rows: one row `BIAS`, columns `value`, `low`, `high`."""
+    images, differences = np.bincount(codes), np.bincount(codes, predicted - observed)
+
+    def measure(weights: Floats) -> Floats:
+        return np.asarray((weights @ differences / (weights @ images))[:, None])
+
+    one_stratum = np.zeros(len(images), dtype=np.int64)
+    bounds = [measure(np.ones((1, len(images))))[0], *bootstrap.intervals(measure, one_stratum)]
+    return pd.DataFrame([np.concatenate(bounds)], index=pd.Index([BIAS], name="part"), columns=["value", "low", "high"])
