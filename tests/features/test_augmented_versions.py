@@ -21,7 +21,7 @@ def images(easy):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_same_image_seed_and_view_give_the_same_view(images, name):
+def test_the_same_image_seed_and_number_make_the_same_version(images, name):
     policy = find_policy(name)
     versions = np.array([0, 1, 2, 0, 1, 2])
     whole = augment_versions(policy, images, 5, versions)
@@ -33,7 +33,7 @@ def test_the_same_image_seed_and_view_give_the_same_view(images, name):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_views_are_drawn_as_the_pipeline_draws(images, easy, name):
+def test_versions_are_drawn_as_by_the_pipeline(images, easy, name):
     """Against the policy itself, applied to whole batches: many versions have the same mean and deviation by pixel."""
     import tensorflow as tf
 
@@ -56,7 +56,7 @@ def test_a_dihedral_view_is_one_of_the_eight_and_each_comes_as_often(images):
     assert np.abs(which.sum(axis=0) - 100).max() < 45
 
 
-def test_which_policies_make_views():
+def test_which_policies_make_versions():
     assert find_version_policy("none") is None
     assert find_version_policy(None) is None
     assert find_version_policy("classic").name == "classic"

@@ -137,7 +137,7 @@ def test_a_feature_that_never_varies_has_no_say():
     np.testing.assert_allclose(probe.probabilities(altered), probe.probabilities(features), atol=1e-5)
 
 
-def test_it_repeats_bit_for_bit_and_hangs_on_its_seed():
+def test_it_repeats_bit_for_bit_and_depends_on_its_seed():
     features, labels, cases = make_features(signal=0.3)
     first, again = (fit_linear_probe(features, labels, cases, 2, seed=3) for _ in range(2))
     assert np.array_equal(first.kernel, again.kernel)

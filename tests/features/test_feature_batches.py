@@ -51,7 +51,7 @@ def test_images_show_views_independently_of_one_another():
     assert np.abs(joint - 1 / 16).max() < 0.02
 
 
-def test_an_image_drawn_twice_in_an_epoch_shows_another_view():
+def test_an_image_drawn_twice_in_an_epoch_has_another_version():
     order = EpochOrder(12, 5, seed=2, groups=np.array([0] * 10 + [1] * 2))
     batches = FeatureBatches(numbered(3, 12), np.zeros(12, int), order)
     for epoch in range(6):

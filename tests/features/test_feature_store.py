@@ -104,7 +104,7 @@ def test_another_order_and_repeats_give_the_same_features(read, tissue, computed
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(32, 32), (299, 32), (331, 16), ((460, 700), 8), (2000, 1)])
-def test_the_shape_of_a_computation_hangs_on_the_image_size_alone(frozen, size, batch_size):
+def test_the_shape_of_a_computation_depends_on_the_image_size_alone(frozen, size, batch_size):
     for entries in (1, 5, 700):
         numbers = np.arange(entries)
         job = feature_job.FeatureJob(frozen, ReadSettings(size), None, 0, "float32", np.zeros_like(numbers), numbers)

@@ -57,7 +57,7 @@ def test_cases_are_never_divided_and_every_image_is_held_out_once(class_count):
         assert len(np.unique(np.delete(labels, held))) == class_count
 
 
-def test_a_class_of_one_case_cannot_be_dealt():
+def test_a_class_of_one_case_cannot_be_split():
     labels, groups = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2, 2])
     assert split_cases(labels, groups, 2, 5, seed=0) == []
 

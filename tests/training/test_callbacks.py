@@ -100,9 +100,9 @@ def test_what_is_not_measured(model):
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_bad_losses(model, loss):
     model.compile(keras.optimizers.SGD(0.25), "mse")
-    watcher = StopAtNonFiniteLoss("head", BestWeights("val_loss"))
-    watcher.set_model(model)
-    watcher.on_epoch_begin(2)
-    watcher.on_train_batch_end(0, {"loss": 1.0})
+    callback = StopAtNonFiniteLoss("head", BestWeights("val_loss"))
+    callback.set_model(model)
+    callback.on_epoch_begin(2)
+    callback.on_train_batch_end(0, {"loss": 1.0})
     with pytest.raises(TrainingError, match=r"epoch 3, step 5 .* has its initial weights.* \(now 0.25\)"):
-        watcher.on_train_batch_end(4, {"loss": loss})
+        callback.on_train_batch_end(4, {"loss": loss})

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-# A process of its own: once TensorFlow was told, it cannot be told otherwise.
+# In a process of its own, since this setting of TensorFlow cannot be undone.
 SCRIPT = """
 import sys
 import numpy as np

@@ -230,14 +230,14 @@ def test_an_exact_head_is_a_logistic_regression(parts, small, quick, tmp_path):
     assert [weight.tobytes() for weight in again.get_weights()] == [w.tobytes() for w in first.get_weights()]
 
 
-def test_an_exact_head_over_views_and_fine_tuning_after_it(parts, small, quick):
+def test_an_exact_head_on_several_versions_and_fine_tuning_after_it(parts, small, quick):
     run = bc.fit(small(), *parts[:2], **{**quick, "augment": "dihedral"}, frozen_head=FrozenHead("lbfgs", 2))
     assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune"]
     assert run.config["input_modes"] == ["features", "images"]
     assert run.config["exact_head"]["folds"] >= 2
 
 
-def test_an_exact_head_without_views_sees_the_images_as_they_are(parts, small, quick):
+def test_an_exact_head_without_versions_uses_unaugmented_images(parts, small, quick):
     options = {**quick, "frozen_head": FrozenHead("lbfgs", feature_versions=None), "fine_tune": False}
     plain, mixed = small(), small()
     bc.fit(plain, parts[0], **options)
@@ -265,7 +265,7 @@ def test_an_exact_head_needs_a_linear_one(parts, small, quick):
         bc.fit(small(head="mlp"), parts[0], **quick, frozen_head="lbfgs", fine_tune=False)
 
 
-def test_it_says_which_way_it_goes(parts, small, quick, capfd):
+def test_the_input_mode_of_each_phase_is_printed(parts, small, quick, capfd):
     model = small()
     set_card(model, get_card(model).replace(weights="own.h5"))
     run = bc.fit(

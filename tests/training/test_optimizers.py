@@ -79,7 +79,7 @@ def test_a_variable_with_a_smaller_rate_decays_more_slowly(kind):
     assert optimizer.weight_decay == 0.1
 
 
-def test_deeper_stages_learn_slower():
+def test_deeper_stages_have_a_lower_rate():
     model = bc.build_model("cnn4", classes=("a", "b"), image_size=32, seed=1)
     shares = layer_shares(model, 0.5)
     backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))

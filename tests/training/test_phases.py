@@ -97,7 +97,7 @@ def test_stages_are_known_of_registered_backbones_only(nested, setting):
         _plan(nested, **setting)
 
 
-def test_a_texture_model_can_be_probed():
+def test_a_texture_model_can_have_an_exact_head():
     model = build_stain_texture(classes=("b", "m"), image_size=32, weights=None, blocks=(1,), seed=1)
     assert [
         plan.solver for plan in plan_phases(model, FitSettings.of({"fine_tune": False, "frozen_head": "lbfgs"}))

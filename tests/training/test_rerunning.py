@@ -106,7 +106,7 @@ def test_other_images_or_callbacks_are_refused(parts, small, tmp_path):
         bc.training.rerun(tmp_path / "run", train=test, val=val, callbacks=[slow])
 
 
-def test_an_image_that_was_overwritten_is_told(parts, small, tmp_path):
+def test_an_overwritten_image_is_named(parts, small, tmp_path):
     folder = tmp_path / "copies"
     folder.mkdir()
     paths = [shutil.copy(path, folder) for path in parts[0].paths]

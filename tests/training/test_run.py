@@ -18,7 +18,7 @@ def test_it_prints_and_serialises(tmp_path):
     assert json.loads(text)["history"][1]["val_loss"] is None
 
 
-def test_it_says_how_each_phase_went_and_what_an_exact_head_chose():
+def test_the_input_mode_of_each_phase_and_the_penalty_are_printed():
     config = {
         "phases": [{"name": "head"}, {"name": "fine-tune"}],
         "input_modes": ["features", "images"],

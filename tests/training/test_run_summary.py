@@ -39,7 +39,7 @@ def test_no_image_of_any_training_counts_as_unseen(parts):
         assert bc.evaluate(model, four).leakage.clean
 
 
-def test_what_was_learnt_from_cannot_choose_the_best_epoch(parts):
+def test_training_cases_cannot_choose_the_best_epoch(parts):
     one, two, three, _ = parts
     model = tiny()
     bc.fit(model, one, two, **OPTIONS)

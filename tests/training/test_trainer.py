@@ -8,7 +8,7 @@ from breastcls.training.phases import Phase
 from breastcls.training.trainer import Trainer
 
 
-def test_each_phase_takes_the_shortest_road(parts, small):
+def test_a_frozen_backbone_is_trained_on_features_and_others_on_images(parts, small):
     train, val, _ = parts
     settings = FitSettings(augment="none", batch_size=8, progress=False)
     trainer = Trainer(
@@ -21,13 +21,13 @@ def test_each_phase_takes_the_shortest_road(parts, small):
     assert "val_case_balanced_accuracy" in trainer.rows[-1]
 
 
-def test_augmented_heads_learn_from_views_where_that_is_possible(parts, small):
+def test_augmented_heads_are_trained_on_features_where_possible(parts, small):
     options = {"epochs": 2, "batch_size": 8, "fine_tune": False, "progress": False}
-    for augment, views, mode in [
+    for augment, versions, mode in [
         ("dihedral", 2, "features"),
         ("dihedral", None, "images"),
         # Images and labels of pairs are mixed anew in each batch, so that no image has features of its own.
         ("mixup", 2, "images"),
     ]:
-        run = bc.fit(small(), parts[0], augment=augment, frozen_head=FrozenHead(feature_versions=views), **options)
+        run = bc.fit(small(), parts[0], augment=augment, frozen_head=FrozenHead(feature_versions=versions), **options)
         assert run.config["input_modes"] == [mode]

@@ -37,10 +37,10 @@ def test_a_state_that_holds_all_weights_needs_no_beginning(checkpoints, phase):
     for number in range(phase + 1):
         keep_phase(checkpoints, number, number).write_bytes(b"")
     keep_step(checkpoints, phase, 4, whole=True)
-    with pytest.warns(TrainingWarning, match=rf"phase-{phase}\.npz cannot be read") as told:
+    with pytest.warns(TrainingWarning, match=rf"phase-{phase}\.npz cannot be read") as warned:
         found = find_resume_point(checkpoints, unchanged=False)
     assert (found.phase, found.start, found.step.meta["epoch"]) == (phase, None, 4)
-    assert len(told) == 1
+    assert len(warned) == 1
 
 
 def test_the_model_as_it_is_given_stands_for_the_first_beginning(checkpoints):

@@ -32,17 +32,17 @@ class InPart(Whole):
 def test_the_parts_make_up_the_batch(workers, devices, whole, first):
     parts = [BatchPart(worker, workers, devices) for worker in range(workers)]
     sources = [ShardedBatches(Whole() if whole else InPart(part), part, 10, 4, whole=whole) for part in parts]
-    dealt = [list(source.batches(5, first)) for source in sources]
+    shards_of = [list(source.batches(5, first)) for source in sources]
     expected = list(Whole().batches(5, first))
-    assert [len(batches) for batches in dealt] == [len(expected)] * workers
+    assert [len(batches) for batches in shards_of] == [len(expected)] * workers
     for number, (rows, labels) in enumerate(expected):
-        portions = [batches[number] for batches in dealt]
-        assert len({len(inputs) for inputs, _ in portions}) == 1
-        assert len(portions[0][0]) % devices == 0
-        assert np.concatenate([inputs[: shard.own] for inputs, shard in portions]).tolist() == rows.tolist()
-        counted = [shard.labels[: shard.own] for _, shard in portions]
+        shards = [batches[number] for batches in shards_of]
+        assert len({len(inputs) for inputs, _ in shards}) == 1
+        assert len(shards[0][0]) % devices == 0
+        assert np.concatenate([inputs[: shard.own] for inputs, shard in shards]).tolist() == rows.tolist()
+        counted = [shard.labels[: shard.own] for _, shard in shards]
         assert np.concatenate(counted).tolist() == labels.tolist()
-        for inputs, shard in portions:
+        for inputs, shard in shards:
             assert shard.total == len(rows)
             assert (np.asarray(shard.labels) == inputs * 10 + 5).all()
     assert sources[0].steps == 3

@@ -47,7 +47,7 @@ def test_without_a_strategy_the_model_itself_learns(small):
         assert place.shard(source, 10, 4) is source
 
 
-def test_the_model_has_learnt_also_after_an_error(small, mirror):
+def test_the_model_has_the_trained_weights_also_after_an_error(small, mirror):
     model = small()
     model.layers[-2].trainable = False
     before = model.get_weights()
@@ -75,7 +75,7 @@ def test_the_model_has_learnt_also_after_an_error(small, mirror):
     assert keras.ops.convert_to_numpy(find_seed_generators(model)[0].state).tolist() == [8, 9]
 
 
-def test_the_judge_knows_the_weights_of_the_model(small, mirror):
+def test_the_scorer_has_the_weights_of_the_model(small, mirror):
     model = small()
     with placed(model, find_workers(mirror)) as place:
         place.model.set_weights([weight + 1 for weight in model.get_weights()])
@@ -135,15 +135,15 @@ def test_the_exact_head_is_solved_under_a_strategy(parts, small, mirror):
     np.testing.assert_array_equal(one.get_weights()[-2], other.get_weights()[-2])
 
 
-def test_one_worker_that_stops_stops_all():
-    class Told(WorkerGroup):
+def test_all_workers_stop_with_one_of_them():
+    class Stopping(WorkerGroup):
         def gather(self, values):
             return np.array([values, [1.0]])
 
     class Model:
         stop_training = False
 
-    decision = SameDecision(Told())
+    decision = SameDecision(Stopping())
     decision.set_model(Model())
     decision.on_epoch_end(0)
     assert decision.model.stop_training

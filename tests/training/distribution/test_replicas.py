@@ -45,18 +45,18 @@ def test_a_copy_computes_as_the_model_does(small, mirror):
     assert set(expected) == {"mixed_bfloat16", "float32"}
 
 
-def test_on_one_device_dealt_dropout_is_dropout(tmp_path):
-    plain, dealt = (
+def test_on_one_device_sharded_dropout_is_dropout(tmp_path):
+    usual, sharded = (
         keras.Sequential([keras.Input((50,)), layer(0.4, seed=3)]) for layer in (keras.layers.Dropout, ShardedDropout)
     )
     values = np.ones((4, 50), "float32")
-    np.testing.assert_array_equal(plain(values, training=True), dealt(values, training=True))
-    np.testing.assert_array_equal(dealt(values), values)
-    dealt.save(tmp_path / "dealt.keras")
-    assert isinstance(bc.load_model(tmp_path / "dealt.keras").layers[0], ShardedDropout)
+    np.testing.assert_array_equal(usual(values, training=True), sharded(values, training=True))
+    np.testing.assert_array_equal(sharded(values), values)
+    sharded.save(tmp_path / "sharded.keras")
+    assert isinstance(bc.load_model(tmp_path / "sharded.keras").layers[0], ShardedDropout)
 
 
-def test_a_model_that_cannot_be_copied_is_told(mirror):
+def test_a_model_that_cannot_be_copied_is_refused(mirror):
     class Own(keras.Model):
         def __init__(self, size):
             super().__init__()

@@ -60,13 +60,13 @@ def test_alone_everything_is_its_own():
         raise KeyError
 
 
-def test_all_hear_what_each_says():
+def test_all_workers_gather_the_values_of_each():
     assert all(
         (found == [[0.0], [1.0], [2.0]]).all() for found in together(lambda workers: workers.gather([workers.index]))
     )
 
 
-def test_the_chief_decides():
+def test_all_workers_use_the_values_of_the_chief():
     assert together(lambda workers: workers.from_chief({"score": 0.1 + workers.index})) == [{"score": 0.1}] * 3
     found = together(
         lambda workers: workers.arrays_from_chief([np.full(2, workers.index + 5.0), np.array(workers.index + 1)])

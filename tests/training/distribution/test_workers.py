@@ -47,7 +47,7 @@ def test_tf_config_is_read(monkeypatch):
         json.dumps({"cluster": {**CLUSTER, "ps": ["three:1"]}, "task": {"type": "worker", "index": 0}}),
     ],
 )
-def test_a_wrong_tf_config_is_told(monkeypatch, text):
+def test_a_wrong_tf_config_is_shown(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(TrainingError, match="TF_CONFIG is"):
         bc.training.join_workers()
@@ -70,7 +70,7 @@ def test_slurm_is_read_however_hosts_are_sorted(monkeypatch, node, local, own):
     assert resolver.task_id == own
 
 
-def test_slurm_without_this_machine_is_told(monkeypatch):
+def test_slurm_without_this_machine_is_refused(monkeypatch):
     set_slurm(
         monkeypatch,
         SLURM_STEP_NODELIST="n[1-2]",
