@@ -11,7 +11,7 @@ import pytest
 from breastcls.errors import ModelError, OutputError
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card, set_card
-from breastcls.models.persistence import CARD_MEMBER, load_model, save_model
+from breastcls.models.persistence import CARD_FILE, load_model, save_model
 
 CLASSES = ("benign", "malignant")
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
@@ -82,7 +82,7 @@ def test_ours_brings_the_card_back(saved):
 
 def test_the_card_lies_in_the_archive(saved):
     with zipfile.ZipFile(saved) as archive:
-        assert json.loads(archive.read(CARD_MEMBER))["classes"] == list(CLASSES)
+        assert json.loads(archive.read(CARD_FILE))["classes"] == list(CLASSES)
         assert archive.testzip() is None
 
 
@@ -202,22 +202,22 @@ def with_member(saved, path, name, text):
 
 
 def test_cards_that_are_none(saved, tmp_path):
-    card = json.loads(zipfile.ZipFile(saved).read(CARD_MEMBER))
-    newer = with_member(saved, tmp_path / "newer.keras", CARD_MEMBER, json.dumps({**card, "schema": 99}))
+    card = json.loads(zipfile.ZipFile(saved).read(CARD_FILE))
+    newer = with_member(saved, tmp_path / "newer.keras", CARD_FILE, json.dumps({**card, "schema": 99}))
     with pytest.raises(ModelError, match=r"newer\.keras.*schema version 99.*Upgrade breastcls"):
         load_model(newer)
-    broken = with_member(saved, tmp_path / "broken.keras", CARD_MEMBER, b"\xff\xfe{")
+    broken = with_member(saved, tmp_path / "broken.keras", CARD_FILE, b"\xff\xfe{")
     with pytest.raises(ModelError, match="damaged"):
         load_model(broken)
     three = with_member(
         saved,
         tmp_path / "three.keras",
-        CARD_MEMBER,
+        CARD_FILE,
         json.dumps({**card, "classes": ["a", "b", "c"], "threshold": None}),
     )
     with pytest.raises(ModelError, match="3 classes"):
         load_model(three)
-    huge = with_member(saved, tmp_path / "huge.keras", CARD_MEMBER, "x" * (17 << 20))
+    huge = with_member(saved, tmp_path / "huge.keras", CARD_FILE, "x" * (17 << 20))
     with pytest.raises(ModelError, match="no model card"):
         load_model(huge)
 

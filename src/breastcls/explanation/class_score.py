@@ -1,4 +1,4 @@
-"""The number that is explained: the class score before softmax, where the model has one."""
+"""The explained value: the class score before softmax or sigmoid, where the model has one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from breastcls.models.output_layer import activation_of, compute_logits
 
 @dataclass(frozen=True, eq=False)
 class ClassScore:
-    """How to turn one tensor of the unrolled model into class scores and probabilities.
+    """How class scores and probabilities are computed from one tensor of a model.
 
-    A probability saturates: at 0.9999 its gradient is nearly nothing, and softmax mixes in evidence against
-    the other classes. So the score is the logit. A last `Dense` with softmax or sigmoid is computed again
-    without its activation; a softmax or sigmoid that stands alone is left away; linear outputs are logits
-    already. For any other ending the score is the log-probability. One sigmoid or linear output z is read as
-    two classes with scores (-z, z).
+    The score is the logit, because a probability saturates (at 0.9999 its gradient is almost zero) and depends, through
+    softmax, on the evidence against the other classes. A last `Dense` layer with softmax or sigmoid is computed without
+    its activation; a separate softmax or sigmoid layer is omitted; outputs without an activation are logits already.
+    With any other last layer the score is the log-probability. A single sigmoid or linear output z becomes two classes
+    with the scores (-z, z).
 
     Attributes:
-        slot: The tensor to start from.
-        dense: The last `Dense` layer, to be computed without its activation, or None.
-        activation: `"softmax"`, `"sigmoid"` or `"none"`, when nothing is known about the ending.
-        output_is_logits: Whether the model ends without an activation, so that its output is the scores themselves.
+        slot: The tensor from which the scores are computed.
+        dense: The last `Dense` layer, which is computed without its activation, or None.
+        activation: `"softmax"`, `"sigmoid"`, or `"none"` for any other last layer.
+        output_is_logits: Whether the model ends without an activation, so that its output is the scores.
     """
 
     slot: int
@@ -53,7 +53,7 @@ class ClassScore:
         return value
 
     def probabilities(self, scores: Any) -> Any:
-        """Return the probabilities, float32 (n, classes), that belong to class scores."""
+        """Return the probabilities, float32 (n, classes), of class scores."""
         if self.activation == "none":
             return keras.ops.exp(scores)
         if self.activation == "sigmoid":
@@ -62,10 +62,10 @@ class ClassScore:
 
 
 def find_class_score(graph: LayerGraph, classes: int) -> ClassScore:
-    """Find the score before the last activation of an unrolled model.
+    """Find the score before the last activation of a model.
 
     Args:
-        graph: The unrolled model.
+        graph: The layer calls of the model.
         classes: The number of columns of its output.
     """
     slot = graph.output
@@ -77,8 +77,7 @@ def find_class_score(graph: LayerGraph, classes: int) -> ClassScore:
         return ClassScore(graph.output, None, "none")
     activation = activation_of(step.operation)
     if activation == "linear":
-        # Logits are the output. One of them is the log-odds of the last class, so sigmoid gives the
-        # probability.
+        # The output is the logits. A single one is the log-odds of the last class, whose sigmoid is its probability.
         return ClassScore(slot, None, "sigmoid" if classes == 1 else "softmax", output_is_logits=True)
     if activation not in ("softmax", "sigmoid"):
         return ClassScore(graph.output, None, "none")

@@ -1,4 +1,4 @@
-"""From the name of a backbone and class names to a Keras model."""
+"""`build_model`: a Keras model from the name of a backbone and class names."""
 
 from __future__ import annotations
 
@@ -33,36 +33,39 @@ def build_model(
     seed: int | None = None,
     **backbone_options: Any,
 ) -> keras.Model:
-    """Build a classifier: an ordinary functional Keras model from RGB images to probabilities.
+    """Build a classifier: a functional Keras model from RGB images to probabilities.
 
-    The model takes images as they are decoded, RGB 0..255 as uint8 or float32 of shape (n, height, width, 3); the
-    scaling that the backbone was trained with is part of the model. It gives softmax probabilities float32
-    (n, classes), under mixed precision too. Its layers are the input `image`, the scaling, the backbone as one nested
-    model, the head with the dense layer `logits`, and `probabilities`. All of them are layers of plain Keras. All are
-    trainable; which parts learn is for training to decide, see `breastcls.models.stages.set_trainable`.
+    The model takes RGB images (n, height, width, 3) of type uint8 or float32 with values 0..255; the input scaling of
+    the backbone is part of the model. Its output is softmax probabilities, float32 (n, classes), also in mixed
+    precision. Its layers are the input `image`, the scaling, the backbone as one nested model, the head with the dense
+    layer `logits`, and `probabilities`. All of them are layers of Keras itself, and all are trainable; see
+    `breastcls.models.set_trainable` to freeze some of them.
 
     Args:
         backbone: A name of `list_backbones()`.
         classes: Class names in the order of the outputs, the positive class last, at least two.
-        image_size: (height, width) of the images, or one number for a square; the backbone's own size when None.
-        weights: `"imagenet"` for ImageNet weights, fetched by Keras unless they are in its cache; a path to a weight
-            file of the backbone without classification layers; None for random weights. `"default"` is `"imagenet"`
-            where such weights are published and None elsewhere (`cnn4`, `cancernet`).
-        head: `"linear"` (global average pooling, dropout, dense), `"mlp"` or `"flatten-mlp"` (see
-            `breastcls.models.heads`); the backbone's own when None, which is `"linear"` for all but `cancernet`.
-        dropout: Rate of the dropout in the head, 0 to below 1; 0.2 for `"linear"` and 0.5 for the others when None.
-        seed: Makes all random initial weights, and the streams of all dropout layers, repeat bit for bit. Python's
-            global random state is set aside for the time and put back, so threads should not build models with seeds
-            at the same time. When None, the global state decides, as always in Keras.
+        image_size: (height, width) of the images in pixels, or one number for a square. None takes the default of the
+            backbone.
+        weights: `"imagenet"` for ImageNet weights, which Keras downloads unless they are in its cache; the path of a
+            weight file of the backbone without classification layers; None for random weights. `"default"` is
+            `"imagenet"` where such weights are published and None elsewhere (`cnn4`, `cancernet`).
+        head: `"linear"` (global average pooling, dropout, dense layer), `"mlp"` (global average pooling, a hidden layer
+            of 256 units, dropout, dense layer) or `"flatten-mlp"` (flattening, a hidden layer of 256 units with batch
+            normalisation, dropout, dense layer). None takes the default of the backbone: `"flatten-mlp"` for
+            `cancernet`, else `"linear"`.
+        dropout: Rate of the dropout in the head, from 0 to less than 1. None means 0.2 for `"linear"`, else 0.5.
+        seed: Seed of all random initial weights and of all dropout layers; equal seeds give equal bits. The global
+            random state of Python is set and restored, so threads must not build models with seeds at the same time.
+            None uses the global random state, as Keras does.
         **backbone_options: Options of the backbone, for example `alpha=0.25` for `"mobilenet"`.
 
     Returns:
-        A `keras.Model` with a `ModelCard` (see `breastcls.models.model_card.get_card`).
+        A `keras.Model` with a `ModelCard` (see `breastcls.models.get_card`).
 
     Raises:
-        RegistryError: If there is no such backbone; the message names the nearest.
-        WeightsError: If the weights cannot be found, fetched or loaded.
-        ModelError: If another argument is not what it should be.
+        RegistryError: If there is no such backbone; the message lists similar names.
+        WeightsError: If the weights cannot be found, downloaded or loaded.
+        ModelError: If another argument has a wrong type or value.
 
     Example:
         >>> model = build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
@@ -85,7 +88,7 @@ def build_model(
         load_weights(entry, features, file)
 
     inputs = keras.Input((*size, 3), dtype="float32", name="image")
-    # A seed of its own, so that the head does not depend on how many numbers the backbone drew.
+    # Another seed, so that the head does not depend on the number of random numbers drawn for the backbone.
     with _seeded(seed if seed is None else seed + 1):
         maps = features(apply_scaling(inputs, entry.scaling))
         outputs = apply_head(maps, kind, classes=len(names), dropout=rate)
@@ -108,7 +111,7 @@ def build_model(
 def _make_backbone(entry: Backbone, size: tuple[int, int], options: Mapping[str, Any]) -> Any:
     try:
         features = entry.factory((*size, 3), **options)
-    # A factory may be anybody's: whatever it raises, say which backbone and which options it was.
+    # The factory of a registered backbone may raise any error.
     except Exception as error:
         raise ModelError(
             f"The backbone {entry.name!r} cannot be built for image_size={size} with options {dict(options)!r}: {error}"
@@ -121,7 +124,7 @@ def _make_backbone(entry: Backbone, size: tuple[int, int], options: Mapping[str,
         )
     if len(shape) == 4 and 0 in shape[1:3]:
         raise ModelError(
-            f"image_size={size} is too small for the backbone {entry.name!r}: nothing is left of the image at its end."
+            f"image_size={size} is too small for the backbone {entry.name!r}: its output has no positions."
         )
     return features
 
@@ -136,7 +139,7 @@ def _weights_file(
     if weights == "imagenet":
         return find_imagenet_weights(entry, size, options), "imagenet"
     if not isinstance(weights, (str, os.PathLike)):
-        raise ModelError(f"weights must be 'imagenet', a path or None; found {weights!r}.")
+        raise ModelError(f"weights={weights!r}: expected 'imagenet', a path or None.")
     path = Path(os.fspath(weights)).expanduser()
     return path, path.name
 
@@ -145,47 +148,47 @@ def _fitting_size(entry: Backbone, image_size: object) -> tuple[int, int]:
     size = entry.image_size if image_size is None else check_image_size(image_size, ModelError)
     if size[0] < entry.minimum_size[0] or size[1] < entry.minimum_size[1]:
         raise ModelError(
-            f"image_size={size} is too small for the backbone {entry.name!r}: it needs at least {entry.minimum_size}."
+            f"image_size={size} is too small for the backbone {entry.name!r}; expected at least {entry.minimum_size}."
         )
     return size
 
 
 def _known_head(head: object) -> str:
     if head not in HEADS:
-        raise ModelError(f"head={head!r}: there is no such head. Known: {', '.join(HEADS)}.")
+        raise ModelError(f"head={head!r}: expected one of {', '.join(HEADS)}.")
     return str(head)
 
 
 def _checked_dropout(dropout: object) -> float:
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ModelError(f"dropout={dropout!r}: expected a number from 0 to below 1.")
+        raise ModelError(f"dropout={dropout!r}: expected a number from 0 to less than 1.")
     return float(dropout)
 
 
 def _check_seed(seed: object) -> None:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ModelError(f"seed={seed!r}: expected a whole number from 0 on, or None.")
+        raise ModelError(f"seed={seed!r}: expected an integer of 0 or more, or None.")
 
 
 def _check_options(entry: Backbone, options: Mapping[str, Any]) -> None:
     if unknown := [name for name in options if name not in entry.options]:
-        takes = f"It takes {', '.join(entry.options)}." if entry.options else "It takes none."
+        known = f"Its options: {', '.join(entry.options)}." if entry.options else "It has no options."
         raise ModelError(
-            f"build_model has no argument {unknown[0]!r}, and it is no option of the backbone {entry.name!r}. {takes}"
+            f"{unknown[0]!r} is neither an argument of build_model nor an option of {entry.name!r}. {known}"
         )
 
 
 def _check_data_format() -> None:
     if keras.config.image_data_format() != "channels_last":
         raise ModelError(
-            "Keras is set to images with the channels first; breastcls builds models for (height, width, channels). "
+            "The image data format of Keras is 'channels_first'; expected 'channels_last'. "
             "Call keras.config.set_image_data_format('channels_last')."
         )
 
 
 @contextmanager
 def _seeded(seed: int | None) -> Iterator[None]:
-    # Keras draws the seed of every initializer and of every dropout layer from Python's `random` when it makes them.
+    # Keras draws the seed of every initializer and of every dropout layer from `random` when it creates them.
     if seed is None:
         yield
         return

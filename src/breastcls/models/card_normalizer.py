@@ -1,4 +1,4 @@
-"""The stain normalizer that a model carries in its card."""
+"""The stain normalizer in the card of a model."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def find_normalizer(card: ModelCard | None) -> StainNormalizer | None:
-    """Return the stain normalizer that images have to go through before a model sees them, or None.
+    """Return the stain normalizer that is applied to images before the model, or None.
 
     Args:
         card: The model's card, or None for a model without one.
 
     Raises:
-        ModelError: If the card names a normalizer that is not registered, or holds values that are not its own.
+        ModelError: If the card names a normalizer that is not registered, or its parameters are wrong.
 
     Example:
         >>> stain = {"name": "reinhard", "means": [70.0, 20.0, -10.0], "spreads": [15.0, 8.0, 6.0]}
@@ -27,13 +27,13 @@ def find_normalizer(card: ModelCard | None) -> StainNormalizer | None:
     """
     if card is None or card.stain is None:
         return None
-    # Here and not above: a card without a stain costs no OpenCV.
+    # Not at the top of the file: a card without a normalizer needs no OpenCV.
     from breastcls.stain.normalizer_registry import normalizer_from_dict
 
     try:
         return normalizer_from_dict(card.stain)
     except BreastclsError as error:
         raise ModelError(
-            f"The model was trained on images of one stain, and its stain normalizer cannot be made: {error} If "
-            "another package registers it, import that first."
+            f"The stain normalizer in the model card cannot be created: {error} If another package registers it, "
+            "import that package first."
         ) from error

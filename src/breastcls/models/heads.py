@@ -14,7 +14,7 @@ _UNITS = 256
 
 
 def _pool(features: Any) -> Any:
-    # A backbone such as a vision transformer may give one vector an image already.
+    # The output of a backbone such as a vision transformer may be one vector per image.
     return features if len(features.shape) == 2 else layers.GlobalAveragePooling2D(name="pool")(features)
 
 
@@ -43,33 +43,33 @@ _HEADS: Mapping[str, tuple[Callable[[Any, float], Any], float]] = {
 
 
 def default_dropout(head: str) -> float:
-    """The dropout rate of `head` when the caller names none."""
+    """Return the default dropout rate of a head."""
     return _HEADS[head][1]
 
 
 def apply_head(features: Any, head: str, *, classes: int, dropout: float) -> Any:
-    """Put a head on the output of a backbone.
+    """Apply a classification head to the output of a backbone.
 
     - `"linear"`: global average pooling, dropout, one dense layer;
-    - `"mlp"`: global average pooling, a dense layer of 256 with ReLU, dropout, one dense layer;
-    - `"flatten-mlp"`: flattening, a dense layer of 256, ReLU, batch normalisation, dropout, one dense layer.
+    - `"mlp"`: global average pooling, a dense layer of 256 units with ReLU, dropout, one dense layer;
+    - `"flatten-mlp"`: flattening, a dense layer of 256 units, ReLU, batch normalisation, dropout, one dense layer.
 
-    The last dense layer is named `logits`, the softmax after it `probabilities`.
+    The last dense layer has the name `logits`, the softmax after it `probabilities`.
 
     Args:
         features: Symbolic tensor (n, rows, columns, channels) or (n, channels).
         head: `"linear"`, `"mlp"` or `"flatten-mlp"`.
         classes: Number of classes.
-        dropout: Part of the features that is set to zero in training.
+        dropout: Fraction of the features that is set to zero in training.
 
     Returns:
-        Symbolic tensor float32 (n, classes), float32 under mixed precision too.
+        Symbolic tensor float32 (n, classes), also in mixed precision.
 
     Raises:
         ModelError: If there is no such head.
     """
     if head not in _HEADS:
-        raise ModelError(f"head={head!r}: there is no such head. Known: {', '.join(_HEADS)}.")
+        raise ModelError(f"head={head!r}: expected one of {', '.join(_HEADS)}.")
     x = _HEADS[head][0](features, dropout)
     x = layers.Dense(classes, dtype="float32", name="logits")(x)
     return layers.Softmax(dtype="float32", name="probabilities")(x)

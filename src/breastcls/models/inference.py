@@ -1,4 +1,4 @@
-"""Running a model over batches, one compiled step for all of them."""
+"""Inference over batches with one compiled step."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from breastcls.errors import EvaluationError
 
 
 def run_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[Any]:
-    """Give the output of a model for each batch, as it is at inference.
+    """Yield the output of a model in inference mode for each batch.
 
-    A last batch that is not full is filled up and its surplus cut off again: every other shape would be traced and
-    compiled for itself, which costs more than the images that are computed for nothing.
+    A smaller last batch is padded to the size of the others, because TensorFlow traces and compiles every new shape
+    separately, which takes longer than the additional images.
 
     Args:
         model: A Keras model with one input.
-        batches: Arrays or tensors of shape (n, ...), the first the largest.
+        batches: Arrays or tensors of shape (n, ...), the first one the largest.
 
     Yields:
-        One array a batch, of shape (n, ...); for a model with several outputs what the model gives, of such arrays.
+        One array (n, ...) per batch; for a model with several outputs its structure of such arrays.
     """
     if not model.compiled and getattr(model, "predict_function", None) is None:
-        # Left to itself Keras compiles by XLA, which on a processor is slower by a factor of up to 14.
+        # By default Keras compiles with XLA, which is up to 14 times slower on a processor.
         model.jit_compile = False
     full = 0
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Input scaling as ordinary Keras layers, so that any Keras opens the saved model."""
+"""Input scaling by layers of Keras, so that Keras can load the saved model without breastcls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from breastcls.models.imagenet_statistics import MEAN, MEAN_BGR_255, STANDARD_DE
 
 
 def apply_scaling(images: Any, scaling: str) -> Any:
-    """Bring RGB images of 0..255 to what a backbone was trained with.
+    """Apply the input scaling of a backbone to RGB images with values 0..255.
 
     Args:
         images: Symbolic tensor float32 (n, height, width, 3).
@@ -18,7 +18,7 @@ def apply_scaling(images: Any, scaling: str) -> Any:
 
     Returns:
         Symbolic tensor float32 of the same shape. It equals `preprocess_input` of Keras Applications with the mode of
-        the same name; `"unit"` is 0..1 and `"none"` the images themselves.
+        the same name; `"unit"` scales to 0..1, and `"none"` returns the images unchanged.
     """
     if scaling == "none":
         return images
@@ -34,5 +34,5 @@ def apply_scaling(images: Any, scaling: str) -> Any:
         "caffe": (1.0, [-mean for mean in MEAN_BGR_255]),
     }
     scale, offset = factors[scaling]
-    # float32 whatever the precision policy: bfloat16 cannot tell 251.3 from 251.9.
+    # float32 in every precision policy: in bfloat16, 251.3 and 251.9 are the same number.
     return keras.layers.Rescaling(scale, offset, dtype="float32", name="scaling")(images)

@@ -175,7 +175,7 @@ def require_card(model: Any) -> ModelCard:
 
 
 def set_card(model: Any, card: ModelCard) -> None:
-    """Give a model a card, in the place of the one it may have.
+    """Attach a card to a model; it replaces an earlier card.
 
     Args:
         model: A `keras.Model` whose output is (n, classes), or (n, 1) for the positive class of two.

@@ -1,4 +1,4 @@
-"""The parts of a model: its backbone, its features and its head, its last convolution."""
+"""The parts of a model: backbone, features and head, last convolution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from breastcls.errors import ModelError
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.model_card import get_card, set_card
 
-# What may stand between a backbone and the features that are worth keeping: no weights, and the same in training.
+# Layers that are counted to the features: they have no weights and are the same in training and inference.
 _SUMMARIES = (
     keras.layers.GlobalAveragePooling2D,
     keras.layers.GlobalMaxPooling2D,
@@ -19,41 +19,38 @@ _SUMMARIES = (
 
 
 def find_backbone(model: keras.Model) -> keras.Model:
-    """Return the backbone inside a model: the one model that is nested in it as a layer.
+    """Return the backbone of a model: the only model that is one of its layers.
 
     Args:
-        model: A model from `build_model`, or a user's own that nests its backbone as one layer.
+        model: A model of `build_model`, or another one with a nested backbone.
 
     Raises:
-        ModelError: If it nests no model, or several.
+        ModelError: If it has no nested model, or several.
     """
     nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     if len(nested) != 1:
-        raise ModelError(
-            f"The model {model.name!r} nests {len(nested)} models; expected one, its backbone, as `build_model` does."
-        )
+        raise ModelError(f"The model {model.name!r} has {len(nested)} nested models; expected one, its backbone.")
     return nested[0]
 
 
 def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Split a model into the part that gives features and the part that learns from them first.
+    """Split a model into a feature extractor and a head.
 
-    The cut is after the backbone and the pooling or flattening that follows it, so that features are as small as they
-    can be and everything with weights or randomness of the head is behind it. Both parts share their layers with the
-    model: what the head learns, the model has learnt.
+    The split is after the backbone and the pooling or flattening that follows it, so that features are as small as
+    possible and all weights and dropout of the head are in the head. Both parts share their layers, and therefore their
+    weights, with the model.
 
-    Features are meant to be computed with `training=False`.
+    Compute features with `training=False`.
 
     Args:
         model: A functional model with a nested backbone.
 
     Returns:
-        `(features, head)`: `features` takes images (n, height, width, 3) and gives (n, channels) for the heads
-        `"linear"` and `"mlp"`, (n, rows * columns * channels) for `"flatten-mlp"`; `head` takes these and gives what
-        the model gives.
+        `(features, head)`: `features` maps images (n, height, width, 3) to (n, channels) for the heads `"linear"` and
+        `"mlp"`, and to (n, rows * columns * channels) for `"flatten-mlp"`; `head` maps these to the output of `model`.
 
     Raises:
-        ModelError: If the model nests no backbone, or something beside it leads from the images to the output.
+        ModelError: If the model has no nested backbone, or a path from the images to the output around it.
 
     Example:
         >>> from breastcls.models.building import build_model
@@ -65,7 +62,7 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     layers = list(model.layers)
     behind = layers[layers.index(find_backbone(model)) + 1 :]
     if not behind:
-        raise ModelError(f"The model {model.name!r} ends with its backbone: there is no head to split off.")
+        raise ModelError(f"The model {model.name!r} ends with its backbone; expected a head after it.")
     cut = behind[0].input
     for layer in behind[:-1]:
         if not isinstance(layer, _SUMMARIES):
@@ -73,17 +70,17 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         cut = layer.output
     try:
         return keras.Model(model.inputs[0], cut, name="features"), keras.Model(cut, model.outputs[0], name="head")
-    # Keras says so in several ways when the output does not hang on the cut alone.
+    # Keras raises different errors where the output does not depend on the features alone.
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"The model {model.name!r} cannot be split after its backbone: the path from the images to the output must "
-            "lead through the backbone and then through the head, layer by layer."
+            f"The model {model.name!r} cannot be split after its backbone: every path from the images to the output "
+            "must pass through the backbone first and then through the layers of the head."
         ) from error
 
 
 @keras.saving.register_keras_serializable(package="breastcls")
 class InferenceOnly(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """Runs the model inside it as in inference, whatever the call around it says.
+    """Runs the model inside it in inference mode, also during training.
 
     Args:
         inner: A `keras.Model`.
@@ -94,61 +91,61 @@ class InferenceOnly(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no
         self.inner = inner
 
     def build(self, input_shape: Any) -> None:
-        """The model inside is built already."""
+        """Mark the layer as built; the model inside is built already."""
         self.built = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Return what the model gives with `training=False`."""
+        """Return the output of the model with `training=False`."""
         return self.inner(inputs, training=False, mask=mask)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "inner": keras.saving.serialize_keras_object(self.inner)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InferenceOnly:
-        """Make the layer again."""
+        """Create the layer from the result of `get_config`."""
         values = dict(config)
         return cls(keras.saving.deserialize_keras_object(values.pop("inner")), **values)
 
 
 def with_inference_backbone(model: keras.Model) -> keras.Model:
-    """Return a view of a model whose backbone always runs as in inference.
+    """Return a model that shares all weights with `model` and whose backbone is always in inference mode.
 
-    It shares all weights with the model. Train the head through this view when features are not computed beforehand:
-    dropout and stochastic depth inside a backbone go by the `training` argument and not by `trainable`, so a backbone
-    that is only marked as frozen would still give noisy features. Calling it with `training=False` when the graph is
-    built, as tutorials do, is no remedy: in Keras 3 the `training=True` of `fit` goes before it.
+    Use it to train the head when features are not computed beforehand: dropout and stochastic depth inside a backbone
+    depend on the argument `training` and not on `trainable`, so a backbone that is only frozen has random features in
+    training. Calling the backbone with `training=False` when the graph is built, as in tutorials, does not prevent
+    this: in Keras 3 the `training=True` of `fit` takes precedence.
 
-    Save the model and not the view; the view holds a layer of breastcls.
+    Save `model` and not the returned model, which contains a layer of breastcls.
 
     Args:
         model: A functional model with a nested backbone.
 
     Raises:
-        ModelError: If the model nests no backbone.
+        ModelError: If the model has no nested backbone.
     """
     backbone = find_backbone(model)
 
     def share(layer: Any) -> Any:
         return InferenceOnly(backbone, name=f"{backbone.name}_frozen") if layer is backbone else layer
 
-    view = keras.models.clone_model(model, clone_function=share)
+    shared = keras.models.clone_model(model, clone_function=share)
     card = get_card(model)
     if card is not None:
-        set_card(view, card)
-    return view
+        set_card(shared, card)
+    return shared
 
 
 def find_last_convolution(model: keras.Model) -> str:
-    """Name of the layer in the backbone whose output class activation maps are made of.
+    """Return the name of the layer in the backbone that is the feature map of class activation maps.
 
     Args:
         model: A model with a nested backbone.
 
     Returns:
-        Name of a layer of `find_backbone(model)` with output (n, rows, columns, channels): the one that the registry
-        names for this backbone, otherwise the last one of that shape.
+        Name of a layer of `find_backbone(model)` with an output (n, rows, columns, channels): `last_convolution` of the
+        registered backbone, otherwise the last layer with such an output.
 
     Raises:
         ModelError: If no layer has such an output.

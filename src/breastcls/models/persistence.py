@@ -1,4 +1,4 @@
-"""Saving and loading: one `.keras` file that plain Keras opens too, with the model card inside."""
+"""`save_model` and `load_model`: one `.keras` file, which Keras can load too, with the model card inside."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ from breastcls.models.model_card import ModelCard, check_classes, get_card, set_
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
 
-CARD_MEMBER = "breastcls.json"
-"""Name of the card in the archive."""
+CARD_FILE = "breastcls.json"
+"""Name of the model card in the archive."""
 
 _LARGEST_CARD = 1 << 24
-# The layers of breastcls that a saved model can hold.
+# The layers of breastcls that a saved model can contain.
 _LAYERS = {keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation)}
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
-    """Write a model to one `.keras` file, whole or not at all.
+    """Write a model to one `.keras` file, completely or not at all.
 
-    The file holds the architecture, the weights, which layers are trainable, and the card. It does not hold the
-    optimizer, loss and metrics: they would triple its size, and a loss of one's own would keep plain Keras from opening
-    it.
+    The file contains the architecture, the weights, which layers are trainable, and the card. It does not contain the
+    optimizer, the loss and the metrics, because they would triple its size and Keras could not load a custom loss.
 
     Args:
         model: A `keras.Model`, with a card (`get_card`) or without.
-        path: A file name that ends in `.keras`. Missing folders are made; an existing file is replaced.
+        path: A file name that ends in `.keras`. Missing folders are created; an existing file is replaced.
 
     Returns:
         The path.
 
     Raises:
-        ModelError: If the name does not end in `.keras`, Keras cannot save the model, or its card is far too large.
+        ModelError: If the name does not end in `.keras`, Keras cannot save the model, or its card is too large.
         OutputError: If the file cannot be written.
 
     Example:
@@ -59,8 +58,8 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     text = None if card is None else card.to_json()
     if text is not None and len(text.encode("utf-8")) > _LARGEST_CARD:
         raise ModelError(
-            f"The card of the model {model.name!r} is larger than {_LARGEST_CARD} bytes, more than load_model takes. "
-            "Its provenance holds too much: keep that in a file of its own."
+            f"The card of the model {model.name!r} is larger than {_LARGEST_CARD} bytes, the limit of `load_model`. "
+            "Store the large entries of its provenance in another file."
         )
     with atomic_path(target) as temporary:
         try:
@@ -69,42 +68,44 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
             raise ModelError(f"Keras cannot save the model {model.name!r}: {error}") from error
         if text is not None:
             with zipfile.ZipFile(temporary, "a") as archive:
-                archive.writestr(CARD_MEMBER, text)
+                archive.writestr(CARD_FILE, text)
     return target
 
 
 def load_model(path: str | os.PathLike[str], *, classes: Sequence[str] | None = None) -> keras.Model:
-    """Load a model from a `.keras` file, ours or one that plain Keras saved.
+    """Load a model from a `.keras` file that `save_model` or Keras saved.
 
-    Keras loads it in safe mode, which refuses code inside the file. The model comes back uncompiled.
+    The file is loaded in the safe mode of Keras, which refuses code in the file. The model is not compiled.
 
     Args:
         path: The file.
-        classes: Class names for a model that has no card, in the order of its outputs, the positive class last. For a
-            model that has one they must be the same.
+        classes: Class names for a model without a card, in the order of its outputs, the positive class last. For a
+            model with a card they must equal those of the card.
 
     Returns:
-        The model, with its card (`get_card`); a model of plain Keras has no card unless `classes` is given.
+        The model with its card (`get_card`). A model that was saved by Keras has no card unless `classes` is passed.
 
     Raises:
-        ModelError: If the file is missing, damaged, no `.keras` file, unsafe, or written by a newer breastcls, or if
-            `classes` does not fit.
+        ModelError: If the file is missing, damaged, not a `.keras` file or unsafe, if a newer version of breastcls
+            wrote its card, or if `classes` does not match the model.
     """
     file = Path(path)
     card = _read_card(file)
     try:
         with keras.saving.custom_object_scope(_LAYERS):
             model = keras.saving.load_model(file, compile=False, safe_mode=True)
-    # A damaged file makes zipfile, h5py and Keras raise nearly anything.
+    # For damaged files zipfile, h5py and Keras raise many different errors.
     except Exception as error:
         raise ModelError(
             f"Keras cannot load {file}: {' '.join(str(error).split())[:500] or type(error).__name__} The file may be "
-            "damaged, come from a newer Keras, or need code of its own to be imported first."
+            "damaged, be saved by a newer Keras, or contain custom layers whose package must be imported first."
         ) from error
     if classes is not None:
         names = check_classes(classes)
         if card is not None and card.classes != names:
-            raise ModelError(f"{file} was saved with the classes {card.classes}; classes={names} was asked for.")
+            raise ModelError(
+                f"{file} was saved with the classes {card.classes}; expected classes={names}. Omit `classes`."
+            )
         card = card or _minimal_card(model, names, file)
     if card is not None:
         set_card(model, card)
@@ -112,8 +113,8 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[str] | None = 
 
 
 def _without_training_state(model: keras.Model) -> keras.Model:
-    """The same graph of the same layers, never compiled."""
-    # A model without a graph, or with several inputs in a structure of its own, can only be saved as it is.
+    """Return a model with the same graph and layers that was never compiled."""
+    # A model without a graph, or with several inputs, is saved as it is.
     if len(getattr(model, "inputs", None) or ()) != 1 or len(getattr(model, "outputs", None) or ()) != 1:
         return model
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
@@ -121,23 +122,21 @@ def _without_training_state(model: keras.Model) -> keras.Model:
 
 def _read_card(file: Path) -> ModelCard | None:
     if not file.exists():
-        raise ModelError(f"There is no file {file}. Expected a model saved by save_model.")
+        raise ModelError(f"There is no file {file}; expected a model saved by `save_model`.")
     if file.is_dir():
-        raise ModelError(f"{file} is a folder. Expected a '.keras' file, as save_model writes it.")
+        raise ModelError(f"{file} is a folder; expected a '.keras' file as saved by `save_model`.")
     if file.suffix != ".keras":
-        raise ModelError(f"{file}: expected a '.keras' file, as save_model writes it. Other formats are not read.")
+        raise ModelError(f"{file}: expected a '.keras' file as saved by `save_model`. Other formats are not supported.")
     try:
         with zipfile.ZipFile(file) as archive:
             _check_members(file, archive)
-            if CARD_MEMBER not in archive.namelist():
+            if CARD_FILE not in archive.namelist():
                 return None
-            if archive.getinfo(CARD_MEMBER).file_size > _LARGEST_CARD:
-                raise ModelError(f"{file}: {CARD_MEMBER} is larger than {_LARGEST_CARD} bytes; this is no model card.")
-            text = archive.read(CARD_MEMBER).decode("utf-8")
+            if archive.getinfo(CARD_FILE).file_size > _LARGEST_CARD:
+                raise ModelError(f"{file}: {CARD_FILE} has more than {_LARGEST_CARD} bytes and is not a model card.")
+            text = archive.read(CARD_FILE).decode("utf-8")
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, UnicodeDecodeError, OSError) as error:
-        raise ModelError(
-            f"{file} is not a '.keras' file or is damaged ({error}). If it was copied, copy it again."
-        ) from error
+        raise ModelError(f"{file} is not a '.keras' file or is damaged ({error}). Copy or save it again.") from error
     try:
         return ModelCard.from_json(text)
     except ModelError as error:
@@ -149,24 +148,22 @@ def _check_members(file: Path, archive: zipfile.ZipFile) -> None:
     for name in names:
         member = PurePosixPath(name.replace("\\", "/"))
         if member.is_absolute() or ".." in member.parts or ":" in name:
-            raise ModelError(f"{file} holds the member {name!r}, which points outside of it. Do not trust this file.")
+            raise ModelError(f"{file} contains {name!r}, a path outside of the archive. Do not use this file.")
     if len(set(names)) < len(names):
-        raise ModelError(f"{file} holds two members of one name. It is damaged, or was tampered with.")
+        raise ModelError(f"{file} contains two files of the same name. It is damaged or was manipulated.")
     if "config.json" not in names or not any(name.startswith("model.weights.") for name in names):
-        raise ModelError(
-            f"{file} is a zip archive, but not a Keras model: config.json or the weights are missing in it."
-        )
+        raise ModelError(f"{file} is a zip archive but not a Keras model: config.json or the weights are missing.")
 
 
 def _minimal_card(model: keras.Model, classes: tuple[str, ...], file: Path) -> ModelCard:
     inputs, outputs = model.input_shape, model.output_shape
     if not (isinstance(inputs, tuple) and len(inputs) == 4 and None not in inputs[1:3] and inputs[3] == 3):
         raise ModelError(
-            f"{file}: expected a model of images (n, height, width, 3) of a fixed size; it takes {inputs}."
+            f"{file}: the model has the input {inputs}; expected images (n, height, width, 3) of a fixed size."
         )
     fitting = (len(classes), 1) if len(classes) == 2 else (len(classes),)
     if not (isinstance(outputs, tuple) and len(outputs) == 2 and outputs[1] in fitting):
         raise ModelError(
-            f"{file}: classes={classes} needs a model with output (n, {len(classes)}); this one gives {outputs}."
+            f"{file}: the model has the output {outputs}; expected (n, {len(classes)}) for classes={classes}."
         )
     return ModelCard(classes=classes, image_size=inputs[1:3])

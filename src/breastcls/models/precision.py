@@ -1,4 +1,4 @@
-"""In which numbers a network computes while it learns; its weights are float32 always."""
+"""Numerical precision of training: float32, bfloat16 or float16. Weights are always float32."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
 
 # Families that gain from bfloat16 on processors with AVX512-BF16; depthwise convolutions get slower by it.
-_GAINING = ("vgg", "resnet")
-# They turn grey levels of 0..255 into what a network takes, or sum over thousands of places: bfloat16, which cannot
-# tell 251.3 from 251.9, would spoil that, and nothing is gained, since it takes no time.
+_FASTER_IN_BFLOAT16 = ("vgg", "resnet")
+# These layers scale values of 0..255 or sum over thousands of positions, for which bfloat16 is too coarse: 251.3 and
+# 251.9 are the same number. In float32 they take little time.
 _EXACT = (keras.layers.Rescaling, keras.layers.Normalization, SpatialMoments, StainSeparation)
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """The Keras dtype policy of each precision."""
 
 
 def choose_precision(precision: str, model: keras.Model) -> str:
-    """Decide what "auto" means here.
+    """Return the precision for a model and this machine.
 
     Args:
         precision: "auto", "float32", "bfloat16" or "float16".
-        model: The model; the family of its backbone decides on a processor.
+        model: The model.
 
     Returns:
-        What was asked for. For "auto" what the model was built in, if that is half precision; else on a GPU
-        "bfloat16", on a processor that computes in bfloat16 the same for families that gain from it (VGG and ResNet),
+        `precision`, or for "auto": the precision in which the model was built, if that is half precision; "bfloat16" on
+        a GPU, and on a processor with bfloat16 instructions for the backbones that are faster with it (VGG and ResNet);
         "float32" otherwise.
     """
     if precision != "auto":
@@ -43,16 +43,16 @@ def choose_precision(precision: str, model: keras.Model) -> str:
         return "bfloat16"
     card = get_card(model)
     backbone = "" if card is None or card.backbone is None else card.backbone
-    return "bfloat16" if backbone.startswith(_GAINING) and "avx512_bf16" in processor_flags() else "float32"
+    return "bfloat16" if backbone.startswith(_FASTER_IN_BFLOAT16) and "avx512_bf16" in processor_flags() else "float32"
 
 
 def has_gpu() -> bool:
-    """Tell whether Keras sees a GPU."""
+    """Return whether Keras has a GPU."""
     return bool(keras.distribution.list_devices("gpu"))
 
 
 def processor_flags(path: str = "/proc/cpuinfo") -> frozenset[str]:
-    """Return what the processor can do, as Linux lists it; nothing on other systems."""
+    """Return the instruction sets of the processor as Linux lists them; nothing on other systems."""
     try:
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -62,11 +62,11 @@ def processor_flags(path: str = "/proc/cpuinfo") -> frozenset[str]:
 
 @contextmanager
 def use_precision(model: keras.Model, precision: str) -> Iterator[None]:
-    """Within the block the layers of a model compute in another precision; their weights stay as they are.
+    """Set the precision in which the layers of a model compute, within a block. The weights are not changed.
 
-    In half precision three kinds of layers keep the one they were built in: those that were built in another than the
-    model, on purpose; those that prepare the images (scaling, stain separation) or sum over all of one
-    (`SpatialMoments`); and what comes from the last layer with weights on: logits and probabilities.
+    In half precision three kinds of layers keep the precision in which they were built: those that were built in
+    another precision than the model; those that prepare the images (scaling, stain separation) or sum over all
+    positions (`SpatialMoments`); and the layers from the last one with weights to the output: logits and probabilities.
 
     Args:
         model: The model.
@@ -106,12 +106,12 @@ def switch_policies(layers: Sequence[keras.Layer], precision: str) -> Iterator[N
 
 
 def _kept_layers(model: keras.Model) -> set[int]:
-    """Return the identities of the layers that are to compute as they were built."""
+    """Return the identities of the layers that keep their precision."""
     own = model.dtype_policy.name
     layers = flatten_layers(model, include_self=False)
     kept = {id(layer) for layer in layers if isinstance(layer, _EXACT) or layer.dtype_policy.name != own}
     kept.add(id(model.layers[-1]))
-    # Members of an ensemble are whole classifiers too.
+    # The members of an ensemble are classifiers too.
     for part in [model, *(layer for layer in layers if isinstance(layer, keras.Model) and ends_in_softmax(layer))]:
         weighted = [place for place, layer in enumerate(part.layers) if layer.weights]
         if not weighted:
@@ -124,5 +124,5 @@ def _kept_layers(model: keras.Model) -> set[int]:
 
 
 def _forget_functions(model: keras.Model) -> None:
-    # They were traced in the old precision.
+    # These functions were traced in the previous precision.
     model.train_function = model.test_function = model.predict_function = None

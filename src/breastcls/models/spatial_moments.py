@@ -1,4 +1,4 @@
-"""Pooling to means and deviations: texture without places."""
+"""Pooling to the mean and standard deviation of each channel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-# Under the root, so that a channel that is the same everywhere has a gradient.
+# Added under the square root, so that a constant channel has a finite gradient.
 _SMALLEST_VARIANCE = 1e-8
 
 
@@ -15,7 +15,7 @@ _SMALLEST_VARIANCE = 1e-8
 class SpatialMoments(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
     """Mean and standard deviation of every channel over the image: (n, rows, columns, c) to (n, 2 c), float32.
 
-    Where something is in the image is forgotten; how much of it there is, and how unevenly, stays.
+    The output does not depend on positions in the image.
 
     Example:
         >>> import numpy as np
@@ -27,11 +27,11 @@ class SpatialMoments(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
         super().__init__(**{**keywords, "dtype": "float32"})
 
     def build(self, input_shape: Any) -> None:
-        """There is nothing to make."""
+        """Mark the layer as built; it has no weights."""
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return means, then deviations."""
+        """Return the means, followed by the standard deviations."""
         mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=(1, 2))
         return ops.concatenate([mean, ops.sqrt(ops.maximum(variance, 0.0) + _SMALLEST_VARIANCE)], axis=-1)
 
@@ -40,5 +40,5 @@ class SpatialMoments(keras.layers.Layer):  # type: ignore[misc]  # Keras ships n
         return (input_shape[0], 2 * input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments of the constructor."""
         return {name: value for name, value in super().get_config().items() if name != "dtype"}

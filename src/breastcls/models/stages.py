@@ -1,4 +1,4 @@
-"""Which parts of a model learn: the head alone, the last stages of the backbone, or everything."""
+"""Freezing parts of a model: which stages of the backbone are trainable."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from breastcls.models.model_parts import find_backbone
 
 
 def list_stages(model: keras.Model) -> tuple[tuple[str, ...], ...]:
-    """Names of the layers of each stage of the backbone, from the output down.
+    """Return the names of the layers of each stage of the backbone, from the output to the input.
 
-    The last tuple holds what lies below the lowest stage of the registry, the stem.
+    The last tuple has the layers before the first registered stage, the stem.
 
     Raises:
-        ModelError: If the model has no nested backbone, or its card names no backbone of the registry.
+        ModelError: If the model has no nested backbone, or its card names no registered backbone.
     """
     names = [layer.name for layer in find_backbone(model).layers]
     end, stages = len(names), []
@@ -28,26 +28,26 @@ def list_stages(model: keras.Model) -> tuple[tuple[str, ...], ...]:
 
 
 def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "auto") -> int:
-    """Choose which weights of a model learn. Compile the model afterwards, as Keras asks after such a change.
+    """Set which weights of a model are trainable. Compile the model afterwards, as always after such a change in Keras.
 
-    Batch normalisation that does not learn uses its stored mean and variance, also while the rest is training: that is
-    what `trainable=False` means for this layer in Keras. A pretrained backbone should keep them so, because a few
-    batches of a few hundred images spoil what a million images gave. A backbone that starts from random weights has
-    nothing to keep and has to learn them.
+    Frozen batch normalisation uses its stored mean and variance, also during training: this is the meaning of
+    `trainable=False` for this layer in Keras. In a pretrained backbone it should be frozen, because the statistics of a
+    few hundred images are worse than those of a million. In a backbone with random initial weights it must be trained.
 
     Args:
-        model: A model from `build_model`, or one with a nested backbone.
-        depth: `"head"`: the head alone. `"last-stage"`: also the last stage of the backbone. A number n: its last n
-            stages (0 is `"head"`). `"all"`: the whole backbone.
-        batch_norm: `"frozen"`: the backbone's batch normalisation does not learn. `"train"`: it learns where the layers
-            around it do. `"auto"`: frozen if the model's card says that it started from pretrained weights or the model
-            has no card, else trained. The head's own always learns.
+        model: A model of `build_model`, or another one with a nested backbone.
+        depth: `"head"`: only the head is trainable. `"last-stage"`: also the last stage of the backbone. An integer n:
+            also its last n stages (0 equals `"head"`). `"all"`: also the whole backbone.
+        batch_norm: `"frozen"`: the batch normalisation of the backbone is frozen. `"train"`: it is trainable where the
+            layers around it are. `"auto"`: frozen if the model has no card or its card names pretrained weights, else
+            trainable. Batch normalisation in the head is always trainable.
 
     Returns:
-        The number of parameters that learn.
+        The number of trainable parameters.
 
     Raises:
-        ModelError: If an argument is not one of these, the backbone has fewer stages, or the model no nested backbone.
+        ModelError: If an argument has another value, the backbone has fewer stages, or the model has no nested
+            backbone.
 
     Example:
         >>> from breastcls.models.building import build_model
@@ -63,12 +63,12 @@ def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "au
     pretrained = card is None or card.weights is not None
     freeze_norm = batch_norm == "frozen" or (batch_norm == "auto" and pretrained)
 
-    # Setting a model sets all that is in it, so go from the outside in.
+    # Setting `trainable` of a model sets it for all layers inside, so the order is from the outside in.
     model.trainable = True
     backbone.trainable = start < len(backbone.layers)
     for position, layer in enumerate(backbone.layers):
-        # Each part of a layer made of layers too, be it a model or not: on TensorFlow, Keras passes over a layer that
-        # is told to learn and does so already, and with it over what was frozen inside.
+        # Also the layers inside of a layer: with TensorFlow, setting `trainable=True` of a layer that is trainable
+        # already has no effect on frozen layers inside of it.
         for part in flatten_layers(layer):
             norm = isinstance(part, keras.layers.BatchNormalization)
             part.trainable = position >= start and not (norm and freeze_norm)
@@ -76,20 +76,20 @@ def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "au
 
 
 def _first_trainable(model: keras.Model, backbone: keras.Model, depth: str | int) -> int:
-    """Position of the first layer of the backbone that learns."""
+    """Return the position of the first trainable layer of the backbone."""
     if depth == "all":
         return 0
     if depth == "head":
         return len(backbone.layers)
     count = 1 if depth == "last-stage" else depth
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise ModelError(f"depth={depth!r}: expected 'head', 'last-stage', 'all' or a number of stages.")
+        raise ModelError(f"depth={depth!r}: expected 'head', 'last-stage', 'all' or an integer of 0 or more.")
     if count == 0:
         return len(backbone.layers)
     starts = _starts(model, [layer.name for layer in backbone.layers])
     if count > len(starts):
         raise ModelError(
-            f"depth={depth!r}: the backbone {backbone.name!r} has {len(starts)} stages. Ask for fewer, or for 'all'."
+            f"depth={depth!r}: the backbone {backbone.name!r} has {len(starts)} stages. Pass fewer, or 'all'."
         )
     return starts[count - 1]
 
@@ -98,14 +98,14 @@ def _starts(model: keras.Model, names: list[str]) -> list[int]:
     card = get_card(model)
     if card is None or card.backbone is None or card.backbone not in BACKBONES:
         raise ModelError(
-            f"The model {model.name!r} has no card that names a registered backbone, so its stages are not known. Use "
-            "'head' or 'all'."
+            f"The model {model.name!r} has no card that names a registered backbone, so its stages are unknown. Pass "
+            "depth='head' or depth='all'."
         )
     starts = []
     for stage in BACKBONES[card.backbone].stages:
         exact = [position for position, name in enumerate(names) if name == stage]
         found = exact or [position for position, name in enumerate(names) if name.startswith(stage)]
         if not found:
-            raise ModelError(f"The backbone {card.backbone!r} says that a stage begins with {stage!r}: no such layer.")
+            raise ModelError(f"The backbone {card.backbone!r} has no layer {stage!r}, with which a stage should begin.")
         starts.append(found[0])
     return starts

@@ -1,4 +1,4 @@
-"""Haematoxylin and eosin as two grey pictures, inside the model."""
+"""Separation of haematoxylin and eosin as a layer of the model."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Any
 import keras
 from keras import ops
 
-# As `breastcls.stain.macenko`, which this equals: light 240, glass below density 0.15.
+# The constants of `breastcls.stain.macenko`, whose results this layer equals: light 240, glass below density 0.15.
 _LIGHT = 240.0
 _TISSUE_LEVEL = 205.0
 _LEAST_TISSUE = 0.005
 _LEAST_ANGLE = 3.0
 _LEAST_STRENGTH = 0.01
-# Haematoxylin and eosin of Ruifrok & Johnston 2001, as rows of length one: for images whose own cannot be found, and
-# for the colour picture, in which their 99th percentiles have these strengths.
-_COLOUR_STRENGTHS = (1.6, 1.0)
-_USUAL_STAINS = ((0.6511, 0.7012, 0.2905), (0.0701, 0.9910, 0.1101))
+# The stain vectors of Ruifrok & Johnston 2001 as rows of length one. They are used for images whose own vectors cannot
+# be estimated, and for the colour image, in which the 99th percentiles of both stains have these strengths.
+_REFERENCE_STRENGTHS = (1.6, 1.0)
+_REFERENCE_STAINS = ((0.6511, 0.7012, 0.2905), (0.0701, 0.9910, 0.1101))
 
 
 @keras.saving.register_keras_serializable(package="breastcls")
 class StainSeparation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """Takes an H&E image apart into what haematoxylin and what eosin alone would show, in grey.
+    """Separates an H&E image into greyscale images of haematoxylin and of eosin.
 
-    Each image's two stains are found as Macenko et al. 2009 (DOI 10.1109/ISBI.2009.5193250) do, and the amounts are
-    divided by their 99th percentile. Then each stain is drawn as the light that passes it, `255 * exp(-density *
-    amount)`, so that pale and dark slides, blue and purple ones give pictures of one look. There is no reference image,
-    and nothing is learnt. An image that does not show two stains (glass, one colour) is taken apart by the usual
-    stains of Ruifrok & Johnston 2001, at strength one.
+    The two stain vectors of each image are estimated as in Macenko et al. 2009 (DOI 10.1109/ISBI.2009.5193250), and the
+    concentrations are divided by their 99th percentile. Each stain is then shown as transmitted light, `255 *
+    exp(-density * concentration)`, so that the result does not depend on the strength and hue of the stain. There is no
+    reference image and there are no weights. An image without two distinguishable stains (glass, one colour) is
+    separated with the vectors of Ruifrok & Johnston 2001 and a strength of one.
 
-    Gradients go through the amounts, with the stains that were found taken as given.
+    Gradients are computed with respect to the concentrations; the estimated stain vectors are treated as constant.
 
     Args:
-        density: Optical density of the 99th percentile of either stain in the pictures.
-        colours: Whether to give the image in normalised colours too: both stains together, in the usual colours.
+        density: Optical density of the 99th percentile of either stain in the output.
+        colours: Whether the output also has a colour image: both stains together, with reference colours.
 
     Input: RGB 0..255, (n, height, width, 3), any dtype. Output: float32 0..255, (n, height, width, 2): haematoxylin,
     eosin; with `colours`, (n, height, width, 5): red, green, blue, haematoxylin, eosin.
@@ -46,58 +46,58 @@ class StainSeparation(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
     """
 
     def __init__(self, density: float = 1.2, colours: bool = False, **keywords: Any) -> None:
-        # float32 whatever the precision policy: percentiles of amounts in bfloat16 would be steps.
+        # float32 in every precision policy: bfloat16 is too coarse for percentiles of concentrations.
         super().__init__(**{**keywords, "dtype": "float32", "trainable": False})
         self.density = float(density)
         self.colours = bool(colours)
 
     def build(self, input_shape: Any) -> None:
-        """There is nothing to make."""
+        """Mark the layer as built; it has no weights."""
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Return the pictures."""
-        amounts, strengths = self.find_amounts(inputs)
-        relative = amounts / strengths[:, None, None, :]
+        """Return the images of both stains."""
+        concentrations, strengths = self.find_concentrations(inputs)
+        relative = concentrations / strengths[:, None, None, :]
         light = 255.0 * ops.exp(-self.density * relative)
         if self.colours:
-            usual = ops.convert_to_tensor(_USUAL_STAINS, "float32") * ops.reshape(_COLOUR_STRENGTHS, (2, 1))
-            light = ops.concatenate([_LIGHT * ops.exp(-ops.matmul(relative, usual)), light], axis=-1)
+            reference = ops.convert_to_tensor(_REFERENCE_STAINS, "float32") * ops.reshape(_REFERENCE_STRENGTHS, (2, 1))
+            light = ops.concatenate([_LIGHT * ops.exp(-ops.matmul(relative, reference)), light], axis=-1)
         return ops.clip(light, 0.0, 255.0)
 
-    def find_amounts(self, inputs: Any) -> tuple[Any, Any]:
-        """Return the amounts of both stains, (n, height, width, 2), and their 99th percentiles, (n, 2)."""
+    def find_concentrations(self, inputs: Any) -> tuple[Any, Any]:
+        """Return the concentrations of both stains, (n, height, width, 2), and their 99th percentiles, (n, 2)."""
         images = ops.cast(inputs, "float32")
         _, height, width, _ = images.shape
         pixels = ops.reshape(images, (-1, height * width, 3))
         density = -ops.log((ops.maximum(pixels, 0.0) + 1.0) / _LIGHT)
         tissue = ops.cast(ops.all(pixels <= _TISSUE_LEVEL, axis=-1), "float32")
         stains, found = _find_stains(ops.stop_gradient(density), tissue)
-        stains = ops.where(found[:, None, None], stains, ops.convert_to_tensor(_USUAL_STAINS, "float32")[None])
-        amounts = ops.matmul(density, _pseudo_inverse(stains))
-        everywhere = ops.ones_like(tissue)
+        stains = ops.where(found[:, None, None], stains, ops.convert_to_tensor(_REFERENCE_STAINS, "float32")[None])
+        concentrations = ops.matmul(density, _pseudo_inverse(stains))
+        all_pixels = ops.ones_like(tissue)
         strengths = ops.stack(
-            [_percentile(ops.stop_gradient(amounts[..., stain]), everywhere, 99.0) for stain in (0, 1)], axis=-1
+            [_percentile(ops.stop_gradient(concentrations[..., stain]), all_pixels, 99.0) for stain in (0, 1)], axis=-1
         )
         strong = ops.min(strengths, axis=-1) >= _LEAST_STRENGTH
-        usual = ops.matmul(density, _pseudo_inverse(ops.convert_to_tensor(_USUAL_STAINS, "float32")[None]))
+        reference = ops.matmul(density, _pseudo_inverse(ops.convert_to_tensor(_REFERENCE_STAINS, "float32")[None]))
         keep = ops.logical_and(found, strong)
-        amounts = ops.where(keep[:, None, None], amounts, usual)
+        concentrations = ops.where(keep[:, None, None], concentrations, reference)
         strengths = ops.where(keep[:, None], strengths, ops.ones_like(strengths))
-        return ops.reshape(amounts, (-1, height, width, 2)), ops.stop_gradient(strengths)
+        return ops.reshape(concentrations, (-1, height, width, 2)), ops.stop_gradient(strengths)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """Return (n, height, width, 2), or 5 channels with colours."""
+        """Return (n, height, width, 2), or (n, height, width, 5) with colours."""
         return (*input_shape[:-1], 5 if self.colours else 2)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments of the constructor."""
         config = {name: value for name, value in super().get_config().items() if name not in ("dtype", "trainable")}
         return {**config, "density": self.density, "colours": self.colours}
 
 
 def _find_stains(density: Any, tissue: Any) -> tuple[Any, Any]:
-    """Return the stains as rows of length one, (n, 2, 3), and whether there are two, (n,)."""
+    """Return the stain vectors as rows of length one, (n, 2, 3), and whether there are two, (n,)."""
     count = ops.sum(tissue, axis=-1)
     share = tissue / ops.maximum(count, 1.0)[:, None]
     mean = ops.sum(density * share[..., None], axis=1)
@@ -116,23 +116,23 @@ def _find_stains(density: Any, tissue: Any) -> tuple[Any, Any]:
     first, second = (
         ops.squeeze(ops.matmul(plane, ops.stack([ops.cos(a), ops.sin(a)], axis=-1)[..., None]), -1) for a in (low, high)
     )
-    # Haematoxylin takes more of the red.
+    # Haematoxylin absorbs more red light.
     swap = (first[:, 0] > second[:, 0])[:, None]
     return ops.stack([ops.where(swap, first, second), ops.where(swap, second, first)], axis=1), found
 
 
 def _pseudo_inverse(stains: Any) -> Any:
-    """Return the matrix (n, 3, 2) from densities to amounts, by the closed form for two stains."""
+    """Return the matrix (n, 3, 2) from densities to concentrations, by the closed form for two stains."""
     gram = ops.matmul(stains, ops.transpose(stains, (0, 2, 1)))
     a, b, d = gram[:, 0, 0], gram[:, 0, 1], gram[:, 1, 1]
-    # Two stains that are one have no inverse; such an image is not kept, and must only not become NaN.
+    # Two equal stains have no inverse. The result for such an image is not used, but must not be NaN.
     determinant = ops.maximum(a * d - b * b, 1e-6)
     inverse = ops.stack([ops.stack([d, -b], -1), ops.stack([-b, a], -1)], 1) / determinant[:, None, None]
     return ops.matmul(ops.transpose(stains, (0, 2, 1)), inverse)
 
 
 def _percentile(values: Any, counted: Any, share: float) -> Any:
-    """Return a percentile of the values that count, as NumPy defines it, (n,); infinity where none counts."""
+    """Return a percentile of the counted values as in NumPy, (n,); infinity if no value is counted."""
     ordered = ops.sort(ops.where(counted > 0, values, float("inf")), axis=-1)
     last = ops.maximum(ops.sum(counted, axis=-1) - 1.0, 0.0)
     place = share / 100.0 * last

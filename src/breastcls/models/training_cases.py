@@ -1,4 +1,4 @@
-"""What a model has learnt from, as its card keeps it over one training after another."""
+"""The record of the cases of all trainings of a model, in its card."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.models.model_card import ModelCard
 
 UNITS = ("cases", "slides")
-# They were fitted to what the weights gave, and say nothing of what other weights give.
-_OF_THE_WEIGHTS = ("threshold", "calibration", "conformal")
+# Fitted to the outputs of certain weights, and invalid for other weights.
+_WEIGHT_DEPENDENT = ("threshold", "calibration", "conformal")
 
 
 def record_training(
     card: ModelCard, record: Mapping[str, Any], train: Dataset, val: Dataset | None = None
 ) -> ModelCard:
-    """Return a card with the record of a training, by which leaks are found wherever the model goes.
+    """Return a card with the record of a training, so that leakage into the evaluation can be detected later.
 
-    What was seen before is kept: weights that were trained on go on knowing it. A threshold, a calibration and
-    prediction sets are dropped; `list_weight_dependent` names them.
+    The cases of earlier trainings are kept, because the weights depend on them too. A threshold, a calibration and
+    prediction sets are removed; `list_weight_dependent` names them.
 
     Args:
-        card: The card before.
-        record: What else is to be known of the training.
-        train: What was learnt from.
-        val: What the best epoch was chosen by.
+        card: The card before the training.
+        record: Further JSON values for the record.
+        train: The training images.
+        val: The validation images, by which the best epoch was selected.
     """
     before = card.provenance.get("training")
     parts = [train] if val is None else [train, val]
-    learnt, seen = _names([train]), _names(parts)
+    trained, seen = _names([train]), _names(parts)
     training = {
         **{unit: sorted(seen[unit] | list_seen_names(before, unit)) for unit in UNITS},
-        "trained_on": {unit: sorted(learnt[unit] | list_trained_names(before, unit)) for unit in UNITS},
+        "trained_on": {unit: sorted(trained[unit] | list_trained_names(before, unit)) for unit in UNITS},
         **record,
     }
     if isinstance(before, Mapping):
@@ -42,13 +42,13 @@ def record_training(
 
 
 def drop_weight_dependent(card: ModelCard) -> ModelCard:
-    """Return a card without what holds for the weights as they are only; see `list_weight_dependent`."""
-    rest = {name: value for name, value in card.provenance.items() if name not in _OF_THE_WEIGHTS}
+    """Return a card without the entries that are valid for the present weights only."""
+    rest = {name: value for name, value in card.provenance.items() if name not in _WEIGHT_DEPENDENT}
     return card.replace(provenance=rest, threshold=None, temperature=None)
 
 
 def list_weight_dependent(card: ModelCard) -> list[str]:
-    """Return what a card keeps that holds for the weights as they are only, in words.
+    """Return the names of the entries of a card that are valid for the present weights only.
 
     Example:
         >>> list_weight_dependent(ModelCard(classes=("no", "yes"), image_size=(32, 32), threshold=0.3))
@@ -63,20 +63,20 @@ def list_weight_dependent(card: ModelCard) -> list[str]:
 
 
 def list_seen_names(record: Any, unit: str) -> set[str]:
-    """Return the cases or slides that a training looked at, to learn from or to choose by.
+    """Return the cases or slides that were used in trainings, for training or validation.
 
     Args:
-        record: What stands under "training" in the provenance of a card; anything else has seen nothing.
+        record: The entry "training" in the provenance of a card. Anything but a mapping gives an empty set.
         unit: "cases" or "slides".
     """
     return set(map(str, record.get(unit) or ())) if isinstance(record, Mapping) else set()
 
 
 def list_trained_names(record: Any, unit: str) -> set[str]:
-    """Return the cases or slides that weights were fitted to; all that were seen, where that is not told apart.
+    """Return the cases or slides on which weights were trained; those of `list_seen_names` if they are not recorded.
 
     Args:
-        record: As in `list_seen_names`.
+        record: The entry "training" in the provenance of a card.
         unit: "cases" or "slides".
     """
     if isinstance(record, Mapping) and isinstance(record.get("trained_on"), Mapping):

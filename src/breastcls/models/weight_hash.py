@@ -1,4 +1,4 @@
-"""SHA-256 of a model: of its weights, and of their shapes. One weight has one hash, wherever it is written."""
+"""SHA-256 of the weights of a model and of their shapes, and a fingerprint that tolerates rounding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def hash_weights(model: keras.Model) -> str:
-    """Return the SHA-256 of all weights of a model: shapes, types and values, in their order, in hexadecimal."""
+    """Return the SHA-256 of the shapes, types and values of all weights of a model, in their order, in hexadecimal."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
         digest.update(f"{weight.dtype.name}{weight.shape}".encode())
@@ -22,10 +22,11 @@ def hash_weights(model: keras.Model) -> str:
 
 
 def fingerprint_weights(model: keras.Model) -> list[float]:
-    """Return three numbers by which the weights of a model are known again, also on another machine.
+    """Return three numbers that identify the weights of a model, also on another machine.
 
-    A hash would not do where runs go on elsewhere, since initial weights differ in their last bits between processors.
-    Each is a sum over all weights, those of an array divided by its length, so that small arrays count too.
+    A hash is not suitable for a run that is resumed on another machine, because initial weights differ in their last
+    bits between processors. Each number is a sum over all weights, those of each array divided by its Euclidean norm,
+    so that small arrays contribute too.
     """
     sums = np.zeros(3)
     for weight in model.get_weights():
@@ -37,7 +38,7 @@ def fingerprint_weights(model: keras.Model) -> list[float]:
 
 
 def is_same_fingerprint(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Tell whether two sketches are of the same weights, but for their last bits."""
+    """Return whether two fingerprints belong to the same weights, except for rounding."""
     return len(one) == len(other) and bool(np.allclose(one, other, rtol=1e-5, atol=1e-5))
 
 

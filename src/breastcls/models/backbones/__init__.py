@@ -1,1 +1,1 @@
-"""Backbones: the registered architectures and where their pretrained weights come from."""
+"""Backbones: the registered architectures and the sources of their pretrained weights."""

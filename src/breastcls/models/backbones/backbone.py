@@ -1,4 +1,4 @@
-"""What is known about one backbone: how to make it, how it wants its input, where its weights come from."""
+"""The description of a backbone: how it is built, its input scaling, its pretrained weights."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from breastcls.errors import ModelError
 from breastcls.images.resize import check_image_size
 
 SCALINGS = ("tf", "torch", "caffe", "unit", "none")
-"""Input scalings: -1..1; ImageNet mean and deviation; BGR less the ImageNet mean; 0..1; the backbone does it itself."""
+"""Input scalings: -1..1; ImageNet mean and standard deviation; BGR minus the ImageNet mean; 0..1; none."""
 
 HEADS = ("linear", "mlp", "flatten-mlp")
 """Classification heads that `build_model` can put on a backbone."""
 
 NORM_MOMENTUM = 0.9
-"""How slowly the statistics of batch normalisation follow in networks trained from scratch.
+"""Momentum of the moving averages of batch normalisation in networks that are trained from scratch.
 
-With the 0.99 of Keras they need some five hundred steps to arrive; a few hundred images make seven steps an epoch, and
-until then the network decides by chance on validation images while it has long learnt the training ones."""
+With the default of Keras, 0.99, the averages converge after about five hundred steps. A few hundred images are seven
+steps per epoch; until convergence the validation accuracy is close to chance although the training accuracy is high."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of pretrained weights that somebody publishes.
+    """A published file of pretrained weights.
 
     Attributes:
         name: Name of the file in the folder `models` of the Keras cache.
-        url: Where it is published.
-        digest: MD5 or SHA-256 of its bytes in hexadecimal, or None where the publisher gives none.
+        url: Its address.
+        digest: MD5 or SHA-256 of the file in hexadecimal, or None if the publisher states none.
     """
 
     name: str
@@ -46,20 +46,21 @@ class Backbone:
         factory: `factory(input_shape, **options)` returns a `keras.Model` from images of `input_shape` (height, width,
             3) to feature maps (n, rows, columns, channels), or to features (n, channels), with random weights and
             without a classification layer.
-        image_size: (height, width) used when the caller names none.
-        minimum_size: The smallest (height, width) that the architecture can take.
-        scaling: What happens to RGB 0..255 before the backbone, one of `SCALINGS`. It becomes part of the model.
+        image_size: The default (height, width) in pixels.
+        minimum_size: The smallest (height, width) that the architecture accepts.
+        scaling: The scaling of RGB images with values 0..255 before the backbone, one of `SCALINGS`. It becomes part of
+            the model.
         options: Names of the options of `factory`, for example `("alpha",)`.
-        head: The head that is built when the caller names none, one of `HEADS`.
-        last_convolution: Name of the layer in the backbone whose output (n, rows, columns, channels) class activation
-            maps are made of. None stands for the output of the backbone.
-        stages: Where the stages of the backbone begin, from the output down: for each stage the name, or the start of
-            the name, of its first layer. Fine-tuning unfreezes them in this order.
-        pretrained: `pretrained(image_size, options)` returns the ImageNet weights that fit, or raises `WeightsError`;
-            None where nobody publishes any.
-        after_loading: Called with the backbone after weights were loaded into it, for architectures whose files need
-            more than that.
-        licence: Licence of the published weights as their publisher states it.
+        head: The default head, one of `HEADS`.
+        last_convolution: Name of the layer in the backbone whose output (n, rows, columns, channels) is the feature map
+            of class activation maps. None selects the output of the backbone.
+        stages: The stages of the backbone, from the output to the input: for each stage the name, or a prefix of the
+            name, of its first layer. Fine-tuning unfreezes them in this order.
+        pretrained: `pretrained(image_size, options)` returns the matching ImageNet weights, or raises `WeightsError`.
+            None if no weights are published.
+        after_loading: Called with the backbone after weights were loaded, for architectures whose files need a
+            correction.
+        licence: Licence of the published weights as stated by their publisher.
         origin: Who trained the published weights, with an address.
         paper: DOI or address of the paper that describes the architecture.
     """
@@ -80,17 +81,19 @@ class Backbone:
     paper: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse an entry that could only fail later, in the hands of someone else."""
+        """Check the fields."""
         if not isinstance(self.name, str) or not self.name:
-            raise ModelError(f"A backbone needs a name; found {self.name!r}.")
+            raise ModelError(f"name={self.name!r}: expected a non-empty str as the name of a backbone.")
         if not callable(self.factory):
-            raise ModelError(f"The factory of the backbone {self.name!r} cannot be called: {self.factory!r}.")
+            raise ModelError(f"The factory of the backbone {self.name!r} is {self.factory!r}; expected a function.")
         if self.scaling not in SCALINGS:
             raise ModelError(
-                f"The backbone {self.name!r} asks for the scaling {self.scaling!r}. Known: {', '.join(SCALINGS)}."
+                f"The backbone {self.name!r} has the scaling {self.scaling!r}; expected one of {', '.join(SCALINGS)}."
             )
         if self.head not in HEADS:
-            raise ModelError(f"The backbone {self.name!r} asks for the head {self.head!r}. Known: {', '.join(HEADS)}.")
+            raise ModelError(
+                f"The backbone {self.name!r} has the head {self.head!r}; expected one of {', '.join(HEADS)}."
+            )
         for field in ("image_size", "minimum_size"):
             object.__setattr__(self, field, check_image_size(getattr(self, field), ModelError))
         for field in ("options", "stages"):

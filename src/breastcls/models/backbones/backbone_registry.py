@@ -1,4 +1,4 @@
-"""The registry of backbones: what is built in, what others add, and the table of it all."""
+"""The registry of backbones, and the table that lists them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def register_backbone(
     """Add a backbone, so that `build_model(name, ...)` builds on it.
 
     Args:
-        name: The name that `build_model` will take.
+        name: The name that `build_model` accepts.
         factory: `factory(input_shape, **options)` returns a `keras.Model` without classification layers, with random
             weights, from images of `input_shape` (height, width, 3) to feature maps (n, rows, columns, channels).
-        options: Names of the options of `factory`. Read from its signature when None.
-        **fields: Any other field of `breastcls.models.backbones.backbone.Backbone`: `image_size`, `scaling`, `stages`,
+        options: Names of the options of `factory`; None reads them from its signature.
+        **fields: Other fields of `Backbone`: `image_size`, `scaling`, `stages`,
             `last_convolution`, `pretrained`, `licence`, `origin`, ...
 
     Returns:
@@ -36,7 +36,7 @@ def register_backbone(
 
     Raises:
         RegistryError: If the name is taken.
-        ModelError: If a field is not what it should be.
+        ModelError: If a field has a wrong type or value.
 
     Example:
         >>> import keras
@@ -59,12 +59,12 @@ def register_backbone(
 
 
 class BackboneTable(RegistryTable[Backbone]):
-    """What `list_backbones` returns: prints as a table, iterates over the backbones, has their `names`."""
+    """The result of `list_backbones`: a table that can be printed, and a sequence of the backbones."""
 
     headers = ("backbone", "size", "scaling", "head", "stages", "options", "ImageNet", "licence of the weights")
 
     def cells(self, entry: Backbone) -> tuple[str, ...]:
-        """What is printed of a backbone."""
+        """Return the cells of a backbone in print."""
         height, width = entry.image_size
         return (
             entry.name,
@@ -78,7 +78,7 @@ class BackboneTable(RegistryTable[Backbone]):
         )
 
     def record(self, entry: Backbone) -> dict[str, Any]:
-        """Everything that is known of a backbone."""
+        """Return all fields of a backbone."""
         return {
             "name": entry.name,
             "height": entry.image_size[0],
@@ -98,15 +98,14 @@ class BackboneTable(RegistryTable[Backbone]):
 
 
 def list_backbones() -> BackboneTable:
-    """All backbones that `build_model` knows, with size, input scaling, licence and more.
+    """Return all registered backbones, with image size, input scaling, licence and more.
 
-    The licences are those that the publishers of the weights state. All ImageNet weights were trained on images whose
-    terms of access allow non-commercial research and education only; whether those terms bind the weights too is not
-    settled, so ask before a commercial use.
+    The licences are those stated by the publishers of the weights. All ImageNet weights were trained on images whose
+    terms of access allow only non-commercial research and education. It is not settled whether these terms apply to
+    the weights too; clarify this before commercial use.
 
     Returns:
-        A `BackboneTable`. Printing it shows the table; `to_frame()` gives a DataFrame. Loads neither Keras nor
-        TensorFlow.
+        A `BackboneTable`. `to_frame()` returns it as a DataFrame. Neither Keras nor TensorFlow is imported.
 
     Example:
         >>> table = list_backbones()

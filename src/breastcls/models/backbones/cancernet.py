@@ -1,4 +1,4 @@
-"""CancerNet, the network of separable convolutions that is widely used on the IDC patches."""
+"""CancerNet, a network of separable convolutions that is widely used for the IDC patches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ _BLOCKS = ((32, 1), (64, 2), (128, 3))
 
 
 def build_cancernet(input_shape: tuple[int, int, int]) -> Any:
-    """Convolutional part of CancerNet: one, two and three separable convolutions of 32, 64 and 128 filters.
+    """Build the convolutional part of CancerNet: one, two and three separable convolutions of 32, 64 and 128 filters.
 
-    Each convolution is followed by ReLU and then batch normalisation, in this order, and each block by 2x2 max pooling
-    and dropout of a quarter. Together with the head `flatten-mlp`, which is this backbone's default, it is the
-    published network.
+    Each convolution is followed by ReLU and then batch normalisation, and each block by 2x2 max pooling and dropout
+    with a rate of 0.25. With the head `flatten-mlp`, the default of this backbone, it is the published network.
 
     Args:
         input_shape: (height, width, channels); images scaled to 0..1. Published for 48x48.

@@ -9,7 +9,7 @@ from breastcls.models.backbones.backbone import NORM_MOMENTUM, Backbone
 
 
 def build_cnn4(input_shape: tuple[int, int, int], filters: Sequence[int] = (32, 64, 128, 256)) -> Any:
-    """Four blocks of convolution 3x3, batch normalisation, ReLU and 2x2 max pooling.
+    """Build four blocks of 3x3 convolution, batch normalisation, ReLU and 2x2 max pooling.
 
     Args:
         input_shape: (height, width, channels); images scaled to 0..1.
@@ -22,11 +22,11 @@ def build_cnn4(input_shape: tuple[int, int, int], filters: Sequence[int] = (32, 
     from keras import layers
 
     if len(filters) != 4:
-        raise ValueError(f"cnn4 has four convolutions; filters names {len(filters)}: {filters!r}")
+        raise ValueError(f"filters={filters!r}: expected four numbers, one per convolution; found {len(filters)}.")
     inputs = keras.Input(input_shape)
     x = inputs
     for block, width in enumerate(filters, start=1):
-        # The normalisation brings its own offset, so a bias before it would do nothing.
+        # Batch normalisation has an offset of its own, so a bias would have no effect.
         x = layers.Conv2D(int(width), 3, padding="same", use_bias=False, name=f"conv{block}")(x)
         x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"conv{block}_bn")(x)
         x = layers.ReLU(name=f"conv{block}_relu")(x)

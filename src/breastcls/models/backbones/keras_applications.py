@@ -1,7 +1,8 @@
-"""All architectures of Keras Applications as data: sizes, scaling, stages, weight files, licences.
+"""The architectures of Keras Applications: sizes, scaling, stages, weight files, licences.
 
-The weight files are those of `keras.applications` (`include_top=False`). They are listed here rather than fetched by
-the Keras constructors, so that they load at every image size, and so that an error can name the file that is missing.
+The weight files are those of `keras.applications` (`include_top=False`). They are listed here instead of being
+downloaded by the Keras constructors, so that they can be loaded for every image size, and an error can name the missing
+file.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ def _build(constructor: str, input_shape: tuple[int, int, int], **options: Any) 
 
 
 def _file(folder: str, name: str, digest: str | None, published_as: str | None = None) -> Pretrained:
-    found = WeightsFile(name=name, url=f"{folder}{published_as or name}", digest=digest)
-    return lambda image_size, options: found
+    file = WeightsFile(name=name, url=f"{folder}{published_as or name}", digest=digest)
+    return lambda image_size, options: file
 
 
 def _square_size(image_size: tuple[int, int], published: tuple[int, ...]) -> int:
-    """Size of the images that the file was trained on: the same if there is such a file, else 224."""
+    """Return the image size of the published file: that of the images if there is one, else 224."""
     height, width = image_size
     return height if height == width and height in published else 224
 
@@ -41,7 +42,9 @@ def _mobilenet(image_size: tuple[int, int], options: Mapping[str, Any]) -> Weigh
     widths = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}
     alpha = _published_alpha("mobilenet", options, tuple(widths))
     if options.get("depth_multiplier", 1) != 1:
-        raise WeightsError("ImageNet weights of 'mobilenet' exist for depth_multiplier=1 only; pass weights=None.")
+        raise WeightsError(
+            "ImageNet weights of 'mobilenet' are published for depth_multiplier=1 only. Pass weights=None."
+        )
     name = f"mobilenet_{widths[alpha]}_{_square_size(image_size, (128, 160, 192, 224))}_tf_no_top.h5"
     return WeightsFile(name, f"{_STORE}mobilenet/{name}")
 
@@ -65,7 +68,7 @@ _MOBILENET_V3 = {
 
 def _mobilenet_v3(kind: str, image_size: tuple[int, int], options: Mapping[str, Any]) -> WeightsFile:
     minimal = bool(options.get("minimalistic", False))
-    published = tuple(alpha for size, plain, alpha in _MOBILENET_V3 if (size, plain) == (kind, minimal))
+    published = tuple(alpha for size, minimalistic, alpha in _MOBILENET_V3 if (size, minimalistic) == (kind, minimal))
     alpha = _published_alpha(f"mobilenetv3{kind}", options, published)
     middle = "_minimalistic" if minimal else ""
     name = f"weights_mobilenet_v3_{kind}{middle}_224_{alpha}_float_no_top_v2.h5"
@@ -77,7 +80,7 @@ def _published_alpha(backbone: str, options: Mapping[str, Any], published: tuple
     if alpha not in published:
         raise WeightsError(
             f"No ImageNet weights of {backbone!r} are published for alpha={alpha} with these options. Published: "
-            f"alpha {', '.join(map(str, published))}. Choose one of them, or pass weights=None or weights=<path>."
+            f"alpha {', '.join(map(str, published))}. Pass one of these, or weights=None, or weights=<path>."
         )
     return alpha
 
@@ -93,7 +96,7 @@ _GOOGLE = "Apache-2.0 (as stated by the Keras documentation)"
 _RESNET_STAGES = ("conv5_", "conv4_", "conv3_", "conv2_")
 _EFFICIENTNET_STAGES = ("block7a_", "block6a_", "block5a_", "block4a_", "block3a_", "block2a_")
 
-# Digest and last convolution.
+# MD5 and last convolution.
 _VGG = {
     "VGG16": ("6d6bbae143d832006294945121d1f1fc", "block5_conv3"),
     "VGG19": ("253f8cb515780f3b799900260a226db6", "block5_conv4"),
@@ -113,7 +116,7 @@ _DENSENET = {
     "DenseNet169": "b8c4d4c20dd625c148057b9ff1c1176b",
     "DenseNet201": "c13680b51ded0fb44dff2d8f86ac8bb1",
 }
-# Size that each was designed for, and digest.
+# Image size for which each was designed, and MD5.
 _EFFICIENTNET = {
     "EfficientNetB0": (224, "50bc09e76180e00e4465e1a485ddc09d"),
     "EfficientNetB1": (240, "74c4e6b3e1f6a1eea24c589628592432"),
@@ -124,7 +127,7 @@ _EFFICIENTNET = {
     "EfficientNetB6": (528, "9ecce42647a20130c1f39a5d4cb75743"),
     "EfficientNetB7": (600, "cbcfe4450ddf6f3ad90b1b398090fe4a"),
 }
-# Size, digest, number of blocks.
+# Image size, MD5, number of blocks.
 _EFFICIENTNET_V2 = {
     "EfficientNetV2B0": (224, "893217f2bb855e2983157299931e43ff", 6),
     "EfficientNetV2B1": (240, "0e80663031ca32d657f9caa404b6ec37", 6),

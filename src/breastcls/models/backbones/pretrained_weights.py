@@ -1,4 +1,4 @@
-"""Pretrained weights: where they lie, fetching them when asked for by name, loading them, saying what does not fit."""
+"""Pretrained weights: finding, downloading and loading weight files."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from breastcls.files import hash_file
 from breastcls.models.backbones.backbone import Backbone, WeightsFile
 
 _SUFFIXES = (".h5", ".hdf5", ".keras")
-_PATIENCE_SECONDS = 20.0
+_TIMEOUT_SECONDS = 20.0
 
 
 def weights_folder() -> Path:
-    """The folder where Keras keeps weight files: `$KERAS_HOME/models`, or `~/.keras/models`."""
+    """Return the folder of the weight files of Keras: `$KERAS_HOME/models`, or `~/.keras/models`."""
     return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
 def find_imagenet_weights(backbone: Backbone, image_size: tuple[int, int], options: Mapping[str, Any]) -> Path:
-    """Return the ImageNet weights of `backbone` as a local file, fetched by Keras if they are not in its cache.
+    """Return the ImageNet weights of a backbone as a local file; Keras downloads it if it is not in its cache.
 
     Args:
-        backbone: Entry of the registry.
-        image_size: (height, width) of the images; some architectures publish a file per size.
+        backbone: The backbone.
+        image_size: (height, width) of the images; some architectures have one file per size.
         options: Options of the backbone, for example `{"alpha": 0.25}`.
 
     Returns:
         Path of the file.
 
     Raises:
-        WeightsError: If there are no such weights, or they cannot be fetched; the message names the file, its
-            address, the folder to put it in, and the argument that takes a path.
+        WeightsError: If there are no such weights, or they cannot be downloaded. The message names the file, its
+            address, the folder for it, and the argument that takes a path.
     """
     if backbone.pretrained is None:
         raise WeightsError(
-            f"There are no ImageNet weights for {backbone.name!r}. Pass weights=None to start from random weights, or "
-            "weights=<path of a weight file of your own>."
+            f"There are no ImageNet weights for the backbone {backbone.name!r}. Pass weights=None for random initial "
+            "weights, or weights=<path of a weight file>."
         )
     file = backbone.pretrained(image_size, options)
     cached = weights_folder() / file.name
@@ -51,7 +51,7 @@ def find_imagenet_weights(backbone: Backbone, image_size: tuple[int, int], optio
     import keras
 
     try:
-        with _impatient_sockets():
+        with _socket_timeout():
             fetched = keras.utils.get_file(
                 file.name,
                 file.url,
@@ -62,41 +62,41 @@ def find_imagenet_weights(backbone: Backbone, image_size: tuple[int, int], optio
     # Keras raises a bare Exception when it cannot reach the address.
     except Exception as error:
         raise WeightsError(
-            f"The ImageNet weights of {backbone.name!r} could not be fetched ({error}). Without network, fetch "
-            f"{file.url} on another machine, then either put the file here as {cached}, or keep it anywhere and pass "
-            f"weights='<folder>/{file.url.rsplit('/', 1)[-1]}'. weights=None starts from random weights."
+            f"The ImageNet weights of {backbone.name!r} could not be downloaded ({error}). Without a network, download "
+            f"{file.url} on another machine, and either copy the file to {cached}, or pass its path as "
+            f"weights='<folder>/{file.url.rsplit('/', 1)[-1]}'. weights=None means random initial weights."
         ) from error
     return Path(fetched)
 
 
 def load_weights(backbone: Backbone, model: Any, path: str | os.PathLike[str]) -> None:
-    """Load a weight file into the model that `backbone.factory` made.
+    """Load a weight file into the model that `backbone.factory` returned.
 
     Args:
-        backbone: Entry of the registry.
-        model: The `keras.Model` to fill. After an error it may hold part of the file.
+        backbone: The backbone.
+        model: The `keras.Model`. After an error some of its weights may have been loaded.
         path: A file in one of the formats of Keras, without classification layers.
 
     Raises:
-        WeightsError: If the file is missing, damaged, or made for another architecture or other options.
+        WeightsError: If the file is missing or damaged, or belongs to another architecture or other options.
     """
     file = Path(path).expanduser()
     if not file.is_file():
         found = "a folder" if file.is_dir() else "nothing"
-        raise WeightsError(f"weights={str(path)!r}: expected a weight file there, found {found}.")
+        raise WeightsError(f"weights={str(path)!r}: expected a weight file; found {found}.")
     if file.suffix.lower() not in _SUFFIXES:
         raise WeightsError(
             f"weights={str(path)!r}: expected a Keras weight file, whose name ends in {', '.join(_SUFFIXES)}."
         )
     try:
         with warnings.catch_warnings():
-            # What Keras only warns about here would leave layers with random weights.
+            # Keras only warns here, but the layers concerned would keep random weights.
             warnings.filterwarnings("error", message="Skipping nested container")
             model.load_weights(str(file))
-    # h5py and Keras raise OSError, ValueError, KeyError, TypeError and more for a file that does not fit.
+    # h5py and Keras raise OSError, ValueError, KeyError, TypeError and others for a file of another architecture.
     except Exception as error:
         raise WeightsError(
-            f"The file {file} does not fit the backbone {backbone.name!r} of {model.count_params():,} parameters: "
+            f"The file {file} does not match the backbone {backbone.name!r} of {model.count_params():,} parameters: "
             f"{_first_sentences(error)} Expected undamaged weights of this architecture with the same options "
             f"({', '.join(backbone.options) or 'it has none'}), without the classification layers (such files are "
             "often called 'notop' or 'no_top')."
@@ -112,16 +112,16 @@ def _check_digest(path: Path, file: WeightsFile) -> None:
     found = hash_file(path, algorithm)
     if found != file.digest:
         raise WeightsError(
-            f"{path} is damaged or not the published file: its {algorithm} is {found}, expected {file.digest}. Remove "
-            f"it and fetch it again from {file.url}, or pass it as weights='{path}' if it is meant to differ."
+            f"{path} is damaged or is not the published file: its {algorithm} is {found}; expected {file.digest}. "
+            f"Delete it and download it again from {file.url}, or pass weights='{path}' if it differs on purpose."
         )
 
 
 @contextmanager
-def _impatient_sockets() -> Iterator[None]:
-    # Keras sets no time limit: behind a firewall that drops packets its download would hang for minutes.
+def _socket_timeout() -> Iterator[None]:
+    # Keras sets no time limit: behind a firewall that drops packets its download would wait for minutes.
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_PATIENCE_SECONDS)
+    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
     try:
         yield
     finally:

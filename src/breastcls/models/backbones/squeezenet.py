@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1, whose ImageNet weights take three megabytes."""
+"""SqueezeNet 1.1, whose file of ImageNet weights has three megabytes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _POOLED = (3, 5)
 
 
 def build_squeezenet(input_shape: tuple[int, int, int]) -> Any:
-    """SqueezeNet 1.1 without its classifier (Iandola et al. 2016, DOI 10.48550/arXiv.1602.07360).
+    """Build SqueezeNet 1.1 without its classifier (Iandola et al. 2016, DOI 10.48550/arXiv.1602.07360).
 
-    The layers stand in the order of the published weight file of `keras-squeezenet`: the file loads by position.
+    The layers have the order of the published weight file of `keras-squeezenet`, which is loaded by position.
 
     Args:
-        input_shape: (height, width, channels); images in BGR order less the ImageNet mean.
+        input_shape: (height, width, channels); images in BGR order minus the ImageNet mean.
 
     Returns:
-        A `keras.Model` to feature maps (n, rows, columns, 512), 13x13 for images of 224x224.
+        A `keras.Model` to feature maps (n, rows, columns, 512), (n, 13, 13, 512) for images of 224x224.
     """
     import keras
     from keras import layers

@@ -1,4 +1,4 @@
-"""A classifier of texture: normalised pictures through the first layers of a small network, in means and spreads."""
+"""A texture classifier: channel means and standard deviations of the first layers of a small network."""
 
 from __future__ import annotations
 
@@ -32,30 +32,29 @@ def build_stain_texture(
 ) -> keras.Model:
     """Build a classifier of H&E texture with a linear head, for `fit(..., fine_tune=False, frozen_head="lbfgs")`.
 
-    The image is taken apart into a grey picture of its haematoxylin and one of its eosin (`StainSeparation`), both of
-    one strength whatever the slide's staining, and put together again in the usual colours. These three pictures go
-    through the first blocks of MobileNet v1 0.25 (Howard et al.
-    2017, DOI 10.48550/arXiv.1704.04861), and of every channel of the chosen blocks the mean and the standard deviation
-    over the image are kept (`SpatialMoments`): a description of texture that knows no places and no colours. One dense
-    layer and a softmax follow. Nothing before the dense layer has to be trained, and it is not trainable: `fit` leaves
-    it as it is unless it is passed `fine_tune="all"`.
+    `StainSeparation` separates the image into a greyscale image of the haematoxylin and one of the eosin, both of the
+    same strength for every slide, and an image of both stains in reference colours. These three images are passed
+    through the first blocks of MobileNet v1 0.25 (Howard et al. 2017, DOI 10.48550/arXiv.1704.04861).
+    `SpatialMoments` computes the mean and the standard deviation over the image of every channel of the chosen blocks:
+    texture features without position and colour. A dense layer and a softmax follow. The layers before the dense layer
+    are not trainable, and `fit` does not change them unless it is passed `fine_tune="all"`.
 
-    Random filters describe texture too (Saxe et al. 2011, "On random weights and unsupervised feature learning"):
-    `weights=None` needs no file at all and is weaker.
+    Random filters are texture features too (Saxe et al. 2011, "On random weights and unsupervised feature learning"):
+    `weights=None` needs no file and gives a weaker classifier.
 
     Args:
         classes: Class names in the order of the outputs, the positive class last.
         image_size: (height, width) of the images, or one number for a square.
         weights: `"imagenet"`, the path of a weight file of MobileNet 0.25 without its classifier, or None for random
             filters.
-        blocks: Blocks to summarise, from 1 to 13; those behind the last of them are left out of the model.
-        seed: Of the random filters and of the head's initial weights.
+        blocks: The blocks whose channels are summarised, from 1 to 13. Later blocks are not part of the model.
+        seed: Seed of the random filters and of the initial weights of the head.
 
     Returns:
-        A `keras.Model` with a `ModelCard`, RGB 0..255 in and probabilities float32 (n, classes) out.
+        A `keras.Model` with a `ModelCard`, from RGB images with values 0..255 to probabilities float32 (n, classes).
 
     Raises:
-        ModelError: If an argument is not what it should be.
+        ModelError: If an argument has a wrong type or value.
         WeightsError: If the weights cannot be found or loaded.
 
     Example:
@@ -80,12 +79,12 @@ def build_stain_texture(
     image = keras.Input((*card.image_size, 3), dtype="float32", name="image")
     stains = StainSeparation(colours=True, name="stains")(image)
     scaled = keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="scaling")(stains)
-    described = [filters(scaled[..., :3])]
+    features_of = [filters(scaled[..., :3])]
     for channel, name in ((3, "haematoxylin"), (4, "eosin")):
-        # The filters were made for colours: a grey picture is three equal ones.
-        picture = keras.layers.Concatenate(name=name)([scaled[..., channel : channel + 1]] * 3)
-        described.append(filters(picture))
-    features = keras.layers.Concatenate(name="texture", dtype="float32")(described)
+        # The filters have three input channels: the greyscale image is repeated.
+        grey = keras.layers.Concatenate(name=name)([scaled[..., channel : channel + 1]] * 3)
+        features_of.append(filters(grey))
+    features = keras.layers.Concatenate(name="texture", dtype="float32")(features_of)
     backbone = keras.Model(image, features, name="stain_texture")
     backbone.trainable = False
 
@@ -110,9 +109,10 @@ def build_stain_texture(
 
 
 def _draw_filters(network: keras.Model, seed: int | None) -> None:
-    """Draw filters anew that neither shrink nor blow up what passes them (He et al. 2015, DOI 10.1109/ICCV.2015.123).
+    """Draw random filters that preserve the variance (He et al. 2015, DOI 10.1109/ICCV.2015.123).
 
-    With those that Keras draws, what leaves the fourth block is a millionth of what entered.
+    With the default initializer of Keras the output of the fourth block is smaller than the input by a factor of a
+    million.
     """
     generator = np.random.default_rng(seed)
     for layer in network.layers:
@@ -129,5 +129,7 @@ def _check_blocks(blocks: Sequence[int]) -> tuple[int, ...]:
         isinstance(block, int) and not isinstance(block, bool) and 1 <= block <= _LAST_BLOCK for block in chosen
     )
     if not chosen or not right or len(set(chosen)) < len(chosen):
-        raise ModelError(f"blocks={blocks!r}: expected different whole numbers from 1 to {_LAST_BLOCK}, at least one.")
+        raise ModelError(
+            f"blocks={blocks!r}: expected at least one integer from 1 to {_LAST_BLOCK}, without repetition."
+        )
     return tuple(sorted(chosen))

@@ -1,0 +1,74 @@
+"""Resolving the arguments of `explain`: image size, resize mode, classes, options of the method."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from breastcls.errors import ExplanationError
+from breastcls.explanation.methods.method import Method
+from breastcls.images.resize import Resize, check_image_size, check_resize
+from breastcls.models.model_card import ModelCard
+
+
+def check_options(method: Method, options: dict[str, Any]) -> None:
+    """Raise an `ExplanationError` if an option is not one of the method."""
+    parameters = inspect.signature(method.compute).parameters.values()
+    known = [item.name for item in parameters if item.kind is inspect.Parameter.KEYWORD_ONLY]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ExplanationError(
+            f"{method.name!r} has no option {unknown[0]!r}. Its options: {', '.join(known) or 'none'}."
+        )
+
+
+def find_size(model: Any, card: ModelCard | None, image_size: int | Sequence[int] | None) -> tuple[int, int]:
+    """Return (height, width) of the model's input: that of the model, else the argument, else that of the card."""
+    shape = getattr(model, "input_shape", None)
+    known = isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:3]
+    fixed = (int(shape[1]), int(shape[2])) if known and shape is not None else None
+    if image_size is None and fixed is None and card is None:
+        raise ExplanationError("The model accepts images of any size; pass image_size=(height, width).")
+    asked = None if image_size is None else check_image_size(image_size, ExplanationError)
+    if asked is not None and fixed is not None and asked != fixed:
+        raise ExplanationError(f"image_size is {asked}; the model takes only images of {fixed}.")
+    size = fixed or asked or (card.image_size if card is not None else None)
+    assert size is not None, "checked above"
+    return int(size[0]), int(size[1])
+
+
+def find_resize(resize: str | None, card: ModelCard | None) -> Resize:
+    """Return the resize mode: the argument, else that of the card, else `"stretch"`."""
+    try:
+        return check_resize(resize or (card.resize if card is not None else None) or "stretch")
+    except ValueError as error:
+        raise ExplanationError(str(error)) from error
+
+
+def find_classes(
+    count: int, classes: Sequence[str] | None, card: ModelCard | None, known: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """Return one name per output: the argument, else those of the card, of the dataset, or `"0"`, `"1"`, ..."""
+    if classes is not None and len(classes) != count:
+        raise ExplanationError(f"classes has {len(classes)} names; the model has {count} outputs.")
+    for names in (classes, card.classes if card is not None else None, known):
+        if names is not None and len(names) == count:
+            return tuple(str(name) for name in names)
+    return tuple(str(index) for index in range(count))
+
+
+def find_target(target: int | str | None, classes: tuple[str, ...]) -> int | None:
+    """Return the index of the target class, or None for the predicted class."""
+    if target is None:
+        return None
+    if isinstance(target, str):
+        if target not in classes:
+            raise ExplanationError(
+                f"target_class={target!r}: expected one of the classes {', '.join(classes)}, or an index."
+            )
+        return classes.index(target)
+    index = int(target)
+    if not 0 <= index < len(classes):
+        raise ExplanationError(f"target_class is {index}; expected 0 to {len(classes) - 1} ({', '.join(classes)}).")
+    return index
