@@ -19,7 +19,7 @@ def variables(model):
     return [np.asarray(variable) for variable in model.variables]
 
 
-def test_the_model_is_plain_keras_with_names_to_hold_on_to():
+def test_the_layers_are_those_of_keras_with_documented_names():
     model = build_model("vgg16", classes=CLASSES, image_size=32, weights=None)
     assert type(model) is type(keras.Model(model.inputs[0], model.outputs[0]))
     assert model.inputs[0].name == "image"
@@ -36,7 +36,7 @@ def test_the_model_is_plain_keras_with_names_to_hold_on_to():
     ]
 
 
-def test_bytes_and_floats_give_the_same():
+def test_uint8_and_float32_give_the_same_output():
     model = small(seed=1)
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     expected = np.asarray(model(images.astype("float32")))
@@ -45,7 +45,7 @@ def test_bytes_and_floats_give_the_same():
 
 
 @pytest.mark.parametrize("backbone", ["cnn4", "cancernet", "mobilenetv3small"])
-def test_a_seed_repeats_bit_for_bit_whatever_was_drawn_before(backbone):
+def test_equal_seeds_give_equal_bits_for_every_global_state(backbone):
     arguments = {"classes": CLASSES, "image_size": 32, "weights": None, "head": "mlp"}
     first = build_model(backbone, seed=5, **arguments)
     keras.utils.set_random_seed(99)
@@ -58,13 +58,13 @@ def test_a_seed_repeats_bit_for_bit_whatever_was_drawn_before(backbone):
     assert not all(np.array_equal(a, b) for a, b in zip(variables(first), variables(third), strict=True))
 
 
-def test_a_seed_repeats_dropout_too():
+def test_equal_seeds_give_equal_dropout():
     images = np.ones((2, 32, 32, 3), "float32")
     outputs = [np.asarray(small(seed=2, dropout=0.5)(images, training=True)) for _ in range(2)]
     np.testing.assert_array_equal(*outputs)
 
 
-def test_without_a_seed_the_global_state_decides():
+def test_without_a_seed_the_global_state_is_used():
     keras.utils.set_random_seed(1)
     first = small()
     second = small()
@@ -82,7 +82,7 @@ def test_the_head_does_not_depend_on_the_backbone():
     np.testing.assert_array_equal(*heads)
 
 
-def test_probabilities_are_float32_under_mixed_precision():
+def test_probabilities_are_float32_in_mixed_precision():
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -94,7 +94,7 @@ def test_probabilities_are_float32_under_mixed_precision():
     assert np.asarray(model(np.zeros((1, 32, 32, 3)))).dtype == np.float32
 
 
-def test_the_card_says_how_it_was_built():
+def test_the_card_has_the_arguments():
     card = get_card(build_model("mobilenet", classes=CLASSES, image_size=(32, 64), weights=None, alpha=0.25, seed=3))
     assert card.classes == CLASSES
     assert card.image_size == (32, 64)
@@ -102,7 +102,7 @@ def test_the_card_says_how_it_was_built():
     assert (card.head, card.dropout, card.seed) == ("linear", 0.2, 3)
 
 
-def test_fit_goes_through_and_keeps_the_card():
+def test_keras_fit_keeps_the_card():
     model = small(seed=1)
     card = get_card(model)
     model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
@@ -136,12 +136,12 @@ def test_wrong_arguments_are_named(arguments, message):
         small(**arguments)
 
 
-def test_unknown_backbone():
+def test_an_unknown_backbone_is_named():
     with pytest.raises(RegistryError, match="cnn4"):
         small(backbone="cnn5")
 
 
-def test_imagenet_for_a_backbone_without():
+def test_imagenet_weights_that_do_not_exist_are_refused():
     with pytest.raises(WeightsError, match="weights=None"):
         small(weights="imagenet")
 
@@ -155,7 +155,7 @@ def test_channels_first_is_refused():
         keras.config.set_image_data_format("channels_last")
 
 
-def test_a_factory_that_returns_something_else(monkeypatch):
+def test_a_factory_must_return_a_keras_model(monkeypatch):
     from breastcls.models import building as build
     from breastcls.models.backbones.backbone import Backbone
     from breastcls.registry import Registry

@@ -10,12 +10,12 @@ from breastcls.stain.normalizer_registry import NORMALIZERS
 CARD = ModelCard(classes=("benign", "malignant"), image_size=(32, 32))
 
 
-def test_without_a_card_or_a_stain_there_is_none():
+def test_without_a_card_or_a_stain_there_is_no_normalizer():
     assert find_normalizer(None) is None
     assert find_normalizer(CARD) is None
 
 
-def test_the_one_of_the_card_is_made_again():
+def test_the_normalizer_of_the_card_is_restored():
     stain = {"name": "reinhard", "means": [70.5, 20.0, -10.0], "spreads": [15.0, 8.0, 6.0]}
     found = find_normalizer(ModelCard.from_json(CARD.replace(stain=stain).to_json()))
     assert found.to_dict() == stain
@@ -23,12 +23,12 @@ def test_the_one_of_the_card_is_made_again():
 
 
 @pytest.mark.parametrize("stain", [{"name": "reinhard", "means": [1.0]}, {"name": "of-another-package"}])
-def test_one_that_cannot_be_made_says_so(stain):
-    with pytest.raises(ModelError, match=r"cannot be made: .* import that first"):
+def test_a_normalizer_with_wrong_parameters_is_named(stain):
+    with pytest.raises(ModelError, match=r"cannot be created: .* import that package first"):
         find_normalizer(CARD.replace(stain=stain))
 
 
-def test_one_of_another_package_is_found_once_it_is_registered(monkeypatch):
+def test_a_normalizer_of_another_package_needs_registration(monkeypatch):
     monkeypatch.setattr(NORMALIZERS, "_items", dict(NORMALIZERS))
 
     class Mine(StainNormalizer):

@@ -90,7 +90,7 @@ def test_a_member_of_another_size_gets_resized_images():
     np.testing.assert_allclose(predict(ensemble, smooth).probabilities, expected, atol=1e-6)
 
 
-def test_called_without_saying_so_it_does_not_train():
+def test_it_is_in_inference_mode_by_default():
     ensemble = build_ensemble([member(1, size=24), member(2, "cancernet", 48)])
     images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     before = ensemble.get_weights()
@@ -110,7 +110,7 @@ def test_calibrated_members_keep_their_temperature(pair, outputs):
     np.testing.assert_allclose(predict_members(build_ensemble([model, pair[1]]), IMAGES)[0], calibrated, atol=1e-6)
 
 
-def test_a_probability_of_zero_does_not_veto():
+def test_a_probability_of_zero_leaves_the_mean_positive():
     sure = member(1)
     layer = sure.get_layer("logits")
     layer.set_weights([np.zeros_like(layer.get_weights()[0]), np.array([200.0, 0.0], np.float32)])
@@ -119,7 +119,7 @@ def test_a_probability_of_zero_does_not_veto():
     assert (found[:, 1] > 0).all()
 
 
-def test_the_card_knows_its_members_and_all_that_they_saw():
+def test_the_card_lists_the_members_and_their_training_cases():
     models = [
         member(1, provenance={"training": {"cases": ["a", "b"], "slides": ["a1"]}}, resize="stretch", threshold=0.3),
         member(2, provenance={"training": {"cases": ["b", "c"], "slides": []}, "calibration": {"cases": ["d"]}}),
@@ -153,7 +153,7 @@ def data(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")
-def test_evaluate_finds_a_test_case_that_one_member_saw(data, tmp_path):
+def test_evaluate_detects_leakage_into_one_member(data, tmp_path):
     models = [
         member(1, provenance={"training": {"cases": ["x"], "slides": []}}),
         member(2, provenance={"training": {"cases": ["c3"], "slides": []}}),
@@ -181,7 +181,7 @@ np.save(sys.argv[3] + ".ours.npy", predict(model, np.load(sys.argv[2])).probabil
 
 
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-def test_saved_it_opens_in_a_new_process_in_plain_keras_and_in_ours(tmp_path, average):
+def test_keras_and_breastcls_load_it_in_a_new_process(tmp_path, average):
     models = [member(1, temperature=1.7), member(2, "cancernet", 48), member(3)]
     paths = [save_model(model, tmp_path / f"{number}.keras") for number, model in enumerate(models)]
     ensemble = build_ensemble([paths[0], models[1], str(paths[2])], average=average, weights=[2, 1, 1])
@@ -204,7 +204,7 @@ def test_saved_it_opens_in_a_new_process_in_plain_keras_and_in_ours(tmp_path, av
     assert len(set(names)) == len(names)
 
 
-def test_mixed_precision_keeps_the_mean_at_full_precision(pair, outputs):
+def test_the_mean_is_float32_in_mixed_precision(pair, outputs):
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -233,9 +233,9 @@ def test_only_an_ensemble_has_members(pair):
         np.testing.assert_array_equal(one.model(IMAGES), model(IMAGES))
 
 
-def test_a_common_stain_goes_into_the_card():
+def test_the_card_has_the_common_stain_normalizer():
     assert get_card(build_ensemble([member(1, stain=STAIN), member(2, stain=STAIN)])).stain == STAIN
-    for other, words in ((None, r"'reinhard' with values of its own; none"), ({**STAIN, "means": [1, 2, 3]}, "own")):
+    for other, words in ((None, r"'reinhard' with its own parameters; none"), ({**STAIN, "means": [1, 2, 3]}, "own")):
         with pytest.raises(ModelError, match=words):
             build_ensemble([member(1, stain=STAIN), member(2, stain=other)])
 
@@ -261,18 +261,18 @@ def _calibrated():
         (_three_classes, "member 2 .*'a', 'b', 'c'"),
         (_without_a_card, "has no card"),
         (_calibrated, "calibrated by 'isotonic'"),
-        (lambda: member(3, resize="crop"), "resized by crop and stretch"),
+        (lambda: member(3, resize="crop"), "resize modes crop and stretch"),
         (lambda: 7, "Member 2 is a int"),
     ],
 )
-def test_models_that_do_not_fit_together(pair, make, words):
+def test_models_that_cannot_be_joined_are_refused(pair, make, words):
     with pytest.raises(ModelError, match=words):
         build_ensemble([pair[0], make()])
 
 
-def test_cropped_images_of_another_shape_cannot_be_made_from_each_other():
+def test_cropped_members_need_equal_proportions():
     models = [member(1, size=(32, 32), resize="crop"), member(2, size=(32, 48), resize="crop")]
-    with pytest.raises(ModelError, match="of another shape"):
+    with pytest.raises(ModelError, match="different proportions"):
         build_ensemble(models)
     build_ensemble([models[0], member(3, size=(64, 64), resize="crop")])
 
@@ -287,14 +287,14 @@ def test_cropped_images_of_another_shape_cannot_be_made_from_each_other():
         ({"weights": [1, float("nan")]}, "0 or more"),
     ],
 )
-def test_arguments_that_make_no_sense(pair, arguments, words):
+def test_wrong_arguments_are_named(pair, arguments, words):
     with pytest.raises(ModelError, match=words):
         build_ensemble(pair, **arguments)
 
 
-def test_one_model_is_no_ensemble(pair, tmp_path):
+def test_an_ensemble_needs_two_different_models(pair, tmp_path):
     for models in ([], pair[:1], "model.keras", tmp_path):
-        with pytest.raises(ModelError, match="two or more models"):
+        with pytest.raises(ModelError, match="at least two models"):
             build_ensemble(models)
     with pytest.raises(ModelError, match="Members 1 and 2 share weights"):
         build_ensemble([pair[0], pair[0]])

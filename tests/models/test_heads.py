@@ -28,10 +28,10 @@ def test_layers_of_each_head(name, kinds):
 
 
 @pytest.mark.parametrize("name", ["linear", "mlp", "flatten-mlp"])
-def test_heads_take_a_vector_too(name):
+def test_heads_accept_a_vector_too(name):
     assert head(name, (8,)).output_shape == (None, 3)
 
 
-def test_no_such_head():
+def test_an_unknown_head_is_refused():
     with pytest.raises(ModelError, match="flatten-mlp"):
         head("attention")

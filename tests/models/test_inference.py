@@ -4,7 +4,7 @@ import numpy as np
 from breastcls.models.inference import run_batches
 
 
-def test_the_last_batch_is_filled_up_and_cut_off():
+def test_the_last_batch_is_padded_and_cropped():
     shapes = []
 
     class Doubled(keras.layers.Layer):
@@ -22,6 +22,6 @@ def test_the_last_batch_is_filled_up_and_cut_off():
     assert model.jit_compile is False
 
 
-def test_a_single_small_batch_is_left_as_it_is():
+def test_a_single_small_batch_is_not_padded():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Flatten()])
     assert [len(output) for output in run_batches(model, [np.ones((2, 2))])] == [2]

@@ -22,12 +22,12 @@ CARD = ModelCard(
 )
 
 
-def test_json_there_and_back():
+def test_json_is_read_as_it_was_written():
     assert ModelCard.from_json(CARD.to_json()) == CARD
     assert json.loads(CARD.to_json())["schema"] == CARD_SCHEMA
 
 
-def test_a_card_from_before_stain_was_kept_still_loads():
+def test_fields_with_a_default_may_be_absent():
     values = json.loads(CARD.to_json())
     del values["stain"]
     assert ModelCard.from_json(json.dumps(values)) == CARD.replace(stain=None)
@@ -35,7 +35,7 @@ def test_a_card_from_before_stain_was_kept_still_loads():
         ModelCard.from_json(json.dumps({**values, "stain": "macenko"}))
 
 
-def test_nobody_holds_a_reference_into_a_card():
+def test_a_card_does_not_change_with_the_callers_objects():
     source = {"cases": [1]}
     card = CARD.replace(provenance=source)
     source["cases"].append(2)
@@ -69,7 +69,7 @@ def test_nobody_holds_a_reference_into_a_card():
         {"colour": "blue"},
     ],
 )
-def test_values_that_make_no_sense(changes):
+def test_wrong_values_are_refused(changes):
     with pytest.raises(ModelError):
         CARD.replace(**changes)
 
@@ -87,7 +87,7 @@ def test_values_that_make_no_sense(changes):
         '{"schema": 1, "classes": {"a": 1}, "image_size": 3}',
     ],
 )
-def test_text_that_is_no_card(text):
+def test_text_that_is_not_a_card_is_refused(text):
     with pytest.raises(ModelError):
         ModelCard.from_json(text)
 

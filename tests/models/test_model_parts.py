@@ -30,7 +30,7 @@ def test_features_then_head_is_the_model(head, shape):
     assert not any(weight is other for weight in top.weights for other in features.weights)
 
 
-def test_what_the_head_learns_the_model_has_learnt(tmp_path):
+def test_training_the_head_trains_the_model(tmp_path):
     model = lively()
     before = np.asarray(model(IMAGES))
     features, head = split_model(model)
@@ -48,7 +48,7 @@ def test_splitting_works_on_a_loaded_model_and_twice(tmp_path):
         np.testing.assert_allclose(np.asarray(head(features(IMAGES))), np.asarray(model(IMAGES)), rtol=1e-5)
 
 
-def test_the_frozen_view_has_the_same_weights_and_no_noise_in_its_features():
+def test_the_inference_backbone_shares_weights_and_is_deterministic():
     model = lively(dropout=0.0)
     model.trainable = False
     view = with_inference_backbone(model)
@@ -61,14 +61,14 @@ def test_the_frozen_view_has_the_same_weights_and_no_noise_in_its_features():
     assert np.abs(noisy[0] - noisy[1]).max() > 1e-4, "dropout inside the backbone must have been there to silence"
 
 
-def test_the_view_can_be_saved_by_a_callback_and_read_again(tmp_path):
+def test_a_model_with_inference_backbone_can_be_saved_and_loaded(tmp_path):
     view = with_inference_backbone(lively())
     view.save(tmp_path / "view.keras")
     again = keras.models.load_model(tmp_path / "view.keras")
     np.testing.assert_array_equal(np.asarray(again(IMAGES)), np.asarray(view(IMAGES)))
 
 
-def test_training_through_the_frozen_view_trains_the_model(tmp_path):
+def test_training_with_inference_backbone_trains_the_model(tmp_path):
     model = lively()
     find_backbone(model).trainable = False
     inner = [weight.copy() for weight in find_backbone(model).get_weights()]
@@ -96,13 +96,13 @@ def flat():
     return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
 
 
-def test_models_without_the_expected_parts():
-    with pytest.raises(ModelError, match="nests 0 models"):
+def test_models_without_the_expected_parts_are_refused():
+    with pytest.raises(ModelError, match="has 0 nested models"):
         find_backbone(flat())
     inputs = keras.Input((8, 8, 3))
-    with pytest.raises(ModelError, match="nests 2 models"):
+    with pytest.raises(ModelError, match="has 2 nested models"):
         find_backbone(keras.Model(inputs, keras.layers.add([flat()(inputs), flat()(inputs)])))
-    with pytest.raises(ModelError, match="no head"):
+    with pytest.raises(ModelError, match="expected a head"):
         split_model(keras.Model(inputs, flat()(inputs)))
     inner, vector = keras.Input((5,)), keras.Input((5,))
     backbone = keras.Model(inner, keras.layers.Dense(3)(inner))
@@ -110,7 +110,7 @@ def test_models_without_the_expected_parts():
         find_last_convolution(keras.Model(vector, keras.layers.Dense(2)(backbone(vector))))
 
 
-def test_a_way_past_the_backbone_cannot_be_split():
+def test_a_path_around_the_backbone_cannot_be_split():
     inputs = keras.Input((8, 8, 3))
     beside = keras.layers.GlobalAveragePooling2D()(inputs)
     inner = keras.Input((8, 8, 3))

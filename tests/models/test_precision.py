@@ -10,7 +10,7 @@ from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
 
 
-def test_auto_is_bfloat16_only_where_processor_and_family_gain(small, monkeypatch):
+def test_auto_is_bfloat16_only_where_it_is_faster(small, monkeypatch):
     monkeypatch.setattr(precision, "has_gpu", lambda: False)
     vgg = bc.build_model("vgg16", classes=("a", "b"), image_size=32, weights=None)
     monkeypatch.setattr(precision, "processor_flags", lambda: frozenset({"avx512_bf16"}))
@@ -23,7 +23,7 @@ def test_auto_is_bfloat16_only_where_processor_and_family_gain(small, monkeypatc
     assert choose_precision("auto", small()) == "bfloat16"
 
 
-def test_flags_are_read_from_the_list_of_linux(tmp_path):
+def test_processor_flags_are_read_from_cpuinfo(tmp_path):
     (tmp_path / "cpuinfo").write_text("model name : x\nflags\t\t: fpu avx512_bf16 avx2\n")
     assert processor_flags(str(tmp_path / "cpuinfo")) == {"fpu", "avx512_bf16", "avx2"}
     assert processor_flags(str(tmp_path / "none")) == frozenset()
@@ -46,7 +46,7 @@ def test_layers_compute_in_bfloat16_within_the_block_only(small):
     np.testing.assert_array_equal(np.asarray(model(images)), before)
 
 
-def test_layers_that_were_pinned_stay_as_they_are(small):
+def test_layers_of_another_precision_keep_it(small):
     texture = build_stain_texture(classes=("a", "b"), image_size=32, weights=None, blocks=(1,), seed=1)
     with use_precision(texture, "bfloat16"):
         inner = texture.get_layer("stain_texture")
@@ -83,7 +83,7 @@ def test_a_model_built_in_half_precision(small, parts):
 
 
 @pytest.mark.parametrize("number_format", ["bfloat16", "float16"])
-def test_training_in_half_precision_learns_and_leaves_a_float32_model(parts, small, number_format, tmp_path):
+def test_training_in_half_precision_gives_a_float32_model(parts, small, number_format, tmp_path):
     model = small()
     options = {"epochs": 8, "batch_size": 8, "augment": "none", "progress": False}
     run = bc.fit(model, *parts[:2], precision=number_format, run_dir=tmp_path / "run", **options)

@@ -29,7 +29,7 @@ def train(model):
     model.fit(IMAGES, LABELS, epochs=1, verbose=0)
 
 
-def test_depths_from_the_head_to_everything():
+def test_every_depth_from_the_head_to_all_layers():
     model = cnn4()
     expected = {"logits"}
     set_trainable(model, "head")
@@ -50,7 +50,7 @@ def test_the_count_is_that_of_keras():
     assert set_trainable(model, "all") == model.count_params() - 2 * (32 + 64 + 128 + 256)
 
 
-def test_scratch_trains_its_normalisation_and_pretrained_keeps_it():
+def test_batch_norm_is_trained_from_scratch_and_frozen_if_pretrained():
     for pretrained, moves in ((False, True), (True, False)):
         model = cnn4(pretrained)
         set_trainable(model, "all")
@@ -63,7 +63,7 @@ def test_scratch_trains_its_normalisation_and_pretrained_keeps_it():
         assert not np.array_equal(convolution, find_backbone(model).get_layer("conv1").get_weights()[0])
 
 
-def test_batch_norm_can_be_asked_for():
+def test_batch_norm_can_be_set():
     model = cnn4(pretrained=True)
     set_trainable(model, "last-stage", batch_norm="train")
     assert learning(model) == {"logits", "conv4", "conv4_bn"}
@@ -71,7 +71,7 @@ def test_batch_norm_can_be_asked_for():
     assert learning(model) == {"logits", "conv4"}
 
 
-def test_a_frozen_backbone_does_not_move_at_all():
+def test_a_frozen_backbone_does_not_change():
     model = cnn4()
     set_trainable(model, "head")
     before = [weight.copy() for weight in find_backbone(model).get_weights()]
@@ -80,13 +80,13 @@ def test_a_frozen_backbone_does_not_move_at_all():
         np.testing.assert_array_equal(now, then)
 
 
-def test_the_normalisation_of_the_head_always_learns():
+def test_batch_norm_of_the_head_is_always_trainable():
     model = build_model("cancernet", classes=CLASSES, seed=1)
     set_trainable(model, "head", batch_norm="frozen")
     assert learning(model) == {"hidden", "hidden_bn", "logits"}
 
 
-def test_stages_cover_the_backbone_from_the_output_down():
+def test_stages_cover_the_backbone_from_the_output_to_the_input():
     model = cnn4()
     stages = list_stages(model)
     assert [stage[0] for stage in stages[:-1]] == ["conv4", "conv3", "conv2"]
@@ -96,17 +96,17 @@ def test_stages_cover_the_backbone_from_the_output_down():
 
 
 @pytest.mark.parametrize("depth", ["tail", -1, 4, True, 1.5, None])
-def test_depths_that_do_not_exist(depth):
+def test_wrong_depths_are_refused(depth):
     with pytest.raises(ModelError, match="depth="):
         set_trainable(cnn4(), depth)
 
 
-def test_batch_norm_that_does_not_exist():
+def test_wrong_values_of_batch_norm_are_refused():
     with pytest.raises(ModelError, match="batch_norm="):
         set_trainable(cnn4(), "all", batch_norm="no")
 
 
-def test_a_model_without_a_card_knows_head_and_all():
+def test_a_model_without_a_card_has_the_depths_head_and_all():
     inner = keras.Input((8, 8, 3))
     backbone = keras.Model(inner, keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(inner)))
     inputs = keras.Input((8, 8, 3))
@@ -131,7 +131,7 @@ class Block(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("kind", ["model", "layer"])
-def test_normalisation_deep_inside_a_stage_is_frozen_too(kind):
+def test_batch_norm_inside_of_layers_is_frozen_too(kind):
     inner = keras.Input((8, 8, 3))
     parts = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()]
     part = keras.Sequential(parts) if kind == "model" else Block()

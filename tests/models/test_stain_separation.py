@@ -44,7 +44,7 @@ def test_it_equals_the_macenko_of_the_package_in_one_batch_of_different_images()
         np.testing.assert_allclose(pictures, reference(image), atol=0.25)
 
 
-def test_the_colour_picture_is_that_of_the_normalizer_of_the_package():
+def test_the_colour_image_equals_that_of_the_normalizer():
     image, _ = draw(USUAL, 7)
     result = keras.ops.convert_to_numpy(StainSeparation(colours=True)(image[None]))[0]
     expected = Macenko(USUAL, np.array([1.6, 1.0])).normalize(image)
@@ -53,14 +53,14 @@ def test_the_colour_picture_is_that_of_the_normalizer_of_the_package():
     np.testing.assert_allclose(result[..., 3:], reference(image), atol=0.25)
 
 
-def test_pictures_show_the_amounts_that_were_drawn():
+def test_images_show_the_known_concentrations():
     image, amounts = draw(USUAL, 3)
     result = keras.ops.convert_to_numpy(StainSeparation()(image[None]))[0]
     for stain in (0, 1):
         assert np.corrcoef(np.exp(-amounts[..., stain]).ravel(), result[..., stain].ravel())[0, 1] > 0.97
 
 
-def test_a_paler_slide_gives_nearly_the_same_pictures():
+def test_a_paler_slide_gives_nearly_the_same_images():
     dark, _ = draw(USUAL, 5, strength=(1.2, 0.9))
     pale, _ = draw(USUAL, 5, strength=(0.8, 0.6))
     first, second = keras.ops.convert_to_numpy(StainSeparation()(np.stack([dark, pale])))
@@ -78,7 +78,7 @@ def test_a_paler_slide_gives_nearly_the_same_pictures():
     ],
     ids=["glass", "black", "one colour", "grey"],
 )
-def test_images_without_two_stains_give_finite_pictures_by_the_usual_stains(image):
+def test_images_without_two_stains_use_the_reference_stains(image):
     tissue, _ = draw(USUAL, 1, size=32)
     result = keras.ops.convert_to_numpy(StainSeparation()(np.stack([image, tissue])))
     assert np.isfinite(result).all()
@@ -102,7 +102,7 @@ def test_a_gradient_reaches_the_image():
     assert np.abs(gradient).max() > 0
 
 
-def test_its_settings_survive_saving():
+def test_its_arguments_are_saved():
     layer = StainSeparation(density=0.9, colours=True, name="stains")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert (again.density, again.colours, again.name) == (0.9, True, "stains")
@@ -110,7 +110,7 @@ def test_its_settings_survive_saving():
     np.testing.assert_array_equal(layer(image[None]), again(image[None]))
 
 
-def test_half_precision_does_not_reach_it():
+def test_it_computes_in_float32_in_every_precision_policy():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -22,7 +22,7 @@ def card():
     return ModelCard(classes=("benign", "malignant"), image_size=(32, 32))
 
 
-def test_a_second_training_keeps_what_the_first_saw(card):
+def test_a_second_training_keeps_the_cases_of_the_first(card):
     once = record_training(card, {"epochs": 3}, make_data("ab"), make_data("cd"))
     twice = record_training(once, {"epochs": 5}, make_data("cd"), make_data("ef")).provenance["training"]
     assert list_seen_names(twice, "cases") == set("abcdef")
@@ -34,7 +34,7 @@ def test_a_second_training_keeps_what_the_first_saw(card):
     assert list_trained_names(None, "cases") == list_seen_names(None, "cases") == set()
 
 
-def test_what_was_fitted_to_the_outputs_is_dropped(card):
+def test_what_was_fitted_to_the_outputs_is_removed(card):
     kept = card.replace(
         threshold=0.3, temperature=2.0, provenance={"threshold": {}, "calibration": {}, "conformal": {}, "by": "us"}
     )

@@ -11,7 +11,7 @@ def build(seed, units=3):
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.BatchNormalization()])
 
 
-def test_weights_are_told_apart_to_the_last_bit():
+def test_weights_that_differ_in_the_last_bit_have_other_hashes():
     model = build(1)
     before = hash_weights(model)
     assert hash_weights(build(1)) == before
@@ -27,7 +27,7 @@ def test_shapes_are_those_of_the_architecture():
     assert hash_shapes(build(1)) != hash_shapes(build(1, units=4))
 
 
-def test_weights_change_it_and_it_can_be_told_by_hand():
+def test_the_hash_equals_a_direct_computation_and_depends_on_the_weights():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
     expected = hashlib.sha256(b"float32(2, 1)" + np.ones((2, 1), "<f4").tobytes())
     expected.update(b"float32(1,)" + np.zeros(1, "<f4").tobytes())
@@ -37,7 +37,7 @@ def test_weights_change_it_and_it_can_be_told_by_hand():
     assert hash_weights(model) != first
 
 
-def test_a_sketch_tells_models_apart_but_not_their_last_bits():
+def test_a_fingerprint_distinguishes_models_and_tolerates_rounding():
     model = build(1)
     first = fingerprint_weights(model)
     assert first == fingerprint_weights(build(1))
@@ -49,7 +49,7 @@ def test_a_sketch_tells_models_apart_but_not_their_last_bits():
     assert is_same_fingerprint(first, fingerprint_weights(model))
 
 
-def test_a_sketch_sees_a_head_of_another_seed_on_a_large_backbone():
+def test_a_fingerprint_distinguishes_heads_on_a_large_backbone():
     def with_head(seed):
         keras.utils.set_random_seed(0)
         layers = [keras.layers.Dense(500, kernel_initializer="ones"), keras.layers.BatchNormalization()]

@@ -5,7 +5,7 @@ from breastcls.models.backbones.backbone import HEADS, Backbone
 from breastcls.models.heads import _HEADS
 
 
-def test_a_backbone_turns_lists_into_tuples_and_a_side_into_a_square():
+def test_lists_become_tuples_and_one_side_becomes_a_square():
     entry = Backbone(name="b", factory=len, image_size=96, stages=["top", "bottom"], options=["alpha"])
     assert entry.image_size == (96, 96)
     assert entry.stages == ("top", "bottom")
@@ -29,5 +29,5 @@ def test_a_wrong_field_is_refused(field, value):
         Backbone(**{"name": "b", "factory": len, field: value})
 
 
-def test_every_head_that_an_entry_may_name_exists():
+def test_every_head_of_a_backbone_exists():
     assert tuple(_HEADS) == HEADS

@@ -57,7 +57,7 @@ def test_a_taken_name_and_a_wrong_field_are_refused():
     assert "nobody" not in BACKBONES
 
 
-def test_an_unknown_name_lists_the_nearest():
+def test_the_error_for_an_unknown_name_lists_similar_names():
     with pytest.raises(RegistryError, match="'resnet50'"):
         BACKBONES["resnet5O"]
 

@@ -14,5 +14,5 @@ def test_four_blocks_of_convolution_and_pooling():
 
 
 def test_another_number_of_filters_is_refused():
-    with pytest.raises(ModelError, match="four convolutions"):
+    with pytest.raises(ModelError, match="expected four numbers"):
         build_model("cnn4", classes=("a", "b"), image_size=32, filters=(4, 8))

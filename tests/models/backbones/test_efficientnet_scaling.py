@@ -25,7 +25,7 @@ def stem(model):
     return lambda images: np.asarray(part(images))
 
 
-def test_a_published_file_means_what_keras_makes_of_it(published, monkeypatch):
+def test_a_published_file_gives_the_same_network_as_in_keras(published, monkeypatch):
     from keras.src.utils import file_utils
 
     monkeypatch.setattr(file_utils, "get_file", lambda *args, **kwargs: str(published))
@@ -38,7 +38,7 @@ def test_a_published_file_means_what_keras_makes_of_it(published, monkeypatch):
     assert np.abs(stem(plain)(images) - maps).max() > 0.1, "the difference must be seen"
 
 
-def test_weights_of_ones_own_are_left_alone(tmp_path):
+def test_other_weights_are_not_changed(tmp_path):
     model = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(32, 32, 3))
     path = tmp_path / "own.weights.h5"
     model.save_weights(path)

@@ -82,7 +82,7 @@ ASKED = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "size", "options"), ASKED)
-def test_weight_files_are_those_that_keras_asks_for(name, size, options, monkeypatch):
+def test_weight_files_are_those_of_keras(name, size, options, monkeypatch):
     from keras.src.utils import file_utils
 
     asked = []
@@ -114,13 +114,13 @@ def test_digests_are_those_of_keras():
 
 
 @pytest.mark.slow
-def test_the_stages_of_a_giant_exist():
+def test_the_stages_of_a_large_network_exist():
     # The one sister with stages of its own: it has other numbers of cells.
     model = build_model("nasnetlarge", classes=("a", "b"), image_size=32, weights=None)
     assert len(list_stages(model)) == 3
 
 
-def test_sizes_without_a_file_of_their_own_take_the_one_for_224():
+def test_other_image_sizes_use_the_file_for_224():
     assert "_224_" in BACKBONES["mobilenet"].pretrained((100, 100), {}).name
     assert "_128_" in BACKBONES["mobilenet"].pretrained((128, 128), {}).name
     assert "_224_" in BACKBONES["mobilenet"].pretrained((128, 160), {}).name

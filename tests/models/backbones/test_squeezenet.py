@@ -16,7 +16,7 @@ def test_shapes_of_version_1_1():
 
 
 @pytest.mark.real
-def test_the_published_file_goes_to_the_layers_of_the_same_name(real_data):
+def test_the_published_file_is_loaded_into_the_layers_of_the_same_name(real_data):
     path = real_data / "weights" / FILE
     backbone = find_backbone(build_model("squeezenet", classes=("a", "b"), image_size=64, weights=path))
     with h5py.File(path) as file:

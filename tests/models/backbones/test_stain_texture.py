@@ -33,7 +33,7 @@ def test_moments_are_those_of_numpy():
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_moments_of_a_flat_map_have_a_gradient():
+def test_moments_of_a_constant_map_have_a_finite_gradient():
     tf = pytest.importorskip("tensorflow")
     flat = tf.ones((1, 4, 4, 2))
     with tf.GradientTape() as tape:
@@ -52,7 +52,7 @@ def test_probabilities_and_card(model, images):
     assert card.provenance["architecture"] == {"name": "stain-texture", "blocks": [2, 3, 4]}
 
 
-def test_features_are_the_moments_of_mobilenet_over_the_three_pictures(model, images):
+def test_features_are_the_moments_of_mobilenet_over_the_three_images(model, images):
     from breastcls.models.building import build_model
     from breastcls.models.stain_separation import StainSeparation
 
@@ -75,7 +75,7 @@ def test_features_are_the_moments_of_mobilenet_over_the_three_pictures(model, im
     )
 
 
-def test_random_filters_neither_shrink_nor_blow_up_what_passes(model, images):
+def test_random_filters_preserve_the_variance(model, images):
     features, _ = split_model(model)
     found = features.predict(images, verbose=0)
     assert 0.05 < np.abs(found).mean() < 5
@@ -83,13 +83,13 @@ def test_random_filters_neither_shrink_nor_blow_up_what_passes(model, images):
     assert found.std(axis=0).max() > 1e-3
 
 
-def test_what_lies_behind_the_last_block_is_left_out(model):
+def test_later_blocks_are_not_part_of_the_model(model):
     small = build_stain_texture(classes=CLASSES, image_size=64, weights=None, blocks=(1,))
     assert small.get_layer("stain_texture").output_shape == (None, 96)
     assert small.count_params() < model.count_params() < 20_000
 
 
-def test_mirrored_images_look_alike(model, images):
+def test_mirrored_images_have_similar_features(model, images):
     features, _ = split_model(model)
     first, second = features.predict(images, verbose=0), features.predict(images[:, :, ::-1], verbose=0)
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.99
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_filters(model, images):
 
 
 @pytest.mark.parametrize("blocks", [(), (0,), (14,), (2, 2), "234", (True,), None, (1.5,)])
-def test_blocks_that_cannot_be(blocks):
+def test_wrong_blocks_are_refused(blocks):
     with pytest.raises(ModelError, match="from 1 to 13"):
         build_stain_texture(classes=CLASSES, image_size=64, weights=None, blocks=blocks)
 
