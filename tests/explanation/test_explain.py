@@ -88,11 +88,11 @@ def test_the_target_can_be_named_or_numbered(blue_squares):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target_class": "sqare"}, "No class is named 'sqare'. The model's classes: none, square"),
+        ({"target_class": "sqare"}, "target_class='sqare': expected one of the classes none, square"),
         ({"target_class": 2}, "expected 0 to 1"),
         ({"target_class": -1}, "expected 0 to 1"),
-        ({"classes": ("a", "b", "c")}, "names 3 classes, but the model has 2"),
-        ({"image_size": (16, 16)}, r"takes images of \(32, 32\) only"),
+        ({"classes": ("a", "b", "c")}, "has 3 names; the model has 2"),
+        ({"image_size": (16, 16)}, r"takes only images of \(32, 32\)"),
         ({"resize": "squeeze"}, "'stretch', 'crop', 'pad'"),
         ({"steps": 4}, "'grad-cam' has no option 'steps'. Its options: layer"),
         ({"layer": "dense"}, "expected a feature map|No layer"),

@@ -162,6 +162,6 @@ def test_a_factory_must_return_a_keras_model(monkeypatch):
 
     registry = Registry("backbone")
     registry.register("odd", Backbone(name="odd", factory=lambda input_shape: "a model"))
-    monkeypatch.setattr(build, "backbones", registry)
+    monkeypatch.setattr(build, "BACKBONES", registry)
     with pytest.raises(ModelError, match=r"must return a keras\.Model"):
         build_model("odd", classes=CLASSES)
