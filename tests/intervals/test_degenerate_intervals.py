@@ -42,7 +42,9 @@ def test_a_proportion_of_one_is_a_limitation():
     found = evaluate(perfect_on_the_positive(), bootstrap=Bootstrap(100))
     assert found.metrics.loc["recall"].tolist() == [1.0, 1.0, 1.0]
     (limitation,) = [one for one in found.limitations if "zero width" in one]
-    assert re.match(r"The interval of recall, roc_auc.*, and some in the tables by .*class, .*subtype have", limitation)
+    assert re.match(
+        r"The confidence interval of recall, roc_auc.*, and some in the tables by .*class, .*subtype have", limitation
+    )
     assert "stain" not in limitation
     assert len(limitation) < 400, "a sentence, and no list of rows"
 
@@ -52,5 +54,6 @@ def test_by_case_proportions_have_a_width_and_only_other_metrics_are_named():
     assert found.metrics.loc["recall", "low"] < 1
     (limitation,) = [one for one in found.limitations if "zero width" in one]
     assert re.match(
-        r"The interval of roc_auc, average_precision(, and some in the tables by .*)? ha(s|ve) no", limitation
+        r"The confidence interval of roc_auc, average_precision(, and some in the tables by .*)? ha(s|ve) zero",
+        limitation,
     )

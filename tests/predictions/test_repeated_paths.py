@@ -44,9 +44,7 @@ def test_one_file_of_many_cases_is_refused():
 def test_one_file_of_two_classes_is_refused_where_both_are_known():
     paths = [f"data/{number}.png" for number in range(200)]
     paths[95] = paths[105]
-    with pytest.raises(
-        EvaluationError, match=r"'data/105.png' in 2 rows, as an image of 2 classes \(benign, malignant"
-    ):
+    with pytest.raises(EvaluationError, match=r"'data/105.png' in 2 rows, with 2 classes \(benign, malignant"):
         make(paths, cases=None)
     labels = LABELS.copy()
     labels[95] = -1
@@ -88,5 +86,5 @@ def test_it_is_found_in_a_file_as_well(tmp_path):
     frame = some.to_frame()
     frame.loc[150, "path"] = "data/3.png"
     frame.to_csv(tmp_path / "out.csv", index=False)
-    with pytest.raises(EvaluationError, match=r"'data/3\.png' in 2 rows, as an image of 2 cases"):
+    with pytest.raises(EvaluationError, match=r"'data/3\.png' in 2 rows, with 2 cases"):
         Predictions.from_csv(tmp_path / "out.csv")

@@ -109,8 +109,8 @@ def test_images_of_a_slide_are_stained_alike(pictures, colour_model, tmp_path):
     assert len(set(seen["all"])) == 2
 
 
-def test_few_cases_are_told_of(pictures, colour_model):
-    """Of the benign one case is left: evaluate of the same images is the reference."""
+def test_few_cases_are_limitations(pictures, colour_model):
+    """One benign case remains: `evaluate` of the same images is the reference."""
     model = colour_model()
     few = pictures.where(np.isin(pictures.cases, ["case 0", "case 1", "case 3", "case 5", "case 7", "case 9"]))
     options = {
@@ -127,7 +127,7 @@ def test_few_cases_are_told_of(pictures, colour_model):
     kept = [one for one in found.limitations if "zero width" not in one]
     assert len(kept) == 3
     for words, limitation in zip(
-        ("has only 1 case", "17% of the images are of cases", "for specificity"), kept, strict=True
+        ("has only 1 case", "17% of the images are of cases", "interval of specificity"), kept, strict=True
     ):
         assert words in limitation
         assert limitation in alone.limitations

@@ -107,7 +107,7 @@ def test_strengths_that_cannot_be(tissue, name, strength):
 
 def test_what_is_registered_must_keep_the_shape(tissue):
     half = Perturbation("half", "Every other row.", "", (1.0,), lambda image, strength, generator: image[::2])
-    with pytest.raises(ImageError, match=r"'half' made uint8 of shape \(24, 60, 3\)"):
+    with pytest.raises(ImageError, match=r"'half' returned uint8 of shape \(24, 60, 3\)"):
         half(tissue, 1.0, draw())
     with pytest.raises(RegistryError, match="registered already"):
         register_perturbation(PERTURBATIONS["blur"])

@@ -11,7 +11,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, ImageError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
-from breastcls.robustness.shortcuts import AS_THEY_ARE, CHECKS, check_shortcuts, read_checks
+from breastcls.robustness.shortcuts import CHECKS, UNPERTURBED, check_shortcuts, interpret_checks
 from breastcls.stain.fitting import fit_normalizer
 
 QUICK = {"bootstrap": Bootstrap(100), "stain": "reinhard", "grid": 4}
@@ -35,10 +35,10 @@ def found(pictures):
 
 
 def test_one_row_a_check(found):
-    assert found.table.index.tolist() == [AS_THEY_ARE, *CHECKS]
+    assert found.table.index.tolist() == [UNPERTURBED, *CHECKS]
     for metric in ("balanced_accuracy", "roc_auc"):
         assert (found.table[f"{metric}_low"] <= found.table[f"{metric}_high"]).all()
-        change = found.table[metric] - found.table.loc[AS_THEY_ARE, metric]
+        change = found.table[metric] - found.table.loc[UNPERTURBED, metric]
         np.testing.assert_allclose(found.table[f"{metric}_change"], change)
 
 
@@ -50,44 +50,44 @@ def test_one_row_a_check(found):
     ],
 )
 def test_checks_by_hand(pictures, colour_model, tmp_path, check, change):
-    """Write the altered images to files and predict those."""
+    """Write the perturbed images to files and predict those."""
     model = colour_model()
     table = check_shortcuts(model, pictures, checks=[check], **QUICK).table
     expected = predict(model, rewritten(pictures, tmp_path, change))
     assert table.loc[check, "roc_auc"] == roc_auc_score(expected.labels, expected.positive)
     plain = predict(model, pictures)
-    assert table.loc[AS_THEY_ARE, "roc_auc"] == roc_auc_score(plain.labels, plain.positive)
+    assert table.loc[UNPERTURBED, "roc_auc"] == roc_auc_score(plain.labels, plain.positive)
 
 
 @pytest.mark.filterwarnings("ignore:The class:breastcls.errors.EvaluationWarning")
 def test_one_stain_is_that_of_the_training_images(pictures, colour_model, tmp_path):
     model, train = colour_model(), pictures[:16]
-    table = check_shortcuts(model, pictures[16:], train, checks="one stain", seed=5, **QUICK).table
+    table = check_shortcuts(model, pictures[16:], train, checks="normalised stain", seed=5, **QUICK).table
     normalizer = fit_normalizer(train, "reinhard", seed=5)
     expected = predict(model, rewritten(pictures[16:], tmp_path, normalizer.transform))
-    assert table.loc["one stain", "roc_auc"] == roc_auc_score(expected.labels, expected.positive)
+    assert table.loc["normalised stain", "roc_auc"] == roc_auc_score(expected.labels, expected.positive)
     given = check_shortcuts(
-        model, pictures[16:], checks="one stain", seed=5, bootstrap=Bootstrap(100), grid=4, stain=normalizer
+        model, pictures[16:], checks="normalised stain", seed=5, bootstrap=Bootstrap(100), grid=4, stain=normalizer
     )
-    assert given.table.loc["one stain", "roc_auc"] == table.loc["one stain", "roc_auc"]
+    assert given.table.loc["normalised stain", "roc_auc"] == table.loc["normalised stain", "roc_auc"]
     assert given.settings["stain"] == "reinhard"
 
 
-def test_a_model_of_colour_is_found_out(pictures, colour_model):
-    """Mean colour is all that it sees: it stays with the pixels shuffled, and goes with the stain."""
+def test_a_colour_model_is_detected(pictures, colour_model):
+    """The model uses the mean colour alone: shuffling pixels keeps it, stain normalisation removes it."""
     found = check_shortcuts(colour_model(), pictures, **QUICK)
     aucs = found.table["roc_auc"]
-    assert aucs[AS_THEY_ARE] > 0.95
+    assert aucs[UNPERTURBED] > 0.95
     assert aucs["pixels"] > 0.9
     assert aucs["blocks"] > 0.9
     assert aucs["mean colour"] > 0.9
-    assert aucs["one stain"] < 0.8
-    sentences = dict(zip(CHECKS, found.reading, strict=True))
+    assert aucs["normalised stain"] < 0.8
+    sentences = dict(zip(CHECKS, found.interpretation, strict=True))
     assert sentences["blocks"].startswith("Blocks: ROC AUC ")
-    assert "may do without how the blocks lie" in sentences["blocks"]
+    assert "may not need the arrangement of the blocks" in sentences["blocks"]
 
 
-def test_the_seed_decides(pictures, colour_model):
+def test_the_seed_determines_the_scores(pictures, colour_model):
     def scores(**options):
         return check_shortcuts(colour_model(), pictures, checks=["blocks", "pixels"], metrics="log_loss", **options)
 
@@ -107,33 +107,29 @@ def test_it_prints_serialises_and_can_be_attached(found, pictures, draw):
     assert attached.shortcuts is found.table
 
 
-def checks_of(clean, altered, metric="roc_auc"):
+def checks_of(clean, perturbed, metric="roc_auc"):
     columns = [f"{metric}{end}" for end in ("", "_low", "_high", "_change", "_change_low", "_change_high")]
-    return pd.DataFrame([clean, altered], index=[AS_THEY_ARE, "grey"], columns=columns)
+    return pd.DataFrame([clean, perturbed], index=[UNPERTURBED, "grey"], columns=columns)
 
 
-def test_readings():
-    nothing = read_checks(checks_of([0.55, 0.4, 0.7, 0, 0, 0], [0.5, 0.4, 0.6, -0.05, -0.1, 0.0]), 2)
+def test_interpretations():
+    nothing = interpret_checks(checks_of([0.55, 0.4, 0.7, 0, 0, 0], [0.5, 0.4, 0.6, -0.05, -0.1, 0.0]), 2)
     assert len(nothing) == 1
-    assert "not shown to be better than chance" in nothing[0]
+    assert "not significantly better than chance" in nothing[0]
     clean = [0.9, 0.8, 1.0, 0, 0, 0]
-    for altered, words in (
-        ([0.9, 0.8, 1.0, 0.0, -0.1, 0.1], "may do without colour"),
-        ([0.7, 0.6, 0.8, -0.2, -0.3, -0.1], "Part of the score comes from brightness"),
-        ([0.55, 0.4, 0.7, -0.35, -0.4, -0.2], "No more than chance is shown from brightness"),
-        ([0.6, 0.3, 0.9, -0.3, -0.7, 0.1], "too wide to say"),
+    for perturbed, words in (
+        ([0.9, 0.8, 1.0, 0.0, -0.1, 0.1], "may not need colour"),
+        ([0.7, 0.6, 0.8, -0.2, -0.3, -0.1], "Part of the performance comes from brightness"),
+        ([0.55, 0.4, 0.7, -0.35, -0.4, -0.2], "Not significantly above chance from brightness"),
+        ([0.6, 0.3, 0.9, -0.3, -0.7, 0.1], "too wide to show"),
     ):
-        (sentence,) = read_checks(checks_of(clean, altered), 2)
+        (sentence,) = interpret_checks(checks_of(clean, perturbed), 2)
         assert words in sentence
-        assert f"{(altered[0] - 0.5) / 0.4:.0%} of what" in sentence
-    assert (
-        "33% of what"
-        in read_checks(checks_of([0.8, 0.7, 0.9, 0, 0, 0], [0.4, 0.3, 0.5, -0.4, -0.5, -0.3], "balanced_accuracy"), 5)[
-            0
-        ]
-    )
-    assert read_checks(checks_of(clean, clean, "brier"), 2) == ()
-    assert read_checks(checks_of(clean, clean), 1) == ()
+        assert f"{(perturbed[0] - 0.5) / 0.4:.0%} of the difference from chance" in sentence
+    found = checks_of([0.8, 0.7, 0.9, 0, 0, 0], [0.4, 0.3, 0.5, -0.4, -0.5, -0.3], "balanced_accuracy")
+    assert "33% of the difference from chance" in interpret_checks(found, 5)[0]
+    assert interpret_checks(checks_of(clean, clean, "brier"), 2) == ()
+    assert interpret_checks(checks_of(clean, clean), 1) == ()
 
 
 def test_wrong_arguments(pictures, colour_model):

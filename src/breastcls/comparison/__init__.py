@@ -1,4 +1,4 @@
-"""Models beside one another on the same cases."""
+"""Comparison of models on the same cases."""
 
 import lazy_loader as _lazy
 

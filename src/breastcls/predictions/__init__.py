@@ -1,4 +1,4 @@
-"""Predictions: the output of a model beside what is known of each image."""
+"""Predictions: the output of a model with the metadata of each image."""
 
 import lazy_loader as _lazy
 

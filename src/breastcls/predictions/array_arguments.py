@@ -1,4 +1,4 @@
-"""From whatever a caller holds to checked NumPy arrays: lists, Series, torch or TensorFlow tensors."""
+"""Conversion of arguments (lists, Series, torch or TensorFlow tensors) to checked NumPy arrays."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pandas as pd
 from breastcls.datasets.identifiers import format_names
 from breastcls.errors import EvaluationError
 
-# A row may miss a sum of one by rounding in a CSV; beyond this it is not a distribution over the classes.
+# Tolerance of the sum of a row, such as for rounding in a CSV file.
 SUM_TOLERANCE = 1e-3
-# Rows nearer to one than this are left exactly as they are, so that writing and reading changes nothing.
+# Rows nearer to one than this are not normalised, so that writing and reading changes nothing.
 ROUNDING = 1e-5
-# How files write a class that is not known.
+# Text in files for a class that is not known.
 _MISSING = ("", "NA", "NaN", "nan")
 
 
 def to_array(values: Any, name: str) -> npt.NDArray[Any]:
     """Return `values` as a NumPy array; tensors on the CPU of any framework pass through `numpy.asarray`."""
-    if hasattr(values, "detach"):  # a torch tensor that still carries its gradient refuses to be converted
+    if hasattr(values, "detach"):  # a torch tensor with a gradient cannot be converted
         values = values.detach()
     try:
         return np.asarray(values)
@@ -72,7 +72,7 @@ def check_probabilities(values: Any, classes: tuple[str, ...]) -> npt.NDArray[np
     if unusable.any():
         raise EvaluationError(
             f"`probabilities` holds NaN or infinite values in {unusable.sum()} of {len(wide)} rows, first in row "
-            f"{int(unusable.argmax())}. Find out why the model gave them; they cannot be scored."
+            f"{int(unusable.argmax())}. Such predictions cannot be scored; check the model and its input."
         )
     outside = (wide < -SUM_TOLERANCE) | (wide > 1 + SUM_TOLERANCE)
     if outside.any():
@@ -130,7 +130,7 @@ def _labels_from_names(raw: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.N
 
 
 def read_labels(texts: Sequence[str], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Return class indices of labels as they stand in a file: names if all are names of classes, else indices.
+    """Return class indices of labels as text: names if all are names of classes, else indices.
 
     Example:
         >>> read_labels(["1", "2.0", ""], ("1", "2", "3")).tolist(), read_labels(["1", "0"], ("a", "b")).tolist()
@@ -139,15 +139,15 @@ def read_labels(texts: Sequence[str], classes: tuple[str, ...]) -> npt.NDArray[n
     place = {name: index for index, name in enumerate(classes)}
     stripped = [text if text in place else text.strip() for text in texts]
     known = [text for text in dict.fromkeys(stripped) if text in place or text not in _MISSING]
-    # A column with gaps is written with decimals by many programs: "2.0" is the class "2".
+    # Many programs write a column with missing values with decimals: "2.0" is the class "2".
     whole = {text: text if text in place else _whole(text) for text in known}
     if all(name in place for name in whole.values()):
         return np.array([place[whole[text]] if text in whole else -1 for text in stripped], dtype=np.int64)
     truth = {"true": 1, "false": 0} if len(classes) == 2 else {}
     indices = {text: truth.get(text.lower(), whole[text]) for text in known}
-    strange = [text for text, index in indices.items() if not str(index).removeprefix("-").isdecimal()]
-    if strange:
-        raise EvaluationError(f"`labels` holds {sorted(strange)[:5]}, which are not among the classes {classes}.")
+    unknown = [text for text, index in indices.items() if not str(index).removeprefix("-").isdecimal()]
+    if unknown:
+        raise EvaluationError(f"`labels` holds {sorted(unknown)[:5]}, which are not among the classes {classes}.")
     return check_labels([int(indices.get(text, -1)) for text in stripped], classes, len(stripped))
 
 
@@ -158,7 +158,7 @@ def _whole(text: str) -> str:
 
 
 def check_word(value: Any, name: str, known: Sequence[str]) -> None:
-    """Raise `EvaluationError` unless the value is one of the words known."""
+    """Raise `EvaluationError` unless the value is one of the known ones."""
     if value not in known:
         raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
 
@@ -172,7 +172,7 @@ def to_number(text: str | None, name: str) -> float | None:
 
 
 def check_share(value: float | None, name: str) -> float | None:
-    """Return a share, which lies in 0..1, or None."""
+    """Return a fraction in 0..1, or None."""
     if value is not None and not 0 <= value <= 1:
         raise EvaluationError(f"`{name}` is {value}; it must lie in 0..1.")
     return value
@@ -181,13 +181,13 @@ def check_share(value: float | None, name: str) -> float | None:
 def check_names(values: Any, name: str, rows: int, *, required: bool = False) -> npt.NDArray[np.object_] | None:
     """Return names as an object array of str (n,) (missing ones ""), or None where nothing was given.
 
-    They are written as those of a dataset are, so that the two meet; see `format_names`.
+    They are formatted as those of a dataset, so that equal names match; see `format_names`.
     """
     return _check_text(values, name, rows, required=required, write=format_names)
 
 
 def check_paths(values: Any, rows: int) -> npt.NDArray[np.object_] | None:
-    """Return paths as they are, as an object array of str (n,) (missing ones ""), or None where nothing was given."""
+    """Return unchanged paths as an object array of str (n,) (missing ones ""), or None where nothing was given."""
     return _check_text(values, "paths", rows, required=False, write=lambda series: series.astype("string"))
 
 
@@ -206,7 +206,7 @@ def _check_text(
     if required and missing.any():
         raise EvaluationError(
             f"`{name}` is missing in {int(missing.sum())} of {rows} rows, first in row "
-            f"{int(missing.to_numpy().argmax())}. Every image needs one, since intervals are taken over cases."
+            f"{int(missing.to_numpy().argmax())}. Every image needs one, since confidence intervals are over cases."
         )
     return series.to_numpy(dtype=object)
 
@@ -224,7 +224,7 @@ def check_magnifications(values: Any, rows: int) -> npt.NDArray[np.int64] | None
 
 
 def check_threshold(threshold: float | None, classes: tuple[str, ...]) -> float | None:
-    """Return the threshold on the positive class, which only two classes can have."""
+    """Return the threshold of the positive class, which is only defined for two classes."""
     if threshold is None:
         return None
     if len(classes) != 2:

@@ -1,4 +1,4 @@
-"""Probabilities beside all that a dataset knows of its images."""
+"""Predictions from probabilities and the metadata of a dataset."""
 
 from __future__ import annotations
 

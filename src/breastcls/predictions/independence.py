@@ -1,4 +1,4 @@
-"""Whether what is scored is independent of what was learnt from."""
+"""Independence of the scored images from those that the model, calibration or threshold was fitted on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from breastcls.errors import EvaluationError
 from breastcls.models.training_cases import UNITS, list_trained_names
 from breastcls.predictions.predictions import Predictions
 
-# Whatever was chosen by looking at images was learnt from them.
-LEARNING_STEPS = ("training", "calibration", "threshold", "conformal")
-# The same images, as predictions and, where they are there, as a dataset.
+# The steps that use images: each must have used other cases than those that are scored.
+FITTING_STEPS = ("training", "calibration", "threshold", "conformal")
+# The same images, as predictions and, where given, as a dataset.
 Scored = Sequence[Predictions | Dataset]
 
 
@@ -27,62 +27,62 @@ def check_independence(
     train: Dataset | None,
     provenance: Mapping[str, Any],
 ) -> LeakageReport | None:
-    """Compare the scored images with the training set, and with what the model says it was trained on.
+    """Compare the scored images with the training set, and with the training record in the card.
 
     Args:
-        predictions: What is scored, by image.
-        test: The same images as a dataset, where there is one: then files and pixels are compared too.
+        predictions: The scored predictions, by image.
+        test: The same images as a dataset, or None: then files and pixels are not compared.
         train: The training set, or None.
-        provenance: The provenance of the model's card; `fit` writes there which cases and slides it saw; a threshold,
-            a calibration and prediction sets, which ones they were chosen on. What predictions carry of their
-            calibration counts as well.
+        provenance: The provenance in the card of the model: the cases and slides that `fit` used, and those that a
+            threshold, a calibration and prediction sets were fitted on. The calibration record of the predictions is
+            used as well.
 
     Returns:
-        The report, or None where no leak was found and the training was not looked at: nothing is known of it, or
-        neither the cases nor the slides of the scored images are. A leak elsewhere, such as in the choice of the
-        threshold, is reported all the same.
+        The report, or None where no leak was found and the training set was not compared, because it, or the cases and
+        slides of the scored images, are not known. A leak in another step, such as the choice of the threshold, is
+        always reported.
     """
-    # Predictions of another framework may name their cases otherwise than the dataset does; both are looked at.
+    # Predictions of another framework may name their cases differently from the dataset; both are compared.
     own = (predictions,) if test is None else (predictions, test)
     report = _compare_names(own, _records(predictions, provenance))
     if train is not None:
         given = {"training": {"cases": train.cases, "slides": train.slides}}
         audit = _compare_names(own, given) if test is None else audit_leakage(train, test)
-        # The model may have seen more than the training set that was handed in.
+        # The model may have been trained on more than the given training set.
         report = _join(audit, report, own)
-    # That the threshold was chosen elsewhere says nothing of the training, and nothing compared is nothing found.
+    # A comparison of other steps alone is no evidence that the training set is independent.
     return None if report.clean and "training" not in report.compared_with else report
 
 
 def audit_validation(train: Dataset, val: Dataset, provenance: Mapping[str, Any]) -> LeakageReport:
-    """Compare the images to choose the best epoch by with those to learn from, and with what was learnt from before.
+    """Compare the validation images with the training images, and with those of earlier trainings.
 
     Args:
-        train: What is going to be learnt from.
-        val: What the best epoch is going to be chosen by.
-        provenance: Of the model's card: one that was trained before may know these cases already. What it chose its
-            best epoch by then may serve again.
+        train: The training images.
+        val: The validation images, by which the best epoch is chosen.
+        provenance: Of the card: the model may have been trained on these cases before. Validation cases of earlier
+            trainings may be used again.
     """
     before = provenance.get("training")
-    learnt = {"training": {unit: sorted(list_trained_names(before, unit)) for unit in UNITS}}
-    return _join(audit_leakage(train, val), _compare_names((val,), learnt), (val,))
+    trained = {"training": {unit: sorted(list_trained_names(before, unit)) for unit in UNITS}}
+    return _join(audit_leakage(train, val), _compare_names((val,), trained), (val,))
 
 
 def audit_test(test: Dataset, provenance: Mapping[str, Any]) -> LeakageReport:
-    """Compare test images with all that a model has looked at before, as its card tells.
+    """Compare test images with all images in the record of a card.
 
     Args:
-        test: Images that the model is going to be judged on.
-        provenance: Of the model's card.
+        test: The test images.
+        provenance: Of the card of the model.
     """
-    found = {step: provenance[step] for step in LEARNING_STEPS if isinstance(provenance.get(step), Mapping)}
+    found = {step: provenance[step] for step in FITTING_STEPS if isinstance(provenance.get(step), Mapping)}
     return _compare_names((test,), found)
 
 
 def count_shared_cases(predictions: Predictions, cases: Collection[Any]) -> int | None:
-    """Return how many of the cases that something was learnt from are among those of the predictions.
+    """Return how many of the given cases are among those of the predictions.
 
-    None where it cannot be told, since one side or the other has no names.
+    None where it is not known, because the cases of either are missing.
 
     Example:
         >>> some = Predictions.from_arrays(probabilities=[0.9], labels=[1], cases=["a"], classes=("no", "yes"))
@@ -94,12 +94,12 @@ def count_shared_cases(predictions: Predictions, cases: Collection[Any]) -> int 
 
 
 def _records(predictions: Predictions, provenance: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return what is recorded of each step that learnt from images: the names it saw, under "cases" and "slides"."""
-    found = {step: provenance[step] for step in LEARNING_STEPS if isinstance(provenance.get(step), Mapping)}
-    carried = predictions.calibration
-    if carried is not None:
-        seen = (*found.get("calibration", {}).get("cases", ()), *carried.get("cases", ()))
-        found["calibration"] = {**carried, "cases": seen}
+    """Return the record of each fitting step: the names of its images under "cases" and "slides"."""
+    found = {step: provenance[step] for step in FITTING_STEPS if isinstance(provenance.get(step), Mapping)}
+    record = predictions.calibration
+    if record is not None:
+        seen = (*found.get("calibration", {}).get("cases", ()), *record.get("cases", ()))
+        found["calibration"] = {**record, "cases": seen}
     return found
 
 
@@ -124,13 +124,13 @@ def _compare_names(scored: Scored, records: Mapping[str, Mapping[str, Any]]) -> 
         test_images=len(scored[0]),
         test_images_in_shared_cases=_count_images(scored, shared["cases"]),
         pixels_compared=False,
-        compared_with=tuple(step for step in LEARNING_STEPS if step in compared),
+        compared_with=tuple(step for step in FITTING_STEPS if step in compared),
         compared_by=tuple(what for what in own if any(what in names for names in compared.values())),
     )
 
 
 def _join(audit: LeakageReport, of_names: LeakageReport, scored: Scored) -> LeakageReport:
-    """Return an audit with what the names of further records add to it."""
+    """Return an audit extended by the shared names of further records."""
     cases = {*audit.shared_cases, *of_names.shared_cases}
     return dataclasses.replace(
         audit,
@@ -138,7 +138,7 @@ def _join(audit: LeakageReport, of_names: LeakageReport, scored: Scored) -> Leak
         shared_slides=tuple(sorted({*audit.shared_slides, *of_names.shared_slides})),
         test_images_in_shared_cases=_count_images(scored, cases),
         compared_with=tuple(
-            step for step in LEARNING_STEPS if step in audit.compared_with or step in of_names.compared_with
+            step for step in FITTING_STEPS if step in audit.compared_with or step in of_names.compared_with
         ),
         compared_by=tuple(
             what for what in ("cases", "slides") if what in audit.compared_by or what in of_names.compared_by
@@ -164,7 +164,7 @@ def _known(names: npt.NDArray[Any] | None) -> set[str]:
 
 
 def check_same_images(predictions: Predictions, test: Dataset) -> None:
-    """Raise `EvaluationError` unless the predictions can be those of the dataset's images, in its order."""
+    """Raise `EvaluationError` unless the predictions match the images of the dataset, in its order."""
     if predictions.level != "image" or len(predictions) != len(test):
         raise EvaluationError(
             f"There are {len(predictions)} predictions by {predictions.level} and {len(test)} test images; give the "
@@ -175,7 +175,9 @@ def check_same_images(predictions: Predictions, test: Dataset) -> None:
     if not np.array_equal(predictions.labels, test.labels):
         differing = int((predictions.labels != test.labels).sum())
         raise EvaluationError(
-            f"The labels of {differing} predictions are not those of the test images; are they in the same order?"
+            f"The labels of {differing} predictions differ from those of the test images; check the order."
         )
     if predictions.paths is not None and not np.array_equal(predictions.paths, np.array(test.paths, dtype=object)):
-        raise EvaluationError("The predictions' paths are not those of the test images, in their order.")
+        raise EvaluationError(
+            "The paths of the predictions differ from those of the test images; give predictions in the same order."
+        )

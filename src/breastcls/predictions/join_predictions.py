@@ -1,4 +1,4 @@
-"""Putting the test predictions of several folds together, so that every image is judged once."""
+"""Joining the test predictions of several folds, in which every image is predicted once."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
     """Join predictions of different images into one table.
 
     Args:
-        parts: Predictions with the same classes and level, one a fold.
-        part: What the joined rows were used for; "out-of-fold" when each comes from a model that had not seen it.
+        parts: Predictions with the same classes and level, one per fold.
+        part: The part of the joined rows; "out-of-fold" where each is predicted by a model not trained on it.
 
     Returns:
-        All rows, in the order of the parts. What one part does not know of its images, the whole does not know. Of
-        calibrations fitted for each fold, the whole keeps the cases that stand in the fold they were fitted for.
+        All rows, in the order of the parts. Metadata that is missing in one part is missing in the result. Of
+        calibrations fitted per fold, the result records the cases that are in the fold that they were fitted for.
 
     Raises:
-        EvaluationError: If there are none, classes or levels differ, or an image stands in several parts.
+        EvaluationError: If there are none, classes or levels differ, or an image is in several parts.
 
     Example:
         >>> some = Predictions.from_arrays(probabilities=[0.9], labels=[1], cases=["a"], classes=("b", "m"))
@@ -50,8 +50,8 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
         paths, counts = np.unique(known["paths"].astype(str), return_counts=True)
         if (counts > 1).any():
             raise EvaluationError(
-                f"{int((counts > 1).sum())} images stand in several parts, first {paths[counts > 1][0]}: each would be "
-                "judged more than once. Join folds whose test parts do not overlap."
+                f"{int((counts > 1).sum())} images are in several parts, first {paths[counts > 1][0]}: each would be "
+                "counted more than once. Join folds whose test parts do not overlap."
             )
     return dataclasses.replace(
         first,
@@ -69,7 +69,7 @@ def _join_calibrations(parts: Sequence[Predictions]) -> dict[str, Any] | None:
         return None
     if len(records) == len(parts) and all(record == records[0] for record in records):
         return dict(records[0])
-    # A case that one fold was calibrated on may well be scored in another: only within a fold is it a leak.
+    # A case that one fold was calibrated on may be scored in another: only within a fold is it a leak.
     own: set[str] = set()
     for one in parts:
         if one.calibration is not None and one.cases is not None:

@@ -1,4 +1,4 @@
-"""SHA-256 of what was scored and by what, so that somebody else can tell whether theirs is the same."""
+"""SHA-256 of predictions and of the tables of datasets, to check that two evaluations used the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.predictions.predictions import Predictions
 
-# Folders differ between machines; the name of a file, and what is known of it, do not.
+# Folders differ between machines; the name of a file and its metadata do not.
 TABLE_COLUMNS = ("label", "case", "slide", "magnification", "subtype")
 
 
@@ -32,7 +32,7 @@ def fingerprint_predictions(predictions: Predictions) -> str:
 def fingerprint_table(data: Dataset) -> str:
     """Return a SHA-256 of a dataset's table: file names, classes, cases, slides and so on, in their order.
 
-    The pixels are not read, and folders do not count.
+    The pixels are not read, and folders are ignored.
     """
     digest = hashlib.sha256("\n".join(data.classes).encode())
     names = [path.replace("\\", "/").rsplit("/", 1)[-1] for path in data.paths]

@@ -1,4 +1,4 @@
-"""Predictions: the output of any model beside the truth and the origin of each image."""
+"""Predictions: the output of any model with the true class and the origin of each image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the same file: a path is that of one image, and an image counts once."""
+"""Rows with the same path: a path belongs to one image, and an image should be counted once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def check_paths_agree(
     labels: npt.NDArray[np.int64],
     classes: tuple[str, ...],
 ) -> None:
-    """Raise `EvaluationError` where one file is said to be of several cases or of several classes.
+    """Raise `EvaluationError` where one file has several cases or several classes.
 
-    A name without a folder says nothing: folders often number their files alike. `describe_repeats` tells of those.
+    Names without a folder are not checked: folders often number their files alike. See `describe_repeats`.
 
     Args:
         paths: (n,) files, "" where not known, or None.
@@ -31,7 +31,7 @@ def check_paths_agree(
         return
     rows = _repeated_rows(paths)
     rows = rows[_has_folder(paths[rows])]
-    names = np.array([*classes, None], dtype=object)  # index -1 is the unknown class, which disagrees with none
+    names = np.array([*classes, None], dtype=object)  # index -1 is the unknown class, which agrees with every class
     for what, of_row in (("cases", cases), ("classes", names[labels])):
         if of_row is None:
             continue
@@ -42,14 +42,14 @@ def check_paths_agree(
             listed = ", ".join(given[:5]) + (", ..." if len(given) > 5 else "")
             more = f"; {len(several) - 1} more paths likewise" if len(several) > 1 else ""
             raise EvaluationError(
-                f"`paths` holds {several.index[0]!r} in {int((paths == several.index[0]).sum())} rows, as an image of "
+                f"`paths` holds {several.index[0]!r} in {int((paths == several.index[0]).sum())} rows, with "
                 f"{len(given)} {what} ({listed}){more}. A file is one image, of one case and one class: give each row "
                 "the path of its own file, or leave `paths` out."
             )
 
 
 def describe_repeats(paths: npt.NDArray[Any] | None) -> list[str]:
-    """Return sentences on files, and on names of files without a folder, that stand in several rows."""
+    """Return sentences on files, and on names of files without a folder, that are in several rows."""
     if paths is None:
         return []
     rows = _repeated_rows(paths)
@@ -59,12 +59,12 @@ def describe_repeats(paths: npt.NDArray[Any] | None) -> list[str]:
     if len(files):
         sentences.append(
             f"{len(files)} of {len(paths)} rows share their file with another row (different files: "
-            f"{_different(files)}, such as {files[0]!r}): these images count more than once. Leave the repeats out."
+            f"{_different(files)}, such as {files[0]!r}): these images count more than once. Remove the repeated rows."
         )
     if len(names):
         sentences.append(
             f"{len(names)} of {len(paths)} rows share the name of their file with another row (different names: "
-            f"{_different(names)}, such as {names[0]!r}). Without folders it cannot be told whether they are the same "
+            f"{_different(names)}, such as {names[0]!r}). Without folders it is not known whether they are the same "
             "images, which would then count more than once."
         )
     return sentences

@@ -1,4 +1,4 @@
-"""How much of a score is left when the stain, the focus, the camera or the file changes and the tissue does not."""
+"""Robustness: metrics as a function of the strength of perturbations of stain, focus, camera and file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from breastcls.metrics.classification_metrics import require_labels
 from breastcls.result import Result
 from breastcls.robustness.perturbations import PERTURBATIONS, Perturbation
 from breastcls.robustness.perturbed_predictions import (
-    Alteration,
+    ImageChange,
     file_names,
-    generator_of,
-    leave_as_it_is,
-    predict_altered,
+    keep_image,
+    predict_perturbed,
+    seeded_generator,
 )
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ DEFAULT_METRICS = ("balanced_accuracy", "roc_auc")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Robustness(Result):
-    """What `robustness` found. Print it, plot it, or attach its table to an evaluation.
+    """The result of `measure_robustness`. Print it, plot it, or attach its table to an evaluation.
 
     Attributes:
-        table: One row a perturbation, strength and metric: `perturbation`, `strength`, `unit`, `metric`, `value`,
-            `low`, `high`, and `change`, `change_low`, `change_high`: the difference from the images as they are, whose
-            interval is over the same cases on both sides and so narrower than the others suggest. Strength 0 is the
-            images as they are.
+        table: One row per perturbation, strength and metric: `perturbation`, `strength`, `unit`, `metric`, `value`,
+            `low`, `high`, and `change`, `change_low`, `change_high`: the difference from the unperturbed images,
+            whose confidence interval is paired and so narrower than the others suggest. Strength 0 is the unperturbed
+            images.
         settings: `bootstrap`, `seed`.
         counts: `images`, `cases`.
-        limitations: Plain sentences on what to keep in mind with these numbers.
+        limitations: Sentences on the limitations of these numbers.
     """
 
     table: pd.DataFrame
@@ -59,8 +59,8 @@ class Robustness(Result):
     def __str__(self) -> str:
         percent = f"{100 * self.settings['bootstrap']['confidence']:g}%"
         lines = [
-            f"Robustness on {self.counts['images']} images of {self.counts['cases']} cases; {percent} intervals over "
-            "cases; the change is from the images as they are."
+            f"Robustness on {self.counts['images']} images of {self.counts['cases']} cases; {percent} CI over cases; "
+            "the change is from the unperturbed images."
         ]
         for name, rows in self.table.groupby("perturbation", sort=False):
             lines += ["", f"{name} ({rows['unit'].iloc[0]})"]
@@ -72,11 +72,11 @@ class Robustness(Result):
                     for row in scores.to_dict("records")
                 ]
         if self.limitations:
-            lines += ["", "Keep in mind", *(f"  - {limitation}" for limitation in self.limitations)]
+            lines += ["", "Limitations", *(f"  - {limitation}" for limitation in self.limitations)]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain types, for JSON; NaN becomes None."""
+        """Return everything as JSON values; NaN becomes None."""
         return {
             "table": table_to_dict(self.table),
             "settings": to_json_values(self.settings),
@@ -92,11 +92,11 @@ class Robustness(Result):
         width_mm: float | None = None,
         dpi: int = 300,
     ) -> Figure:
-        """Draw the score against the strength, one panel a perturbation; given a path, save it.
+        """Draw a metric against the strength, one panel per perturbation; given a path, save it.
 
         Args:
             path: Where to save it, as `.svg`, `.png` or `.pdf`.
-            metric: Which metric; the last one of the table by default.
+            metric: The metric; the last one of the table by default.
             width_mm: Width in millimetres, for many journals 85 (one column) or 174 (two); default: the figure's own.
             dpi: Dots per inch of a PNG.
 
@@ -125,30 +125,30 @@ def measure_robustness(
     batch_size: int = 32,
     allow_leakage: bool = False,
 ) -> Robustness:
-    """Score a model on images that are changed more and more, each with an interval over cases.
+    """Score a model on perturbed images of increasing strength, with confidence intervals over cases.
 
-    An image is changed as its file holds it, before it is normalised and resized for the model. Each file is decoded
-    once for all perturbations, and no more than a batch is in memory; time goes with images x strengths.
+    The pixels of the file are perturbed, before they are normalised and resized for the model. Each file is decoded
+    once for all perturbations, and one batch is in memory; the time is proportional to images x strengths.
 
     Args:
         model: A `keras.Model`, or the path of a `.keras` file.
-        data: Test images; the model has not learnt from their cases.
-        perturbations: Names (`list_perturbations`), or `Perturbation`s of one's own.
-        strengths: For some of them by name, the strengths to try in place of their own.
-        metrics: What to score; names as in `Evaluation.metrics`.
+        data: Test images, of other cases than the training images.
+        perturbations: Names (`list_perturbations`) or instances of `Perturbation`.
+        strengths: By name, strengths that replace those of a perturbation.
+        metrics: Names as in `Evaluation.metrics`.
         bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
-        seed: Of what is random in a perturbation. What happens to an image follows from it and
-            from the name of its file (for stains of its slide), whatever the order of the images.
-        batch_size: Images at a time.
-        allow_leakage: Go on although the model says that it has learnt from some of these cases.
+        seed: Of the random draws of a perturbation. Those of an image depend on the seed and on the name of its file
+            (for stains of its slide), not on the order of the images.
+        batch_size: Images per batch.
+        allow_leakage: Continue although the card lists some of these cases among the training cases.
 
     Returns:
-        The scores by perturbation and strength; strength 0 is what `evaluate` gives by image, without `tta`.
+        The metrics by perturbation and strength; strength 0 equals `evaluate` by image, without `tta`.
 
     Raises:
         RegistryError: If a perturbation is not known.
         EvaluationError: If the model does not fit the data, or a metric or a strength is not valid.
-        LeakageError: If the model has learnt from some of these cases, and it was not allowed.
+        LeakageError: If the card lists some of these cases among the training cases, unless `allow_leakage`.
         ImageError: If an image cannot be read.
 
     Warns:
@@ -163,9 +163,9 @@ def measure_robustness(
     chosen = _choose(perturbations, strengths or {})
     steps = [(one, strength) for one, tried in chosen for strength in tried if strength != 0]
     names = _names_by(data)
-    alterations: list[Alteration] = [_alteration(one, strength, names, seed) for one, strength in steps]
-    clean, *changed = predict_altered(
-        model, data, [leave_as_it_is, *alterations], batch_size=batch_size, allow_leakage=allow_leakage
+    changes: list[ImageChange] = [_image_change(one, strength, names, seed) for one, strength in steps]
+    clean, *changed = predict_perturbed(
+        model, data, [keep_image, *changes], batch_size=batch_size, allow_leakage=allow_leakage
     )
     require_labels(clean)
     unchanged, *tables = score_against(clean, [clean, *changed], wanted, bootstrap)
@@ -196,14 +196,14 @@ def _choose(
     if isinstance(perturbations, (str, Perturbation)):
         perturbations = (perturbations,)
     found = [one if isinstance(one, Perturbation) else PERTURBATIONS[one] for one in perturbations]
-    called = [one.name for one in found]
-    if not called or len(set(called)) < len(called):
-        raise EvaluationError(f"`perturbations` must be one or several different ones; found {called}.")
-    unknown = sorted(set(strengths) - set(called))
+    names = [one.name for one in found]
+    if not names or len(set(names)) < len(names):
+        raise EvaluationError(f"`perturbations` must be one or several different ones; found {names}.")
+    unknown = sorted(set(strengths) - set(names))
     if unknown:
         raise EvaluationError(
             f"`strengths` names {', '.join(map(repr, unknown))}, which {'is' if len(unknown) == 1 else 'are'} not "
-            f"among the perturbations {', '.join(called)}."
+            f"among the perturbations {', '.join(names)}."
         )
     chosen = []
     for one in found:
@@ -216,11 +216,11 @@ def _names_by(data: Dataset) -> dict[str, list[str]]:
     return {"image": file_names(data), "slide": [str(slide) for slide in data.slides]}
 
 
-def _alteration(one: Perturbation, strength: float, names: Mapping[str, list[str]], seed: int) -> Alteration:
+def _image_change(one: Perturbation, strength: float, names: Mapping[str, list[str]], seed: int) -> ImageChange:
     shared = names[one.shared_by]
 
-    def alter(image: Pixels, row: int) -> Pixels:
-        # The same draw at every strength, so that a curve over strengths shows the strength and not the draw.
-        return one(image, strength, generator_of(f"{one.name} {shared[row]}", seed))
+    def change(image: Pixels, row: int) -> Pixels:
+        # The same draw at every strength, so that the curve shows the effect of the strength alone.
+        return one(image, strength, seeded_generator(f"{one.name} {shared[row]}", seed))
 
-    return alter
+    return change

@@ -1,6 +1,6 @@
-"""What can happen to a picture of the same tissue: another stain, another focus, another camera, another file.
+"""Perturbations of an image of the same tissue: stain, focus, camera and file format.
 
-Strength 0 leaves the pixels as they are, whatever the perturbation; its sign, where it has one, is the direction.
+Strength 0 does not change the pixels; the sign, where a perturbation has one, is the direction.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ Change = Callable[[Pixels, float, np.random.Generator], Pixels]
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One way in which a picture changes while the tissue stays.
+    """A perturbation that changes an image but not the tissue.
 
     Attributes:
-        name: What it is registered as.
-        summary: What happens, in one sentence.
+        name: Its name in the registry.
+        summary: Its effect in one sentence.
         unit: What a strength of 1 means, in words that follow the number: "px" or "of full brightness".
-        strengths: The strengths that `robustness` tries, mildest first; 0 is always tried.
+        strengths: The strengths that `measure_robustness` uses; 0 is always added.
         change: From an image uint8 (height, width, 3), a strength other than 0 and a random generator to an image of
             the same shape.
-        shared_by: Whether images of one slide are changed alike ("slide"), as by a stain, or each for itself
-            ("image"), as by noise: what the random generator starts from.
+        shared_by: Whether images of one slide have the same random draws ("slide"), as for a stain, or each its own
+            ("image"), as for noise.
 
     Example:
         >>> import numpy as np
@@ -55,21 +55,21 @@ class Perturbation:
 
         Args:
             image: uint8 (height, width, 3), RGB; it is not written to.
-            strength: How much.
-            generator: What is random follows from it.
+            strength: In `unit`.
+            generator: It determines the random draws.
 
         Returns:
             uint8 of the same shape.
 
         Raises:
-            ImageError: If what was registered returns another shape or type.
+            ImageError: If `change` returns another shape or dtype.
         """
         if strength == 0:
             return image
         changed: Pixels = self.change(image, strength, generator)
         if changed.shape != image.shape or changed.dtype != np.uint8:
             raise ImageError(
-                f"The perturbation {self.name!r} made {changed.dtype} of shape {changed.shape} out of uint8 of shape "
+                f"The perturbation {self.name!r} returned {changed.dtype} of shape {changed.shape} for uint8 of shape "
                 f"{image.shape}; it must keep both."
             )
         return changed
@@ -80,7 +80,7 @@ PERTURBATIONS: Registry[Perturbation] = Registry("perturbation")
 
 
 def register_perturbation(perturbation: Perturbation) -> Perturbation:
-    """Make a perturbation known by its name, and return it.
+    """Register a perturbation under its name, and return it.
 
     Raises:
         RegistryError: If the name is taken.
@@ -111,7 +111,7 @@ def _recolour(image: Pixels, draws: npt.NDArray[np.float64], **strength: float) 
     try:
         policy = Policy("perturbation", "", **strength)  # type: ignore[arg-type]
     except ValueError as error:
-        raise ImageError(f"Such a strength cannot be: {error}") from error
+        raise ImageError(f"The strength is not valid: {error}") from error
     return cast("Pixels", augment_batch(policy, image[None], draws[None].astype(np.float32))[0])
 
 
@@ -126,7 +126,7 @@ def _blur(image: Pixels, strength: float, _: np.random.Generator) -> Pixels:
 def _compress(image: Pixels, strength: float, _: np.random.Generator) -> Pixels:
     quality = round(100 - abs(strength))
     if not 1 <= quality <= 99:
-        raise ImageError(f"The strength of 'jpeg' is 100 less the quality, 1 to 99; found {strength:g}.")
+        raise ImageError(f"The strength of 'jpeg' is 100 minus the quality, 1 to 99; found {strength:g}.")
     _written, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cast("Pixels", cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
 
@@ -149,16 +149,16 @@ def _add_noise(image: Pixels, strength: float, generator: np.random.Generator) -
 
 
 def _direction(strength: float) -> npt.NDArray[np.float64]:
-    # A policy draws evenly from its range; here the end of the range is wanted, up or down.
+    # A policy draws uniformly from its range; here the upper or lower end of the range is needed.
     return np.full(DRAWS, 1.0 if strength > 0 else 0.0)
 
 
 for _perturbation in (
     Perturbation(
         "stain",
-        "Haematoxylin, eosin and the rest, each in optical density, become stronger or weaker at random, for all "
-        "images of a slide alike (Tellez et al. 2018, DOI 10.1109/TMI.2018.2820199).",
-        "largest change of a stain, as a share",
+        "Haematoxylin, eosin and the rest, each in optical density, become stronger or weaker at random, in the "
+        "same way for all images of a slide (Tellez et al. 2018, DOI 10.1109/TMI.2018.2820199).",
+        "largest relative change of a stain",
         (0.1, 0.2, 0.4, 0.6),
         _jitter_stain,
         shared_by="slide",
@@ -187,20 +187,20 @@ for _perturbation in (
     Perturbation(
         "contrast",
         "More or less contrast about the mean of the image.",
-        "more contrast, as a share",
+        "relative change of the contrast",
         (-0.4, -0.2, 0.2, 0.4),
         _contrast,
     ),
     Perturbation(
         "hue",
-        "All colours turned by the same angle.",
+        "All hues rotated by the same angle.",
         "of the colour circle",
         (-0.1, -0.05, 0.05, 0.1),
         _turn_hue,
     ),
     Perturbation(
         "noise",
-        "Gaussian noise of a camera in little light, for each pixel and colour on its own.",
+        "Gaussian noise of a camera in low light, independent for each pixel and channel.",
         "grey levels of 255, standard deviation",
         (5.0, 10.0, 20.0, 40.0),
         _add_noise,

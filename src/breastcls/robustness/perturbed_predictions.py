@@ -1,4 +1,4 @@
-"""Predicting many altered versions of the same images, each file decoded once and no more than a batch in memory."""
+"""Predictions of perturbed versions of the same images: each file is decoded once, one batch is in memory."""
 
 from __future__ import annotations
 
@@ -26,52 +26,52 @@ from breastcls.predictions.independence import check_independence
 from breastcls.predictions.pixel_batches import RESIZE, input_size
 from breastcls.predictions.predictions import Predictions
 
-Alteration = Callable[[Pixels, int], Pixels]
-"""From an image as its file holds it, uint8 (height, width, 3), and its row in the dataset to the altered image."""
+ImageChange = Callable[[Pixels, int], Pixels]
+"""From an image as its file holds it, uint8 (height, width, 3), and its row in the dataset to the perturbed image."""
 
 
-def leave_as_it_is(image: Pixels, row: int) -> Pixels:
+def keep_image(image: Pixels, row: int) -> Pixels:
     """Return the image."""
     return image
 
 
-def generator_of(name: str, seed: int) -> np.random.Generator:
-    """Return a random generator that hangs on a name and a seed alone, not on order, batches or threads."""
+def seeded_generator(name: str, seed: int) -> np.random.Generator:
+    """Return a random generator that depends only on a name and a seed, not on order, batches or threads."""
     return np.random.default_rng((seed, zlib.crc32(name.encode())))
 
 
 def file_names(data: Dataset) -> list[str]:
-    """Return the name of each image's file, by which what is random about it is drawn wherever the folder lies."""
+    """Return the file name of each image, which seeds its random draws independently of the folder."""
     return [Path(path).name for path in data.paths]
 
 
-def predict_altered(
+def predict_perturbed(
     model: keras.Model | str | os.PathLike[str],
     data: Dataset,
-    alterations: Sequence[Alteration],
+    changes: Sequence[ImageChange],
     *,
     batch_size: int = 32,
     allow_leakage: bool = False,
 ) -> list[Predictions]:
-    """Predict a dataset once for each alteration.
+    """Predict a dataset once for each perturbation.
 
-    The alteration comes first, as if the file held other pixels; then all that `predict` does: the stain normalisation
-    of the model's card, the resizing, the calibration, the threshold.
+    The pixels of the file are perturbed first; then follow the steps of `predict`: stain normalisation by the card of
+    the model, resizing, calibration and threshold.
 
     Args:
         model: A `keras.Model`, or the path of a `.keras` file.
         data: The images.
-        alterations: What is done to them; `leave_as_it_is` gives what `predict` gives.
-        batch_size: Images at a time.
-        allow_leakage: Go on although the model says that it has learnt from some of these cases.
+        changes: The perturbations; `keep_image` gives the same as `predict`.
+        batch_size: Images per batch.
+        allow_leakage: Continue although the card lists some of these cases among the training cases.
 
     Returns:
-        Predictions in the order of the images, one for each alteration.
+        Predictions in the order of the images, one for each perturbation.
 
     Raises:
         EvaluationError: If the model does not fit the data.
-        LeakageError: If the model has learnt from some of these cases, and it was not allowed.
-        ImageError: If an image cannot be read or altered.
+        LeakageError: If the card lists some of these cases among the training cases, unless `allow_leakage`.
+        ImageError: If an image cannot be read or perturbed.
     """
     if isinstance(model, (str, os.PathLike)):
         model = load_model(Path(model))
@@ -95,32 +95,34 @@ def predict_altered(
     def batches() -> Iterator[Pixels]:
         for start in range(0, len(paths), batch_size):
             originals = _read(paths[start : start + batch_size])
-            for alter in alterations:
-                yield _alter(originals, start, alter, prepare)
+            for change in changes:
+                yield _perturb(originals, start, change, prepare)
 
     results = [
-        probability_rule.classify_outputs([outputs], card) for outputs in run_passes(model, batches(), len(alterations))
+        probability_rule.classify_outputs([outputs], card) for outputs in run_passes(model, batches(), len(changes))
     ]
     return [predictions_of(data, found.probabilities, threshold=found.threshold) for found in results]
 
 
 def refuse_leak(card: ModelCard | None, data: Dataset, *, allowed: bool) -> None:
-    """Raise `LeakageError` if a model's card says that it has learnt from cases of `data`, unless it is allowed."""
+    """Raise `LeakageError` if a card lists cases of `data` among the training cases, unless it is allowed."""
     origins = predictions_of(data, np.full((len(data), len(data.classes)), 1 / len(data.classes)))
     leakage = check_independence(origins, None, None, {} if card is None else card.provenance)
     if leakage is not None:
         leakage.raise_if_leaking(allowed=allowed)
 
 
-def _alter(originals: Sequence[Pixels], first: int, alter: Alteration, prepare: Callable[[Pixels], Pixels]) -> Pixels:
-    """Return one batch: each image altered and brought to the size of the model."""
-    altered: list[Any] = [None] * len(originals)
+def _perturb(
+    originals: Sequence[Pixels], first: int, change: ImageChange, prepare: Callable[[Pixels], Pixels]
+) -> Pixels:
+    """Return one batch: each image perturbed and resized for the model."""
+    perturbed: list[Any] = [None] * len(originals)
 
     def work(place: int) -> None:
-        altered[place] = prepare(alter(originals[place], first + place))
+        perturbed[place] = prepare(change(originals[place], first + place))
 
     run_in_threads(work, len(originals))
-    return np.stack(altered)
+    return np.stack(perturbed)
 
 
 def _read(paths: Sequence[str]) -> list[Pixels]:

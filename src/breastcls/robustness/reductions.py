@@ -1,4 +1,4 @@
-"""Pictures with something taken away: their colour, their arrangement, everything but their mean."""
+"""Images with information removed: without colour, without structure, or only their mean colour."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def to_grey(image: Pixels) -> Pixels:
 
 
 def shuffle_blocks(image: Pixels, grid: int, generator: np.random.Generator) -> Pixels:
-    """Cut an image into a grid of equal blocks and put them together in random order, none of them turned.
+    """Cut an image into a grid of equal blocks and put them together in random order, without rotation.
 
-    What is seen within a block stays; how blocks lie to one another is lost. Where a side is not a multiple of `grid`,
-    the few rows or columns left over stay in place along the edges.
+    The content of a block is kept; the arrangement of the blocks is lost. Where a side is not a multiple of `grid`,
+    the remaining rows or columns stay in place along the edges.
 
     Args:
         image: uint8 (height, width, 3).
         grid: Blocks along each side.
-        generator: The order follows from it.
+        generator: It determines the order.
 
     Returns:
         uint8 of the same shape, with the same pixels.
@@ -53,24 +53,24 @@ def shuffle_blocks(image: Pixels, grid: int, generator: np.random.Generator) -> 
     height, width = (image.shape[0] // grid, image.shape[1] // grid) if grid > 0 else (0, 0)
     if min(height, width) < 1:
         raise ImageError(
-            f"An image of {image.shape[0]}x{image.shape[1]} pixels cannot be cut into {grid} blocks a side; choose a "
+            f"An image of {image.shape[0]}x{image.shape[1]} pixels cannot be cut into {grid} blocks per side; choose a "
             "smaller grid."
         )
     top, left = (image.shape[0] - grid * height) // 2, (image.shape[1] - grid * width) // 2
     inside = (slice(top, top + grid * height), slice(left, left + grid * width))
     blocks = image[inside].reshape(grid, height, grid, width, 3).swapaxes(1, 2).reshape(-1, height, width, 3)
-    mixed = blocks[generator.permutation(grid * grid)].reshape(grid, grid, height, width, 3)
+    shuffled = blocks[generator.permutation(grid * grid)].reshape(grid, grid, height, width, 3)
     out = image.copy()
-    out[inside] = mixed.swapaxes(1, 2).reshape(grid * height, grid * width, 3)
+    out[inside] = shuffled.swapaxes(1, 2).reshape(grid * height, grid * width, 3)
     return out
 
 
 def shuffle_pixels(image: Pixels, generator: np.random.Generator) -> Pixels:
-    """Return the image with its pixels in random order: its colours stay, each as often, and nothing else.
+    """Return the image with its pixels in random order: only the distribution of its colours is kept.
 
     Args:
         image: uint8 (height, width, 3).
-        generator: The order follows from it.
+        generator: It determines the order.
 
     Returns:
         uint8 of the same shape.
@@ -79,7 +79,7 @@ def shuffle_pixels(image: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def to_mean_colour(image: Pixels) -> Pixels:
-    """Return an image of one single colour: the mean of the given one, rounded.
+    """Return an image of one colour: the rounded mean of the given one.
 
     Example:
         >>> image = np.array([[[0, 10, 20], [100, 10, 40]]], np.uint8)

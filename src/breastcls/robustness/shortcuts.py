@@ -1,4 +1,4 @@
-"""How much of a score is left when the images lose what a model may have taken for the tissue."""
+"""Shortcut checks: metrics on images without differences of stain, without colour or without structure."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.result import Result
 from breastcls.robustness.perturbed_predictions import (
-    Alteration,
+    ImageChange,
     file_names,
-    generator_of,
-    leave_as_it_is,
-    predict_altered,
+    keep_image,
+    predict_perturbed,
+    seeded_generator,
 )
 from breastcls.robustness.reductions import shuffle_blocks, shuffle_pixels, to_grey, to_mean_colour
 from breastcls.stain.fitting import fit_normalizer
@@ -35,34 +35,34 @@ from breastcls.stain.normalizer import StainNormalizer
 if TYPE_CHECKING:
     import keras
 
-AS_THEY_ARE = "as they are"
+UNPERTURBED = "unperturbed"
 CHECKS = {
-    "one stain": ("differences of stain", "tissue in one stain"),
+    "normalised stain": ("differences of stain", "tissue in one stain"),
     "grey": ("colour", "brightness"),
-    "blocks": ("how the blocks lie to one another", "what is seen within a block"),
+    "blocks": ("the arrangement of the blocks", "the content of the blocks"),
     "pixels": ("all structure", "the colours of the pixels"),
     "mean colour": ("everything but one colour", "the mean colour"),
 }
-"""By the name of the check: what is taken away, and what is left."""
+"""By the name of the check: the information that is removed, and the information that remains."""
 DEFAULT_METRICS = ("balanced_accuracy", "roc_auc")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ShortcutChecks(Result):
-    """What `shortcut_checks` found. Print it, or attach its table to an evaluation.
+    """The result of `check_shortcuts`. Print it, or attach its table to an evaluation.
 
     Attributes:
-        table: One row a check, index `check`, the first "as they are"; for each metric `<metric>`, `<metric>_low`,
-            `<metric>_high`, and `<metric>_change` from the images as they are, with `_low` and `_high`.
-        reading: One plain sentence a check.
+        table: One row per check, index `check`, the first "unperturbed"; for each metric `<metric>`, `<metric>_low`,
+            `<metric>_high`, and `<metric>_change` from the unperturbed images, with `_low` and `_high`.
+        interpretation: One sentence per check.
         settings: `bootstrap`, `seed`, `grid`, `stain`.
-        counts: `images`, `cases`, and `not_normalised`: images whose stain could not be found and that stayed as they
-            were in "one stain".
-        limitations: Plain sentences on what to keep in mind with these numbers.
+        counts: `images`, `cases`, and `not_normalised`: images whose stain could not be estimated and that were not
+            changed in "normalised stain".
+        limitations: Sentences on the limitations of these numbers.
     """
 
     table: pd.DataFrame
-    reading: tuple[str, ...]
+    interpretation: tuple[str, ...]
     settings: Mapping[str, Any]
     counts: Mapping[str, int]
     limitations: tuple[str, ...] = ()
@@ -71,22 +71,22 @@ class ShortcutChecks(Result):
         metrics = _metrics_of(self.table)
         lines = [
             f"Shortcuts, on {self.counts['images']} images of {self.counts['cases']} cases; "
-            f"{100 * self.settings['bootstrap']['confidence']:g}% intervals over cases",
+            f"{100 * self.settings['bootstrap']['confidence']:g}% CI over cases",
             f"  {'':<14}" + "".join(f"{metric:<24}" for metric in metrics),
         ]
         for check, row in self.table.iterrows():
             scores = (score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics)
             lines.append(f"  {check!s:<14}" + "".join(f"{score:<24}" for score in scores))
-        lines += ["", *(f"- {sentence}" for sentence in self.reading)]
+        lines += ["", *(f"- {sentence}" for sentence in self.interpretation)]
         if self.limitations:
-            lines += ["", "Keep in mind", *(f"  - {limitation}" for limitation in self.limitations)]
+            lines += ["", "Limitations", *(f"  - {limitation}" for limitation in self.limitations)]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain types, for JSON; NaN becomes None."""
+        """Return everything as JSON values; NaN becomes None."""
         return {
             "table": table_to_dict(self.table),
-            "reading": list(self.reading),
+            "interpretation": list(self.interpretation),
             "settings": to_json_values(self.settings),
             "counts": to_json_values(self.counts),
             "limitations": list(self.limitations),
@@ -107,32 +107,32 @@ def check_shortcuts(
     batch_size: int = 32,
     allow_leakage: bool = False,
 ) -> ShortcutChecks:
-    """Score a model on the test images as they are, and with their stain, colour or arrangement taken away.
+    """Score a model on the test images, and on the same images with stain, colour or structure removed.
 
-    A score that stays shows what the model does without. Read a score that falls with care: the altered images are
-    unlike any that the model has learnt from, and that alone may have confused it.
+    A metric that does not decrease shows that the model does not need the removed information. A decrease must be
+    interpreted with care: the perturbed images are outside the distribution of the training images.
 
     Args:
         model: A `keras.Model`, or the path of a `.keras` file.
-        test: Test images; the model has not learnt from their cases.
-        train: What it was trained on: "one stain" is then the mean stain of some of these images. Without it, the mean
-            stain of the test images.
+        test: Test images, of other cases than the training images.
+        train: The training images: "normalised stain" then uses the mean stain of some of these. Without them, the
+            mean stain of the test images.
         checks: Some of `CHECKS`.
         grid: Blocks along each side of an image in "blocks".
-        stain: Name of the normalizer of "one stain", or one that was fitted.
-        metrics: What to score; names as in `Evaluation.metrics`.
+        stain: Name of the normalizer of "normalised stain", or a fitted one.
+        metrics: Names as in `Evaluation.metrics`.
         bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
         seed: Of the shuffling, together with the names of the files, and of the choice of images for the mean stain.
-        batch_size: Images at a time.
-        allow_leakage: Go on although the model says that it has learnt from some of these cases.
+        batch_size: Images per batch.
+        allow_leakage: Continue although the card lists some of these cases among the training cases.
 
     Returns:
-        The scores with intervals over cases, and a reading of them.
+        The metrics with confidence intervals over cases, and their interpretation.
 
     Raises:
         EvaluationError: If a check or a metric is not known, or the model does not fit the data.
-        LeakageError: If the model has learnt from some of these cases, and it was not allowed.
-        ImageError: If an image cannot be read, has fewer pixels a side than `grid`, or no stain was found.
+        LeakageError: If the card lists some of these cases among the training cases, unless `allow_leakage`.
+        ImageError: If an image cannot be read, has fewer pixels per side than `grid`, or no stain was found.
 
     Warns:
         EvaluationWarning: If a class is scored on fewer than five cases.
@@ -147,28 +147,28 @@ def check_shortcuts(
         raise EvaluationError(f"`checks` holds {unknown or 'nothing'}; expected some of {', '.join(CHECKS)}.")
     bootstrap = bootstrap or Bootstrap(seed=seed)
     normalizer = None
-    if "one stain" in chosen:
+    if "normalised stain" in chosen:
         normalizer = (
             fit_normalizer(test if train is None else train, stain, seed=seed) if isinstance(stain, str) else stain
         )
-    possible = _alterations(test, grid, normalizer, seed)
-    clean, *altered = predict_altered(
+    available = _image_changes(test, grid, normalizer, seed)
+    clean, *perturbed = predict_perturbed(
         model,
         test,
-        [leave_as_it_is, *(possible[name] for name in chosen)],
+        [keep_image, *(available[name] for name in chosen)],
         batch_size=batch_size,
         allow_leakage=allow_leakage,
     )
-    scores = score_against(clean, [clean, *altered], wanted, bootstrap)
+    scores = score_against(clean, [clean, *perturbed], wanted, bootstrap)
     counts = count_units(clean)
     for message in few_cases(counts):
         warnings.warn(message, EvaluationWarning, stacklevel=2)
     table = pd.DataFrame(
-        [_row(one) for one in scores], index=pd.Index([AS_THEY_ARE, *chosen], name="check", dtype=object)
+        [_row(one) for one in scores], index=pd.Index([UNPERTURBED, *chosen], name="check", dtype=object)
     )
     return ShortcutChecks(
         table=table,
-        reading=read_checks(table, len(np.unique(test.labels))),
+        interpretation=interpret_checks(table, len(np.unique(test.labels))),
         settings={
             "bootstrap": asdict(bootstrap),
             "seed": seed,
@@ -184,18 +184,18 @@ def check_shortcuts(
     )
 
 
-def _alterations(test: Dataset, grid: int, normalizer: StainNormalizer | None, seed: int) -> dict[str, Alteration]:
+def _image_changes(test: Dataset, grid: int, normalizer: StainNormalizer | None, seed: int) -> dict[str, ImageChange]:
     names = file_names(test)
 
-    def one_stain(image: Pixels, row: int) -> Pixels:
+    def normalise(image: Pixels, row: int) -> Pixels:
         assert normalizer is not None
         return normalizer.transform(image)
 
     return {
-        "one stain": one_stain,
+        "normalised stain": normalise,
         "grey": lambda image, row: to_grey(image),
-        "blocks": lambda image, row: shuffle_blocks(image, grid, generator_of(f"blocks {names[row]}", seed)),
-        "pixels": lambda image, row: shuffle_pixels(image, generator_of(f"pixels {names[row]}", seed)),
+        "blocks": lambda image, row: shuffle_blocks(image, grid, seeded_generator(f"blocks {names[row]}", seed)),
+        "pixels": lambda image, row: shuffle_pixels(image, seeded_generator(f"pixels {names[row]}", seed)),
         "mean colour": lambda image, row: to_mean_colour(image),
     }
 
@@ -218,61 +218,62 @@ def _metrics_of(table: pd.DataFrame) -> list[str]:
     return [name.removesuffix("_change") for name in table.columns if name.endswith("_change")]
 
 
-def read_checks(table: pd.DataFrame, classes: int) -> tuple[str, ...]:
-    """Put a table of checks into words, by its last metric that has a level of chance.
+def interpret_checks(table: pd.DataFrame, classes: int) -> tuple[str, ...]:
+    """Return the interpretation of a table of checks, by its last metric with a known level of chance.
 
     Args:
         table: `ShortcutChecks.table`.
-        classes: Classes that the test set holds.
+        classes: Number of classes in the test set.
 
     Returns:
-        One sentence a check; one in all where the score of the images as they are is not shown to be above chance.
+        One sentence per check; a single one where the metric of the unperturbed images is not significantly above
+        chance.
 
     Example:
         >>> columns = ["roc_auc", "roc_auc_low", "roc_auc_high", "roc_auc_change", "roc_auc_change_low"]
         >>> table = pd.DataFrame(
         ...     [[0.9, 0.8, 1.0, 0.0, 0.0, 0.0], [0.7, 0.6, 0.8, -0.2, -0.3, -0.1]],
-        ...     index=["as they are", "grey"], columns=[*columns, "roc_auc_change_high"])
-        >>> print(read_checks(table, 2)[0])
-        Grey: ROC AUC 0.700 without colour, 0.900 as they are; 50% of what it has above chance is left. Part of the \
-score comes from brightness; the rest hung on what was taken away, or the altered images confused the model.
+        ...     index=["unperturbed", "grey"], columns=[*columns, "roc_auc_change_high"])
+        >>> print(interpret_checks(table, 2)[0])
+        Grey: ROC AUC 0.700 without colour, 0.900 unperturbed; 50% of the difference from chance remains. Part of the \
+performance comes from brightness; the rest depends on colour, or the perturbed images are out of distribution.
     """
     chances = {"roc_auc": 0.5, "balanced_accuracy": 1 / classes} if classes > 1 else {}
     metric = next((name for name in reversed(_metrics_of(table)) if name in chances), None)
     if metric is None:
         return ()
-    chance, called = chances[metric], metric_title(metric)
-    clean = table.loc[AS_THEY_ARE]
+    chance, title = chances[metric], metric_title(metric)
+    clean = table.loc[UNPERTURBED]
     if not clean[f"{metric}_low"] > chance:
         return (
-            f"The model is not shown to be better than chance on these images as they are ({called} "
-            f"{clean[metric]:.3f}, {clean[f'{metric}_low']:.3f} to {clean[f'{metric}_high']:.3f}), so there is nothing "
-            "to take away.",
+            f"The model is not significantly better than chance on the unperturbed images ({title} "
+            f"{clean[metric]:.3f}, CI {clean[f'{metric}_low']:.3f} to {clean[f'{metric}_high']:.3f}), so the checks "
+            "cannot be interpreted.",
         )
     return tuple(
-        _sentence(str(check), row, metric, called, chance, clean)
+        _sentence(str(check), row, metric, title, chance, clean)
         for check, row in table.iterrows()
-        if check != AS_THEY_ARE
+        if check != UNPERTURBED
     )
 
 
-def _sentence(check: str, row: pd.Series, metric: str, called: str, chance: float, clean: Any) -> str:
-    taken, left = CHECKS[check]
+def _sentence(check: str, row: pd.Series, metric: str, title: str, chance: float, clean: Any) -> str:
+    removed, remaining = CHECKS[check]
     share = max(0.0, (row[metric] - chance) / (clean[metric] - chance))
     lost = row[f"{metric}_change_high"] < 0
     carries = row[f"{metric}_low"] > chance
     if not lost and carries:
-        verdict = f"No loss is shown: this model may do without {taken}."
+        verdict = f"No significant decrease: this model may not need {removed}."
     elif not lost:
-        verdict = "The interval is too wide to say whether anything was lost."
+        verdict = "The confidence interval is too wide to show whether it decreases."
     elif carries:
         verdict = (
-            f"Part of the score comes from {left}; the rest hung on what was taken away, or the altered images "
-            "confused the model."
+            f"Part of the performance comes from {remaining}; the rest depends on {removed}, or the perturbed images "
+            "are out of distribution."
         )
     else:
-        verdict = f"No more than chance is shown from {left} alone."
+        verdict = f"Not significantly above chance from {remaining} alone."
     return (
-        f"{check[0].upper()}{check[1:]}: {called} {row[metric]:.3f} without {taken}, {clean[metric]:.3f} as they are; "
-        f"{share:.0%} of what it has above chance is left. {verdict}"
+        f"{check[0].upper()}{check[1:]}: {title} {row[metric]:.3f} without {removed}, {clean[metric]:.3f} unperturbed; "
+        f"{share:.0%} of the difference from chance remains. {verdict}"
     )
