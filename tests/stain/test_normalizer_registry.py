@@ -143,12 +143,12 @@ def test_through_the_store(make_folder, tmp_path):
     assert (plain != found).any()
 
 
-def test_images_left_as_they_are_are_reported(make_folder, tmp_path):
+def test_unchanged_images_are_reported(make_folder, tmp_path):
     from PIL import Image
 
     paths = make_folder(2)
     Image.new("RGB", (40, 52), (255, 255, 255)).save(paths[1])
-    with pytest.warns(DatasetWarning, match=r"1 images were left as they are: 1 with one colour only"):
+    with pytest.warns(DatasetWarning, match=r"1 images were left unchanged: 1 with one colour only"):
         read_batch(paths, image_size=16, normalizer=fit_normalizer(REFERENCE, "reinhard"), cache_dir=tmp_path / "cache")
 
 
@@ -176,7 +176,7 @@ def test_registering(monkeypatch):
 
 @pytest.mark.parametrize("wrong", [None, [], {}, {"name": 3}, "macenko"])
 def test_what_names_no_normalizer(wrong):
-    with pytest.raises(ImageError, match="described by a dict with its `name`"):
+    with pytest.raises(ImageError, match="restored from a dict with its `name`"):
         normalizer_from_dict(wrong)
 
 
@@ -210,7 +210,7 @@ def test_counting():
     assert str(count) == "every image was normalised"
     for reason in ("too little tissue", "one stain only", "too little tissue"):
         count.add(reason)
-    assert str(count) == "3 images were left as they are: 1 with one stain only, 2 with too little tissue"
+    assert str(count) == "3 images were left unchanged: 1 with one stain only, 2 with too little tissue"
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 1000])

@@ -1,4 +1,4 @@
-"""Augmentation: named policies as data, applied to batches in the graph."""
+"""Augmentation: registered policies, their application to batches, and contact sheets."""
 
 import lazy_loader as _lazy
 

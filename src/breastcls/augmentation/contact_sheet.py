@@ -1,4 +1,4 @@
-"""A contact sheet: what a policy does to a few images, to be looked at before a long training."""
+"""A contact sheet of augmented images, for the inspection of a policy before training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from breastcls.files import atomic_path
 from breastcls.images.resize import Pixels
 
 _GAP = 4
-_MOST_ROWS = 64
+_MAX_ROWS = 64
 
 
 def augment_images(images: Pixels, policy: str | Policy, *, seed: int = 0) -> Pixels:
-    """Apply a policy to a batch once.
+    """Augment a batch of images once.
 
     Args:
         images: uint8 of shape (n, height, width, 3).
@@ -39,12 +39,12 @@ def augment_images(images: Pixels, policy: str | Policy, *, seed: int = 0) -> Pi
 
 
 def draw_contact_sheet(images: Pixels, policy: str | Policy, *, columns: int = 7, seed: int = 0) -> Pixels:
-    """Draw each image once as it is and then as the policy changes it, one row an image.
+    """Return a sheet with one row per image: the original, then augmented versions.
 
     Args:
         images: uint8 of shape (n, height, width, 3), 1 to 64 images.
         policy: Name of a policy, or a `Policy`.
-        columns: Changed versions of each image.
+        columns: Number of augmented versions of each image.
         seed: The same seed gives the same sheet.
 
     Returns:
@@ -53,9 +53,9 @@ def draw_contact_sheet(images: Pixels, policy: str | Policy, *, columns: int = 7
     Raises:
         ValueError: If there are no images or more than 64.
     """
-    if images.ndim != 4 or not 0 < len(images) <= _MOST_ROWS:
+    if images.ndim != 4 or not 0 < len(images) <= _MAX_ROWS:
         raise ValueError(
-            f"images has the shape {images.shape}; expected 1 to {_MOST_ROWS} images (n, height, width, 3)."
+            f"images has the shape {images.shape}; expected 1 to {_MAX_ROWS} images (n, height, width, 3)."
         )
     versions = [images] + [augment_images(images, policy, seed=seed * 1000 + number) for number in range(columns)]
     count, height, width, _ = images.shape
@@ -75,23 +75,33 @@ def save_contact_sheet(
     columns: int = 7,
     seed: int = 0,
 ) -> Path:
-    """Save what `draw_contact_sheet` draws as a PNG file, and return its path.
+    """Save a contact sheet as PNG: one row per image, with the original and augmented versions.
+
+    Args:
+        images: uint8 of shape (n, height, width, 3), 1 to 64 images.
+        policy: Name of a policy, or a `Policy`.
+        path: The PNG file.
+        columns: Number of augmented versions of each image.
+        seed: The same seed gives the same sheet.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        OutputError: If it cannot be written, or the path does not end in `.png`.
-        ValueError: As for `draw_contact_sheet`.
+        OutputError: If the file cannot be written, or the path does not end in `.png`.
+        ValueError: If there are no images or more than 64.
     """
     target = Path(path)
     if target.suffix.lower() != ".png":
-        raise OutputError(f"Cannot write {target}: a contact sheet is a PNG file; let its name end in .png.")
+        raise OutputError(f"Cannot write {target}: a contact sheet is a PNG file, so that the path must end in .png.")
     return write_png(target, draw_contact_sheet(images, policy, columns=columns, seed=seed))
 
 
 def write_png(path: Path, image: Pixels) -> Path:
-    """Write an RGB image as PNG, whole or not at all.
+    """Write an RGB image as PNG, atomically.
 
     Raises:
-        OutputError: If it cannot be written.
+        OutputError: If the file cannot be written.
     """
     encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
     with atomic_path(path) as temporary:

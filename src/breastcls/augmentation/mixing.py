@@ -1,4 +1,4 @@
-"""Mixing images of a batch with one another, and their labels in the same measure."""
+"""Mixing images of a batch with each other, and their labels accordingly: mixup and CutMix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def mixup(images: Any, labels: Any, key: Any, alpha: float, class_count: int) ->
         images: uint8 tensor (b, height, width, 3).
         labels: int64 tensor (b,).
         key: Stateless seed, int64 (2,).
-        alpha: Both parameters of the Beta distribution of the share.
+        alpha: Both parameters of the Beta distribution of the weight.
         class_count: Number of classes.
 
     Returns:
@@ -27,9 +27,10 @@ def mixup(images: Any, labels: Any, key: Any, alpha: float, class_count: int) ->
 
 
 def cutmix(images: Any, labels: Any, key: Any, alpha: float, class_count: int) -> tuple[Any, Any]:
-    """Put a rectangle of another image of the batch into each (Yun et al. 2019, DOI 10.1109/ICCV.2019.00612).
+    """Replace a rectangle of each image by that of another image of its batch.
 
-    Arguments and result are those of `mixup`; a label's share is the share of pixels that stayed.
+    Yun et al. 2019, DOI 10.1109/ICCV.2019.00612. The arguments and the result are those of `mixup`; the weight of a
+    label is the fraction of unchanged pixels.
     """
     import tensorflow as tf
 
@@ -47,8 +48,8 @@ def cutmix(images: Any, labels: Any, key: Any, alpha: float, class_count: int) -
         inside.append((steps >= low[:, None]) & (steps < high[:, None]))
     box = inside[0][:, :, None] & inside[1][:, None, :]
     mixed = tf.where(box[..., None], tf.gather(images, partner), images)
-    stayed = 1 - tf.reduce_mean(tf.cast(box, tf.float32), axis=(1, 2))
-    return mixed, _mix_labels(labels, partner, stayed, class_count)
+    kept = 1 - tf.reduce_mean(tf.cast(box, tf.float32), axis=(1, 2))
+    return mixed, _mix_labels(labels, partner, kept, class_count)
 
 
 def _partners(images: Any, key: Any, alpha: float) -> tuple[Any, Any]:
@@ -57,7 +58,7 @@ def _partners(images: Any, key: Any, alpha: float) -> tuple[Any, Any]:
     fold = tf.random.experimental.stateless_fold_in
     count = tf.shape(images)[0]
     partner = tf.argsort(tf.random.stateless_uniform((count,), fold(key, 100)))
-    # A Beta number is the share of one of two Gamma numbers.
+    # X / (X + Y) of two Gamma variables has a Beta distribution.
     first = tf.random.stateless_gamma((count,), fold(key, 101), alpha) + 1e-12
     second = tf.random.stateless_gamma((count,), fold(key, 102), alpha) + 1e-12
     return partner, first / (first + second)

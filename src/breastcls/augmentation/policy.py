@@ -1,4 +1,4 @@
-"""An augmentation policy as data, and how it is applied to a batch."""
+"""Augmentation policies, and their application to batches."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from breastcls.augmentation.resampling import DRAWS, augment_batch
 
 @dataclass(frozen=True)
 class Policy(PolicyParameters):
-    """What may happen to an image during training; zero or False everywhere means that nothing does.
+    """Random changes of training images; zero or False for all parameters leaves images unchanged.
 
-    Every number is the end of a range from which each image draws evenly, for itself. All of geometry is one
-    resampling of each image and all of colour one multiplication, whatever is asked for, so that nothing is blurred
-    or rounded twice.
+    Each number is the limit of a uniform distribution, sampled independently for each image. All geometric changes are
+    one interpolation and all changes of colour one matrix multiplication, so that images are blurred and rounded once.
 
     Attributes:
-        name: What it is registered as.
-        summary: What it is for, in one sentence.
-        dihedral: Whether to draw one of the eight flips and quarter turns (of four without quarter turns where the
-            image is not square). On its own it is exact.
-        flip: Whether to flip left-right and top-bottom, each with probability one half.
-        rotation: Largest rotation, in degrees either way.
-        zoom: Largest change of size: 0.1 is from 0.9 to 1.1.
-        shift: Largest shift along each axis, as a share of the side.
+        name: The name under which the policy is registered.
+        summary: A description in one sentence.
+        dihedral: Whether to apply one of the eight flips and quarter turns (one of four without quarter turns if the
+            image is not square). Without other changes, no pixels are interpolated.
+        flip: Whether to flip horizontally and vertically, each with probability 0.5.
+        rotation: Largest rotation in degrees, in both directions.
+        zoom: Largest change of scale: 0.1 is from 0.9 to 1.1.
+        shift: Largest shift along each axis, as a fraction of height or width.
         shear: Largest shear along each axis.
-        brightness: Largest change of brightness: 0.1 is 25.5 grey levels up or down.
+        brightness: Largest change of brightness: 0.1 is 25.5 grey levels in both directions.
         contrast: Largest change of contrast about the mean of the image: 0.1 is from 0.9 to 1.1.
         saturation: Largest change of saturation: 0.1 is from 0.9 to 1.1.
-        hue: Largest turn of the hue, as a share of the full circle.
-        stain: Jitter of haematoxylin, eosin and residual in optical density: each is multiplied by a number within 1
-            ± this and moved by a number within ± a fifth of this (Tellez et al. 2018, DOI 10.1109/TMI.2018.2820199).
-        random_operations: Operations of RandAugment an image (Cubuk et al. 2020, DOI 10.1109/CVPRW50498.2020.00359),
-            with the layers of Keras.
+        hue: Largest rotation of the hue, as a fraction of the full circle.
+        stain: Jitter of haematoxylin, eosin and residual in optical density: each is multiplied by a factor of 1 ±
+            `stain` and shifted by ± `stain` / 5 (Tellez et al. 2018, DOI 10.1109/TMI.2018.2820199).
+        random_operations: Number of operations of RandAugment per image (Cubuk et al. 2020, DOI
+            10.1109/CVPRW50498.2020.00359), with the layers of Keras.
         magnitude: Strength of RandAugment, 0 to 1.
-        mixup: Alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): images and labels of pairs are averaged.
-        cutmix: Alpha of CutMix (Yun et al. 2019, DOI 10.1109/ICCV.2019.00612): a rectangle comes from another image.
+        mixup: Alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): weighted means of two images and their labels.
+        cutmix: Alpha of CutMix (Yun et al. 2019, DOI 10.1109/ICCV.2019.00612): a rectangle is from another image.
 
     Example:
         >>> Policy("turns", "Quarter turns and flips.", dihedral=True).mixes
@@ -53,18 +52,18 @@ class Policy(PolicyParameters):
         class_count: int | None = None,
         part: tuple[Any, Any] | None = None,
     ) -> tuple[Any, Any]:
-        """Augment a batch, eagerly or while a TensorFlow graph is traced.
+        """Augment a batch, eagerly or in a TensorFlow graph.
 
         Args:
             images: uint8 tensor of shape (b, height, width, 3).
             labels: int64 tensor of shape (b,).
             key: int64 tensor of shape (2,): a stateless seed; the same key gives the same images.
-            class_count: Number of classes, needed where `mixes`.
-            part: For a part of a batch, (places, count): the place of each image in the whole batch, int64 (b,), and
-                how many images that has. Each image is then changed as within the whole batch. Not where `mixes`.
+            class_count: Number of classes, required if `mixes`.
+            part: For a part of a batch, (places, count): the position of each image in the whole batch, int64 (b,),
+                and the size of that batch. Each image is then changed as within the whole batch. Not if `mixes`.
 
         Returns:
-            uint8 images of the same shape, and labels: as they came, or float32 (b, classes) where `mixes`.
+            uint8 images of the same shape, and the labels: unchanged, or float32 (b, classes) if `mixes`.
         """
         import tensorflow as tf
 
@@ -77,7 +76,7 @@ class Policy(PolicyParameters):
             def augment(batch: Any, numbers: Any) -> Any:
                 return augment_batch(self, batch, numbers)
 
-            # OpenCV resamples eight-bit images several times faster than any operation of TensorFlow on a processor.
+            # On a CPU, OpenCV transforms 8-bit images several times faster than TensorFlow.
             images = tf.numpy_function(augment, [images, draws], tf.uint8, stateful=False)
             images.set_shape(shape)
         if self.random_operations:

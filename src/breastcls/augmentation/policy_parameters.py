@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PolicyParameters:
-    """What a policy may do to an image, as numbers; `Policy` describes each of them.
+    """The parameters of a policy, which `Policy` describes.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -49,12 +49,12 @@ class PolicyParameters:
 
     @property
     def recolours(self) -> bool:
-        """Whether colours change, other than by stain jitter."""
+        """Whether colours are changed, apart from stain jitter."""
         return bool(self.brightness or self.contrast or self.saturation or self.hue)
 
     @property
     def mixes(self) -> bool:
-        """Whether labels are mixed too, and so become float32 of shape (b, classes)."""
+        """Whether images and labels are mixed; labels are then float32 of shape (b, classes)."""
         return bool(self.mixup or self.cutmix)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The named augmentation policies."""
+"""The registry of augmentation policies, and the built-in policies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLICIES: Registry[Policy] = Registry("augmentation policy")
 
 
 def register_policy(policy: Policy) -> Policy:
-    """Make a policy known by its name, and return it.
+    """Register a policy under its `name`, and return it.
 
     Raises:
         RegistryError: If the name is taken.
@@ -22,14 +22,14 @@ def register_policy(policy: Policy) -> Policy:
 
 
 def find_policy(policy: str | Policy | None) -> Policy:
-    """Return the policy of that name; a policy itself is returned as it is, and None is the policy `none`.
+    """Return the policy with a name; a `Policy` is returned unchanged, and None is the policy `none`.
 
     Raises:
         RegistryError: If no policy has that name.
 
     Example:
         >>> find_policy("dihedral").summary
-        'The eight flips and quarter turns, exact: tissue has no up and down.'
+        'The eight flips and quarter turns, without interpolation.'
     """
     if isinstance(policy, Policy):
         return policy
@@ -56,11 +56,11 @@ _GEOMETRY = Policy(
 )
 
 for _policy in (
-    Policy("none", "Images as they are."),
-    Policy("dihedral", "The eight flips and quarter turns, exact: tissue has no up and down.", dihedral=True),
+    Policy("none", "No augmentation."),
+    Policy("dihedral", "The eight flips and quarter turns, without interpolation.", dihedral=True),
     Policy(
         "classic",
-        "Rotation by up to 20 degrees, both flips, zoom and shift by up to a tenth, as in most published code.",
+        "Rotation by up to 20 degrees, both flips, zoom and shift by up to 10%, as in most published code.",
         flip=True,
         rotation=20.0,
         zoom=0.1,
@@ -68,32 +68,32 @@ for _policy in (
     ),
     Policy(
         "cancernet",
-        "What CancerNet was trained with: as classic, but zoom by a twentieth; and a shear too small to be seen.",
+        "The augmentation of CancerNet: as classic, but zoom by up to 5%, and a negligible shear.",
         flip=True,
         rotation=20.0,
         zoom=0.05,
         shift=0.1,
-        # Its shear_range=0.05 is read by Keras as degrees; here a shear is a share of the side.
+        # Keras interprets its shear_range=0.05 as degrees; here, shear is the tangent of the angle.
         shear=tan(radians(0.05)),
     ),
     replace(
         _GEOMETRY,
         name="standard",
-        summary="Quarter turns and flips, small rotation, zoom and shift, mild changes of colour.",
+        summary="Quarter turns and flips, small rotation, zoom and shift, small changes of colour.",
         brightness=0.1,
         contrast=0.1,
         saturation=0.1,
         hue=0.02,
     ),
-    replace(_GEOMETRY, name="stain", summary="As standard, with jitter of the stains for that of colour.", stain=0.2),
+    replace(_GEOMETRY, name="stain", summary="As standard, with stain jitter instead of changes of colour.", stain=0.2),
     Policy(
         "strong",
-        "Quarter turns and flips, then RandAugment with two operations of middling strength.",
+        "Quarter turns and flips, then RandAugment with two operations of medium strength.",
         dihedral=True,
         random_operations=2,
         magnitude=0.3,
     ),
-    replace(_GEOMETRY, name="mixup", summary="The geometry of standard, then mixup.", mixup=0.2),
-    replace(_GEOMETRY, name="cutmix", summary="The geometry of standard, then CutMix.", cutmix=1.0),
+    replace(_GEOMETRY, name="mixup", summary="The geometric changes of standard, then mixup.", mixup=0.2),
+    replace(_GEOMETRY, name="cutmix", summary="The geometric changes of standard, then CutMix.", cutmix=1.0),
 ):
     register_policy(_policy)

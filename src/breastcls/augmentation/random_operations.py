@@ -1,8 +1,8 @@
-"""RandAugment with the layers of Keras, drawn anew for every image and repeatable.
+"""RandAugment with the layers of Keras, sampled per image and reproducible.
 
-The RandAugment layers of Keras and KerasCV keep a hidden state, so that an image depends on how many came before it,
-and that of Keras computes all its operations to keep two, the same two for the whole batch. Here the operations
-are Keras's; the choice is made for each image, and only what was chosen is computed.
+The RandAugment layers of Keras and KerasCV have an internal state, so that an image depends on the previous ones; that
+of Keras also computes all operations to apply two, the same two for the whole batch. Here, the operations of Keras are
+sampled per image by a stateless seed, and only the selected ones are computed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-# Those of the paper without solarisation: it turns bright glass dark and leaves nuclei, which no stain or light does.
+# Those of the paper except solarisation, which inverts the background only and does not occur in microscopy.
 _NAMES = (
     "RandomShear",
     "RandomTranslation",
@@ -29,14 +29,14 @@ _NAMES = (
 def apply_random_operations(
     images: Any, key: Any, count: int, magnitude: float, part: tuple[Any, Any] | None = None
 ) -> Any:
-    """Apply `count` operations drawn for each image (Cubuk et al. 2020, DOI 10.1109/CVPRW50498.2020.00359).
+    """Apply `count` operations, sampled per image (Cubuk et al. 2020, DOI 10.1109/CVPRW50498.2020.00359).
 
     Args:
         images: uint8 tensor (b, height, width, 3).
         key: Stateless seed, int64 (2,).
-        count: Operations an image.
+        count: Number of operations per image.
         magnitude: Strength, 0 to 1.
-        part: For a part of a batch, the places of its images in the whole and how many that has.
+        part: For a part of a batch, the positions of its images in the whole batch and the size of that.
 
     Returns:
         uint8 tensor of the same shape.
@@ -44,7 +44,7 @@ def apply_random_operations(
     import tensorflow as tf
 
     fold = tf.random.experimental.stateless_fold_in
-    # Layers keep variables, which must not be made while a graph is traced.
+    # Layers create variables, which is not possible while a graph is traced.
     with tf.init_scope():
         layers = _layers(magnitude)
     number = tf.shape(images)[0]
@@ -82,7 +82,7 @@ def _layers(magnitude: float) -> tuple[Any, ...]:
         elif name in ("AutoContrast", "Equalization"):
             del options["factor"]
         layer = getattr(keras.layers, name)(**options)
-        # Whatever backend the model runs on, these run inside tf.data.
+        # These layers run in tf.data, independent of the backend of the model.
         layer.backend.set_backend("tensorflow")
         layers.append(layer)
     return tuple(layers)
@@ -93,7 +93,7 @@ def _bind(layer: Any, image: Any, key: Any) -> Callable[[], Any]:
     import tensorflow as tf
 
     class DrawnSeed(keras.random.SeedGenerator):  # type: ignore[misc]
-        """A seed generator whose numbers follow from `key` alone, and which keeps nothing."""
+        """A seed generator without variables, whose seeds depend on `key` only."""
 
         def __init__(self) -> None:
             self.drawn = 0

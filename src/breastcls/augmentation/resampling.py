@@ -1,4 +1,4 @@
-"""One resampling and one recolouring an image, composed from everything that a policy asks for."""
+"""Geometric, colour and stain changes of a policy, composed to one transformation of each kind per image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from breastcls.stain.optical_density import HAEMATOXYLIN_EOSIN_RESIDUAL, recolou
 Matrices = npt.NDArray[np.float64]
 
 DRAWS = 20
-"""Random numbers that an image uses, whatever the policy: adding a colour change does not change the geometry drawn."""
+"""Random numbers per image, independent of the policy: changes of colour do not affect the sampled geometry."""
 
 # Luminance as in ITU-R BT.601, and the two colour axes of YIQ in which hue is an angle.
 _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -21,12 +21,12 @@ _FROM_YIQ = np.linalg.inv(_TO_YIQ)
 
 
 def augment_batch(policy: PolicyParameters, images: Pixels, draws: npt.NDArray[np.float32]) -> Pixels:
-    """Apply the geometry, colour and stain of a policy.
+    """Apply the geometric, colour and stain changes of a policy.
 
     Args:
-        policy: What may happen.
+        policy: The parameters of the policy.
         images: uint8 of shape (b, height, width, 3).
-        draws: Numbers from 0 to 1, float32 of shape (b, `DRAWS`), that decide what does happen.
+        draws: Uniform random numbers in 0..1, float32 of shape (b, `DRAWS`).
 
     Returns:
         uint8 of the same shape.
@@ -63,7 +63,7 @@ def augment_batch(policy: PolicyParameters, images: Pixels, draws: npt.NDArray[n
 
 
 def _draw_turns(policy: PolicyParameters, numbers: Matrices, *, square: bool) -> npt.NDArray[np.int64]:
-    """Return a code 0..7 an image: bit 0 flips left-right, bit 1 top-bottom, bit 2 swaps the axes."""
+    """Return a code 0..7 per image: bit 0 flips left-right, bit 1 top-bottom, bit 2 swaps the axes."""
     if policy.dihedral:
         codes = (numbers[:, 0] * 8).astype(np.int64)
         return codes if square else codes & 3
@@ -84,9 +84,9 @@ def _turn(image: Pixels, code: int, target: Pixels) -> None:
 def compose_geometry(
     policy: PolicyParameters, numbers: Matrices, turns: npt.NDArray[np.int64], height: int, width: int
 ) -> Matrices:
-    """Return for each image the one matrix that maps places of the result to places of the source, (b, 2, 3).
+    """Return the affine matrix of each image, from coordinates of the result to those of the source, (b, 2, 3).
 
-    Order, from the source: flips and turns, rotation, shear, zoom, shift; all about the middle of the image.
+    The order, from the source: flips and turns, rotation, shear, zoom, shift; all relative to the image centre.
     """
     count = len(numbers)
     spread = 2 * numbers - 1
@@ -104,7 +104,7 @@ def compose_geometry(
     swapped = (turns & 4) > 0
     turn[:, 0, 0] = np.where(swapped, 0, across)
     turn[:, 1, 1] = np.where(swapped, 0, down)
-    # Swapping comes before flipping, as in `_turn`: x of the source is then the flipped y of the result.
+    # The axes are swapped before flips, as in `_turn`: x of the source is then the flipped y of the result.
     turn[:, 0, 1] = np.where(swapped, down, 0)
     turn[:, 1, 0] = np.where(swapped, across, 0)
     linear = turn @ matrix @ shear / zoom[:, None, None]
@@ -115,10 +115,10 @@ def compose_geometry(
 
 
 def compose_colours(policy: PolicyParameters, numbers: Matrices) -> tuple[Matrices, Matrices, Matrices]:
-    """Return for each image what changes its colours.
+    """Return the changes of colour of each image.
 
     Returns:
-        The matrix of saturation and hue (b, 3, 3), the lift in grey levels (b,), and the contrast (b,).
+        The matrix of saturation and hue (b, 3, 3), the brightness offset in grey levels (b,), and the contrast (b,).
     """
     spread = 2 * numbers - 1
     saturation = 1 + policy.saturation * spread[:, 9]
@@ -132,11 +132,11 @@ def compose_colours(policy: PolicyParameters, numbers: Matrices) -> tuple[Matric
 
 
 def compose_stains(policy: PolicyParameters, numbers: Matrices) -> tuple[Matrices, Matrices]:
-    """Return for each image the matrix (b, 3, 3) and offset (b, 3) that change its optical density (of R, G, B)."""
+    """Return the matrix (b, 3, 3) and the offset (b, 3) of the change of optical density of each image."""
     spread = 2 * numbers - 1
     factor = 1 + policy.stain * spread[:, 13:16]
     move = policy.stain / 5 * spread[:, 16:19]
     basis = HAEMATOXYLIN_EOSIN_RESIDUAL
-    # density = concentrations @ basis, so that scaling concentrations is a matrix on densities.
+    # density = concentrations @ basis, so that a factor on concentrations is a matrix for densities.
     matrix = np.linalg.inv(basis) @ (factor[:, :, None] * basis)
     return matrix, move @ basis

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from breastcls.images.batch_augmentation import BatchAugmentation, check_augmentation
 from breastcls.images.epoch_order import EpochOrder, Rows, sampling_groups
@@ -95,9 +96,11 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._epoch = -1
         self._rows: Rows = np.empty(0, np.int64)
 
+    @override
     def __len__(self) -> int:
         return self._order.batches
 
+    @override
     def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
         """Return batch `index` of the current epoch: images (uint8), labels and, if given, weights."""
         if not 0 <= index < len(self):
@@ -110,6 +113,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             images, labels = self._augment(images, labels, epoch, index)
         return (images, labels) if self._weights is None else (images, labels, self._weights[chosen])
 
+    @override
     def on_epoch_end(self) -> None:
         """Start the next epoch."""
         self._counter.value += 1

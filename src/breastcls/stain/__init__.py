@@ -1,4 +1,4 @@
-"""Stain: optical density, normalizers, and what they are compared with."""
+"""Stain normalisation: optical density, and normalizers by Macenko, Reinhard and Vahadane."""
 
 import lazy_loader as _lazy
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, cast
 import cv2
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from breastcls.images.resize import Pixels
 from breastcls.stain.normalizer import StainNormalizer, UnfitImageError, percentiles
@@ -18,22 +19,23 @@ Stains = npt.NDArray[Any]
 
 LIGHT = 240.0
 _TABLE = density_table(LIGHT)
-# Density 0.15 and less is glass.
+# Density up to 0.15 is background.
 _TISSUE_LEVEL = int(LIGHT * np.exp(-0.15) - 1)
 _LEAST_TISSUE = 0.005
-# Below this, in degrees, the two stains found are one stain and noise.
+# Below this angle in degrees, the image has one stain only.
 _LEAST_ANGLE = 3.0
 
 
 @dataclass(frozen=True, eq=False)
 class Macenko(StainNormalizer):
-    """The two directions between which all densities of an image lie are its stains (Macenko et al. 2009).
+    """Stain normalisation by the extreme directions of the optical densities of an image (Macenko et al. 2009).
 
-    DOI 10.1109/ISBI.2009.5193250. Constants as usual: light 240, glass below density 0.15, first and 99th percentiles.
+    DOI 10.1109/ISBI.2009.5193250. Constants of the paper: background intensity 240, tissue above density 0.15, 1st and
+    99th percentiles.
 
     Attributes:
-        stains: Density of R, G, B by haematoxylin and by eosin of the reference, as rows of length one, (2, 3).
-        strengths: 99th percentile of the amounts of both in the reference, (2,).
+        stains: Optical density of R, G, B of haematoxylin (first row) and eosin in the reference, unit vectors, (2, 3).
+        strengths: 99th percentile of the concentrations of both stains in the reference, (2,).
     """
 
     stains: Stains
@@ -42,21 +44,23 @@ class Macenko(StainNormalizer):
     shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"stains": (2, 3), "strengths": (2,)}
 
     @classmethod
+    @override
     def fit(cls, pixels: Pixels) -> Self:
         """Fit on the pixels of one or several reference images, uint8 of shape (height, width, 3).
 
         Raises:
-            UnfitImageError: If they do not show two stains.
+            UnfitImageError: If they do not contain two stains.
         """
         density = to_density(pixels, _TABLE)
         stains = find_stains(pixels, density)
         return cls(stains, find_strengths(density, np.linalg.pinv(stains.T)))
 
+    @override
     def normalize(self, image: Pixels) -> Pixels:
-        """Return the image with the stains and strengths of the reference.
+        """Return the image with the stain vectors and strengths of the reference.
 
         Raises:
-            UnfitImageError: If it does not show two stains.
+            UnfitImageError: If it does not contain two stains.
         """
         density = to_density(image, _TABLE)
         unmix = np.linalg.pinv(find_stains(image, density).T)
@@ -67,17 +71,17 @@ class Macenko(StainNormalizer):
 
 
 def find_stains(image: Pixels, density: Density) -> Stains:
-    """Return the density of R, G, B by haematoxylin and by eosin, as rows of length one.
+    """Return the optical density of R, G, B of haematoxylin and eosin, as unit vectors, (2, 3).
 
     Raises:
-        UnfitImageError: If the image does not show two stains.
+        UnfitImageError: If the image does not contain two stains.
     """
     level = (_TISSUE_LEVEL,) * 3
     mask = cv2.inRange(image, (0, 0, 0), level)
     tissue = density[mask > 0]
     if len(tissue) < max(16, _LEAST_TISSUE * image.shape[0] * image.shape[1]):
         raise UnfitImageError("too little tissue")
-    # Single precision is enough once the mean is taken off, and twice as fast.
+    # After subtracting the mean, single precision suffices and is twice as fast.
     centred = tissue - np.array(cv2.mean(density, mask=mask)[:3], np.float32)
     spreads, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(tissue))
     if spreads[2] < 1e-6 or spreads[1] < 1e-8:
@@ -87,22 +91,23 @@ def find_stains(image: Pixels, density: Density) -> Stains:
     plane *= np.where(plane.sum(axis=0) < 0, -1.0, 1.0)
     across, along = plane.T.astype(np.float32) @ tissue.T
     if along.min() > 0:
-        # The angle falls where the ratio grows, so that percentiles of the ratio save 50,000 arc tangents.
+        # The angle decreases with the ratio, so that percentiles of the ratio make the arc tangents of all pixels
+        # unnecessary.
         high, low = np.arctan2(1.0, percentiles(across / along, (1, 99)))
     else:
         low, high = percentiles(np.arctan2(along, across), (1, 99))
     first, second = (plane @ [np.cos(angle), np.sin(angle)] for angle in (low, high))
     if np.rad2deg(high - low) < _LEAST_ANGLE:
         raise UnfitImageError("one stain only")
-    # Haematoxylin takes more of the red.
+    # Haematoxylin absorbs more red than eosin.
     return np.stack([first, second] if first[0] > second[0] else [second, first])
 
 
 def find_strengths(density: Density, unmix: Stains) -> Stains:
-    """Return the 99th percentile of the amounts of both stains, (2,).
+    """Return the 99th percentile of the concentrations of both stains, (2,).
 
     Raises:
-        UnfitImageError: If there is next to nothing of one of them.
+        UnfitImageError: If the concentration of one of them is almost zero.
     """
     amounts = (cv2.transform(density, row[np.newaxis]).ravel() for row in unmix)
     strengths = np.array([percentiles(amount, (99,))[0] for amount in amounts])

@@ -1,4 +1,4 @@
-"""What every stain normalizer has: a reference it was fitted on, and a way out for images that it does not fit."""
+"""The base class of stain normalizers, and the count of images that cannot be normalised."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from breastcls.errors import ImageError
 from breastcls.images.resize import Pixels
 
 
 class UnfitImageError(ValueError):
-    """Why the stain of an image cannot be estimated."""
+    """The stain of an image cannot be estimated; the text is the reason, such as "too little tissue"."""
 
 
 class FallbackCount:
-    """How many images were left as they are, and why; counted from any thread."""
+    """Numbers of images that were left unchanged, by reason; safe to use in several threads."""
 
     def __init__(self) -> None:
         self._reasons: Counter[str] = Counter()
@@ -35,33 +36,36 @@ class FallbackCount:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many images for each reason."""
+        """The number of images for each reason."""
         with self._lock:
             return dict(self._reasons)
 
     @property
     def total(self) -> int:
-        """How many images in all."""
+        """The total number of images."""
         return sum(self.reasons.values())
 
+    @override
     def __str__(self) -> str:
         if not self.total:
             return "every image was normalised"
         parts = ", ".join(f"{count} with {reason}" for reason, count in sorted(self.reasons.items()))
-        return f"{self.total} images were left as they are: {parts}"
+        return f"{self.total} images were left unchanged: {parts}"
 
 
 @dataclass(frozen=True)
 class StainNormalizer(ABC):
-    """A fitted normalizer: brings images to the staining of its reference.
+    """Base class of fitted stain normalizers, which transform images to the staining of the reference.
+
+    A subclass is a frozen dataclass with a `name`, the fitted values as fields, and the methods `fit` and `normalize`.
 
     Attributes:
-        fallbacks: Counts the images that could not be normalised and were left as they are.
+        fallbacks: Counts the images that could not be normalised and were left unchanged.
     """
 
     name: ClassVar[str]
     shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {}
-    """Shapes of the arrays it was fitted to, by field, where it wants `from_dict` to check them."""
+    """Shapes of fitted arrays by field, for the validation in `from_dict`; optional."""
     fallbacks: FallbackCount = field(default_factory=FallbackCount, init=False, compare=False, repr=False)
 
     @classmethod
@@ -70,7 +74,7 @@ class StainNormalizer(ABC):
         """Fit on the pixels of one or several reference images, uint8 of shape (height, width, 3).
 
         Raises:
-            UnfitImageError: If they do not show a stain.
+            UnfitImageError: If the stain cannot be estimated.
         """
 
     @abstractmethod
@@ -82,7 +86,7 @@ class StainNormalizer(ABC):
         """
 
     def transform(self, image: Pixels) -> Pixels:
-        """Return the normalised image, or the image itself where it cannot be normalised, which is counted.
+        """Return the normalised image, or the image itself if it cannot be normalised, which is counted.
 
         Args:
             image: uint8 of shape (height, width, 3).
@@ -98,7 +102,7 @@ class StainNormalizer(ABC):
 
     @property
     def key(self) -> str:
-        """Text that differs whenever the result would, for the image cache."""
+        """Text that identifies the fitted values, for the image cache."""
         digest = hashlib.sha256()
         for entry in fields(self):
             if entry.compare:
@@ -106,7 +110,7 @@ class StainNormalizer(ABC):
         return f"{self.name}-{digest.hexdigest()[:16]}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what it was fitted to as plain data, for the record of a run and the card of a model."""
+        """Return the name and the fitted values as JSON values, for run records and model cards."""
         return {
             "name": self.name,
             **{entry.name: np.asarray(getattr(self, entry.name)).tolist() for entry in fields(self) if entry.compare},
@@ -114,14 +118,13 @@ class StainNormalizer(ABC):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make the normalizer again that `to_dict` described; it gives the same pixels bit for bit.
+        """Restore the normalizer from the result of `to_dict`; it gives the same pixels, bit for bit.
 
         Args:
-            values: What `to_dict` returned, also after a way through JSON, which keeps float64 exactly.
+            values: The result of `to_dict`, also after conversion to JSON and back.
 
         Raises:
-            ImageError: If it describes another normalizer, a value is missing or too many, is not a finite number, or
-                has another shape.
+            ImageError: If the values are those of another normalizer, are incomplete, not finite, or of another shape.
         """
         wanted = {entry.name for entry in fields(cls) if entry.compare}
         found = set(values) - {"name"}
@@ -133,15 +136,17 @@ class StainNormalizer(ABC):
             )
         return cls(**{name: _fitted_value(cls, name, values[name]) for name in sorted(wanted)})
 
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StainNormalizer) and self.key == other.key
 
+    @override
     def __hash__(self) -> int:
         return hash(self.key)
 
 
 def _fitted_value(kind: type[StainNormalizer], name: str, value: Any) -> Any:
-    """Return one value of `from_dict`: a float64 array for a list, a number as it is."""
+    """Return one fitted value: a float64 array for a list, a number unchanged."""
     wanted = kind.shapes.get(name)
     try:
         array = np.array(value, np.float64)
@@ -154,7 +159,7 @@ def _fitted_value(kind: type[StainNormalizer], name: str, value: Any) -> Any:
 
 
 def percentiles(values: npt.NDArray[Any], shares: tuple[float, ...]) -> list[float]:
-    """Return percentiles as `numpy.percentile` does, for a flat array; several times faster, since it only selects."""
+    """Return percentiles of a flat array as `numpy.percentile` does, several times faster by partial sorting."""
     last = len(values) - 1
     places = [share / 100 * last for share in shares]
     wanted = sorted({int(place) for place in places} | {min(int(place) + 1, last) for place in places})

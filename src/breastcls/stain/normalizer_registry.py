@@ -1,4 +1,4 @@
-"""The stain normalizers by name."""
+"""The registry of stain normalizers."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def list_normalizers() -> tuple[str, ...]:
 
 
 def normalizer_from_dict(values: Mapping[str, Any]) -> StainNormalizer:
-    """Make the stain normalizer again that `StainNormalizer.to_dict` described.
+    """Restore a stain normalizer from the result of `StainNormalizer.to_dict`.
 
     Args:
-        values: What `to_dict` returned, also after a way through JSON.
+        values: The result of `to_dict`, also after conversion to JSON and back.
 
     Returns:
-        A normalizer that gives the same pixels bit for bit.
+        A normalizer that gives the same pixels, bit for bit.
 
     Raises:
-        RegistryError: If no normalizer has that name: one of another package is registered when that is imported.
+        RegistryError: If no normalizer has that name; the package that registers it has to be imported first.
         ImageError: If the values are not those of a normalizer of that name.
 
     Example:
@@ -60,6 +60,6 @@ def normalizer_from_dict(values: Mapping[str, Any]) -> StainNormalizer:
     name = values.get("name") if isinstance(values, Mapping) else None
     if not isinstance(name, str):
         raise ImageError(
-            f"A stain normalizer is described by a dict with its `name`, as `to_dict` gives it; found {values!r}."
+            f"A stain normalizer is restored from a dict with its `name`, as `to_dict` returns it; found {values!r}."
         )
     return NORMALIZERS[name].from_dict(values)

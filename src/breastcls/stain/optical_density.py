@@ -1,4 +1,4 @@
-"""Optical density: where the amounts of stain add up, as the colours of light do not."""
+"""Optical density, in which the contributions of stains are additive."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from breastcls.images.resize import Pixels
 Density = npt.NDArray[np.float32]
 
 HAEMATOXYLIN_EOSIN_RESIDUAL = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
-"""Optical density of R, G, B by haematoxylin, eosin and a third stain, as rows of length one (Ruifrok & Johnston
-2001)."""
+"""Optical density of R, G, B of haematoxylin, eosin and a residual, as unit vectors (Ruifrok & Johnston 2001)."""
 HAEMATOXYLIN_EOSIN_RESIDUAL /= np.linalg.norm(HAEMATOXYLIN_EOSIN_RESIDUAL, axis=1, keepdims=True)
 
 
 def density_table(light: float) -> Density:
-    """Return the optical density of each of the 256 levels where `light` is the level of empty glass, plus one.
+    """Return the optical density of the 256 grey levels for a background of `light`.
 
-    Adding one keeps black finite.
+    One is added to the levels, so that the density of black is finite.
     """
     return -np.log((np.arange(256) + 1) / light).astype(np.float32)
 
@@ -40,7 +39,7 @@ def from_density(density: Density, matrix: npt.NDArray[np.float64], offset: npt.
 
 
 def recolour_density(image: Pixels, matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]) -> Pixels:
-    """Change an image's optical density: density of a pixel becomes `density @ matrix + offset`.
+    """Change the optical density of an image: the density of a pixel becomes `density @ matrix + offset`.
 
     Args:
         image: uint8 of shape (height, width, 3).
@@ -55,6 +54,6 @@ def recolour_density(image: Pixels, matrix: npt.NDArray[np.float64], offset: npt
 
 
 def to_levels(light: Density) -> Pixels:
-    """Return light from 1 to 256 as levels from 0 to 255, rounded, and cut off where it is beyond."""
-    # OpenCV takes the absolute value, so that nothing may go below zero.
+    """Convert light from 1 to 256 to grey levels from 0 to 255, rounded and clipped."""
+    # OpenCV takes the absolute value, so that negative values must be clipped first.
     return cast("Pixels", cv2.convertScaleAbs(np.maximum(light, 1, out=light), alpha=1.0, beta=-1.0))

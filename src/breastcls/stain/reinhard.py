@@ -1,4 +1,4 @@
-"""Reinhard's colour transfer."""
+"""Colour transfer by Reinhard."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar, Self, cast
 import cv2
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from breastcls.images.resize import Pixels
 from breastcls.stain.normalizer import StainNormalizer, UnfitImageError
@@ -26,14 +27,14 @@ _FROM_LAB = np.array([[1 / 116, 1 / 500, 0, 16 / 116], [1 / 116, 0, 0, 16 / 116]
 
 @dataclass(frozen=True, eq=False)
 class Reinhard(StainNormalizer):
-    """Mean and standard deviation of lightness and colour become those of the reference (Reinhard et al. 2001).
+    """Matching of mean and standard deviation of lightness and colour to the reference (Reinhard et al. 2001).
 
-    DOI 10.1109/38.946629; in CIELAB, as implementations for histology do. It knows nothing of stains: an image with
-    much glass or fat is coloured like the tissue of the reference.
+    DOI 10.1109/38.946629; in CIELAB, as usual in histology. It does not model stains: an image with much background or
+    fat is coloured like the tissue of the reference.
 
     Attributes:
-        means: Of L, a and b in the reference, (3,).
-        spreads: Their standard deviations, (3,).
+        means: Means of L, a and b in the reference, (3,).
+        spreads: Standard deviations of L, a and b in the reference, (3,).
     """
 
     means: npt.NDArray[np.float64]
@@ -42,19 +43,21 @@ class Reinhard(StainNormalizer):
     shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"means": (3,), "spreads": (3,)}
 
     @classmethod
+    @override
     def fit(cls, pixels: Pixels) -> Self:
         """Fit on the pixels of one or several reference images, uint8 of shape (height, width, 3).
 
         Raises:
-            UnfitImageError: If they are of one colour.
+            UnfitImageError: If they have a single colour.
         """
         return cls(*colour_statistics(to_lab(pixels)))
 
+    @override
     def normalize(self, image: Pixels) -> Pixels:
-        """Return the image with the mean and spread of the reference.
+        """Return the image with the means and standard deviations of the reference.
 
         Raises:
-            UnfitImageError: If it is of one colour.
+            UnfitImageError: If it has a single colour.
         """
         lab = to_lab(image)
         means, spreads = colour_statistics(lab)
@@ -65,7 +68,7 @@ class Reinhard(StainNormalizer):
 
 def to_lab(image: Pixels) -> npt.NDArray[np.float32]:
     """Return CIELAB (height, width, 3), float32, of an sRGB image."""
-    # OpenCV's own conversion to CIELAB interpolates in a table and is off by several grey levels there and back.
+    # The conversion to CIELAB of OpenCV interpolates in a table, with errors of several grey levels.
     ratio = cv2.transform(cv2.LUT(image, _LINEAR), _TO_XYZ)
     curved = np.where(ratio > _BEND, cv2.pow(ratio, 1 / 3), ratio * _SLOPE + 16 / 116)
     return cast("npt.NDArray[np.float32]", cv2.transform(curved, _TO_LAB))
@@ -80,10 +83,10 @@ def _to_rgb(lab: npt.NDArray[np.float32]) -> Pixels:
 
 
 def colour_statistics(lab: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return mean and standard deviation of each of three channels.
+    """Return the means and standard deviations of the three channels.
 
     Raises:
-        UnfitImageError: If there is only one colour, which cannot be stretched to another spread.
+        UnfitImageError: If there is a single colour, the standard deviation of which cannot be changed.
     """
     means, spreads = cv2.meanStdDev(lab)
     if spreads.min() < 0.1:

@@ -1,4 +1,4 @@
-"""Vahadane's structure-preserving stain normalisation."""
+"""Structure-preserving stain normalisation by Vahadane."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar, Self, cast
 import cv2
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from breastcls.images.resize import Pixels
 from breastcls.stain.macenko import find_stains as find_stains_macenko
@@ -29,13 +30,13 @@ _LEAST_ANGLE = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Vahadane(StainNormalizer):
-    """Stains and amounts are a sparse non-negative factorisation of the densities (Vahadane et al. 2016).
+    """Stain normalisation by a sparse non-negative factorisation of the optical densities (Vahadane et al. 2016).
 
-    DOI 10.1109/TMI.2016.2529665. No pixel gets a negative amount of a stain, as it may by Macenko's method.
+    DOI 10.1109/TMI.2016.2529665. In contrast to Macenko's method, stain concentrations are never negative.
 
     Attributes:
-        stains: Density of R, G, B by haematoxylin and by eosin of the reference, as rows of length one, (2, 3).
-        strengths: 99th percentile of the amounts of both in the reference, (2,).
+        stains: Optical density of R, G, B of haematoxylin (first row) and eosin in the reference, unit vectors, (2, 3).
+        strengths: 99th percentile of the concentrations of both stains in the reference, (2,).
     """
 
     stains: Stains
@@ -44,21 +45,23 @@ class Vahadane(StainNormalizer):
     shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"stains": (2, 3), "strengths": (2,)}
 
     @classmethod
+    @override
     def fit(cls, pixels: Pixels) -> Self:
         """Fit on the pixels of one or several reference images, uint8 of shape (height, width, 3).
 
         Raises:
-            UnfitImageError: If they do not show two stains.
+            UnfitImageError: If they do not contain two stains.
         """
         density = to_density(pixels, _TABLE)
         stains = find_stains(pixels, density)
         return cls(stains, _strengths(find_amounts(density, stains)))
 
+    @override
     def normalize(self, image: Pixels) -> Pixels:
-        """Return the image with the stains and strengths of the reference.
+        """Return the image with the stain vectors and strengths of the reference.
 
         Raises:
-            UnfitImageError: If it does not show two stains.
+            UnfitImageError: If it does not contain two stains.
         """
         density = to_density(image, _TABLE)
         amounts = find_amounts(density, find_stains(image, density))
@@ -68,13 +71,13 @@ class Vahadane(StainNormalizer):
 
 
 def find_stains(image: Pixels, density: Density, sparsity: float = SPARSITY) -> Stains:
-    """Return the density of R, G, B by haematoxylin and by eosin, as rows of length one.
+    """Return the optical density of R, G, B of haematoxylin and eosin, as unit vectors, (2, 3).
 
-    Minimises over stains and amounts, both non-negative, half the squared error plus `sparsity` times the sum of the
-    amounts, by turns and from Macenko's stains; on at most 8192 pixels of tissue, evenly taken.
+    Minimises half the squared error plus `sparsity` times the sum of the concentrations over non-negative stain vectors
+    and concentrations, alternately and starting from Macenko's stains, on a regular sample of about 8192 tissue pixels.
 
     Raises:
-        UnfitImageError: If the image does not show two stains.
+        UnfitImageError: If the image does not contain two stains.
     """
     tissue = density[cv2.inRange(image, (0, 0, 0), (_TISSUE_LEVEL,) * 3) > 0].astype(np.float64)
     stains = np.maximum(find_stains_macenko(image, density), 1e-3)
@@ -99,14 +102,14 @@ def find_stains(image: Pixels, density: Density, sparsity: float = SPARSITY) -> 
 
 
 def find_amounts(density: Density, stains: Stains, sparsity: float = SPARSITY) -> Density:
-    """Return the amounts of both stains, float32 of shape (height, width, 2)."""
+    """Return the concentrations of both stains, float32 of shape (height, width, 2)."""
     height, width = density.shape[:2]
     projected = cv2.transform(density, stains).reshape(-1, 2)
     return _sparse_amounts(projected, stains, sparsity).reshape(height, width, 2).astype(np.float32)
 
 
 def _sparse_amounts(projected: npt.NDArray[np.float64], stains: Stains, sparsity: float) -> npt.NDArray[np.float64]:
-    """Solve the non-negative lasso for two stains of length one exactly: both, the first, the second, or none."""
+    """Solve the non-negative lasso for two unit vectors exactly: both, the first, the second or no stain."""
     first, second = projected[:, 0] - sparsity, projected[:, 1] - sparsity
     overlap = float(stains[0] @ stains[1]) / float(np.linalg.norm(stains[0]) * np.linalg.norm(stains[1]))
     lengths = np.einsum("ij,ij->i", stains, stains)
@@ -114,7 +117,7 @@ def _sparse_amounts(projected: npt.NDArray[np.float64], stains: Stains, sparsity
     determinant = max(float(lengths[0] * lengths[1]) - cross**2, 1e-12)
     one = (lengths[1] * first - cross * second) / determinant
     two = (lengths[0] * second - cross * first) / determinant
-    # Where both come out positive that is the answer; else the answer has at most the one that is alone positive.
+    # The solution has both stains if both are positive, otherwise at most the one that is positive on its own.
     one_alone, two_alone = np.maximum(first, 0) / lengths[0], np.maximum(second, 0) / lengths[1]
     out = np.stack([np.where(two <= 0, one_alone, one), np.where(one <= 0, two_alone, two)], axis=1)
     return cast("npt.NDArray[np.float64]", np.maximum(out, 0))
