@@ -224,7 +224,7 @@ def test_the_section_of_a_report(draw):
     result = evaluate(rename(draw(2)), bootstrap=Bootstrap(20))
     section = fit_conformal(draw(1)).describe(result.predictions, Bootstrap(20))
     whole = result.with_sections(conformal=section)
-    assert whole.conformal["promised_coverage"] == 0.9
+    assert whole.conformal["nominal_coverage"] == 0.9
     assert whole.conformal["fitted_on"] == "validation predictions by image"
     assert "not proved" not in whole.conformal["guarantee"]
     assert "single_right" in whole.to_json()

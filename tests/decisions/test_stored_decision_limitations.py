@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from breastcls.calibration.calibrators import fit_calibrator
-from breastcls.decisions.stored_decision_limitations import calibration_record, find_kept_limitations
+from breastcls.decisions.stored_decision_limitations import calibration_record, find_stored_limitations
 from breastcls.decisions.thresholds import choose_threshold
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
@@ -33,7 +33,7 @@ def told(evaluation, words):
         (("case", "mean"), ("image", "maximum"), "images and slides (images aggregated by maximum) and cases"),
         # Before a vote the threshold decides the single images, at every level.
         (("image", "mean"), ("case", "majority"), None),
-        (("case", "majority"), ("case", "majority"), "; images are decided at it"),
+        (("case", "majority"), ("case", "majority"), "; images are classified with it"),
     ],
 )
 def test_a_threshold_of_another_level_is_told(draw, chosen, scored, elsewhere):
@@ -77,20 +77,20 @@ def test_what_cannot_be_told_is_said(draw):
     val, test = halves(draw)
     nameless = dataclasses.replace(val, cases=None)
     found = evaluate(test, threshold=choose_threshold(nameless), bootstrap=Bootstrap(10))
-    assert told(found, "Whether the threshold was chosen on these very images cannot be told")
+    assert told(found, "Whether the threshold was chosen on these images is not known")
     calibrator = fit_calibrator(nameless)
     found = evaluate(calibrator.apply(test), threshold=choose_threshold(calibrator.apply(val)), bootstrap=Bootstrap(10))
-    assert told(found, "Whether the calibration was fitted on these very images cannot be told")
+    assert told(found, "Whether the calibration was fitted on these images is not known")
     assert not told(found, "Whether the threshold")
 
 
 def test_prediction_sets_that_were_not_assessed_are_told(draw):
     some = draw()
     kept = {"conformal": {"level": "case"}}
-    assert find_kept_limitations(some, some, ["image"], "mean", None, kept) == (
-        "The model keeps prediction sets for cases; images were scored, so the sets were not assessed.",
+    assert find_stored_limitations(some, some, ["image"], "mean", None, kept) == (
+        "The model stores prediction sets for cases; images were scored, so the sets were not assessed.",
     )
-    assert find_kept_limitations(some, some.aggregate("case"), ["image", "case"], "mean", None, kept) == ()
+    assert find_stored_limitations(some, some.aggregate("case"), ["image", "case"], "mean", None, kept) == ()
 
 
 def test_the_calibration_is_found_with_the_predictions_or_in_the_card(draw):

@@ -96,7 +96,7 @@ def test_a_csv_keeps_which_calibration_it_was(sides, tmp_path):
         assert name_calibration(back[name].calibration) == name_calibration(some.calibration)
     found = evaluate(back["calibrated"], threshold=threshold, bootstrap=Bootstrap(10))
     # The cases it was fitted on are not in the file, so that nobody can vouch for them.
-    assert any("calibration was fitted on these very images cannot be told" in one for one in found.limitations)
+    assert any("calibration was fitted on these images is not known" in one for one in found.limitations)
     with pytest.raises(EvaluationError, match="without a calibration on record"):
         evaluate(back["raw"], threshold=threshold, bootstrap=Bootstrap(10))
     apart = dataclasses.replace(test, calibration={"method": "platt", "fingerprint": None})

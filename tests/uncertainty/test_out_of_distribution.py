@@ -274,7 +274,7 @@ def test_what_is_missing(model, images, draw):
         score_ood(model, test, ood, scores=["mahalanobis"])
     with pytest.raises(EvaluationError, match="one backbone"):
         score_ood(build_ensemble([model, member(2)]), test, ood, images["train"], scores=["mahalanobis"])
-    with pytest.raises(EvaluationError, match="there is one"):
+    with pytest.raises(EvaluationError, match="there is only one"):
         score_ood(model, test, ood, scores=["disagreement"])
     with pytest.raises(RegistryError, match="No uncertainty score"):
         score_ood(model, test, ood, scores=["magic"])

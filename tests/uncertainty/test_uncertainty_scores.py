@@ -103,7 +103,7 @@ def test_what_is_refused(draw):
         score_predictions(draw(), "entropie")
     with pytest.raises(EvaluationError, match="each member"):
         score_predictions(draw(), "disagreement")
-    with pytest.raises(EvaluationError, match="there is one"):
+    with pytest.raises(EvaluationError, match="there is only one"):
         score_members(draw_members(members=1), "mutual-information")
     with pytest.raises(EvaluationError, match="expected \\(members"):
         score_members(draw_members()[0], "entropy")

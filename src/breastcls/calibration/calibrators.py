@@ -1,15 +1,15 @@
-"""Calibration: maps that make probabilities mean what they say, fitted on validation predictions.
+"""Fitting of calibration maps on validation predictions.
 
 Temperature, vector and matrix scaling: Guo et al. 2017, arXiv:1706.04599. Platt scaling: Platt 1999, with its smoothed
 targets. Isotonic regression: Zadrozny & Elkan 2002, DOI 10.1145/775047.775151. Dirichlet calibration with its
 off-diagonal and intercept regularisation: Kull et al. 2019, arXiv:1910.12656.
 
-With few cases the published fits run away: where the validation images happen to be told apart without a mistake, the
-best temperature is zero, and the best weights are infinite. So a temperature, as the factor 1 / temperature, and the
-numbers of a vector or Dirichlet map are pulled towards the map that changes nothing, each by half its squared distance
-divided by the number of *cases*: a normal prior of standard deviation one, if a case counts as one observation. With
-many cases the pull is gone and the published fit is left. Smoothed targets, Platt's remedy, bound a temperature too,
-but by the number of images, and towards doubt also where the model was right to be sure.
+With few cases the published fits diverge: if the validation images happen to be separable, the best temperature is zero
+and the best weights are infinite. So a temperature, as the factor 1 / temperature, and the parameters of a vector or
+Dirichlet map are regularised towards the identity, each by half its squared distance divided by the number of *cases*:
+a normal prior of standard deviation one, if a case counts as one observation. With many cases the effect vanishes and
+the published fit remains. Smoothed targets, Platt's remedy, bound a temperature too, but by the number of images, and
+reduce confidence also where the model was right to be confident.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ METHODS = ("temperature", "platt", "isotonic", "vector", "dirichlet")
 Floats = npt.NDArray[np.float64]
 # Kull et al. choose it by cross-validation; a single small value keeps few validation cases from being fitted exactly.
 REGULARISATION = 1e-3
-COLDEST, HOTTEST = 0.05, 50.0
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 50.0
 _PRECISE: Any = {"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9}
 
 
@@ -70,21 +70,22 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
     """Fit a calibration map on validation or out-of-fold predictions.
 
     Args:
-        predictions: With known classes; of neither the training nor the test set.
-        method: "temperature" (one number, decisions stay; does the least harm with few cases), "platt" (two classes,
-            two numbers), "isotonic" (a staircase a class; wants many cases), "vector" (a factor and an offset a class)
-            or "dirichlet" (a full matrix, regularised). With few cases a temperature, vector or Dirichlet map stays
-            near the map that changes nothing; without names of cases every row counts as one.
+        predictions: With known classes, of neither the training nor the test set.
+        method: "temperature" (one parameter, does not change the most probable class; the safest with few cases),
+            "platt" (two classes, two parameters), "isotonic" (a monotone step function per class; needs many cases),
+            "vector" (a factor and an offset per class) or "dirichlet" (a full matrix, regularised). With few cases a
+            temperature, vector or Dirichlet map is close to the identity; without names of cases every row counts as
+            one.
 
     Returns:
-        The map; call `apply` on other predictions, or keep it with the model by `store_calibration`.
+        The map; call `apply` on other predictions, or store it with the model by `store_calibration`.
 
     Raises:
         EvaluationError: If the predictions are of the training or test set or do not hold every class, or Platt scaling
-            is asked for other than two classes.
+            is asked for with more than two classes.
 
     Warns:
-        EvaluationWarning: If a temperature stops at a bound, as it does for a model that is worse than chance.
+        EvaluationWarning: If a temperature reaches a bound, as it does for a model that is worse than chance.
 
     Example:
         >>> import numpy as np
@@ -97,7 +98,7 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         raise EvaluationError(f"`method` is {method!r}; expected one of {', '.join(map(repr, METHODS))}.")
     if predictions.part in ("test", "train"):
         test = predictions.part == "test"
-        why = "flatters itself" if test else "comes out too sure: the model knows these images"
+        why = "is optimistic" if test else "is overconfident, since the model was trained on these images"
         raise EvaluationError(
             f"These are {predictions.part} predictions; a calibration fitted on them {why}. Fit it on "
             "`predict(model, val)` or on out-of-fold predictions."
@@ -126,20 +127,20 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
 
 def _warn_at_bounds(temperature: float, predictions: Predictions, cases: int) -> None:
     on = f"{cases} cases" if cases else f"{len(predictions)} {predictions.level}s of unknown cases"
-    if temperature > 0.999 * HOTTEST:
+    if temperature > 0.999 * HIGHEST_TEMPERATURE:
         warnings.warn(
-            f"The temperature stopped at its bound of {HOTTEST:g}, on {on}: there the classes that the model finds the "
-            "more probable are not the more frequent ones, and no temperature makes such probabilities right. See "
-            "whether classes or labels are swapped and whether the model has learnt anything; with few cases, ask for "
-            "more of them, or for out-of-fold predictions.",
+            f"The temperature stopped at its bound of {HIGHEST_TEMPERATURE:g}, on {on}: the predicted classes are "
+            "not the more frequent ones, which no temperature can correct. Check whether classes or labels are "
+            "swapped and whether the model is better than chance; with few cases, use more of them or "
+            "out-of-fold predictions.",
             EvaluationWarning,
             stacklevel=3,
         )
-    elif temperature < 1.001 * COLDEST:
+    elif temperature < 1.001 * LOWEST_TEMPERATURE:
         warnings.warn(
-            f"The temperature stopped at its bound of {COLDEST:g}, on {on}: the probabilities are far less sure than "
-            "the model is right. See whether they are a softmax of the logits, not of something already squeezed "
-            'between 0 and 1; else fit "platt" or "vector".',
+            f"The temperature stopped at its bound of {LOWEST_TEMPERATURE:g}, on {on}: the probabilities are far less "
+            "extreme than the model is accurate. Check whether they are a softmax of the logits and "
+            'not of values already between 0 and 1; else fit "platt" or "vector".',
             EvaluationWarning,
             stacklevel=3,
         )
@@ -164,7 +165,12 @@ def _fit_temperature(logits: Floats, targets: Floats, pull: float) -> float:
         factor = np.exp(-log_temperature)
         return _cross_entropy(logits * factor, targets) + pull * float(factor - 1) ** 2
 
-    best = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-6})
+    best = minimize_scalar(
+        loss,
+        bounds=(np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
     return float(np.exp(best.x))
 
 
@@ -182,7 +188,7 @@ def _fit_platt(logits: Floats, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
         return value, np.array([np.mean(error * difference), np.mean(error)])
 
     slope, offset = _minimize(loss, np.array([1.0, 0.0]))
-    # As a map of both logarithms: the softmax sees only their difference.
+    # As a map of both logarithms, since the softmax depends only on their difference.
     return {"weights": [[0.0, 0.0], [-float(slope), float(slope)]], "offsets": [0.0, float(offset)]}
 
 

@@ -1,4 +1,4 @@
-"""From probabilities to decisions: thresholds, calibration, prediction sets, what a decision is worth."""
+"""Decision thresholds, prediction sets, net benefit and decision curves."""
 
 import lazy_loader as _lazy
 

@@ -1,23 +1,23 @@
-"""Conformal prediction: sets of classes that hold the true one as often as promised, over cases.
+"""Conformal prediction: sets of classes with a nominal coverage over cases.
 
-Instead of one class a set is given: {malignant} where the model is sure enough, {benign, malignant} where it is not.
-How large the sets must be is learnt from validation predictions, and no assumption is made on the model.
+Instead of one class a set is predicted: {malignant} where the model is confident, {benign, malignant} where it is not.
+The size of the sets is determined on validation predictions, without assumptions on the model.
 
-The promise of ordinary conformal prediction rests on images that can change places. Images of one case cannot: they
-resemble one another, and a case with a hundred of them would count a hundred times. Here cases change places, and each
-weighs the same however many images it has; the case that is still to come weighs as one more, whose score might be
-anything. Then an image drawn from a new case is covered with at least the probability asked for, whatever the number
-of cases. This is hierarchical conformal prediction (Lee, Barber & Willett 2023, arXiv:2306.06342), the pooled
-distribution of Dunn, Wasserman & Ramdas 2023 (DOI 10.1080/01621459.2022.2060112) made exact.
+The guarantee of ordinary conformal prediction requires exchangeable images. Images of one case are not exchangeable:
+they are correlated, and a case with a hundred of them would count a hundred times. Here cases are exchangeable, and
+each has the same weight however many images it has; the new case counts as one more, whose score is not known. Then an
+image drawn from a new case is covered with at least the nominal probability, for any number of cases. This is
+hierarchical conformal prediction (Lee, Barber & Willett 2023, arXiv:2306.06342), an exact version of the pooled
+distribution of Dunn, Wasserman & Ramdas 2023 (DOI 10.1080/01621459.2022.2060112).
 
-The promise is over new cases and validation sets together. It does not say that every case is covered alike, nor that
-it holds in another laboratory. It is exact where the validation cases are as new to the model as those to come:
-strictly, they did not choose its epoch either.
+The guarantee is marginal, over new cases and validation sets together. It does not mean that every case has the same
+coverage, nor that it holds in another laboratory. It is exact where the validation cases are as new to the model as the
+new ones: strictly, the epoch must not have been chosen on them either.
 
-Out-of-fold predictions come of several models, none of them the one whose images get the sets, so for them nothing is
-proved. Where each of those models scored the new image by itself (cross-validation+, which is not what is done here),
-2 * coverage - 1 or a little less would be (Barber, Candès, Ramdas & Tibshirani 2021, DOI 10.1214/20-AOS1965). Expect
-the coverage about right where the models are alike, and `assess` it on other cases.
+Out-of-fold predictions are those of several models, none of which is the model in use, so nothing is proved for them.
+If each of those models scored the new image separately (cross-validation+, which is not done here), a coverage of about
+2 * coverage - 1 would be guaranteed (Barber, Candès, Ramdas & Tibshirani 2021, DOI 10.1214/20-AOS1965). Expect about
+the nominal coverage where the models are similar, and `assess` it on other cases.
 """
 
 from __future__ import annotations
@@ -52,22 +52,22 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class ConformalSets:
-    """Prediction sets, fitted: a class belongs to the set where its score does not exceed its limit.
+    """Fitted prediction sets: a class belongs to the set if its score does not exceed its limit.
 
     Attributes:
-        coverage: The probability that the set of an image drawn from a new case is to hold its class: each case weighs
-            the same, however many images it has.
+        coverage: Nominal probability that the set of an image drawn from a new case contains its class; each case has
+            the same weight, however many images it has.
         score: "aps" or "lac"; see `fit_conformal`.
-        by: "case", or "image" where every image counted as independent.
-        per_class: Whether the coverage is promised for each class by itself.
+        by: "case", or "image" if every image counted as independent.
+        per_class: Whether the coverage is guaranteed for each class separately.
         classes: Class names.
-        limits: One a class; infinite where too few cases were there to rule the class out of any set.
+        limits: One per class; infinite where there were too few cases to exclude the class from any set.
         images: Number of rows it was fitted on.
         cases: Cases it was fitted on; `assess` refuses to score the sets on one of them, and `evaluate` treats those of
-            sets that a model keeps as seen in training.
-        level: What one row stood for: "image", "slide" or "case".
-        aggregation_method: How the images were aggregated, where a row stood for a slide or case.
-        part: What the predictions were used for, where it was stated: the promise is not proved for "out-of-fold".
+            sets that are stored with a model as seen in training.
+        level: What one row was in the fit: "image", "slide" or "case".
+        aggregation_method: How the images were aggregated, where a row was a slide or a case.
+        part: Part of the data that the predictions are of, if stated: the coverage is not proved for "out-of-fold".
         calibration: Method and fingerprint of the calibration of the predictions, "none" where they recorded none, None
             where that is not known.
     """
@@ -89,8 +89,7 @@ class ConformalSets:
         """Return which classes belong to each row's set, bool (n, classes).
 
         Raises:
-            EvaluationError: If the classes, what a row stands for, how images were joined, or the calibration, are
-                others than it was fitted for.
+            EvaluationError: If the classes, the level, the aggregation or the calibration differ from those of the fit.
         """
         if predictions.classes != self.classes:
             raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
@@ -114,23 +113,23 @@ class ConformalSets:
     def assess(
         self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
     ) -> pd.DataFrame:
-        """Return how the sets fare on predictions of other cases, with intervals over cases.
+        """Return coverage and size of the sets on predictions of other cases, with confidence intervals over cases.
 
-        What is promised is a mean over cases, so `coverage` is one. Where hard cases have more images than easy ones,
-        or fewer, the share of images may be far from it, and stands beside it under a name of its own.
+        The nominal coverage is a mean over cases, and so is `coverage`. Where difficult cases have more or fewer images
+        than easy ones the fraction of images covered may differ from it; it is reported separately.
 
         Args:
             predictions: With known classes, of none of the cases that the sets were fitted on. Without names of cases
                 that cannot be checked.
-            bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
-            allow_leakage: Go on although they are of the same cases.
+            bootstrap: How confidence intervals are computed; default: 2000 resamples, 95%, expanded percentile.
+            allow_leakage: Continue although they are of the same cases.
 
         Returns:
             One row for all images ("all classes") and one for those of each class, columns `coverage` (mean over cases
-            of the share of a case's images whose set holds their class: what was promised), `images_covered` (the
-            share of all images whose set does), `size` (mean number of classes in a set), `single` (share of images
-            whose set is of one class), `single_right` (of those, the share that is right) and `empty`, each also with
-            `_low` and `_high`, and `images`. NaN where there is nothing to count.
+            of the fraction of a case's images whose set contains their class, to be compared with the nominal one),
+            `images_covered` (the fraction of all images whose set does), `size` (mean number of classes in a set),
+            `single` (fraction of images whose set is of one class), `single_right` (of those, the fraction that is
+            right) and `empty`, each also with `_low` and `_high`, and `images`. NaN where there is nothing to count.
 
         Raises:
             EvaluationError: If the sets do not fit the predictions or a class is not known.
@@ -190,7 +189,7 @@ class ConformalSets:
     def describe(
         self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
     ) -> dict[str, Any]:
-        """Return what was promised, and what `assess` found, for `Evaluation.with_sections(conformal=...)`."""
+        """Return the guarantee and the result of `assess`, for `Evaluation.with_sections(conformal=...)`."""
         unproved = "not proved: fitted on out-of-fold predictions, which come of other models than the one used"
         row = "case" if self.level == "case" else f"{self.level} of a new case"
         promised = (
@@ -199,7 +198,7 @@ class ConformalSets:
             else f"for a new {self.level}, where none resembles another"
         )
         return {
-            "promised_coverage": self.coverage,
+            "nominal_coverage": self.coverage,
             "fitted_on": f"{self.part or 'validation'} predictions by {self.level}",
             "guarantee": unproved if self.part == "out-of-fold" else promised,
             "measured": f"coverage as the mean over cases, all else over {self.level}s",
@@ -257,32 +256,32 @@ def fit_conformal(
 ) -> ConformalSets:
     """Fit prediction sets on validation or out-of-fold predictions.
 
-    Nothing is drawn at random: the same image always gets the same set.
+    The sets are deterministic: the same image always has the same set.
 
     Args:
         predictions: With known classes; of cases that the model was not trained on, and not of the test set. With
-            out-of-fold predictions the promise is no longer proved, only likely.
-        coverage: The probability that the set of an image drawn from a new case is to hold its class: each case weighs
-            the same, however many images it has. To promise it takes at least coverage / (1 - coverage) cases: 9 for
-            0.9, 19 for 0.95.
+            out-of-fold predictions the coverage is likely, but not proved.
+        coverage: Nominal probability that the set of an image drawn from a new case contains its class; each case has
+            the same weight, however many images it has. It requires at least coverage / (1 - coverage) cases: 9
+            for 0.9, 19 for 0.95.
         score: "aps" (adaptive: a class's score is the probability of all classes that are more probable; a set is never
-            empty; Romano, Sesia & Candès 2020, arXiv:2006.02544, without their random draw) or "lac" (one minus the
+            empty; Romano, Sesia & Candès 2020, arXiv:2006.02544, without their randomisation) or "lac" (one minus the
             class's probability; the smallest sets on average, some of them empty where no class fits; Sadinle, Lei &
             Wasserman 2019, arXiv:1609.00451).
-        by: "case" gives each case the same weight. "image" is the ordinary split conformal prediction, whose promise
-            does not hold where cases have several images; it is here to compare.
-        per_class: Promise the coverage for each class by itself (Vovk 2012, arXiv:1209.2673). It needs that many cases
-            of each class, and makes larger sets.
+        by: "case" gives each case the same weight. "image" is ordinary split conformal prediction, whose guarantee does
+            not hold where cases have several images; it is provided for comparison.
+        per_class: Guarantee the coverage for each class separately (Vovk 2012, arXiv:1209.2673). It requires that many
+            cases of each class, and gives larger sets.
 
     Returns:
-        The sets; call `sets` on other predictions, or keep them with the model by `store_conformal`.
+        The sets; call `sets` on other predictions, or store them with the model by `store_conformal`.
 
     Raises:
         EvaluationError: If the predictions are of the training or test set, a class is not known, or an argument is not
-            what it should be.
+            valid.
 
     Warns:
-        EvaluationWarning: If there are too few cases to promise the coverage other than by sets of all classes, or
+        EvaluationWarning: If there are so few cases that only sets of all classes have the coverage, or
             cases are not known.
 
     Example:
@@ -350,7 +349,11 @@ def _check(predictions: Any, coverage: float, score: str, by: str) -> None:
             f"{type(predictions).__name__}."
         )
     if predictions.part in ("test", "train"):
-        why = "flatter themselves" if predictions.part == "test" else "are too small: the model knows these images"
+        why = (
+            "look better than they are"
+            if predictions.part == "test"
+            else "are too small: the model was trained on them"
+        )
         raise EvaluationError(
             f"These are {predictions.part} predictions; sets fitted on them {why}. Fit on `predict(model, val)` or on "
             "out-of-fold predictions."
@@ -359,14 +362,14 @@ def _check(predictions: Any, coverage: float, score: str, by: str) -> None:
         if value not in known:
             raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
     if not 0 < coverage < 1:
-        raise EvaluationError(f"`coverage` is {coverage}; expected a share such as 0.9.")
+        raise EvaluationError(f"`coverage` is {coverage}; expected a fraction such as 0.9.")
     require_labels(predictions)
 
 
 def _limit(scores: Floats, units: npt.NDArray[np.int64], coverage: float) -> float:
     """Return the lowest score up to which units, one more than there are, hold at least the coverage.
 
-    Each unit shares its weight among its rows; the one that is still to come is taken to lie above all.
+    The weight of a unit is divided among its rows; the score of the new unit counts as higher than all.
     """
     if len(scores) == 0:
         return math.inf

@@ -1,9 +1,9 @@
-"""Whether using the model would do more good than harm: net benefit, and what a result means at a stated prevalence.
+"""Net benefit, decision curves, and predictive values at a stated prevalence.
 
-Net benefit: Vickers & Elkin 2006, DOI 10.1177/0272989X06295361. At a threshold probability t somebody holds that
-missing one positive weighs as much as (1 - t) / t false alarms; net benefit counts found positives less false alarms in
-that currency, per image. A model is of use at t where it is above both calling everything positive and calling nothing
-positive (0).
+Net benefit: Vickers & Elkin 2006, DOI 10.1177/0272989X06295361. At a threshold probability t a false negative
+weighs as much as (1 - t) / t false positives; net benefit is the number of true positives minus that of false positives
+with this weight, per image. A model is useful at t where it is above both reference strategies: all images positive,
+and no image positive (0).
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def decision_curve(
     prevalence: float | None = None,
     bootstrap: Bootstrap | None = None,
 ) -> pd.DataFrame:
-    """Return net benefit over threshold probabilities, with a band over cases.
+    """Return net benefit over threshold probabilities, with a confidence band over cases.
 
     Args:
         predictions: Of two classes, with known classes and calibrated probabilities: a threshold is a probability.
         thresholds: Threshold probabilities within 0..1.
-        prevalence: Share of positives where the model would be used, in 0..1; default: that of the predictions, which
-            in a collection made for research is seldom that of a clinic.
-        bootstrap: How the band is made; default: 2000 resamples, 95%, expanded percentile.
+        prevalence: Fraction of positives where the model will be used, in 0..1; default: that of the predictions, which
+            in a research collection usually differs from that of a clinic.
+        bootstrap: How the confidence band is computed; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
-        One row a threshold, columns `model`, `low`, `high`, `all`, `none`.
+        One row per threshold, columns `model`, `low`, `high`, `all`, `none`.
 
     Raises:
         EvaluationError: If there are not two classes, both present, a threshold is not between 0 and 1, or the
@@ -92,22 +92,22 @@ def operating_table(
     prevalences: Sequence[float] = PREVALENCES,
     bootstrap: Bootstrap | None = None,
 ) -> pd.DataFrame:
-    """Return sensitivity, specificity, and predictive values at stated prevalences, with intervals over cases.
+    """Return sensitivity, specificity, and predictive values at stated prevalences, with confidence intervals.
 
-    The share of positives in a research collection is not that of a clinic; PPV and NPV depend on it, and are computed
+    The prevalence in a research collection differs from that of a clinic; PPV and NPV depend on it, and are computed
     from sensitivity and specificity by Bayes' theorem. Where each case gives one decision, sensitivity and specificity
-    are plain shares and have Wilson's intervals; those of PPV and NPV are then made of them (`ratio_interval`).
+    are proportions with Wilson's intervals; those of PPV and NPV are computed from them (`ratio_interval`).
 
     Args:
         predictions: Of two classes, with known classes.
-        thresholds: Where to decide; default: the predictions' own threshold, else 0.5.
-        prevalences: Shares of positives.
-        bootstrap: How intervals are made; default: 2000 resamples, 95%, expanded percentile.
+        thresholds: Decision thresholds; default: the predictions' own threshold, else 0.5.
+        prevalences: Fractions of positives, in 0..1.
+        bootstrap: How confidence intervals are computed; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
-        One row a threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each also
-        with `_low` and `_high`. NaN where nothing is called positive (PPV) or negative (NPV); no interval where the
-        images that a figure rests on are all of one case.
+        One row per threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each
+        also with `_low` and `_high`. NaN where nothing is predicted positive (PPV) or negative (NPV); no confidence
+        interval where the images of a metric are all of one case.
 
     Raises:
         EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
@@ -153,7 +153,7 @@ def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floa
 
 
 def _of_one_case(predictions: Predictions) -> npt.NDArray[np.bool_]:
-    """Return which of the four figures rest on images of one case; the predictive values do so by either side."""
+    """Return which of the four metrics depend on images of only one case of a class."""
     codes = case_codes(predictions)
     sensitivity, specificity = (len(np.unique(codes[predictions.labels == label])) == 1 for label in (1, 0))
     either = sensitivity or specificity
@@ -169,7 +169,7 @@ def _bound_by_wilson(
     prevalence: Floats,
     confidence: float,
 ) -> None:
-    """Write the bounds of plain shares of cases over those of the bootstrap, each (rows, 4)."""
+    """Replace the bootstrap bounds of proportions of cases by Wilson's, each (rows, 4)."""
     cases = np.bincount(predictions.labels, minlength=2)
     right = np.rint(point[:, :2] * cases[::-1])  # positives called so, negatives called so
     low[:, :2], high[:, :2] = bound_proportions(

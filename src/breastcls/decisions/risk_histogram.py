@@ -1,7 +1,7 @@
-"""How the predicted risk is spread within each class, and how it adds up.
+"""Distribution of the predicted risk within each class, as a histogram and cumulatively.
 
-Two classes: the probability of the positive class, of the images that are of it and of those that are not. A model that
-ranks well and is of no use is seen here at once: both classes heaped up on the same side of the threshold.
+With two classes the risk is the probability of the positive class, for positive and negative images. The histogram
+shows models with good ranking whose probabilities of both classes are on the same side of the threshold.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Floats = npt.NDArray[np.float64]
 
 
 def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Count images by predicted risk within each class, with bands over cases.
+    """Count images by predicted risk within each class, with confidence bands over cases.
 
     Args:
-        predictions: With known classes. With more than two, the probability of the class decided stands for the risk,
-            and the groups are the decisions that were "right" and "wrong".
-        bins: How many bins of equal width.
-        bootstrap: How bands are made; default: 2000 resamples, 95%, expanded percentile.
+        predictions: With known classes. With more than two, the risk is the probability of the predicted class, and the
+            groups are the "right" and "wrong" predictions.
+        bins: Number of bins of equal width.
+        bootstrap: How confidence bands are computed; default: 2000 resamples, 95%, expanded percentile.
 
     Returns:
-        One row a group and bin: columns `group`, `lower`, `upper` (edges; a value on an edge belongs to the bin above
+        One row per group and bin: columns `group`, `lower`, `upper` (edges; a value on an edge belongs to the bin above
         it), `images`, `share` (of the group), `cumulative` (share of the group below `upper`), `low`, `high` (of
         `cumulative`). Groups without images are left out.
 

@@ -13,7 +13,7 @@ from breastcls.models.model_card import require_card, set_card
 
 
 def store_threshold(model: Any, threshold: Threshold | None) -> None:
-    """Keep a decision threshold with a model; None removes it.
+    """Store a decision threshold in the card of a model; None removes it.
 
     Which cases it was chosen on goes into the card's provenance, and `evaluate` counts them as seen.
 
@@ -23,14 +23,14 @@ def store_threshold(model: Any, threshold: Threshold | None) -> None:
 
     Raises:
         EvaluationError: If the model has no card, the threshold is 0 or 1, or it was chosen on predictions of another
-            calibration than the model keeps.
+            calibration than the model's.
     """
     card = require_card(model)
     provenance = {key: value for key, value in card.provenance.items() if key != "threshold"}
     if threshold is not None:
         if not 0 < threshold.value < 1:
             raise EvaluationError(
-                f"A threshold of {threshold.value} decides everything alike and is not kept with a model."
+                f"A threshold of {threshold.value} predicts one class for every image and is not stored."
             )
         require_same_calibration(
             threshold.calibration, name_stored_calibration(card), "The threshold was chosen", "choose_threshold"
@@ -41,13 +41,14 @@ def store_threshold(model: Any, threshold: Threshold | None) -> None:
 
 
 def store_conformal(model: Any, sets: ConformalSets | None) -> None:
-    """Keep prediction sets with a model; None removes them.
+    """Store prediction sets in the card of a model; None removes them.
 
     Which cases they were fitted on goes into the card's provenance, and `evaluate` counts them as seen.
 
     Args:
         model: A `keras.Model` with a card.
-        sets: What `fit_conformal` returned, fitted on the predictions of this model as it is, calibrated or not.
+        sets: What `fit_conformal` returned, fitted on the predictions of this model with its present calibration, if
+            any.
 
     Raises:
         EvaluationError: If the model has no card, other classes, or another calibration than the sets were fitted on.

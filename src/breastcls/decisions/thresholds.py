@@ -1,7 +1,7 @@
 """Choosing a decision threshold, on validation or out-of-fold predictions and never on the test set.
 
-A threshold chosen on the images that it is then scored on fits their chance as well as their truth; the score is too
-good by an amount that nobody can tell afterwards.
+A threshold that is chosen on the images on which it is scored is fitted to their random variation, so the score is
+optimistic by an unknown amount.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold and how it came about.
+    """A threshold and the record of its choice.
 
     Attributes:
-        value: The positive class is decided at `positive >= value`.
+        value: The positive class is predicted if `positive >= value`.
         rule: The rule it was chosen by.
-        sensitivity: Reached on the predictions it was chosen on; too good for new cases.
+        sensitivity: On the predictions it was chosen on, so optimistic for new cases.
         specificity: As `sensitivity`.
         images: Number of rows it was chosen on.
         cases: Names of the cases it was chosen on; `evaluate` refuses to score it on one of them.
-        level: What one row stood for: "image", "slide" or "case". Joined probabilities are spread differently from
-            those of images, so `evaluate` says so where it is used at another level.
-        aggregation_method: How the images were aggregated, where a row stood for a slide or case.
+        level: What one row was: "image", "slide" or "case". Aggregated probabilities have another distribution than
+            those of images, so `evaluate` reports where it is used at another level.
+        aggregation_method: How the images were aggregated, where a row was a slide or a case.
         calibration: Method and fingerprint of the calibration of the predictions it was chosen on, "none" where they
             recorded none, None where that is not known; `evaluate` refuses to use it on those of another.
     """
@@ -77,7 +77,7 @@ def choose_threshold(
 ) -> Threshold:
     """Choose a decision threshold of two classes.
 
-    Between two neighbouring probabilities every threshold decides alike; the middle is taken.
+    All thresholds between two neighbouring probabilities are equivalent; the middle is chosen.
 
     Args:
         predictions: Of validation or out-of-fold images, with known classes; for decisions on cases,
@@ -88,10 +88,11 @@ def choose_threshold(
             lowest expected cost).
         target: For "sensitivity" and "specificity", in 0..1.
         costs: For "cost": of a false positive and of a false negative, in any unit.
-        prevalence: For "cost": the share of positives where it will be used, in 0..1; default: that of the predictions.
+        prevalence: For "cost": the fraction of positives where it will be used, in 0..1; default: that of the
+            predictions.
 
     Returns:
-        The threshold; hand it to `evaluate(..., threshold=...)` or `store_threshold`.
+        The threshold; pass it to `evaluate(..., threshold=...)` or `store_threshold`.
 
     Raises:
         EvaluationError: If the predictions are of the training or test set, do not hold both classes, an argument is
@@ -141,7 +142,7 @@ def _check(predictions: Any) -> None:
         )
     if predictions.part in ("test", "train"):
         test = predictions.part == "test"
-        why = "makes their own score too good" if test else "is too sure of itself: the model knows these images"
+        why = "makes their own score optimistic" if test else "is biased, since the model was trained on these images"
         raise EvaluationError(
             f"These are {predictions.part} predictions: a threshold chosen on them {why}. Choose it on "
             "`predict(model, val)` or on out-of-fold predictions."
@@ -160,7 +161,7 @@ def _between(scores: Floats) -> Floats:
     middle = (upper + np.append(upper[1:], 0.0)) / 2
     middle[0] = (1.0 + upper[1]) / 2 if upper[1] < 1 else float(np.nextafter(np.float32(1), np.float32(2)))
     lower = np.append(upper[1:], -1.0)
-    # Decisions are taken in float32: a middle that rounds down to the lower neighbour would let it in.
+    # Classes are predicted in float32, where a middle that rounds down to the lower neighbour would include it.
     return np.where(middle.astype(np.float32) > lower.astype(np.float32), middle, upper)
 
 
@@ -174,13 +175,13 @@ def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
         raise EvaluationError(
             "Only a threshold above 1 would reach this: images of the negative class have the probability 1."
         )
-    decided = predictions.with_threshold(float(value)).decisions
+    predicted = predictions.with_threshold(float(value)).decisions
     positive = predictions.labels == 1
     return Threshold(
         value=float(value),
         rule=rule,
-        sensitivity=float((decided[positive] == 1).mean()),
-        specificity=float((decided[~positive] == 0).mean()),
+        sensitivity=float((predicted[positive] == 1).mean()),
+        specificity=float((predicted[~positive] == 0).mean()),
         images=len(predictions),
         cases=() if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist()))),
         level=predictions.level,

@@ -12,7 +12,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport
 from breastcls.decisions.net_benefit import PREVALENCES
-from breastcls.decisions.stored_decision_limitations import find_kept_limitations
+from breastcls.decisions.stored_decision_limitations import find_stored_limitations
 from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluation import Evaluation
@@ -192,7 +192,7 @@ def _general_limitations(context: EvaluationContext, leakage: LeakageReport | No
         joined=[level for level in levels if level != predictions.level],
     )
     method = context.aggregation.method
-    found += find_kept_limitations(predictions, context.scored, levels, method, context.threshold, context.provenance)
+    found += find_stored_limitations(predictions, context.scored, levels, method, context.threshold, context.provenance)
     if context.train is not None and context.test is None:
         compared = "Without the test images only names were compared with the training set"
         if leakage is None:

@@ -1,4 +1,4 @@
-"""Which calibration probabilities went through: a threshold, or prediction sets, mean nothing on those of another."""
+"""Identity of a calibration: thresholds and prediction sets are valid for one calibration only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ UNCALIBRATED = "none"
 
 
 def fingerprint_calibration(method: str, parameters: Mapping[str, Any], before: Mapping[str, Any] | None) -> str | None:
-    """Return what tells this map from any other, 12 hexadecimal digits of a SHA-256.
+    """Return a fingerprint of a calibration map, 12 hexadecimal digits of a SHA-256.
 
     Args:
-        method: How it was fitted.
-        parameters: Its numbers.
-        before: What is recorded of a calibration that the probabilities had already. Where that cannot be told from
-            another, neither can the two together, and there is no fingerprint.
+        method: The calibration method.
+        parameters: The parameters of the map.
+        before: The record of a calibration that was applied before. If that has no fingerprint, neither have the two
+            together.
     """
     if before is not None and before.get("fingerprint") is None:
         return None
@@ -31,10 +31,10 @@ def fingerprint_calibration(method: str, parameters: Mapping[str, Any], before: 
 
 
 def name_calibration(record: Mapping[str, Any] | None) -> str | None:
-    """Return the name of the calibration that predictions carry: "none" without one, None where it cannot be told.
+    """Return the name of the calibration of predictions: "none" without one, None where it is not known.
 
     Args:
-        record: `Predictions.calibration`. One that several folds share by name only has no fingerprint.
+        record: `Predictions.calibration`. A calibration that was fitted separately in several folds has no fingerprint.
 
     Example:
         >>> name_calibration({"method": "platt", "fingerprint": "0123456789ab"}), name_calibration(None)
@@ -48,7 +48,7 @@ def name_calibration(record: Mapping[str, Any] | None) -> str | None:
 
 
 def parse_calibration(name: str | None) -> dict[str, Any] | None:
-    """Return as much of the record of a calibration as its name tells.
+    """Return the part of a calibration record that its name contains.
 
     Example:
         >>> parse_calibration("platt 0123456789ab"), parse_calibration(None)
@@ -61,13 +61,13 @@ def parse_calibration(name: str | None) -> dict[str, Any] | None:
 
 
 def require_same_calibration(chosen: str | None, used: str | None, what: str, again: str) -> None:
-    """Refuse probabilities of another calibration than something was learnt on; what is not known passes.
+    """Raise an error if two calibrations are known and differ.
 
     Args:
-        chosen: As `name_calibration` names it, of the predictions it was learnt on.
-        used: Of those it is used on.
-        what: Begins the sentence: "The threshold was chosen".
-        again: The call that learns it.
+        chosen: The name (see `name_calibration`) of the calibration of the predictions that something was fitted on.
+        used: The name for the predictions that it is used on.
+        what: The beginning of the message: "The threshold was chosen".
+        again: The function that fits it.
 
     Raises:
         EvaluationError: If both are known and differ.

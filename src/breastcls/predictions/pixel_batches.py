@@ -1,4 +1,4 @@
-"""Batches of pixels as a model wants them: its size, its way of resizing, its stain."""
+"""Batches of images in the size, resize mode and stain that a model requires."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from breastcls.models.model_card import ModelCard
 if TYPE_CHECKING:
     from breastcls.stain.normalizer import StainNormalizer
 
-RESIZE = "stretch"
+DEFAULT_RESIZE = "stretch"
 
 
 @dataclass(frozen=True)
 class PixelBatches:
-    """Batches of images, opened as they are iterated over.
+    """Batches of images, opened during iteration.
 
     Attributes:
         batches: Arrays or tensors uint8 (b, height, width, 3).
@@ -47,11 +47,11 @@ def open_batches(
         model: The model.
         card: Its card, if it has one.
         data: A dataset, or images uint8 (n, height, width, 3).
-        batch_size: Images a batch.
+        batch_size: Images per batch.
 
     Raises:
         EvaluationError: If the model cannot take these images.
-        ModelError: If the model is of no images, or the stain normalizer of its card is not known.
+        ModelError: If the model does not take images, or the stain normalizer of its card is not known.
     """
     if batch_size < 1:
         raise EvaluationError(f"`batch_size` is {batch_size}; expected 1 or more.")
@@ -61,7 +61,7 @@ def open_batches(
 
 
 def input_size(model: keras.Model, card: ModelCard | None) -> tuple[int, int] | None:
-    """Return (height, width) of the images that a model takes, or None if it takes any."""
+    """Return the image size (height, width) of a model, or None if it accepts any."""
     if card is not None:
         return card.image_size
     shape = getattr(model, "input_shape", None)
@@ -92,7 +92,7 @@ def _of_dataset(model: keras.Model, card: ModelCard | None, data: Dataset, batch
             f"The model takes images of any size (input shape {getattr(model, 'input_shape', None)}). Say which with a "
             "card: `set_card(model, ModelCard(classes=..., image_size=(height, width)))`."
         )
-    resize = RESIZE if card is None or card.resize is None else card.resize
+    resize = DEFAULT_RESIZE if card is None or card.resize is None else card.resize
     pipeline = data.to_tf(image_size=size, batch_size=batch_size, resize=resize, normalizer=find_normalizer(card))
     return PixelBatches((batch[0] for batch in pipeline), size)
 

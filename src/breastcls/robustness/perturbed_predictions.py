@@ -23,7 +23,7 @@ from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.independence import check_independence
-from breastcls.predictions.pixel_batches import RESIZE, input_size
+from breastcls.predictions.pixel_batches import DEFAULT_RESIZE, input_size
 from breastcls.predictions.predictions import Predictions
 
 ImageChange = Callable[[Pixels, int], Pixels]
@@ -85,7 +85,7 @@ def predict_perturbed(
     if card is not None and card.classes != data.classes:
         raise EvaluationError(f"The model's classes are {card.classes}, the dataset's {data.classes}.")
     refuse_leak(card, data, allowed=allow_leakage)
-    resize = RESIZE if card is None or card.resize is None else card.resize
+    resize = DEFAULT_RESIZE if card is None or card.resize is None else card.resize
     normalizer = find_normalizer(card)
     paths = data.paths  # a new list at each call
 

@@ -1,6 +1,6 @@
-"""How far an image lies from the training images in the features of a model.
+"""Mahalanobis distance of images to the training images in the features of a model.
 
-Mahalanobis distance to the nearest class mean under one covariance for all classes: Lee, Lee, Lee & Shin 2018,
+The distance is that to the nearest class mean under one covariance for all classes: Lee, Lee, Lee & Shin 2018,
 arXiv:1807.03888. With more channels than images a covariance cannot be inverted; it is shrunk towards a multiple of the
 identity as Ledoit & Wolf 2004 have it, DOI 10.1016/S0047-259X(03)00096-4.
 """
@@ -17,7 +17,7 @@ from sklearn.covariance import ledoit_wolf
 from breastcls.errors import EvaluationError
 
 Floats = npt.NDArray[np.float64]
-# The covariance of more channels than this takes over half a gigabyte, and its inverse minutes.
+# The covariance of more channels needs over half a gigabyte, and its inverse minutes.
 MOST_CHANNELS = 8192
 
 
@@ -44,7 +44,7 @@ class FeatureDistance:
             labels: (n,) class indices.
 
         Raises:
-            EvaluationError: If there are too many channels, the shapes disagree, or all images of each class are alike.
+            EvaluationError: If there are too many channels, the shapes disagree, or all images of each class are equal.
 
         Example:
             >>> features = np.array([[0.0, 0.0], [2.0, 0.0], [10.0, 1.0], [12.0, -1.0]])
@@ -58,14 +58,16 @@ class FeatureDistance:
             raise EvaluationError(f"There are {len(rows)} features and labels of shape {of_rows.shape}.")
         if rows.shape[1] > MOST_CHANNELS:
             raise EvaluationError(
-                f"The features have {rows.shape[1]} channels; a Mahalanobis distance is taken over {MOST_CHANNELS} at "
-                'most. Heads that pool ("linear", "mlp") have one for each channel of the backbone.'
+                f"The features have {rows.shape[1]} channels; a Mahalanobis distance is computed over at most "
+                f'{MOST_CHANNELS}. Heads that pool ("linear", "mlp") have one for each channel of the backbone.'
             )
         present, codes = np.unique(of_rows, return_inverse=True)
         means = np.stack([rows[codes == index].mean(axis=0) for index in range(len(present))])
         within = rows - means[codes]
         if not within.any():
-            raise EvaluationError("All training images of each class have the same features: no distance can be taken.")
+            raise EvaluationError(
+                "All training images of each class have the same features: no distance can be computed."
+            )
         covariance, shrinkage = ledoit_wolf(within, assume_centered=True)
         values, vectors = np.linalg.eigh(covariance)
         # Where the shrinkage is next to nothing, rounding may leave an eigenvalue at or below zero.

@@ -1,16 +1,14 @@
-"""What abstaining gains: how often decisions are wrong among the images that the model is surest of.
+"""Selective prediction: the error rate among the images on which the model is most certain.
 
-A model that may pass on images it is unsure of decides a share of them, the coverage, and is wrong on a share of those,
-the risk. A score of uncertainty is worth something where the risk falls as the coverage does. Geifman & El-Yaniv 2017,
-arXiv:1705.08500; the area under the curve and its excess over the best possible order: Geifman, Uziel & El-Yaniv 2019,
-arXiv:1805.08206.
+A model that may abstain predicts a fraction of the images, the coverage, and is wrong on a fraction of those, the risk.
+An uncertainty score is useful if the risk falls with the coverage. Geifman & El-Yaniv 2017, arXiv:1705.08500; the area
+under the curve and its excess over the best possible order: Geifman, Uziel & El-Yaniv 2019, arXiv:1805.08206.
 
-Images that are equally unsure are decided in no order of their own: among them the risk is what it is on average over
-all orders.
+Images with equal scores have no order: their risk is the mean over all orders.
 
-How sure a decision is depends on where it is taken. At a threshold of 0.1 an image of 0.12 has only just been called
-positive, however sure its probability looks of the other class. So where a threshold decides, the distance from it is
-what images are put in order by, in log-odds, in which 0.01 is as far from 0.1 as 0.55 is.
+The certainty of a predicted class depends on the threshold. At a threshold of 0.1 an image of 0.12 is only just
+positive, although its probability is far from 0.5. Where there is a threshold, images are therefore ordered by their
+distance from it in log-odds, in which 0.01 is as far from 0.1 as 0.55 is.
 """
 
 from __future__ import annotations
@@ -37,9 +35,9 @@ Floats = npt.NDArray[np.float64]
 COVERAGES = tuple(np.linspace(0.05, 1.0, 20).round(2).tolist())
 # Elements of the largest temporary array: small enough to stay near the processor.
 BLOCK = 2_000_000
-# So many times the numbers that are there may a dense array have.
+# A dense array may have this many times the elements of the sparse one.
 FULL = 10
-# A share of a whole number of images may come out a rounding error beside it.
+# A fraction of the images may differ from a whole number by rounding.
 ROUNDING = 1e-9
 
 
@@ -50,21 +48,22 @@ def risk_coverage(
     coverages: Sequence[float] = COVERAGES,
     bootstrap: Bootstrap | None = None,
 ) -> pd.DataFrame:
-    """Return the share of wrong decisions among the images decided, over the share that is decided.
+    """Return the risk-coverage curve: the error rate among the predicted images over the fraction predicted.
 
     Args:
-        predictions: With known classes, decided as they say (at their threshold where they have one).
-        uncertainty: A score of the probabilities by name (see `uncertainty_scores`), or one number an image, (n,),
-            higher where less sure. Default: how near the probability is to the threshold (`lack_of_distance`); without
-            a threshold, "max-probability". A score by name knows of no threshold.
-        coverages: Shares of images to decide, above 0 and up to 1.
-        bootstrap: How the band is made; default: 2000 resamples over cases, 95%, expanded percentile.
+        predictions: With known classes; their own threshold is applied, if they have one.
+        uncertainty: A score of the probabilities by name (see `uncertainty_scores`), or one number per image, (n,),
+            higher for less certain images. Default: the negative distance to the threshold (`lack_of_distance`);
+            without a threshold, "max-probability". A score by name does not depend on the threshold.
+        coverages: Fractions of images to predict, above 0 and up to 1.
+        bootstrap: How the confidence band is computed; default: 2000 resamples over cases, 95%, expanded percentile.
 
     Returns:
-        One row a coverage, columns `coverage`, `risk`, `low`, `high`.
+        One row per coverage, columns `coverage`, `risk`, `low`, `high`.
 
     Raises:
-        EvaluationError: If a class is not known, the scores are not one number an image, or a coverage is not a share.
+        EvaluationError: If a class is not known, the scores are not one number per image, or a coverage is not a
+            fraction.
 
     Example:
         >>> some = Predictions.from_arrays(
@@ -86,17 +85,17 @@ def risk_coverage(
 
 
 def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Return the area under the risk-coverage curve, with intervals over cases.
+    """Return the area under the risk-coverage curve, with confidence intervals over cases.
 
     Args:
         predictions: As for `risk_coverage`.
         uncertainty: As for `risk_coverage`.
-        bootstrap: How intervals are made; default: 2000 resamples over cases, 95%, expanded percentile.
+        bootstrap: How confidence intervals are computed; default: 2000 resamples over cases, 95%, expanded percentile.
 
     Returns:
-        Columns `value`, `low`, `high`; rows `aurc` (the mean risk over all coverages; an order that says nothing has
-        the share of wrong decisions here), `excess_aurc` (what it lies above that of the best order, which decides all
-        images that it gets right first; 0 is perfect) and `risk` (the share of wrong decisions, at full coverage).
+        Columns `value`, `low`, `high`; rows `aurc` (the mean risk over all coverages; a random order has the
+        error rate here), `excess_aurc` (the difference from the best order, in which all correct predictions come
+        first; 0 is perfect) and `risk` (the error rate, at full coverage).
 
     Raises:
         EvaluationError: As for `risk_coverage`.
@@ -119,10 +118,10 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
 
 
 def lack_of_distance(predictions: Predictions) -> Floats:
-    """Return how near each row is to the threshold that decides it, float64 (n,), 0 at the threshold, below it further.
+    """Return the negative distance of each row to its threshold, float64 (n,): 0 at the threshold, else below 0.
 
     Args:
-        predictions: Of two classes; without a threshold they are decided at 0.5.
+        predictions: Of two classes; without a threshold, 0.5 is used.
 
     Returns:
         Minus the distance in log-odds.
@@ -145,7 +144,7 @@ def lack_of_distance(predictions: Predictions) -> Floats:
 
 
 class _Order:
-    """Images from the surest to the least sure, in groups of equals, counted by case."""
+    """Images in order of increasing uncertainty, in groups of equal scores, counted per case."""
 
     def __init__(self, predictions: Predictions, uncertainty: Any) -> None:
         require_labels(predictions)
@@ -197,7 +196,7 @@ class _Order:
             last = np.maximum((cumulated[0] < target - ROUNDING).sum(axis=0), 1)
             pairs = np.arange(len(target))
             (low, high), (fewer, more) = ((one[last - 1, pairs], one[last, pairs]) for one in cumulated)
-            # Within a group of equals the mistakes come evenly.
+            # Within a group of equal scores the errors are spread evenly.
             share = np.divide(target - low, high - low, out=np.zeros_like(low), where=high > low)
             found[coverage, resample] = (fewer + share * (more - fewer)) / target
         return np.asarray(found.T)
@@ -218,7 +217,7 @@ class _Order:
 
 
 class _Blocks:
-    """Groups of equals in blocks of about the root of the number of images; images and mistakes of each by case.
+    """Groups of equal scores in blocks of about the root of the number of images; images and mistakes of each by case.
 
     Attributes:
         images: Of each block and case, (blocks, cases).
@@ -261,9 +260,9 @@ def _dense_where_full(counts: Any) -> Any:
 def _areas(images: Floats, wrong: Floats) -> Floats:
     """Return the area, its excess over that of the best order, and the risk, (resamples, 3).
 
-    The area is the mean risk of the 1, 2, ... surest images. Over a group of w equals with e mistakes, after W images
-    with E mistakes, the risks (E + e j / w) / (W + j) of j = 1 ... w sum to e + (E - e W / w) (H(W + w) - H(W)), where
-    H are the harmonic numbers.
+    The area is the mean risk of the 1, 2, ... most certain images. Over a group of w equal scores with e mistakes,
+    after W images with E mistakes, the risks (E + e j / w) / (W + j) of j = 1 ... w sum to e + (E - e W / w) (H(W + w)
+    - H(W)), where H are the harmonic numbers.
     """
     total, errors = images[:, -1], wrong[:, -1]
     harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1, int(total.max()) + 1)))

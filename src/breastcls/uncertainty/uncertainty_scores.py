@@ -31,7 +31,7 @@ class UncertaintyScore:
     """A score of uncertainty.
 
     Attributes:
-        measure: From what it needs to float64 (n,), higher where less sure.
+        measure: From what it needs to float64 (n,), higher for less certain images.
         needs: "probabilities" or "logits", both (n, classes), or "members", probabilities (members, n, classes).
         paper: DOI, or arXiv number.
         words: What it is, in a few words.
@@ -44,7 +44,7 @@ class UncertaintyScore:
 
 
 def entropy(probabilities: Floats) -> Floats:
-    """Return the entropy of each row in nats: 0 where sure, log(classes) where every class is as probable.
+    """Return the entropy of each row in nats: 0 for certain rows, log(classes) for uniform probabilities.
 
     Example:
         >>> entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(4).tolist()
@@ -67,8 +67,8 @@ def lack_of_margin(probabilities: Floats) -> Floats:
 def mutual_information(members: Floats) -> Floats:
     """Return the entropy of the mean less the mean of the entropies, in nats.
 
-    Where each member is unsure by itself and all say the same, it is 0; where each is sure of something else it is
-    high. That is the part of the uncertainty that comes from the choice of the model.
+    It is 0 if all members give the same probabilities, however uncertain, and high if each is certain of another class:
+    the part of the uncertainty that is due to the model (epistemic uncertainty).
 
     Example:
         >>> agree, contradict = [[0.5, 0.5], [0.5, 0.5]], [[1.0, 0.0], [0.0, 1.0]]
@@ -79,7 +79,7 @@ def mutual_information(members: Floats) -> Floats:
 
 
 def disagreement(members: Floats) -> Floats:
-    """Return the share of members that decide for another class than most do: 0 where all decide alike."""
+    """Return the fraction of members that predict another class than most: 0 where all agree."""
     votes = decide(members)
     counts = np.stack([(votes == index).sum(axis=0) for index in range(members.shape[-1])])
     return np.asarray(1.0 - counts.max(axis=0) / len(members))
@@ -91,12 +91,11 @@ def energy(logits: Floats) -> Floats:
 
 
 def recover_logits(probabilities: Any) -> Floats:
-    """Return the logits that probabilities come from, as far as they can be told: with a mean of 0 in each row.
+    """Return the logits of probabilities, with a mean of 0 in each row.
 
-    A softmax forgets one number a row: logits that are all higher by the same amount give the same probabilities. That
-    number is what the energy is most about, so the energy of recovered logits is another score than that of the logits
-    themselves. It is the mean logarithm of the probabilities; with two classes it orders images as their highest
-    probability does, and adds nothing.
+    A softmax does not depend on a constant that is added to all logits of a row, and the energy depends mostly on it.
+    So the energy of recovered logits is another score than that of the logits themselves. It is the mean logarithm of
+    the probabilities; with two classes it orders images as their highest probability does, and adds nothing.
 
     Example:
         >>> recover_logits(np.array([[0.5, 0.5], [0.9, 0.1]])).round(3).tolist()
@@ -111,7 +110,7 @@ UNCERTAINTY_SCORES: Registry[UncertaintyScore] = Registry("uncertainty score")
 
 
 def register_uncertainty_score(name: str, score: UncertaintyScore) -> UncertaintyScore:
-    """Make an uncertainty score known by its name, and return it.
+    """Register an uncertainty score by a name, and return it.
 
     Raises:
         RegistryError: If the name is taken.
@@ -138,7 +137,7 @@ UNCERTAINTY_SCORES.register(
 UNCERTAINTY_SCORES.register(
     "entropy",
     UncertaintyScore(
-        entropy, "probabilities", "10.1002/j.1538-7305.1948.tb01338.x", "how spread the probabilities are"
+        entropy, "probabilities", "10.1002/j.1538-7305.1948.tb01338.x", "Shannon entropy of the probabilities"
     ),
 )
 UNCERTAINTY_SCORES.register(
@@ -153,19 +152,25 @@ UNCERTAINTY_SCORES.register(
 UNCERTAINTY_SCORES.register(
     "mutual-information",
     UncertaintyScore(
-        mutual_information, "members", "arXiv:1112.5745", "how much members or views contradict one another, in nats"
+        mutual_information,
+        "members",
+        "arXiv:1112.5745",
+        "mutual information of the class and the member or transform, in nats",
     ),
 )
 UNCERTAINTY_SCORES.register(
     "disagreement",
     UncertaintyScore(
-        disagreement, "members", "arXiv:1703.02910", "share of members or views that decide for another class"
+        disagreement,
+        "members",
+        "arXiv:1703.02910",
+        "fraction of members or transforms that predict another class than most",
     ),
 )
 
 
 def score_predictions(predictions: Predictions, name: str = "entropy") -> Floats:
-    """Return a score of uncertainty for each row of predictions, float64 (n,), higher where less sure.
+    """Return a score of uncertainty for each row of predictions, float64 (n,), higher for less certain images.
 
     Args:
         predictions: Of whatever model.
@@ -183,19 +188,19 @@ def score_predictions(predictions: Predictions, name: str = "entropy") -> Floats
     score = UNCERTAINTY_SCORES[name]
     if score.needs == "members":
         raise EvaluationError(
-            f"{name!r} needs what each member or view says: `score_members(predict_members(model, data, ...), "
-            f"{name!r})`."
+            f"{name!r} needs the probabilities of each member or transform: `"
+            f"score_members(predict_members(model, data, ...), {name!r})`."
         )
     wide = predictions.probabilities.astype(np.float64)
     return score.measure(recover_logits(wide) if score.needs == "logits" else wide)
 
 
 def score_members(members: Any, name: str = "mutual-information") -> Floats:
-    """Return a score of uncertainty from what each member or view says, float64 (n,), higher where less sure.
+    """Return an uncertainty score of the members' probabilities, float64 (n,), higher for less certain images.
 
     Args:
         members: Probabilities (members, n, classes), such as `predict_members` gives.
-        name: A score of `uncertainty_scores`; one that needs no members is taken of their mean.
+        name: A score of `uncertainty_scores`; one that needs no members is computed from their mean.
 
     Raises:
         RegistryError: If there is no such score.
@@ -210,6 +215,6 @@ def score_members(members: Any, name: str = "mutual-information") -> Floats:
         return score.measure(recover_logits(mean) if score.needs == "logits" else mean)
     if len(wide) < 2:
         raise EvaluationError(
-            f'{name!r} compares members or views, and there is one. Give an ensemble, or `tta="dihedral"`.'
+            f'{name!r} compares members or transforms, and there is only one. Give an ensemble, or `tta="dihedral"`.'
         )
     return score.measure(wide)
