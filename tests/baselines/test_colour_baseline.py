@@ -81,7 +81,7 @@ def test_the_difference_is_over_the_same_cases_on_both_sides(draw):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_evaluate_sets_predictions_beside_colour_fitted_on_the_training_set(tinted, known):
+def test_evaluate_compares_with_the_colour_baseline_fitted_on_the_training_set(tinted, known):
     train, test = tinted[:12], tinted[12:]
     some = Predictions.from_arrays(
         probabilities=np.random.default_rng(1).random(len(test)),

@@ -122,7 +122,7 @@ def find_limitations(
     leaking: bool,
     *,
     aggregation: Aggregation | Level = "image",
-    joined: Sequence[str] = (),
+    joined: Sequence[Level] = (),
 ) -> tuple[str, ...]:
     """Return the limitations of an evaluation.
 
@@ -216,7 +216,7 @@ def _slides_missing(predictions: Predictions, scored: Predictions) -> list[str]:
     return []
 
 
-def _several_classes(predictions: Predictions, aggregation: Aggregation, joined: Sequence[str]) -> list[str]:
+def _several_classes(predictions: Predictions, aggregation: Aggregation, joined: Sequence[Level]) -> list[str]:
     """Return how many slides and cases of several classes were excluded or labelled, as the caller chose."""
     sentences = []
     for level in joined if aggregation.mixed_labels != "error" else ():
@@ -233,7 +233,7 @@ def _several_classes(predictions: Predictions, aggregation: Aggregation, joined:
     return sentences
 
 
-def _no_probabilities(scored: Predictions, method: str, joined: Sequence[str]) -> list[str]:
+def _no_probabilities(scored: Predictions, method: str, joined: Sequence[Level]) -> list[str]:
     """Return that votes and maxima are no probabilities, and the number of tied votes."""
     if method not in NO_PROBABILITIES or not joined:
         return []

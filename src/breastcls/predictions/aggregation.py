@@ -61,7 +61,7 @@ class Aggregation:
             >>> Aggregation.of("case")
             Aggregation(level='case', method='mean', mixed_labels='error')
         """
-        if isinstance(aggregation, cls):
+        if isinstance(aggregation, Aggregation):
             return aggregation
         if aggregation not in LEVELS:
             raise EvaluationError(
