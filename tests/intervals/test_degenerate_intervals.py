@@ -30,10 +30,12 @@ def test_only_intervals_of_zero_width_are_named():
         {"f1": [1, 0.5], "f1_low": [1, 0.4], "f1_high": [1 + 1e-15, 0.6], "images": [3, 4]}, index=["a", "b"]
     )
     (sentence,) = find_degenerate_intervals(table, {"class": by_class, "stain": None})
-    assert sentence.startswith("The confidence interval of recall, and some in the tables by class have zero width")
+    assert sentence.startswith(
+        "The confidence interval of recall, and some confidence intervals in the tables by class have zero width"
+    )
     assert find_degenerate_intervals(table, {})[0].startswith("The confidence interval of recall has zero width")
     assert find_degenerate_intervals(table[1:], {"class": by_class})[0].startswith(
-        "Some in the tables by class have zero width"
+        "Some confidence intervals in the tables by class have zero width"
     )
     assert find_degenerate_intervals(table[1:], {"class": by_class[1:]}) == ()
 
@@ -43,7 +45,9 @@ def test_a_proportion_of_one_is_a_limitation():
     assert found.metrics.loc["recall"].tolist() == [1.0, 1.0, 1.0]
     (limitation,) = [one for one in found.limitations if "zero width" in one]
     assert re.match(
-        r"The confidence interval of recall, roc_auc.*, and some in the tables by .*class, .*subtype have", limitation
+        r"The confidence interval of recall, roc_auc.*, and some confidence intervals in the tables by .*class, "
+        r".*subtype have zero width",
+        limitation,
     )
     assert "stain" not in limitation
     assert len(limitation) < 400, "a sentence, and no list of rows"
@@ -54,6 +58,7 @@ def test_by_case_proportions_have_a_width_and_only_other_metrics_are_named():
     assert found.metrics.loc["recall", "low"] < 1
     (limitation,) = [one for one in found.limitations if "zero width" in one]
     assert re.match(
-        r"The confidence interval of roc_auc, average_precision(, and some in the tables by .*)? ha(s|ve) zero",
+        r"The confidence interval of roc_auc, average_precision(, and some confidence intervals in the tables by .*)? "
+        r"ha(s|ve) zero width",
         limitation,
     )

@@ -32,7 +32,9 @@ def find_degenerate_intervals(metrics: pd.DataFrame, groups: Mapping[str, pd.Dat
         return ()
     where = [f"The confidence interval of {', '.join(names)}"] if names else []
     # The rows are not named one by one: the table shows them.
-    where += [f"{'some' if names else 'Some'} in the tables by {', '.join(tables)}"] if tables else []
+    where += (
+        [f"{'some' if names else 'Some'} confidence intervals in the tables by {', '.join(tables)}"] if tables else []
+    )
     return (
         f"{', and '.join(where)} {'has' if names and not tables else 'have'} zero width, since every resample gives "
         "the same value. This does not mean certainty: a bootstrap cannot resample an error that is not in the "
