@@ -1,4 +1,4 @@
-"""The contact sheet shows each image as it is, then as it is changed."""
+"""The contact sheet shows each image unchanged, then augmented."""
 
 import numpy as np
 import pytest

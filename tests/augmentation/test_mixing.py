@@ -1,4 +1,4 @@
-"""Mixed images are mixtures of two of the batch, and labels say in which measure."""
+"""Mixed images are weighted means of two images of the batch, and labels have the same weights."""
 
 import numpy as np
 import tensorflow as tf

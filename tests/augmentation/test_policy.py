@@ -1,4 +1,4 @@
-"""Every registered policy keeps shape and range, repeats with its seed, and leaves labels alone unless it mixes."""
+"""All registered policies keep shape and range, are reproducible, and change labels only if they mix images."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Geometry against SciPy, colour against the formulas, and the draws against their bounds."""
+"""Comparison of geometry with SciPy and of colour with the formulas, and bounds of the random numbers."""
 
 import numpy as np
 import pytest
@@ -115,14 +115,14 @@ def test_hue_keeps_grey_and_luminance():
     np.testing.assert_allclose(out @ [0.299, 0.587, 0.114], muted @ [0.299, 0.587, 0.114], atol=1.5)
 
 
-def test_stain_jitter_leaves_glass_white_when_only_multiplied():
+def test_stain_jitter_without_shift_keeps_the_background_white():
     white = np.full((1, 4, 4, 3), 255, np.uint8)
     numbers = draws(1)
     numbers[:, 16:19] = 0.5
     np.testing.assert_array_equal(augment_batch(Policy("p", "", stain=0.5), white, numbers), white)
 
 
-def test_stain_jitter_multiplies_the_amounts_of_stain():
+def test_stain_jitter_multiplies_the_concentrations():
     from breastcls.stain.optical_density import HAEMATOXYLIN_EOSIN_RESIDUAL
 
     amounts = np.array([[0.8, 0.3, 0.1], [0.2, 1.0, 0.05]])

@@ -1,4 +1,4 @@
-"""A segment gives back what was written, or says that it cannot."""
+"""A segment returns the images that were written, or reports damage."""
 
 import os
 
@@ -42,7 +42,7 @@ def test_it_can_be_mapped_into_memory(tmp_path):
     np.testing.assert_array_equal(np.memmap(path, np.uint8, "r", shape=(3, *SHAPE)), pictures)
 
 
-def test_what_was_not_written_leaves_no_gap(tmp_path):
+def test_images_that_were_not_written_leave_no_gap(tmp_path):
     pictures = images(5)
     segment = Segment(write(tmp_path, pictures, [4, 1, 2]), BYTES)
     assert segment.keys.tobytes() == b"".join(keys(5)[number] for number in (1, 2, 4))

@@ -14,7 +14,7 @@ def prepare(paths, folder, rows):
     return sorted(folder.glob("*.images"))
 
 
-def test_a_file_that_stands_in_the_list_twice_is_written_once(make_folder, tmp_path):
+def test_a_file_that_is_listed_twice_is_written_once(make_folder, tmp_path):
     paths = make_folder(2) * 3
     (segment,) = prepare(paths, tmp_path / "cache", range(6))
     assert segment.stat().st_size < 3 * 8 * 8 * 3 + 200
@@ -33,6 +33,6 @@ def test_segments_stay_few_however_many_images_there_are(make_folder, tmp_path, 
     assert len(prepare(make_folder(10), tmp_path / "cache", range(10))) == 3
 
 
-def test_what_was_done_is_written_beside(make_folder, tmp_path):
+def test_the_settings_are_written_to_a_file(make_folder, tmp_path):
     prepare(make_folder(1), tmp_path / "cache", [0])
     assert (tmp_path / "cache" / "settings.txt").read_text(encoding="utf-8") == "v1 8x8 stretch stain=none\n"

@@ -1,4 +1,4 @@
-"""Finding images in the cache: by path, size and time of change, whatever the order and the number of segments."""
+"""Finding images in the cache by path, size and modification time, for any order and number of segments."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Whatever happens to a file, reading it gives the right picture or an error that names it."""
+"""Reading a damaged file gives the correct image or an error that names the file."""
 
 import io
 
@@ -126,7 +126,7 @@ def test_a_damaged_jpeg_header(whole_jpeg, flips, removed):
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=8),
 )
 @settings(max_examples=200, deadline=None)
-def test_flipped_bits_of_other_formats_do_no_harm(format_, flips):
+def test_flipped_bits_of_other_formats_give_an_image_or_an_error(format_, flips):
     data = bytearray(encode(25, 31, "RGB", format_))
     for place, bit in flips:
         data[int(place * len(data))] ^= 1 << bit
@@ -155,7 +155,7 @@ def test_arbitrary_bytes_are_no_image(data, start):
     resize=st.sampled_from(["stretch", "crop", "pad"]),
 )
 @settings(max_examples=200, deadline=None)
-def test_resizing_keeps_the_range_of_the_picture(shape, size, resize):
+def test_resizing_keeps_the_range_of_values(shape, size, resize):
     image = np.random.default_rng(0).integers(50, 200, (*shape, 3), dtype=np.uint8)
     out = resize_image(image, size, resize)
     assert out.shape == (*size, 3)

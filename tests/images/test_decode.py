@@ -1,4 +1,4 @@
-"""Every kind of file becomes the RGB pixels that Pillow reads, and no broken one becomes anything."""
+"""All formats are decoded to the RGB pixels that Pillow reads; damaged files are errors."""
 
 import io
 import struct

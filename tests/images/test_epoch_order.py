@@ -1,4 +1,4 @@
-"""The order of an epoch: a permutation, repeatable, balanced where asked, shared out without overlap."""
+"""The order of an epoch: a reproducible permutation, balanced sampling, shards without overlap."""
 
 import numpy as np
 import pytest

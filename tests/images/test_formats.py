@@ -1,4 +1,4 @@
-"""The structure checks, decoder or no decoder."""
+"""Checks of the structure of files, independent of the decoder."""
 
 import io
 import struct
@@ -42,7 +42,7 @@ def test_a_simple_png_is_eight_bit_rgb_only(mode, simple):
     assert inspect_bytes(encode("PNG", mode)).simple_png is simple
 
 
-def test_a_png_with_rotation_is_not_plain():
+def test_a_png_with_rotation_is_not_simple():
     exif = Image.Exif()
     exif[0x112] = 6
     assert not inspect_bytes(encode("PNG", exif=exif)).simple_png
@@ -58,7 +58,7 @@ def test_any_flipped_bit_of_a_png_is_found():
             inspect_bytes(bytes(damaged))
 
 
-def test_what_follows_the_end_does_not_matter():
+def test_bytes_after_the_end_are_ignored():
     for format_ in ("PNG", "JPEG", "BMP", "WEBP", "TIFF"):
         assert inspect_bytes(encode(format_) + b"trailing") == inspect_bytes(encode(format_))
 

@@ -1,4 +1,4 @@
-"""The image cache: once, then from there; and whatever happens to it, the right pixels."""
+"""The image cache: images are decoded once, and damage to the cache never changes the pixels."""
 
 import os
 import shutil
@@ -74,7 +74,7 @@ def test_another_selection_and_order_needs_no_preparing(make_folder, cache, deco
     np.testing.assert_array_equal(found, plain(chosen))
 
 
-def test_only_what_changed_or_came_new_is_prepared_again(make_folder, cache, decoded):
+def test_only_new_and_changed_files_are_prepared(make_folder, cache, decoded):
     paths = make_folder(5)
     open_cached(paths, SETTINGS, cache_dir=cache)
     decoded.clear()
@@ -158,7 +158,7 @@ def test_broken_files_are_all_named_and_the_others_kept(make_folder, cache, deco
     assert not decoded
 
 
-def test_a_folder_that_cannot_be_written_falls_back_and_says_so(make_folder, tmp_path):
+def test_without_write_permission_images_are_decoded_with_a_warning(make_folder, tmp_path):
     paths = make_folder(3)
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(OutputError, match="BREASTCLS_CACHE"):
@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_written_falls_back_and_says_so(make_folder, tmp
     np.testing.assert_array_equal(everything(source), plain(paths))
 
 
-def test_a_full_disk_falls_back_and_says_so(make_folder, cache, monkeypatch):
+def test_on_a_full_disk_images_are_decoded_with_a_warning(make_folder, cache, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(preparing.shutil, "disk_usage", lambda _: usage(10**6, 10**6, 100))
     paths = make_folder(3)

@@ -1,4 +1,4 @@
-"""Reading files at one size, many at once, and noticing when they are not what they were."""
+"""Reading files at one size in parallel, and detecting changed files."""
 
 import os
 import threading
@@ -90,7 +90,7 @@ def test_a_file_missing_at_the_scan_is_named(make_folder):
 
 
 @pytest.mark.parametrize("workers", [1, 3, None])
-def test_threads_do_all_the_work_once(workers):
+def test_threads_process_every_item_once(workers):
     done = []
     lock = threading.Lock()
 

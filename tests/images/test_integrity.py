@@ -1,4 +1,4 @@
-"""Everything that is wrong with a folder is found, and nothing that is not."""
+"""All problems of a folder are found, without false findings."""
 
 import io
 import os
@@ -78,7 +78,7 @@ def test_every_kind_of_problem(make_folder, picture):
     assert "8 images should be left out" in text
 
 
-def test_copies_across_cases_are_told_from_copies_within(make_folder):
+def test_copies_within_and_across_cases_are_distinguished(make_folder):
     paths = make_folder(3)
     for number in range(2):
         copy = str(Path(paths[0]).with_name(f"copy{number}.png"))
@@ -90,7 +90,7 @@ def test_copies_across_cases_are_told_from_copies_within(make_folder):
     assert check_images(paths)["across_cases"].isna().all()
 
 
-def test_of_three_alike_each_is_told_once(make_folder):
+def test_each_of_three_similar_images_is_reported_once(make_folder):
     paths = make_folder(2)
     image = np.asarray(Image.open(paths[0])).astype(int)
     for step in (2, 4):

@@ -1,4 +1,4 @@
-"""One at a time, and a lock does not outlive its holder."""
+"""The lock is exclusive, and released when its process ends."""
 
 import errno
 import os

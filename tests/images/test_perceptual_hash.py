@@ -1,4 +1,4 @@
-"""Hashes of what looks alike are near, of what does not are far, and the search for pairs misses none."""
+"""Hashes of similar images are close, of different ones distant, and all close pairs are found."""
 
 import io
 
@@ -19,7 +19,7 @@ def drawn(seed):
     return np.asarray(Image.fromarray(blocks).resize((160, 120), Image.Resampling.BICUBIC))
 
 
-def test_what_looks_alike_is_near():
+def test_hashes_of_similar_images_are_close():
     image = drawn(0)
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", quality=40)
@@ -28,7 +28,7 @@ def test_what_looks_alike_is_near():
     assert distance(image, np.clip(image * 0.8 + 20, 0, 255).astype(np.uint8)) <= 3
 
 
-def test_what_does_not_is_far():
+def test_hashes_of_different_images_are_distant():
     images = [drawn(seed) for seed in range(12)]
     distances = [distance(images[i], images[j]) for i in range(12) for j in range(i)]
     assert min(distances) > 12

@@ -1,4 +1,4 @@
-"""Batches: which, in what order, from which epoch on, and that plain Keras trains on them."""
+"""Batches: contents, order and epochs, and training with Keras."""
 
 import os
 
@@ -157,7 +157,7 @@ def test_mixing_policies_need_the_number_of_classes(paths):
     np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_keras_trains_on_it_without_more_ado(paths):
+def test_keras_trains_on_it(paths):
     import keras
 
     rows_seen = []
@@ -228,7 +228,7 @@ def test_read_batch(paths):
 
 
 @pytest.mark.parametrize("options", [{"augment": "standard"}, {"crop_from": 24}, {}])
-def test_parts_are_read_as_they_are_in_the_whole_batch(paths, options):
+def test_parts_are_read_as_within_the_whole_batch(paths, options):
     options = {"shuffle": True, "seed": 5, "initial_epoch": 2, "with_rows": True, **options}
     whole = collect(make(paths, **options))
     parts = [BatchPart(worker, 3) for worker in range(3)]

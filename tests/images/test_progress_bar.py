@@ -1,4 +1,4 @@
-"""A bar where somebody watches, silence where nobody does."""
+"""The progress bar is shown in terminals only."""
 
 from breastcls.images.progress_bar import progress_bar
 

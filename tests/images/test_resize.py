@@ -1,4 +1,4 @@
-"""Area averages when shrinking, the right part when cropping, white when padding."""
+"""Area averages for downscaling, the central part for cropping, white for padding."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_a_batch_is_its_images():
     np.testing.assert_array_equal(out, np.stack([resize_image(image, (16, 16), "crop") for image in images]))
 
 
-def test_the_right_size_is_left_alone():
+def test_images_of_the_right_size_are_unchanged():
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     np.testing.assert_array_equal(resize_image(image, 16), image)
 

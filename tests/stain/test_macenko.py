@@ -1,4 +1,4 @@
-"""Against torchstain, and against stains that were put in."""
+"""Comparison with torchstain, and with the stains of simulated images."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_equal_to_torchstain_on_real_images(real_data):
     compare(images[0], images[1:])
 
 
-def test_one_stain_is_told_from_two():
+def test_one_stain_is_distinguished_from_two():
     generator = np.random.default_rng(0)
     amounts = generator.gamma(2, 0.5, (64, 64, 1))
     image = np.clip(240 * np.exp(-amounts * TRUTH[0]) - 1, 0, 255).astype(np.uint8)

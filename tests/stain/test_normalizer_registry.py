@@ -1,4 +1,4 @@
-"""What holds for every registered stain normalizer, whoever wrote it."""
+"""Properties of all registered stain normalizers."""
 
 import json
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def colour_distance(image):
 
 @pytest.mark.parametrize("name", list_normalizers())
 class TestEveryNormalizer:
-    def test_the_reference_stays_nearly_what_it_is(self, name):
+    def test_the_reference_is_almost_unchanged(self, name):
         normalizer = fit_normalizer(REFERENCE, name)
         out = normalizer.transform(REFERENCE)
         assert out.dtype == np.uint8
@@ -62,18 +62,18 @@ class TestEveryNormalizer:
             assert after < 0.8 * before
 
     @pytest.mark.parametrize("value", [0, 255, 128])
-    def test_one_colour_is_left_alone_and_counted(self, name, value):
+    def test_a_single_colour_is_unchanged_and_counted(self, name, value):
         normalizer = fit_normalizer(REFERENCE, name)
         image = np.full((20, 30, 3), value, np.uint8)
         np.testing.assert_array_equal(normalizer.transform(image), image)
         assert normalizer.fallbacks.total == 1
 
-    def test_a_single_stain_does_no_harm(self, name):
+    def test_a_single_stain_gives_an_image(self, name):
         normalizer = fit_normalizer(REFERENCE, name)
         out = normalizer.transform(stained(1, eosin=0))
         assert out.dtype == np.uint8
 
-    def test_noise_and_tiny_images_do_no_harm(self, name):
+    def test_noise_and_tiny_images_give_images(self, name):
         normalizer = fit_normalizer(REFERENCE, name)
         generator = np.random.default_rng(0)
         for shape in ((1, 1, 3), (1, 5, 3), (3, 2, 3), (30, 40, 3)):
@@ -113,7 +113,7 @@ class TestEveryNormalizer:
         for image in (REFERENCE, stained(seed + 1, eosin, haematoxylin)):
             np.testing.assert_array_equal(again.transform(image), normalizer.transform(image))
 
-    def test_what_does_not_describe_it_is_refused(self, name):
+    def test_invalid_values_are_refused(self, name):
         values = fit_normalizer(REFERENCE, name).to_dict()
         field = next(key for key in values if key != "name")
         short = {key: value for key, value in values.items() if key != field}
@@ -175,7 +175,7 @@ def test_registering(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", [None, [], {}, {"name": 3}, "macenko"])
-def test_what_names_no_normalizer(wrong):
+def test_values_without_a_name_are_refused(wrong):
     with pytest.raises(ImageError, match="restored from a dict with its `name`"):
         normalizer_from_dict(wrong)
 

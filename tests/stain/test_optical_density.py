@@ -1,4 +1,4 @@
-"""Density and back."""
+"""Conversion to optical density and back."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Against torchstain and against its own definition."""
+"""Comparison with torchstain and with the definition."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The factorisation against scikit-learn, and against stains that were put in."""
+"""Comparison of the factorisation with scikit-learn, and with the stains of simulated images."""
 
 import numpy as np
 from sklearn.decomposition import SparseCoder, dict_learning
