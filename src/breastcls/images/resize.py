@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import cv2
 import numpy as np
@@ -66,8 +66,9 @@ def check_image_size(image_size: object, error: type[ValueError] = ValueError) -
         >>> check_image_size(224), check_image_size((460, 700))
         ((224, 224), (460, 700))
     """
-    several = isinstance(image_size, Iterable) and not isinstance(image_size, str)
-    pair = tuple(image_size) if several else (image_size, image_size)
+    pair: tuple[Any, ...] = (image_size, image_size)
+    if isinstance(image_size, Iterable) and not isinstance(image_size, str):
+        pair = tuple(image_size)
     # bool is an int in Python and NumPy integers are not, so the value itself is asked for an integer.
     if len(pair) == 2 and not any(isinstance(side, bool) or not hasattr(side, "__index__") for side in pair):
         height, width = (side.__index__() for side in pair)

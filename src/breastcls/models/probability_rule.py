@@ -56,7 +56,8 @@ def classify_outputs(passes: Sequence[npt.NDArray[Any]], card: ModelCard | None)
     """
     probabilities = _widen(passes[0])
     if len(passes) > 1:
-        probabilities = np.mean([_widen(output) for output in passes], axis=0, dtype=np.float64).astype(np.float32)
+        mean = np.mean([_widen(output) for output in passes], axis=0, dtype=np.float64)
+        probabilities = np.asarray(mean, np.float32)
     if probabilities.shape[1] == 1:
         positive = probabilities.astype(np.float64)
         probabilities = np.concatenate([1 - positive, positive], axis=1)
