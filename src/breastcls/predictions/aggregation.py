@@ -32,10 +32,11 @@ class Aggregation:
         EvaluationError: If a value is not one of these.
 
     Example:
-        >>> some = Predictions.from_arrays(
-        ...     probabilities=[0.9, 0.4, 0.2], labels=[1, 1, 0], cases=["a", "a", "b"], classes=("no", "yes"))
-        >>> some.aggregate(Aggregation("case", "maximum")).positive.round(2).tolist()
-        [0.9, 0.2]
+        >>> import breastcls as bc
+        >>> some = bc.Predictions.from_arrays(
+        ...     probabilities=[0.75, 0.5, 0.25], labels=[1, 1, 0], cases=["a", "a", "b"], classes=("no", "yes"))
+        >>> some.aggregate(Aggregation("case", "maximum")).positive.tolist()
+        [0.75, 0.25]
     """
 
     level: Level = "image"
