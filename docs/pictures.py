@@ -1,9 +1,9 @@
-"""Draw the pictures of the documentation, from synthetic images only.
+"""Generate the pictures of the documentation from synthetic images.
 
     python docs/pictures.py
 
-Run it again when a policy, a normalizer or the synthetic tissue changes. It takes a minute or two, most of it for the
-small model whose heat-maps are shown.
+Run it again after a change of an augmentation policy, a normalizer or the synthetic images. It takes one to two
+minutes, most of them for training the model of the heat-maps.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(only: set[str]) -> None:
 
 
 def draw_favicon() -> None:
-    """A nucleus in eosin."""
+    """Draw the icon of the site: a nucleus in eosin."""
     icon = np.zeros((256, 256, 4), np.uint8)
     cv2.circle(icon, (128, 128), 120, (196, 160, 232, 255), -1, cv2.LINE_AA)
     cv2.ellipse(icon, ((134, 124), (130, 96), 30), (140, 58, 98, 255), -1, cv2.LINE_AA)
@@ -59,7 +59,7 @@ def save(name: str, picture: np.ndarray) -> None:
 
 
 def grid(rows: list[list[np.ndarray]]) -> np.ndarray:
-    """Put images of one size beside and below one another, with white between them."""
+    """Arrange images of one size in a grid with white gaps."""
     height, width, _ = rows[0][0].shape
     columns = max(map(len, rows))
     sheet = np.full((len(rows) * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
@@ -71,7 +71,7 @@ def grid(rows: list[list[np.ndarray]]) -> np.ndarray:
 
 
 def tissue(folder: Path) -> bc.Dataset:
-    """Return synthetic images at 200x, one of each slide, drawn once."""
+    """Return synthetic images at 200x, one of each slide; they are generated once."""
     root = folder / "tissue"
     if not root.exists():
         bc.datasets.make_breakhis(root, magnifications=[200], slides_per_subtype=2, images_per_slide=1, seed=11)
@@ -89,7 +89,7 @@ def draw_synthetic(folder: Path) -> np.ndarray:
 
 
 def draw_augmentation(folder: Path) -> np.ndarray:
-    """One row a policy: the image as it is, then five versions of it."""
+    """One row per policy: the original image and five augmented versions."""
     data = tissue(folder)
     image = bc.images.resize_image(bc.images.read_image(data.where(subtype="TA").paths[0]), (112, 150))
     names = [name for name in bc.augmentation.list_policies() if name not in ("none", "mixup", "cutmix")]
@@ -97,7 +97,7 @@ def draw_augmentation(folder: Path) -> np.ndarray:
 
 
 def draw_stain(folder: Path) -> np.ndarray:
-    """Above, four slides as they are; below, brought to the staining of the first by each method."""
+    """First row: images of five slides; further rows: normalised to the stain of the first by each method."""
     data = tissue(folder)
     originals = [bc.images.read_image(data.where(subtype=name).paths[0]) for name in ("TA", "F", "DC", "LC", "PC")]
     rows = [originals]
@@ -122,7 +122,7 @@ def draw_heatmaps(folder: Path) -> np.ndarray:
 
 
 def draw_check(folder: Path) -> np.ndarray:
-    """An image, then it cut off as a viewer would show it, almost blank, of another size, and a near duplicate."""
+    """An image and four problems: truncated, almost blank, of another size, and a near duplicate."""
     image = bc.images.resize_image(bc.images.read_image(tissue(folder).where(subtype="F").paths[0]), (123, 187))
     cut = image.copy()
     cut[70:] = 128
@@ -135,7 +135,7 @@ def draw_check(folder: Path) -> np.ndarray:
 
 
 def draw_prepare(folder: Path) -> np.ndarray:
-    """Images a second in an epoch that decodes and in one that reads the cache, from the benchmark's own result."""
+    """Images per second in an epoch that decodes files and in one that reads the cache, from the benchmark result."""
     import json
 
     from matplotlib.figure import Figure
@@ -148,7 +148,8 @@ def draw_prepare(folder: Path) -> np.ndarray:
     axes = figure.subplots()
     bars = axes.barh(names, values, color=["#b9a3d0", "#5e35b1"])
     axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=4)
-    axes.set(xscale="log", xlim=(10, max(values) * 4), xlabel="images a second, 700 × 460 PNG to 224 × 224, two cores")
+    label = "images per second, 700 × 460 PNG to 224 × 224, two cores"
+    axes.set(xscale="log", xlim=(10, max(values) * 4), xlabel=label)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(folder / "prepare.png")

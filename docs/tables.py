@@ -1,4 +1,4 @@
-"""MkDocs hook: tables that come from the registries when the site is built, so that they cannot fall behind."""
+"""MkDocs hook: tables that are generated from the registries and the results of benchmarks when the site is built."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ RECIPES = "<!-- table of recipes -->"
 RECIPE_RESULTS = "<!-- results of recipes -->"
 SPLITS = "<!-- comparison of splits -->"
 PROTOCOL = "<!-- breakhis protocol -->"
-TO_BEAT = "<!-- model to beat, nested -->"
-TO_BEAT_ALL = "<!-- model to beat, all tried -->"
+BASELINE = "<!-- simple baseline, nested -->"
+BASELINE_ALL = "<!-- simple baseline, all configurations -->"
 TRAINING = "<!-- checks of training -->"
 FEW_CASES = "<!-- calibration with few cases -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the tables where a page has their markers."""
+    """Replace the markers of a page by their tables."""
     tables = (
         (MARKER, backbone_table),
         (BENCHMARKS, benchmark_table),
@@ -33,8 +33,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (RECIPE_RESULTS, recipe_results),
         (SPLITS, split_table),
         (PROTOCOL, protocol_table),
-        (TO_BEAT, nested_table),
-        (TO_BEAT_ALL, tried_table),
+        (BASELINE, nested_table),
+        (BASELINE_ALL, configuration_table),
         (TRAINING, training_checks),
         (FEW_CASES, few_case_table),
     )
@@ -45,8 +45,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def benchmark_table() -> str:
-    """Return every ratio that a benchmark wrote as a Markdown table."""
-    lines = ["| what | against | times as fast | target |", "|---|---|---|---|"]
+    """Return the ratios in the results of all benchmarks as a Markdown table."""
+    lines = ["| benchmark | compared with | speed-up | target |", "|---|---|---|---|"]
     for path in sorted(RESULTS.glob("*.json")):
         lines += _ratios(json.loads(path.read_text()), path.stem.replace("_", " "))
     return "\n".join(lines)
@@ -66,10 +66,10 @@ def section_table() -> str:
 
 
 def coverage_table() -> str:
-    """Return how often intervals held the truth in the simulation as a Markdown table."""
+    """Return the coverage of the confidence intervals in the simulation as a Markdown table."""
     found = json.loads((RESULTS / "interval_coverage.json").read_text())["found"]
     names = list(found["one class"]["truth"])
-    heads = ["a case holds", "cases", "drawn", *(f"`{name}`" for name in names)]
+    heads = ["classes of a case", "cases", "resampled units, method", *(f"`{name}`" for name in names)]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for design, result in found.items():
         for cases, by_unit in result["cases"].items():
@@ -80,9 +80,10 @@ def coverage_table() -> str:
 
 
 def few_case_table() -> str:
-    """Return what `benchmarks/few_cases.py` found of calibrations on a dozen cases as a Markdown table."""
+    """Return the results of `benchmarks/few_cases.py` for calibration on a dozen cases as a Markdown table."""
     found = json.loads((RESULTS / "few_cases.json").read_text())["calibration"]
-    heads = [f"probabilities {name} before: worse in | log loss, times" for name in found]
+    names = {"right": "calibrated before", "2.5 times too sure": "overconfident before (logits times 2.5)"}
+    heads = [f"{names.get(name, name)}: log loss higher in | log loss, ratio to before" for name in found]
     lines = [f"| method | {' | '.join(heads)} |", "|---" * (1 + 2 * len(found)) + "|"]
     for method in next(iter(found.values())):
         cells = [f"{side[method]['much_worse']:.0%} | {side[method]['times']:.2f}" for side in found.values()]
@@ -92,19 +93,19 @@ def few_case_table() -> str:
 
 
 def nested_table() -> str:
-    """Return what `benchmarks/small_cpu.py` found by nested validation as a Markdown table, one row a split seed."""
+    """Return the nested estimates of `benchmarks/small_cpu.py` as a Markdown table, one row per seed of the folds."""
     found = json.loads((RESULTS / "small_cpu.json").read_text())["nested"]
-    lines = ["| seed of the folds | AUC of what was chosen | 95% interval |", "|---|---|---|"]
+    lines = ["| seed of the folds | AUC of the selected configurations | 95% CI |", "|---|---|---|"]
     lines += [f"| {row['seed']} | {row['auc']:.3f} | {row['low']:.3f} to {row['high']:.3f} |" for row in found]
     return "\n".join(lines)
 
 
-def tried_table() -> str:
+def configuration_table() -> str:
     """Return every configuration of `benchmarks/small_cpu.py` as a Markdown table, the best first."""
     found = json.loads((RESULTS / "small_cpu.json").read_text())["configurations"]
     seeds = [row["seed"] for row in found[0]["by_case"]]
     head = " | ".join(f"seed {seed}" for seed in seeds)
-    lines = [f"| configuration | mean | {head} | inner | at random |", "|---|---|" + "---|" * (len(seeds) + 2)]
+    lines = [f"| configuration | mean | {head} | inner folds | image-wise |", "|---|---|" + "---|" * (len(seeds) + 2)]
     for row in found:
         cells = " | ".join(f"{one['auc']:.3f} ({one['low']:.2f} to {one['high']:.2f})" for one in row["by_case"])
         inner = "control" if row["mean_inner_auc"] is None else f"{row['mean_inner_auc']:.3f}"
@@ -115,12 +116,12 @@ def tried_table() -> str:
 
 
 def split_table() -> str:
-    """Return what `benchmarks/compare_splits.py` measured, as it was put into words then."""
+    """Return the comparison of splits that `benchmarks/compare_splits.py` wrote."""
     return str(json.loads((RESULTS / "compare_splits.json").read_text())["comparison"]["markdown"])
 
 
 def protocol_table() -> str:
-    """Return the BreakHis protocol as `benchmarks/compare_splits.py` measured it."""
+    """Return the results of the BreakHis protocol that `benchmarks/compare_splits.py` wrote."""
     return str(json.loads((RESULTS / "compare_splits.json").read_text())["protocol"]["markdown"])
 
 
@@ -128,7 +129,7 @@ def recipe_table() -> str:
     """Return every published recipe as a Markdown table; loads neither Keras nor TensorFlow."""
     from breastcls.experiments.recipes.published import PUBLISHED
 
-    lines = ["| recipe | what the project did | split here | reported |", "|---|---|---|---|"]
+    lines = ["| recipe | method of the project | fractions of the split | reported |", "|---|---|---|---|"]
     lines += [
         f"| `{entry.name}` | {entry.summary} | {entry.split_in_words} | {entry.reported} |" for entry in PUBLISHED
     ]
@@ -156,8 +157,8 @@ def recipe_results() -> str:
     return "\n".join([*lines, "", "Departures of these runs from the recipes:", "", *notes])
 
 
-def _interval(figure: list[float | None]) -> str:
-    value, low, high = figure
+def _interval(bounds: list[float | None]) -> str:
+    value, low, high = bounds
     if value is None:
         return "not defined"
     return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f}–{high:.3f})"
@@ -166,11 +167,11 @@ def _interval(figure: list[float | None]) -> str:
 def _ratios(result: dict[str, Any], name: str) -> Iterator[str]:
     what = result.get("what", name)
     if {"ratio", "target", "sides"} <= set(result):
-        # With waits, the figure that is held against the target is the one without them; see `keras_clock.py`.
+        # The ratio without the waits of Keras is compared with the target; see `keras_clock.py`.
         peer = list(result["sides"])[2 if "ratio_without_waits" in result else 1]
         ratio = f"{result.get('ratio_without_waits', result['ratio']):.2f}"
         if "ratio_without_waits" in result:
-            ratio += f" (with them {result['ratio']:.2f})"
+            ratio += f" (with waits {result['ratio']:.2f})"
         yield f"| {what} | {peer} | {ratio} | {result['target']:g}, {_verdict(result)} |"
     for key, value in result.items():
         if isinstance(value, dict) and key not in ("sides", "environment"):
@@ -182,18 +183,18 @@ def _verdict(result: dict[str, Any]) -> str:
 
 
 def training_checks() -> str:
-    """Return what the benchmarks of training measured beside ratios of speed, as a Markdown table."""
+    """Return the measurements of the training benchmarks other than speed-ups as a Markdown table."""
     overhead = json.loads((RESULTS / "training_overhead.json").read_text())
     frozen = json.loads((RESULTS / "training_frozen.json").read_text())
     equal = json.loads((RESULTS / "frozen_equals_plain.json").read_text())
     probe = json.loads((RESULTS / "training_probe.json").read_text())
     saved, start = overhead["checkpoints"], overhead["start"]
     lines = [
-        "| what | measured | wanted |",
+        "| quantity | measured | target |",
         "|---|---|---|",
-        f"| a checkpoint at the end of each epoch lengthens it by | {saved['overhead']:.1%} "
+        f"| increase of the time of an epoch by a checkpoint at its end | {saved['overhead']:.1%} "
         f"| under {saved['most']:.0%}, {_verdict(saved)} |",
-        f"| from the call of `fit` to the end of its first step, beyond that of Keras | {start['beyond']:.2f} s "
+        f"| time from the call of `fit` to the end of its first step, minus that of Keras | {start['beyond']:.2f} s "
         f"| under {start['most']:g} s, {_verdict(start)} |",
     ]
     for row in frozen.values():
@@ -209,23 +210,24 @@ def training_checks() -> str:
             between = found["root_mean_square_between_runs_of_one_road"]
             verdict = "met" if found["zero_in_interval"] else "not met"
             lines.append(
-                f"| AUC on features less AUC of the plain loop, {row['what']} | {found['mean']:+.4f} "
-                f"({found['low']:+.4f} to {found['high']:+.4f}); two runs of one road differ by {between:.4f} "
-                f"| no difference shown, {verdict} |"
+                f"| AUC of training on features minus AUC of training on images, {row['what']} | {found['mean']:+.4f} "
+                f"({found['low']:+.4f} to {found['high']:+.4f}); RMS difference of two runs with the same input mode "
+                f"{between:.4f} "
+                f"| 0 in the confidence interval, {verdict} |"
             )
     for row in probe.values():
         if "auc" in row:
             ours, peer = (row["auc"][side] for side in row["sides"])
             cells = [
-                f"{ours[name]:.3f} against {peer[name]:.3f} {called}"
-                for name, called in (("mean_over_folds", "as the mean over folds"), ("pooled_by_image", "pooled"))
+                f"{ours[name]:.3f}, Keras {peer[name]:.3f} ({called})"
+                for name, called in (("mean_over_folds", "mean over folds"), ("pooled_by_image", "pooled"))
             ]
             widest = max(row["auc"]["pooled_differences"], key=lambda one: abs(one["difference"]))
             cells.append(
-                f"the largest pooled difference of {len(row['auc']['pooled_differences'])} deals is "
+                f"the largest pooled difference of {len(row['auc']['pooled_differences'])} seeds of the folds is "
                 f"{widest['difference']:+.3f} ({widest['low']:+.3f} to {widest['high']:+.3f} over cases)"
             )
-            lines.append(f"| AUC of the {row['what']} | {'; '.join(cells)} | no lower, {_verdict(row['auc'])} |")
+            lines.append(f"| AUC of the {row['what']} | {'; '.join(cells)} | not lower, {_verdict(row['auc'])} |")
     return "\n".join(lines)
 
 
