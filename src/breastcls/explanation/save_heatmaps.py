@@ -55,7 +55,7 @@ def save_heatmaps(
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(encoded.tobytes())
     with atomic_path(folder / HEATMAPS) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
     write_text(folder / INDEX, _index([{"overlay": name, **row} for name, row in zip(names, rows, strict=True)]))
     return folder
 

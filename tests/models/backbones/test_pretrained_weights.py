@@ -163,4 +163,4 @@ def test_weights_that_are_not_published():
 
 def test_the_folder_follows_keras_home(tmp_path):
     assert weights_folder() == tmp_path / "keras" / "models"
-    assert weights_module._PATIENCE_SECONDS < 60
+    assert weights_module._TIMEOUT_SECONDS < 60
