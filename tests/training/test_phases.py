@@ -6,7 +6,7 @@ import breastcls as bc
 from breastcls.errors import TrainingError
 from breastcls.models.backbones.stain_texture import build_stain_texture
 from breastcls.models.model_card import get_card, set_card
-from breastcls.training.fit_options import FineTune
+from breastcls.training.fit_options import EpochSchedule, FineTune
 from breastcls.training.fit_settings import FitSettings
 from breastcls.training.phases import plan_phases
 
@@ -52,6 +52,23 @@ def test_plans(built, plain):
     assert _plan(built, "imagenet", epochs=9, fine_tune=False) == [("head", "head", 9, 1e-3)]
     assert _plan(built, None, epochs=9) == [("all", "all", 9, 1e-3)]
     assert _plan(plain, epochs=9) == [("as-given", None, 9, 1e-3)]
+
+
+def test_the_rate_of_fine_tuning(built):
+    cosine, steps = EpochSchedule(1e-2, "cosine", 1), keras.optimizers.schedules.CosineDecay(1e-2, 10)
+    for first, asked, expected in [
+        (1e-2, None, 1e-3),
+        (1e-2, 1e-5, 1e-5),
+        (1e-2, steps, steps),
+        (1e-2, cosine, cosine),
+        (cosine, None, EpochSchedule(1e-3, "cosine", 1)),
+        (cosine, 1e-5, EpochSchedule(1e-5, "cosine", 1)),
+        (cosine, EpochSchedule(1e-5), EpochSchedule(1e-5)),
+        (steps, None, steps),
+        (steps, 1e-5, 1e-5),
+    ]:
+        plan = _plan(built, "imagenet", epochs=9, learning_rate=first, fine_tune=FineTune(learning_rate=asked))
+        assert [phase[3] for phase in plan] == [first, expected]
 
 
 def test_an_exact_head_takes_one_epoch(built):

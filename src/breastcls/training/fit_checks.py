@@ -95,7 +95,7 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
     if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] != len(train.classes):
         raise TrainingError(
             f"The outputs of the model have the shape {outputs}, but {len(train.classes)} classes need "
-            f"(None, {len(train.classes)}): one probability a class, also for two."
+            f"(None, {len(train.classes)}): one probability per class, also for two."
         )
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
         raise TrainingError(

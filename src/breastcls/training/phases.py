@@ -100,11 +100,12 @@ def plan_phases(model: keras.Model, settings: FitSettings) -> list[Phase]:
 
 def _second_rate(first: Rate, asked: Rate | None) -> Rate:
     """Return the learning rate of fine-tuning."""
-    if isinstance(first, EpochSchedule) and (asked is None or isinstance(asked, int | float)):
-        return dataclasses.replace(first, peak=first.peak / 10 if asked is None else asked)
-    if asked is not None:
+    number = asked if isinstance(asked, int | float) else None
+    if asked is not None and (number is None or not isinstance(first, EpochSchedule)):
         return asked
-    return first if isinstance(first, KerasSchedule) else first / 10
+    if isinstance(first, EpochSchedule):
+        return dataclasses.replace(first, peak=first.peak / 10 if number is None else number)
+    return first / 10 if isinstance(first, int | float) else first
 
 
 def _of_backbone_and_head(settings: FitSettings) -> list[str]:
