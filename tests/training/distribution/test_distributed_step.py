@@ -104,7 +104,7 @@ def test_devices_draw_other_noise_and_count_it_once(mirrored):
 
 @pytest.mark.slow
 def test_joining_late_is_refused(mirrored):
-    assert "came too late" in mirrored["too late"]
+    assert "was called too late" in mirrored["too late"]
 
 
 @pytest.mark.slow
