@@ -102,7 +102,9 @@ def test_more_stages_than_there_are(built):
 def test_models_of_others_have_phases_where_these_are_spoken_of(nested, plain, settings, expected):
     assert [plan[:3] for plan in _plan(nested, epochs=9, **settings)] == expected
     if settings:
-        with pytest.raises(TrainingError, match=f"{next(iter(settings))}=.*nested in it as one layer.*has 0 nested models"):
+        with pytest.raises(
+            TrainingError, match=f"{next(iter(settings))}=.*nested in it as one layer.*has 0 nested models"
+        ):
             _plan(plain, epochs=9, **settings)
 
 
