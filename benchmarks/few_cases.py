@@ -37,8 +37,8 @@ def make(probabilities: np.ndarray, labels: np.ndarray, case: np.ndarray) -> bc.
     )
 
 
-def draw_told_apart(generator: np.random.Generator, cases: int, factor: float) -> bc.Predictions:
-    """Eight images a case, easily told apart; the true log-odds are `factor` times smaller than claimed."""
+def draw_separable(generator: np.random.Generator, cases: int, factor: float) -> bc.Predictions:
+    """Return eight images per case that are easy to separate; the true log-odds are smaller by `factor`."""
     case = np.repeat(np.arange(cases), 8)
     labels = case % 2
     between, within = 0.7 * generator.normal(size=cases)[case], 0.7 * generator.normal(size=len(case))
@@ -64,12 +64,12 @@ def measure_calibration(trials: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, factor in (("right", 1.0), ("2.5 times too sure", 2.5)):
         generator = np.random.default_rng(0)
-        new = draw_told_apart(generator, NEW_CASES, factor)
+        new = draw_separable(generator, NEW_CASES, factor)
         raw = log_loss(new)
         ratios: dict[str, list[float]] = {"temperature as published": [], **{method: [] for method in METHODS}}
         bounds = 0
         for _ in range(trials):
-            val = draw_told_apart(generator, 12, factor)
+            val = draw_separable(generator, 12, factor)
             power = published_temperature(val)
             bounds += int(power > -np.log(0.051))
             ratios["temperature as published"].append(log_loss(new, power) / raw)

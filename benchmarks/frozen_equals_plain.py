@@ -6,7 +6,7 @@ MobileNet 0.25 with its ImageNet weights on `BreaKHis_200X_224`, the head traine
 and judged on the others, each seed with another split and another start of the head. Without augmentation, and with
 `classic` augmentation in four views. The other side is the plain loop: every image through the backbone in every epoch,
 augmented anew. Both begin with the same weights, and each is run from a second start of the dropout and order too, so
-that the difference between the roads can be held against the difference between two runs of one road.
+that the difference between the modes can be held against the difference between two runs of one mode.
 """
 
 from __future__ import annotations
@@ -56,21 +56,21 @@ def main() -> None:
 
 
 def compare(data: Any, task: Task, seeds: int) -> dict[str, Any]:
-    """Return all scores of both roads, and their differences in pairs."""
-    roads = ("features", "plain", "features again", "plain again")
-    scores: dict[str, list[dict[str, float]]] = {road: [] for road in roads}
+    """Return all scores of both modes, and their differences in pairs."""
+    modes = ("features", "plain", "features again", "plain again")
+    scores: dict[str, list[dict[str, float]]] = {mode: [] for mode in modes}
     for seed in range(seeds):
         train, test = data.split((0.7, 0.3), seed=seed)
         images, labels = test.to_numpy(task.size)
-        for road in roads:
+        for mode in modes:
             model = task.build(data.classes, seed)
-            start = seed + (1000 if road.endswith("again") else 0)
-            if road.startswith("features"):
+            start = seed + (1000 if mode.endswith("again") else 0)
+            if mode.startswith("features"):
                 train_ours(model, train, task, start)
             else:
                 train_plain(model, train, task, start)
             probabilities = model.predict(images, verbose=0)
-            scores[road].append(
+            scores[mode].append(
                 {
                     "case_auc": case_auc(labels, probabilities[:, 1], test.cases),
                     "image_auc": image_auc(labels, probabilities[:, 1]),
@@ -78,7 +78,7 @@ def compare(data: Any, task: Task, seeds: int) -> dict[str, Any]:
                 }
             )
         keras.utils.clear_session()
-        print(task.augment, seed, {road: scores[road][-1] for road in roads[:2]}, flush=True)
+        print(task.augment, seed, {mode: scores[mode][-1] for mode in modes[:2]}, flush=True)
     return {
         "what": f"{task.epochs} frozen epochs, augmentation {task.augment}, views {task.views or 1}, {seeds} seeds",
         "scores": scores,
@@ -87,10 +87,10 @@ def compare(data: Any, task: Task, seeds: int) -> dict[str, Any]:
 
 
 def differences(scores: dict[str, list[dict[str, float]]], measure: str) -> dict[str, Any]:
-    """Return the paired differences between the roads with a 95% interval, beside those between runs of one road."""
-    values = {road: np.array([row[measure] for row in rows]) for road, rows in scores.items()}
+    """Return the paired differences between the modes with a 95% interval, beside those between runs of one mode."""
+    values = {mode: np.array([row[measure] for row in rows]) for mode, rows in scores.items()}
     paired = values["features"] - values["plain"]
-    again = np.concatenate([values[road] - values[f"{road} again"] for road in ("features", "plain")])
+    again = np.concatenate([values[mode] - values[f"{mode} again"] for mode in ("features", "plain")])
     error = float(paired.std(ddof=1) / np.sqrt(len(paired))) if len(paired) > 1 else float("nan")
     reach = float(stats.t.ppf(0.975, max(len(paired) - 1, 1))) * error
     return {
@@ -98,7 +98,7 @@ def differences(scores: dict[str, list[dict[str, float]]], measure: str) -> dict
         "mean": float(paired.mean()),
         "low": float(paired.mean() - reach),
         "high": float(paired.mean() + reach),
-        "root_mean_square_between_runs_of_one_road": float(np.sqrt(np.mean(again**2))),
+        "root_mean_square_between_runs_of_one_mode": float(np.sqrt(np.mean(again**2))),
         "zero_in_interval": bool(abs(paired.mean()) <= reach or not paired.any()),
     }
 

@@ -1,4 +1,4 @@
-"""What `model.fit` spends between epochs, so that it can be told apart from training."""
+"""What `model.fit` spends between epochs, so that it can be distinguished from training."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--deals", type=int, default=3, help="ways to deal the cases into folds")
+    parser.add_argument("--assignments", type=int, default=3, help="random assignments of the cases to folds")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     folder = find_real_data()
@@ -106,9 +106,9 @@ def compare(features: Any, labels: Any, cases: Any, classes: Any, arguments: arg
         "breastcls, lbfgs": hold_out(probe, labels, cases, classes, arguments),
         "keras, adam": hold_out(adam, labels, cases, classes, arguments),
     }
-    scores = {side: judge(deals, labels, cases) for side, deals in out_of_fold.items()}
+    scores = {side: judge(assignments, labels, cases) for side, assignments in out_of_fold.items()}
     scores["pooled_differences"] = [
-        difference(dealt[0], peer[0], labels, cases, classes) for dealt, peer in zip(*out_of_fold.values(), strict=True)
+        difference(parts[0], peer[0], labels, cases, classes) for parts, peer in zip(*out_of_fold.values(), strict=True)
     ]
     what = f"linear probe on {len(features)} x {features.shape[1]} against {arguments.epochs} epochs of Adam"
     return report(what, sides, scores)
@@ -117,27 +117,27 @@ def compare(features: Any, labels: Any, cases: Any, classes: Any, arguments: arg
 def hold_out(
     work: Callable[[Any, Any], Any], labels: Any, cases: Any, classes: Any, arguments: argparse.Namespace
 ) -> list[tuple[Any, Any]]:
-    """Return for several ways to deal the cases into folds the probabilities of all rows unseen, and their folds."""
-    deals = []
-    for number in range(arguments.deals):
+    """Return the out-of-fold probabilities of all rows and their folds, for several assignments of the cases."""
+    assignments = []
+    for number in range(arguments.assignments):
         values = np.empty(len(labels))
-        dealt = assign_parts(cases, labels, classes, equal_fractions(arguments.folds), seed=number)
+        parts = assign_parts(cases, labels, classes, equal_fractions(arguments.folds), seed=number)
         for part in range(arguments.folds):
-            held = np.flatnonzero(dealt == part)
-            values[held] = work(np.flatnonzero(dealt != part), held)[:, 1]
-        deals.append((values, dealt))
-    return deals
+            held = np.flatnonzero(parts == part)
+            values[held] = work(np.flatnonzero(parts != part), held)[:, 1]
+        assignments.append((values, parts))
+    return assignments
 
 
-def judge(deals: list[tuple[Any, Any]], labels: Any, cases: Any) -> dict[str, float]:
-    """Return AUCs on images of cases that were not trained on, means over the deals.
+def judge(assignments: list[tuple[Any, Any]], labels: Any, cases: Any) -> dict[str, float]:
+    """Return AUCs on images of cases that were not trained on, means over the assignments.
 
     Each fold by itself, and pooled: pooled, probabilities of models of different sharpness are ranked together, and
     where each fold chooses its own penalty they differ more.
     """
     found: dict[str, list[float]] = {"mean_over_folds": [], "pooled_by_image": [], "pooled_by_case": []}
-    for values, dealt in deals:
-        each = [image_auc(labels[dealt == part], values[dealt == part]) for part in np.unique(dealt)]
+    for values, parts in assignments:
+        each = [image_auc(labels[parts == part], values[parts == part]) for part in np.unique(parts)]
         found["mean_over_folds"].append(float(np.mean(each)))
         found["pooled_by_image"].append(image_auc(labels, values))
         found["pooled_by_case"].append(case_auc(labels, values, cases))

@@ -207,7 +207,7 @@ def training_checks() -> str:
     for row in equal.values():
         if "differences" in row:
             found = row["differences"]["image_auc"]
-            between = found["root_mean_square_between_runs_of_one_road"]
+            between = found["root_mean_square_between_runs_of_one_mode"]
             verdict = "met" if found["zero_in_interval"] else "not met"
             lines.append(
                 f"| AUC of training on features minus AUC of training on images, {row['what']} | {found['mean']:+.4f} "

@@ -153,7 +153,7 @@ def test_a_baseline_of_ones_own_and_each_image_is_read_once(parts, monkeypatch):
         register_baseline(BASELINES["mine"])
 
 
-def test_what_cannot_be_learnt(parts, pictures):
+def test_training_sets_that_cannot_be_fitted(parts, pictures):
     benign = pictures[pictures.labels == 0]
     with pytest.raises(EvaluationError, match="one class only"):
         predict_by_baseline("texture-svm", benign, pictures)

@@ -56,7 +56,7 @@ def test_half_is_half(draw):
     assert choose_threshold(draw(), "half").value == 0.5
 
 
-def test_neighbours_in_float32_are_told_apart():
+def test_adjacent_float32_values_are_distinguished():
     low = np.float32(0.5)
     high = np.nextafter(low, np.float32(1))
     some = Predictions.from_arrays(probabilities=np.array([low, high]), labels=[0, 1], classes=BINARY)

@@ -157,7 +157,7 @@ def test_bfloat16_is_tried_on_images_spread_over_all(read, easy, in_bfloat16, tm
     assert len(tried) == 1
 
 
-def test_the_precision_does_not_hang_on_what_was_computed_before(read, easy, in_bfloat16, tmp_path):
+def test_the_precision_does_not_depend_on_what_was_computed_before(read, easy, in_bfloat16, tmp_path):
     """Also if some images pass and others do not: each set has the features that an empty store would give it."""
     means = easy.to_numpy((SIZE, SIZE))[0].mean(axis=(1, 2, 3))
     order = np.argsort(means)
@@ -173,7 +173,7 @@ def test_the_precision_does_not_hang_on_what_was_computed_before(read, easy, in_
         np.testing.assert_array_equal(read(data, cache_dir=tmp_path / "other"), cold[len(data)])
 
 
-def test_views_hang_on_the_image_alone(read, tissue, tmp_path):
+def test_augmented_versions_depend_on_the_image_alone(read, tissue, tmp_path):
     whole = read(tissue, augment="standard", versions=3, seed=7)
     assert whole.shape[0] == 3
     for first, second in ((0, 1), (0, 2), (1, 2)):
@@ -189,7 +189,7 @@ def test_views_hang_on_the_image_alone(read, tissue, tmp_path):
     [{"image_size": 24}, {"resize": "crop"}, {"precision": "bfloat16"}, {"augment": "dihedral"}, {"seed": 1}],
     ids=str,
 )
-def test_what_features_hang_on_is_in_the_key(read, tissue, computed, change):
+def test_the_key_contains_what_features_depend_on(read, tissue, computed, change):
     read(tissue)
     if "image_size" in change:
         change["model"] = build(size=24)

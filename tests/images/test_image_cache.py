@@ -265,7 +265,7 @@ def test_killed_while_preparing_then_run_again(make_folder, tmp_path, cache, dec
     kept = len(segments(cache))
     assert 3 <= kept < 8
     source = open_cached(paths, SETTINGS, cache_dir=cache)
-    # What was finished before the kill is not done again.
+    # What was finished before the kill is not computed again.
     assert len(decoded) == 8 - kept
     np.testing.assert_array_equal(everything(source), plain(paths))
     assert not list(cache.rglob("*.part"))

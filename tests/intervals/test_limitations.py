@@ -148,7 +148,7 @@ def test_drawn_votes_are_counted():
     )
 
 
-def test_how_much_hangs_on_cases_that_no_resample_can_do_without(draw):
+def test_the_share_of_cases_that_are_in_every_resample(draw):
     some = draw(images=200, cases=20)
     labels = np.where(some.cases == "case 01", 1, 0)
     text = limitations_of(dataclasses.replace(some, labels=labels))

@@ -168,7 +168,7 @@ def test_predictive_values_without_a_false_alarm_have_a_width(draw):
     assert rare["ppv_low"] < 0.1
     assert rare["npv_low"] == pytest.approx(1 / (1 + float(ratio_interval((0, 12), (12, 12))[1]) / 99))
     assert float(low) == 0
-    # At these prevalences nothing hangs on the model.
+    # At these prevalences nothing depends on the model.
     assert np.isnan(found.loc[(0.5, 0.0), "ppv_low"])
     assert found.loc[(0.5, 1.0), ["ppv_low", "ppv_high"]].tolist() == [1.0, 1.0]
 

@@ -40,7 +40,7 @@ def test_a_share_of_the_images_of_one_case_has_no_interval():
     found = quietly(evaluate, draw((1, 8)), bootstrap=Bootstrap(100))
     bounds = found.metrics[["low", "high"]].notna().all(axis=1)
     assert found.metrics["value"].notna().all()
-    # All others hang on the cases of the other class too.
+    # All others depend on the cases of the other class too.
     assert bounds.index[~bounds].tolist() == ["specificity"]
     has = found.per_class.filter(like="_low").notna()
     assert (~has).stack().pipe(lambda none: none[none].index.tolist()) == [

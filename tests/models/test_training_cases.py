@@ -1,4 +1,4 @@
-"""What a model has learnt from is kept over one training after another; what was fitted to its outputs is not."""
+"""The training cases of a model are kept over several trainings; what was fitted to its outputs is not."""
 
 import pytest
 

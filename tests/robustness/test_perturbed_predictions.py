@@ -69,7 +69,7 @@ def test_memory_holds_one_batch(pictures, colour_model):
     assert max(most) <= 4
 
 
-def test_a_model_that_learnt_from_these_cases_is_refused(pictures, colour_model):
+def test_a_model_trained_on_these_cases_is_refused(pictures, colour_model):
     model = colour_model(provenance={"training": {"cases": ["case 3"], "slides": []}})
     with pytest.raises(LeakageError, match="case 3"):
         predict_perturbed(model, pictures, [keep_image])
@@ -91,7 +91,7 @@ def test_what_does_not_fit(pictures, colour_model):
         predict_perturbed(colour_model(), pictures, [fail])
 
 
-def test_random_numbers_hang_on_name_and_seed(pictures):
+def test_random_numbers_depend_on_name_and_seed(pictures):
     draws = {(name, seed): seeded_generator(name, seed).random() for name in ("a", "b") for seed in (0, 1)}
     assert len(set(draws.values())) == 4
     assert seeded_generator("a", 0).random() == draws["a", 0]

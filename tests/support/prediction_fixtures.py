@@ -87,7 +87,7 @@ def make_colour_model(size: tuple[int, int] = (16, 16), **card: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """40 small images of ten cases on disk, told apart by colour."""
+    """40 small images of ten cases on disk, distinguished by colour."""
     return draw_images(tmp_path_factory.mktemp("pictures"))
 
 
