@@ -137,7 +137,7 @@ def test_classes_that_are_apart_do_not_make_certain(method, recwarn):
 def test_with_few_cases_a_temperature_seldom_makes_things_worse(factor):
     """200 validation sets of 12 cases of 8 images, scored on 2000 new cases.
 
-    The published fit, searched here by SciPy, runs away wherever the images happen to be told apart.
+    The published fit, searched here by SciPy, diverges wherever the images happen to be separable.
     """
     generator = np.random.default_rng(0)
     new = few_cases(generator, 2000, factor=factor)

@@ -175,7 +175,7 @@ def _bound_by_wilson(
     low[:, :2], high[:, :2] = bound_proportions(
         predictions, strata, (low[:, :2], high[:, :2]), (right, np.broadcast_to(cases[::-1], right.shape)), confidence
     )
-    # At a prevalence of 0 or 1 predictive values hang on nothing that was measured.
+    # At a prevalence of 0 or 1 predictive values depend on nothing that was measured.
     inside = (prevalence > 0) & (prevalence < 1)
     odds = np.divide(prevalence, 1 - prevalence, out=np.ones_like(prevalence), where=inside)
     alarms, missed = cases[0] - right[:, 1], cases[1] - right[:, 0]
