@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from breastcls.comparison.delong_test import delong
+from breastcls.comparison.auc_covariance import delong
 from breastcls.comparison.p_values import holm
 from breastcls.comparison.pairwise_tests import enough_for_delong, pairs_of, pairwise_tests, score_differences
 from breastcls.intervals.bootstrap import Bootstrap

@@ -1,3 +1,3 @@
+from .auc_covariance import CorrelatedAUC as CorrelatedAUC
+from .auc_covariance import delong as delong
 from .comparison import Comparison as Comparison
-from .delong_test import CorrelatedAUC as CorrelatedAUC
-from .delong_test import delong as delong

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.comparison.delong_test import delong
+from breastcls.comparison.auc_covariance import delong
 from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics

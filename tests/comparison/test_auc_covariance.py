@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import chi2
 from sklearn.metrics import roc_auc_score
 
-from breastcls.comparison.delong_test import delong
+from breastcls.comparison.auc_covariance import delong
 from breastcls.errors import EvaluationError
 
 
