@@ -51,8 +51,8 @@ def classify_outputs(passes: Sequence[npt.NDArray[Any]], card: ModelCard | None)
         card: The model's card, or None for a model without one.
 
     Example:
-        >>> classify_outputs([np.array([[0.5], [0.2]])], None).probabilities.round(1).tolist()
-        [[0.5, 0.5], [0.8, 0.2]]
+        >>> classify_outputs([np.array([[0.5], [0.25]])], None).probabilities.tolist()
+        [[0.5, 0.5], [0.75, 0.25]]
     """
     probabilities = _widen(passes[0])
     if len(passes) > 1:

@@ -96,8 +96,8 @@ class Recipe:
         """The split, such as "70/30" or "72/8/20".
 
         Example:
-            >>> from breastcls.experiments.recipes.recipe_registry import recipes
-            >>> recipes["cancernet-idc"].split_in_words
+            >>> import breastcls as bc
+            >>> bc.experiments.find_recipe("cancernet-idc").split_in_words
             '72/8/20'
         """
         return "/".join(f"{100 * share:g}" for share in self.fractions)
