@@ -79,7 +79,7 @@ def test_the_table_of_folds_and_the_files(data, undisturbed):
         assert table.loc[number, "cases"] == len(set(part.cases))
     text = str(undisturbed)
     assert "3 folds by case, seed 5" in text
-    assert "Colour alone" in text
+    assert "Colour-only baseline" in text
     assert "patient rate" in text
     content = json.loads(undisturbed.to_json())
     assert content["settings"]["fit"] == {"epochs": 1, "augment": "none"}

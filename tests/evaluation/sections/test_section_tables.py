@@ -101,7 +101,7 @@ def test_prediction_sets_are_facts_and_tables(found):
     assert table.caption.startswith("By class.")
 
 
-def test_the_coverage_of_sets_is_shown_with_the_promised_coverage(found):
+def test_the_coverage_of_sets_is_shown_with_the_nominal_coverage(found):
     labels = np.tile([0, 1], 20)
     own, other = (
         Predictions.from_arrays(
@@ -114,7 +114,7 @@ def test_the_coverage_of_sets_is_shown_with_the_promised_coverage(found):
     )
     described = fit_conformal(own).describe(other, Bootstrap(20))
     facts = dict(conformal_facts(described))
-    assert facts["Promised coverage"] == "0.9"
+    assert facts["Nominal coverage"] == "0.9"
     assert facts["Measured"] == "coverage as the mean over cases, all else over images"
     (table,) = conformal_tables(described, found)
     assert [column.title for column in table.columns[1:3]] == ["Coverage", "Images covered"]
