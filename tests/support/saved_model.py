@@ -1,7 +1,8 @@
 """Writes `tests/support/data/model-0.1.keras`, the model file that later versions must be able to load.
 
 Run `python tests/support/saved_model.py` only before the release of the version in the file name. It prints the
-probabilities that `test_saved_model.py` expects. After the release the file must not change.
+probabilities that `test_saved_model.py` expects. Run it with the lowest Keras that the package allows, since an older
+Keras cannot load the file of a newer one. After the release the file must not change.
 """
 
 from pathlib import Path
