@@ -219,7 +219,7 @@ def _look(
     batch_size: int,
 ) -> dict[str, tuple[Floats, Floats]]:
     """Run the model over all images and return the scores of both sets."""
-    # Here and not above: predictions of another framework are judged without loading Keras.
+    # Imported here, so that predictions of another framework are evaluated without loading Keras.
     from breastcls.predictions.model_outputs import MultiOutputModel
 
     network = MultiOutputModel.open(model, batch_size)

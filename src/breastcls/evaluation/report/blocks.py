@@ -21,7 +21,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Verdict(Block):
-    """A finding in words: `tone` is "good", "bad", "caution", or "" where nothing is judged."""
+    """A finding in words: `tone` is "good", "bad", "caution", or "" for a neutral statement."""
 
     macro: ClassVar[str] = "notice"
     tone: str

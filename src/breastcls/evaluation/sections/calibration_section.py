@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # cases: the nearer to 0 or 1 they are, the less room is left to chance, whether they are right or wrong.
 SMALL_ERROR, LARGE_ERROR = 0.05, 0.10
 ENOUGH_CASES = 100
-# Probability of so large an error by chance alone, below which it is reported, and below which it is judged bad.
+# Probability of so large an error by chance alone, below which it is reported, and below which its tone is "bad".
 SELDOM, VERY_SELDOM = 0.05, 0.01
 
 _SCHEMA = {
