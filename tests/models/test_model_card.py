@@ -18,6 +18,15 @@ CARD = ModelCard(
     stain={"name": "reinhard", "means": [70.25, 20.0, -10.1], "spreads": [15.0, 8.0, 6.0]},
     threshold=0.4,
     temperature=1.5,
+    training_history={
+        "date": "2026-11-28",
+        "epochs": [1, 2],
+        "metrics": {"loss": [0.7, 0.5], "val_loss": [None, 0.6]},
+        "phases": [{"name": "head", "first_epoch": 1}],
+        "monitor": "val_loss",
+        "best_epoch": 2,
+        "exact_head": None,
+    },
     provenance={"data": {"cases": 70}},
 )
 
@@ -62,6 +71,11 @@ def test_a_card_does_not_change_with_the_callers_objects():
         {"provenance": {"array": np.zeros(2)}},
         {"provenance": {"value": float("nan")}},
         {"provenance": [1]},
+        {"training_history": {}},
+        {"training_history": {**CARD.training_history, "epochs": [1, 2, 3]}},
+        {"training_history": {**CARD.training_history, "phases": []}},
+        {"training_history": {**CARD.training_history, "phases": [{"name": "head"}]}},
+        {"training_history": {**CARD.training_history, "epochs": ["a", "b"]}},
         {"stain": {}},
         {"stain": {"name": 3}},
         {"stain": "macenko"},

@@ -3,11 +3,13 @@ import json
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import breastcls as bc
 from breastcls.errors import LeakageError, LeakageWarning, TrainingError
 from breastcls.models.model_card import get_card, set_card
+from breastcls.models.training_history import history_table
 from breastcls.training.fit_options import EpochSchedule, FrozenHead, Logging
 from breastcls.training.training_step import KerasStep
 
@@ -111,6 +113,12 @@ def test_the_run_folder(parts, small, quick, tmp_path):
     np.testing.assert_array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
     training = get_card(loaded).provenance["training"]
     assert set(training["cases"]) == set(parts[0].cases) | set(parts[1].cases)
+    history = get_card(loaded).training_history
+    assert history["monitor"] == "val_case_balanced_accuracy"
+    assert history["best_epoch"] == run.best_epoch
+    drawn = history_table(history)
+    assert drawn.columns.tolist() == ["epoch", "phase", "loss", "val_loss", "val_case_balanced_accuracy"]
+    pd.testing.assert_frame_equal(drawn, run.history[drawn.columns], rtol=1e-5)
     assert json.loads(run.to_json())["stopped"] == "all epochs done"
     assert "Written to" in str(run)
     with pytest.raises(OSError, match="holds a run already"):

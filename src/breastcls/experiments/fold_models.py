@@ -149,6 +149,6 @@ def describe_model(model: keras.Model) -> dict[str, Any]:
     """Return what is the same in every fold: the card without what belongs to one training, parameters and weights."""
     card = get_card(model)
     described = {} if card is None else card.to_dict()
-    for name in ("provenance", "threshold", "temperature", "version", "schema"):
+    for name in ("provenance", "training_history", "threshold", "temperature", "version", "schema"):
         described.pop(name, None)
     return {**described, "parameters": int(model.count_params()), "initial_weights": fingerprint_weights(model)}

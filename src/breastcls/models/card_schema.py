@@ -9,8 +9,11 @@ from typing import Any
 from breastcls._version import __version__
 from breastcls.errors import ModelError
 
-CARD_SCHEMA = 1
-"""Version of the JSON of the card. It is raised with every change of the fields; all earlier versions stay readable."""
+CARD_SCHEMA = 2
+"""Version of the JSON of the card. It is raised with every change of the fields; all earlier versions stay readable.
+
+Version 2 added `training_history`.
+"""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "backbone": (str, type(None)),
@@ -22,6 +25,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "stain": (dict, type(None)),
     "threshold": (float, int, type(None)),
     "temperature": (float, int, type(None)),
+    "training_history": (dict, type(None)),
     "version": (str,),
 }
 

@@ -13,6 +13,7 @@ from breastcls._version import __version__
 from breastcls.errors import EvaluationError, ModelError
 from breastcls.images.resize import check_image_size
 from breastcls.models.card_schema import CARD_SCHEMA, read_card
+from breastcls.models.training_history import check_history
 
 _ATTRIBUTE = "breastcls_card"
 
@@ -37,6 +38,11 @@ class ModelCard:
         threshold: The positive class is predicted where its probability is at least this; of two classes only. None
             means 0.5.
         temperature: The number that the logits are divided by to calibrate the probabilities. None means 1.
+        training_history: The curves of the last training, written by `fit`; None for a model that was never trained.
+            A mapping of JSON values: `date` of the training; `epochs`, the epoch numbers, at most about 200; `metrics`,
+            for `loss`, `val_loss` and the monitored score one list with a value per epoch; `phases`, the `name` and
+            `first_epoch` of each phase; `monitor` and `best_epoch`, both None without a validation set; `exact_head`,
+            how the penalty of an exactly fitted head was chosen, else None.
         provenance: Records of training, calibration and the like: JSON values.
         version: Version of breastcls that wrote the card.
 
@@ -61,6 +67,7 @@ class ModelCard:
     stain: dict[str, Any] | None = None
     threshold: float | None = None
     temperature: float | None = None
+    training_history: dict[str, Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     version: str = __version__
 
@@ -74,6 +81,9 @@ class ModelCard:
             object.__setattr__(self, "stain", _json_values("stain", self.stain))
             if not isinstance(self.stain.get("name"), str):
                 raise ModelError(f"stain={self.stain!r}: expected `to_dict()` of a stain normalizer, or None.")
+        if self.training_history is not None:
+            object.__setattr__(self, "training_history", _json_values("training_history", self.training_history))
+            check_history(self.training_history)
         if self.threshold is not None:
             if len(self.classes) != 2:
                 raise ModelError(

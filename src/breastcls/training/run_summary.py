@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from breastcls.environment import describe_environment
 from breastcls.errors import TrainingWarning
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.training_cases import list_weight_dependent, record_training
+from breastcls.models.training_history import shorten_history
 from breastcls.training.callbacks import BestWeights
 from breastcls.training.run import Run
 
@@ -50,7 +52,10 @@ def describe_run(
 def note_in_card(
     model: keras.Model, train: Dataset, val: Dataset | None, run: Run, resize: str, stain: Any = None
 ) -> None:
-    """Write into the card of a model what it was trained on, so that leaks can be found wherever it is used."""
+    """Write the training history and the training cases into the card of a model.
+
+    By the cases, leaks can be found wherever the model is used.
+    """
     card = get_card(model)
     if card is None:
         return
@@ -71,8 +76,16 @@ def note_in_card(
             TrainingWarning,
             stacklevel=3,
         )
+    history = shorten_history(
+        run.history,
+        monitor=None if run.best_epoch is None else run.config["fit"]["monitor"],
+        best_epoch=run.best_epoch,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        exact_head=run.config.get("exact_head"),
+    )
     noted = record_training(card, record, train, val)
-    set_card(model, noted.replace(resize=resize, stain=None if stain is None else dict(stain)))
+    stain = None if stain is None else dict(stain)
+    set_card(model, noted.replace(resize=resize, stain=stain, training_history=history))
 
 
 def _describe(data: Dataset) -> dict[str, Any]:

@@ -35,7 +35,10 @@ def training_facts(evaluation: EvaluationData) -> Facts:
     for key, value in evaluation.model.items():
         if key == "provenance" and isinstance(value, Mapping):
             continue
-        if key == "classes" and isinstance(value, Sequence) and not isinstance(value, str):
+        if key == "training_history" and isinstance(value, Mapping):
+            # The curves are drawn; of the record only the date is a fact.
+            facts += flatten({"date_of_training": value.get("date")})
+        elif key == "classes" and isinstance(value, Sequence) and not isinstance(value, str):
             facts.append(("Classes", ", ".join(map(str, value))))
         elif key == "image_size" and isinstance(value, Sequence) and len(value) == 2:
             facts.append((_TITLES[key], f"{value[0]} × {value[1]} pixels (height × width)"))
