@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.evaluation_schema import SCHEMA
+from breastcls.evaluation.evaluation_scores import EvaluationScores
 from breastcls.evaluation.headline_text import headline
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.text_summary import summarise
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation(EvaluationData, Result):
+class Evaluation(EvaluationScores, Result):
     """What `breastcls.evaluate` returns. Print it, plot it, write it as HTML, JSON, Markdown or LaTeX.
 
     The value of a section, such as `calibration`, is `evaluation.sections["calibration"]`, `evaluation["calibration"]`

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from breastcls.errors import RegistryError
-from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.evaluation.evaluation_scores import EvaluationScores
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.sections import (
     baselines_section,
@@ -40,7 +40,7 @@ from breastcls.result import Result
 _METHODS = ("with_sections", "table_of", "to_markdown", "to_latex", "plot", "to_html")
 # Attributes of an evaluation, and keys of its JSON, which no section may hide.
 RESERVED = frozenset(
-    (*dir(Result), *dir(EvaluationData), *(field.name for field in fields(EvaluationData)), "schema", *_METHODS)
+    (*dir(Result), *dir(EvaluationScores), *(field.name for field in fields(EvaluationScores)), "schema", *_METHODS)
 )
 
 SECTIONS: Registry[Section] = Registry("section of an evaluation")

@@ -1,1 +1,6 @@
 from .classification_metrics import compute_metrics as compute_metrics
+from .scikit_learn_scores import calibration_curve as calibration_curve
+from .scikit_learn_scores import classification_report as classification_report
+from .scikit_learn_scores import confusion_matrix as confusion_matrix
+from .scikit_learn_scores import precision_recall_curve as precision_recall_curve
+from .scikit_learn_scores import roc_curve as roc_curve

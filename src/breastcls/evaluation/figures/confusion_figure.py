@@ -10,20 +10,28 @@ from matplotlib.figure import Figure
 
 from breastcls.drawing.figures import INK, MODEL, drawing_style, figure_of, new_axes
 
+_TITLES = {
+    None: "Confusion matrix",
+    "true": "Confusion matrix, by true class",
+    "pred": "Confusion matrix, by predicted class",
+    "all": "Confusion matrix, fractions",
+}
 
-def plot_confusion(confusion: pd.DataFrame, *, axes: Axes | None = None) -> Figure:
-    """Draw the confusion matrix: counts, and below each its share of the true class.
+
+def plot_confusion(confusion: pd.DataFrame, *, normalize: str | None = None, axes: Axes | None = None) -> Figure:
+    """Draw the confusion matrix: counts, and below each its share of the true class; or fractions.
 
     Args:
-        confusion: int, one row per true class, one column per predicted class.
+        confusion: One row per true class, one column per predicted class: counts, or fractions.
+        normalize: None for counts; "true", "pred" or "all" for fractions of that.
         axes: Where to draw; a new square figure of 85 mm if None.
 
     Returns:
-        The figure; the shade of a cell is its share of the row.
+        The figure; the shade of a cell is its share of the row, or the fraction that it states.
     """
     counts = confusion.to_numpy(np.float64)
     totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0) if normalize is None else counts
     names = [str(name) for name in confusion.columns]
     many = len(names) > 4
     with drawing_style():
@@ -32,10 +40,11 @@ def plot_confusion(confusion: pd.DataFrame, *, axes: Axes | None = None) -> Figu
         axes.imshow(shares, cmap=shades, vmin=0, vmax=1)
         for row, column in np.ndindex(*counts.shape):
             share = f"\n{100 * shares[row, column]:.0f}%" if totals[row, 0] else "\n–"
+            text = f"{counts[row, column]:,.0f}{'' if many else share}"
             axes.text(
                 column,
                 row,
-                f"{counts[row, column]:,.0f}{'' if many else share}",
+                text if normalize is None else f"{counts[row, column]:.2f}",
                 ha="center",
                 va="center",
                 fontsize=7 if many else 9,
@@ -49,5 +58,5 @@ def plot_confusion(confusion: pd.DataFrame, *, axes: Axes | None = None) -> Figu
             axes.tick_params(axis="x", rotation=45)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        axes.set(xlabel="Predicted class", ylabel="True class", title="Confusion matrix")
+        axes.set(xlabel="Predicted class", ylabel="True class", title=_TITLES[normalize])
         return figure_of(axes)
