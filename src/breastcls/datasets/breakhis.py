@@ -15,6 +15,7 @@ from typing import Literal
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_name import name_collection
 from breastcls.datasets.duplicates import drop_identical_images, drop_repeated_names
 from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
 from breastcls.datasets.image_table import BENIGN_SUBTYPES, MALIGNANCY, SUBTYPES
@@ -150,7 +151,8 @@ def load_breakhis(
     notes += more
     table, more = drop_identical_images(table, duplicates)
     notes += more
-    return Dataset(table, MALIGNANCY if target == "malignancy" else SUBTYPES, tuple(notes))
+    name = name_collection("BreakHis", root, table["case"])
+    return Dataset(table, MALIGNANCY if target == "malignancy" else SUBTYPES, tuple(notes), name)
 
 
 def _check_arguments(magnification: int | Sequence[int] | None, target: str, duplicates: str) -> list[int]:

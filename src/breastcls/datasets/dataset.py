@@ -13,6 +13,7 @@ import pandas as pd
 
 from breastcls.datasets import splitting
 from breastcls.datasets.check_images import CheckReport, check_dataset
+from breastcls.datasets.dataset_name import join_names
 from breastcls.datasets.dataset_summary import Summary, summarise
 from breastcls.datasets.image_table import check_labels, make_table, write_classes
 from breastcls.datasets.published_folds import assign_fold
@@ -38,6 +39,7 @@ class Dataset:
             `label` and `case` are required. `label` contains class names.
         classes: Names of all classes, the positive one last.
         notes: Files that the reader skipped and assumptions that it made, as sentences.
+        name: What was read, for reports: the collection and the name of its folder, without the path.
 
     Raises:
         DatasetError: If a column is missing or a label is not among the classes.
@@ -58,6 +60,7 @@ class Dataset:
     frame: pd.DataFrame
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    name: str = ""
 
     def __post_init__(self) -> None:
         table = make_table(self.frame)
@@ -190,7 +193,8 @@ class Dataset:
                 f"Datasets with different classes cannot be concatenated: {self.classes} and {other.classes}."
             )
         rows = pd.concat([self.frame, other.frame], ignore_index=True)
-        return Dataset(rows, self.classes, tuple(dict.fromkeys(self.notes + other.notes)))
+        notes = tuple(dict.fromkeys(self.notes + other.notes))
+        return Dataset(rows, self.classes, notes, join_names(self.name, other.name))
 
     def with_classes(self, classes: Sequence[str], label: Mapping[str, str] | str) -> Dataset:
         """Replace the labels.
@@ -208,7 +212,7 @@ class Dataset:
             raise DatasetError(
                 f"label={label!r} does not give every image a new label. Pass a column or a complete mapping."
             )
-        return Dataset(self.frame.assign(label=new), tuple(classes), self.notes)
+        return Dataset(self.frame.assign(label=new), tuple(classes), self.notes, self.name)
 
     def with_notes(self, *notes: str) -> Dataset:
         """Return the dataset with further notes, as sentences."""

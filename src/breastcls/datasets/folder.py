@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_name import base_name
 from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
@@ -89,7 +90,7 @@ def load_folder(
     else:
         table["case"] = [_case_of(path, group) for path in table["below"]]
     table["source"] = top.name
-    return Dataset(table, tuple(wanted), tuple(notes))
+    return Dataset(table, tuple(wanted), tuple(notes), f"folder {base_name(top)}")
 
 
 def _case_of(path: str, group: str | Callable[[str], str]) -> str:

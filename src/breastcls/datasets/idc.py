@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_name import name_collection
 from breastcls.datasets.duplicates import drop_repeated_names
 from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
 from breastcls.errors import LayoutError
@@ -68,4 +69,4 @@ def load_idc(root: str | os.PathLike[str]) -> Dataset:
         }
     )
     table, more = drop_repeated_names(table, "drop", content=False)
-    return Dataset(table, IDC_CLASSES, tuple(notes + more))
+    return Dataset(table, IDC_CLASSES, tuple(notes + more), name_collection("IDC", root, table["case"]))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_name import base_name
 from breastcls.datasets.folder import CASES_UNKNOWN
 from breastcls.datasets.image_table import CLASSES_LINE, TEXT_COLUMNS, read_classes
 from breastcls.errors import DatasetError, DatasetWarning
@@ -62,7 +63,8 @@ def load_table(
         classes = written or (sorted(frame["label"].dropna().astype(str).unique()) if "label" in frame else ())
     if not len(frame):
         raise DatasetError("The table has no rows.")
-    data = Dataset(frame, tuple(classes), notes)
+    name = "" if isinstance(source, pd.DataFrame) else f"table {base_name(source)}"
+    data = Dataset(frame, tuple(classes), notes, name)
     missing = [path for path in data.paths if not os.path.exists(path)]
     if missing:
         raise DatasetError(
