@@ -189,7 +189,7 @@ class Dataset:
         if not isinstance(other, Dataset):
             return NotImplemented
         if self.classes != other.classes:
-            raise DatasetError(f"Datasets of different classes cannot be added: {self.classes} and {other.classes}.")
+            raise DatasetError(f"Datasets with different classes cannot be joined: {self.classes} and {other.classes}.")
         rows = pd.concat([self.frame, other.frame], ignore_index=True)
         notes = tuple(dict.fromkeys(self.notes + other.notes))
         return Dataset(rows, self.classes, notes, join_names(self.name, other.name))
