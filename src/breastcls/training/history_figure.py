@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,16 +15,21 @@ from matplotlib.ticker import MaxNLocator
 from breastcls.drawing.figures import BASELINE, MODEL, MUTED, TWO_COLUMNS, drawing_style, new_figure
 from breastcls.errors import TrainingError
 from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.training.single_epoch_panels import draw_penalties, draw_values
 
 _NOT_METRICS = {"epoch", "phase", "seconds", "time", "learning_rate"}
 
 
-def plot_history(history: pd.DataFrame) -> Figure:
+def plot_history(history: pd.DataFrame, exact_head: Mapping[str, Any] | None = None) -> Figure:
     """Draw every metric of the training history against the epoch, of training and validation together.
+
+    A single epoch has no curve: its values are written as a table.
 
     Args:
         history: One row per epoch, with any metrics as columns; `val_<name>` is drawn beside `<name>`.
             The columns `epoch` and `phase` are used if present; `learning_rate` and times are not drawn.
+        exact_head: How the penalty of an exactly fitted head was chosen, from `run.config["exact_head"]`; the
+            cross-validated log loss of each penalty has a panel of its own.
 
     Returns:
         A figure of one panel per metric, with lines between the phases and their names.
@@ -49,26 +56,29 @@ def plot_history(history: pd.DataFrame) -> Figure:
             f"The history has {len(history)} rows and the columns {list(map(str, history.columns))}; "
             "expected at least one epoch and one metric, such as 'loss'."
         )
-    epochs = history["epoch"].tolist() if "epoch" in history else list(range(1, len(history) + 1))
-    # Where each phase counts its epochs from 1, the axis would run backwards.
-    if any(later <= earlier for earlier, later in pairwise(epochs)):
-        epochs = list(range(1, len(history) + 1))
-    columns = min(len(metrics), 2)
-    rows = math.ceil(len(metrics) / columns)
+    panels: list[Callable[[Axes], None]] = []
+    if exact_head is not None and exact_head["scores"]:
+        panels.append(lambda axes: draw_penalties(axes, exact_head))
+    if len(history) == 1:
+        panels.append(lambda axes: draw_values(axes, history.iloc[0], metrics, exact_head))
+    else:
+        panels += [lambda axes, metric=metric: _draw_metric(axes, history, metric) for metric in metrics]
+    columns = min(len(panels), 2)
+    rows = math.ceil(len(panels) / columns)
     with drawing_style():
         figure = new_figure(TWO_COLUMNS if columns == 2 else TWO_COLUMNS / 2, 62.0 * rows)
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, metric in zip(panels, metrics, strict=False):
-            _draw_metric(axes, history, epochs, metric)
-        for axes in panels[len(metrics) :]:
+        places = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, draw in zip(places, panels, strict=False):
+            draw(axes)
+        for axes in places[len(panels) :]:
             axes.remove()
-        panels[0].legend()
     return figure
 
 
-def _draw_metric(axes: Axes, history: pd.DataFrame, epochs: list[float], metric: str) -> None:
+def _draw_metric(axes: Axes, history: pd.DataFrame, metric: str) -> None:
+    epochs = _number_epochs(history)
     axes.grid(axis="y")
-    # One epoch is a point: a line alone would show nothing.
+    # Few epochs are points that are joined by lines.
     marker = "o" if len(epochs) < 15 else None
     for column, name, colour, style in (
         (metric, "training", MODEL, "-"),
@@ -79,6 +89,7 @@ def _draw_metric(axes: Axes, history: pd.DataFrame, epochs: list[float], metric:
     axes.set_title(describe_metric(metric).name)
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
     if "phase" not in history:
         return
     phases = history["phase"].astype(str).tolist()
@@ -97,3 +108,11 @@ def _draw_metric(axes: Axes, history: pd.DataFrame, epochs: list[float], metric:
             fontsize=7,
             color=MUTED,
         )
+
+
+def _number_epochs(history: pd.DataFrame) -> list[float]:
+    epochs: list[float] = history["epoch"].tolist() if "epoch" in history else list(range(1, len(history) + 1))
+    # Where each phase counts its epochs from 1, the axis would run backwards.
+    if any(later <= earlier for earlier, later in pairwise(epochs)):
+        return list(range(1, len(history) + 1))
+    return epochs

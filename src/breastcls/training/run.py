@@ -92,13 +92,16 @@ class Run(Result):
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw loss and scores over the epochs, and save the figure if a path is given.
 
+        With an exactly fitted head, the cross-validated log loss of each penalty is drawn. The values of a single epoch
+        are written as a table, since they have no curve.
+
         Raises:
             OutputError: If it cannot be written.
         """
         from breastcls.drawing.figures import save_figure
         from breastcls.training.history_figure import plot_history
 
-        figure = plot_history(self.history)
+        figure = plot_history(self.history, self.config.get("exact_head"))
         if path is not None:
             save_figure(figure, path)
         return figure
