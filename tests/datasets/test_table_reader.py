@@ -7,8 +7,10 @@ from breastcls.errors import DatasetError, DatasetWarning
 
 def test_round_trip(tmp_path, flat):
     for data in (bc.load_breakhis(flat), bc.load_breakhis(flat, target="subtype")):
-        again = bc.load_table(data.to_csv(tmp_path / "table.csv"))
-        assert again.classes == data.classes
+        written = data.to_csv(tmp_path / "table.csv")
+        assert str(flat) not in written.read_text(encoding="utf-8")
+        again = bc.load_table(written, root=data.root)
+        assert (again.classes, again.root) == (data.classes, data.root)
         pd.testing.assert_frame_equal(again.table, data.table)
 
 

@@ -10,7 +10,17 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "breastcls"
 # A file imports from its own subpackage and from those of lower layers. Names in one row do not import each other.
 LAYERS = (
-    ("errors", "registry", "result", "files", "environment", "json_values", "text_tables", "_version"),
+    (
+        "errors",
+        "registry",
+        "result",
+        "files",
+        "environment",
+        "json_values",
+        "text_tables",
+        "relative_paths",
+        "_version",
+    ),
     ("images",),
     ("stain",),
     ("augmentation",),

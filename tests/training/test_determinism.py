@@ -29,7 +29,7 @@ for augment in ("standard", "mixup"):
 @pytest.mark.slow
 def test_nothing_in_a_training_is_refused_where_all_must_be_deterministic(easy, tmp_path):
     """TensorFlow then raises at any draw without a seed, and at any kernel that it has no deterministic one for."""
-    easy.to_csv(tmp_path / "easy.csv")
+    easy.table.to_csv(tmp_path / "easy.csv", index=False)
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "easy.csv")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -152,7 +152,7 @@ def load_breakhis(
     table, more = drop_identical_images(table, duplicates)
     notes += more
     name = name_collection("BreakHis", root, table["case"])
-    return Dataset(table, MALIGNANCY if target == "malignancy" else SUBTYPES, tuple(notes), name)
+    return Dataset(table, MALIGNANCY if target == "malignancy" else SUBTYPES, tuple(notes), name, os.fspath(root))
 
 
 def _check_arguments(magnification: int | Sequence[int] | None, target: str, duplicates: str) -> list[int]:

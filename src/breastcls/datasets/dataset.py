@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,7 @@ from breastcls.datasets.published_folds import assign_fold
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
 from breastcls.images.pipeline import make_pipeline, read_batch
-
-if TYPE_CHECKING:
-    import os
+from breastcls.relative_paths import relative_paths
 
 Unit = Literal["case", "slide", "image"]
 
@@ -40,6 +39,7 @@ class Dataset:
         classes: Names of all classes, the positive one last.
         notes: Files that the reader skipped and assumptions that it made, as sentences.
         name: What was read, for reports: the collection and the name of its folder, without the path.
+        root: The folder that was read, which paths in CSV and JSON files are relative to; else their common folder.
 
     Raises:
         DatasetError: If a column is missing or a label is not among the classes.
@@ -61,12 +61,14 @@ class Dataset:
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     name: str = ""
+    root: str | None = None
 
     def __post_init__(self) -> None:
         table = make_table(self.frame)
         object.__setattr__(self, "frame", table)
         object.__setattr__(self, "classes", check_labels(table, self.classes))
         object.__setattr__(self, "notes", tuple(self.notes))
+        object.__setattr__(self, "root", None if self.root is None else os.fspath(self.root))
 
     @classmethod
     def from_columns(cls, classes: Sequence[str], **columns: Any) -> Dataset:
@@ -92,6 +94,11 @@ class Dataset:
     def paths(self) -> list[str]:
         """The image files, in order."""
         return [str(path) for path in self.frame["path"]]
+
+    @property
+    def relative_paths(self) -> list[str]:
+        """The image files relative to `root`, or to their common folder, as CSV and JSON files have them."""
+        return relative_paths(self.paths, self.root)
 
     @property
     def labels(self) -> np.ndarray:
@@ -192,7 +199,8 @@ class Dataset:
             raise DatasetError(f"Datasets with different classes cannot be joined: {self.classes} and {other.classes}.")
         rows = pd.concat([self.frame, other.frame], ignore_index=True)
         notes = tuple(dict.fromkeys(self.notes + other.notes))
-        return Dataset(rows, self.classes, notes, join_names(self.name, other.name))
+        root = self.root if self.root == other.root else None
+        return Dataset(rows, self.classes, notes, join_names(self.name, other.name), root)
 
     def with_classes(self, classes: Sequence[str], label: Mapping[str, str] | str) -> Dataset:
         """Replace the labels.
@@ -210,7 +218,7 @@ class Dataset:
             raise DatasetError(
                 f"label={label!r} does not give every image a new label. Pass a column or a complete mapping."
             )
-        return Dataset(self.frame.assign(label=new), tuple(classes), self.notes, self.name)
+        return dataclasses.replace(self, frame=self.frame.assign(label=new), classes=tuple(classes))
 
     def with_notes(self, *notes: str) -> Dataset:
         """Return the dataset with further notes, as sentences."""
@@ -373,28 +381,12 @@ class Dataset:
         return {**known, **options, "image_size": image_size, "batch_size": batch_size, "augment": policy}
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write the table and the classes as CSV; `load_table` restores the dataset.
+        """Write the table and the classes as CSV; `load_table(path, root=data.root)` restores the dataset.
+
+        Paths are written relative to `root`, so that the file holds on every machine that has the images.
 
         Raises:
             OutputError: If the file cannot be written.
         """
-        return write_text(
-            path, write_classes(self.classes) + "\n" + self.frame.to_csv(index=False, lineterminator="\n")
-        )
-
-
-def require_dataset(name: str, value: object) -> None:
-    """Check that an argument is a dataset.
-
-    Args:
-        name: Name of the argument.
-        value: Its value.
-
-    Raises:
-        DatasetError: If it is not a dataset.
-    """
-    if not isinstance(value, Dataset):
-        raise DatasetError(
-            f"{name} must be a Dataset; found {type(value).__name__}. load_breakhis, load_idc and load_folder read one "
-            "from a folder, load_table from a table."
-        )
+        table = self.frame.assign(path=self.relative_paths)
+        return write_text(path, write_classes(self.classes) + "\n" + table.to_csv(index=False, lineterminator="\n"))

@@ -90,7 +90,7 @@ def load_folder(
     else:
         table["case"] = [_case_of(path, group) for path in table["below"]]
     table["source"] = top.name
-    return Dataset(table, tuple(wanted), tuple(notes), f"folder {base_name(top)}")
+    return Dataset(table, tuple(wanted), tuple(notes), f"folder {base_name(top)}", str(top))
 
 
 def _case_of(path: str, group: str | Callable[[str], str]) -> str:

@@ -69,4 +69,5 @@ def load_idc(root: str | os.PathLike[str]) -> Dataset:
         }
     )
     table, more = drop_repeated_names(table, "drop", content=False)
-    return Dataset(table, IDC_CLASSES, tuple(notes + more), name_collection("IDC", root, table["case"]))
+    name = name_collection("IDC", root, table["case"])
+    return Dataset(table, IDC_CLASSES, tuple(notes + more), name, os.fspath(root))

@@ -11,6 +11,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.errors import LeakageError
+from breastcls.relative_paths import relative_paths
 
 _SHOWN = 5
 
@@ -30,6 +31,7 @@ class LeakageReport:
         compared_with: The images that the test images were compared with: "training" and, if parameters were fitted on
             other images, "calibration", "threshold" or "conformal" (prediction sets).
         compared_by: The names that were compared: "cases", "slides".
+        root: The folder that paths in `to_dict` are relative to; their common folder if None.
     """
 
     shared_cases: tuple[str, ...]
@@ -41,6 +43,7 @@ class LeakageReport:
     pixels_compared: bool = True
     compared_with: tuple[str, ...] = ("training",)
     compared_by: tuple[str, ...] = ("cases", "slides")
+    root: str | None = None
 
     @property
     def clean(self) -> bool:
@@ -83,13 +86,17 @@ class LeakageReport:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
+        """Return the report as JSON values, with relative paths."""
+        pairs = (*self.identical_files, *self.identical_pixels)
+        relative = iter(relative_paths([path for pair in pairs for path in pair], self.root))
+        files = [list(pair) for pair in zip(relative, relative, strict=True)]
+        same_bytes = len(self.identical_files)
         return {
             "clean": self.clean,
             "shared_cases": list(self.shared_cases),
             "shared_slides": list(self.shared_slides),
-            "identical_files": [list(pair) for pair in self.identical_files],
-            "identical_pixels": [list(pair) for pair in self.identical_pixels],
+            "identical_files": files[:same_bytes],
+            "identical_pixels": files[same_bytes:],
             "test_images": self.test_images,
             "test_images_in_shared_cases": self.test_images_in_shared_cases,
             "pixels_compared": self.pixels_compared,
@@ -140,6 +147,7 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> Leak
         len(test),
         int(np.isin(test.cases.astype(str), cases).sum()),
         pixels,
+        root=train.root if train.root == test.root else None,
     )
 
 
@@ -165,6 +173,7 @@ def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
         compared_by=tuple(
             name for name in reports[0].compared_by if all(name in report.compared_by for report in reports)
         ),
+        root=reports[0].root if len({report.root for report in reports}) == 1 else None,
     )
 
 

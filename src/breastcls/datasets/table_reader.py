@@ -33,7 +33,7 @@ def load_table(
         root: Folder to which relative paths refer; by default the folder of the CSV file.
 
     Returns:
-        The dataset. `load_table(data.to_csv(file))` equals `data`.
+        The dataset. `load_table(data.to_csv(file), root=data.root)` equals `data`.
 
     Raises:
         DatasetError: If the file cannot be read, a column is missing or has missing values, a label is unknown, or
@@ -64,7 +64,7 @@ def load_table(
     if not len(frame):
         raise DatasetError("The table has no rows.")
     name = "" if isinstance(source, pd.DataFrame) else f"table {base_name(source)}"
-    data = Dataset(frame, tuple(classes), notes, name)
+    data = Dataset(frame, tuple(classes), notes, name, None if root is None else os.fspath(root))
     missing = [path for path in data.paths if not os.path.exists(path)]
     if missing:
         raise DatasetError(

@@ -100,9 +100,9 @@ def evaluate(
     source = predict_or_take(model_or_predictions, test, batch_size, tta)
     predictions, origin, provenance = apply_threshold(source.predictions, threshold, source.card)
     predictions = dataclasses.replace(predictions, part=predictions.part or "test")
-    if test is not None and predictions.paths is None:
-        # The report shows the misclassified images.
-        predictions = dataclasses.replace(predictions, paths=np.array(test.paths, dtype=object))
+    if test is not None:
+        # The report shows the misclassified images; predictions may have no paths, or relative ones.
+        predictions = dataclasses.replace(predictions, paths=np.array(test.paths, dtype=object), root=test.root)
     leakage = _audit(predictions, test, train, provenance, allow_leakage)
     aggregation = Aggregation.of(aggregation)
     context = EvaluationContext(

@@ -17,7 +17,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from breastcls.datasets.dataset import Dataset, require_dataset
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_argument import require_dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import TrainingError
 from breastcls.experiments.external_predictions import ExternalPredictions, match_predictions, predicted_names

@@ -14,7 +14,8 @@ import keras
 import pandas as pd
 
 from breastcls.baselines.baseline_predictions import compute_baseline_features, cross_validate_baselines
-from breastcls.datasets.dataset import Dataset, Unit, require_dataset
+from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.dataset_argument import require_dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
 from breastcls.experiments.cross_validation import cross_validate

@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from breastcls.datasets.dataset import Dataset, Unit, require_dataset
+from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.dataset_argument import require_dataset
 from breastcls.datasets.leakage import LeakageReport
 from breastcls.errors import LeakageWarning, TrainingError
 from breastcls.evaluation.evaluation import Evaluation

@@ -140,7 +140,7 @@ def find_limitations(
     if leaking:
         limitations.append(LEAKING)
     limitations += describe_cases(predictions, scored, counts)
-    limitations += describe_repeats(predictions.paths)
+    limitations += describe_repeats(predictions.paths, predictions.relative_paths)
     limitations += _slides_missing(predictions, scored)
     limitations += _several_classes(predictions, aggregation, joined)
     predicted = set(np.unique(scored.decisions).tolist())
@@ -174,7 +174,7 @@ def find_paired_limitations(reference: Predictions, scores: pd.DataFrame, counts
     missing = scores.index[scores["value"].notna() & scores["low"].isna()]
     return (
         *describe_cases(reference, reference, counts),
-        *describe_repeats(reference.paths),
+        *describe_repeats(reference.paths, reference.relative_paths),
         *_without_interval(missing, counts),
         *find_degenerate_intervals(scores, {}),
     )

@@ -1,2 +1,3 @@
 from .aggregation import Aggregation as Aggregation
 from .member_predictions import predict_members as predict_members
+from .pseudonyms import Pseudonyms as Pseudonyms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from breastcls.datasets.dataset import Dataset
@@ -28,7 +29,7 @@ def predictions_of(
         ['x']
     """
     table = data.table
-    return Predictions.from_arrays(
+    made = Predictions.from_arrays(
         probabilities=probabilities,
         labels=data.labels,
         classes=data.classes,
@@ -40,3 +41,4 @@ def predictions_of(
         threshold=threshold,
         part=part,
     )
+    return dataclasses.replace(made, root=data.root)

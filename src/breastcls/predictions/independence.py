@@ -163,6 +163,16 @@ def _known(names: npt.NDArray[Any] | None) -> set[str]:
     return set() if names is None else set(names.astype(str).tolist()) - {""}
 
 
+def _same_files(predictions: Predictions, test: Dataset) -> bool:
+    """Return whether the files are the same; predictions that were read from a CSV file have relative paths."""
+    if np.array_equal(predictions.paths, test.paths):  # type: ignore[arg-type]
+        return True
+    written, own = predictions.relative_paths, test.relative_paths
+    assert written is not None, "predictions with paths"
+    # The common folder of a part of the images may be below that of all.
+    return all(f"/{name}".endswith(f"/{other}") for name, other in zip(own, written, strict=True))
+
+
 def check_same_images(predictions: Predictions, test: Dataset) -> None:
     """Raise `EvaluationError` unless the predictions match the images of the dataset, in its order."""
     if predictions.level != "image" or len(predictions) != len(test):
@@ -177,7 +187,7 @@ def check_same_images(predictions: Predictions, test: Dataset) -> None:
         raise EvaluationError(
             f"The labels of {differing} predictions differ from those of the test images; check the order."
         )
-    if predictions.paths is not None and not np.array_equal(predictions.paths, np.array(test.paths, dtype=object)):
+    if predictions.paths is not None and not _same_files(predictions, test):
         raise EvaluationError(
             "The paths of the predictions differ from those of the test images; give predictions in the same order."
         )

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.errors import EvaluationError
-from breastcls.files import atomic_path, write_text
-from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration
+from breastcls.files import write_text
 from breastcls.models.probability_rule import decide
 from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.aggregation import LEVELS, METHODS, Aggregation, Level
 from breastcls.predictions.grouped_rows import combine_rows, common_values, group_rows, label_groups
-from breastcls.predictions.predictions_csv import CONSTANT_COLUMNS, PROBABILITY, read_columns
+from breastcls.predictions.hidden_files import HiddenFiles
+from breastcls.predictions.predictions_csv import PROBABILITY, read_columns, write_columns
+from breastcls.predictions.pseudonyms import Pseudonyms, hide_names
 from breastcls.predictions.repeated_paths import check_paths_agree
+from breastcls.relative_paths import relative_paths
 from breastcls.result import Result
 
 PARTS = ("train", "validation", "out-of-fold", "test")
@@ -56,6 +58,8 @@ class Predictions(Result):
         calibration: The record of `Calibrator.apply`, or of `predict` with a calibrated model: `method`, `level`,
             `aggregation_method`, `images`, the `cases` that it was fitted on, which `evaluate` counts as seen, and the
             `fingerprint` of its parameters; None where the probabilities are uncalibrated or it is not known.
+        root: The folder that `relative_paths` are relative to; the common folder of the files if None.
+        hidden_files: The files of images whose `paths` are pseudonyms, by pseudonym; see `with_pseudonyms`.
 
     Raises:
         EvaluationError: If `level`, `part` or `aggregation_method` is none of these.
@@ -83,6 +87,8 @@ class Predictions(Result):
     part: str | None = None
     aggregation_method: str | None = None
     calibration: Mapping[str, Any] | None = None
+    root: str | None = None
+    hidden_files: HiddenFiles = field(default_factory=HiddenFiles, repr=False)
 
     def __post_init__(self) -> None:
         arrays.check_word(self.level, "level", LEVELS)
@@ -179,6 +185,7 @@ logits, apply softmax (or the sigmoid for one column) first.
         subtype: str = "subtype",
         threshold: float | None = None,
         part: str | None = None,
+        root: str | os.PathLike[str] | None = None,
     ) -> Predictions:
         """Read predictions from a CSV file, one row an image.
 
@@ -198,6 +205,8 @@ logits, apply softmax (or the sigmoid for one column) first.
             threshold: As in `from_arrays`. Default: from the column `threshold`, as `to_csv` writes it.
             part: As in `from_arrays`. Default: from the column `part`. The level of the rows, and how they were
                 aggregated, is read from the columns `level` and `aggregation_method`; without them a row is an image.
+            root: Folder that relative paths start from, where the files are to be opened; `to_csv` writes relative
+                paths.
 
         Raises:
             EvaluationError: If the file cannot be read, a column is missing, naming those present, or one of `level`,
@@ -212,6 +221,11 @@ logits, apply softmax (or the sigmoid for one column) first.
             "subtypes": subtype,
         }
         arguments, record = read_columns(path, classes, probabilities, named, {"threshold": threshold, "part": part})
+        if root is not None and arguments["paths"] is not None:
+            arguments["paths"] = [
+                os.path.join(root, name) if isinstance(name, str) else "" for name in arguments["paths"]
+            ]
+            record["root"] = os.fspath(root)
         return dataclasses.replace(cls.from_arrays(**arguments), **record)
 
     def __len__(self) -> int:
@@ -231,6 +245,17 @@ logits, apply softmax (or the sigmoid for one column) first.
         return dataclasses.replace(self, **chosen)
 
     @property
+    def relative_paths(self) -> npt.NDArray[np.object_] | None:
+        """The files as CSV and JSON files have them: relative to `root` or to their common folder, (n,), or None."""
+        if self.paths is None:
+            return None
+        return np.array(relative_paths(map(str, self.paths), self.root), dtype=object)
+
+    def file_of(self, row: int) -> str:
+        """Return the file of a row, to open it; "" where it is not known."""
+        return "" if self.paths is None else self.hidden_files.file_of(str(self.paths[row]))
+
+    @property
     def positive(self) -> npt.NDArray[np.float32]:
         """Probability of the last class, the positive one, (n,)."""
         return self.probabilities[:, -1]
@@ -247,6 +272,21 @@ logits, apply softmax (or the sigmoid for one column) first.
     def with_threshold(self, threshold: float | None) -> Predictions:
         """Return the same predictions decided at another threshold."""
         return dataclasses.replace(self, threshold=arrays.check_threshold(threshold, self.classes))
+
+    def with_pseudonyms(self, pseudonyms: Pseudonyms | None = None) -> Predictions:
+        """Return the same predictions under pseudonyms, such as "case-001", "slide-001" and "image-0001.png".
+
+        What is written from them has none of the names of cases, slides and files. The images can still be opened in
+        this session, so that a report shows them; a copy on disk or a pickle does not name their files.
+
+        Args:
+            pseudonyms: The pseudonyms, to use the same for several results, or to keep which name each stands for.
+                Without them, new ones are drawn and not kept.
+
+        Raises:
+            EvaluationError: If a name has no pseudonym.
+        """
+        return dataclasses.replace(self, **hide_names(self, pseudonyms or Pseudonyms.of(self)))
 
     def aggregate(self, aggregation: Aggregation | Level) -> Predictions:
         """Aggregate images to slides or cases.
@@ -297,7 +337,10 @@ logits, apply softmax (or the sigmoid for one column) first.
         return whole if kept.all() else whole[kept]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a table, one row an image: what is known of it, `label`, `decision` and `probability_<class>`."""
+        """Return a table, one row an image: what is known of it, `label`, `decision` and `probability_<class>`.
+
+        The column `path` has the files as they can be opened; `to_csv` writes them relative to `root`.
+        """
         known = {
             "path": self.paths,
             "case": self.cases,
@@ -317,20 +360,13 @@ logits, apply softmax (or the sigmoid for one column) first.
         """Write `to_frame()` as CSV, which `from_csv` reads back, and return the path.
 
         Columns `level`, `aggregation_method`, `threshold`, `part` and `calibration` are added where they are not the
-        default. What is lost: on which cases a calibration was fitted, and names of cases, slides and subtypes that
-        pandas reads as missing, such as "NA".
+        default. Paths are relative to `root`, or to the common folder of the files. What is lost: on which cases a
+        calibration was fitted, and names of cases, slides and subtypes that pandas reads as missing, such as "NA".
         """
-        frame = self.to_frame()
-        for name in CONSTANT_COLUMNS:
-            value = name_calibration(self.calibration) if name == "calibration" else getattr(self, name)
-            if value not in (None, "image", UNCALIBRATED):
-                frame[name] = value
-        with atomic_path(path) as temporary:
-            frame.to_csv(temporary, index=False)
-        return Path(path)
+        return write_columns(self.to_frame(), self, path)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain lists, numbers and strings."""
+        """Return everything as plain lists, numbers and strings; paths are relative as in `to_csv`."""
         content: dict[str, Any] = {
             "classes": list(self.classes),
             "threshold": self.threshold,
@@ -340,7 +376,7 @@ logits, apply softmax (or the sigmoid for one column) first.
             "calibration": None if self.calibration is None else dict(self.calibration),
         }
         for name in _ROW_FIELDS:
-            value = getattr(self, name)
+            value = self.relative_paths if name == "paths" else getattr(self, name)
             content[name] = None if value is None else value.tolist()
         return content
 

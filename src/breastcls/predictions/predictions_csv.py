@@ -1,15 +1,17 @@
-"""Reading a CSV file of predictions into the arguments of `Predictions.from_arrays`."""
+"""A CSV file of predictions: written, and read into the arguments of `Predictions.from_arrays`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from breastcls.errors import EvaluationError
-from breastcls.models.calibration_identity import parse_calibration
+from breastcls.files import atomic_path
+from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration, parse_calibration
 from breastcls.predictions import array_arguments as arrays
 
 PROBABILITY = "probability_"
@@ -82,6 +84,19 @@ def read_columns(
         "calibration": parse_calibration(written.get("calibration")),
     }
     return arguments, record
+
+
+def write_columns(frame: pd.DataFrame, predictions: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a table of predictions with relative paths and constant columns; see `Predictions.to_csv`."""
+    if predictions.relative_paths is not None:
+        frame = frame.assign(path=predictions.relative_paths)
+    for name in CONSTANT_COLUMNS:
+        value = name_calibration(predictions.calibration) if name == "calibration" else getattr(predictions, name)
+        if value not in (None, "image", UNCALIBRATED):
+            frame[name] = value
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False)
+    return Path(path)
 
 
 def _constant(table: pd.DataFrame, name: str, path: Any) -> str | None:

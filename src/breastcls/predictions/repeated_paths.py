@@ -48,14 +48,20 @@ def check_paths_agree(
             )
 
 
-def describe_repeats(paths: npt.NDArray[Any] | None) -> list[str]:
-    """Return sentences on files, and on names of files without a folder, that are in several rows."""
+def describe_repeats(paths: npt.NDArray[Any] | None, written: npt.NDArray[Any] | None = None) -> list[str]:
+    """Return sentences on files, and on names of files without a folder, that are in several rows.
+
+    Args:
+        paths: (n,) files, "" where not known, or None.
+        written: (n,) the same as the sentences name them; as in `paths` if None.
+    """
     if paths is None:
         return []
     rows = _repeated_rows(paths)
     inside = _has_folder(paths[rows])
     sentences = []
-    files, names = paths[rows[inside]], paths[rows[~inside]]
+    shown = paths if written is None else written
+    files, names = shown[rows[inside]], shown[rows[~inside]]
     if len(files):
         sentences.append(
             f"{len(files)} of {len(paths)} rows share their file with another row (different files: "

@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from breastcls.datasets.dataset import Dataset, require_dataset
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_argument import require_dataset
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card
 from breastcls.models.output_layer import ends_in_softmax

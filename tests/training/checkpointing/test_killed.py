@@ -13,7 +13,7 @@ import pytest
 
 def start(mode, easy, pretrained, folder, *moments):
     table = folder.with_name("data.csv")
-    easy.to_csv(table)
+    easy.table.to_csv(table, index=False)
     command = [sys.executable, str(Path(__file__).with_name("one_run.py")), mode, str(table), str(pretrained)]
     # With features of its own, so that a kill can hit while they are computed.
     environment = {**os.environ, "BREASTCLS_CACHE": f"{folder}-cache"}

@@ -54,7 +54,7 @@ def assert_close(one, other, tolerance=1e-4):
 @pytest.fixture(scope="module")
 def folder(easy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("several")
-    easy.to_csv(folder / "easy.csv")
+    easy.table.to_csv(folder / "easy.csv", index=False)
     return folder
 
 
