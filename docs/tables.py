@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import breastcls
 
 MARKER = "<!-- table of backbones -->"
 BENCHMARKS = "<!-- table of benchmarks -->"
@@ -19,6 +25,9 @@ BASELINE = "<!-- simple baseline, nested -->"
 BASELINE_ALL = "<!-- simple baseline, all configurations -->"
 TRAINING = "<!-- checks of training -->"
 FEW_CASES = "<!-- calibration with few cases -->"
+PUBLISHED_SPLITS = "<!-- leakage of published splits -->"
+REPAIR = "<!-- repair of a published split -->"
+NEAR_DUPLICATES = "<!-- detection of near duplicates -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -37,6 +46,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (BASELINE_ALL, configuration_table),
         (TRAINING, training_checks),
         (FEW_CASES, few_case_table),
+        (PUBLISHED_SPLITS, published_split_table),
+        (REPAIR, repair_table),
+        (NEAR_DUPLICATES, near_duplicate_table),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -90,6 +102,61 @@ def few_case_table() -> str:
         name = method if " " in method else f"`{method}`"
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def published_split_table() -> str:
+    """Return the leakage of every published split, counted on the complete list of BreakHis slides."""
+    data = _breakhis_without_files()
+    lines = ["| split | test images | of a case in an earlier part | by subtype |", "|---|---|---|---|"]
+    for entry in breastcls.datasets.list_published_splits():
+        *earlier, test = _split(data, entry.name)
+        seen = np.isin(test.cases.astype(str), np.concatenate([part.cases.astype(str) for part in earlier]))
+        by_subtype = pd.Series(seen).groupby(test.table["subtype"].to_numpy(dtype=object), sort=False)
+        cells = ", ".join(f"{name} {int(of.sum())}/{len(of)}" for name, of in by_subtype)
+        lines.append(f"| `{entry.name}` | {len(test)} | {int(seen.sum())} ({seen.mean():.1%}) | {cells} |")
+    return "\n".join(lines)
+
+
+def repair_table() -> str:
+    """Return what both repairs of the split of eva cost by subtype."""
+    proposals = breastcls.datasets.propose_repairs(*_split(_breakhis_without_files(), "eva"), pixels=False)
+    lines = ["| repair | part | subtype | images before | after | cases before | after |", "|---" * 7 + "|"]
+    for repair in (proposals.move, proposals.drop):
+        for row in repair.cost.itertuples(index=False):
+            if row.images_before:
+                lines.append(f"| {repair.how}, {repair.images} images | {' | '.join(map(str, row))} |")
+    return "\n".join(lines)
+
+
+def near_duplicate_table() -> str:
+    """Return the results of `benchmarks/near_duplicates.py` as a Markdown table."""
+    found = json.loads((RESULTS / "near_duplicates.json").read_text())["sets"]
+    lines = [f"| | {' | '.join(found)} |", "|---" * (1 + len(found)) + "|"]
+    for key, title in (("pairs_of_different_cases", "pairs of different cases"), ("false_alarms", "false alarms")):
+        lines.append(f"| {title} | {' | '.join(f'{result[key]:,}' for result in found.values())} |")
+    for change in next(iter(found.values()))["found"]:
+        cells = [f"{result['found'][change]:.1%}" if change in result["found"] else "–" for result in found.values()]
+        lines.append(f"| found: {change} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _breakhis_without_files() -> breastcls.Dataset:
+    """Return all 7,909 images of BreakHis by slide, subtype and magnification; their paths are numbers."""
+    slides = breastcls.datasets.list_breakhis_slides()
+    parts = [
+        slides.loc[slides.index.repeat(slides[f"images_{value}"])].assign(magnification=value)
+        for value in (40, 100, 200, 400)
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table = table.assign(label=table["subtype"], path=table.index.astype(str) + ".png")
+    columns = ["path", "label", "case", "slide", "subtype", "magnification"]
+    return breastcls.Dataset(table[columns], tuple(slides["subtype"].unique()))
+
+
+def _split(data: breastcls.Dataset, name: str) -> tuple[breastcls.Dataset, ...]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return breastcls.datasets.split_as_published(data, name)
 
 
 def nested_table() -> str:

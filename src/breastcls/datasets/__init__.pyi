@@ -6,5 +6,15 @@ from .dataset_summary import Summary as Summary
 from .leakage import LeakageReport as LeakageReport
 from .published_folds import list_folds as list_folds
 from .published_folds import read_fold as read_fold
+from .published_splits import PublishedSplit as PublishedSplit
+from .published_splits import PublishedSplitTable as PublishedSplitTable
+from .published_splits import list_breakhis_slides as list_breakhis_slides
+from .published_splits import list_published_splits as list_published_splits
+from .published_splits import register_published_split as register_published_split
+from .published_splits import split_as_published as split_as_published
+from .split_repair import RepairProposals as RepairProposals
+from .split_repair import SplitRepair as SplitRepair
+from .split_repair import propose_repairs as propose_repairs
+from .split_repair import repair_split as repair_split
 from .synthetic.image_trees import make_breakhis as make_breakhis
 from .synthetic.image_trees import make_idc as make_idc

@@ -16,8 +16,10 @@ from breastcls.errors import DatasetWarning, ImageError
 from breastcls.files import hash_file
 
 # Hashing decodes every image (about 250 per second), and a five-fold cross-validation hashes each image ten times.
-_hashes: dict[tuple[str, int, int], tuple[str, str | None]] = {}
-_FILE = "fingerprints-1.sqlite"
+_hashes: dict[tuple[str, int, int], tuple[str, str | None, bytes | None]] = {}
+_FILE = "fingerprints-2.sqlite"
+# Below this standard deviation in grey levels, the low frequencies are noise, and so is their hash.
+_NEAR_CONSTANT = 4.0
 
 
 def fingerprint_files(paths: Sequence[str], *, workers: int | None = None) -> pd.DataFrame:
@@ -30,8 +32,9 @@ def fingerprint_files(paths: Sequence[str], *, workers: int | None = None) -> pd
         workers: Number of threads; by default one per processor.
 
     Returns:
-        A table with one row per path, in order: `bytes` (SHA-256 of the file) and `pixels` (SHA-256 of the decoded RGB
-        pixels and their shape; None for an image of a single colour, since such images are legitimate duplicates).
+        A table with one row per path, in order: `bytes` (SHA-256 of the file), `pixels` (SHA-256 of the decoded RGB
+        pixels and their shape; None for an image of a single colour, since such images are legitimate duplicates) and
+        `perceptual` (64 bytes: the perceptual hashes of the eight orientations; None for an almost constant image).
 
     Raises:
         ImageError: If a file is missing or cannot be read; the message names it.
@@ -46,8 +49,9 @@ def fingerprint_files(paths: Sequence[str], *, workers: int | None = None) -> pd
             _hashes.update(zip(unknown, pool.map(_hash, unknown), strict=True))
         _store(unknown)
     found = [_hashes[key] for key in keys]
+    columns = ("bytes", "pixels", "perceptual")
     return pd.DataFrame(
-        {"bytes": [row[0] for row in found], "pixels": pd.Series([row[1] for row in found], dtype=object)}
+        {name: pd.Series([row[place] for row in found], dtype=object) for place, name in enumerate(columns)}
     )
 
 
@@ -66,7 +70,9 @@ def describe_files(paths: Sequence[str]) -> pd.DataFrame:
     """
     keys = [_identity(path) for path in paths]
     _load_stored([key for key in dict.fromkeys(keys) if key not in _hashes])
-    return pd.DataFrame({"size": [key[1] for key in keys], "sha256": [_hashes.get(key, ("", None))[0] for key in keys]})
+    return pd.DataFrame(
+        {"size": [key[1] for key in keys], "sha256": [_hashes.get(key, ("", None, None))[0] for key in keys]}
+    )
 
 
 def _identity(path: str) -> tuple[str, int, int]:
@@ -79,11 +85,15 @@ def _identity(path: str) -> tuple[str, int, int]:
     return os.path.abspath(path), status.st_size, status.st_mtime_ns
 
 
-def _hash(key: tuple[str, int, int]) -> tuple[str, str | None]:
+def _hash(key: tuple[str, int, int]) -> tuple[str, str | None, bytes | None]:
     from breastcls.images.decode import hash_array, read_image
+    from breastcls.images.perceptual_hash import grey_thumbnail, oriented_hashes
 
     pixels = read_image(key[0])
-    return hash_file(key[0]), None if (pixels == pixels[0, 0]).all() else hash_array(pixels)
+    if (pixels == pixels[0, 0]).all():
+        return hash_file(key[0]), None, None
+    varied = float(grey_thumbnail(pixels).std()) >= _NEAR_CONSTANT
+    return hash_file(key[0]), hash_array(pixels), oriented_hashes(pixels).astype("<u8").tobytes() if varied else None
 
 
 def _database_path() -> Path:
@@ -98,6 +108,7 @@ def _connect() -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=20)
     connection.execute(
         "CREATE TABLE IF NOT EXISTS prints (path TEXT, size INTEGER, changed INTEGER, bytes TEXT, pixels TEXT, "
+        "perceptual BLOB, "
         "PRIMARY KEY (path, size, changed))"
     )
     return connection
@@ -110,7 +121,7 @@ def _load_stored(keys: Sequence[tuple[str, int, int]]) -> None:
         with closing(_connect()) as connection:
             for key in keys:
                 row = connection.execute(
-                    "SELECT bytes, pixels FROM prints WHERE path = ? AND size = ? AND changed = ?", key
+                    "SELECT bytes, pixels, perceptual FROM prints WHERE path = ? AND size = ? AND changed = ?", key
                 ).fetchone()
                 if row:
                     _hashes[key] = row
@@ -126,7 +137,7 @@ def _store(keys: Sequence[tuple[str, int, int]]) -> None:
     try:
         with closing(_connect()) as connection, connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO prints VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO prints VALUES (?, ?, ?, ?, ?, ?)",
                 [(*key, *_hashes[key]) for key in keys],
             )
     except (OSError, sqlite3.Error):

@@ -10,6 +10,7 @@ import numpy as np
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import fingerprint_files
+from breastcls.datasets.near_duplicates import find_near_duplicates
 from breastcls.errors import LeakageError
 from breastcls.relative_paths import relative_paths
 
@@ -32,6 +33,8 @@ class LeakageReport:
             other images, "calibration", "threshold" or "conformal" (prediction sets).
         compared_by: The names that were compared: "cases", "slides".
         root: The folder that paths in `to_dict` are relative to; their common folder if None.
+        near_duplicates: Pairs of similar images: the test image is a resized, recompressed, recoloured, turned or
+            mirrored copy of the training image. Each test image is listed once.
     """
 
     shared_cases: tuple[str, ...]
@@ -44,11 +47,13 @@ class LeakageReport:
     compared_with: tuple[str, ...] = ("training",)
     compared_by: tuple[str, ...] = ("cases", "slides")
     root: str | None = None
+    near_duplicates: tuple[tuple[str, str], ...] = ()
 
     @property
     def clean(self) -> bool:
         """Whether nothing is shared, within the scope of `compared_with` and `compared_by`."""
-        return not (self.shared_cases or self.shared_slides or self.identical_files or self.identical_pixels)
+        names = self.shared_cases or self.shared_slides
+        return not (names or self.identical_files or self.identical_pixels or self.near_duplicates)
 
     def __str__(self) -> str:
         names = " and ".join(self.compared_by) or "no names"
@@ -70,6 +75,7 @@ class LeakageReport:
             *_listing("shared slides", self.shared_slides),
             *_listing("identical files", [f"{a} = {b}" for a, b in self.identical_files]),
             *_listing("files with identical pixels", [f"{a} = {b}" for a, b in self.identical_pixels]),
+            *_listing("near duplicates", [f"{a} ~ {b}" for a, b in self.near_duplicates]),
         ]
         return "\n".join(lines)
 
@@ -87,16 +93,18 @@ class LeakageReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with relative paths."""
-        pairs = (*self.identical_files, *self.identical_pixels)
+        pairs = (*self.identical_files, *self.identical_pixels, *self.near_duplicates)
         relative = iter(relative_paths([path for pair in pairs for path in pair], self.root))
         files = [list(pair) for pair in zip(relative, relative, strict=True)]
         same_bytes = len(self.identical_files)
+        same_pixels = same_bytes + len(self.identical_pixels)
         return {
             "clean": self.clean,
             "shared_cases": list(self.shared_cases),
             "shared_slides": list(self.shared_slides),
             "identical_files": files[:same_bytes],
-            "identical_pixels": files[same_bytes:],
+            "identical_pixels": files[same_bytes:same_pixels],
+            "near_duplicates": files[same_pixels:],
             "test_images": self.test_images,
             "test_images_in_shared_cases": self.test_images_in_shared_cases,
             "pixels_compared": self.pixels_compared,
@@ -106,9 +114,11 @@ class LeakageReport:
 
 
 def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> LeakageReport:
-    """Find cases, slides, files and pixels that training and test images share.
+    """Find cases, slides, files and pixels that training and test images share, and near duplicates.
 
-    Images of a single colour are not compared: empty background looks the same in every slide.
+    Near duplicates are test images that are resized, recompressed, recoloured, turned or mirrored copies of training
+    images. They are found by perceptual hashes and verified by pixels. Images of a single colour are not compared:
+    empty background looks the same in every slide.
 
     Args:
         train: The training images; add the validation images with `train + val`.
@@ -131,6 +141,7 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> Leak
     slides = np.intersect1d(train.slides.astype(str), test.slides.astype(str))
     equal_bytes: list[tuple[str, str]] = []
     equal_pixels: list[tuple[str, str]] = []
+    similar: list[tuple[str, str]] = []
     if pixels and len(train) and len(test):
         prints = fingerprint_files(train.paths + test.paths)
         of_train, of_test = prints.iloc[: len(train)], prints.iloc[len(train) :]
@@ -139,6 +150,12 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> Leak
             for value, empty, path in zip(of_test[column], of_test["pixels"].isna(), test.paths, strict=True):
                 if not empty and value in first:
                     pairs.append((first[value], path))
+        equal = {path for _, path in equal_bytes + equal_pixels}
+        similar = [
+            pair
+            for pair in find_near_duplicates(of_train.assign(path=train.paths), of_test.assign(path=test.paths))
+            if pair[1] not in equal
+        ]
     return LeakageReport(
         tuple(cases.tolist()),
         tuple(slides.tolist()),
@@ -148,6 +165,7 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> Leak
         int(np.isin(test.cases.astype(str), cases).sum()),
         pixels,
         root=train.root if train.root == test.root else None,
+        near_duplicates=tuple(similar),
     )
 
 
@@ -166,6 +184,7 @@ def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
         shared_slides=gather("shared_slides"),
         identical_files=gather("identical_files"),
         identical_pixels=gather("identical_pixels"),
+        near_duplicates=gather("near_duplicates"),
         test_images=sum(report.test_images for report in reports),
         test_images_in_shared_cases=sum(report.test_images_in_shared_cases for report in reports),
         pixels_compared=all(report.pixels_compared for report in reports),

@@ -15,7 +15,7 @@ KINDS = ("case", "slide", "image")
 _KEYS = {
     **dict.fromkeys(("case", "cases", "shared_cases"), "case"),
     **dict.fromkeys(("slide", "slides", "shared_slides"), "slide"),
-    **dict.fromkeys(("path", "paths", "identical_files", "identical_pixels"), "image"),
+    **dict.fromkeys(("path", "paths", "identical_files", "identical_pixels", "near_duplicates"), "image"),
 }
 # The attributes of results that hold names further down.
 _PARTS = ("predictions", "images", "evaluation", "leakage", "model", "calibration", "runs")

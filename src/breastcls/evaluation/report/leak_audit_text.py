@@ -65,6 +65,7 @@ def audit_facts(evaluation: EvaluationData) -> Facts:
     if report.pixels_compared:
         facts.append(("Identical files", _listing([_pair(pair) for pair in report.identical_files])))
         facts.append(("Same picture, other file", _listing([_pair(pair) for pair in report.identical_pixels])))
+        facts.append(("Near duplicates", _listing([_pair(pair) for pair in report.near_duplicates])))
     if report.test_images_in_shared_cases:
         share = f"{report.test_images_in_shared_cases:,} of {report.test_images:,}"
         percent = 100 * report.test_images_in_shared_cases / report.test_images
