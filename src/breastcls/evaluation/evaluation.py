@@ -16,10 +16,13 @@ from breastcls.evaluation.evaluation_schema import SCHEMA
 from breastcls.evaluation.evaluation_scores import EvaluationScores
 from breastcls.evaluation.headline_text import headline
 from breastcls.evaluation.section_registry import SECTIONS
+from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.text_summary import summarise
 from breastcls.files import write_text
 from breastcls.intervals.table_export import to_latex, to_markdown
 from breastcls.json_values import to_json_values
+from breastcls.predictions.prediction_fingerprint import fingerprint_predictions
+from breastcls.predictions.pseudonyms import Pseudonyms
 from breastcls.result import Result
 
 if TYPE_CHECKING:
@@ -89,6 +92,37 @@ class Evaluation(EvaluationScores, Result):
             classes = getattr(given, "counts", {}).get("classes")
             cases |= {name: {key: int(of["cases"]) for key, of in classes.items()}} if classes else {}
         return dataclasses.replace(self, sections=values, section_limitations=limitations, section_cases=cases)
+
+    def with_pseudonyms(self, pseudonyms: Pseudonyms | None = None) -> Evaluation:
+        """Return the same evaluation under pseudonyms: print, JSON, tables, figures and report have none of the names.
+
+        Pictures in the report are those of the same images; their files are not named.
+
+        Args:
+            pseudonyms: The pseudonyms, to use the same for several results, or to keep which name each stands for.
+                Without them, new ones are drawn and not kept; see `Predictions.with_pseudonyms`.
+
+        Raises:
+            EvaluationError: If a name has no pseudonym.
+
+        Example:
+            >>> shared = result.with_pseudonyms()  # doctest: +SKIP
+            >>> shared.to_html("report.html")  # doctest: +SKIP
+        """
+        names = pseudonyms or Pseudonyms.of(self)
+        predictions = self.predictions.with_pseudonyms(names)
+        fields = ("sections", "general_limitations", "section_limitations", "model", "settings")
+        images = None if self.images is None else self.images.with_pseudonyms(names)
+        return dataclasses.replace(
+            self,
+            **{field: names.replace_in(getattr(self, field)) for field in fields},
+            predictions=predictions,
+            images=images,
+            leakage=None if self.leakage is None else dataclasses.replace(names.replace_in(self.leakage), root=None),
+            fingerprints={**self.fingerprints, "predictions": fingerprint_predictions(images or predictions)},
+            # The test set has the names; the model is needed for heat-maps.
+            source=SourceReferences(self.source.model),
+        )
 
     def __str__(self) -> str:
         return summarise(self)

@@ -37,7 +37,7 @@ from breastcls.evaluation.sections import (
 from breastcls.registry import Registry, RegistryTable
 from breastcls.result import Result
 
-_METHODS = ("with_sections", "table_of", "to_markdown", "to_latex", "plot", "to_html")
+_METHODS = ("with_sections", "with_pseudonyms", "table_of", "to_markdown", "to_latex", "plot", "to_html")
 # Attributes of an evaluation, and keys of its JSON, which no section may hide.
 RESERVED = frozenset(
     (*dir(Result), *dir(EvaluationScores), *(field.name for field in fields(EvaluationScores)), "schema", *_METHODS)

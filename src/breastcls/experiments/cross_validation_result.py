@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import compute_metrics
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
+from breastcls.predictions.pseudonyms import Pseudonyms
 from breastcls.result import Result
 from breastcls.training.run import Run
 
@@ -76,6 +78,27 @@ class CrossValidation(Result):
                 }
             )
         return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))
+
+    def with_pseudonyms(self, pseudonyms: Pseudonyms | None = None) -> CrossValidation:
+        """Return the same result under pseudonyms; see `Evaluation.with_pseudonyms`.
+
+        The folder and the models, which hold names, are left out.
+
+        Args:
+            pseudonyms: The pseudonyms, to use the same for several results. Without them, new ones are drawn.
+
+        Raises:
+            EvaluationError: If a name has no pseudonym.
+        """
+        names = pseudonyms or Pseudonyms.of(self)
+        return dataclasses.replace(
+            self,
+            predictions=self.predictions.with_pseudonyms(names),
+            evaluation=self.evaluation.with_pseudonyms(names),
+            runs=tuple(dataclasses.replace(names.replace_in(run), run_dir=None) for run in self.runs),
+            models=(),
+            run_dir=None,
+        )
 
     def __str__(self) -> str:
         unit = {"case": "its case", "slide": "its slide", "image": "it, but perhaps on others of its case"}[self.by]

@@ -181,6 +181,7 @@ def _differences(prefix: str, there: Mapping[str, Any], here: Mapping[str, Any])
 
 def _image_table(data: Dataset, fold_of: np.ndarray) -> str:
     table = data.table[["path", "label", "case", "slide"]].assign(
+        path=data.relative_paths,
         name=[Path(path).name for path in data.paths],
         # This distinguishes most files of the same name without reading them.
         bytes=[os.path.getsize(path) if os.path.exists(path) else -1 for path in data.paths],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from breastcls.explanation.input_region import place_heatmap
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.overlay import draw_overlay
 from breastcls.explanation.save_heatmaps import save_heatmaps
+from breastcls.predictions.hidden_files import HiddenFiles
+from breastcls.predictions.pseudonyms import Pseudonyms
 from breastcls.result import Result
 
 SCHEMA = "breastcls.explanation/1"
@@ -72,9 +74,29 @@ class Explanation(Result):
         return self.source.paths
 
     @property
+    def relative_paths(self) -> tuple[str, ...] | None:
+        """The files as `index.csv` and the JSON have them: relative to the folder of the data, or None."""
+        return self.source.relative_paths
+
+    @property
     def labels(self) -> tuple[str, ...] | None:
         """The names of the true classes, or None where they are unknown."""
         return self.source.labels
+
+    def with_pseudonyms(self, pseudonyms: Pseudonyms | None = None) -> Explanation:
+        """Return the same explanation with pseudonyms for the files; see `Predictions.with_pseudonyms`.
+
+        Args:
+            pseudonyms: The pseudonyms, to use the same for several results. Without them, new ones are drawn.
+
+        Raises:
+            EvaluationError: If a file has no pseudonym.
+        """
+        if self.paths is None:
+            return self
+        new = tuple((pseudonyms or Pseudonyms.of(self)).replace("image", self.paths))
+        hidden = HiddenFiles({name: self.source.file_of(number) for number, name in enumerate(new)})
+        return replace(self, source=replace(self.source, paths=new, root=None, hidden_files=hidden))
 
     def image(self, number: int) -> np.ndarray:
         """Return one image at its original size, uint8 (height, width, 3), RGB.
@@ -133,9 +155,10 @@ class Explanation(Result):
             OutputError: If files of the same names exist and `overwrite` is False, or the folder cannot be
                 written to.
         """
+        files = self.relative_paths
         rows = [
             {
-                "path": self.paths[number] if self.paths else "",
+                "path": files[number] if files else "",
                 "label": self.labels[number] if self.labels else "",
                 "method": self.method,
                 "predicted": self.classes[int(self.predicted[number])],
@@ -199,9 +222,10 @@ class Explanation(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything except pixels and heat-maps as JSON values."""
+        files = self.relative_paths
         rows = [
             {
-                "path": self.paths[number] if self.paths else None,
+                "path": files[number] if files else None,
                 "label": self.labels[number] if self.labels else None,
                 "predicted": self.classes[int(self.predicted[number])],
                 "target": self.classes[int(self.targets[number])],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ExplanationError
 from breastcls.images.decode import read_image
+from breastcls.predictions.hidden_files import HiddenFiles
+from breastcls.relative_paths import relative_paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +26,16 @@ class ImageInput:
         arrays: The images, uint8 (h, w, 3) of any size, or None for images passed as files.
         labels: The names of the true classes, or None where they are unknown.
         classes: The class names, or None where they are unknown.
+        root: The folder that `relative_paths` are relative to; the common folder of the files if None.
+        hidden_files: The files of images whose paths are pseudonyms.
     """
 
     paths: tuple[str, ...] | None
     arrays: tuple[np.ndarray, ...] | None
     labels: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    root: str | None = None
+    hidden_files: HiddenFiles = field(default_factory=HiddenFiles, repr=False)
 
     def __len__(self) -> int:
         return len(self.arrays if self.arrays is not None else self.paths or ())
@@ -43,7 +49,16 @@ class ImageInput:
         if self.arrays is not None:
             return self.arrays[number]
         assert self.paths is not None, "either arrays or paths are given"
-        return np.asarray(read_image(self.paths[number]))
+        return np.asarray(read_image(self.file_of(number)))
+
+    def file_of(self, number: int) -> str:
+        """Return the file of an image, to open it; "" for an image that was passed as an array."""
+        return "" if self.paths is None else self.hidden_files.file_of(self.paths[number])
+
+    @property
+    def relative_paths(self) -> tuple[str, ...] | None:
+        """The files as CSV and JSON files have them: relative to `root` or to their common folder, or None."""
+        return None if self.paths is None else tuple(relative_paths(self.paths, self.root))
 
 
 def open_images(images: Any) -> ImageInput:
@@ -65,6 +80,7 @@ def _open(images: Any) -> ImageInput:
             None,
             labels=tuple(str(label) for label in images.table["label"]),
             classes=tuple(images.classes),
+            root=images.root,
         )
     if isinstance(images, str | os.PathLike):
         images = [images]

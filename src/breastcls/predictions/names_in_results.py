@@ -18,7 +18,9 @@ _KEYS = {
     **dict.fromkeys(("path", "paths", "identical_files", "identical_pixels", "near_duplicates"), "image"),
 }
 # The attributes of results that hold names further down.
-_PARTS = ("predictions", "images", "evaluation", "leakage", "model", "calibration", "runs")
+_PARTS = ("predictions", "images", "evaluation", "sections", "leakage", "model", "calibration", "runs")
+# Tables call counts `cases` and `slides`.
+_COLUMNS = {"case": "case", "slide": "slide", "path": "image"}
 _QUOTED = re.compile(r"'([^'\n]+)'")
 
 # From a kind and names to other names, and from any text to another.
@@ -39,6 +41,8 @@ def collect_names(source: Any, names: Mapping[str, set[str]]) -> None:
     if isinstance(source, (list, tuple)):
         for one in source:
             collect_names(one, names)
+        return
+    if isinstance(source, pd.DataFrame):  # Its rows are of the images of the result, and its columns no attributes.
         return
     for kind, attribute in (("case", "cases"), ("slide", "slides"), ("image", "relative_paths")):
         found = getattr(source, attribute, None)
@@ -94,16 +98,15 @@ def _replace_under(key: str, value: Any, replace: Replace, replace_text: Replace
 def _replace_in_table(table: pd.DataFrame, replace: Replace) -> pd.DataFrame:
     changed = table.copy()
     for column in changed.columns:
-        kind = _KEYS.get(str(column))
-        # A column `cases` of numbers counts them.
-        if kind is not None and not pd.api.types.is_numeric_dtype(changed[column]):
+        kind = _COLUMNS.get(str(column))
+        if kind is not None:
             changed[column] = replace(kind, changed[column])
     levels = []
     for level, name in enumerate(table.index.names):
         values = table.index.get_level_values(level)
-        kind = _KEYS.get(str(name))
+        kind = _COLUMNS.get(str(name))
         levels.append(values if kind is None else pd.Index(replace(kind, values), name=name))
-    if any(_KEYS.get(str(name)) for name in table.index.names):
+    if any(str(name) in _COLUMNS for name in table.index.names):
         changed.index = levels[0] if len(levels) == 1 else pd.MultiIndex.from_arrays(levels, names=table.index.names)
     return changed
 

@@ -110,10 +110,10 @@ class Pseudonyms:
         Raises:
             EvaluationError: If a name has none.
         """
-        known = self._of_kind(kind)
+        known, given = self._of_kind(kind), [str(name) for name in names]
         own = set(known.values())
-        replaced = [_find(known, str(name), kind) if str(name) not in own else str(name) for name in names]
-        missing = [str(name) for name, new in zip(names, replaced, strict=True) if new is None]
+        replaced = [name if name in own else _find(known, name, kind) for name in given]
+        missing = [name for name, new in zip(given, replaced, strict=True) if new is None]
         if missing:
             raise EvaluationError(
                 f"{len(set(missing))} of the {kind}s have no pseudonym, such as {missing[0]!r}. Make the pseudonyms of "
@@ -161,10 +161,9 @@ def _number(kind: str, names: set[str], secret: bytes) -> dict[str, str]:
 def hide_names(predictions: Any, pseudonyms: Pseudonyms) -> dict[str, Any]:
     """Return the fields of predictions that hold names, under pseudonyms."""
     changes: dict[str, Any] = {"calibration": pseudonyms.replace_in(predictions.calibration), "root": None}
-    for kind, of_rows in (("case", "cases"), ("slide", "slides"), ("image", "relative_paths")):
+    for kind, of_rows in (("case", "cases"), ("slide", "slides"), ("image", "paths")):
         names = getattr(predictions, of_rows)
-        new = None if names is None else np.array(pseudonyms.replace(kind, names), dtype=object)
-        changes["paths" if kind == "image" else of_rows] = new
+        changes[of_rows] = None if names is None else np.array(pseudonyms.replace(kind, names), dtype=object)
     if changes["paths"] is not None:
         files = {str(name): predictions.file_of(row) for row, name in enumerate(changes["paths"]) if name}
         changes["hidden_files"] = HiddenFiles(files)

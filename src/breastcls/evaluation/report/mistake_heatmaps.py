@@ -61,7 +61,7 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
     if predictions.paths is None:
         return Overlays(found, method)
     decisions = predictions.decisions
-    there = [row for row in rows if Path(str(predictions.paths[row])).is_file()]
+    there = [row for row in rows if Path(predictions.file_of(row)).is_file()]
     for predicted in sorted({int(decisions[row]) for row in there}):
         chosen = [row for row in there if decisions[row] == predicted]
         with warnings.catch_warnings():
@@ -69,7 +69,7 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
             warnings.simplefilter("ignore", ExplanationWarning)
             made = explain(
                 model,
-                [str(predictions.paths[row]) for row in chosen],
+                [predictions.file_of(row) for row in chosen],
                 method,
                 target_class=predicted,
                 classes=predictions.classes,
@@ -88,13 +88,14 @@ def match_rows(predictions: Predictions, rows: list[int], heatmaps: Explanation)
         raise EvaluationError(
             "Heat-maps are matched to images by their file names; these heat-maps, or these predictions, have none."
         )
-    numbers = {str(path): number for number, path in enumerate(heatmaps.paths)}
-    if not any(str(path) in numbers for path in predictions.paths):
+    numbers = {heatmaps.source.file_of(number): number for number in range(len(heatmaps))}
+    files = [predictions.file_of(row) for row in range(len(predictions))]
+    if not any(file in numbers for file in files):
         raise EvaluationError(
             f"None of the {len(numbers)} heat-maps is of an image that was scored; the first is of "
             f"{next(iter(numbers), 'nothing')}."
         )
-    found = {row: numbers[str(predictions.paths[row])] for row in rows if str(predictions.paths[row]) in numbers}
+    found = {row: numbers[files[row]] for row in rows if files[row] in numbers}
     names = [predictions.classes[predicted] for predicted in predictions.decisions]
     by_row = {row: _overlay(heatmaps, number, names[row]) for row, number in found.items()}
     return Overlays(by_row, heatmaps.method)

@@ -93,9 +93,9 @@ def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, O
     decisions = predictions.decisions
     mistakes = []
     for row in rows:
-        path = "" if predictions.paths is None else str(predictions.paths[row])
+        name = "" if predictions.paths is None else str(predictions.paths[row])
         budget = _BUDGET // (len(rows) + len(overlays))
-        picture, problem = _picture(path, budget)
+        picture, problem = _picture(predictions.file_of(row), budget)
         overlay = overlays.get(row)
         mistakes.append(
             Mistake(
@@ -104,7 +104,7 @@ def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, O
                 probability=float(predictions.probabilities[row, decisions[row]]),
                 true_probability=float(predictions.probabilities[row, predictions.labels[row]]),
                 origin=_origin(predictions, row),
-                file_name=file_name(path),
+                file_name=file_name(name),
                 picture=picture,
                 problem=problem,
                 heatmap=None if overlay is None else encode_picture(overlay.pixels, budget),
