@@ -45,12 +45,12 @@ class SplitRepair(Result):
         if self.changes.empty:
             return "The parts share no case, slide or image: nothing is to repair."
         done = {"move": "Moved to another part", "drop": "Dropped"}[self.how]
-        rows = [("case", "class", "images", "from", "to")]
+        rows: list[tuple[str, ...]] = [("case", "class", "images", "from", "to")]
         rows += [
             (row["case"], row["label"], str(row["images"]), row["from"], row["to"] if row["to"] else "dropped")
             for row in self.changes.to_dict("records")
         ]
-        table = [("part", "class", "images before", "after", "cases before", "after")]
+        table: list[tuple[str, ...]] = [("part", "class", "images before", "after", "cases before", "after")]
         table += [tuple(map(str, row)) for row in self.cost.itertuples(index=False)]
         return "\n\n".join(
             [

@@ -60,7 +60,7 @@ def oriented_hashes(image: Pixels) -> Hashes:
 def grey_thumbnail(image: Pixels) -> npt.NDArray[np.float32]:
     """Return an image in 32 x 32 grey levels, float32 of shape (32, 32), averaged over the area of each pixel."""
     small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.float32)
 
 
 def orientations(square: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
