@@ -1,24 +1,27 @@
 """The published recipes on the available real images: reported, with the image-wise and with the case-wise split.
 
-The images are few, and ImageNet weights of VGG and ResNet are too large to keep beside them, so every network starts
+The images are few, and ImageNet weights of VGG and ResNet are too large to keep beside them, so these networks start
 from random weights, and the deep ones see small images for few epochs: the results show the effect of the split on a
-score, not what the recipes can reach. `python benchmarks/recipes.py`; `--runs FOLDER` keeps and continues the runs.
+score, not what the recipes can reach. MobileNetV2, whose ImageNet weights are there, takes the place of VGG16 in two
+rows. `python benchmarks/recipes.py`; `--runs FOLDER` keeps and continues the runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from harness import find_real_data, write_result
+from harness import RESULTS, find_real_data, write_result
 
 import breastcls as bc
 from breastcls.errors import ExplanationWarning
@@ -26,26 +29,57 @@ from breastcls.experiments import RecipeResult
 from breastcls.experiments.recipes.model_result import BASELINE, SPLITS
 from breastcls.json_values import to_json_values
 
-# Two folds: the benign images come from six cases, so that more folds would have one or two of them in each test part.
-PLANS: dict[str, dict[str, Any]] = {
-    "vgg16-breakhis": {"image_size": 64, "epochs": 12, "folds": 2},
-    "vgg19-resnet50-breakhis": {"image_size": 64, "epochs": 10, "folds": 2},
-    "resnet50-breakhis": {"image_size": 64, "epochs": 4, "folds": 2},
-    "cancernet-idc": {"epochs": 10, "folds": 2},
-    "vgg16-128-breakhis": {"image_size": 64, "epochs": 6, "folds": 2},
+MOBILENET = "mobilenet_v2_1.0_224_no_top_rot180.weights.h5"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One row: a recipe on one of the real sets.
+
+    Two folds: the benign images of 200X come from six cases, so that more folds would have one or two of them in each
+    test part.
+    """
+
+    recipe: str
+    data: str
+    options: dict[str, Any]
+    pretrained: bool = False
+
+    @property
+    def name(self) -> str:
+        """The recipe, its backbone if that is another, and the set."""
+        instead = f" with {self.options['backbone']}" if "backbone" in self.options else ""
+        return f"{self.recipe}{instead}, {self.data}"
+
+
+_SMALL = {"image_size": 64, "folds": 2}
+_MOBILENET = {"backbone": "mobilenetv2", "image_size": 128, "folds": 2, "epochs": 8}
+PLANS = {
+    plan.name: plan
+    for plan in (
+        Plan("vgg16-breakhis", "200X", {**_SMALL, "epochs": 12}),
+        Plan("vgg16-breakhis", "100X", {**_SMALL, "epochs": 12}),
+        Plan("vgg16-breakhis", "200X", _MOBILENET, pretrained=True),
+        Plan("vgg16-breakhis", "100X", _MOBILENET, pretrained=True),
+        Plan("vgg19-resnet50-breakhis", "200X", {**_SMALL, "epochs": 10}),
+        Plan("vgg19-resnet50-breakhis", "100X", {**_SMALL, "epochs": 10}),
+        Plan("resnet50-breakhis", "all magnifications", {**_SMALL, "epochs": 4}),
+        Plan("cancernet-idc", "IDC of 130 patients", {"epochs": 12, "folds": 2}),
+        Plan("vgg16-128-breakhis", "200X", {**_SMALL, "epochs": 6}),
+        Plan("vgg16-128-breakhis", "100X", {**_SMALL, "epochs": 6}),
+    )
 }
 SHOWN = ("accuracy", "balanced_accuracy", "roc_auc")
 
 
-def load(name: str, real: Path) -> bc.Dataset:
-    """Return the real images that a recipe is run on."""
-    if name == "cancernet-idc":
-        return bc.load_idc(real / "IDC_regular_ps50_idx5")
-    complete = bc.load_breakhis(real / "BreaKHis_200X_224")
-    if name != "resnet50-breakhis":
-        return complete
-    originals = bc.load_breakhis(real / "BreaKHis_v1")
-    return originals.where(magnification=[40, 100, 400]) + complete
+def load(data: str, real: Path) -> bc.Dataset:
+    """Return the real images of a row."""
+    if data.startswith("IDC"):
+        return bc.load_idc(real / "IDC_sampled")
+    if data in ("100X", "200X"):
+        return bc.load_breakhis(real / f"BreaKHis_{data}_224")
+    originals = bc.load_breakhis(real / "BreaKHis_v1").where(magnification=[40, 400])
+    return originals + bc.load_breakhis(real / "BreaKHis_100X_224") + bc.load_breakhis(real / "BreaKHis_200X_224")
 
 
 def describe(result: RecipeResult) -> dict[str, Any]:
@@ -92,19 +126,22 @@ def describe(result: RecipeResult) -> dict[str, Any]:
     }
 
 
-def run(name: str, plan: dict[str, Any], runs: Path, limit: int | None) -> tuple[str, dict[str, Any]]:
-    """Run a recipe; return its result as text, and the part that the documentation shows."""
+def run(plan: Plan, runs: Path, limit: int | None) -> tuple[str, dict[str, Any]]:
+    """Run a row; return its result as text, and the part that the documentation shows."""
     # The heat-maps of a network with few epochs of training state themselves that they show little.
     warnings.simplefilter("ignore", ExplanationWarning)
-    data = load(name, find_real_data())
+    real = find_real_data()
+    output = runs / plan.name.replace(" ", "-").replace(",", "")
+    weights = real / "weights" / MOBILENET if plan.pretrained else None
     result = bc.experiments.run_recipe(
-        name, data, weights=None, output=runs / name, resume=True, limit=limit, progress=False, **plan
-    )
+        plan.recipe, load(plan.data, real), weights=weights, output=output, resume=True, limit=limit, progress=False,
+        **plan.options,
+    )  # fmt: skip
     return str(result), describe(result)
 
 
 def main() -> None:
-    """Run, print and write; results are written after each recipe."""
+    """Run, print and write; results are written after each row, the others stay as they were measured before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path)
     parser.add_argument("--runs", type=Path, help="folder that keeps the runs, so that a second call continues them")
@@ -113,17 +150,21 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="fewer images, for a trial run")
     arguments = parser.parse_args()
     find_real_data()
-    results: dict[str, Any] = {}
+    target = arguments.output or RESULTS / "recipes.json"
+    before = json.loads(target.read_text(encoding="utf-8"))["recipes"] if target.exists() else {}
+    results = {name: before[name] for name in PLANS if name in before}
     with tempfile.TemporaryDirectory() as scratch:
         for name in arguments.only:
-            plan = PLANS[name] if arguments.epochs is None else {**PLANS[name], "epochs": arguments.epochs}
+            plan = PLANS[name]
+            if arguments.epochs is not None:
+                plan = replace(plan, options={**plan.options, "epochs": arguments.epochs})
             # TensorFlow keeps the graph of every model that a process trained; a process a recipe gives it back.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
                 text, results[name] = process.submit(
-                    run, name, plan, arguments.runs or Path(scratch), arguments.limit
+                    run, plan, arguments.runs or Path(scratch), arguments.limit
                 ).result()
             print(text, end="\n\n", flush=True)
-            write_result("recipes", {"recipes": results}, arguments.output)
+            write_result("recipes", {"recipes": {name: results[name] for name in PLANS if name in results}}, target)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ import shutil
 import pytest
 
 import breastcls as bc
-from breastcls.errors import DatasetWarning, LayoutError, RecipeError
+from breastcls.errors import DatasetWarning, LayoutError, RecipeError, RegistryError
 from breastcls.experiments import Recipe, RecipeModel
+from breastcls.experiments.recipes.recipe_registry import RECIPES
+from breastcls.experiments.recipes.recipe_run import _replaced
 
 
 def _recipe(**fields):
@@ -81,3 +83,16 @@ def test_each_kind_has_its_reader(tmp_path):
     assert _recipe(data="idc").load(root).classes == bc.load_idc(root).classes
     with pytest.raises(LayoutError):
         _recipe(data="breakhis").load(root)
+
+
+def test_another_backbone_takes_the_place_of_all_models():
+    recipe = RECIPES["vgg19-resnet50-breakhis"].with_backbone("mobilenetv2")
+    (model,) = recipe.models
+    assert (model.name, model.backbone, model.image_size) == ("mobilenetv2", "mobilenetv2", (224, 224))
+    assert dict(model.reported) == {}
+    assert _replaced(RECIPES["vgg19-resnet50-breakhis"], recipe) == ("mobilenetv2 instead of vgg19, resnet50, cnn4",)
+    assert recipe.fit == RECIPES["vgg19-resnet50-breakhis"].fit
+    with pytest.raises(RegistryError, match="No backbone is named 'vgg17'"):
+        recipe.with_backbone("vgg17")
+    with pytest.raises(RecipeError, match="its own training"):
+        RECIPES["small-cpu"].with_backbone("mobilenetv2")

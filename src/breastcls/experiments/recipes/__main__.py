@@ -67,6 +67,7 @@ def _run(recipe: Recipe, given: argparse.Namespace) -> None:
         result = run_recipe(
             recipe,
             data,
+            backbone=given.backbone,
             weights=weights,
             folds=given.folds,
             seed=given.seed,
@@ -140,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("recipe", help="a name of `list`")
     run.add_argument("--data", type=Path, help="folder of the images; default: synthetic images")
     run.add_argument("--magnification", type=int, help="BreakHis: 40, 100, 200 or 400; default: all")
+    run.add_argument("--backbone", help="another backbone in the place of the recipe's own")
     run.add_argument(
         "--weights", action="append", help="none, imagenet, a weight file, or backbone=one of these; may be repeated"
     )

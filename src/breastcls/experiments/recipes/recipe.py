@@ -102,6 +102,32 @@ class Recipe:
         """
         return "/".join(f"{100 * share:g}" for share in self.fractions)
 
+    def with_backbone(self, backbone: str) -> Recipe:
+        """Return the recipe with one other backbone in the place of its own; all else stays the same.
+
+        The head, the size of the images and the settings of `fit` are those of the first model. The values that the
+        project reports are left out, since they are those of another network.
+
+        Args:
+            backbone: A name of `list_backbones()`.
+
+        Raises:
+            RegistryError: If no backbone has this name.
+            RecipeError: If the recipe has its own training.
+
+        Example:
+            >>> import breastcls as bc
+            >>> bc.experiments.find_recipe("vgg16-breakhis").with_backbone("mobilenetv2").models[0].name
+            'mobilenetv2'
+        """
+        from breastcls.models.backbones.backbone_registry import BACKBONES
+
+        if self.train is not None:
+            raise RecipeError(f"The recipe {self.name!r} has its own training; its backbone cannot be replaced.")
+        entry = BACKBONES[backbone]
+        model = dataclasses.replace(self.models[0], name=entry.name, backbone=entry.name, options={}, reported={})
+        return dataclasses.replace(self, models=(model,))
+
     def trainer(
         self,
         model: str | None = None,

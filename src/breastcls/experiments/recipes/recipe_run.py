@@ -37,6 +37,7 @@ def run_recipe(
     name: str | Recipe,
     data: Dataset | str | os.PathLike[str],
     *,
+    backbone: str | None = None,
     weights: str | os.PathLike[str] | Mapping[str, Any] | None = "default",
     image_size: int | tuple[int, int] | None = None,
     epochs: int | None = None,
@@ -55,6 +56,8 @@ def run_recipe(
     Args:
         name: A name of `bc.experiments.list_recipes()`, or a `Recipe`.
         data: The images; a folder is read by the reader that the recipe's images need.
+        backbone: Name of a backbone that replaces those of the recipe, with all else the same; see
+            `Recipe.with_backbone`. None for the recipe's own.
         weights: Initial weights of the backbones, as in `build_model`: "default" for ImageNet weights if there are
             any, None for random weights, a path. If a recipe compares several backbones, a mapping from a backbone to
             one of these; backbones that it leaves out get "default".
@@ -86,7 +89,8 @@ def run_recipe(
         >>> print(result)  # doctest: +SKIP
     """
     began = time.perf_counter()
-    recipe = name if isinstance(name, Recipe) else RECIPES[name]
+    published = name if isinstance(name, Recipe) else RECIPES[name]
+    recipe = published if backbone is None else published.with_backbone(backbone)
     size = None if image_size is None else check_image_size(image_size, RecipeError)
     starts = _weights_for(recipe, weights)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -128,7 +132,7 @@ def run_recipe(
         recipe=recipe,
         models=tuple(models),
         settings=settings,
-        departures=_departures(recipe, starts, size, epochs, folds, limit),
+        departures=(*_replaced(published, recipe), *_departures(recipe, starts, size, epochs, folds, limit)),
         environment=describe_environment(),
         seconds=time.perf_counter() - began,
         output=folder,
@@ -212,6 +216,11 @@ def _weights_name(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _weights_name(inner) for key, inner in value.items()}
     return value if value in (None, "default", "imagenet") else Path(os.fspath(value)).name
+
+
+def _replaced(published: Recipe, recipe: Recipe) -> tuple[str, ...]:
+    before, now = (", ".join(model.name for model in one.models) for one in (published, recipe))
+    return () if before == now else (f"{now} instead of {before}",)
 
 
 def _departures(
