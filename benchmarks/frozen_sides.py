@@ -61,7 +61,7 @@ def train_ours(model: Any, data: Any, task: Task, seed: int) -> Any:
         frozen_head=bc.training.FrozenHead(feature_versions=task.views),
         class_weight=None,
         seed=seed,
-        progress=False,
+        logging=bc.training.Logging(progress=False),
     )
 
 

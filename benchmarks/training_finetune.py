@@ -64,7 +64,14 @@ def _measure(bc: Any, keras: Any, name: str, data: Any, arguments: argparse.Name
 
     def ours() -> float:
         run = bc.fit(
-            build(), data, epochs=2, batch_size=BATCH, augment="none", class_weight=None, seed=1, progress=False
+            build(),
+            data,
+            epochs=2,
+            batch_size=BATCH,
+            augment="none",
+            class_weight=None,
+            seed=1,
+            logging=bc.training.Logging(progress=False),
         )
         chosen.append(run.config["precision"])
         return float(run.history["seconds"].iloc[1])

@@ -51,7 +51,7 @@ def _build(bc: Any, data: Any) -> Any:
 
 def measure_checkpoints(bc: Any, data: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return by how much a checkpoint an epoch lengthens an epoch."""
-    options = {"epochs": arguments.epochs, "augment": "none", "progress": False, "seed": 1}
+    options = {"epochs": arguments.epochs, "augment": "none", "logging": bc.training.Logging(progress=False), "seed": 1}
     epochs: dict[str, list[float]] = {"with": [], "without": []}
     between: dict[str, list[float]] = {"with": [], "without": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +101,16 @@ def measure_start(bc: Any, data: Any, rounds: int) -> dict[str, Any]:
 
     def ours(model: Any) -> float:
         return until_first_step(
-            lambda note: bc.fit(model, train, val, epochs=1, augment="none", progress=False, seed=1, callbacks=[note])
+            lambda note: bc.fit(
+                model,
+                train,
+                val,
+                epochs=1,
+                augment="none",
+                logging=bc.training.Logging(progress=False),
+                seed=1,
+                callbacks=[note],
+            )
         )
 
     def plain(model: Any) -> float:

@@ -168,7 +168,7 @@ def compare_fit(build: Callable[[], Any], data: Any, arguments: argparse.Namespa
             frozen_head=solver,
             augment="none",
             class_weight=None,
-            progress=False,
+            logging=bc.training.Logging(progress=False),
         )
 
     run("lbfgs", 1)

@@ -28,7 +28,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="package")
 def quick():
     """Return settings for the shortest training."""
-    return {"epochs": 1, "augment": "none", "progress": False, "seed": 5}
+    return {"epochs": 1, "augment": "none", "seed": 5}
 
 
 @pytest.fixture(scope="package")

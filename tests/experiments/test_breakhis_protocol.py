@@ -13,7 +13,7 @@ from breastcls.experiments.protocol_result import CASE_CLEAN, OFFICIAL, UNSEEN
 from breastcls.experiments.published_parts import read_folds
 from breastcls.predictions.predictions import Predictions
 
-OPTIONS = {"epochs": 1, "augment": "none", "progress": False}
+OPTIONS = {"epochs": 1, "augment": "none"}
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +290,7 @@ def test_ctrl_c_stops_the_protocol_and_tests_no_half_trained_model(data, folds, 
         ({"val_fraction": 1.5}, "val_fraction must be"),
         ({"epoch": 1}, "evaluate_protocol has no argument 'epoch'.*Nearest: epochs"),
         ({"seed": "x"}, "seed must be a whole number"),
-        ({"patience": 3}, "patience needs validation images"),
+        ({"selection": bc.training.ModelSelection(patience=3)}, "patience needs validation images"),
     ],
 )
 def test_wrong_arguments_are_found_before_any_training(data, folds, options, words):

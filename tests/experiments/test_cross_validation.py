@@ -20,6 +20,7 @@ from breastcls.models.persistence import load_model
 from breastcls.predictions.predict import predict
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.training.fit import fit
+from breastcls.training.run_options import ModelSelection, Preprocessing
 
 pytestmark = pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")  # the test data has few cases
 
@@ -145,10 +146,12 @@ def test_seed_makes_an_unseeded_build_repeat(data, tiny, quick):
 
 
 def test_a_stain_by_name_is_fitted_on_each_training_part(data, tiny, quick):
-    found = cross_validate(tiny, data, folds=2, stain="reinhard", keep_models=True, **quick)
+    found = cross_validate(
+        tiny, data, folds=2, preprocessing=Preprocessing(stain="reinhard"), keep_models=True, **quick
+    )
     for (train, _), model in zip(data.folds(2, seed=5), found.models, strict=True):
         assert get_card(model).stain == fit_normalizer(train, "reinhard", seed=5).to_dict()
-    assert found.settings["fit"]["stain"] == "reinhard"
+    assert found.settings["fit"]["preprocessing"]["stain"] == "reinhard"
 
 
 def test_a_threshold_in_the_card_of_build_is_not_used(data, tiny, quick):
@@ -170,7 +173,7 @@ def test_precision_of_the_caller_is_kept(data, tiny, quick):
 
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")
-        cross_validate(look, data, folds=2, precision="float32", **quick)
+        cross_validate(look, data, folds=2, devices=bc.training.Devices(precision="float32"), **quick)
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy(policy)
@@ -188,12 +191,12 @@ def test_progress_and_logs_of_each_fold(data, tmp_path, capsys, tiny, quick):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"strategy": "multi-worker"}, "runs on one machine"),
+        ({"devices": "multi-worker"}, "runs on one machine"),
         ({"epoch": 3}, "no argument 'epoch', and fit takes none. Nearest: epochs"),
         ({"epochs": 0}, "epochs must be a whole number of at least 1"),
         ({"val_fraction": 1.0}, "val_fraction must be"),
         ({"val_fraction": True}, "val_fraction must be"),
-        ({"patience": 2}, "patience needs validation images"),
+        ({"selection": ModelSelection(patience=2)}, "patience needs validation images"),
         ({"resume": True}, "resume=True needs the folder"),
     ],
 )

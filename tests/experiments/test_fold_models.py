@@ -9,7 +9,7 @@ from breastcls.experiments.cross_validation import cross_validate
 from breastcls.experiments.fold_models import FreshModels
 from breastcls.experiments.fold_trainer import options_for_fold
 from breastcls.models.model_card import ModelCard, set_card
-from breastcls.training.fit_options import Logging
+from breastcls.training.run_options import Logging
 
 HEAD_ONLY = {"fine_tune": False}
 

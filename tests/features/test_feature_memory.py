@@ -56,9 +56,7 @@ def test_features_that_do_not_fit_are_not_computed(parts, small):
     train, val, _ = parts
     head, versions, channels = Phase("head", "head", 4, 1e-3), 2, 256
     needed = 4 * channels * (versions * len(train) + len(val))
-    settings = FitSettings(
-        augment="dihedral", frozen_head=FrozenHead(feature_versions=versions), batch_size=8, progress=False
-    )
+    settings = FitSettings(augment="dihedral", frozen_head=FrozenHead(feature_versions=versions), batch_size=8)
     for most, expected in ((needed, "features"), (needed - 1, "images")):
         data = TrainingData(Place(small()), train, val, (32, 32), "stretch", None, settings, most)
         assert choose_input_mode(head, data) == expected
@@ -72,7 +70,7 @@ def test_features_that_do_not_fit_are_not_computed(parts, small):
 
 
 def test_fit_falls_back_to_images_and_says_so(parts, small, monkeypatch):
-    options = {"augment": "none", "fine_tune": False, "epochs": 2, "batch_size": 8, "progress": False}
+    options = {"augment": "none", "fine_tune": False, "epochs": 2, "batch_size": 8}
     usual = bc.fit(small(dropout=0.0), *parts[:2], **options)
     monkeypatch.setattr("breastcls.training.fit.max_feature_bytes", lambda: 1000)
     with pytest.warns(TrainingWarning, match="trained on images"):

@@ -126,7 +126,7 @@ def test_an_unknown_precision_is_refused():
 def test_the_result_is_that_of_a_plain_loop(parts, small, augment):
     """Against plain Keras: frozen backbone, the same batches of images one by one, no features computed ahead."""
     train = parts[0]
-    options = {"epochs": 3, "batch_size": 8, "fine_tune": False, "seed": 5, "class_weight": None, "progress": False}
+    options = {"epochs": 3, "batch_size": 8, "fine_tune": False, "seed": 5, "class_weight": None}
     run = bc.fit(small(dropout=0.0), train, augment=augment, frozen_head=FrozenHead(feature_versions=None), **options)
     assert run.config["input_modes"] == ["features" if augment == "none" else "images"]
     plain = small(dropout=0.0)

@@ -85,8 +85,10 @@ def test_a_model_built_in_half_precision(small, parts):
 @pytest.mark.parametrize("number_format", ["bfloat16", "float16"])
 def test_training_in_half_precision_gives_a_float32_model(parts, small, number_format, tmp_path):
     model = small()
-    options = {"epochs": 8, "batch_size": 8, "augment": "none", "progress": False}
-    run = bc.fit(model, *parts[:2], precision=number_format, run_dir=tmp_path / "run", **options)
+    options = {"epochs": 8, "batch_size": 8, "augment": "none"}
+    run = bc.fit(
+        model, *parts[:2], devices=bc.training.Devices(precision=number_format), run_dir=tmp_path / "run", **options
+    )
     assert run.config["precision"] == number_format
     assert run.scores["val_case_balanced_accuracy"] == 1.0
     loaded = bc.load_model(tmp_path / "run" / "model.keras")

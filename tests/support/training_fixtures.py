@@ -109,7 +109,7 @@ def bits(model):
     return [weight.tobytes() for weight in model.get_weights()]
 
 
-COMMON = {"batch_size": 8, "progress": False, "seed": 4}
+COMMON = {"batch_size": 8, "seed": 4}
 
 
 SHORT = {**COMMON, "epochs": 3, "augment": "none"}

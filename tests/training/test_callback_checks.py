@@ -16,7 +16,7 @@ IMAGES, HEAD = Phase("all", "all", 2, 1e-3), Phase("head", "head", 2, 1e-3)
 
 @pytest.fixture
 def quick():
-    return {"epochs": 3, "batch_size": 8, "augment": "none", "progress": False}
+    return {"epochs": 3, "batch_size": 8, "augment": "none"}
 
 
 def check(callback, phases=(IMAGES,), **settings):
@@ -105,7 +105,7 @@ def test_the_others_of_keras_work_on_images(parts, small, quick, tmp_path):
         K.TerminateOnNaN(),
     ]
     model = small()
-    run = bc.fit(model, *parts[:2], **quick, callbacks=callbacks, monitor="val_loss")
+    run = bc.fit(model, *parts[:2], **quick, callbacks=callbacks, selection="val_loss")
     assert [epoch for epoch, _ in seen] == [0, 1, 2]
     assert "val_case_balanced_accuracy" in seen[0][1]
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 4

@@ -20,7 +20,7 @@ for augment in ("standard", "mixup"):
     found = []
     for _ in range(2):
         model = bc.build_model("cnn4", classes=data.classes, image_size=32, weights=None, seed=3, dropout=0.3)
-        bc.fit(model, train, val, augment=augment, epochs=1, batch_size=8, progress=False)
+        bc.fit(model, train, val, augment=augment, epochs=1, batch_size=8)
         found.append(model.get_weights())
     assert all(np.array_equal(first, second) for first, second in zip(*found)), augment
 """

@@ -10,13 +10,14 @@ import breastcls as bc
 from breastcls.errors import LeakageError, LeakageWarning, TrainingError
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.training_history import history_table
-from breastcls.training.fit_options import EpochSchedule, FrozenHead, Logging
+from breastcls.training.fit_options import EpochSchedule, FrozenHead
+from breastcls.training.run_options import Logging, ModelSelection
 from breastcls.training.training_step import KerasStep
 
 
 @pytest.fixture
 def quick():
-    return {"epochs": 2, "batch_size": 8, "augment": "none", "progress": False}
+    return {"epochs": 2, "batch_size": 8, "augment": "none"}
 
 
 def test_it_learns(parts, small, quick):
@@ -68,14 +69,20 @@ def test_the_best_epoch_is_restored_without_early_stopping(parts, small, quick):
     train, val, _ = parts
     model = small()
     # A rate far too high makes later epochs worse than the best.
-    run = bc.fit(model, train, val, **{**quick, "epochs": 8}, learning_rate=0.05, monitor="val_loss")
+    run = bc.fit(model, train, val, **{**quick, "epochs": 8}, learning_rate=0.05, selection="val_loss")
     assert run.best_epoch == run.history["val_loss"].idxmin() + 1
     batches = val.to_tf((32, 32), batch_size=8)
     assert score_validation(model, batches, val)["val_loss"] == pytest.approx(run.history["val_loss"].min(), rel=1e-5)
 
 
 def test_patience_stops(parts, small, quick):
-    run = bc.fit(small(), *parts[:2], **{**quick, "epochs": 30}, learning_rate=0.05, monitor="val_loss", patience=2)
+    run = bc.fit(
+        small(),
+        *parts[:2],
+        **{**quick, "epochs": 30},
+        learning_rate=0.05,
+        selection=ModelSelection("val_loss", patience=2),
+    )
     assert run.stopped == "patience"
     assert len(run.history) < 30
 
@@ -166,10 +173,12 @@ def test_what_cannot_be_trained(easy, parts, small, quick):
     )
     with pytest.raises(TrainingError, match="fixed size"):
         bc.fit(free, train, **quick)
-    with pytest.raises(TrainingError, match="patience needs a validation set"):
-        bc.fit(small(), train, **quick, patience=3)
-    with pytest.raises(TrainingError, match="monitor is 'val_auc'; expected one of 'val_case_balanced_accuracy'"):
-        bc.fit(small(), train, val, **quick, monitor="val_auc")
+    with pytest.raises(TrainingError, match=r"ModelSelection\.patience needs a validation set"):
+        bc.fit(small(), train, **quick, selection=ModelSelection(patience=3))
+    with pytest.raises(
+        TrainingError, match=r"ModelSelection\.monitor is 'val_auc'; expected one of 'val_case_balanced_accuracy'"
+    ):
+        bc.fit(small(), train, val, **quick, selection="val_auc")
     for wrong in ({"epochs": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"seed": -1}, {"fine_tune": "first"}):
         with pytest.raises(TrainingError, match=next(iter(wrong))):
             bc.fit(small(), train, **{**quick, **wrong})
@@ -279,7 +288,7 @@ def test_the_input_mode_of_each_phase_is_printed(parts, small, quick, capfd):
     run = bc.fit(
         model,
         *parts[:2],
-        **{**quick, "augment": "dihedral", "frozen_head": FrozenHead(feature_versions=1), "progress": True},
+        **{**quick, "augment": "dihedral", "frozen_head": FrozenHead(feature_versions=1)},
     )
     printed = capfd.readouterr().err
     assert "head: 1 epoch on features computed once, in float32" in printed

@@ -14,7 +14,7 @@ from breastcls.training.fit_settings import FitSettings
 
 @pytest.fixture
 def quick():
-    return {"epochs": 2, "batch_size": 8, "augment": "none", "progress": False}
+    return {"epochs": 2, "batch_size": 8, "augment": "none"}
 
 
 def test_what_is_no_model_and_no_dataset_is_named(parts, small, quick):
@@ -102,7 +102,7 @@ def test_models_of_unknown_shape(parts):
     [
         {"augment": "clasic"},
         {"fine_tune": 9},
-        {"monitor": "val_auc"},
+        {"selection": "val_auc"},
         {"frozen_head": FrozenHead("lbfgs", 2), "augment": "mixup"},
         {"frozen_head": "lbfgs", "fine_tune": False, "loss": "focal"},
         {"class_weight": "even"},

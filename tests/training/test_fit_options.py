@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from breastcls.errors import TrainingError
-from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead, Logging
+from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,6 @@ def test_short_forms_of_the_frozen_head():
         (FineTune, "batch_norm", "off"),
         (FrozenHead, "solver", "sgd"),
         (FrozenHead, "feature_versions", 0),
-        (Logging, "csv", "log.txt"),
-        (Logging, "checkpoint_steps", 0),
         (EpochSchedule, "peak", 0),
         (EpochSchedule, "peak", math.inf),
         (EpochSchedule, "decay", "linear"),

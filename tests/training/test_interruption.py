@@ -11,7 +11,7 @@ from breastcls.training import trainer
 
 @pytest.fixture
 def quick():
-    return {"epochs": 2, "batch_size": 8, "augment": "none", "progress": False}
+    return {"epochs": 2, "batch_size": 8, "augment": "none"}
 
 
 def test_interruption_keeps_the_best(parts, small, quick):
@@ -24,7 +24,7 @@ def test_interruption_keeps_the_best(parts, small, quick):
     # A rate that makes the second epoch worse than the first.
     with pytest.warns(TrainingWarning, match="Interrupted: the model has the weights of epoch 1, the best so far"):
         run = bc.fit(
-            model, *parts[:2], **{**quick, "epochs": 9}, learning_rate=0.2, monitor="val_loss", callbacks=[stopping]
+            model, *parts[:2], **{**quick, "epochs": 9}, learning_rate=0.2, selection="val_loss", callbacks=[stopping]
         )
     assert run.stopped == "interrupted"
     assert len(run.history) == 2

@@ -13,7 +13,7 @@ from breastcls.training.phases import plan_phases
 
 @pytest.fixture
 def quick():
-    return {"epochs": 2, "batch_size": 8, "augment": "none", "progress": False}
+    return {"epochs": 2, "batch_size": 8, "augment": "none"}
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ import breastcls as bc
 from breastcls.augmentation.policy import Policy
 from breastcls.errors import RegistryError, TrainingError
 from breastcls.models.model_card import get_card
+from breastcls.training.run_options import Preprocessing
 
-OPTIONS = {"epochs": 2, "batch_size": 8, "augment": "standard", "progress": False, "seed": 4}
+OPTIONS = {"epochs": 2, "batch_size": 8, "augment": "standard", "seed": 4}
 
 
 def bits(model):
@@ -70,7 +71,12 @@ def test_the_logs_of_the_first_run_are_left_as_they_are(parts, small, tmp_path):
     bc.fit(small(), *parts[:2], run_dir=tmp_path / "first", logging=logging, **OPTIONS)
     before = {path: path.read_bytes() for path in [tmp_path / "log.csv", *(tmp_path / "board").rglob("events.*")]}
     _, run = bc.training.rerun(tmp_path / "first", progress=False)
-    assert run.config["fit"]["logging"] == {"csv": None, "tensorboard": None, "checkpoint_steps": None}
+    assert run.config["fit"]["logging"] == {
+        "csv": None,
+        "tensorboard": None,
+        "checkpoint_steps": None,
+        "progress": False,
+    }
     after = {path: path.read_bytes() for path in [tmp_path / "log.csv", *(tmp_path / "board").rglob("events.*")]}
     assert after == before
 
@@ -84,7 +90,7 @@ def test_with_weights_from_a_file_and_a_stain_normalizer(parts, small, tmp_path)
         "cnn4", classes=("benign", "malignant"), image_size=32, weights=tmp_path / "own.weights.h5", seed=3
     )
     stain = fit_normalizer(parts[0].to_numpy(32)[0], "reinhard")
-    bc.fit(model, *parts[:2], run_dir=tmp_path / "first", stain=stain, **OPTIONS)
+    bc.fit(model, *parts[:2], run_dir=tmp_path / "first", preprocessing=Preprocessing(stain=stain), **OPTIONS)
     with pytest.raises(TrainingError, match=r"own\.weights\.h5"):
         bc.training.rerun(tmp_path / "first")
     again, _ = bc.training.rerun(tmp_path / "first", weights=tmp_path / "own.weights.h5", progress=False)
@@ -130,15 +136,20 @@ def test_names_of_classes_may_hold_what_parts_them(easy, small, tmp_path):
 
 def test_a_stain_by_name_is_fitted_on_the_training_images(parts, small, tmp_path):
     fitted, named = small(), small()
-    bc.fit(fitted, *parts[:2], stain=bc.stain.fit_normalizer(parts[0], "reinhard", seed=4), **OPTIONS)
-    bc.fit(named, *parts[:2], stain="reinhard", run_dir=tmp_path / "named", **OPTIONS)
+    bc.fit(
+        fitted,
+        *parts[:2],
+        preprocessing=Preprocessing(stain=bc.stain.fit_normalizer(parts[0], "reinhard", seed=4)),
+        **OPTIONS,
+    )
+    bc.fit(named, *parts[:2], preprocessing=Preprocessing(stain="reinhard"), run_dir=tmp_path / "named", **OPTIONS)
     assert bits(named) == bits(fitted)
     assert get_card(named).stain["name"] == "reinhard"
     assert get_card(named).stain == get_card(fitted).stain
     again, _ = bc.training.rerun(tmp_path / "named", progress=False)
     assert bits(again) == bits(named)
     with pytest.raises(RegistryError, match="reinhart"):
-        bc.fit(small(), *parts[:2], stain="reinhart", **OPTIONS)
+        bc.fit(small(), *parts[:2], preprocessing=Preprocessing(stain="reinhart"), **OPTIONS)
 
 
 def test_what_cannot_be_built_again_is_said(parts, small, tmp_path):

@@ -11,7 +11,7 @@ from breastcls.errors import EvaluationWarning, LeakageError, TrainingWarning
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.training_cases import list_weight_dependent
 
-OPTIONS = {"epochs": 1, "augment": "none", "progress": False}
+OPTIONS = {"epochs": 1, "augment": "none"}
 
 
 @pytest.fixture(scope="module")

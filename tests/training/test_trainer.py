@@ -10,7 +10,7 @@ from breastcls.training.trainer import Trainer
 
 def test_a_frozen_backbone_is_trained_on_features_and_others_on_images(parts, small):
     train, val, _ = parts
-    settings = FitSettings(augment="none", batch_size=8, progress=False)
+    settings = FitSettings(augment="none", batch_size=8)
     trainer = Trainer(
         TrainingData(Place(small()), train, val, (32, 32), "stretch", None, settings), None, BestWeights(None)
     )
@@ -22,7 +22,7 @@ def test_a_frozen_backbone_is_trained_on_features_and_others_on_images(parts, sm
 
 
 def test_augmented_heads_are_trained_on_features_where_possible(parts, small):
-    options = {"epochs": 2, "batch_size": 8, "fine_tune": False, "progress": False}
+    options = {"epochs": 2, "batch_size": 8, "fine_tune": False}
     for augment, versions, mode in [
         ("dihedral", 2, "features"),
         ("dihedral", None, "images"),

@@ -19,12 +19,11 @@ from breastcls.models.training_cases import drop_weight_dependent
 from breastcls.models.weight_hash import fingerprint_weights, hash_weights
 from breastcls.predictions.independence import audit_test
 from breastcls.predictions.test_time_augmentation import list_transforms
-from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit import fit
 from breastcls.training.fit_settings import FitSettings
 
 # Arguments of `fit` that an experiment sets itself.
-_OWN = ("model", "train", "val", "seed", "run_dir", "resume", "progress", "allow_leakage")
+_OWN = ("model", "train", "val", "seed", "run_dir", "resume", "allow_leakage")
 
 
 def check_trainings(
@@ -61,13 +60,15 @@ def check_trainings(
             near = difflib.get_close_matches(name, known, n=3)
             hint = f" Nearest: {', '.join(near)}." if near else f" It takes {', '.join(known)}."
             raise TrainingError(f"{caller} has no argument {name!r}, and fit takes none.{hint}")
-    if val_fraction == 0 and options.get("patience") is not None:
-        raise TrainingError("patience needs validation images: pass val_fraction=, such as 0.15, or leave it out.")
-    if strategy_name(options.get("strategy")) == "multi-worker":
+    checked = {name: value for name, value in options.items() if name != "callbacks"}
+    settings = FitSettings.of({**checked, "seed": seed, "run_dir": run_dir, "resume": resume})
+    if val_fraction == 0 and settings.selection.patience is not None:
+        raise TrainingError(
+            "ModelSelection.patience needs validation images: pass val_fraction=, such as 0.15, or leave it out."
+        )
+    if settings.devices.strategy == "multi-worker":
         # Every machine would write to the folders of all trainings.
-        raise TrainingError(f"{caller} runs on one machine: pass strategy='mirrored' or none, or call fit for each.")
-    checked = {name: value for name, value in options.items() if name not in ("stain", "strategy", "callbacks")}
-    FitSettings.of({**checked, "seed": seed, "run_dir": run_dir, "resume": resume})
+        raise TrainingError(f"{caller} runs on one machine: pass devices='mirrored' or none, or call fit for each.")
 
 
 def check_build(build: Any, or_else: str = "") -> None:

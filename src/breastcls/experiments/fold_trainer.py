@@ -14,6 +14,7 @@ from breastcls.experiments.fold_models import FreshModels
 from breastcls.experiments.fold_runner import interrupted
 from breastcls.training.fit import fit
 from breastcls.training.run import Run
+from breastcls.training.run_options import Logging
 
 
 class FitTrainer:
@@ -66,33 +67,33 @@ class FitTrainer:
             run_dir=run_dir,
             resume=resume and run_dir is not None and (run_dir / "config.json").exists(),
             allow_leakage=self._allow_leakage,
-            progress=progress,
-            **options_for_fold(self._options, fold.name),
+            **options_for_fold(self._options, fold.name, progress=progress),
         )
         if run.stopped == "interrupted":
             raise interrupted(fold, run_dir)
         return model, run
 
 
-def options_for_fold(options: Mapping[str, Any], name: str) -> dict[str, Any]:
+def options_for_fold(options: Mapping[str, Any], name: str, *, progress: bool = True) -> dict[str, Any]:
     """Return the options of one fold's training, with log files of its own, since each training writes them whole.
 
     Args:
         options: Those of all trainings.
         name: Name of the fold, such as "fold-1".
+        progress: False to show none, whatever the options are.
 
     Example:
-        >>> from breastcls.training.fit_options import Logging
+        >>> from breastcls.training.run_options import Logging
         >>> options_for_fold({"logging": Logging(csv="curves.csv")}, "fold-1")["logging"].csv
         PosixPath('curves-fold-1.csv')
     """
-    logging = options.get("logging")
-    if logging is None:
+    if options.get("logging") is None and progress:
         return dict(options)
-    paths: dict[str, Any] = {}
+    logging = Logging.of(options.get("logging"))
+    changes: dict[str, Any] = {"progress": progress and logging.progress}
     if logging.tensorboard is not None:
-        paths["tensorboard"] = Path(logging.tensorboard) / name
+        changes["tensorboard"] = Path(logging.tensorboard) / name
     if logging.csv is not None:
         path = Path(logging.csv)
-        paths["csv"] = path.with_name(f"{path.stem}-{name}{path.suffix}")
-    return {**options, "logging": dataclasses.replace(logging, **paths)}
+        changes["csv"] = path.with_name(f"{path.stem}-{name}{path.suffix}")
+    return {**options, "logging": dataclasses.replace(logging, **changes)}

@@ -44,7 +44,7 @@ class FeatureJob:
         settings: How images are read.
         policy: The policy that makes the versions, or None.
         seed: The seed of the versions.
-        precision: "float32", "bfloat16", or "bfloat16 if near".
+        precision: "float32", "bfloat16", or "bfloat16 if close".
         versions: Number of the version of each entry.
         images: Position of the image of each entry in the source.
     """

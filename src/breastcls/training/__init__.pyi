@@ -2,5 +2,8 @@ from .distribution.workers import join_workers as join_workers
 from .fit_options import EpochSchedule as EpochSchedule
 from .fit_options import FineTune as FineTune
 from .fit_options import FrozenHead as FrozenHead
-from .fit_options import Logging as Logging
 from .rerunning import rerun as rerun
+from .run_options import Devices as Devices
+from .run_options import Logging as Logging
+from .run_options import ModelSelection as ModelSelection
+from .run_options import Preprocessing as Preprocessing

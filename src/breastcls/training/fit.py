@@ -6,7 +6,7 @@ import dataclasses
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,13 +30,14 @@ from breastcls.training.checkpointing.checkpoints import Checkpoints
 from breastcls.training.checkpointing.resume import open_run
 from breastcls.training.checkpointing.run_folder import write_end
 from breastcls.training.class_weights import ClassWeight, class_weights
-from breastcls.training.distribution.placement import find_workers, placed, strategy_name
+from breastcls.training.distribution.placement import find_workers, placed
 from breastcls.training.fit_checks import check_fit, describe_config, describe_task
-from breastcls.training.fit_options import FineTune, FrozenHead, Logging, Rate
+from breastcls.training.fit_options import FineTune, FrozenHead, Rate
 from breastcls.training.fit_settings import FitSettings
 from breastcls.training.input_modes import TrainingData
 from breastcls.training.phases import plan_phases
 from breastcls.training.run import Run
+from breastcls.training.run_options import Devices, Logging, ModelSelection, Preprocessing
 from breastcls.training.run_summary import describe_run, note_in_card
 from breastcls.training.seeding import seeded
 from breastcls.training.trainer import Trainer
@@ -57,19 +58,15 @@ def fit(
     augment: str | Policy | None = "standard",
     sampling: str | None = None,
     class_weight: ClassWeight = "balanced",
-    resize: str | None = None,
-    stain: Any = None,
-    precision: str = "auto",
-    monitor: str = "val_case_balanced_accuracy",
-    patience: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    selection: ModelSelection | str | None = None,
     seed: int = 0,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    strategy: Any = None,
+    devices: Devices | Any = None,
     logging: Logging | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     allow_leakage: bool = False,
-    progress: bool = True,
 ) -> Run:
     """Train a model: the new head first, then the backbone at a lower rate with its batch normalisation frozen.
 
@@ -113,32 +110,25 @@ def fit(
         class_weight: "balanced", a mapping from class name to weight, or None. Weights are part of the training loss
             only, never of a score. "balanced" depends on how often each class is drawn: with
             `sampling="class-balanced"` all weights are the same.
-        resize: How images are brought to the size of the model: "stretch", "crop" or "pad". By default as it was
-            trained before, else "stretch". It is noted in the model, so that `predict` and `explain` do the same.
-        stain: A stain normalizer from `fit_normalizer`, or the name of one, which is then fitted on `train`; applied to
-            training and validation images and noted in the model, so that `predict` and `explain` do the same. By
-            default the one noted there.
-        precision: "float32", "bfloat16", "float16" (the latter two mixed: weights stay float32, and so do the scaling
-            of images and the last layer), or "auto": bfloat16 on GPUs and on processors where it makes this backbone
-            faster, else float32.
-        monitor: The validation score by which the best epoch is chosen; by default balanced accuracy over cases. Of
-            equal scores the one with the smaller loss is better.
-        patience: Stop a phase after so many epochs without a better one; None never does.
+        preprocessing: A `Preprocessing`: how images are resized, and a stain normalizer. It is noted in the model, so
+            that `predict` and `explain` do the same.
+        selection: A `ModelSelection`: the validation score by which the best epoch is chosen, and the patience of early
+            stopping; or the name of the score, such as "val_loss". By default balanced accuracy over cases, without
+            early stopping.
         seed: A whole number from which everything random follows.
         run_dir: New folder for config.json, split.csv, history.csv, model.keras, environment.json and run.json, and for
             checkpoints while the run is not finished.
         resume: Resume the run in `run_dir` from its last checkpoint; begin it if there is none, and return its result
             if it is finished. The weights are those of an uninterrupted run.
-        strategy: None for one device; "mirrored" for all GPUs of this machine; "multi-worker" for several machines,
-            after `join_workers`; or a `tf.distribute` strategy. Losses and weights are those of one device, within
-            rounding.
-        logging: A `Logging`: further files that are written while training.
+        devices: A `Devices`: the strategy for several GPUs or machines, and the numerical precision; or the strategy,
+            "mirrored", "multi-worker" or a `tf.distribute` strategy. By default one device, and bfloat16 where it is
+            faster.
+        logging: A `Logging`: whether progress is shown, and further files that are written while training.
         callbacks: Further Keras callbacks. While the head is trained on features, their model is the head alone. Their
             types are recorded, and a run is resumed or repeated with the same types only; their state is not in the
             checkpoints. Keras' own that only observe, such as `CSVLogger`, may be added or left out. Those that cannot
             work are refused before training.
         allow_leakage: Train although train and validation share cases or pictures. It is written into the record.
-        progress: Whether to show progress on standard error.
 
     Returns:
         The record of the run.
@@ -157,28 +147,29 @@ def fit(
 
     Example:
         >>> import keras  # doctest: +SKIP
-        >>> run = fit(model, train, val, epochs=30, patience=8)  # doctest: +SKIP
+        >>> from breastcls.training import ModelSelection
+        >>> run = fit(model, train, val, epochs=30, selection=ModelSelection(patience=8))  # doctest: +SKIP
         >>> print(run)  # doctest: +SKIP
         >>> optimizer = keras.optimizers.AdamW(3e-4, weight_decay=1e-4)  # doctest: +SKIP
         >>> run = fit(model, train, val, optimizer=optimizer, fine_tune="last-stage")  # doctest: +SKIP
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "train", "val", "callbacks")}
     began = time.perf_counter()
-    given["strategy"] = strategy_name(strategy)
-    settings = FitSettings.of({**given, "stain": None})
+    settings = FitSettings.of(given)
     image_size = check_fit(model, train, val, settings)
-    normalizer, noted = _normalizer(stain, model, train, settings.seed)
-    settings = dataclasses.replace(settings, stain=noted)
-    resize = settings.resize or _resize_of(model)
+    images = Preprocessing.of(preprocessing)
+    normalizer, noted = _normalizer(images.stain, model, train, settings.seed)
+    settings = dataclasses.replace(settings, preprocessing=dataclasses.replace(images, stain=noted))
+    resize = images.resize or _resize_of(model)
     phases = plan_phases(model, settings)
     check_callbacks(callbacks, phases, settings, validated=val is not None)
     groups = sampling_groups(sampling, train.labels, train.cases.tolist(), len(train))
     weights = class_weights(class_weight, train.labels, train.classes, groups)
     leakage = None if val is None else _audit(model, train, val, allowed=allow_leakage)
-    number_format = choose_precision(precision, model)
+    number_format = choose_precision(settings.devices.precision, model)
     config = describe_config(settings, model, train.classes, phases, image_size, resize, number_format, callbacks)
 
-    workers = find_workers(strategy)
+    workers = find_workers(Devices.of(devices).strategy)
     for what, known in describe_task(settings, phases, number_format, train, val).items():
         workers.check_same(what, known)
     opened = open_run(run_dir, model, config, train, val, workers, resume=resume)
@@ -187,13 +178,13 @@ def fit(
     config, checkpoints = opened.config, None if opened.folder is None else Checkpoints(opened.folder)
 
     flags = [(layer, layer.trainable) for layer in flatten_layers(model)]
-    best = BestWeights(None if val is None else monitor, settings.patience)
+    best = BestWeights(None if val is None else settings.selection.monitor, settings.selection.patience)
     all_callbacks = (*(_writers(settings) if workers.chief else ()), *callbacks)
     log = Path(settings.logging.csv) if settings.logging.csv is not None and workers.chief else None
     if log is not None:
         remove_temporaries(log)
     stopped = "interrupted"
-    shown = settings if workers.chief else dataclasses.replace(settings, progress=False)
+    shown = settings if workers.chief else _without_progress(settings)
     with use_precision(model, number_format), placed(model, workers) as place, seeded(place.model, settings.seed):
         # The same input mode on all machines, also if one of them has less memory.
         most_bytes = int(workers.gather([max_feature_bytes()]).min())
@@ -214,9 +205,9 @@ def fit(
     config["input_modes"] = trainer.input_modes
     if trainer.exact_head is not None:
         config["exact_head"] = trainer.exact_head
-    seconds = time.perf_counter() - began
-    run = describe_run(train, val, config, trainer.rows, best, stopped, leakage, seconds, opened.folder)
-    note_in_card(model, train, val, run, resize, settings.stain)
+    run = describe_run(train, val, config, trainer.rows, best, stopped, leakage)
+    run = dataclasses.replace(run, seconds=time.perf_counter() - began, run_dir=opened.folder)
+    note_in_card(model, train, val, run, resize, noted)
     if opened.folder is not None and checkpoints is not None and workers.chief:
         write_end(opened.folder, run, model)
         if stopped != "interrupted":
@@ -243,6 +234,10 @@ def _writers(settings: FitSettings) -> tuple[keras.callbacks.Callback, ...]:
     return (keras.callbacks.TensorBoard(settings.logging.tensorboard, write_graph=False),)
 
 
+def _without_progress(settings: FitSettings) -> FitSettings:
+    return dataclasses.replace(settings, logging=dataclasses.replace(settings.logging, progress=False))
+
+
 def _resize_of(model: keras.Model) -> str:
     card = get_card(model)
     return (card.resize if card is not None else None) or "stretch"
@@ -256,6 +251,6 @@ def _normalizer(stain: Any, model: keras.Model, train: Dataset, seed: int) -> tu
         return (None, None) if values is None else (normalizer_from_dict(values), dict(values))
     if isinstance(stain, str):
         stain = fit_normalizer(train, stain, seed=seed)
-    if not callable(getattr(stain, "to_dict", None)):
-        raise TrainingError(f"stain must be a normalizer from fit_normalizer, or the name of one; found {stain!r}.")
+    elif isinstance(stain, Mapping):
+        stain = normalizer_from_dict(stain)
     return stain, stain.to_dict()

@@ -34,8 +34,8 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
     require_dataset("train", train)
     if val is not None:
         require_dataset("val", val)
-    if settings.patience is not None and val is None:
-        raise TrainingError("patience needs a validation set: pass val=, or leave patience out.")
+    if settings.selection.patience is not None and val is None:
+        raise TrainingError("ModelSelection.patience needs a validation set: pass val=, or leave patience out.")
     if settings.logging.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:
         raise TrainingError(
             "Logging.tensorboard needs the package tensorboard: pip install 'breastcls[tensorboard]'; or use "

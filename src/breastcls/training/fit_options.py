@@ -1,16 +1,14 @@
-"""Groups of options of `fit` that belong together, each an immutable value with defaults that suit most trainings."""
+"""Options of `fit` on the learning rate, fine-tuning and the head, each group an immutable value."""
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import keras
-import numpy as np
 
 from breastcls.errors import TrainingError
+from breastcls.training.option_checks import check_choice, check_count, check_number, is_count
 
 KerasSchedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -80,7 +78,7 @@ class FineTune:
     batch_norm: Literal["auto", "frozen", "train"] = "auto"
 
     def __post_init__(self) -> None:
-        if not (self.depth in ("auto", "all", "last-stage") if isinstance(self.depth, str) else _is_count(self.depth)):
+        if not (self.depth in ("auto", "all", "last-stage") if isinstance(self.depth, str) else is_count(self.depth)):
             raise TrainingError(
                 "FineTune.depth must be 'auto', 'all', 'last-stage' or a number of stages of at least 1; found "
                 f"{self.depth!r}."
@@ -106,7 +104,7 @@ class FineTune:
             return cls()
         if value == "all" or value == "last-stage":
             return cls(depth=value)
-        if _is_count(value):
+        if is_count(value):
             return cls(depth=int(value))
         raise TrainingError(
             "fine_tune must be True or 'all', False, 'last-stage', a number of stages or a "
@@ -156,62 +154,9 @@ class FrozenHead:
         )
 
 
-@dataclass(frozen=True)
-class Logging:
-    """What is written while a model is trained. None of it changes a weight.
-
-    Args:
-        csv: File for one row per epoch, over all phases, as in `history.csv`; written whole after each epoch.
-        tensorboard: Folder for TensorBoard, which has to be installed.
-        checkpoint_steps: With a `run_dir`, write a checkpoint also after so many steps within an epoch, and not only
-            at its end.
-
-    Raises:
-        TrainingError: If an argument is not valid.
-
-    Example:
-        >>> Logging(csv="curves.csv").tensorboard is None
-        True
-    """
-
-    csv: str | os.PathLike[str] | None = None
-    tensorboard: str | os.PathLike[str] | None = None
-    checkpoint_steps: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.csv is not None and not os.fspath(self.csv).endswith(".csv"):
-            raise TrainingError(f"Logging.csv={self.csv!r}: expected the name of a file that ends in .csv.")
-        check_count("Logging.checkpoint_steps", self.checkpoint_steps, optional=True)
-
-
-def check_count(name: str, value: Any, least: int = 1, *, optional: bool = False) -> None:
-    """Raise a TrainingError unless a value is a whole number of at least `least`, or None where that is allowed."""
-    if not (value is None and optional) and not _is_count(value, least):
-        raise TrainingError(f"{name} must be a whole number of at least {least}; found {value!r}.")
-
-
-def check_number(
-    name: str, value: Any, expected: str, *, above: float = -math.inf, least: float = -math.inf, most: float = math.inf
-) -> None:
-    """Raise a TrainingError unless a value is a finite number within the bounds."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= above or not least <= value <= most:
-        raise TrainingError(f"{name} must be {expected}; found {value!r}.")
-
-
-def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    """Raise a TrainingError unless a value is one of the choices."""
-    if not isinstance(value, str | None) or value not in choices:
-        raise TrainingError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
-
-
 def check_rate(name: str, value: Any) -> None:
     """Raise a TrainingError unless a value is a learning rate, or None."""
     if value is None or isinstance(value, EpochSchedule | KerasSchedule):
         return
     expected = "a positive number, a breastcls.training.EpochSchedule or a Keras learning-rate schedule"
     check_number(name, value, expected, above=0)
-
-
-def _is_count(value: Any, least: int = 1) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)

@@ -15,29 +15,28 @@ from breastcls.augmentation.policy import Policy
 from breastcls.augmentation.policy_registry import find_policy
 from breastcls.errors import TrainingError
 from breastcls.training.class_weights import ClassWeight
-from breastcls.training.fit_options import (
-    EpochSchedule,
-    FineTune,
-    FrozenHead,
-    KerasSchedule,
-    Logging,
-    Rate,
-    check_choice,
-    check_count,
-    check_rate,
-)
+from breastcls.training.distribution.placement import strategy_name
+from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead, KerasSchedule, Rate, check_rate
 from breastcls.training.keras_objects import object_from_dict, object_to_dict, unregistered_classes, without_names
 from breastcls.training.optimizers import check_loss, check_optimizer, rate_of
-from breastcls.training.validation import SCORES
+from breastcls.training.option_checks import check_choice, check_count
+from breastcls.training.run_options import Devices, Logging, ModelSelection, Preprocessing
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 DEFAULT_RATE = 1e-3
 # What an exact fit of the head does not use.
 _OPTIMIZER_ONLY = ("learning_rate", "optimizer", "loss", "sampling")
-_GROUPS = FineTune | FrozenHead | Logging | EpochSchedule
+_GROUPS = FineTune | FrozenHead | Preprocessing | ModelSelection | Devices | Logging | EpochSchedule
+_KINDS: Mapping[str, Any] = {
+    "fine_tune": FineTune,
+    "frozen_head": FrozenHead,
+    "preprocessing": Preprocessing,
+    "selection": ModelSelection,
+    "devices": Devices,
+    "logging": Logging,
+}
 _KERAS = keras.optimizers.Optimizer | keras.losses.Loss | KerasSchedule
 # What may differ between a run and its continuation, since it changes no weight.
-_FREE = ("progress", "run_dir", "resume", "logging", "allow_leakage")
+_FREE = ("run_dir", "resume", "logging", "allow_leakage")
 
 
 @dataclass(frozen=True)
@@ -59,32 +58,24 @@ class FitSettings:
     augment: str | Policy = "standard"
     sampling: str | None = None
     class_weight: ClassWeight = "balanced"
-    resize: str | None = None
-    stain: Mapping[str, Any] | None = None
-    precision: str = "auto"
-    monitor: str = "val_case_balanced_accuracy"
-    patience: int | None = None
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    selection: ModelSelection = field(default_factory=ModelSelection)
     seed: int = 0
     run_dir: str | None = None
     resume: bool = False
-    strategy: str | None = None
+    devices: Devices = field(default_factory=Devices)
     logging: Logging = field(default_factory=Logging)
     allow_leakage: bool = False
-    progress: bool = True
 
     def __post_init__(self) -> None:
         """Check every setting that can be checked without data."""
         check_count("epochs", self.epochs)
         check_count("batch_size", self.batch_size)
-        check_count("patience", self.patience, optional=True)
         check_count("seed", self.seed, 0)
         check_rate("learning_rate", self.learning_rate)
         check_optimizer(self.optimizer)
         check_loss(self.loss)
         check_choice("sampling", self.sampling, (None, "class-balanced", "case-balanced"))
-        check_choice("resize", self.resize, (None, "stretch", "crop", "pad"))
-        check_choice("precision", self.precision, PRECISIONS)
-        check_choice("monitor", self.monitor, (*SCORES, "loss", "accuracy"))
         if not isinstance(self.augment, str | Policy):
             raise TrainingError(
                 f"augment must be the name of a policy or a breastcls.augmentation.Policy; found {self.augment!r}."
@@ -101,15 +92,21 @@ class FitSettings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> FitSettings:
-        """Make settings from the arguments of `fit`: short forms written out, numbers of NumPy as those of Python."""
+        """Make settings from the arguments of `fit`: short forms written out, numbers of NumPy as those of Python.
+
+        A strategy is recorded by its name, and a stain normalizer as None until its fitted values are known.
+        """
         given = {name: _json_value(value) for name, value in values.items()}
         if given.get("augment", "") is None:
             given["augment"] = "none"
-        if given.get("logging", 0) is None:
-            given["logging"] = Logging()
-        for name, kind in (("fine_tune", FineTune), ("frozen_head", FrozenHead)):
+        for name, kind in _KINDS.items():
             if name in given:
                 given[name] = kind.of(given[name])
+        if "devices" in given:
+            name = strategy_name(given["devices"].strategy)
+            given["devices"] = dataclasses.replace(given["devices"], strategy=name)
+        if "preprocessing" in given and not isinstance(given["preprocessing"].stain, Mapping):
+            given["preprocessing"] = dataclasses.replace(given["preprocessing"], stain=None)
         return cls(**given)
 
     @property
@@ -172,8 +169,9 @@ def settings_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     tune = arguments["fine_tune"]
     if tune:
         arguments["fine_tune"] = FineTune(**{**tune, "learning_rate": _from_json(tune["learning_rate"])})
-    arguments["frozen_head"] = FrozenHead(**arguments["frozen_head"])
-    arguments["logging"] = Logging(**arguments["logging"])
+    for name, kind in _KINDS.items():
+        if name != "fine_tune":
+            arguments[name] = kind(**arguments[name])
     if isinstance(arguments["augment"], Mapping):
         arguments["augment"] = Policy(**arguments["augment"])
     return arguments

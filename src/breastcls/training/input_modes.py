@@ -115,7 +115,7 @@ def _needed_bytes(phase: Phase, data: TrainingData) -> int:
 def print_phase(phase: Phase, data: TrainingData) -> None:
     """Print the input mode and the precision of a phase that is about to begin."""
     settings = data.settings
-    if not settings.progress:
+    if not settings.logging.progress:
         return
     inputs = "images"
     if choose_input_mode(phase, data) == "features":
@@ -161,14 +161,14 @@ def read_training_features(
     phase: Phase, data: TrainingData, frozen: keras.Model
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
     """Return features of the training images, (versions, n, ...), and of the validation images, (n, ...) or None."""
-    settings = data.settings
+    settings, precision = data.settings, data.settings.devices.precision
     options: dict[str, Any] = {
         "image_size": data.image_size,
         "resize": data.resize,
         "normalizer": data.normalizer,
-        "progress": settings.progress,
+        "progress": settings.logging.progress,
         # Features are computed once, so that float16 would save little, and they could exceed its range.
-        "precision": "auto" if settings.precision == "float16" else settings.precision,
+        "precision": "auto" if precision == "float16" else precision,
     }
     train = read_features(
         frozen,

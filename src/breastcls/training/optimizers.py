@@ -12,7 +12,8 @@ from breastcls.errors import TrainingError
 from breastcls.models.keras_internals import excludes_from_weight_decay, initial_rate, with_rate_factors
 from breastcls.models.model_parts import find_backbone
 from breastcls.models.stages import list_stages
-from breastcls.training.fit_options import EpochSchedule, KerasSchedule, Rate, check_choice
+from breastcls.training.fit_options import EpochSchedule, KerasSchedule, Rate
+from breastcls.training.option_checks import check_choice
 
 _OPTIMIZERS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "adam": (keras.optimizers.Adam, {}),
@@ -127,8 +128,8 @@ def check_optimizer(optimizer: Any) -> None:
     name = type(optimizer).__name__
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         raise TrainingError(
-            "optimizer is a LossScaleOptimizer. Pass the optimizer inside it: with precision='float16' fit scales the "
-            "loss by itself."
+            "optimizer is a LossScaleOptimizer. Pass the optimizer inside it: with "
+            "Devices(precision='float16') fit scales the loss by itself."
         )
     rate = initial_rate(optimizer)
     if callable(rate) and not isinstance(rate, KerasSchedule):

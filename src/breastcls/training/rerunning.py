@@ -13,14 +13,13 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ModelError, TrainingError
 from breastcls.models.building import build_model
 from breastcls.models.weight_hash import hash_weights
-from breastcls.stain.normalizer_registry import normalizer_from_dict
 from breastcls.training.callback_checks import name_callbacks
 from breastcls.training.checkpointing.resume import data_differences
 from breastcls.training.checkpointing.run_folder import read_config, read_split
 from breastcls.training.fit import fit
-from breastcls.training.fit_options import Logging
 from breastcls.training.fit_settings import settings_arguments
 from breastcls.training.run import Run
+from breastcls.training.run_options import Logging
 
 
 def rerun(
@@ -82,11 +81,8 @@ def rerun(
     settings |= {
         "run_dir": new_run_dir,
         "resume": False,
-        "progress": progress,
-        "logging": Logging(checkpoint_steps=steps),
+        "logging": Logging(checkpoint_steps=steps, progress=progress),
     }
-    if settings["stain"] is not None:
-        settings["stain"] = normalizer_from_dict(settings["stain"])
     return model, fit(model, train, val, callbacks=callbacks, **settings)
 
 

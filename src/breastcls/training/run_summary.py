@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import warnings
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -30,10 +29,8 @@ def describe_run(
     best: BestWeights,
     stopped: str,
     leakage: dict[str, Any] | None,
-    seconds: float,
-    folder: Path | None,
 ) -> Run:
-    """Return the record of a run."""
+    """Return the record of a run, without its folder and its time."""
     last = {name: value for name, value in rows[-1].items() if name not in _NO_SCORES}
     return Run(
         history=pd.DataFrame(rows),
@@ -44,8 +41,6 @@ def describe_run(
         data={"train": _describe(train)} | ({} if val is None else {"val": _describe(val)}),
         leakage=leakage,
         environment=describe_environment(),
-        seconds=seconds,
-        run_dir=folder,
     )
 
 
@@ -78,7 +73,7 @@ def note_in_card(
         )
     history = shorten_history(
         run.history,
-        monitor=None if run.best_epoch is None else run.config["fit"]["monitor"],
+        monitor=None if run.best_epoch is None else run.config["fit"]["selection"]["monitor"],
         best_epoch=run.best_epoch,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         exact_head=run.config.get("exact_head"),

@@ -179,7 +179,7 @@ class Trainer:
             ScoreEpoch(mode.score, self.best, self.rows, phase.name),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log()),
         ]
-        bar = ProgressBar(phase.name, self._position.epoch, end, steps) if settings.progress else None
+        bar = ProgressBar(phase.name, self._position.epoch, end, steps) if settings.logging.progress else None
         if bar is not None:
             handlers.append(bar)
         try:

@@ -60,7 +60,7 @@ def test_a_result_equals_that_of_the_five_calls(tiny, tiny_result, tissue):
     """The case-wise split, step by step."""
     train, test = tissue.split((0.6, 0.4), by="case", seed=0)
     model = bc.build_model("cnn4", classes=tissue.classes, image_size=32, seed=0)
-    bc.fit(model, train, epochs=1, augment="none", progress=False)
+    bc.fit(model, train, epochs=1, augment="none")
     expected = bc.predict(model, test)
     scored = tiny_result.models[0].case_split.evaluation.predictions
     assert scored.paths.tolist() == expected.paths.tolist()
@@ -237,7 +237,7 @@ def test_a_recipe_may_have_its_own_training(tissue, tmp_path):
     def train_by_hand(train, val, *, weights, image_size, epochs, seed, run_dir, resume, progress):
         calls.append((len(train), val, weights, image_size, epochs, seed, run_dir, resume, progress))
         model = bc.build_model("cnn4", classes=train.classes, image_size=32, seed=seed)
-        bc.fit(model, train, epochs=1, progress=False)
+        bc.fit(model, train, epochs=1)
         return model
 
     recipe = Recipe(

@@ -20,7 +20,7 @@ def test_it_trains_as_build_model_and_fit_do(tissue, tiny):
     train, test = tissue.split((0.6, 0.4), seed=1)
     model, _ = tiny.trainer(weights=None).train_model(fold_of(train), **ONE)
     plain = bc.build_model("cnn4", classes=tissue.classes, image_size=32, weights=None, seed=3)
-    bc.fit(plain, train, epochs=1, augment="none", seed=3, progress=False)
+    bc.fit(plain, train, epochs=1, augment="none", seed=3)
     np.testing.assert_array_equal(bc.predict(model, test).probabilities, bc.predict(plain, test).probabilities)
 
 

@@ -37,7 +37,7 @@ def main() -> None:
     print("begins", flush=True)
     began = time.perf_counter()
     bc.fit(
-        model, train, val, batch_size=4, seed=4, run_dir=folder, resume=True, progress=False,
+        model, train, val, batch_size=4, seed=4, run_dir=folder, resume=True,
         logging=Logging(checkpoint_steps=2), **MODES[mode],
     )  # fmt: skip
     digest = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()

@@ -70,7 +70,7 @@ def test_a_moved_folder_is_the_same_data_and_other_pictures_of_the_same_names_ar
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
 def test_a_damaged_record_is_named_and_without_it_the_run_is_repeated(parts, make, tmp_path, content):
-    options = {"epochs": 1, "run_dir": tmp_path, "progress": False}
+    options = {"epochs": 1, "run_dir": tmp_path}
     first = make(1)
     bc.fit(first, *parts[:2], **options)
     (tmp_path / "run.json").write_text(content)

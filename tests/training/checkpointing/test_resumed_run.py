@@ -11,13 +11,19 @@ from breastcls.augmentation.policy import Policy
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.training.checkpointing.checkpoints import Checkpoints
 from breastcls.training.checkpointing.resume import load_run
-from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead, Logging
+from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead
+from breastcls.training.run_options import Logging, ModelSelection
 from support.training_fixtures import COMMON, GOES_ON, SHORT, CutAt, CutOffError, bits, cut_off, other_weights
 
 MODES = {
     "images": (
         1,
-        {"epochs": 3, "augment": "standard", "patience": 3, "learning_rate": EpochSchedule(1e-3, "cosine", 0.5)},
+        {
+            "epochs": 3,
+            "augment": "standard",
+            "selection": ModelSelection(patience=3),
+            "learning_rate": EpochSchedule(1e-3, "cosine", 0.5),
+        },
     ),
     "features": (
         2,
@@ -68,7 +74,7 @@ def test_cut_off_and_resumed_it_ends_with_the_same_bits(parts, make, tmp_path, m
     train, val, _ = parts
     val = val if validated else None
     phases, options = MODES[mode]
-    options = {name: value for name, value in options.items() if name != "patience" or validated}
+    options = {name: value for name, value in options.items() if name != "selection" or validated}
     whole = make(phases)
     expected = bc.fit(whole, train, val, run_dir=tmp_path / "whole", **COMMON, **options)
 
@@ -104,7 +110,7 @@ def test_cut_off_before_the_smaller_last_batch_full_ones_are_computed_as_before(
     train = parts[0]
     steps = -(-len(train) // 9)
     assert len(train) % 9
-    options = {"epochs": 2, "augment": "none", "progress": False, "seed": 4, "batch_size": 9, "optimizer": "nadam"}
+    options = {"epochs": 2, "augment": "none", "seed": 4, "batch_size": 9, "optimizer": "nadam"}
     whole, model = build(), build()
     bc.fit(whole, train, **options)
     cut = {"logging": Logging(checkpoint_steps=1), "callbacks": [CutAt(steps)]}

@@ -27,21 +27,22 @@ TASKS = {
         "optimizer": ("Adam", {"global_clipnorm": 0.05}),
     },
     "scaled loss": {"augment": "none", "precision": "float16"},
-    "regularised": {"augment": "none", "sampling": "class-balanced", "monitor": "val_loss", "fine_tune": True},
+    "regularised": {"augment": "none", "sampling": "class-balanced", "selection": "val_loss", "fine_tune": True},
     "training statistics": {"augment": "none", "fine_tune": {"batch_norm": "train"}},
 }
 # 24 images: the last batch has six, and none divides by two.
-COMMON = {"epochs": 2, "batch_size": 9, "fine_tune": {"batch_norm": "frozen"}, "progress": False}
+COMMON = {"epochs": 2, "batch_size": 9, "fine_tune": {"batch_norm": "frozen"}}
 COMMON["class_weight"] = {"benign": 1.0, "malignant": 2.0}
 
 
-def options_of(task):
+def options_of(task, strategy):
     """Return the arguments of `fit` for a task, with objects that must not be made at the start."""
     import keras
 
-    from breastcls.training import EpochSchedule, FineTune, FrozenHead
+    from breastcls.training import Devices, EpochSchedule, FineTune, FrozenHead
 
     options = {**COMMON, **TASKS[task]}
+    options["devices"] = Devices(strategy, options.pop("precision", "auto"))
     if "label_smoothing" in options:
         options["loss"] = keras.losses.CategoricalCrossentropy(label_smoothing=options.pop("label_smoothing"))
     if isinstance(options.get("optimizer"), tuple):
@@ -91,7 +92,7 @@ def describe(model, run):
         "history": run.history.drop(columns=["phase", "seconds"]).to_dict("list"),
         "weights": [weight.tolist() for weight in model.get_weights()],
         "input_modes": run.config.get("input_modes"),
-        "strategy": run.config["fit"]["strategy"],
+        "strategy": run.config["fit"]["devices"]["strategy"],
     }
 
 
@@ -134,7 +135,7 @@ def train_mirrored(folder):
     for task in TASKS:
         for name, where in (("one", None), ("two", strategy)):
             model = build(task)
-            run = bc.fit(model, train, val, strategy=where, **options_of(task))
+            run = bc.fit(model, train, val, **options_of(task, where))
             found[f"{task}/{name}"] = describe(model, run)
     os.environ["TF_CONFIG"] = json.dumps(
         {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}
@@ -163,13 +164,13 @@ def train_as_worker(folder, index, addresses, last_step):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     train, val = load(folder)
-    options = {**options_of("all"), "strategy": "multi-worker"}
+    options = options_of("all", "multi-worker")
     found = {}
     if last_step is None:
         # Built from another seed by each: all must begin with the weights of the first.
         for task in ("mixed labels", "features"):
             model = build(task, seed=3 + index)
-            run = bc.fit(model, train, val, strategy=strategy, **options_of(task))
+            run = bc.fit(model, train, val, **options_of(task, strategy))
             found[task] = describe(model, run)
         model = build("all")
         found["all"] = describe(model, bc.fit(model, train, val, **options))

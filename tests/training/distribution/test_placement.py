@@ -36,7 +36,7 @@ def test_names(mirror):
 
 def test_workers_have_to_join_first(parts, small):
     with pytest.raises(TrainingError, match=r"call breastcls.training.join_workers\(\) first"):
-        bc.fit(small(), *parts[:2], strategy="multi-worker", progress=False)
+        bc.fit(small(), *parts[:2], devices="multi-worker")
 
 
 def test_without_a_strategy_the_model_itself_learns(small):
@@ -88,22 +88,22 @@ def test_the_scorer_has_the_weights_of_the_model(small, mirror):
 @pytest.mark.parametrize("kind", ["mirrored", "one-device"])
 def test_one_device_by_a_strategy_gives_what_it_gives_without(parts, small, mirror, kind, tmp_path):
     strategy = mirror if kind == "mirrored" else tf.distribute.OneDeviceStrategy("CPU:0")
-    options = {"epochs": 2, "batch_size": 8, "augment": "none", "progress": False}
+    options = {"epochs": 2, "batch_size": 8, "augment": "none"}
     one, other = small(), small()
     first = bc.fit(one, *parts[:2], **options)
-    second = bc.fit(other, *parts[:2], strategy=strategy, run_dir=tmp_path / "run", **options)
-    assert second.config["fit"]["strategy"] == ("mirrored" if kind == "mirrored" else None)
+    second = bc.fit(other, *parts[:2], devices=strategy, run_dir=tmp_path / "run", **options)
+    assert second.config["fit"]["devices"]["strategy"] == ("mirrored" if kind == "mirrored" else None)
     np.testing.assert_allclose(first.history["loss"], second.history["loss"], atol=1e-5)
     for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-4)
     again = small()
-    assert bc.fit(again, *parts[:2], strategy=strategy, run_dir=tmp_path / "run", resume=True, **options).best_epoch
+    assert bc.fit(again, *parts[:2], devices=strategy, run_dir=tmp_path / "run", resume=True, **options).best_epoch
     np.testing.assert_array_equal(again.get_weights()[0], other.get_weights()[0])
 
 
 @pytest.mark.slow
 def test_an_interrupted_mirrored_run_goes_on(parts, small, mirror, tmp_path):
-    options = {"epochs": 3, "batch_size": 8, "augment": "standard", "progress": False, "strategy": mirror}
+    options = {"epochs": 3, "batch_size": 8, "augment": "standard", "devices": mirror}
 
     class Interrupt(keras.callbacks.Callback):
         left = 5
@@ -127,10 +127,10 @@ def test_an_interrupted_mirrored_run_goes_on(parts, small, mirror, tmp_path):
 
 @pytest.mark.slow
 def test_the_exact_head_is_solved_under_a_strategy(parts, small, mirror):
-    options = {"epochs": 1, "augment": "none", "fine_tune": False, "frozen_head": "lbfgs", "progress": False}
+    options = {"epochs": 1, "augment": "none", "fine_tune": False, "frozen_head": "lbfgs"}
     one, other = small(), small()
     first = bc.fit(one, *parts[:2], **options)
-    second = bc.fit(other, *parts[:2], strategy=mirror, **options)
+    second = bc.fit(other, *parts[:2], devices=mirror, **options)
     assert first.history["val_loss"].tolist() == second.history["val_loss"].tolist()
     np.testing.assert_array_equal(one.get_weights()[-2], other.get_weights()[-2])
 
@@ -159,6 +159,7 @@ def test_what_workers_must_have_in_common(parts):
     from breastcls.training.fit_checks import describe_task
     from breastcls.training.fit_settings import FitSettings
     from breastcls.training.phases import Phase
+    from breastcls.training.run_options import Logging
 
     train, val, _ = parts
     phases = [Phase("all", "all", 2, 1e-3)]
@@ -168,7 +169,7 @@ def test_what_workers_must_have_in_common(parts):
 
     same = describe()
     # Where the folder is and who shows progress may differ.
-    assert describe(run_dir="/b/run", progress=False) == same
+    assert describe(run_dir="/b/run", logging=Logging(progress=False)) == same
     for part, changed in (
         ("settings", describe(epochs=3)),
         ("settings", describe(run_dir=None)),

@@ -99,7 +99,7 @@ PUBLISHED = (
             "learning_rate": 1e-2,
             "optimizer": "adagrad",
             "class_weight": "balanced",
-            "monitor": "val_loss",
+            "selection": "val_loss",
         },
         metrics=("accuracy", "precision", "recall", "specificity", "f1", "balanced_accuracy", "roc_auc"),
         assumed=(

@@ -57,6 +57,7 @@ class RecipeTrainer:
         from breastcls.models.building import build_model
         from breastcls.models.model_card import get_card
         from breastcls.training.fit import fit
+        from breastcls.training.run_options import Logging
 
         assert self.model.backbone is not None  # Recipe checks it
         model = build_model(
@@ -83,7 +84,7 @@ class RecipeTrainer:
             run_dir=run_dir,
             resume=resume,
             allow_leakage=self.allow_leakage,
-            progress=progress,
+            logging=Logging(progress=progress),
             **settings,
         )
         if run.stopped == "interrupted":

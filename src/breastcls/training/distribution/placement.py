@@ -136,7 +136,7 @@ def find_workers(strategy: Any) -> WorkerGroup:
         strategy = joined_workers()
         if strategy is None:
             raise TrainingError(
-                "strategy='multi-worker' needs the machines to be joined before anything else: call "
+                "devices='multi-worker' needs the machines to be joined before anything else: call "
                 "breastcls.training.join_workers() first in the script, before a model is built."
             )
     elif name == "mirrored" and isinstance(strategy, str):

@@ -80,7 +80,8 @@ class WorkerGroup:
         if other := [number for number in range(self.size) if found[number] != found[0]]:
             raise TrainingError(
                 f"The workers differ in {what}: worker(s) {other} differ from worker 0. Run the same script on "
-                "the same data everywhere, with run_dir in a folder that all machines share and precision= by name."
+                "the same data everywhere, with run_dir in a folder that all machines share and the precision of "
+                "Devices by name."
             )
 
     @contextmanager

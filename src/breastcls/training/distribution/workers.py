@@ -17,7 +17,7 @@ def join_workers(*, port: int = 8888) -> Any:
 
     TensorFlow can connect to other machines only before its first computation, so before a model is built. The same
     script runs on every machine; each waits here until all of them have called this, and
-    `fit(..., strategy="multi-worker")` then trains on all of them together. Calling it again returns the same strategy.
+    `fit(..., devices="multi-worker")` then trains on all of them together. Calling it again returns the same strategy.
 
     The machines are read from `TF_CONFIG`, or, if that is not set, from the variables that Slurm sets for each task
     that `srun` starts.
@@ -35,7 +35,7 @@ def join_workers(*, port: int = 8888) -> Any:
     Example:
         >>> import breastcls as bc
         >>> strategy = bc.training.join_workers()  # doctest: +SKIP
-        >>> bc.fit(model, train, val, strategy="multi-worker")  # doctest: +SKIP
+        >>> bc.fit(model, train, val, devices="multi-worker")  # doctest: +SKIP
     """
     if _joined:
         return _joined[0]
@@ -69,7 +69,7 @@ def _resolver(port: int) -> Any:
     else:
         raise TrainingError(
             "join_workers() cannot find the other machines: TF_CONFIG is not set, and this process was not started by "
-            "srun. On one machine leave it out, and use strategy='mirrored' for several GPUs."
+            "srun. On one machine leave it out, and use devices='mirrored' for several GPUs."
         )
     import tensorflow as tf
 
