@@ -19,9 +19,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 from harness import find_real_data, ratio, run_in_turns, write_result
 
-from breastcls.images.decode import decode_image, read_bytes
+from breastcls.images.decode import decode_image
 from breastcls.images.formats import inspect_bytes
 from breastcls.images.image_cache import prepare_images
+from breastcls.images.image_files import read_bytes
 from breastcls.images.resize import resize_image
 
 TARGET = 0.9

@@ -4,6 +4,7 @@ import io
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps
 
 from breastcls.errors import ImageError
 from breastcls.images import decode
-from breastcls.images.decode import decode_image, hash_pixels, is_image_name, missing_file_error, read_image
+from breastcls.images.decode import decode_image, hash_pixels, is_image_name, read_image
 
 
 def encode(picture: Image.Image, format_: str, **options) -> bytes:
@@ -22,12 +23,14 @@ def encode(picture: Image.Image, format_: str, **options) -> bytes:
 
 
 def as_pillow(data: bytes) -> np.ndarray:
-    return np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    # Pillow warns if the opaque colours of a palette are dropped.
+    return np.asarray((image.convert("RGBA") if image.mode == "P" else image).convert("RGB"))
 
 
 def with_alpha(picture: np.ndarray) -> Image.Image:
     image = Image.fromarray(picture).convert("RGBA")
-    image.putalpha(Image.fromarray(picture[..., 0]))
+    image.putalpha(255)
     return image
 
 
@@ -42,7 +45,7 @@ MODES = {
 }
 FORMATS = [
     *(("PNG", mode, {}) for mode in ("RGB", "L", "LA", "RGBA", "P", "1")),
-    ("PNG", "P", {"transparency": 3}),
+    ("PNG", "P", {"transparency": 255}),
     *(("JPEG", mode, {}) for mode in ("RGB", "L", "CMYK")),
     ("JPEG", "RGB", {"progressive": True}),
     ("JPEG", "RGB", {"subsampling": 0, "quality": 95}),
@@ -52,6 +55,14 @@ FORMATS = [
     *(("BMP", mode, {}) for mode in ("RGB", "L", "P")),
     *(("WEBP", mode, {"lossless": True, "exact": True}) for mode in ("RGB", "RGBA")),
     ("WEBP", "RGB", {}),
+    *(("GIF", mode, {}) for mode in ("L", "P", "1")),
+    *(("JPEG2000", mode, {"irreversible": False}) for mode in ("RGB", "L", "LA", "RGBA")),
+    ("JPEG2000", "RGB", {"no_jp2": True}),
+    ("AVIF", "RGB", {}),
+    ("AVIF", "RGBA", {}),
+    *(("TIFF", "RGB", {"compression": kind}) for kind in ("zstd", "lzma")),
+    *(("TIFF", "1", {"compression": kind}) for kind in ("group3", "group4")),
+    ("TIFF", "RGB", {"big_tiff": True}),
 ]
 
 
@@ -64,9 +75,7 @@ def test_pixels_are_those_of_pillow(picture, format_, mode, options):
     assert found.dtype == np.uint8
     assert found.flags.c_contiguous
     assert found.flags.writeable
-    # The two round the product of ink and black differently.
-    tolerance = 1 if (format_, mode) == ("JPEG", "CMYK") else 0
-    assert np.abs(found.astype(int) - expected).max() <= tolerance
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -110,7 +119,7 @@ def test_sixteen_bit_colour(tmp_path, channels, suffix):
     import cv2
 
     values = np.random.default_rng(0).integers(0, 65536, (21, 17, channels)).astype(np.uint16)
-    if channels == 4 and suffix == ".tif":
+    if channels == 4:
         values[..., 3] = 65535
     cv2.imwrite(str(tmp_path / f"deep{suffix}"), values)
     found = read_image(tmp_path / f"deep{suffix}")
@@ -133,7 +142,7 @@ def test_both_decoders_give_the_same_pixels():
     assert header.simple_png
     assert len(data) > decode._TENSORFLOW_FROM_BYTES
     np.testing.assert_array_equal(decode._decode_with_tensorflow(tf, data), picture)
-    np.testing.assert_array_equal(decode._decode_with_opencv(data, header), picture)
+    np.testing.assert_array_equal(decode._decode_with_opencv(data), picture)
 
 
 @pytest.mark.real
@@ -146,13 +155,25 @@ def test_both_decoders_give_the_same_pixels_of_real_images(real_data):
         assert header.simple_png
         expected = np.asarray(Image.open(path).convert("RGB"))
         np.testing.assert_array_equal(decode._decode_with_tensorflow(tf, data), expected)
-        np.testing.assert_array_equal(decode._decode_with_opencv(data, header), expected)
+        np.testing.assert_array_equal(decode._decode_with_opencv(data), expected)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "empty"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr'", "a NumPy file. Convert it to PNG"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "a HEIF image (HEIC). Convert it to PNG"),
+        (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42", "a video"),
+        (b"\xff\x0a\x00\x10", "a JPEG XL image. Convert it to PNG"),
+        (bytes(128) + b"DICM\x02\x00", "a DICOM file. Convert it to PNG"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"8BPS\x00\x01", "a Photoshop file"),
+        (b"P6\n4 4\n255\n", "a Netpbm image"),
+        (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "a vector drawing"),
+        (b"ZISRAWFILE\x00", "a Zeiss slide"),
+        (b"\x80\x04\x95\x10", "never loaded"),
         (b"slide,label\n14-1,benign\n", "it is text that begins 'slide,label"),
         (b"<!DOCTYPE html><title>404</title>", "web page"),
         (b"PK\x03\x04 and so on", "archive"),
@@ -183,6 +204,29 @@ def test_truncated_files_are_errors(picture, format_, share):
         decode_image(data[: int(len(data) * share)], "cut.img")
 
 
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "AVIF"])
+def test_the_size_limit_can_be_changed(picture, format_):
+    data = encode(Image.fromarray(picture), format_)
+    height, width = picture.shape[:2]
+    assert decode_image(data, max_pixels=height * width).shape == picture.shape
+    with pytest.raises(ImageError, match=f"{height}x{width} pixels, more than the limit of {height * width - 1}"):
+        decode_image(data, max_pixels=height * width - 1)
+
+
+def test_a_small_file_of_a_large_webp_is_refused_before_memory_is_allocated():
+    # A lossless WebP of a single colour: 16383 x 16383 pixels in 60 bytes of header and codes.
+    data = bytearray(encode(Image.new("RGB", (64, 64), "pink"), "WEBP", lossless=True))
+    (packed,) = struct.unpack_from("<I", data, 21)
+    struct.pack_into("<I", data, 21, (packed & ~0xFFFFFFF) | 16382 << 14 | 16382)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError, match="16383x16383"):
+            decode_image(bytes(data))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_header_above_the_size_limit():
     data = bytearray(encode(Image.new("RGB", (8, 8)), "PNG"))
     data[16:24] = struct.pack(">II", 100_000, 100_000)
@@ -197,15 +241,6 @@ def test_a_header_larger_than_the_compressed_data():
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     with pytest.raises(ImageError, match="too few"):
         decode_image(bytes(data))
-
-
-def test_missing_files_folders_and_permissions(tmp_path, monkeypatch):
-    with pytest.raises(ImageError, match=r"gone\.png: the file does not exist"):
-        read_image(tmp_path / "gone.png")
-    with pytest.raises(ImageError, match="folder, not an image"):
-        read_image(tmp_path)
-    assert "no permission" in str(missing_file_error("a.png", PermissionError(13, "Permission denied")))
-    assert "Stale" in str(missing_file_error("a.png", OSError(116, "Stale file handle")))
 
 
 def test_equal_pixels_have_the_same_hash_in_every_lossless_format(tmp_path, picture):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastcls.images.formats import DamagedImageError, inspect_bytes
+from breastcls.images.formats import inspect_bytes
+from breastcls.images.image_header import DamagedImageError, UnsupportedImageError
 
 
 def encode(format_: str, mode: str = "RGB", **options) -> bytes:
@@ -82,7 +83,7 @@ def test_big_endian_tiff():
 def test_floating_point_tiff_is_refused():
     stream = io.BytesIO()
     Image.fromarray(np.ones((4, 4), np.float32)).save(stream, "TIFF")
-    with pytest.raises(DamagedImageError, match="floating"):
+    with pytest.raises(UnsupportedImageError, match="floating"):
         inspect_bytes(stream.getvalue())
 
 

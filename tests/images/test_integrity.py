@@ -49,6 +49,7 @@ def test_every_kind_of_problem(make_folder, picture):
         put("cut.png", whole[:-200]): "truncated",
         put("text.png", b"not an image"): "unreadable",
         put("flipped.png", whole[:300] + bytes([whole[300] ^ 1]) + whole[301:]): "unreadable",
+        put("values.npy", b"\x93NUMPY\x01\x00"): "unsupported",
         put("white.png", png(np.full_like(picture, 255))): "blank",
         put("faint.png", png(250 + noise)): "near-constant",
         put("flat.png", png(flat)): "flat-part",
@@ -66,16 +67,25 @@ def test_every_kind_of_problem(make_folder, picture):
     assert dict(zip(findings["path"], findings["problem"], strict=True)) == expected
     assert [paths[row] for row in findings["row"]] == list(findings["path"])
     dropped = set(findings.loc[findings["drop"], "problem"])
-    assert dropped == {"missing", "zero-byte", "truncated", "unreadable", "blank", "same-file", "same-pixels"}
+    assert dropped == {
+        "missing",
+        "zero-byte",
+        "truncated",
+        "unreadable",
+        "unsupported",
+        "blank",
+        "same-file",
+        "same-pixels",
+    }
     others = dict(zip(findings["problem"], findings["other"], strict=True))
     assert others["same-file"] == paths[0]
     assert others["same-pixels"] == paths[1]
     assert others["near-duplicate"] == paths[3]
     text = describe_findings(findings, len(paths))
-    assert "20 images checked, 12 with findings" in text
+    assert "21 images checked, 13 with findings" in text
     assert "gone.png: the file does not exist" in text
     assert f"(see {paths[3]})" in text
-    assert "8 images should be left out" in text
+    assert "9 images should be left out" in text
 
 
 def test_copies_within_and_across_cases_are_distinguished(make_folder):

@@ -1,8 +1,8 @@
 """Decoding image files to RGB pixels.
 
-All images are read by `read_image`, which requires OpenCV, but not TensorFlow. If TensorFlow is already loaded, 8-bit
-RGB PNG files are decoded by `tf.io.decode_png`, which is about 20% faster for images of the size of BreakHis. Both
-decoders return identical pixels, which is tested.
+All images are read by `read_image`, without TensorFlow. 8-bit RGB PNG files are decoded by OpenCV, or by
+`tf.io.decode_png` if TensorFlow is already loaded, which is about 20% faster for images of the size of BreakHis; RGB
+and grey JPEG files by libjpeg-turbo; everything else by Pillow. All decoders return identical pixels, which is tested.
 """
 
 from __future__ import annotations
@@ -15,37 +15,49 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from breastcls.errors import ImageError
-from breastcls.images.formats import DamagedImageError, Header, inspect_bytes
+from breastcls.images.formats import inspect_bytes
+from breastcls.images.image_files import read_bytes
+from breastcls.images.image_header import MAX_PIXELS, DamagedImageError, UnsupportedImageError
+from breastcls.images.jpeg_decoder import decode_jpeg
+from breastcls.images.pillow_decoder import decode_with_pillow
+from breastcls.images.resize import Pixels
+from breastcls.images.tiff_decoder import decode_tiff
+from breastcls.images.tiff_pages import TiffHeader
 
-Pixels = npt.NDArray[np.uint8]
-
-SUPPORTED_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"))
+SUPPORTED_SUFFIXES = frozenset(
+    (
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".btf", ".bmp", ".webp", ".gif"),
+        *(".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".avif"),
+    )
+)
 """Suffixes of image files, in lower case."""
 
-_MAX_FILE_BYTES = 2**30
 # For smaller files, the overhead of TensorFlow exceeds the gain.
 _TENSORFLOW_FROM_BYTES = 65_536
 
 
-def read_image(path: str | os.PathLike[str]) -> Pixels:
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """Read an image file as 8-bit RGB.
 
     The format is determined by the content, not by the suffix. Greyscale images get three equal channels, palettes and
-    CMYK are converted, the upper 8 of 16 bits are kept, alpha is dropped as by Pillow's `convert("RGB")`, and an EXIF
-    rotation is applied. Of a file with several pages, the first is read.
+    CMYK are converted, the upper 8 of 16 bits are kept, opaque alpha is dropped, and an EXIF rotation is applied. ICC
+    profiles are not applied. What RGB cannot hold is an error: several frames or pages, transparent pixels, more
+    channels, floating-point values, and 16-bit files with values of 8 to 14 bits. Of a pyramid, the largest level is
+    read. The page "Image formats" of the documentation lists all kinds, and how to convert those that are not read.
 
     Args:
-        path: A PNG, JPEG, TIFF, BMP or WebP file.
+        path: A PNG, JPEG, TIFF, BigTIFF, JPEG 2000, BMP, WebP, GIF or AVIF file.
+        max_pixels: Largest size in pixels, height times width. Larger sizes in a header are refused before memory is
+            allocated.
 
     Returns:
         uint8 array of shape (height, width, 3), RGB, contiguous and writable.
 
     Raises:
-        ImageError: If the file is missing, empty, not an image, truncated or damaged. The message names the file and
-            the reason.
+        ImageError: If the file is missing, not a regular file, empty, of a kind that is not read, truncated or damaged.
+            The message names the file, the reason and what to do.
 
     Example:
         >>> import cv2, numpy as np, tempfile, pathlib
@@ -56,49 +68,16 @@ def read_image(path: str | os.PathLike[str]) -> Pixels:
         [255, 105, 180]
         >>> folder.cleanup()
     """
-    return decode_image(read_bytes(path), path)
+    return decode_image(read_bytes(path), path, max_pixels)
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return the content of an image file.
-
-    Raises:
-        ImageError: If it is missing, not a file, not readable, or larger than 1 GiB.
-    """
-    try:
-        with open(path, "rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if size > _MAX_FILE_BYTES:
-                raise ImageError(
-                    f"{os.fspath(path)}: {size} bytes exceed the limit of 1 GiB for an image. Cut whole slides into "
-                    "patches first."
-                )
-            return stream.read()
-    except OSError as error:
-        if isinstance(error, ImageError):
-            raise
-        raise missing_file_error(path, error) from error
-
-
-def missing_file_error(path: str | os.PathLike[str], error: OSError) -> ImageError:
-    """Return an `ImageError` with the reason why the file `path` cannot be opened."""
-    if isinstance(error, FileNotFoundError):
-        reason = "the file does not exist. If it was removed after the folder was scanned, scan the folder again"
-    elif isinstance(error, PermissionError):
-        reason = "no permission to read the file. Change its permissions, or leave it out"
-    elif isinstance(error, IsADirectoryError):
-        reason = "this is a folder, not an image file"
-    else:
-        reason = f"the file cannot be read: {error.strerror or error}"
-    return ImageError(f"{os.fspath(path)}: {reason}.")
-
-
-def decode_image(data: bytes, name: str | os.PathLike[str] = "image") -> Pixels:
+def decode_image(data: bytes, name: str | os.PathLike[str] = "image", max_pixels: int = MAX_PIXELS) -> Pixels:
     """Decode the content of an image file, as `read_image` does.
 
     Args:
         data: The whole content of the file.
         name: Name of the image for error messages.
+        max_pixels: As in `read_image`.
 
     Returns:
         uint8 array of shape (height, width, 3), RGB.
@@ -107,47 +86,50 @@ def decode_image(data: bytes, name: str | os.PathLike[str] = "image") -> Pixels:
         ImageError: As for `read_image`.
     """
     try:
-        header = inspect_bytes(data)
+        return decode_pixels(data, max_pixels)
     except DamagedImageError as error:
-        raise ImageError(f"{os.fspath(name)}: {error}.") from None
-    pixels = _decode_checked(data, header)
+        raise ImageError(f"{os.fspath(name)}: {error}. Download or copy the file again, or leave it out.") from error
+    except UnsupportedImageError as error:
+        raise ImageError(f"{os.fspath(name)}: {error}.") from error
+    except MemoryError as error:
+        raise ImageError(f"{os.fspath(name)}: decoding needs more memory than is free.") from error
+
+
+def decode_pixels(data: bytes, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode the content of an image file, with errors that do not name it.
+
+    Raises:
+        DamagedImageError: If it is not a complete image.
+        UnsupportedImageError: If it is of a kind that is not read.
+    """
+    header = inspect_bytes(data, max_pixels)
+    if header.simple_png:
+        return _decode_png(data)
+    if header.format == "jpeg":
+        return decode_jpeg(data, header, max_pixels)
+    if isinstance(header, TiffHeader):
+        return decode_tiff(data, header)
+    return decode_with_pillow(data, header, max_pixels)
+
+
+def _decode_png(data: bytes) -> Pixels:
+    pixels = None
+    # While another thread is still importing TensorFlow, the module has no `io`.
+    tensorflow = sys.modules.get("tensorflow")
+    if len(data) >= _TENSORFLOW_FROM_BYTES and tensorflow is not None and hasattr(tensorflow, "io"):
+        pixels = _decode_with_tensorflow(tensorflow, data)
+    else:
+        pixels = _decode_with_opencv(data)
     if pixels is None:
-        raise ImageError(
-            f"{os.fspath(name)}: the {header.format.upper()} data are damaged and cannot be decoded. "
-            "Download or copy the file again, or leave it out."
-        )
+        raise DamagedImageError("damaged: the PNG data cannot be decoded")
     return pixels
 
 
-def _decode_checked(data: bytes, header: Header) -> Pixels | None:
-    if header.simple_png and len(data) >= _TENSORFLOW_FROM_BYTES:
-        tensorflow = sys.modules.get("tensorflow")
-        # While another thread is still importing TensorFlow, the module has no `io`.
-        if tensorflow is not None and hasattr(tensorflow, "io"):
-            return _decode_with_tensorflow(tensorflow, data)
-    return _decode_with_opencv(data, header)
-
-
-def _decode_with_opencv(data: bytes, header: Header) -> Pixels | None:
-    flags = cv2.IMREAD_COLOR
-    if header.bits > 8:
-        flags |= cv2.IMREAD_ANYDEPTH
-    source = np.frombuffer(data, np.uint8)
-    if header.alpha_tag:
-        # Marking the colours as premultiplied prevents libtiff from multiplying them by alpha.
-        source = source.copy()
-        source[header.alpha_tag : header.alpha_tag + 2] = (0, 1) if data.startswith(b"MM") else (1, 0)
+def _decode_with_opencv(data: bytes) -> Pixels | None:
     try:
-        pixels = cv2.imdecode(source, flags)
+        return cast("Pixels | None", cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))
     except cv2.error:
         return None
-    if pixels is None:
-        return None
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3:
-        return None
-    return cast("Pixels", cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels))
 
 
 def _decode_with_tensorflow(tensorflow: Any, data: bytes) -> Pixels | None:

@@ -20,6 +20,7 @@ from breastcls.errors import DatasetWarning, ImageError, OutputError
 from breastcls.images.cache_segment import TEMPORARY_SUFFIX
 from breastcls.images.cache_writer import write_images
 from breastcls.images.cached_source import CachedSource, find_images
+from breastcls.images.image_header import MAX_PIXELS
 from breastcls.images.image_source import FileSource, ImageSource, Normalizer, ReadSettings, States, file_states
 from breastcls.images.locking import hold_lock
 from breastcls.images.resize import check_image_size
@@ -107,6 +108,7 @@ def prepare_images(
     *,
     resize: str = "stretch",
     normalizer: Normalizer | None = None,
+    max_pixels: int = MAX_PIXELS,
     cache_dir: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: bool | None = None,
@@ -121,6 +123,8 @@ def prepare_images(
         image_size: (height, width) in pixels, or one number for a square: the input size of the model.
         resize: `"stretch"`, `"crop"` or `"pad"`; see `resize_image`.
         normalizer: A stain normalizer, applied before resizing.
+        max_pixels: Largest size of a file in pixels. Images that are prepared with a higher limit are afterwards read
+            from the cache by training and prediction with the same image size.
         cache_dir: The folder of the cache; see `cache_folder`.
         workers: Number of threads; by default one per processor.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
@@ -135,7 +139,7 @@ def prepare_images(
     Example:
         >>> prepare_images(data.paths, (224, 224))  # doctest: +SKIP
     """
-    settings = ReadSettings(check_image_size(image_size), resize, normalizer)
+    settings = ReadSettings(check_image_size(image_size), resize, normalizer, max_pixels)
     return open_cached(paths, settings, cache_dir=cache_dir, workers=workers, progress=progress)
 
 

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.errors import ImageError
-from breastcls.images.decode import decode_image, missing_file_error, read_bytes
+from breastcls.images.decode import decode_image
 from breastcls.images.epoch_order import Rows
+from breastcls.images.image_files import check_regular, missing_file_error, read_bytes
+from breastcls.images.image_header import MAX_PIXELS
 from breastcls.images.resize import Pixels, check_image_size, check_resize, empty_images, resize_image
 
 States = npt.NDArray[np.int64]
@@ -41,11 +43,13 @@ class ReadSettings:
         image_size: (height, width) in pixels.
         resize: `"stretch"`, `"crop"` or `"pad"`.
         normalizer: Applied to each decoded image before it is resized.
+        max_pixels: Largest size of a file in pixels; it does not affect the prepared images.
     """
 
     image_size: tuple[int, int]
     resize: str = "stretch"
     normalizer: Normalizer | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", check_image_size(self.image_size))
@@ -77,7 +81,7 @@ class ReadSettings:
                 f"{path}: the file was changed after the folder was scanned. Scan the folder again, so that a run "
                 "always reads the same images."
             )
-        image = decode_image(data, path)
+        image = decode_image(data, path, self.max_pixels)
         if self.normalizer is not None:
             image = self.normalizer.transform(image)
         return resize_image(image, self.image_size, self.resize)
@@ -87,20 +91,17 @@ def file_state(path: str) -> States:
     """Return the size in bytes and the modification time in nanoseconds of a file, int64 of shape (2,).
 
     Raises:
-        ImageError: If it does not exist.
+        ImageError: If it does not exist, or is not a regular file.
     """
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise missing_file_error(path, error) from error
-    return np.array((status.st_size, status.st_mtime_ns), np.int64)
+    state: States = file_states([path])[0]
+    return state
 
 
 def file_states(paths: Sequence[str]) -> States:
     """Return `file_state` of each path, int64 of shape (n, 2).
 
     Raises:
-        ImageError: If one does not exist.
+        ImageError: If one does not exist, or is not a regular file.
     """
     states = np.empty((len(paths), 2), np.int64)
     for row, path in enumerate(paths):
@@ -108,6 +109,7 @@ def file_states(paths: Sequence[str]) -> States:
             status = os.stat(path)
         except OSError as error:
             raise missing_file_error(path, error) from error
+        check_regular(path, status.st_mode)
         states[row] = status.st_size, status.st_mtime_ns
     return states
 

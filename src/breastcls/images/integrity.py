@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.errors import ImageError
-from breastcls.images.decode import decode_image, hash_array, read_bytes
-from breastcls.images.formats import DamagedImageError, inspect_bytes
+from breastcls.images.decode import decode_pixels, hash_array
+from breastcls.images.image_files import read_bytes
+from breastcls.images.image_header import MAX_PIXELS, DamagedImageError, UnsupportedImageError
 from breastcls.images.image_source import run_in_threads
 from breastcls.images.perceptual_hash import find_near_pairs, perceptual_hash
 from breastcls.images.progress_bar import progress_bar
@@ -25,6 +26,7 @@ PROBLEMS = {
     "zero-byte": "the file is empty",
     "truncated": "the file is incomplete",
     "unreadable": "the file is damaged or not an image",
+    "unsupported": "the image is of a kind that is not read, or has content that RGB cannot hold",
     "blank": "the image has a single colour",
     "near-constant": "the image has almost a single colour",
     "flat-part": "the lower part of the image has a single colour, as in damaged JPEG files",
@@ -35,7 +37,9 @@ PROBLEMS = {
 }
 """The problems that `check_images` finds and their meanings, in order of severity."""
 
-_DROPPED = frozenset(("missing", "zero-byte", "truncated", "unreadable", "blank", "same-file", "same-pixels"))
+_DROPPED = frozenset(
+    ("missing", "zero-byte", "truncated", "unreadable", "unsupported", "blank", "same-file", "same-pixels")
+)
 _COLUMNS = {
     "row": "int64",
     "path": "string",
@@ -69,6 +73,7 @@ def check_images(
     cases: Sequence[Any] | None = None,
     near_constant: float = 4.0,
     near_distance: int | None = 4,
+    max_pixels: int = MAX_PIXELS,
     workers: int | None = None,
     progress: bool | None = None,
 ) -> pd.DataFrame:
@@ -81,6 +86,7 @@ def check_images(
             reported as near-constant.
         near_distance: Largest number of differing bits, 0 to 7 of 64, in the perceptual hashes of near duplicates; None
             to skip the search for near duplicates.
+        max_pixels: Largest size in pixels; larger images are reported as unsupported and not decoded.
         workers: Number of threads; by default one per processor.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
 
@@ -103,7 +109,7 @@ def check_images(
     with progress_bar("Checking images", len(paths), progress) as advance:
 
         def inspect(row: int) -> None:
-            files[row] = _inspect_file(paths[row])
+            files[row] = _inspect_file(paths[row], max_pixels)
             advance()
 
         run_in_threads(inspect, len(paths), workers)
@@ -172,21 +178,21 @@ def describe_findings(findings: pd.DataFrame, count: int) -> str:
     return "\n".join(lines)
 
 
-def _inspect_file(path: str) -> _Inspection:
+def _inspect_file(path: str, max_pixels: int) -> _Inspection:
     try:
         data = read_bytes(path)
     except ImageError as error:
         return _Inspection("missing", _reason(error, path))
     try:
-        inspect_bytes(data)
+        image = decode_pixels(data, max_pixels)
     except DamagedImageError as error:
         text = str(error)
         problem = "zero-byte" if not data else "truncated" if text.startswith("truncated") else "unreadable"
         return _Inspection(problem, text)
-    try:
-        image = decode_image(data, path)
-    except ImageError as error:
-        return _Inspection("unreadable", _reason(error, path))
+    except UnsupportedImageError as error:
+        return _Inspection("unsupported", str(error))
+    except MemoryError:
+        return _Inspection("unsupported", "decoding needs more memory than is free")
     size = image.shape[:2]
     spread = float(cv2.meanStdDev(image)[1].max())
     if spread == 0:
