@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from breastcls.errors import LayoutError
+from breastcls.errors import DatasetWarning, LayoutError
+from breastcls.images.decode import is_image_name
 
 _ARCHIVES = {".zip": "unzip", ".gz": "tar -xzf", ".tgz": "tar -xzf", ".tar": "tar -xf"}
 
@@ -20,7 +22,8 @@ def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
         the `__MACOSX` folders of archives that were created on macOS.
 
     Raises:
-        LayoutError: If `root` does not exist, is a file, or cannot be listed.
+        LayoutError: If `root` does not exist, is a file, or cannot be listed, or a link leads to a folder that contains
+            it.
     """
     top = os.fspath(root)
     _check_root(top)
@@ -36,6 +39,8 @@ def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
                     name = entry.name
                     if name[0] == "." or name == "__MACOSX":
                         continue
+                    if entry.is_symlink():
+                        _check_link(entry.path, top)
                     if entry.is_dir():
                         below.append(entry.path)
                     else:
@@ -45,13 +50,31 @@ def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
         inside.sort()
         names += inside
         folders += [folder] * len(inside)
-        # A link to a parent folder would be followed without end.
-        if len(folder) > 4000:
-            raise LayoutError(
-                f"Folders below {top} are nested without end: {folder[:200]}... Remove links to a parent folder."
-            )
         pending += sorted(below, reverse=True)
     return folders, names
+
+
+def _check_link(link: str, top: str) -> None:
+    """Refuse a link to a folder that contains it, which would be followed without end, and warn of a dead one."""
+    target = os.path.realpath(link)
+    if not os.path.exists(target):
+        # A missing image is an error when it is read; a missing folder would not be noticed.
+        if not is_image_name(link):
+            warnings.warn(
+                f"The link {link} leads to {os.readlink(link)}, which does not exist; it was skipped. Restore its "
+                "target, "
+                "or remove the link.",
+                DatasetWarning,
+                stacklevel=4,
+            )
+        return
+    folder = os.path.realpath(os.path.dirname(link))
+    if os.path.isdir(target) and os.path.commonpath([folder, target]) == target:
+        raise LayoutError(
+            f"The link {link} leads to {target}, a folder that contains it, and would be followed without end. Remove "
+            "the "
+            f"link, or read a folder without it; found while listing {top}."
+        )
 
 
 def describe_skipped(names: Sequence[str]) -> str:

@@ -26,10 +26,12 @@ from breastcls.images.resize import Pixels
 from breastcls.images.tiff_decoder import decode_tiff
 from breastcls.images.tiff_pages import TiffHeader
 
-SUPPORTED_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     (
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".btf", ".bmp", ".webp", ".gif"),
-        *(".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".avif"),
+        *(".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".avif"),
+        # These are not read, but must not be skipped in silence either.
+        *(".heic", ".heif", ".jxl", ".jxr"),
     )
 )
 """Suffixes of image files, in lower case."""
@@ -169,4 +171,4 @@ def hash_pixels(path: str | os.PathLike[str]) -> str | None:
 def is_image_name(path: str | os.PathLike[str]) -> bool:
     """Return whether a file has the suffix of an image and is not hidden (as files of macOS in archives are)."""
     name = Path(path).name
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUPPORTED_SUFFIXES
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from breastcls.images.tiff_pages import TiffHeader
 
 # The error of Pillow for combinations of bits, channels and colour space that it does not decode.
 _UNKNOWN_LAYOUT = "unknown pixel mode"
+_NO_OUTPUT = logging.NullHandler()
 _COMPARED_SIZE = (16, 16)
 # Mean difference in grey levels; the levels of a pyramid differ by less than 2, other images of tissue by 20 and more.
 _SAME_IMAGE = 8.0
@@ -85,6 +87,8 @@ def _decode_with_tifffile(data: bytes, header: TiffHeader, number: int) -> Pixel
             "Install "
             "them, or save it with LZW compression or as PNG"
         ) from None
+    # Without a handler, Python prints the warnings of tifffile on standard error.
+    logging.getLogger("tifffile").addHandler(_NO_OUTPUT)
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page: Any = file.pages[number]
