@@ -161,7 +161,7 @@ def run_trials(design: Design, cases: int, trials: int, resamples: int) -> dict[
                 measures[over_cases] = Remembered(to_predictions(sample, design.classes, over_cases), figures)
             measure = measures[over_cases]
             bootstrap = Bootstrap(resamples, 0.95, interval, seed=trial)
-            low, high = bootstrap.intervals(measure, measure.statistics.strata)
+            low, high, _ = bootstrap.intervals(measure, measure.statistics.strata)
             held[unit] += (low <= truth) & (truth <= high)
             width[unit] += high - low
     found: dict[str, Any] = {}

@@ -95,7 +95,7 @@ def measure(values: Any, labels: Any, cases: Any, resamples: int) -> dict[str, f
     _, codes = np.unique(cases.astype(str), return_inverse=True)
     ranking = Ranking(values, labels == 1, codes, codes.max() + 1)
     strata = case_strata(labels, codes, 2)
-    low, high = Bootstrap(resamples).intervals(lambda weights: ranking.score(weights)[0][:, None], strata)
+    low, high, _ = Bootstrap(resamples).intervals(lambda weights: ranking.score(weights)[0][:, None], strata)
     return {
         name: round(float(v), 4)
         for name, v in (("auc", roc_auc_score(labels, values)), ("low", low[0]), ("high", high[0]))

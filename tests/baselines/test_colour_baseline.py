@@ -98,7 +98,7 @@ def test_evaluate_compares_with_the_colour_baseline_fitted_on_the_training_set(t
     np.testing.assert_allclose(found.colour_difference["value"][shown.index], shown)
     assert found.colour_difference.loc["roc_auc", ["low", "high"]].notna().all()
     assert f"; the model {gap['roc_auc']:+.3f} (" in str(found)
-    assert found.to_dict()["colour_difference"]["columns"] == ["value", "low", "high"]
+    assert found.to_dict()["colour_difference"]["columns"] == ["value", "low", "high", "reason"]
     assert evaluate_without(some).colour_difference is None
 
 

@@ -28,7 +28,7 @@ def mirrored(generator, size, figures):
 def test_a_mean_difference_by_case_against_the_paired_t_test(effect):
     """The last effect lies so far out that no resample reaches 0."""
     differences = mirrored(np.random.default_rng(3), 16, 4) + effect
-    *_, p = intervals_and_p(Bootstrap(20_000), weighted_mean(differences), np.zeros(16, np.int64))
+    *_, p = intervals_and_p(Bootstrap(20_000), weighted_mean(differences), np.zeros(16, np.int64), np.int64(16))
     expected = stats.ttest_1samp(differences, 0).pvalue
     assert (expected < 1e-3).all() == (effect == 2.5)
     np.testing.assert_allclose(np.log(p), np.log(expected), atol=0.3)
@@ -41,7 +41,7 @@ def test_two_strata_against_welch():
     def difference(weights):
         return weighted_mean(second)(weights[:, 10:]) - weighted_mean(first)(weights[:, :10])
 
-    *_, p = intervals_and_p(Bootstrap(20_000), difference, np.repeat([0, 1], [10, 6]))
+    *_, p = intervals_and_p(Bootstrap(20_000), difference, np.repeat([0, 1], [10, 6]), np.int64(6))
     expected = stats.ttest_ind(second, first, equal_var=False).pvalue
     np.testing.assert_allclose(np.log(p), np.log(expected), atol=0.3)
 
@@ -54,17 +54,19 @@ def test_p_is_small_exactly_where_the_interval_leaves_out_no_difference(interval
     strata = np.repeat([0, 1], 6)
     outside = []
     for confidence in (0.5, 0.8, 0.9, 0.95):
-        low, high, p = intervals_and_p(Bootstrap(999, confidence, interval), weighted_mean(differences), strata)
+        bounds, p = intervals_and_p(
+            Bootstrap(999, confidence, interval), weighted_mean(differences), strata, np.int64(6)
+        )
         expected = Bootstrap(999, confidence, interval).intervals(weighted_mean(differences), strata)
-        np.testing.assert_array_equal([low, high], expected)
-        outside.append((low > 0) | (high < 0))
+        np.testing.assert_array_equal(bounds[:2], expected[:2])
+        outside.append((bounds.low > 0) | (bounds.high < 0))
         np.testing.assert_array_equal(p < 1 - confidence, outside[-1])
     assert 10 < outside[-1].sum() < outside[0].sum() < 190
 
 
 def test_p_falls_below_what_the_number_of_resamples_allows():
     differences = np.random.default_rng(6).normal(1, 1, size=(60, 1))
-    *_, p = intervals_and_p(Bootstrap(2000), weighted_mean(differences), np.zeros(60, np.int64))
+    *_, p = intervals_and_p(Bootstrap(2000), weighted_mean(differences), np.zeros(60, np.int64), np.int64(60))
     assert p < 1e-7
     assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=2)
 
@@ -79,11 +81,16 @@ def test_what_does_not_vary_or_is_not_defined():
         return np.stack([shares @ same, constant, np.full(len(weights), np.nan)], axis=1)
 
     for interval in INTERVALS:
-        low, high, p = intervals_and_p(Bootstrap(500, method=interval), measure, strata)
+        bounds, p = intervals_and_p(Bootstrap(500, method=interval), measure, strata, np.int64(8))
+        # The same difference in every resample has no error, and so no test.
         assert p[0] == 1
-        assert 0 < p[1] < 0.05
-        assert np.isnan([low[2], high[2], p[2]]).all()
-    assert np.isnan(intervals_and_p(Bootstrap(50), measure, np.arange(8))).all()
+        assert np.isnan(p[1:]).all()
+        assert bounds.reason.tolist() == ["no-variation", "no-variation", "value-not-defined"]
+        assert np.isnan(bounds[:2]).all()
+    for apart, support in ((np.arange(8), 1), (strata, 2)):
+        bounds, p = intervals_and_p(Bootstrap(50), measure, apart, np.int64(support))
+        assert np.isnan([*bounds[:2], p]).all()
+        assert bounds.reason[:2].tolist() == ["too-few-cases"] * 2
 
 
 @pytest.mark.slow
@@ -120,6 +127,7 @@ def test_models_that_are_alike_seldom_get_small_p_values(cases):
                 first.compute(weights)[:, places] - second.compute(weights)[:, places]
             ),
             first.strata,
+            np.int64(cases),
         )
         found.append(p)
     small = (np.array(found) < 0.05).mean(axis=0)

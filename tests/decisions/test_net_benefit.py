@@ -117,8 +117,9 @@ def test_what_rests_on_one_case_has_no_interval():
     shown = {name.removesuffix("_low") for name in table if name.endswith("_low") and table[name].notna().all()}
     assert shown == {"sensitivity"}
     assert table[["specificity", "ppv", "npv"]].notna().all(axis=None)
-    # By case each gives one decision, and Wilson's interval needs no second one.
-    assert operating_table(some.aggregate("case"), prevalences=[0.1], bootstrap=QUICK)["specificity_low"].notna().all()
+    by_case = operating_table(some.aggregate("case"), prevalences=[0.1], bootstrap=QUICK)
+    assert by_case["sensitivity_low"].notna().all()
+    assert (by_case[["specificity_reason", "ppv_reason", "npv_reason"]] == "too-few-cases").all(axis=None)
 
 
 def test_what_is_refused(draw):

@@ -24,7 +24,7 @@ def found(draw):
 def test_the_text_starts_with_the_headline(found, capsys):
     found.print()
     lines = capsys.readouterr().out.splitlines()
-    value, low, high = found.metrics.loc["balanced_accuracy"]
+    value, low, high, _ = found.metrics.loc["balanced_accuracy"]
     assert lines[0].startswith(f"Balanced accuracy {value:.3f} ({low:.3f}-{high:.3f}), ROC AUC ")
     assert lines[1].startswith("300 images, ") or "slides" in lines[1]
     assert "24 cases" in lines[1]
@@ -43,7 +43,7 @@ def test_json_is_plain_and_complete(found, tmp_path):
     assert content == json.loads((tmp_path / "found.json").read_text())
     assert content["schema"] == SCHEMA
     metrics = content["metrics"]
-    assert metrics["columns"] == ["value", "low", "high"]
+    assert metrics["columns"] == ["value", "low", "high", "reason"]
     place = metrics["index"].index("roc_auc")
     np.testing.assert_allclose(metrics["data"][place], found.metrics.loc["roc_auc"])
     assert content["confusion"]["data"] == found.confusion.to_numpy().tolist()

@@ -21,7 +21,7 @@ def weighted_mean(values):
 @pytest.mark.parametrize(("interval", "method"), [("percentile", "percentile"), ("bca", "BCa")])
 def test_one_sample_against_scipy(interval, method):
     values = np.random.default_rng(3).exponential(size=40)
-    low, high = Bootstrap(40_000, 0.9, interval, 1).intervals(weighted_mean(values), np.zeros(40, np.int64))
+    low, high, _ = Bootstrap(40_000, 0.9, interval, 1).intervals(weighted_mean(values), np.zeros(40, np.int64))
     expected = stats.bootstrap(
         (values,), np.mean, n_resamples=40_000, confidence_level=0.9, method=method, rng=np.random.default_rng(2)
     ).confidence_interval
@@ -35,7 +35,7 @@ def test_strata_against_scipy_with_two_samples(interval, method):
     generator = np.random.default_rng(4)
     first, second = generator.exponential(size=30), generator.exponential(size=12) + 1
     both, strata = np.concatenate([first, second]), np.repeat([0, 1], [30, 12])
-    low, high = Bootstrap(30_000, 0.95, interval, 1).intervals(
+    low, high, _ = Bootstrap(30_000, 0.95, interval, 1).intervals(
         lambda weights: (weights[:, 30:] @ second / 12 - (weights[:, :30] @ first / 30) ** 2)[:, None], strata
     )
     expected = stats.bootstrap(
@@ -55,7 +55,7 @@ def test_strata_against_scipy_with_two_samples(interval, method):
 def test_expanded_percentiles_of_one_sample():
     """Hesterberg's own case, a mean: percentiles at the level where the normal interval is as wide as Student's."""
     values = np.random.default_rng(3).exponential(size=12)
-    low, high = Bootstrap(40_000, 0.9, "expanded", 1).intervals(weighted_mean(values), np.zeros(12, np.int64))
+    low, high, _ = Bootstrap(40_000, 0.9, "expanded", 1).intervals(weighted_mean(values), np.zeros(12, np.int64))
     level = 2 * stats.norm.cdf(np.sqrt(12 / 11) * stats.t.ppf(0.05, 11))
     expected = stats.bootstrap(
         (values,), np.mean, n_resamples=40_000, confidence_level=1 - level, method="percentile", rng=2
@@ -84,8 +84,9 @@ def test_expanded_percentiles_of_two_strata_have_the_freedom_of_welch():
 
 
 def test_expanded_percentiles_of_what_does_not_vary(monkeypatch):
-    low, high = Bootstrap(100, method="expanded").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
-    assert low[0] == high[0] == 1.0
+    low, high, _ = Bootstrap(100, method="expanded").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
+    assert np.isnan([low[0], high[0]]).all()
+    assert Bootstrap(100).bounds(np.ones((100, 1)), weighted_mean(np.ones(10)), np.zeros(10, np.int64))[0] == 1.0
     monkeypatch.setattr(intervals, "MOST_CASES_TO_LEAVE_OUT", 9)
     values, strata = weighted_mean(np.arange(10.0)), np.zeros(10, np.int64)
     for one, other in zip(
@@ -125,7 +126,7 @@ def test_mixed_cases_have_the_spread_of_cases():
         some = mixed_cases(np.random.default_rng(seed), 20, classes=8)
         statistics = CaseStatistics.of(some)
         accuracy = np.diagonal(statistics.confusion, axis1=1, axis2=2).sum(axis=1) / 6
-        low, high = Bootstrap(1000).intervals(weighted_mean(accuracy), statistics.strata)
+        low, high, _ = Bootstrap(1000).intervals(weighted_mean(accuracy), statistics.strata, 20)
         student = 2 * stats.t.ppf(0.975, 19) * stats.sem(accuracy)
         ratios.append((high[0] - low[0]) / student)
     # Strata take out a little of the spread. By the exact set of classes of each case, two thirds of it were gone.
@@ -139,8 +140,8 @@ def test_the_same_seed_gives_the_same_bits(draw):
         runs = [
             Bootstrap(300, 0.95, interval, seed).intervals(statistics.compute, statistics.strata) for seed in (1, 1, 2)
         ]
-        np.testing.assert_array_equal(runs[0], runs[1])
-        assert not np.array_equal(runs[0], runs[2])
+        np.testing.assert_array_equal(runs[0][:2], runs[1][:2])
+        assert not np.array_equal(runs[0][:2], runs[2][:2])
 
 
 def test_blocks_of_any_size_hold_all_resamples(monkeypatch):
@@ -151,13 +152,16 @@ def test_blocks_of_any_size_hold_all_resamples(monkeypatch):
 
 def test_where_nothing_varies_there_is_no_interval():
     for strata in (np.array([0]), np.array([0, 1])):
-        low, high = Bootstrap(50).intervals(weighted_mean(np.arange(len(strata)) + 1.0), strata)
+        low, high, reason = Bootstrap(50).intervals(weighted_mean(np.arange(len(strata)) + 1.0), strata)
         assert np.isnan([low[0], high[0]]).all()
+        assert reason[0] == "too-few-cases"
 
 
-def test_a_perfect_score_has_a_bca_interval_too():
-    low, high = Bootstrap(100, method="bca").intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
-    assert low[0] == high[0] == 1.0
+@pytest.mark.parametrize("method", ["percentile", "bca", "expanded"])
+def test_a_perfect_score_has_no_interval_of_zero_width(method):
+    found = Bootstrap(100, method=method).intervals(weighted_mean(np.ones(10)), np.zeros(10, np.int64))
+    assert np.isnan([found.low[0], found.high[0]]).all()
+    assert found.reason.tolist() == ["no-variation"]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_expanded_intervals_hold_the_truth_also_with_few_cases():
         )
         statistics = CaseStatistics.of(some)
         for kind in held:
-            low, high = Bootstrap(400, method=kind, seed=trial).intervals(statistics.compute, statistics.strata)
+            low, high, _ = Bootstrap(400, method=kind, seed=trial).intervals(statistics.compute, statistics.strata)
             held[kind] += low[place] <= truth <= high[place]
     assert 0.905 <= held["expanded"] / 500 <= 0.975, held
     assert held["percentile"] / 500 < 0.91, held
@@ -234,7 +238,7 @@ def test_intervals_over_cases_hold_the_truth_where_image_intervals_do_not():
                 probabilities=1 / (1 + np.exp(-scores)), labels=labels, cases=cases, classes=("no", "yes")
             )
             statistics = CaseStatistics.of(some)
-            low, high = Bootstrap(400, seed=trial).intervals(statistics.compute, statistics.strata)
+            low, high, _ = Bootstrap(400, seed=trial).intervals(statistics.compute, statistics.strata)
             held[unit] += (low[places] <= truth) & (truth <= high[places])
     by_case, by_image = (held[unit] / trials[unit] for unit in ("cases", "images"))
     assert ((by_case >= 0.91) & (by_case <= 0.98)).all(), by_case
@@ -247,8 +251,8 @@ def test_several_measures_in_one_pass_are_those_of_each_by_itself():
     strata = np.repeat([0, 1], 6)
     measures = [lambda weights, values=values: weights @ values for values in (first, second)]
     bootstrap = Bootstrap(100)
-    together = bootstrap.intervals_of(measures, strata)
-    for measure, (low, high) in zip(measures, together, strict=True):
-        expected = bootstrap.intervals(measure, strata)
-        np.testing.assert_array_equal(low, expected[0])
-        np.testing.assert_array_equal(high, expected[1])
+    together = bootstrap.intervals_of(measures, strata, [6, np.array([6, 2, 6])])
+    for measure, found, support in zip(measures, together, (6, [6, 2, 6]), strict=True):
+        for one, other in zip(found, bootstrap.intervals(measure, strata, support), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert together[1].reason.tolist() == ["", "too-few-cases", ""]

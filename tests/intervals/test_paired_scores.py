@@ -28,14 +28,17 @@ def test_scores_are_those_of_scikit_learn_and_changes_their_differences(pair):
     for table, one in ((same, first), (other, second)):
         assert table.loc["balanced_accuracy", "value"] == balanced_accuracy_score(one.labels, one.decisions)
         assert table.loc["roc_auc", "value"] == roc_auc_score(one.labels, one.positive)
-    assert (same[["change", "change_low", "change_high"]] == 0).all().all()
+    assert (same["change"] == 0).all()
+    # No difference in any resample is no certainty.
+    assert same[["change_low", "change_high"]].isna().all().all()
+    assert (same["change_reason"] == "no-variation").all()
     assert other["change"].tolist() == (other["value"] - same["value"]).tolist()
 
 
 def test_intervals_are_those_of_evaluate_and_of_a_loop(pair):
     first, second = pair
     table = score_against(first, [second], METRICS, QUICK)[0]
-    alone = score(second, CaseStatistics.of(second), QUICK).loc[list(METRICS)]
+    alone = score(second, CaseStatistics.of(second), QUICK).loc[list(METRICS), ["value", "low", "high"]]
     np.testing.assert_allclose(table[["value", "low", "high"]], alone, atol=1e-12)
     rows_of = [np.flatnonzero(first.cases == case) for case in dict.fromkeys(first.cases)]
     differences = []
@@ -57,7 +60,8 @@ def test_one_class_leaves_scores_undefined(pair):
     first, second = (one[one.labels == 1] for one in pair)
     table = score_against(first, [second], ("accuracy", *METRICS), QUICK)[0]
     assert table.loc["accuracy"].notna().all()
-    assert table.loc[list(METRICS)].isna().all().all()
+    assert table.loc[list(METRICS)].select_dtypes("number").isna().all().all()
+    assert (table.loc[list(METRICS), ["reason", "change_reason"]] == "value-not-defined").all().all()
 
 
 def test_what_cannot_be_compared(pair):
@@ -75,7 +79,7 @@ def test_what_cannot_be_compared(pair):
 def test_texts_of_what_is_not_defined(pair):
     nothing = float("nan")
     assert change_text(nothing, nothing, nothing) == "not defined"
-    assert score_text({"value": 0.5, "low": nothing, "high": nothing}) == "0.500 (no interval)"
+    assert score_text({"value": 0.5, "low": nothing, "high": nothing}) == "0.500 (CI not estimable)"
     table = score_against(pair[0], [pair[1]], METRICS, QUICK)[0]
     row = table.loc["roc_auc"]
     assert score_text(row) == f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
@@ -85,6 +89,6 @@ def test_shares_of_cases_have_the_intervals_of_an_evaluation(draw):
     first, second = (draw(1, ties=ties).aggregate("case") for ties in (True, False))
     bootstrap = Bootstrap(50)
     (table,) = score_against(first, [second], ["accuracy", "recall", "roc_auc"], bootstrap)
-    expected = score(second, CaseStatistics.of(second), bootstrap).loc[table.index]
+    expected = score(second, CaseStatistics.of(second), bootstrap).loc[table.index, ["value", "low", "high"]]
     np.testing.assert_allclose(table[["value", "low", "high"]], expected, atol=1e-12)
     assert table.loc["recall", "low"] != table.loc["recall", "value"]

@@ -56,7 +56,7 @@ def test_the_patient_rate_of_one_slide_a_case_has_the_interval_of_accuracy(class
             row = table.loc["patient_recognition_rate", ["low", "high"]].astype(float)
             np.testing.assert_allclose(row, wilson(24 - wrong, 24), atol=1e-12)
         nameless = evaluate(dataclasses.replace(some, slides=None), aggregation=level, bootstrap=Bootstrap(50))
-        assert nameless.metrics.loc["patient_recognition_rate"].isna().all()
+        assert nameless.metrics.loc["patient_recognition_rate", ["value", "low", "high"]].isna().all()
 
 
 def wilson(successes, trials):
@@ -101,6 +101,9 @@ def test_bins_and_prediction_sets_of_cases_get_wilson_intervals(draw):
     found = evaluate(some, aggregation="case", bootstrap=Bootstrap(50))
     for table in (found.calibration.equal_width, found.calibration.equal_mass):
         for _, row in table.iterrows():
+            if row["cases"] < 3:
+                assert row["reason"] == "too-few-cases"
+                continue
             expected = wilson(round(row["frequency"] * row["images"]), row["images"])
             np.testing.assert_allclose(row[["low", "high"]].astype(float), expected, atol=1e-12)
     names = np.array([f"other {number}" for number in range(24)])
@@ -170,7 +173,7 @@ def test_predictive_values_without_a_false_alarm_have_a_width(draw):
     assert float(low) == 0
     # At these prevalences nothing depends on the model.
     assert np.isnan(found.loc[(0.5, 0.0), "ppv_low"])
-    assert found.loc[(0.5, 1.0), ["ppv_low", "ppv_high"]].tolist() == [1.0, 1.0]
+    assert found.loc[(0.5, 1.0), ["ppv_low", "ppv_high"]].isna().all()
 
 
 def test_where_nothing_can_vary_there_is_no_interval():

@@ -60,13 +60,15 @@ def test_a_group_is_scored_and_warned_of_as_it_would_be_alone():
     )
     found = evaluate(some, bootstrap=Bootstrap(100))
     (limitation,) = [one for one in found.limitations if "groups" in one]
-    assert "a class has fewer than five cases: by magnification 1 of 2 (see the tables). Interpret" in limitation
+    assert "a class has fewer than 5 cases: by magnification 1 of 2 (see the tables). Their" in limitation
     row = found.by_magnification.loc[40]
     assert (row["cases"], row["cases_of_rarest_class"]) == (9, 1)
     with pytest.warns(EvaluationWarning, match="benign has only 1 case"):
         alone = evaluate(some[cases < 9], bootstrap=Bootstrap(100))
     for metric in ("accuracy", "balanced_accuracy", "roc_auc"):
-        assert row[[metric, f"{metric}_low", f"{metric}_high"]].tolist() == alone.metrics.loc[metric].tolist()
+        columns = [metric, f"{metric}_low", f"{metric}_high", f"{metric}_reason"]
+        assert row[columns].astype(str).tolist() == alone.metrics.loc[metric].astype(str).tolist()
+        assert row[f"{metric}_reason"] == "too-few-cases"
     assert not any("groups" in one for one in evaluate(some[cases >= 9], bootstrap=Bootstrap(100)).limitations)
     jsonschema.validate(json.loads(found.to_json()), read_schema())
     assert "Cases of rarest class" in found.to_markdown(table="by_magnification")
@@ -158,6 +160,6 @@ def test_a_level_that_is_known_is_not_scored_again(draw):
 def test_score_is_a_table_of_value_low_high(draw):
     some = draw(2)
     table = score(some, CaseStatistics.of(some), QUICK)
-    assert table.columns.tolist() == ["value", "low", "high"]
+    assert table.columns.tolist() == ["value", "low", "high", "reason"]
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()

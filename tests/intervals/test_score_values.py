@@ -13,4 +13,4 @@ def test_rows_become_scores_in_their_order():
     assert scores["roc_auc"] == (0.5, 0.4, 0.6)
     assert scores["roc_auc"].interval_text == "0.400 to 0.600"
     assert not scores["accuracy"].has_interval
-    assert scores["accuracy"].interval_text == "not defined"
+    assert scores["accuracy"].interval_text == "not estimable"

@@ -89,7 +89,7 @@ def test_latex_prints_names_as_they_are(name, written):
 def test_levels_stand_side_by_side(found):
     header, _, first, *_ = to_markdown(found.by_level.loc[:], digits=2).splitlines()
     assert [cell.strip() for cell in header.strip("|").split("|")] == ["Metric", "By image", "By slide", "By case"]
-    value, low, high = found.by_level.loc[("image", "accuracy")]
+    value, low, high, _ = found.by_level.loc[("image", "accuracy")]
     assert first.split("|")[2].strip() == f"{value:.2f} ({low:.2f} to {high:.2f})"
 
 
@@ -101,6 +101,11 @@ def test_a_figure_and_its_bounds_are_one_cell(found):
     assert f"{row['recall']:.3f} ({row['recall_low']:.3f} to {row['recall_high']:.3f})" in table
 
 
-def test_a_bound_that_is_not_known_is_left_out():
-    frame = pd.DataFrame({"auc": [0.5], "auc_low": [np.nan], "auc_high": [np.nan], "flag": [True]}, index=["a"])
-    assert to_markdown(frame).splitlines()[2].split("|")[2:4] == [" 0.500 ", "  yes "]
+def test_a_value_without_an_interval_says_so():
+    frame = pd.DataFrame(
+        {"auc": [0.5], "auc_low": [np.nan], "auc_high": [np.nan], "auc_reason": ["too-few-cases"], "flag": [True]},
+        index=["a"],
+    )
+    cells = [cell.strip() for cell in to_markdown(frame).splitlines()[2].split("|")]
+    assert cells[1:-1] == ["a", "0.500 (CI not estimable)", "yes"]
+    assert "0.500 (CI not estimable)" in to_latex(frame)

@@ -20,4 +20,4 @@ def test_numbers_have_fixed_decimals_and_a_true_minus(value, text):
 
 def test_an_interval_needs_both_ends():
     assert format_interval(0.1, 0.2, 2) == "0.10 to 0.20"
-    assert format_interval(0.1, float("nan")) == "not defined"
+    assert format_interval(0.1, float("nan")) == "not estimable"

@@ -43,7 +43,10 @@ def test_strength_nought_is_the_clean_score_exactly(swept, pictures):
     assert len(unchanged) == 2 * len(DEFAULT)
     for row in unchanged.itertuples():
         assert [row.value, row.low, row.high] == clean.loc[row.metric, ["value", "low", "high"]].tolist()
-        assert (row.change, row.change_low, row.change_high) == (0, 0, 0)
+        assert row.change == 0
+        # The same images have no difference in any resample, which is no estimate of certainty.
+        assert np.isnan([row.change_low, row.change_high]).all()
+        assert row.change_reason == "no-variation"
 
 
 def test_blur_by_hand(pictures, colour_model, tmp_path):

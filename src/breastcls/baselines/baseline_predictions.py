@@ -17,7 +17,7 @@ from breastcls.images.image_features import FeatureExtractor, Features, compute_
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.limitations import few_cases
-from breastcls.intervals.score_tables import count_units, score
+from breastcls.intervals.score_tables import count_units, score, wide_score
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.join_predictions import join_predictions
@@ -80,7 +80,7 @@ def score_baselines(
 
     Returns:
         Index `baseline`; columns `accuracy`, `balanced_accuracy`, `roc_auc` and `patient_recognition_rate`, each also
-        with `_low` and `_high`: what `Evaluation.with_sections(baselines=...)` takes.
+        with `_low`, `_high` and `_reason`: what `Evaluation.with_sections(baselines=...)` takes.
 
     Raises:
         EvaluationError: As `predict_by_baseline` does.
@@ -107,8 +107,7 @@ def tabulate_baselines(predicted: dict[str, Predictions], bootstrap: Bootstrap |
         table = score(one, CaseStatistics.of(one), bootstrap or Bootstrap())
         row: dict[str, Any] = {}
         for metric in SHOWN:
-            found = table.loc[metric]
-            row |= {metric: found["value"], f"{metric}_low": found["low"], f"{metric}_high": found["high"]}
+            row |= wide_score(metric, table.loc[metric])
         rows.append(row)
     return pd.DataFrame(rows, index=pd.Index(list(predicted), name="baseline"))
 

@@ -25,7 +25,8 @@ def score_against_colour_baseline(
         bootstrap: How confidence intervals are computed.
 
     Returns:
-        The metrics of the baseline, and those of the model minus these; index metric, columns `value`, `low`, `high`.
+        The metrics of the baseline, and those of the model minus these; index metric, columns `value`, `low`,
+        `high`, `reason`.
 
     Raises:
         EvaluationError: If a true class is not known, or the predictions are not of the same images.
@@ -33,5 +34,6 @@ def score_against_colour_baseline(
     if scored.cases is None:
         scored = dataclasses.replace(scored, cases=by_colour.cases)
     changes = score_against(by_colour, [scored], METRICS, bootstrap)[0]
-    difference = changes[["change", "change_low", "change_high"]].set_axis(["value", "low", "high"], axis=1)
+    columns = ["value", "low", "high", "reason"]
+    difference = changes[["change", "change_low", "change_high", "change_reason"]].set_axis(columns, axis=1)
     return score(by_colour, CaseStatistics.of(by_colour), bootstrap), difference

@@ -22,8 +22,10 @@ import pandas as pd
 from breastcls.calibration.consistency_resampling import compare_errors, estimate_bias, resample_errors
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.case_statistics import case_codes, case_strata
-from breastcls.intervals.proportions import bound_proportions
+from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
+from breastcls.intervals.metric_bounds import bound_proportions
+from breastcls.intervals.metric_support import fewest_cases
+from breastcls.intervals.minimum_cases import Bounds
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
 from breastcls.predictions.predictions import Predictions
@@ -106,11 +108,17 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
         images = weights @ np.bincount(codes)
         return np.column_stack([wide.brier(weights), weights @ losses / images])
 
+    fewest = fewest_cases(classes_held(predictions.labels, codes, len(predictions.classes)))
+    # A frequency rests on the cases of its bin too.
+    of_bins = [np.minimum(binned.table()["cases"].to_numpy(), fewest) for binned in (wide, mass)]
     # One pass for all metrics: resampling the cases for each would cost more than the metrics.
-    bounds = bootstrap.intervals_of([wide.frequencies, mass.frequencies, wide.errors, mass.errors, brier], strata)
+    bounds = bootstrap.intervals_of(
+        [wide.frequencies, mass.frequencies, wide.errors, mass.errors, brier], strata, [*of_bins, *[fewest] * 3]
+    )
     errors = np.concatenate(
         [np.stack([binned.errors(once)[0], *bound]) for binned, bound in zip((wide, mass), bounds[2:4], strict=True)],
         axis=1,
+        dtype=object,
     )
     # Columns come as ECE and MCE of the one binning, then of the other.
     columns = [0, 2, 1, 3]
@@ -118,31 +126,32 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     resampled = resample_errors(predicted, codes, edges, bootstrap)[:, columns]
     return Calibration(
         errors=off,
-        equal_width=_reliability(predictions, strata, wide, bounds[0], bootstrap.confidence),
-        equal_mass=_reliability(predictions, strata, mass, bounds[1], bootstrap.confidence),
+        equal_width=_reliability(predictions, wide, bounds[0], bootstrap.confidence),
+        equal_mass=_reliability(predictions, mass, bounds[1], bootstrap.confidence),
         brier=_with_bounds(np.stack([brier(once)[0], *bounds[4]]), (*BRIER, "log_loss"), "part"),
         consistency=compare_errors(off["value"], resampled, bootstrap.confidence),
-        bias=estimate_bias(predicted, observed, codes, bootstrap),
+        bias=estimate_bias(predicted, observed, codes, bootstrap, fewest),
         bins=bins,
         event="positive class" if len(predictions.classes) == 2 else "predicted class",
     )
 
 
-def _with_bounds(rows: Floats, names: tuple[str, ...], title: str) -> pd.DataFrame:
-    return pd.DataFrame(rows.T, index=pd.Index(names, name=title), columns=["value", "low", "high"])
+def _with_bounds(rows: npt.NDArray[Any], names: tuple[str, ...], title: str) -> pd.DataFrame:
+    columns = dict(zip(("value", "low", "high"), rows.astype(object)[:3].astype(np.float64), strict=True))
+    return pd.DataFrame({**columns, "reason": rows[3]}, index=pd.Index(names, name=title))
 
 
 def _reliability(
     predictions: Predictions,
-    strata: npt.NDArray[np.int64],
     binned: _Binned,
-    bounds: tuple[Floats, Floats],
+    bounds: Bounds,
     confidence: float,
 ) -> pd.DataFrame:
     table = binned.table()
     images = table["images"].to_numpy()
     observed = np.rint(table["frequency"].fillna(0.0).to_numpy() * images)
-    table["low"], table["high"] = bound_proportions(predictions, strata, bounds, (observed, images), confidence)
+    found = bound_proportions(predictions, bounds, (observed, images), table["cases"].to_numpy(), confidence)
+    table["low"], table["high"], table["reason"] = found
     return table[table["images"] > 0].reset_index(drop=True)
 
 

@@ -91,14 +91,25 @@ def compare_errors(errors: pd.Series, resampled: Floats, confidence: float) -> p
 
 
 def estimate_bias(
-    predicted: Floats, observed: Floats, codes: npt.NDArray[np.int64], bootstrap: Bootstrap
+    predicted: Floats, observed: Floats, codes: npt.NDArray[np.int64], bootstrap: Bootstrap, fewest: int
 ) -> pd.DataFrame:
-    """Return the mean of predicted minus observed over the rows: one row `BIAS`, columns `value`, `low`, `high`."""
+    """Return the mean of predicted minus observed over the rows.
+
+    Args:
+        predicted: float64 (n,), the predicted probability of each row.
+        observed: float64 (n,), 1 where the event occurred, else 0.
+        codes: int64 (n,), the index of the case of each row.
+        bootstrap: How the confidence interval is computed.
+        fewest: Cases of the class with the fewest.
+
+    Returns:
+        One row `BIAS`, columns `value`, `low`, `high`, `reason`.
+    """
     images, differences = np.bincount(codes), np.bincount(codes, predicted - observed)
 
     def measure(weights: Floats) -> Floats:
         return np.asarray((weights @ differences / (weights @ images))[:, None])
 
     one_stratum = np.zeros(len(images), dtype=np.int64)
-    bounds = [measure(np.ones((1, len(images))))[0], *bootstrap.intervals(measure, one_stratum)]
-    return pd.DataFrame([np.concatenate(bounds)], index=pd.Index([BIAS], name="part"), columns=["value", "low", "high"])
+    value, bounds = measure(np.ones((1, len(images))))[0], bootstrap.intervals(measure, one_stratum, fewest)
+    return pd.DataFrame({"value": value, **bounds._asdict()}, index=pd.Index([BIAS], name="part"))

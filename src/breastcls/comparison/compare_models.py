@@ -21,6 +21,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import NO_CASES, few_cases, find_limitations
+from breastcls.intervals.minimum_cases import NO_VARIATION, REASONS
 from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_metrics
 from breastcls.metrics.metric_descriptions import metric_title
@@ -99,7 +100,7 @@ def compare(
         find_limitations(
             one,
             aggregated,
-            pd.DataFrame({"value": metrics[name], "low": _bounds_with(differences, name)}),
+            pd.DataFrame({"value": metrics[name], "reason": _reasons_with(differences, name)}),
             counts,
             False,
             aggregation=aggregation,
@@ -169,11 +170,12 @@ def _predictions_of(model: Any, test: Dataset | None, batch_size: int) -> Predic
     return scored_predictions(held if isinstance(held, Predictions) else model, test, batch_size)
 
 
-def _bounds_with(differences: pd.DataFrame, name: str) -> pd.Series:
-    """Return the lower bounds of the first pair with this model, by metric."""
+def _reasons_with(differences: pd.DataFrame, name: str) -> pd.Series:
+    """Return why differences of the first pair with this model have no confidence interval, by metric."""
     first, second = next((a, b) for a, b, _ in differences.index if name in (a, b))
-    bounds: pd.Series = differences["low"].xs((first, second))
-    return bounds
+    reasons: pd.Series = differences["reason"].xs((first, second))
+    # Models that agree have no difference to vary, which says nothing of each.
+    return reasons.where(reasons != NO_VARIATION, "")
 
 
 def _merge_limitations(by_model: Sequence[tuple[str, ...]], names: Sequence[str]) -> tuple[str, ...]:
@@ -211,9 +213,13 @@ def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap)
 
 def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confidence: float) -> str:
     a, b, name = str(first.name), str(second.name), metric_title(metric)
-    if np.isnan(row["difference"]) or np.isnan(row["low"]):
+    if np.isnan(row["difference"]):
+        return f"{a} and {b} cannot be compared by {name}: it is not defined on these cases."
+    if np.isnan(row["low"]):
+        numbers = f"{first[metric]:.3f} and {second[metric]:.3f}"
         return (
-            f"{a} and {b} cannot be compared by {name}: it, or its confidence interval, is not defined on these cases."
+            f"Whether {a} and {b} differ in {name} is not estimable: {numbers}, but there is no confidence interval of "
+            f"the difference, since {REASONS[row['reason']]}."
         )
     numbers = f"{first[metric]:.3f} and {second[metric]:.3f}, difference {row['difference']:.3f}"
     interval = f"{100 * confidence:g}% CI {row['low']:.3f} to {row['high']:.3f}, p = {row['p_holm']:.2g}"

@@ -15,14 +15,16 @@ from scipy.special import ndtr, ndtri, stdtr
 from scipy.stats import binomtest
 
 from breastcls.intervals.bootstrap import Bootstrap, Statistic, acceleration, can_vary, median_bias, widening
+from breastcls.intervals.minimum_cases import MIN_CASES, NO_VARIATION, ROUNDING, Bounds, check_bounds
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-ROUNDING = 1e-9
 
 
-def intervals_and_p(bootstrap: Bootstrap, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats, Floats]:
-    """Return lower and upper bounds, and two-sided p-values of no difference, each float64 (values,).
+def intervals_and_p(
+    bootstrap: Bootstrap, statistic: Statistic, strata: Integers, support: Integers
+) -> tuple[Bounds, Floats]:
+    """Return confidence intervals, and two-sided p-values of no difference, float64 (values,).
 
     All use the same resamples: p is below one minus the confidence exactly where the interval excludes 0. Where almost
     no resample reaches 0, there are no percentiles beyond it: p is then that of the difference divided by its standard
@@ -34,15 +36,17 @@ def intervals_and_p(bootstrap: Bootstrap, statistic: Statistic, strata: Integers
         bootstrap: How resamples and confidence intervals are computed.
         statistic: From weights (resamples, cases) to differences (resamples, values).
         strata: int64 (cases,), the stratum of each case.
+        support: int64 (values,), the fewest cases of a class that each value rests on.
 
     Returns:
-        Bounds and p-values; NaN where `Bootstrap.intervals` is NaN.
+        Bounds and p-values. Both are NaN where the interval is not estimable, but where no resample has a difference p
+        is 1.
     """
     point = statistic(np.ones((1, len(strata))))[0]
-    if not can_vary(strata):
-        return (*bootstrap.intervals(statistic, strata), np.full(len(point), np.nan))
+    if not can_vary(strata) or (support < MIN_CASES).all():
+        return bootstrap.intervals(statistic, strata, support), np.full(len(point), np.nan)
     values = bootstrap.distribution(statistic, strata)
-    low, high = bootstrap.bounds(values, statistic, strata)
+    bounds = check_bounds(*bootstrap.bounds(values, statistic, strata), point, support)
     below, above = (np.array(part) for part in zip(*map(_ranks_of_zero, values.T, point), strict=True))
     if bootstrap.method == "expanded":
         wider, freedom = widening(statistic, strata)
@@ -51,7 +55,8 @@ def intervals_and_p(bootstrap: Bootstrap, statistic: Statistic, strata: Integers
         bias, skew = median_bias(values, point), acceleration(statistic, strata)
         below, above = _undo_bca(ndtri(below), bias, skew), _undo_bca(ndtri(above), -bias, -skew)
     p = np.minimum(2 * np.minimum(below, above), 1.0)
-    return low, high, np.where(np.isnan(low), np.nan, np.where(point == 0, 1.0, p))
+    same = (bounds.reason == NO_VARIATION) & (np.abs(point) < ROUNDING)
+    return bounds, np.where(bounds.reason == "", np.where(point == 0, 1.0, p), np.where(same, 1.0, np.nan))
 
 
 def holm(p_values: Any) -> Floats:

@@ -13,10 +13,10 @@ from breastcls.comparison.auc_covariance import delong
 from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.limitations import FEW_CASES
+from breastcls.intervals.metric_support import count_support
+from breastcls.intervals.minimum_cases import FEW_CASES
 from breastcls.intervals.proportions import has_one_row_per_case
 from breastcls.intervals.score_tables import count_units
-from breastcls.intervals.single_case_metrics import single_case_metrics
 from breastcls.metrics.classification_metrics import METRICS
 from breastcls.predictions.predictions import Predictions
 
@@ -42,8 +42,8 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         bootstrap: How confidence intervals are computed, from the same resamples for all models.
 
     Returns:
-        Index `first`, `second`, `metric`; columns `difference`, `low`, `high`, `p`, and `p_holm`, which is corrected
-        for all pairs within the metric. A proportion of images that are all of one case has neither bounds nor p.
+        Index `first`, `second`, `metric`; columns `difference`, `low`, `high`, `p`, `p_holm`, which is corrected for
+        all pairs within the metric, and `reason`: why there are no bounds, else "".
     """
     statistics, names = [CaseStatistics.of(one) for one in scored], list(metrics.columns)
     pairs = pairs_of(len(scored))
@@ -52,7 +52,8 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         values = [one.compute(weights) for one in statistics]
         return np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
 
-    low, high, p = intervals_and_p(bootstrap, difference, statistics[0].strata)
+    support = np.tile(count_support(METRICS, statistics[0].holds), len(pairs))
+    bounds, p = intervals_and_p(bootstrap, difference, statistics[0].strata, support)
     tables = []
     for number, (a, b) in enumerate(pairs):
         part = slice(number * len(METRICS), (number + 1) * len(METRICS))
@@ -60,15 +61,14 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         index = pd.MultiIndex.from_product([[names[a]], [names[b]], METRICS], names=["first", "second", "metric"])
         columns = {
             "difference": differences,
-            "low": low[part],
-            "high": high[part],
-            "p": np.where(differences == 0, 1.0, p[part]),
+            "low": bounds.low[part],
+            "high": bounds.high[part],
+            "p": p[part],
+            "reason": bounds.reason[part],
         }
         tables.append(pd.DataFrame(columns, index=index))
     table = pd.concat(tables)
-    of_one_case = table.index.get_level_values("metric").isin(single_case_metrics(statistics[0]))
-    table.loc[table["difference"].isna() | of_one_case, ["low", "high", "p"]] = np.nan
-    table["p_holm"] = table.groupby(level="metric")["p"].transform(holm)
+    table.insert(4, "p_holm", table.groupby(level="metric")["p"].transform(holm))
     return table
 
 
@@ -108,4 +108,6 @@ def _delong_p(scored: Sequence[Predictions], pairs: Sequence[tuple[int, int]]) -
     if not enough_for_delong(first):
         return np.full(len(pairs), np.nan)
     found = delong(np.stack([one.positive for one in scored]), first.labels, first.cases)
-    return np.array([found.difference(a, b)[2] for a, b in pairs])
+    tests = [found.difference(a, b) for a, b in pairs]
+    # Without any variation a difference has no error, and no test.
+    return np.array([p if error > 0 or difference == 0 else np.nan for difference, error, p in tests])

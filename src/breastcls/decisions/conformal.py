@@ -34,9 +34,10 @@ import pandas as pd
 
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
 from breastcls.intervals.limitations import NO_CASES
-from breastcls.intervals.proportions import bound_proportions
+from breastcls.intervals.metric_bounds import bound_proportions
+from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
 from breastcls.predictions.independence import count_shared_cases
@@ -171,18 +172,22 @@ class ConformalSets:
             total = weights @ counts
             return np.asarray(np.divide(weights @ counted, total, out=np.full(total.shape, np.nan), where=total > 0))
 
+        of_classes = classes_held(labels, codes, len(self.classes)).sum(axis=0)
+        fewest = of_classes[of_classes > 0].min()
         bootstrap, strata = bootstrap or Bootstrap(), case_strata(labels, codes, len(self.classes))
-        bounds = bootstrap.intervals(measure, strata)
+        support = np.repeat([fewest, *of_classes], len(FIGURES))
+        found_bounds = bootstrap.intervals(measure, strata, support)
         # All but the mean size are plain shares.
         trials = counts.sum(axis=0) * (np.arange(counts.shape[1]) % len(FIGURES) != FIGURES.index("size"))
         held = np.minimum(counted.sum(axis=0), trials)
-        bounds = bound_proportions(predictions, strata, bounds, (held, trials), bootstrap.confidence)
-        value, low, high = (
+        counted_cases = (counts > 0).sum(axis=0)
+        bounds = bound_proportions(predictions, found_bounds, (held, trials), counted_cases, bootstrap.confidence)
+        value, *bounds_of = (
             found.reshape(len(groups), len(FIGURES)) for found in (measure(np.ones((1, cases)))[0], *bounds)
         )
         columns: dict[str, Any] = {}
         for place, name in enumerate(FIGURES):
-            columns |= {name: value[:, place], f"{name}_low": low[:, place], f"{name}_high": high[:, place]}
+            columns |= wide_score(name, [value[:, place], *(part[:, place] for part in bounds_of)])
         columns["images"] = [int(inside.sum()) for inside in groups]
         return pd.DataFrame(columns, index=pd.Index(["all classes", *self.classes], name="class"))
 

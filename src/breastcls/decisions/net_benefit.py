@@ -9,6 +9,7 @@ and no image positive (0).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,12 @@ import pandas as pd
 
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
 from breastcls.intervals.curve_bands import count_pairs
-from breastcls.intervals.proportions import bound_proportions, has_one_row_per_case, ratio_interval
+from breastcls.intervals.metric_bounds import interval_at_cases
+from breastcls.intervals.minimum_cases import NO_VARIATION, Bounds
+from breastcls.intervals.proportions import has_one_row_per_case, ratio_interval
+from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.array_arguments import check_share
@@ -72,12 +76,11 @@ def decision_curve(
 
     bootstrap = bootstrap or Bootstrap()
     share = float(predictions.labels.mean()) if prevalence is None else prevalence
-    low, high = bootstrap.intervals(measure, rates.strata)
+    bounds = bootstrap.intervals(measure, rates.strata, rates.cases.min())
     return pd.DataFrame(
         {
             "model": measure(np.ones((1, len(rates.strata))))[0],
-            "low": low,
-            "high": high,
+            **bounds._asdict(),
             "all": share - (1 - share) * odds,
             "none": 0.0,
         },
@@ -106,8 +109,8 @@ def operating_table(
 
     Returns:
         One row per threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each
-        also with `_low` and `_high`. NaN where nothing is predicted positive (PPV) or negative (NPV); no confidence
-        interval where the images of a metric are all of one case.
+        also with `_low`, `_high` and `_reason` (why there is no interval, else ""). NaN where nothing is predicted
+        positive (PPV) or negative (NPV); no confidence interval below three cases of a class that a metric rests on.
 
     Raises:
         EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
@@ -127,15 +130,12 @@ def operating_table(
 
     bootstrap = bootstrap or Bootstrap()
     point = measure(np.ones((1, len(rates.strata))))[0].reshape(-1, 4)
-    low, high = (bound.reshape(-1, 4) for bound in bootstrap.intervals(measure, rates.strata))
-    if has_one_row_per_case(predictions):
-        _bound_by_wilson(predictions, rates.strata, point, low, high, np.tile(shares, len(at)), bootstrap.confidence)
-    else:
-        unbounded = _of_one_case(predictions)
-        low[:, unbounded], high[:, unbounded] = np.nan, np.nan
-    columns: dict[str, Floats] = {}
+    support = np.tile(rates.cases[[1, 0]].tolist() + [rates.cases.min()] * 2, len(at) * len(shares))
+    bounds = bootstrap.intervals(measure, rates.strata, support).reshape(-1, 4)
+    bounds = _bound_by_wilson(predictions, bounds, point, rates.cases, np.tile(shares, len(at)), bootstrap.confidence)
+    columns: dict[str, npt.NDArray[Any]] = {}
     for index, name in enumerate(("sensitivity", "specificity", "ppv", "npv")):
-        columns |= {name: point[:, index], f"{name}_low": low[:, index], f"{name}_high": high[:, index]}
+        columns |= wide_score(name, [point[:, index], *(part[:, index] for part in bounds)])
     return pd.DataFrame(columns, index=pd.MultiIndex.from_product([at, shares], names=["threshold", "prevalence"]))
 
 
@@ -152,41 +152,36 @@ def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floa
     return _share(found, alarms), _share(right, missed)
 
 
-def _of_one_case(predictions: Predictions) -> npt.NDArray[np.bool_]:
-    """Return which of the four metrics depend on images of only one case of a class."""
-    codes = case_codes(predictions)
-    sensitivity, specificity = (len(np.unique(codes[predictions.labels == label])) == 1 for label in (1, 0))
-    either = sensitivity or specificity
-    return np.array([sensitivity, specificity, either, either])
-
-
 def _bound_by_wilson(
     predictions: Predictions,
-    strata: npt.NDArray[np.int64],
+    bounds: Bounds,
     point: Floats,
-    low: Floats,
-    high: Floats,
+    cases: npt.NDArray[np.int64],
     prevalence: Floats,
     confidence: float,
-) -> None:
-    """Replace the bootstrap bounds of proportions of cases by Wilson's, each (rows, 4)."""
-    cases = np.bincount(predictions.labels, minlength=2)
-    right = np.rint(point[:, :2] * cases[::-1])  # positives called so, negatives called so
-    low[:, :2], high[:, :2] = bound_proportions(
-        predictions, strata, (low[:, :2], high[:, :2]), (right, np.broadcast_to(cases[::-1], right.shape)), confidence
+) -> Bounds:
+    """Return bounds, each (rows, 4), by Wilson's interval where each case has one row or no resample varies."""
+    rows = np.bincount(predictions.labels, minlength=2)
+    right = np.rint(point[:, :2] * rows[::-1])  # positives predicted as such, negatives predicted as such
+    one_row = has_one_row_per_case(predictions)
+    counted = rows if one_row else cases
+    low, high = np.full(point.shape, np.nan), np.full(point.shape, np.nan)
+    low[:, :2], high[:, :2] = interval_at_cases(
+        right, np.broadcast_to(rows[::-1], right.shape), counted[::-1], confidence
     )
     # At a prevalence of 0 or 1 predictive values depend on nothing that was measured.
     inside = (prevalence > 0) & (prevalence < 1)
     odds = np.divide(prevalence, 1 - prevalence, out=np.ones_like(prevalence), where=inside)
-    alarms, missed = cases[0] - right[:, 1], cases[1] - right[:, 0]
+    hits, passed = point[:, 0] * counted[1], point[:, 1] * counted[0]
     for place, wrong, called, weight in (
-        (2, (alarms, cases[0]), (right[:, 0], cases[1]), 1 / odds),
-        (3, (missed, cases[1]), (right[:, 1], cases[0]), odds),
+        (2, (counted[0] - passed, counted[0]), (hits, counted[1]), 1 / odds),
+        (3, (counted[1] - hits, counted[1]), (passed, counted[0]), odds),
     ):
         least, most = ratio_interval(wrong, called, confidence)
-        shown = inside & np.isfinite(low[:, place])
-        low[:, place] = np.where(shown, 1 / (1 + most * weight), low[:, place])
-        high[:, place] = np.where(shown, 1 / (1 + least * weight), high[:, place])
+        low[:, place] = np.where(inside, 1 / (1 + most * weight), np.nan)
+        high[:, place] = np.where(inside, 1 / (1 + least * weight), np.nan)
+    usable = bounds.reason == NO_VARIATION
+    return bounds.replace(usable | (one_row & (bounds.reason == "")), low, high)
 
 
 class _Rates:
@@ -198,6 +193,7 @@ class _Rates:
             raise EvaluationError("This needs predictions of two classes, with images of both.")
         codes = case_codes(predictions)
         self.strata = case_strata(predictions.labels, codes, 2)
+        self.cases = classes_held(predictions.labels, codes, 2).sum(axis=0)
         positive = predictions.labels == 1
         steps, self._order = np.unique(thresholds.astype(np.float32), return_inverse=True)
         # How many of the ascending thresholds a score reaches; sparse, since cases may be as many as images.

@@ -14,6 +14,8 @@ from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.curve_bands import count_pairs
+from breastcls.intervals.metric_bounds import interval_at_cases
+from breastcls.intervals.minimum_cases import NO_VARIATION
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -31,8 +33,8 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
 
     Returns:
         One row per group and bin: columns `group`, `lower`, `upper` (edges; a value on an edge belongs to the bin above
-        it), `images`, `share` (of the group), `cumulative` (share of the group below `upper`), `low`, `high` (of
-        `cumulative`). Groups without images are left out.
+        it), `images`, `share` (of the group), `cumulative` (share of the group below `upper`), `low`, `high`,
+        `reason` (of `cumulative`). Groups without images are left out.
 
     Raises:
         EvaluationError: If a true class is not known or there are no bins.
@@ -61,9 +63,17 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
         shares = np.divide(added, total, out=np.full(added.shape, np.nan), where=total > 0)
         return np.asarray(shares.reshape(len(weights), -1))
 
-    low, high = (bootstrap or Bootstrap()).intervals(measure, strata)
+    held = np.zeros((len(strata), len(names)), dtype=bool)
+    held[codes, groups] = True
+    cases = np.repeat(held.sum(axis=0), bins)
+    bootstrap = bootstrap or Bootstrap()
+    bounds = bootstrap.intervals(measure, strata, cases)
     images = np.bincount(groups * bins + place, minlength=len(names) * bins)
     of_group = np.repeat(np.bincount(groups, minlength=len(names)), bins)
+    value = measure(np.ones((1, len(strata))))[0]
+    # All of a group is below the upper edge of the last bin: that is no estimate.
+    still = (bounds.reason == NO_VARIATION) & (np.arange(len(value)) % bins < bins - 1)
+    bounds = bounds.replace(still, *interval_at_cases(value, np.ones(len(value)), cases, bootstrap.confidence))
     table = pd.DataFrame(
         {
             "group": np.repeat(np.array(names, dtype=object), bins),
@@ -71,9 +81,8 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
             "upper": np.tile(edges[1:], len(names)),
             "images": images,
             "share": np.divide(images, of_group, out=np.zeros(len(images)), where=of_group > 0),
-            "cumulative": measure(np.ones((1, len(strata))))[0],
-            "low": low,
-            "high": high,
+            "cumulative": value,
+            **bounds._asdict(),
         }
     )
     return table[of_group > 0].reset_index(drop=True)

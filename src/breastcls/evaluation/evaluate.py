@@ -21,7 +21,6 @@ from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.threshold_origin import apply_threshold, refuse_rule
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.degenerate_intervals import find_degenerate_intervals
 from breastcls.intervals.limitations import NO_CASES, few_cases, few_cases_in_groups, find_limitations
 from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.scorable_predictions import predict_or_take
@@ -199,7 +198,7 @@ def _general_limitations(context: EvaluationContext, leakage: LeakageReport | No
             compared = "Neither cases nor slides of these images are known: nothing was compared with the training set"
         found += (f"{compared}, and the colour-only baseline was not scored.",)
     groups = {section.rows: context.values.get(section.name) for section in SECTIONS.values() if section.rows}
-    return (*found, *few_cases_in_groups(groups), *find_degenerate_intervals(metrics, groups))
+    return (*found, *few_cases_in_groups(groups))
 
 
 def _settings(context: EvaluationContext, tta: str | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.table_schema import table_schema
 
 # Grows when a reader of the old form could misread the new one; the schema names it.
-SCHEMA = "breastcls.evaluation/3"
+SCHEMA = "breastcls.evaluation/4"
 
 
 def read_schema() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def read_schema() -> dict[str, Any]:
 
     Example:
         >>> read_schema()["properties"]["schema"]
-        {'const': 'breastcls.evaluation/3'}
+        {'const': 'breastcls.evaluation/4'}
     """
     text = resources.files("breastcls.evaluation").joinpath("schema.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.figures.figure_text import FigureText
 from breastcls.evaluation.report.any_table import any_table
 from breastcls.evaluation.report.blocks import Block, Verdict
+from breastcls.intervals.limitations import not_estimable_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +31,13 @@ def cases_of_classes(value: Any, context: EvaluationContext) -> Mapping[str, int
 
 def _nothing(value: Any, of: Any) -> tuple[()]:
     return ()
+
+
+def without_approval(verdict: Verdict | None, evaluation: EvaluationData) -> Verdict | None:
+    """Return a finding that is neutral instead of "good" where a class has too few cases for confidence intervals."""
+    if verdict is None or verdict.tone != "good" or not not_estimable_sentence(evaluation.counts):
+        return verdict
+    return dataclasses.replace(verdict, tone="")
 
 
 def no_blocks(value: Any, evaluation: EvaluationData) -> Sequence[Block]:
@@ -125,6 +134,10 @@ class Section:
     glossary: tuple[tuple[str, str], ...] = ()
     limitations: Callable[[Any, EvaluationContext], Sequence[str]] = _nothing
     cases: Callable[[Any, EvaluationContext], Mapping[str, int]] = cases_of_classes
+
+    def verdict_of(self, value: Any, evaluation: EvaluationData) -> Verdict | None:
+        """Return the finding; where a class has too few cases for confidence intervals it is never "good"."""
+        return without_approval(self.verdict(value, evaluation), evaluation)
 
     @property
     def heading(self) -> str:

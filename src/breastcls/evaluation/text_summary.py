@@ -5,11 +5,16 @@ from __future__ import annotations
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.headline_text import headline
 from breastcls.evaluation.section_registry import SECTIONS
+from breastcls.intervals.limitations import not_estimable_sentence
 
 
 def summarise(evaluation: EvaluationData) -> str:
-    """Return the headline, what was scored, the text of each section, and the limitations."""
-    blocks = [[headline(evaluation.value_of("metrics")), _scored(evaluation)]]
+    """Return the headline, what was scored, the text of each section, and the limitations.
+
+    The first line is why confidence intervals are not estimable, where a class has too few cases.
+    """
+    why = not_estimable_sentence(evaluation.counts)
+    blocks = [[*([why] if why else []), headline(evaluation.value_of("metrics")), _scored(evaluation)]]
     for section in SECTIONS.values():
         value = evaluation.value_of(section.name)
         lines = [] if value is None else list(section.text(value, evaluation))

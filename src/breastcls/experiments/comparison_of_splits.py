@@ -25,7 +25,7 @@ from breastcls.experiments.split_comparison import SPLIT_NAMES, SplitComparison
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases
 from breastcls.intervals.paired_scores import change_text, check_metrics, score_against
-from breastcls.intervals.score_tables import count_units
+from breastcls.intervals.score_tables import count_units, wide_score
 from breastcls.metrics.classification_metrics import LOSSES
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
@@ -183,12 +183,13 @@ def _score(
             row: dict[str, Any] = {}
             for metric in metrics:
                 score = found.loc[metric]
-                row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
+                row |= wide_score(metric, score[["value", "low", "high", "reason"]])
                 if split != "case":
                     changes[name, split, metric] = {
                         "difference": score["change"],
                         "low": score["change_low"],
                         "high": score["change_high"],
+                        "reason": score["change_reason"],
                     }
             rows[name, split] = {**row, "shared_case_fraction": shares[split]}
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -223,6 +224,8 @@ def _verdicts(
             sentences.append(f"The {SPLIT_NAMES[split]} split increases the score: {both}, difference {size}.")
         elif change["high"] < 0:
             sentences.append(f"The {SPLIT_NAMES[split]} split decreases the score: {both}, difference {size}.")
+        elif pd.isna(change["low"]):
+            sentences.append(f"Whether the splits differ is not estimable: {both}, difference {size}.")
         else:
             sentences.append(f"No difference between the splits is shown: {both}, difference {size}.")
     for name in names[1:]:
@@ -233,6 +236,8 @@ def _verdicts(
             verdict = f"With the case-wise split the model is better than the baseline {name}"
         elif gap["change_high"] < 0:
             verdict = f"With the case-wise split the baseline {name} is better than the model"
+        elif pd.isna(gap["change_low"]):
+            verdict = f"With the case-wise split it is not estimable whether the model and the baseline {name} differ"
         else:
             verdict = f"With the case-wise split no difference between the model and the baseline {name} is shown"
         sentences.append(f"{verdict}: difference in {title} {size}.")

@@ -16,13 +16,21 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
 
 from breastcls.errors import EvaluationError
+from breastcls.intervals.minimum_cases import (
+    MIN_CASES,
+    TOO_FEW_CASES,
+    VALUE_NOT_DEFINED,
+    Bounds,
+    check_bounds,
+    no_bounds,
+)
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -52,9 +60,9 @@ class Bootstrap:
 
     Example:
         >>> cases = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-        >>> low, high = Bootstrap(resamples=500).intervals(
+        >>> found = Bootstrap(resamples=500).intervals(
         ...     lambda weights: (weights @ cases / weights.sum(axis=1))[:, None], strata=np.zeros(5, dtype=np.int64))
-        >>> bool(low[0] < 3.0 < high[0])
+        >>> bool(found.low[0] < 3.0 < found.high[0])
         True
     """
 
@@ -104,20 +112,24 @@ class Bootstrap:
                 block[:, stratum] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
             yield block
 
-    def intervals(self, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
-        """Return lower and upper bounds, each float64 (values,).
+    def intervals(self, statistic: Statistic, strata: Integers, support: Any = None) -> Bounds:
+        """Return the confidence interval of each value, or the reason why it is not estimable.
 
-        NaN where a value is not defined in any resample, or where no stratum holds two cases: then every resample is
-        the sample itself.
+        Args:
+            statistic: From weights (resamples, cases) to values (resamples, values).
+            strata: int64 (cases,), the stratum of each case.
+            support: int64 (values,) or one number: the fewest cases of a class that each value rests on. Default: the
+                size of the smallest stratum.
         """
-        cases = len(strata)
-        if not can_vary(strata):
-            nothing = np.full(statistic(np.ones((1, cases))).shape[1], np.nan)
-            return nothing, nothing.copy()
-        return self.bounds(self.distribution(statistic, strata), statistic, strata)
+        point = statistic(np.ones((1, len(strata))))[0]
+        fewest = np.broadcast_to(np.bincount(strata).min() if support is None else support, point.shape)
+        if (fewest < MIN_CASES).all() or not can_vary(strata):
+            return no_bounds(TOO_FEW_CASES, len(point)).drop(np.isnan(point), VALUE_NOT_DEFINED)
+        low, high = self.bounds(self.distribution(statistic, strata), statistic, strata)
+        return check_bounds(low, high, point, fewest)
 
     def bounds(self, values: Floats, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
-        """Return lower and upper bounds from the output of `distribution`; see `intervals`."""
+        """Return lower and upper bounds from the output of `distribution`, however few the cases are."""
         tail = (1 - self.confidence) / 2
         if self.method == "percentile":
             return _quantiles(values, np.full(values.shape[1], tail), np.full(values.shape[1], 1 - tail))
@@ -132,14 +144,16 @@ class Bootstrap:
         low[undefined] = high[undefined] = np.nan
         return low, high
 
-    def intervals_of(self, statistics: Sequence[Statistic], strata: Integers) -> list[tuple[Floats, Floats]]:
+    def intervals_of(self, statistics: Sequence[Statistic], strata: Integers, supports: Sequence[Any]) -> list[Bounds]:
         """Return the bounds of several statistics from one pass over the same resamples; see `intervals`."""
         widths = [statistic(np.ones((1, len(strata)))).shape[1] for statistic in statistics]
-        low, high = self.intervals(
-            lambda weights: np.concatenate([statistic(weights) for statistic in statistics], axis=1), strata
+        found = self.intervals(
+            lambda weights: np.concatenate([statistic(weights) for statistic in statistics], axis=1),
+            strata,
+            np.concatenate([np.broadcast_to(one, width) for one, width in zip(supports, widths, strict=True)]),
         )
         places = np.cumsum(widths)[:-1]
-        return list(zip(np.split(low, places), np.split(high, places), strict=True))
+        return [Bounds(*parts) for parts in zip(*(np.split(part, places) for part in found), strict=True)]
 
 
 def _is_a(kind: type, value: object) -> bool:

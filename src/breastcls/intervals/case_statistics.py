@@ -50,7 +50,7 @@ def case_strata(labels: Integers, codes: Integers, classes: int) -> Integers:
         codes: int64 (n,), index of the case of each row.
         classes: Number of classes.
     """
-    holds = _classes_held(labels, codes, classes)
+    holds = classes_held(labels, codes, classes)
     holders = np.where(holds, holds.sum(axis=0), len(holds) + 1)
     several = holds.sum(axis=1) > 1
     # The order of the strata is that of the random draws.
@@ -63,12 +63,8 @@ def case_strata(labels: Integers, codes: Integers, classes: int) -> Integers:
     return strata
 
 
-def share_that_stays(labels: Integers, codes: Integers, classes: int) -> float:
-    """Return the share of rows in cases that are the only one of a class, and so in every resample exactly once."""
-    return float(_only_of_a_class(_classes_held(labels, codes, classes))[codes].mean())
-
-
-def _classes_held(labels: Integers, codes: Integers, classes: int) -> npt.NDArray[np.bool_]:
+def classes_held(labels: Integers, codes: Integers, classes: int) -> npt.NDArray[np.bool_]:
+    """Return whether each case has rows of each class, bool (cases, classes)."""
     holds = np.zeros((int(codes.max()) + 1, classes), dtype=bool)
     holds[codes, labels] = True
     return holds
@@ -105,6 +101,22 @@ class CaseStatistics:
     slide_scores: Floats | None
     slides: Floats | None
     rankings: tuple[Ranking, ...]
+
+    @property
+    def cases(self) -> int:
+        """Number of cases."""
+        return len(self.confusion)
+
+    @property
+    def holds(self) -> npt.NDArray[np.bool_]:
+        """Whether a case has rows of a class, bool (cases, classes)."""
+        return np.asarray(self.confusion.sum(axis=2) > 0)
+
+    @property
+    def other_cases(self) -> Integers:
+        """The number of cases with rows of another class than each class, int64 (classes,)."""
+        images = self.confusion.sum(axis=2)
+        return np.asarray((images.sum(axis=1, keepdims=True) - images > 0).sum(axis=0))
 
     @classmethod
     def of(cls, predictions: Predictions, *, rank: bool = True) -> CaseStatistics:

@@ -18,6 +18,9 @@ from sklearn import metrics as reference
 
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.metric_bounds import interval_at_cases
+from breastcls.intervals.metric_support import fewest_cases
+from breastcls.intervals.minimum_cases import NO_VARIATION
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -28,8 +31,8 @@ RECALLS = np.linspace(0.01, 1.0, 100)
 # Bands use at most so many thresholds, at quantiles of the scores; a finer band could not be seen.
 MOST_THRESHOLDS = 1000
 
-ROC_COLUMNS = ("threshold", "fpr", "tpr", "low", "high")
-PRECISION_RECALL_COLUMNS = ("threshold", "recall", "precision", "low", "high")
+ROC_COLUMNS = ("threshold", "fpr", "tpr", "low", "high", "reason")
+PRECISION_RECALL_COLUMNS = ("threshold", "recall", "precision", "low", "high", "reason")
 
 
 def compute_curves(predictions: Predictions, bootstrap: Bootstrap) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -85,7 +88,15 @@ def _one_curve(
     reach = np.searchsorted(true, RECALLS - 1e-12, side="left")
     precision = found[reach] / (found[reach] + wrong[reach])
     statistic = _WeightedCurves(scores, positive, codes, len(strata)).compute
-    low, high = dataclasses.replace(bootstrap, method="percentile").intervals(statistic, strata)
+    held = np.zeros((len(strata), 2), dtype=bool)
+    held[codes, positive.astype(np.int64)] = True
+    bounds = dataclasses.replace(bootstrap, method="percentile").intervals(statistic, strata, fewest_cases(held))
+    values = np.concatenate([sensitivity, precision])
+    still = (bounds.reason == NO_VARIATION) & (np.arange(len(values)) != len(FALSE_POSITIVE_RATES) - 1)
+    # At a false positive rate of 1 everything is predicted positive, by definition; elsewhere the same sensitivity in
+    # every resample is a proportion of few cases.
+    at_cases = interval_at_cases(values, np.ones(len(values)), held[:, 1].sum(), bootstrap.confidence)
+    low, high, reason = bounds.replace(still, *at_cases)
     split = len(FALSE_POSITIVE_RATES)
     roc = pd.DataFrame(
         {
@@ -94,12 +105,12 @@ def _one_curve(
             "tpr": sensitivity,
             "low": low[:split],
             "high": high[:split],
+            "reason": reason[:split],
         }
     )
-    # Every curve starts where nothing is predicted positive.
-    start = pd.DataFrame({"threshold": [np.inf], "fpr": [0.0], "tpr": [0.0], "low": [0.0], "high": [0.0]})
-    if np.isnan(low[0]):
-        start[["low", "high"]] = np.nan
+    # Every curve starts where nothing is predicted positive, which is no estimate.
+    first = {"threshold": [np.inf], "fpr": [0.0], "tpr": [0.0], "low": [np.nan], "high": [np.nan]}
+    start = pd.DataFrame({**first, "reason": [NO_VARIATION]})
     precision_recall = pd.DataFrame(
         {
             "threshold": thresholds[reach].astype(np.float64),
@@ -107,6 +118,7 @@ def _one_curve(
             "precision": precision,
             "low": low[split:],
             "high": high[split:],
+            "reason": reason[split:],
         }
     )
     return pd.concat([start, roc], ignore_index=True), precision_recall

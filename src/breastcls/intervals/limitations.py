@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.intervals.case_statistics import case_codes, share_that_stays
-from breastcls.intervals.degenerate_intervals import find_degenerate_intervals
+from breastcls.intervals.minimum_cases import CASES_NOT_KNOWN, FEW_CASES, MIN_CASES, NO_VARIATION
+from breastcls.metrics.number_format import format_count, join_words
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.repeated_paths import describe_repeats
 from breastcls.predictions.unit_labels import mixed_units, scored_images
 
-FEW_CASES = 5
 LEAKING = "Training and test images are not independent: these scores are too optimistic for new cases."
 NO_CASES = (
     "Cases are not known, so every image counts as its own: confidence intervals are too narrow if cases have several "
@@ -35,13 +34,44 @@ def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
     sentences = []
     for name, of_class in counts["classes"].items():
         cases = of_class["cases"]
-        if 0 < cases < FEW_CASES:
-            one = "1 case" if cases == 1 else f"{cases} cases"
-            also = "it does not cover the variation between cases" if cases == 1 else "it is likely too narrow"
+        if 0 < cases < MIN_CASES:
             sentences.append(
-                f"The class {name} has only {one} scored: interpret its confidence interval with care, {also}."
+                f"The class {name} has only {format_count(cases, 'case')} scored: confidence intervals of metrics that "
+                f"rest on it are not estimable from fewer than {MIN_CASES}, and their values may be due to chance."
+            )
+        elif 0 < cases < FEW_CASES:
+            sentences.append(
+                f"The class {name} has only {cases} cases scored: interpret confidence intervals of metrics that rest "
+                "on it with care, they are likely too narrow."
             )
     return tuple(sentences)
+
+
+def classes_not_estimable(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of cases of each class that has too few for a confidence interval.
+
+    Args:
+        counts: What was scored, as `count_units` returns.
+    """
+    cases = {str(name): int(of["cases"]) for name, of in counts["classes"].items()}
+    return {name: count for name, count in cases.items() if 0 < count < MIN_CASES}
+
+
+def not_estimable_sentence(counts: Mapping[str, Any]) -> str:
+    """Return why confidence intervals are not estimable, or "" where each class has enough cases.
+
+    Example:
+        >>> not_estimable_sentence({"classes": {"benign": {"cases": 1}, "malignant": {"cases": 9}}})
+        'Confidence intervals are not estimable: only 1 case of benign was scored, and 3 of each class are needed.'
+    """
+    few = classes_not_estimable(counts)
+    if not few:
+        return ""
+    named = join_words([f"{format_count(count, 'case')} of {name}" for name, count in few.items()])
+    were = "was" if sum(few.values()) == 1 else "were"
+    return (
+        f"Confidence intervals are not estimable: only {named} {were} scored, and {MIN_CASES} of each class are needed."
+    )
 
 
 def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]:
@@ -58,8 +88,8 @@ def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str,
     if not named:
         return ()
     return (
-        f"In some groups a class has fewer than five cases: {', '.join(named)} (see the tables). Interpret the "
-        "confidence intervals of these groups with care, they are likely too narrow.",
+        f"In some groups a class has fewer than {FEW_CASES} cases: {', '.join(named)} (see the tables). Their "
+        f"confidence intervals are likely too narrow, and below {MIN_CASES} cases not estimable.",
     )
 
 
@@ -78,10 +108,10 @@ def find_ood_limitations(test: npt.NDArray[Any] | None, ood: npt.NDArray[Any] | 
                 f"The cases of the {images} are not known, so every image counts as its own case: the confidence "
                 "intervals of out-of-distribution detection are too narrow if cases have several images."
             )
-        elif count == 1:
+        elif count < MIN_CASES:
             sentences.append(
-                f"The {images} are all of one case: out-of-distribution detection has no confidence interval, since "
-                "one case does not show how much cases vary."
+                f"The {images} are of only {format_count(count, 'case')}: the confidence intervals of out-of-"
+                f"distribution detection are not estimable from fewer than {MIN_CASES}."
             )
         elif count < FEW_CASES:
             sentences.append(
@@ -102,15 +132,10 @@ def describe_cases(predictions: Predictions, scored: Predictions, counts: Mappin
             f"{absent_from} of {', '.join(absent)}: metrics that need it are not defined, and means over classes "
             "exclude it."
         )
-    if counts["cases"] == 1:
-        limitations.append(
-            "All scored images are of one case: there are no confidence intervals, since other cases are not sampled."
-        )
     if predictions.cases is None:
         limitations.append(NO_CASES)
     else:
         limitations += few_cases(counts)
-        limitations += _always_drawn(scored, counts)
     return limitations
 
 
@@ -129,7 +154,7 @@ def find_limitations(
     Args:
         predictions: By image.
         scored: At the level that was scored.
-        metrics: Index metric, columns `value`, `low` and `high`.
+        metrics: Index metric, columns `value` and `reason`.
         counts: What was scored, as `count_units` returns.
         leaking: Whether training and test are not independent.
         aggregation: How images were aggregated; its level is that of `scored`.
@@ -155,12 +180,9 @@ def find_limitations(
         limitations += _no_probabilities(scored, aggregation.method, joined)
     else:
         limitations += _no_probabilities(scored, predictions.aggregation_method, [predictions.level])
-    missing = metrics["value"].notna() & metrics["low"].isna()
-    if predictions.cases is None and PATIENT_RATE in metrics.index and missing[PATIENT_RATE]:
-        # A slide would span several cases, were each image its own.
-        missing[PATIENT_RATE] = False
+    if PATIENT_RATE in metrics.index and metrics.loc[PATIENT_RATE, "reason"] == CASES_NOT_KNOWN:
         limitations.append(f"There is no confidence interval of {PATIENT_RATE}: cases are not known.")
-    return (*limitations, *_without_interval(metrics.index[missing], counts))
+    return (*limitations, *_without_variation(metrics))
 
 
 def find_paired_limitations(reference: Predictions, scores: pd.DataFrame, counts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -171,30 +193,21 @@ def find_paired_limitations(reference: Predictions, scores: pd.DataFrame, counts
         scores: Its own scores, as `score_against` returns.
         counts: Its images and cases, as `count_units` returns.
     """
-    missing = scores.index[scores["value"].notna() & scores["low"].isna()]
     return (
         *describe_cases(reference, reference, counts),
         *describe_repeats(reference.paths, reference.relative_paths),
-        *_without_interval(missing, counts),
-        *find_degenerate_intervals(scores, {}),
+        *_without_variation(scores),
     )
 
 
-def _without_interval(metrics: pd.Index, counts: Mapping[str, Any]) -> list[str]:
-    """Return a sentence on the metrics without a confidence interval, unless none has one."""
-    if metrics.empty or counts["cases"] == 1:
-        return []
-    return [f"There is no confidence interval of {', '.join(map(str, metrics))}: too few cases of one kind."]
-
-
-def _always_drawn(scored: Predictions, counts: Mapping[str, Any]) -> list[str]:
-    """Return a sentence on the images of cases that are in every resample."""
-    share = share_that_stays(scored.labels, case_codes(scored), len(scored.classes))
-    if share == 0 or counts["cases"] == 1:
+def _without_variation(metrics: pd.DataFrame) -> list[str]:
+    """Return a sentence on the metrics that are the same in every resample and have no other confidence interval."""
+    names = [str(name) for name in metrics.index[metrics["reason"] == NO_VARIATION]]
+    if not names:
         return []
     return [
-        f"{100 * share:.0f}% of the {scored.level}s are of cases that are the only one of a class: they are in every "
-        "resample, so the confidence intervals do not cover the variation between such cases and are too narrow."
+        f"The confidence interval of {', '.join(names)} is not estimable: every resample of the cases has the same "
+        "value. This does not mean certainty: with no error in n cases the error rate may be up to about 3/n."
     ]
 
 

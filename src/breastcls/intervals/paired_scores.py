@@ -15,10 +15,12 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.proportions import bound_metrics
+from breastcls.intervals.metric_bounds import bound_metrics
+from breastcls.intervals.metric_support import count_support
+from breastcls.intervals.minimum_cases import Bounds
 from breastcls.intervals.score_values import interval_text
-from breastcls.intervals.single_case_metrics import single_case_metrics
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
+from breastcls.metrics.number_format import NOT_DEFINED, NOT_ESTIMABLE
 from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -50,8 +52,8 @@ def score_against(
         bootstrap: How confidence intervals are computed.
 
     Returns:
-        One table for each of `others`: index metric, columns `value`, `low`, `high`, and `change` (from the reference),
-        `change_low`, `change_high`. A proportion of images that are all of one case has no bounds.
+        One table for each of `others`: index metric, columns `value`, `low`, `high`, `reason`, and `change` (from the
+        reference), `change_low`, `change_high`, `change_reason`. A reason is why there are no bounds, else "".
 
     Raises:
         EvaluationError: If a true class is not known, or the images differ.
@@ -68,35 +70,30 @@ def score_against(
         if len(other) != len(reference) or not np.array_equal(other.labels, reference.labels):
             raise EvaluationError("Predictions of other images, or in another order, cannot be compared with these.")
     ranked = bool(RANKED & set(metrics))
-    places = [METRICS.index(name) for name in metrics]
     first = CaseStatistics.of(reference, rank=ranked)
     statistics = [CaseStatistics.of(other, rank=ranked) for other in others]
 
     def statistic(weights: Floats) -> Floats:
-        from_reference = first.compute(weights)[:, places]
-        values = [one.compute(weights)[:, places] for one in statistics]
+        from_reference = first.compute(weights)
+        values = [one.compute(weights) for one in statistics]
         return np.concatenate([part for value in values for part in (value, value - from_reference)], axis=1)
 
-    low, high = (bound.reshape(len(others), 2, len(places)) for bound in bootstrap.intervals(statistic, first.strata))
-    of_one_case = single_case_metrics(first)
-    expected = compute_metrics(reference).to_numpy()[places]
+    support = count_support(METRICS, first.holds)
+    found = bootstrap.intervals(statistic, first.strata, np.tile(support, 2 * len(others)))
+    found = found.reshape(len(others), 2, len(METRICS))
+    expected = compute_metrics(reference).to_numpy()
     tables = []
-    for number, other in enumerate(others):
-        value = compute_metrics(other).to_numpy()[places]
+    for number, (other, own) in enumerate(zip(others, statistics, strict=True)):
+        value = compute_metrics(other).to_numpy()
+        bounds, changes = (Bounds(*(part[number, place] for part in found)) for place in (0, 1))
+        bounds = bound_metrics(bounds, value, other, own, bootstrap.confidence)
         columns = {
             "value": value,
-            "low": low[number, 0],
-            "high": high[number, 0],
+            **bounds._asdict(),
             "change": value - expected,
-            "change_low": low[number, 1],
-            "change_high": high[number, 1],
+            **{f"change_{name}": part for name, part in changes._asdict().items()},
         }
-        table = pd.DataFrame(columns, index=pd.Index(list(metrics), name="metric"))
-        table.loc[table.index.isin(of_one_case), ["low", "high", "change_low", "change_high"]] = np.nan
-        bound_metrics(table, other, first.strata, bootstrap.confidence)
-        table.loc[np.isnan(value), ["low", "high"]] = np.nan
-        table.loc[table["change"].isna(), ["change_low", "change_high"]] = np.nan
-        tables.append(table)
+        tables.append(pd.DataFrame(columns, index=pd.Index(METRICS, name="metric")).loc[list(metrics)])
     return tables
 
 
@@ -110,8 +107,8 @@ def change_text(change: float, low: float, high: float) -> str:
 
     Example:
         >>> change_text(-0.1, -0.2, 0.05), change_text(0.1, float("nan"), float("nan"))
-        ('-0.100 (-0.200 to +0.050)', '+0.100 (no interval)')
+        ('-0.100 (-0.200 to +0.050)', '+0.100 (CI not estimable)')
     """
     if np.isnan(change):
-        return "not defined"
-    return f"{change:+.3f} (no interval)" if np.isnan(low) else f"{change:+.3f} ({low:+.3f} to {high:+.3f})"
+        return NOT_DEFINED
+    return f"{change:+.3f} (CI {NOT_ESTIMABLE})" if np.isnan(low) else f"{change:+.3f} ({low:+.3f} to {high:+.3f})"

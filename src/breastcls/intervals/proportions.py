@@ -1,7 +1,4 @@
-"""Wilson intervals of simple proportions, and of ratios of two, where each case has one row.
-
-A bootstrap cannot resample an error that is not in the sample: every resample of a proportion of 1 is 1 too.
-"""
+"""Wilson intervals of simple proportions, and of ratios of two."""
 
 from __future__ import annotations
 
@@ -9,12 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.special import ndtri
 
 from breastcls.errors import EvaluationError
-from breastcls.intervals.bootstrap import can_vary
-from breastcls.metrics.classification_metrics import count_confusion, slide_codes
 from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -91,80 +85,3 @@ def ratio_interval(first: tuple[Any, Any], second: tuple[Any, Any], confidence: 
 def has_one_row_per_case(predictions: Predictions) -> bool:
     """Return whether cases are known and no case has more than one row."""
     return predictions.cases is not None and len(set(predictions.cases.tolist())) == len(predictions)
-
-
-def bound_proportions(
-    predictions: Predictions,
-    strata: npt.NDArray[np.int64],
-    bounds: tuple[Floats, Floats],
-    shares: tuple[Any, Any],
-    confidence: float,
-) -> tuple[Floats, Floats]:
-    """Return Wilson's bounds of simple proportions where each case has one row, else those of the bootstrap.
-
-    Args:
-        predictions: The predictions that were counted.
-        strata: Those of the bootstrap: where no stratum holds two cases there is no interval.
-        bounds: Lower and upper bounds of the bootstrap.
-        shares: Successes and trials, counts of rows, in the shape of the bounds; without trials the bounds are kept.
-        confidence: Nominal coverage, in 0..1.
-    """
-    if not (has_one_row_per_case(predictions) and can_vary(strata)):
-        return bounds
-    successes, trials = (np.broadcast_to(np.asarray(one, np.float64), np.shape(bounds[0])) for one in shares)
-    exact = wilson_interval(successes, trials, confidence)
-    low, high = (np.where(trials > 0, wilson, drawn) for wilson, drawn in zip(exact, bounds, strict=True))
-    return low, high
-
-
-def bound_metrics(
-    table: pd.DataFrame, predictions: Predictions, strata: npt.NDArray[np.int64], confidence: float
-) -> None:
-    """Replace bounds of the bootstrap by Wilson's in place where these apply; see `bound_proportions`.
-
-    Args:
-        table: Index metric, columns `low` and `high`.
-        predictions: The scored predictions.
-        strata: Those of the bootstrap.
-        confidence: Nominal coverage, in 0..1.
-    """
-    counts = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
-    shares = binary_proportions(counts)
-    if slide_codes(predictions) is not None:
-        # One row per case is one per slide too, and the mean over slides of one row each is the accuracy.
-        shares["patient_recognition_rate"] = shares["accuracy"]
-    for metric, share in shares.items():
-        if metric in table.index:
-            low, high = table.loc[metric, ["low", "high"]].to_numpy(dtype=np.float64)
-            bounds = bound_proportions(predictions, strata, (low, high), share, confidence)
-            table.loc[metric, ["low", "high"]] = [float(bound) for bound in bounds]
-
-
-def binary_proportions(counts: npt.NDArray[np.integer[Any]]) -> dict[str, tuple[int, int]]:
-    """Return the metrics that are simple proportions, each as (successes, trials).
-
-    Args:
-        counts: Confusion counts (classes, classes), rows true, columns predicted. Precision, recall and specificity
-            are simple proportions with two classes; with more they are means of proportions.
-    """
-    correct, images = int(np.trace(counts)), int(counts.sum())
-    shares = {"accuracy": (correct, images), "image_recognition_rate": (correct, images)}
-    if len(counts) == 2:
-        shares |= {name: (int(above[1]), int(below[1])) for name, (above, below) in class_proportions(counts).items()}
-    return shares
-
-
-def class_proportions(counts: npt.NDArray[np.integer[Any]]) -> dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Return the metrics of each class that are simple proportions, as (successes, trials), both (classes,).
-
-    Args:
-        counts: Confusion counts (classes, classes), rows true, columns predicted.
-    """
-    hits, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
-    rest = counts.sum() - true
-    return {
-        # Without an image of the class, or a prediction of it, precision is no proportion; see `per_class_metrics`.
-        "precision": (hits, np.where(true > 0, predicted, 0)),
-        "recall": (hits, true),
-        "specificity": (rest - (predicted - hits), rest),
-    }

@@ -13,9 +13,10 @@ import pandas as pd
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics, case_codes
 from breastcls.intervals.limitations import RAREST
-from breastcls.intervals.proportions import bound_metrics, bound_proportions, class_proportions
-from breastcls.intervals.single_case_metrics import single_case_class_metrics, single_case_metrics
-from breastcls.metrics.classification_metrics import PER_CLASS, compute_metrics, count_confusion, slide_codes
+from breastcls.intervals.metric_bounds import bound_classes, bound_metrics
+from breastcls.intervals.metric_support import count_class_support, count_support
+from breastcls.intervals.minimum_cases import CASES_NOT_KNOWN
+from breastcls.metrics.classification_metrics import METRICS, PER_CLASS, compute_metrics, slide_codes
 from breastcls.predictions.aggregation import LEVELS, Aggregation, Level
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.unit_labels import mixed_units
@@ -45,23 +46,16 @@ def count_units(predictions: Predictions) -> dict[str, Any]:
 def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
     """Return `PER_CLASS` of each class with intervals, and its images and cases; intervals are those of `score`."""
     point = statistics.compute_classes(np.ones((1, len(statistics.strata))))[0]
-    low, high = bootstrap.intervals(statistics.compute_classes, statistics.strata)
-    for metric, of_one_case in single_case_class_metrics(statistics).items():
-        places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
-        low[places][of_one_case] = high[places][of_one_case] = np.nan
-    confusion = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
-    for metric, counted in class_proportions(confusion).items():
-        places = slice(PER_CLASS.index(metric), None, len(PER_CLASS))
-        low[places], high[places] = bound_proportions(
-            predictions, statistics.strata, (low[places], high[places]), counted, bootstrap.confidence
-        )
+    support = count_class_support(PER_CLASS, statistics.holds).reshape(-1)
+    bounds = bootstrap.intervals(statistics.compute_classes, statistics.strata, support)
+    bounds = bound_classes(bounds, predictions, statistics, bootstrap.confidence)
     counts = count_units(predictions)["classes"]
     rows = []
     for index, name in enumerate(predictions.classes):
         row: dict[str, Any] = {}
         for offset, metric in enumerate(PER_CLASS):
             place = index * len(PER_CLASS) + offset
-            row |= {metric: point[place], f"{metric}_low": low[place], f"{metric}_high": high[place]}
+            row |= wide_score(metric, [point[place], *(part[place] for part in bounds)])
         rows.append(row | counts[name])
     return pd.DataFrame(rows, index=pd.Index(predictions.classes, name="class"))
 
@@ -99,8 +93,7 @@ def score_groups(
         # One class alone cannot be ranked.
         table = score(part, CaseStatistics.of(part, rank=bool(np.unique(part.labels).size > 1)), bootstrap)
         for metric in SHOWN:
-            value, low, high = table.loc[metric]
-            row |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+            row |= wide_score(metric, table.loc[metric])
         rows.append(row)
     return pd.DataFrame(rows, index=pd.Index([_native(group) for group in present], name=name))
 
@@ -148,17 +141,30 @@ def score_levels(
 
 
 def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Return every metric with its confidence interval: index metric, columns `value`, `low`, `high`.
+    """Return every metric with its confidence interval: index metric, columns `value`, `low`, `high`, `reason`.
 
-    Intervals are those of the bootstrap; where each case has one row, those of simple proportions are Wilson's.
-    Otherwise a proportion of images that are all of one case has none.
+    Intervals are those of the bootstrap, or of `bound_metrics` where it has none; `reason` is why there is none at all
+    (see `breastcls.intervals.minimum_cases`), else "".
     """
-    low, high = bootstrap.intervals(statistics.compute, statistics.strata)
-    table = pd.DataFrame({"value": compute_metrics(predictions), "low": low, "high": high})
-    table.loc[single_case_metrics(statistics), ["low", "high"]] = np.nan
-    bound_metrics(table, predictions, statistics.strata, bootstrap.confidence)
-    table.loc[table["value"].isna(), ["low", "high"]] = np.nan
+    values = compute_metrics(predictions)
+    support = count_support(METRICS, statistics.holds)
+    bounds = bootstrap.intervals(statistics.compute, statistics.strata, support)
+    bounds = bound_metrics(bounds, values.to_numpy(), predictions, statistics, bootstrap.confidence)
+    table = pd.DataFrame({"value": values, **bounds._asdict()})
+    if predictions.cases is None and np.isfinite(values["patient_recognition_rate"]):
+        # A slide would span several cases, were each image its own.
+        table.loc["patient_recognition_rate", "reason"] = CASES_NOT_KNOWN
     return table
+
+
+def wide_score(metric: str, score: Any) -> dict[str, Any]:
+    """Return a value with its bounds and the reason why there are none as columns of a wide table.
+
+    Example:
+        >>> wide_score("f1", [0.5, 0.4, 0.6, ""])
+        {'f1': 0.5, 'f1_low': 0.4, 'f1_high': 0.6, 'f1_reason': ''}
+    """
+    return dict(zip((metric, f"{metric}_low", f"{metric}_high", f"{metric}_reason"), score, strict=True))
 
 
 def _native(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from breastcls.metrics.number_format import format_interval, format_number, is_defined
+from breastcls.metrics.number_format import NOT_DEFINED, NOT_ESTIMABLE, format_interval, format_number, is_defined
 
 
 class Score(NamedTuple):
@@ -33,8 +33,12 @@ class Score(NamedTuple):
 
     @property
     def interval_text(self) -> str:
-        """The interval in words."""
-        return format_interval(self.low, self.high)
+        """The interval in words: "not estimable" where only the value is defined."""
+        return self.interval_text_of(3)
+
+    def interval_text_of(self, digits: int) -> str:
+        """Return the interval with so many decimals."""
+        return format_interval(self.low, self.high, digits) if is_defined(self.value) else NOT_DEFINED
 
 
 UNDEFINED = Score(float("nan"), float("nan"), float("nan"))
@@ -72,7 +76,7 @@ def interval_text(row: Any, digits: int = 3) -> str:
         digits: Decimals.
     """
     if np.isnan(row["value"]):
-        return "not defined"
+        return NOT_DEFINED
     if np.isnan(row["low"]):
-        return f"{row['value']:.{digits}f} (no interval)"
+        return f"{row['value']:.{digits}f} (CI {NOT_ESTIMABLE})"
     return f"{row['value']:.{digits}f} ({row['low']:.{digits}f}-{row['high']:.{digits}f})"

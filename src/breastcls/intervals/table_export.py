@@ -9,7 +9,7 @@ import pandas as pd
 
 from breastcls.intervals.score_values import read_levels, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
-from breastcls.metrics.number_format import format_interval, format_number
+from breastcls.metrics.number_format import NOT_ESTIMABLE, format_interval, format_number, is_defined
 from breastcls.text_tables import escape_markdown
 
 Rows = list[tuple[str, ...]]
@@ -52,7 +52,8 @@ def to_markdown(table: pd.DataFrame, *, digits: int = 3, positive: str | None = 
         positive: The positive class, which the column of metrics then names.
 
     Returns:
-        The table, its columns aligned, ending in a newline. What is NaN is "not defined".
+        The table, its columns aligned, ending in a newline. A value that is NaN is "not defined", an interval "not
+        estimable"; the columns `reason` are left out.
 
     Example:
         >>> import pandas as pd
@@ -109,16 +110,16 @@ def _as_text(table: pd.DataFrame, digits: int, positive: str | None) -> tuple[tu
     if list(table.index.names) == ["level", "metric"]:
         levels, rows = _levels(table, digits)
         return (metric, *levels), rows, 1
-    if list(table.columns) == ["value", "low", "high"] and table.index.nlevels == 1:
+    if [name for name in table.columns if name != "reason"] == ["value", "low", "high"] and table.index.nlevels == 1:
         rows = [
-            (describe_metric(name).name, score.value_text_of(digits), format_interval(score.low, score.high, digits))
+            (describe_metric(name).name, score.value_text_of(digits), score.interval_text_of(digits))
             for name, score in read_scores(table).items()
         ]
         return (metric, "Value", "Interval"), rows, 1
     numbered = table.index.nlevels == 1 and isinstance(table.index, pd.RangeIndex)
     names = [] if numbered else [_title(str(name or "")) for name in table.index.names]
     columns = [str(name) for name in table.columns]
-    bounds = {f"{name}_{end}" for name in columns for end in ("low", "high")}
+    bounds = {f"{name}_{end}" for name in columns for end in ("low", "high", "reason")} | {"reason"}
     shown = [name for name in columns if name not in bounds]
     rows = []
     for key, row in zip(table.index, table.to_dict("records"), strict=True):
@@ -127,8 +128,8 @@ def _as_text(table: pd.DataFrame, digits: int, positive: str | None) -> tuple[tu
         for name in shown:
             ends = (row.get(f"{name}_low"), row.get(f"{name}_high"))
             text = _plain(row[name], digits)
-            with_interval = f"{name}_low" in row and pd.notna(ends[0]) and pd.notna(ends[1])
-            cells.append(f"{text} ({format_interval(*ends, digits)})" if with_interval else text)
+            with_interval = f"{name}_low" in row and pd.notna(row[name])
+            cells.append(f"{text} ({_interval(*ends, digits)})" if with_interval else text)
         rows.append(tuple(cells))
     # The columns of a confusion matrix are classes, whose names are not changed.
     titles = shown if table.columns.name == "predicted" else [_title(name) for name in shown]
@@ -141,13 +142,18 @@ def _levels(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows]:
     for name in next(iter(levels.values())):
         found = [scores[name] for scores in levels.values()]
         texts = [
-            f"{score.value_text_of(digits)} ({format_interval(score.low, score.high, digits)})"
-            if score.has_interval
+            f"{score.value_text_of(digits)} ({_interval(score.low, score.high, digits)})"
+            if is_defined(score.value)
             else score.value_text_of(digits)
             for score in found
         ]
         rows.append((describe_metric(name).name, *texts))
     return tuple(f"By {level}" for level in levels), rows
+
+
+def _interval(low: Any, high: Any, digits: int) -> str:
+    """Return an interval that stands in brackets beside its value."""
+    return format_interval(low, high, digits) if is_defined(low) and is_defined(high) else f"CI {NOT_ESTIMABLE}"
 
 
 def _plain(value: Any, digits: int) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+RestsOn = Literal["every class", "class", "other classes"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,10 @@ class MetricDescription:
         lower: The lower end of its range; None if it is not bounded below.
         upper: The upper end of its range; None if it is not bounded above.
         is_loss: Whether lower is better.
+        rests_on: The classes whose cases it is computed from: "every class" of the test set, the "class" that it is a
+            metric of (with two classes the positive one), or the "other classes". Its confidence interval depends on
+            the number of cases of each of them. A mean over all images rests on every class: each class contributes
+            a fixed part of it, which is as uncertain as the cases of that class are few.
     """
 
     name: str
@@ -24,6 +31,7 @@ class MetricDescription:
     lower: float | None = None
     upper: float | None = None
     is_loss: bool = False
+    rests_on: RestsOn = "every class"
 
     @property
     def is_score(self) -> bool:
@@ -31,8 +39,10 @@ class MetricDescription:
         return self.upper == 1.0 and not self.is_loss
 
 
-def _score(name: str, meaning: str, short: str | None = None, lower: float = 0.0) -> MetricDescription:
-    return MetricDescription(name, short or name, meaning, lower, 1.0)
+def _score(
+    name: str, meaning: str, short: str | None = None, lower: float = 0.0, rests_on: RestsOn = "every class"
+) -> MetricDescription:
+    return MetricDescription(name, short or name, meaning, lower, 1.0, rests_on=rests_on)
 
 
 DESCRIPTIONS: dict[str, MetricDescription] = {
@@ -54,9 +64,12 @@ DESCRIPTIONS: dict[str, MetricDescription] = {
         "Recall (sensitivity)",
         "The proportion of the images of the class that are predicted as the class.",
         "Recall",
+        rests_on="class",
     ),
     "specificity": _score(
-        "Specificity", "The proportion of the images of other classes that are not predicted as the class."
+        "Specificity",
+        "The proportion of the images of other classes that are not predicted as the class.",
+        rests_on="other classes",
     ),
     "precision": _score(
         "Precision",
@@ -163,7 +176,9 @@ DESCRIPTIONS: dict[str, MetricDescription] = {
         None,
         None,
     ),
-    "sensitivity": _score("Sensitivity", "The proportion of the images of the class that are predicted as the class."),
+    "sensitivity": _score(
+        "Sensitivity", "The proportion of the images of the class that are predicted as the class.", rests_on="class"
+    ),
     "ppv": _score(
         "Positive predictive value",
         "The proportion of positive predictions that are correct, at the stated prevalence.",

@@ -6,6 +6,8 @@ import math
 import numbers
 
 NOT_DEFINED = "not defined"
+# A confidence interval of a value that is defined.
+NOT_ESTIMABLE = "not estimable"
 
 
 def is_defined(value: object) -> bool:
@@ -34,16 +36,16 @@ def format_number(value: object, digits: int = 3) -> str:
 
 
 def format_interval(low: object, high: object, digits: int = 3) -> str:
-    """Return a confidence interval as "low to high", or "not defined".
+    """Return a confidence interval as "low to high", or "not estimable".
 
     Example:
         >>> format_interval(0.742, 0.901)
         '0.742 to 0.901'
         >>> format_interval(float("nan"), 0.9)
-        'not defined'
+        'not estimable'
     """
     if not (is_defined(low) and is_defined(high)):
-        return NOT_DEFINED
+        return NOT_ESTIMABLE
     return f"{format_number(low, digits)} to {format_number(high, digits)}"
 
 

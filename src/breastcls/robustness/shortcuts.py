@@ -17,7 +17,7 @@ from breastcls.images.resize import Pixels
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases, find_paired_limitations
 from breastcls.intervals.paired_scores import check_metrics, score_against, score_text
-from breastcls.intervals.score_tables import count_units
+from breastcls.intervals.score_tables import count_units, wide_score
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.result import Result
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import keras
 
 UNPERTURBED = "unperturbed"
+BOUNDS = ("low", "high", "reason")
 CHECKS = {
     "normalised stain": ("differences of stain", "tissue in one stain"),
     "grey": ("colour", "brightness"),
@@ -200,17 +201,11 @@ def _image_changes(test: Dataset, grid: int, normalizer: StainNormalizer | None,
     }
 
 
-def _row(scores: pd.DataFrame) -> dict[str, float]:
-    row: dict[str, float] = {}
+def _row(scores: pd.DataFrame) -> dict[str, Any]:
+    row: dict[str, Any] = {}
     for metric, found in scores.iterrows():
-        row |= {
-            f"{metric}": found["value"],
-            f"{metric}_low": found["low"],
-            f"{metric}_high": found["high"],
-            f"{metric}_change": found["change"],
-            f"{metric}_change_low": found["change_low"],
-            f"{metric}_change_high": found["change_high"],
-        }
+        for name, prefix in ((str(metric), ""), (f"{metric}_change", "change_")):
+            row |= wide_score(name, [found[prefix.rstrip("_") or "value"], *(found[prefix + end] for end in BOUNDS)])
     return row
 
 
@@ -244,6 +239,11 @@ performance comes from brightness; the rest depends on colour, or the perturbed 
         return ()
     chance, title = chances[metric], metric_title(metric)
     clean = table.loc[UNPERTURBED]
+    if np.isnan(clean[f"{metric}_low"]):
+        return (
+            f"{title[0].upper()}{title[1:]} {clean[metric]:.3f} of the unperturbed images has no confidence interval, "
+            "so the checks cannot be interpreted.",
+        )
     if not clean[f"{metric}_low"] > chance:
         return (
             f"The model is not significantly better than chance on the unperturbed images ({title} "
@@ -262,7 +262,9 @@ def _sentence(check: str, row: pd.Series, metric: str, title: str, chance: float
     share = max(0.0, (row[metric] - chance) / (clean[metric] - chance))
     lost = row[f"{metric}_change_high"] < 0
     carries = row[f"{metric}_low"] > chance
-    if not lost and carries:
+    if np.isnan(row[f"{metric}_change_high"]) and not np.isclose(row[metric], clean[metric]):
+        verdict = "Whether it decreases is not estimable."
+    elif not lost and carries:
         verdict = f"No significant decrease: this model may not need {removed}."
     elif not lost:
         verdict = "The confidence interval is too wide to show whether it decreases."

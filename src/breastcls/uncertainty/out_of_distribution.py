@@ -19,8 +19,12 @@ import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
+from breastcls.intervals.auc_interval import auc_interval
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import find_ood_limitations
+from breastcls.intervals.metric_bounds import interval_at_cases
+from breastcls.intervals.minimum_cases import NO_VARIATION
+from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.weighted_ranking import Ranking
 from breastcls.predictions.predictions import Predictions
 from breastcls.uncertainty.feature_distance import MOST_CHANNELS, FeatureDistance
@@ -156,13 +160,21 @@ def measure_detection(
         return np.stack([ranking.score(weights)[0], passed], axis=1)
 
     value = measure(np.ones((1, sum(counts))))[0]
-    low, high = np.full((2, len(value)), np.nan)
-    if min(counts) > 1:
-        # The only case of a set is in every resample, so the interval would have the width of the other set alone.
-        low, high = (bootstrap or Bootstrap()).intervals(measure, strata)
-    found: dict[str, float] = {}
+    bootstrap = bootstrap or Bootstrap()
+    bounds = bootstrap.intervals(measure, strata, min(counts))
+    # Where no resample varies: the AUROC by Newcombe's interval; the rate is a proportion of the OOD images.
+    for place, exact in enumerate(
+        (
+            auc_interval(value[0], *counts, bootstrap.confidence),
+            interval_at_cases(value[1], 1.0, counts[1], bootstrap.confidence),
+        )
+    ):
+        here = (np.arange(2) == place) & (bounds.reason == NO_VARIATION)
+        bounds = bounds.replace(here, *(np.full(2, bound) for bound in exact))
+    found: dict[str, Any] = {}
     for index, name in enumerate(("auroc", "fpr95")):
-        found |= {name: float(value[index]), f"{name}_low": float(low[index]), f"{name}_high": float(high[index])}
+        low, high, reason = (part[index] for part in bounds)
+        found |= wide_score(name, [float(value[index]), float(low), float(high), str(reason)])
     for name, one, cases in zip(("test", "ood"), sets, counts, strict=True):
         found |= {f"{name}_images": len(one), f"{name}_cases": cases}
     return found

@@ -24,7 +24,10 @@ from scipy import sparse
 
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
+from breastcls.intervals.metric_bounds import interval_at_cases
+from breastcls.intervals.metric_support import fewest_cases
+from breastcls.intervals.minimum_cases import NO_VARIATION
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
@@ -59,7 +62,7 @@ def risk_coverage(
         bootstrap: How the confidence band is computed; default: 2000 resamples over cases, 95%, expanded percentile.
 
     Returns:
-        One row per coverage, columns `coverage`, `risk`, `low`, `high`.
+        One row per coverage, columns `coverage`, `risk`, `low`, `high`, `reason` (why there is no interval, else "").
 
     Raises:
         EvaluationError: If a class is not known, the scores are not one number per image, or a coverage is not a
@@ -79,9 +82,13 @@ def risk_coverage(
     def measure(weights: Floats) -> Floats:
         return order.risks(weights, at)
 
-    low, high = (bootstrap or Bootstrap()).intervals(measure, order.strata)
+    bootstrap = bootstrap or Bootstrap()
     value = measure(np.ones((1, len(order.strata))))[0]
-    return pd.DataFrame({"coverage": at, "risk": value, "low": low, "high": high})
+    cases = order.cases_covered(at)
+    bounds = bootstrap.intervals(measure, order.strata, np.minimum(cases, order.fewest))
+    still = bounds.reason == NO_VARIATION
+    bounds = bounds.replace(still, *interval_at_cases(value, np.ones(len(at)), cases, bootstrap.confidence))
+    return pd.DataFrame({"coverage": at, "risk": value, **bounds._asdict()})
 
 
 def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
@@ -93,7 +100,7 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
         bootstrap: How confidence intervals are computed; default: 2000 resamples over cases, 95%, expanded percentile.
 
     Returns:
-        Columns `value`, `low`, `high`; rows `aurc` (the mean risk over all coverages; a random order has the
+        Columns `value`, `low`, `high`, `reason`; rows `aurc` (the mean risk over all coverages; a random order has the
         error rate here), `excess_aurc` (the difference from the best order, in which all correct predictions come
         first; 0 is perfect) and `risk` (the error rate, at full coverage).
 
@@ -111,10 +118,13 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
     def measure(weights: Floats) -> Floats:
         return np.concatenate([_areas(images, wrong) for images, wrong in order.accumulate(weights)])
 
-    low, high = (bootstrap or Bootstrap()).intervals(measure, order.strata)
+    bootstrap = bootstrap or Bootstrap()
     value = measure(np.ones((1, len(order.strata))))[0]
+    bounds = bootstrap.intervals(measure, order.strata, order.fewest)
+    still = (bounds.reason == NO_VARIATION) & (np.arange(3) == 2)  # the risk, a proportion of the images
+    bounds = bounds.replace(still, *interval_at_cases(value, np.ones(3), len(order.strata), bootstrap.confidence))
     index = pd.Index(["aurc", "excess_aurc", "risk"], name="figure")
-    return pd.DataFrame({"value": value, "low": low, "high": high}, index=index)
+    return pd.DataFrame({"value": value, **bounds._asdict()}, index=index)
 
 
 def lack_of_distance(predictions: Predictions) -> Floats:
@@ -162,11 +172,20 @@ class _Order:
             )
         codes = case_codes(predictions)
         self.strata = case_strata(predictions.labels, codes, len(predictions.classes))
+        self.fewest = fewest_cases(classes_held(predictions.labels, codes, len(predictions.classes)))
         order = np.argsort(scores, kind="stable")
         self._codes = codes[order]
         self._wrong = (predictions.decisions != predictions.labels)[order].astype(np.float64)
         # Where each group of equals ends.
         self._ends = np.flatnonzero(np.append(np.diff(scores[order]) > 0, True))
+
+    def cases_covered(self, at: Floats) -> npt.NDArray[np.int64]:
+        """Return the number of cases of the images that each coverage predicts, int64 (coverages,)."""
+        first = np.sort(np.unique(self._codes, return_index=True)[1])
+        images = np.maximum(np.ceil(at * len(self._codes) - ROUNDING), 1)
+        # Images with equal scores are covered together.
+        last = self._ends[np.searchsorted(self._ends + 1, images)]
+        return np.searchsorted(first, last, side="right").astype(np.int64)
 
     def risks(self, weights: Floats, at: Floats) -> Floats:
         """Return the risk at each coverage, (resamples, coverages).

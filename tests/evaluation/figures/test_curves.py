@@ -96,7 +96,7 @@ def test_the_metric_is_written_into_the_figure_of_two_classes():
     (text,) = plot_roc(ROC, confusion=CONFUSION, metrics=METRICS).axes[0].texts
     assert text.get_text() == "ROC AUC 0.900\n(0.800 to 0.950)"
     (text,) = plot_precision_recall(PRECISION_RECALL, confusion=CONFUSION, metrics=METRICS).axes[0].texts
-    assert text.get_text() == "Average precision 0.700\n(not defined)"
+    assert text.get_text() == "Average precision 0.700\n(not estimable)"
 
 
 def test_curves_are_described_in_words():

@@ -48,7 +48,7 @@ def test_no_metric_to_draw_is_an_error():
 def test_the_words_have_every_value():
     assert describe_metrics(METRICS, confidence=0.95).alt == (
         "Metrics of the model with 95% confidence intervals. Balanced accuracy 0.800 (0.700 to 0.850). "
-        "Area under the ROC curve 0.900 (not defined)."
+        "Area under the ROC curve 0.900 (not estimable)."
     )
     words = describe_metrics(METRICS, baseline=BASELINE, confidence=0.95).alt
     assert "Balanced accuracy 0.800 (0.700 to 0.850), colour-only baseline 0.600." in words

@@ -49,7 +49,7 @@ def test_a_missing_interval_is_named(evaluate):
     baseline = evaluate().colour_baseline.copy()
     baseline[["low", "high"]] = np.nan
     table = table_of("colour_baseline", evaluate(colour_baseline=baseline))
-    assert {row[2].detail for row in table.rows} == {"no interval"}
+    assert {row[2].detail for row in table.rows} == {"CI not estimable"}
 
 
 def test_the_difference_from_the_baseline_is_shown_where_it_is_known(evaluate):

@@ -83,7 +83,7 @@ def test_any_table_finds_its_intervals(found):
     assert [column.kind for column in table.columns] == ["text", "number", "number", "text"]
     assert [cell.text for cell in table.rows[0]] == ["stain-normalised", "0.850", "288", "all"]
     assert table.rows[0][1].detail == "0.750 to 0.920"
-    assert table.rows[1][1].detail == "no interval"
+    assert table.rows[1][1].detail == "CI not estimable"
     changes = found.shortcuts.rename(columns=lambda name: name.replace("roc_auc", "roc_auc_change"))
     assert any_table(found, changes, "Check", "").columns[1].title == "ROC AUC, change"
 

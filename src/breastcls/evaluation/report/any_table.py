@@ -29,7 +29,7 @@ def any_table(evaluation: EvaluationData, table: pd.DataFrame, title: str, capti
         caption: What the table shows.
     """
     names = [str(name) for name in table.columns]
-    bounds = {f"{name}_{end}" for name in names for end in ("low", "high")} & set(names)
+    bounds = ({f"{name}_{end}" for name in names for end in ("low", "high", "reason")} | {"reason"}) & set(names)
     shown = [name for name in names if name not in bounds]
     numbers = {name for name in shown if pd.api.types.is_numeric_dtype(table[name])}
     columns = [Column(title, "text")]

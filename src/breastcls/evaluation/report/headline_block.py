@@ -5,6 +5,7 @@ from __future__ import annotations
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.headline_text import HEADLINE
 from breastcls.evaluation.report.blocks import Headline, KeyValue, Verdict
+from breastcls.intervals.limitations import not_estimable_sentence
 from breastcls.intervals.score_values import UNDEFINED, Score, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_count
@@ -70,6 +71,9 @@ def size_verdict(evaluation: EvaluationData) -> Verdict | None:
     cases = {name: of["cases"] for name, of in evaluation.counts["classes"].items() if of["cases"]}
     if not cases or min(cases.values()) >= FEW_CASES:
         return None
+    why = not_estimable_sentence(evaluation.counts)
+    if why:
+        return Verdict("bad", "Too few cases.", f"{why} The values may be due to chance.")
     name = min(cases, key=lambda one: cases[one])
     return Verdict(
         "caution",

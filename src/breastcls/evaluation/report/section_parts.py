@@ -14,7 +14,7 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Block, FigureRow, Heading, Paragraph, Part, Verdict
 from breastcls.evaluation.report.headline_block import size_verdict
 from breastcls.evaluation.report.leak_audit_text import audit_verdict
-from breastcls.evaluation.section import Section
+from breastcls.evaluation.section import Section, without_approval
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.metrics.number_format import format_count, join_words
 
@@ -51,13 +51,13 @@ def section_parts(evaluation: EvaluationData) -> list[Part]:
 def collect_findings(evaluation: EvaluationData) -> tuple[tuple[Verdict, str], ...]:
     """Return the findings of the audit, of the size of the test set and of the sections, each with its anchor."""
     found: list[tuple[Verdict | None, str]] = [
-        (audit_verdict(evaluation), part_key("Leak audit")),
+        (without_approval(audit_verdict(evaluation), evaluation), part_key("Leak audit")),
         (size_verdict(evaluation), part_key("Model card")),
     ]
     for section in SECTIONS.values():
         value = evaluation.value_of(section.name)
         if value is not None:
-            found.append((section.verdict(value, evaluation), part_key(section.heading)))
+            found.append((section.verdict_of(value, evaluation), part_key(section.heading)))
     return tuple((verdict, key) for verdict, key in found if verdict is not None)
 
 
@@ -65,7 +65,7 @@ def _section_blocks(section: Section, evaluation: EvaluationData) -> list[Block]
     value = evaluation.value_of(section.name)
     if value is None:
         return list(section.report_absent(evaluation)) if section.report_absent is not None else []
-    verdict = section.verdict(value, evaluation)
+    verdict = section.verdict_of(value, evaluation)
     figures = _figures(section, value, evaluation)
     return [
         *([] if verdict is None else [verdict]),

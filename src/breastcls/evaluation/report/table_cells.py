@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from breastcls.evaluation.report.blocks import Cell
 from breastcls.intervals.score_values import Score
-from breastcls.metrics.number_format import is_defined
+from breastcls.metrics.number_format import NOT_ESTIMABLE, is_defined
 
 
 def value_cell(score: Score) -> Cell:
@@ -21,7 +21,7 @@ def interval_cell(score: Score) -> Cell:
 def score_cell(score: Score) -> Cell:
     """Return a cell of a value with its confidence interval below it."""
     defined = is_defined(score.value)
-    detail = "" if not defined else score.interval_text if score.has_interval else "no interval"
+    detail = "" if not defined else score.interval_text if score.has_interval else f"CI {NOT_ESTIMABLE}"
     return Cell(score.value_text, sort_value(score.value), detail, undefined=not defined)
 
 

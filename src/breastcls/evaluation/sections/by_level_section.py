@@ -61,7 +61,7 @@ def level_verdict(by_level: pd.DataFrame, evaluation: EvaluationData) -> Verdict
     score = levels["case"]["balanced_accuracy"]
     if not is_defined(score.value):
         return None
-    interval = f" ({evaluation.percent} CI {score.interval_text})" if score.has_interval else ""
+    interval = f" ({evaluation.percent} CI {score.interval_text})"
     text = f"Each case counts once, its images aggregated{interval}."
     return Verdict("", f"By case, balanced accuracy {score.value_text}.", text)
 
@@ -72,7 +72,7 @@ SECTION = Section(
     part="Metrics",
     description="The metrics by image, slide and case; each index is [level, metric].",
     compute=lambda context: _score(context)[0],
-    columns=("value", "low", "high"),
+    columns=("value", "low", "high", "reason"),
     index=("level", "metric"),
     text=_text,
     report=_report,

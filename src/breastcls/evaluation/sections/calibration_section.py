@@ -23,7 +23,7 @@ from breastcls.evaluation.report.table_cells import (
 )
 from breastcls.evaluation.section import Section, SectionFigure
 from breastcls.evaluation.table_schema import table_schema
-from breastcls.intervals.limitations import NO_PROBABILITIES
+from breastcls.intervals.limitations import NO_PROBABILITIES, not_estimable_sentence
 from breastcls.intervals.score_values import Score, interval_text, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_interval, format_number, is_defined
@@ -45,10 +45,10 @@ _SCHEMA = {
     "additionalProperties": False,
     "required": ["errors", "consistency", "bias", "equal_width", "equal_mass", "brier", "bins", "event"],
     "properties": {
-        **{name: table_schema("value", "low", "high") for name in ("errors", "bias", "brier")},
+        **{name: table_schema("value", "low", "high", "reason") for name in ("errors", "bias", "brier")},
         "consistency": table_schema("expected", "upper", "p"),
         **{
-            name: table_schema("lower", "upper", "images", "cases", "probability", "frequency", "low", "high")
+            name: table_schema("lower", "upper", "images", "cases", "probability", "frequency", "low", "high", "reason")
             for name in ("equal_width", "equal_mass")
         },
         "bins": {"type": "integer", "minimum": 1},
@@ -121,6 +121,9 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
     error = read_scores(calibration.errors)["ece_equal_mass"]
     if not is_defined(error.value):
         return None
+    why = not_estimable_sentence(evaluation.counts)
+    if why:
+        return Verdict("caution", "Not estimable whether the probabilities are calibrated.", why)
     consistency = calibration.consistency.loc["ece_equal_mass"]
     bias = read_scores(calibration.bias)[BIAS]
     one_sided = bias.has_interval and (bias.low > 0 or bias.high < 0)

@@ -14,10 +14,13 @@ from breastcls.evaluation.headline_text import HEADLINE
 from breastcls.evaluation.report.blocks import Block, Column, Paragraph, Table, Verdict
 from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section
+from breastcls.intervals.limitations import not_estimable_sentence
 from breastcls.intervals.paired_scores import change_text
 from breastcls.intervals.score_values import UNDEFINED, interval_text, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import is_defined
+
+NOT_COMPARABLE = "Not estimable whether the model is better than the colour-only baseline."
 
 
 def score_colours(context: EvaluationContext) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -78,6 +81,11 @@ def baseline_verdict(baseline: pd.DataFrame, evaluation: EvaluationData) -> Verd
     if not (is_defined(model.value) and is_defined(colour.value)):
         return None
     values = f"ROC AUC {model.value_text} of the model, {colour.value_text} of the colour-only baseline."
+    why = not_estimable_sentence(evaluation.counts)
+    if why:
+        return Verdict(
+            "caution", "Not estimable whether the model is better than the colour-only baseline.", f"{values} {why}"
+        )
     if model.value <= colour.value:
         text = f"{values} The result does not show that the model uses more than staining."
         return Verdict("bad", "No better than the colour-only baseline.", text)
@@ -92,6 +100,9 @@ def baseline_verdict(baseline: pd.DataFrame, evaluation: EvaluationData) -> Verd
     if model.has_interval and colour.has_interval and model.low > colour.high:
         text = f"{values} The two confidence intervals do not overlap."
         return Verdict("good", "Better than the colour-only baseline.", text)
+    if paired is not None:
+        text = f"{values} The paired difference has no confidence interval."
+        return Verdict("caution", NOT_COMPARABLE, text)
     return Verdict(
         "caution",
         "Higher than the colour-only baseline, but not clearly.",
@@ -123,7 +134,7 @@ SECTION = Section(
     description="The metrics of a model of six colour statistics per image, fitted on the same split; as metrics.",
     needs=(Need.TRAINING_SET,),
     compute=lambda context: score_colours(context)[0],
-    columns=("value", "low", "high"),
+    columns=("value", "low", "high", "reason"),
     text=_text,
     report=_report,
     report_absent=_report_absent,

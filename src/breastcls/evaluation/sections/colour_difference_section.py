@@ -14,7 +14,7 @@ SECTION = Section(
     description="The metrics less those of the colour-only baseline, with paired intervals over cases; as metrics.",
     needs=(Need.TRAINING_SET,),
     compute=lambda context: score_colours(context)[1],
-    columns=("value", "low", "high"),
-    schema=exact_table_schema("value", "low", "high"),
+    columns=("value", "low", "high", "reason"),
+    schema=exact_table_schema("value", "low", "high", "reason"),
     report=no_blocks,  # The table of the colour-only baseline has it as a column.
 )

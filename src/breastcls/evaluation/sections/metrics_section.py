@@ -17,6 +17,7 @@ from breastcls.evaluation.table_schema import exact_table_schema
 from breastcls.intervals.score_tables import score
 from breastcls.intervals.score_values import read_scores
 from breastcls.metrics.metric_descriptions import describe_metric, upper_end
+from breastcls.metrics.number_format import format_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def _text(metrics: pd.DataFrame, evaluation: EvaluationData) -> list[str]:
     lines = [f"{'':<28}{'value':>7}   {evaluation.percent + ' CI':<16}"]
     for name, row in metrics.iterrows():
         value = "-" if np.isnan(row["value"]) else f"{row['value']:.3f}"
-        interval = "-" if np.isnan(row["low"]) else f"{row['low']:.3f} to {row['high']:.3f}"
+        interval = "-" if np.isnan(row["value"]) else format_interval(row["low"], row["high"])
         lines.append(f"  {name!s:<26}{value:>7}   {interval}")
     return lines
 
@@ -88,8 +89,8 @@ SECTION = Section(
     description="One row per metric, with its confidence interval over cases.",
     always=True,
     compute=_compute,
-    columns=("value", "low", "high"),
-    schema=exact_table_schema("value", "low", "high"),
+    columns=("value", "low", "high", "reason"),
+    schema=exact_table_schema("value", "low", "high", "reason"),
     text=_text,
     figures=(SectionFigure("metrics", _draw, _describe, height=80.0),),
     report=lambda metrics, evaluation: [metrics_table(metrics, evaluation)],

@@ -12,6 +12,7 @@ from breastcls.evaluation.report.any_table import in_words
 from breastcls.evaluation.report.blocks import Block, Cell, Column, Details, FigureRow, Paragraph, Table, Verdict
 from breastcls.evaluation.report.table_cells import score_cell, sort_value
 from breastcls.evaluation.section import Section, SectionFigure
+from breastcls.intervals.limitations import not_estimable_sentence
 from breastcls.intervals.score_values import UNDEFINED, Score, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_number, is_defined
@@ -66,6 +67,8 @@ def robustness_verdict(robustness: pd.DataFrame, evaluation: EvaluationData) -> 
             f" The {headline.value_text} of the headline was scored differently: with test-time augmentation, on other "
             "images or at another level."
         )
+    if not_estimable_sentence(evaluation.counts):
+        return Verdict("caution", f"Perturbation with the largest loss: {name}.", f"{words} Its CI is not estimable.")
     tone = "bad" if loss >= LARGE_LOSS else "caution" if loss >= SMALL_LOSS else "good"
     return Verdict(tone, f"Perturbation with the largest loss: {name}.", words)
 

@@ -17,6 +17,7 @@ from breastcls.training.run import Run
 SPLITS = ("image_split", "case_split")
 """The names of both splits, as in `ModelResult` and in the table."""
 BASELINE = "colour-only baseline: "
+BOUNDED = ["value", "low", "high"]
 """Prefix of the baseline's metrics in the table."""
 
 
@@ -109,14 +110,14 @@ def tabulate_models(models: Sequence[ModelResult], metrics: Sequence[str]) -> pd
     rows, index = [], []
     for model in models:
         for metric in metrics:
-            values = [split.evaluation.metrics.loc[metric] for split in model.splits]
+            values = [split.evaluation.metrics.loc[metric, BOUNDED] for split in model.splits]
             rows.append((model.model.reported.get(metric), *values[0], *values[1]))
             index.append((model.name, metric))
         baselines = [split.evaluation.colour_baseline for split in model.splits]
         if baselines[0] is None or baselines[1] is None:
             continue
         for metric in ("balanced_accuracy", "roc_auc"):
-            rows.append((None, *baselines[0].loc[metric], *baselines[1].loc[metric]))
+            rows.append((None, *baselines[0].loc[metric, BOUNDED], *baselines[1].loc[metric, BOUNDED]))
             index.append((model.name, BASELINE + metric))
     columns = [f"{split}{end}" for split in SPLITS for end in ("", "_low", "_high")]
     names = pd.MultiIndex.from_tuples(index, names=["model", "metric"])

@@ -22,7 +22,7 @@ from breastcls.experiments.recipes.recipe_text import (
     metric_name,
 )
 from breastcls.files import make_folder, write_text
-from breastcls.metrics.number_format import format_interval, format_number
+from breastcls.metrics.number_format import NOT_ESTIMABLE, format_interval, format_number
 
 PACKAGE = "breastcls.experiments.recipes"
 FOLDERS = {"image": "image-split", "case": "case-split"}
@@ -70,7 +70,8 @@ def _describe(table: pd.DataFrame, model: ModelResult, folder: Path) -> dict[str
         cells = []
         for split in SPLITS:
             low, high = row[f"{split}_low"], row[f"{split}_high"]
-            cells.append((format_number(row[split]), "" if np.isnan(low) else format_interval(low, high)))
+            interval = format_interval(low, high) if np.isfinite(low) else f"CI {NOT_ESTIMABLE}"
+            cells.append((format_number(row[split]), "" if np.isnan(row[split]) else interval))
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"])
         rows.append({"name": metric_name(str(metric)), "reported": reported, "cells": cells})
     return {

@@ -13,7 +13,7 @@ from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.intervals.limitations import LEAKING
 from breastcls.intervals.score_values import interval_text
 from breastcls.metrics.metric_descriptions import describe_metric
-from breastcls.metrics.number_format import format_count, format_interval, format_number
+from breastcls.metrics.number_format import NOT_ESTIMABLE, format_count, format_interval, format_number
 from breastcls.text_tables import escape_markdown, markdown_table, text_table
 
 SPLIT_TITLES = {"image": "image-wise split", "case": "case-wise split"}
@@ -106,7 +106,9 @@ def write_markdown(recipe: Recipe, models: Sequence[ModelResult], departures: Se
 def _cell(row: pd.Series, split: str, digits: int) -> str:
     value = format_number(row[split], digits)
     low, high = row[f"{split}_low"], row[f"{split}_high"]
-    return value if np.isnan(low) else f"{value} ({format_interval(low, high, digits)})"
+    if np.isnan(row[split]):
+        return value
+    return f"{value} ({format_interval(low, high, digits) if np.isfinite(low) else f'CI {NOT_ESTIMABLE}'})"
 
 
 def _compare_splits(table: Any, model: ModelResult) -> list[str]:
