@@ -53,8 +53,8 @@ def test_selecting_nothing_is_an_error(data):
 
 
 def test_invalid_columns_are_refused():
-    with pytest.raises(DatasetError, match="no column 'case'"):
-        bc.Dataset.from_columns(("a",), path=["x"], label=["a"])
+    with pytest.raises(DatasetError, match="no column 'path'"):
+        bc.Dataset.from_columns(("a",), label=["a"], case=["1"])
     with pytest.raises(DatasetError, match=r"labels \['c'\] are not among"):
         bc.Dataset.from_columns(("a", "b"), path=["x"], label=["c"], case=["1"])
     with pytest.raises(DatasetError, match="empty in 1 rows, first in row 1"):

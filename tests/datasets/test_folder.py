@@ -24,7 +24,8 @@ def test_without_group_it_warns(tree):
     with pytest.warns(DatasetWarning, match="case of its own"):
         data = bc.load_folder(tree)
     assert len(set(data.cases)) == 5
-    assert any("case of its own" in note for note in data.notes)
+    assert not data.has_cases
+    assert any("cases are not known" in note for note in data.notes)
 
 
 def test_classes_can_be_ordered_and_omitted(tree, draw):

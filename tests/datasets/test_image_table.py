@@ -9,7 +9,7 @@ def test_columns_are_completed_ordered_and_typed():
     table = make_table(
         {"case": [1, 2], "label": ["b", "m"], "path": ["x", "y"], "magnification": ["40", None], "own": [1, 2]}
     )
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, "own")
     assert table["case"].tolist() == ["1", "2"]
     assert table["slide"].tolist() == ["1", "2"]
     assert table["magnification"].dtype == "Int64"
@@ -29,9 +29,8 @@ def test_names_of_cases_and_slides_are_uniform():
     expected = make_table(whole)
     for case, slide in ((gaps["case"], gaps["slide"]), (["1.0", " 2"], [11.0, "12\t"])):
         pd.testing.assert_frame_equal(make_table(whole.assign(case=list(case), slide=list(slide))), expected)
-    # Paths and labels are not changed.
-    kept = make_table(whole.assign(path=[" x", "1.0"], label=["1.0", "b "]))
-    assert [*kept["path"], *kept["label"]] == [" x", "1.0", "1.0", "b "]
+    # Paths are not changed.
+    assert make_table(whole.assign(path=[" x", "1.0"]))["path"].tolist() == [" x", "1.0"]
 
 
 def test_labels_must_be_classes():

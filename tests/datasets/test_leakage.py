@@ -86,3 +86,45 @@ def test_a_broken_file_is_named(tmp_path, images):
         bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset([str(broken)], ["b"]))
     with pytest.raises(ImageError, match=r"gone\.png"):
         bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset([str(tmp_path / "gone.png")], ["b"]))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Müller", "Mu\u0308ller"), ("P 1", "P\u00a01"), ("P1", "P\u200b1"), (" 7", "7.0"), ("14-1", "14\u20111")],
+)
+def test_spellings_that_look_the_same_are_one_case(one, other):
+    report = bc.audit_leakage(_dataset(["a.png"], [one]), _dataset(["b.png"], [other]), pixels=False)
+    assert len(report.shared_cases) == 1
+    assert report.test_images_in_shared_cases == 1
+
+
+@pytest.mark.parametrize(("one", "other"), [("01", "1"), ("P1", "p1"), ("P-1", "P1"), ("Müller", "Muller")])
+def test_similar_names_are_a_possible_leak_until_declared_distinct(one, other):
+    train, test = _dataset(["a.png"], [one]), _dataset(["b.png", "c.png"], [other, "z"])
+    report = bc.audit_leakage(train, test, pixels=False)
+    assert report.similar_cases == ((one, other),)
+    assert not report.clean
+    assert not report.leaking
+    assert report.test_images_in_similar_cases == 1
+    assert "Possible leak" in str(report)
+    assert "not independent" not in str(report)
+    assert json.loads(json.dumps(report.to_dict()))["similar_cases"] == [[one, other]]
+    with pytest.raises(LeakageError, match=r"If it is two, pass distinct=\["):
+        report.raise_if_leaking()
+    report.raise_if_leaking(allowed=True)
+    assert join_reports([report, report]).test_images_in_similar_cases == 2
+    assert bc.audit_leakage(train, test, pixels=False, distinct=[(one, other)]).clean
+    for pair in ([(one, other)], [one, other], True):
+        assert bc.audit_leakage(dataclasses.replace(train, distinct=pair), test, pixels=False).clean
+
+
+def test_the_same_path_is_a_leak_without_comparing_pixels():
+    same = bc.audit_leakage(_dataset(["a.png"], ["1"]), _dataset(["./a.png"], ["2"]), pixels=False)
+    assert same.identical_files == (("a.png", "./a.png"),)
+
+
+def test_unknown_cases_are_not_compared():
+    unknown = bc.Dataset.from_columns(("b", "m"), path=["a.png"], label=["b"])
+    report = bc.audit_leakage(unknown, _dataset(["b.png"], ["1"]), pixels=False)
+    assert report.compared_by == ()
+    assert "no names" in str(report)

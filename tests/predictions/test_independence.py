@@ -17,7 +17,9 @@ BINARY = ("benign", "malignant")
 
 def make_dataset(cases):
     labels = [BINARY[number % 2] for number in range(len(cases))]
-    return Dataset.from_columns(BINARY, path=[f"{case}.png" for case in cases], label=labels, case=cases, slide=cases)
+    return Dataset.from_columns(
+        BINARY, path=[f"{n}.png" for n, _ in enumerate(cases)], label=labels, case=cases, slide=cases
+    )
 
 
 def predictions_of(data):

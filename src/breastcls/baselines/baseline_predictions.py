@@ -11,7 +11,8 @@ import pandas as pd
 
 from breastcls.baselines.baseline import Baseline
 from breastcls.baselines.baseline_registry import BASELINES, list_baselines
-from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.image_rows import Unit
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.images.image_features import FeatureExtractor, Features, compute_image_features
 from breastcls.intervals.bootstrap import Bootstrap

@@ -12,37 +12,43 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from breastcls.datasets import splitting
+from breastcls.csv_text import write_rows
 from breastcls.datasets.check_images import CheckReport, check_dataset
+from breastcls.datasets.class_list import write_classes
 from breastcls.datasets.dataset_name import join_names
-from breastcls.datasets.dataset_summary import Summary, summarise
-from breastcls.datasets.image_table import check_labels, make_table, write_classes
+from breastcls.datasets.file_agreement import check_files_agree
+from breastcls.datasets.image_rows import ImageRows, Unit
+from breastcls.datasets.image_table import make_table
 from breastcls.datasets.published_folds import assign_fold
+from breastcls.datasets.row_selection import describe_conditions, require_column, select_rows
+from breastcls.datasets.similar_names import warn_similar_names
+from breastcls.datasets.splitting import equal_fractions
+from breastcls.datasets.unit_splits import assign_units, check_fold_count, leave_one_out
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
-from breastcls.images.pipeline import make_pipeline, read_batch
-from breastcls.relative_paths import relative_paths
-
-Unit = Literal["case", "slide", "image"]
+from breastcls.identifiers import format_names
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(ImageRows):
     """A table of images with label, case and other columns; images are read on demand only.
 
     Every method that selects or combines returns a new dataset. `table` is a copy, which can be changed without effect
     on the dataset.
 
     Args:
-        frame: The table, with the columns `path, label, case, slide, magnification, subtype, x, y, source`; `path`,
-            `label` and `case` are required. `label` contains class names.
-        classes: Names of all classes, the positive one last.
+        frame: The table, with the columns `path, label, case, slide, magnification, subtype, x, y, source`, of which
+            `path` is required, and any further columns (centre, scanner, age ...). `label` contains class names;
+            `label` and `case` are known for every image or for none.
+        classes: Names of all classes, the positive one last; may be empty without labels.
         notes: Files that the reader skipped and assumptions that it made, as sentences.
         name: What was read, for reports: the collection and the name of its folder, without the path.
         root: The folder that was read, which paths in CSV and JSON files are relative to; else their common folder.
+        distinct: Names of cases and slides that differ in spelling only and are nevertheless different; see
+            `load_table`.
 
     Raises:
-        DatasetError: If a column is missing or a label is not among the classes.
+        DatasetError: If a column is missing, a label is not among the classes, or classes differ in spelling only.
 
     Example:
         >>> data = Dataset.from_columns(
@@ -57,92 +63,50 @@ class Dataset:
         ['a.png']
     """
 
-    frame: pd.DataFrame
-    classes: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    name: str = ""
-    root: str | None = None
-
-    def __post_init__(self) -> None:
-        table = make_table(self.frame)
-        object.__setattr__(self, "frame", table)
-        object.__setattr__(self, "classes", check_labels(table, self.classes))
-        object.__setattr__(self, "notes", tuple(self.notes))
-        object.__setattr__(self, "root", None if self.root is None else os.fspath(self.root))
-
     @classmethod
-    def from_columns(cls, classes: Sequence[str], **columns: Any) -> Dataset:
+    def from_columns(cls, classes: Sequence[str] = (), *, distinct: Any = (), **columns: Any) -> Dataset:
         """Make a dataset from one sequence per column.
 
         Args:
             classes: Names of all classes, the positive one last.
-            **columns: The columns; `path`, `label` and `case` are required.
+            distinct: As in `load_table`.
+            **columns: The columns; `path` is required.
 
         Raises:
-            DatasetError: If a column is missing or a label is not among the classes.
+            DatasetError: As for `Dataset`, or if a file has several labels or cases.
+
+        Warns:
+            DatasetWarning: If names of cases or slides differ in spelling only.
         """
-        return cls(make_table(columns), classes)  # type: ignore[arg-type]
+        data = cls(make_table(columns), classes, distinct=distinct)  # type: ignore[arg-type]
+        check_files_agree(data.frame)
+        warn_similar_names(data.frame, data.distinct)
+        return data
 
-    # Contents
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A copy of the table, one row per image."""
-        return self.frame.copy()
-
-    @property
-    def paths(self) -> list[str]:
-        """The image files, in order."""
-        return [str(path) for path in self.frame["path"]]
-
-    @property
-    def relative_paths(self) -> list[str]:
-        """The image files relative to `root`, or to their common folder, as CSV and JSON files have them."""
-        return relative_paths(self.paths, self.root)
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Class indices into `classes`, int64 of shape (n,)."""
-        return pd.Categorical(self.frame["label"], categories=list(self.classes)).codes.astype(np.int64)
-
-    @property
-    def cases(self) -> np.ndarray:
-        """The case of each image, an object array of str of shape (n,)."""
-        return self.frame["case"].to_numpy(dtype=object)
-
-    @property
-    def slides(self) -> np.ndarray:
-        """The slide of each image, an object array of str of shape (n,); the case if the slide is unknown."""
-        return self.frame["slide"].fillna(self.frame["case"]).to_numpy(dtype=object)
-
-    def units(self, by: Unit) -> np.ndarray:
-        """Return the case, slide or position of each image, depending on `by`.
+    def groups(self, column: str) -> dict[str, Dataset]:
+        """Return one dataset for each value of a column, by its name; images without a value are left out.
 
         Raises:
-            DatasetError: If `by` has another value.
+            DatasetError: If the column does not exist.
+
+        Example:
+            >>> data = Dataset.from_columns(path=["a.png", "b.png", "c.png"], centre=["Lyon", "Oslo", "Lyon"])
+            >>> {name: len(part) for name, part in data.groups("centre").items()}
+            {'Lyon': 2, 'Oslo': 1}
         """
-        if by == "case":
-            return self.cases
-        if by == "slide":
-            return self.slides
-        if by == "image":
-            return np.array([str(number) for number in range(len(self))], dtype=object)
-        raise DatasetError(f"by must be 'case', 'slide' or 'image'; found {by!r}.")
-
-    def summary(self) -> Summary:
-        """Return the numbers of images, slides and cases: total, by class, subtype and magnification."""
-        return summarise(self.frame, self.classes, self.notes)
-
-    def __len__(self) -> int:
-        return len(self.frame)
+        values = require_column(self.frame, column)
+        codes, found = pd.factorize(values, sort=True)
+        names = format_names(pd.Series(found, dtype=values.dtype))
+        return {str(name): self._rows(np.flatnonzero(codes == code)) for code, name in enumerate(names)}
 
     def __iter__(self) -> Iterator[Dataset]:
         """Yield one dataset per image."""
         return (self[position] for position in range(len(self)))
 
     def __repr__(self) -> str:
-        cases = self.frame["case"].nunique()
-        return f"Dataset({len(self)} images of {cases} cases, classes {', '.join(self.classes)})"
+        cases = f" of {self.frame['case'].nunique()} cases" if self.has_cases else ", cases unknown"
+        labels = f"classes {', '.join(self.classes)}" if self.has_labels else "no labels"
+        return f"Dataset({len(self)} images{cases}, {labels})"
 
     # Selection and combination
 
@@ -161,26 +125,10 @@ class Dataset:
         Raises:
             DatasetError: If a column does not exist, the mask has another length, or no image is left.
         """
-        keep = np.ones(len(self), dtype=bool)
-        if condition is not None:
-            mask = np.asarray(condition(self.table) if callable(condition) else condition)
-            if mask.shape != (len(self),) or mask.dtype != bool:
-                raise DatasetError(
-                    f"The condition must be {len(self)} booleans; found shape {mask.shape}, dtype {mask.dtype}."
-                )
-            keep &= mask
-        for column, wanted in equals.items():
-            if column not in self.frame:
-                raise DatasetError(f"There is no column {column!r}. Existing columns: {', '.join(self.frame.columns)}.")
-            values = wanted if isinstance(wanted, (list, tuple, set, frozenset, np.ndarray)) else [wanted]
-            keep &= self.frame[column].isin(list(values)).to_numpy(dtype=bool)
+        keep = select_rows(self.frame, condition, equals)
         if not keep.any():
-            conditions = ", ".join(
-                [*(f"{k}={v!r}" for k, v in equals.items()), *(["the mask"] if condition is not None else [])]
-            )
-            raise DatasetError(
-                f"None of the {len(self)} images satisfies {conditions or 'the condition'}.\n{self.summary()}"
-            )
+            conditions = describe_conditions(condition, equals)
+            raise DatasetError(f"None of the {len(self)} images satisfies {conditions}.\n{self.summary()}")
         return self._rows(np.flatnonzero(keep))
 
     def __getitem__(self, selection: int | slice | Sequence[int] | Sequence[bool] | np.ndarray) -> Dataset:
@@ -200,7 +148,8 @@ class Dataset:
         rows = pd.concat([self.frame, other.frame], ignore_index=True)
         notes = tuple(dict.fromkeys(self.notes + other.notes))
         root = self.root if self.root == other.root else None
-        return Dataset(rows, self.classes, notes, join_names(self.name, other.name), root)
+        distinct = self.distinct | other.distinct
+        return Dataset(rows, self.classes, notes, join_names(self.name, other.name), root, distinct)
 
     def with_classes(self, classes: Sequence[str], label: Mapping[str, str] | str) -> Dataset:
         """Replace the labels.
@@ -230,48 +179,83 @@ class Dataset:
     # Splits
 
     def split(
-        self, fractions: Sequence[float] = (0.7, 0.1, 0.2), *, by: Unit = "case", seed: int = 0
+        self,
+        fractions: Sequence[float] = (0.7, 0.1, 0.2),
+        *,
+        by: Unit = "case",
+        stratify: str | Sequence[str] | None = None,
+        seed: int = 0,
     ) -> tuple[Dataset, ...]:
         """Split into parts that share no case, stratified by class.
 
         Args:
             fractions: Fraction of the images in each part, adding up to 1.
-            by: The unit that is kept whole: "case", "slide" or "image". "image" puts images of one tumour into several
-                parts and inflates every metric; it warns.
+            by: The unit that is kept whole: "case", "slide", "image" or a column such as "centre", of which each case
+                has one value. "image" puts images of one tumour into several parts and inflates every metric; it
+                warns.
+            stratify: A column, or several, whose values should be distributed alike in all parts, besides the classes.
             seed: The same seed gives the same parts, independent of the order of the rows.
 
         Returns:
             One dataset per part, with the rows in the original order.
 
         Raises:
-            SplitError: If the fractions are invalid, or a class has fewer cases than there are parts.
+            SplitError: If the fractions are invalid, a class has fewer cases than there are parts, or `by` would put
+                one case into several parts.
+            DatasetError: If labels, or the units of `by`, are not known.
         """
-        parts = splitting.assign_parts(
-            self.units(by), self.labels, self.classes, fractions, seed=seed, by=by, keys=self._keys(by)
-        )
+        parts = self._assign(fractions, by, stratify, seed)
         return tuple(self._rows(np.flatnonzero(parts == number)) for number in range(len(fractions)))
 
-    def folds(self, count: int = 5, *, by: Unit = "case", seed: int = 0) -> list[tuple[Dataset, Dataset]]:
-        """Split into folds for cross-validation: `count` pairs (train, test).
+    def folds(
+        self,
+        count: int | Literal["leave-one-out"] = 5,
+        *,
+        by: Unit = "case",
+        stratify: str | Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> list[tuple[Dataset, Dataset]]:
+        """Split into folds for cross-validation: pairs (train, test).
 
         Each image is in exactly one test part.
 
         Args:
-            count: Number of folds, at least 2.
+            count: Number of folds, at least 2; or "leave-one-out": each case, or each value of `by`, is the test part
+                of one fold, in the order of their names. `folds("leave-one-out", by="centre")` tests on one centre
+                after the other.
             by: As in `split`.
+            stratify: As in `split`.
             seed: As in `split`.
 
         Raises:
-            SplitError: If a class has fewer cases than there are folds.
+            SplitError: If a class has fewer cases than there are folds, or a training part would have none.
+            DatasetError: If labels, or the units of `by`, are not known.
         """
-        fractions = splitting.equal_fractions(count)
-        parts = splitting.assign_parts(
-            self.units(by), self.labels, self.classes, fractions, seed=seed, by=by, keys=self._keys(by)
-        )
+        check_fold_count(count)
+        if isinstance(count, str):
+            self.require_labels("A split")
+            parts = leave_one_out(self.frame, self.labels, self.classes, by=by, distinct=self.distinct)
+        else:
+            parts = self._assign(equal_fractions(count), by, stratify, seed)
         return [
             (self._rows(np.flatnonzero(parts != fold)), self._rows(np.flatnonzero(parts == fold)))
-            for fold in range(count)
+            for fold in range(int(parts.max()) + 1)
         ]
+
+    def _assign(
+        self, fractions: Sequence[float], by: Unit, stratify: str | Sequence[str] | None, seed: int
+    ) -> np.ndarray:
+        self.require_labels("A split")
+        return assign_units(
+            self.frame,
+            self.labels,
+            self.classes,
+            fractions,
+            by=by,
+            stratify=stratify,
+            seed=seed,
+            distinct=self.distinct,
+        )
 
     def official_fold(self, fold_file: str | os.PathLike[str], fold: int | None = None) -> tuple[Dataset, Dataset]:
         """Split by a fold that the authors of BreakHis published.
@@ -292,12 +276,6 @@ class Dataset:
         train, test = self._rows(np.flatnonzero(in_train)), self._rows(np.flatnonzero(in_test))
         return tuple(dataclasses.replace(part, notes=part.notes + notes) for part in (train, test))  # type: ignore[return-value]
 
-    def _keys(self, by: Unit) -> np.ndarray | None:
-        # Cases and slides have names; an image is identified by its path, so that the order of rows has no effect.
-        return np.array([f"{Path(p).name}|{p}" for p in self.paths], dtype=object) if by == "image" else None
-
-    # Pixels
-
     def check(self, *, on_error: Literal["raise", "drop"] = "raise", **options: Any) -> CheckReport[Dataset]:
         """Read every image once and find damaged, blank, unusual and duplicate images.
 
@@ -315,78 +293,16 @@ class Dataset:
         """
         return check_dataset(self, on_error, **options)
 
-    def to_numpy(
-        self, image_size: int | Sequence[int], *, resize: str = "stretch", **options: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Read all images into an array.
-
-        Args:
-            image_size: (height, width) of the array in pixels, or one number for a square.
-            resize: "stretch", "crop" or "pad"; see `breastcls.images.resize_image`.
-            **options: `normalizer`, `cache`, `cache_dir`, `workers` and `progress`, as in
-                `breastcls.images.make_pipeline`.
-
-        Returns:
-            Images, uint8 RGB of shape (n, height, width, 3), and labels, int64 of shape (n,).
-
-        Raises:
-            ImageError: If a file cannot be read.
-        """
-        return read_batch(self.paths, image_size=image_size, resize=resize, **options), self.labels
-
-    def to_tf(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
-        """Make a `tf.data.Dataset` of batches, for `model.fit` of Keras.
-
-        Each iteration over it is the next epoch; an epoch depends only on its number and the seed.
-
-        Args:
-            image_size: (height, width) of the images in pixels, or one number for a square.
-            batch_size: Images per batch; the last batch may have fewer.
-            **options: `shuffle`, `augment` (name of an augmentation policy, or a `Policy`), `seed`, `resize`,
-                `sampling` ("class-balanced" or "case-balanced"), `crop_from`, `normalizer`, `shard`, `cache_dir` and
-                others; see `breastcls.images.make_pipeline`.
-
-        Returns:
-            Batches (images, labels): uint8, 0..255, of shape (b, height, width, 3), and int64 of shape (b,).
-
-        Raises:
-            ImageError: If a file cannot be read.
-        """
-        return make_pipeline(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
-
-    def to_keras(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
-        """Make a `keras.utils.PyDataset` of the same batches as NumPy arrays, for every backend of Keras.
-
-        Args:
-            image_size: As in `to_tf`.
-            batch_size: As in `to_tf`.
-            **options: As in `to_tf`; see `breastcls.images.ImageBatches`.
-
-        Raises:
-            ImageError: If a file cannot be read.
-        """
-        from breastcls.images.batches import ImageBatches
-
-        return ImageBatches(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
-
-    def _batch_options(self, image_size: int | Sequence[int], batch_size: int, options: dict[str, Any]) -> Any:
-        """Return the arguments of the pipeline, with the policy resolved and the required columns added."""
-        from breastcls.augmentation.policy_registry import find_policy
-
-        known: dict[str, Any] = {"class_count": len(self.classes)}
-        if options.get("sampling") == "case-balanced":
-            known["cases"] = self.cases.tolist()
-        augment = options.get("augment")
-        policy = None if augment is None or augment == "none" else find_policy(augment)
-        return {**known, **options, "image_size": image_size, "batch_size": batch_size, "augment": policy}
-
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the table and the classes as CSV; `load_table(path, root=data.root)` restores the dataset.
 
         Paths are written relative to `root`, so that the file holds on every machine that has the images.
 
+        A cell that a spreadsheet would run as a formula (text beginning with =, +, -, @) is preceded by an apostrophe,
+        which `load_table` removes.
+
         Raises:
             OutputError: If the file cannot be written.
         """
         table = self.frame.assign(path=self.relative_paths)
-        return write_text(path, write_classes(self.classes) + "\n" + table.to_csv(index=False, lineterminator="\n"))
+        return write_text(path, write_classes(self.classes) + "\n" + write_rows(table))

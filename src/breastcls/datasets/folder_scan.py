@@ -11,6 +11,8 @@ from pathlib import Path
 from breastcls.errors import DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
 
+# Folders of operating systems and network storage.
+_FOREIGN = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
 _ARCHIVES = {".zip": "unzip", ".gz": "tar -xzf", ".tgz": "tar -xzf", ".tar": "tar -xf"}
 
 
@@ -19,7 +21,7 @@ def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
 
     Returns:
         Folder and name of each file, two lists of the same length. Hidden files and folders are skipped, and so are
-        the `__MACOSX` folders of archives that were created on macOS.
+        folders of operating systems and network storage, such as `__MACOSX` in archives that were created on macOS.
 
     Raises:
         LayoutError: If `root` does not exist, is a file, or cannot be listed, or a link leads to a folder that contains
@@ -37,7 +39,7 @@ def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     name = entry.name
-                    if name[0] == "." or name == "__MACOSX":
+                    if name[0] == "." or name in _FOREIGN:
                         continue
                     if entry.is_symlink():
                         _check_link(entry.path, top)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.datasets.near_duplicates import find_near_duplicates
+from breastcls.datasets.similar_names import SPELLING
 from breastcls.errors import LeakageError
+from breastcls.identifiers import read_distinct, similar_pairs
 from breastcls.relative_paths import relative_paths
 
 _SHOWN = 5
@@ -35,6 +38,10 @@ class LeakageReport:
         root: The folder that paths in `to_dict` are relative to; their common folder if None.
         near_duplicates: Pairs of similar images: the test image is a resized, recompressed, recoloured, turned or
             mirrored copy of the training image. Each test image is listed once.
+        similar_cases: Pairs (training case, test case) of names that differ in spelling only: a possible leak, unless
+            they were declared distinct.
+        similar_slides: The same for slides.
+        test_images_in_similar_cases: Number of test images of the cases in `similar_cases`.
     """
 
     shared_cases: tuple[str, ...]
@@ -48,12 +55,25 @@ class LeakageReport:
     compared_by: tuple[str, ...] = ("cases", "slides")
     root: str | None = None
     near_duplicates: tuple[tuple[str, str], ...] = ()
+    similar_cases: tuple[tuple[str, str], ...] = ()
+    similar_slides: tuple[tuple[str, str], ...] = ()
+    test_images_in_similar_cases: int = 0
+
+    @property
+    def leaking(self) -> bool:
+        """Whether something is certainly shared: a case, a slide, a file, the pixels of an image or nearly so."""
+        names = self.shared_cases or self.shared_slides
+        return bool(names or self.identical_files or self.identical_pixels or self.near_duplicates)
+
+    @property
+    def possibly_leaking(self) -> bool:
+        """Whether cases or slides of both have similar names, which may be two spellings of one."""
+        return bool(self.similar_cases or self.similar_slides)
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is shared, within the scope of `compared_with` and `compared_by`."""
-        names = self.shared_cases or self.shared_slides
-        return not (names or self.identical_files or self.identical_pixels or self.near_duplicates)
+        """Whether nothing is shared, or possibly shared, within the scope of `compared_with` and `compared_by`."""
+        return not (self.leaking or self.possibly_leaking)
 
     def __str__(self) -> str:
         names = " and ".join(self.compared_by) or "no names"
@@ -66,17 +86,27 @@ class LeakageReport:
             sets = f"Images used for fitting ({', '.join(self.compared_with)}) and test images"
         if self.clean:
             return f"No leakage: {sets[0].lower()}{sets[1:]} share nothing (compared: {compared})."
-        share = self.test_images_in_shared_cases / self.test_images
-        lines = [
-            f"{sets} are not independent:",
-            f"  {share:.0%} of the test images ({self.test_images_in_shared_cases} of {self.test_images}) belong to a "
-            f"case that was also used for {'training' if not others else 'fitting'}",
-            *_listing("shared cases", self.shared_cases),
-            *_listing("shared slides", self.shared_slides),
-            *_listing("identical files", [f"{a} = {b}" for a, b in self.identical_files]),
-            *_listing("files with identical pixels", [f"{a} = {b}" for a, b in self.identical_pixels]),
-            *_listing("near duplicates", [f"{a} ~ {b}" for a, b in self.near_duplicates]),
-        ]
+        lines = []
+        if self.leaking:
+            share = self.test_images_in_shared_cases / self.test_images
+            lines += [
+                f"{sets} are not independent:",
+                f"  {share:.0%} of the test images ({self.test_images_in_shared_cases} of {self.test_images}) belong "
+                f"to a case that was also used for {'training' if not others else 'fitting'}",
+                *_listing("shared cases", self.shared_cases),
+                *_listing("shared slides", self.shared_slides),
+                *_listing("identical files", [f"{a} = {b}" for a, b in self.identical_files]),
+                *_listing("files with identical pixels", [f"{a} = {b}" for a, b in self.identical_pixels]),
+                *_listing("near duplicates", [f"{a} ~ {b}" for a, b in self.near_duplicates]),
+            ]
+        if self.possibly_leaking:
+            lines += [
+                f"Possible leak: names of {sets[0].lower()}{sets[1:]} {SPELLING}:",
+                *_listing("pairs of cases", [f"{a!r} and {b!r}" for a, b in self.similar_cases]),
+                *_listing("pairs of slides", [f"{a!r} and {b!r}" for a, b in self.similar_slides]),
+            ]
+            if self.test_images_in_similar_cases:
+                lines.append(f"  {self.test_images_in_similar_cases} of {self.test_images} test images belong to them")
         return "\n".join(lines)
 
     def raise_if_leaking(self, *, allowed: bool = False) -> None:
@@ -85,11 +115,20 @@ class LeakageReport:
         Raises:
             LeakageError: If there is; the message contains the report.
         """
-        if not self.clean and not allowed:
-            raise LeakageError(
-                f"{self}\nMetrics on such a test set are inflated. Split with data.split(by='case'), or pass "
-                "allow_leakage=True to continue; it is then recorded in every result."
+        if self.clean or allowed:
+            return
+        remedies = []
+        if self.possibly_leaking:
+            pair = (self.similar_cases or self.similar_slides)[0]
+            remedies.append(
+                f"If such a pair is one patient, write both names alike. If it is two, pass distinct=[{pair!r}] (or "
+                "distinct=True for all) where the images or predictions are read."
             )
+        if self.leaking:
+            remedies.append("Metrics on such a test set are inflated. Split with data.split(by='case').")
+        raise LeakageError(
+            f"{self}\n{' '.join(remedies)} Or pass allow_leakage=True to continue; it is then recorded in every result."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with relative paths."""
@@ -110,21 +149,28 @@ class LeakageReport:
             "pixels_compared": self.pixels_compared,
             "compared_with": list(self.compared_with),
             "compared_by": list(self.compared_by),
+            "similar_cases": [list(pair) for pair in self.similar_cases],
+            "similar_slides": [list(pair) for pair in self.similar_slides],
+            "test_images_in_similar_cases": self.test_images_in_similar_cases,
         }
 
 
-def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> LeakageReport:
+def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True, distinct: Any = ()) -> LeakageReport:
     """Find cases, slides, files and pixels that training and test images share, and near duplicates.
 
-    Near duplicates are test images that are resized, recompressed, recoloured, turned or mirrored copies of training
-    images. They are found by perceptual hashes and verified by pixels. Images of a single colour are not compared:
-    empty background looks the same in every slide.
+    Names that differ in what cannot be seen (Unicode composition, white space, invisible characters) are equal. Names
+    that differ in letter case, leading zeros, separators or accents are reported as a possible leak. Near
+    duplicates are test images that are resized, recompressed, recoloured, turned or mirrored copies of training images.
+    They are found by perceptual hashes and verified by pixels. Images of a single colour are not compared: empty
+    background looks the same in every slide.
 
     Args:
         train: The training images; add the validation images with `train + val`.
         test: The test images.
         pixels: Whether to compare files and pixels too. Every image is then read once, about 250 per second and
-            processor; the hashes are stored.
+            processor; the hashes are stored. Otherwise files are compared by their path.
+        distinct: Names of cases and slides that are different although they differ in spelling only, besides those of
+            the datasets; see `load_table`.
 
     Returns:
         A report, which prints and has `to_dict`.
@@ -137,12 +183,23 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> Leak
         >>> print(audit_leakage(a[:1], a[1:], pixels=False))
         No leakage: training and test images share nothing (compared: cases and slides, not pixels).
     """
-    cases = np.intersect1d(train.cases.astype(str), test.cases.astype(str))
-    slides = np.intersect1d(train.slides.astype(str), test.slides.astype(str))
+    both = {
+        "cases": (_names(train, "case"), _names(test, "case")),
+        "slides": (_names(train, "slide"), _names(test, "slide")),
+    }
+    shared = {what: np.intersect1d(*names) for what, names in both.items()}
+    different = read_distinct(distinct) | train.distinct | test.distinct
+    similar = {
+        what: tuple(similar_pairs(of_train.tolist(), of_test.tolist(), different))
+        for what, (of_train, of_test) in both.items()
+    }
     equal_bytes: list[tuple[str, str]] = []
     equal_pixels: list[tuple[str, str]] = []
-    similar: list[tuple[str, str]] = []
-    if pixels and len(train) and len(test):
+    near_duplicates: list[tuple[str, str]] = []
+    if not pixels:
+        place = {os.path.realpath(path): path for path in train.paths}
+        equal_bytes += [(place[real], path) for path in test.paths if (real := os.path.realpath(path)) in place]
+    elif len(train) and len(test):
         prints = fingerprint_files(train.paths + test.paths)
         of_train, of_test = prints.iloc[: len(train)], prints.iloc[len(train) :]
         for column, pairs in (("bytes", equal_bytes), ("pixels", equal_pixels)):
@@ -151,22 +208,32 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True) -> Leak
                 if not empty and value in first:
                     pairs.append((first[value], path))
         equal = {path for _, path in equal_bytes + equal_pixels}
-        similar = [
+        near_duplicates = [
             pair
             for pair in find_near_duplicates(of_train.assign(path=train.paths), of_test.assign(path=test.paths))
             if pair[1] not in equal
         ]
     return LeakageReport(
-        tuple(cases.tolist()),
-        tuple(slides.tolist()),
+        tuple(shared["cases"].tolist()),
+        tuple(shared["slides"].tolist()),
         tuple(equal_bytes),
         tuple(pair for pair in equal_pixels if pair not in set(equal_bytes)),
         len(test),
-        int(np.isin(test.cases.astype(str), cases).sum()),
+        int(test.frame["case"].isin(shared["cases"]).sum()),
         pixels,
+        compared_by=tuple(what for what, (of_train, of_test) in both.items() if len(of_train) and len(of_test)),
         root=train.root if train.root == test.root else None,
-        near_duplicates=tuple(similar),
+        near_duplicates=tuple(near_duplicates),
+        similar_cases=similar["cases"],
+        similar_slides=similar["slides"],
+        test_images_in_similar_cases=int(test.frame["case"].isin([pair[1] for pair in similar["cases"]]).sum()),
     )
+
+
+def _names(data: Dataset, column: str) -> np.ndarray:
+    values = data.frame[column]
+    known = values.fillna(data.frame["case"]) if column == "slide" else values
+    return np.array(known.dropna().unique(), dtype=str)
 
 
 def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
@@ -193,6 +260,9 @@ def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
             name for name in reports[0].compared_by if all(name in report.compared_by for report in reports)
         ),
         root=reports[0].root if len({report.root for report in reports}) == 1 else None,
+        similar_cases=gather("similar_cases"),
+        similar_slides=gather("similar_slides"),
+        test_images_in_similar_cases=sum(report.test_images_in_similar_cases for report in reports),
     )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.datasets.near_duplicates import find_near_duplicates
+from breastcls.identifiers import merge_similar
 
 
 def link_images(parts: Sequence[Dataset], *, pixels: bool = True) -> npt.NDArray[np.int64]:
@@ -23,8 +24,9 @@ def link_images(parts: Sequence[Dataset], *, pixels: bool = True) -> npt.NDArray
     Raises:
         ImageError: If a file cannot be read.
     """
-    keys = [np.concatenate([part.cases.astype(str) for part in parts])]
-    keys.append(np.concatenate([part.slides.astype(str) for part in parts]))
+    distinct = frozenset[str]().union(*(part.distinct for part in parts))
+    names = (np.concatenate([part.cases for part in parts]), np.concatenate([part.slides for part in parts]))
+    keys = [merge_similar(of_images, distinct) for of_images in names]
     pairs: list[tuple[int, int]] = []
     if pixels:
         paths = [path for part in parts for path in part.paths]

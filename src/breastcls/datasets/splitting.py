@@ -32,6 +32,7 @@ def assign_parts(
     seed: int,
     by: str = "case",
     keys: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
 ) -> np.ndarray:
     """Assign every image to a part, keeping units whole.
 
@@ -48,6 +49,8 @@ def assign_parts(
         seed: Seed of the random order.
         by: Name of the units, for messages.
         keys: Unique names of the units that make the result independent of the order of rows.
+        strata: Further groups of images, int of shape (n,), to be distributed alike within each class as far as whole
+            units allow; a part may be without some of them.
 
     Returns:
         Part numbers, int64 of shape (n,).
@@ -64,7 +67,7 @@ def assign_parts(
             "Splitting by image puts images of one tumour into several parts, which inflates all metrics. "
             "Use by='case' to estimate the performance for new patients.",
             LeakageWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     order = np.unique(units if keys is None else keys, return_inverse=True)[1].ravel()
     present = np.unique(labels)
@@ -72,9 +75,10 @@ def assign_parts(
     np.add.at(counts, (order, np.searchsorted(present, labels)), 1)
     names = [classes[index] for index in present]
     _check_enough(counts, names, len(shares), by)
+    cells = None if strata is None else _count_cells(order, labels, strata)
     rng = np.random.default_rng(seed)
     assign = _assign_images if (counts.sum(axis=1) == 1).all() else _assign_groups
-    parts = assign(counts, shares, rng)
+    parts = assign(counts, shares, rng, cells)
     if not _covers(parts, counts, len(shares)):
         raise SplitError(
             f"No assignment was found that gives each of {len(shares)} parts every class, since some {by}s have "
@@ -114,7 +118,17 @@ def _covers(parts: np.ndarray, counts: np.ndarray, number: int) -> bool:
     return all((counts[parts == part].sum(axis=0) > 0).all() for part in range(number))
 
 
-def _assign_images(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _count_cells(order: np.ndarray, labels: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Return the number of images of each unit in each combination of class and stratum."""
+    cell = np.unique(np.stack([labels, strata]), axis=1, return_inverse=True)[1].ravel()
+    cells = np.zeros((order.max() + 1, cell.max() + 1), dtype=np.int64)
+    np.add.at(cells, (order, cell), 1)
+    return cells
+
+
+def _assign_images(
+    counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator, cells: np.ndarray | None
+) -> np.ndarray:
     """Assign single images: shuffle each class and divide it, with at least one image per part."""
     parts = np.empty(len(counts), dtype=np.int64)
     for column in range(counts.shape[1]):
@@ -125,14 +139,25 @@ def _assign_images(counts: np.ndarray, shares: np.ndarray, rng: np.random.Genera
         missing = shares * len(members) - sizes
         for part in np.argsort(-missing, kind="stable")[: len(members) - sizes.sum()]:
             sizes[part] += 1
-        parts[members] = np.repeat(np.arange(len(shares)), sizes)
+        numbers = np.repeat(np.arange(len(shares)), sizes)
+        if cells is not None:
+            # Strata one after the other, and the images of each part at equal distances.
+            members = members[np.argsort(cells[members].argmax(axis=1), kind="stable")]
+            within = np.arange(len(members)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            numbers = numbers[np.argsort((within + 0.5) / sizes[numbers], kind="stable")]
+        parts[members] = numbers
     return parts
 
 
-def _assign_groups(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _assign_groups(
+    counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator, cells: np.ndarray | None
+) -> np.ndarray:
     """Assign whole groups several times, and keep the assignment closest to the fractions of images and of groups."""
     # Groups are counted as well as images: the case is the unit of independence, and few cases may have most images.
-    weight = np.concatenate([counts / counts.sum(axis=0), (counts > 0) / (counts > 0).sum(axis=0)], axis=1)
+    balanced = [counts] if cells is None else [counts, cells]
+    weight = np.concatenate(
+        [part for each in balanced for part in (each / each.sum(axis=0), (each > 0) / (each > 0).sum(axis=0))], axis=1
+    )
     classes = counts.shape[1]
     best: tuple[bool, float] | None = None
     chosen = np.zeros(len(counts), dtype=np.int64)

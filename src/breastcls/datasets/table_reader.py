@@ -1,20 +1,31 @@
-"""Reading a dataset from a CSV file or a DataFrame."""
+"""Reading a dataset from a table: a CSV file, an Excel workbook or a DataFrame."""
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
+from breastcls.datasets.class_list import CLASSES_LINE, read_classes
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_name import base_name
+from breastcls.datasets.file_agreement import check_files_agree
 from breastcls.datasets.folder import CASES_UNKNOWN
-from breastcls.datasets.image_table import CLASSES_LINE, TEXT_COLUMNS, read_classes
+from breastcls.datasets.image_table import COLUMNS
+from breastcls.datasets.similar_names import warn_similar_names
+from breastcls.datasets.table_columns import find_files, match_columns, parse_numbers
 from breastcls.errors import DatasetError, DatasetWarning
+from breastcls.identifiers import format_names
+from breastcls.table_files import read_text_table
+
+_NUMBERS = ("magnification", "x", "y")
+_SYNONYMS = {
+    "path": ("file", "filename", "file name", "filepath", "image", "image path", "image name", "img"),
+    "label": ("class", "target", "diagnosis", "y true", "category", "ground truth"),
+    "case": ("patient", "patient id", "case id", "subject", "subject id", "pid"),
+}
 
 
 def load_table(
@@ -22,22 +33,37 @@ def load_table(
     *,
     classes: Sequence[str] | None = None,
     root: str | os.PathLike[str] | None = None,
+    encoding: str | None = None,
+    distinct: object = (),
 ) -> Dataset:
-    """Read a table of images, such as `Dataset.to_csv` writes.
+    """Read a table of images, such as `Dataset.to_csv` writes, or a spreadsheet program.
 
     Args:
-        source: A CSV file or a DataFrame with the columns `path`, `label` and, if possible, `case`; optionally `slide`,
-            `magnification`, `subtype`, `x`, `y` and `source`. Other columns are ignored.
+        source: A DataFrame, or a file: CSV with comma, semicolon, tab or vertical bar, in UTF-8, UTF-16 or
+            Windows-1252, also compressed by gzip; or an Excel workbook `.xlsx` (needs `pip install
+            'breastcls[excel]'`). Its columns are `path` and, if known, `label`, `case`, `slide`, `magnification`,
+            `subtype`, `x`, `y` and `source`, in any order and letter case. Further columns (centre, scanner, age ...)
+            are kept.
         classes: Class names, the positive one last. By default those that `to_csv` wrote to the file, or else the
             labels in alphabetical order.
-        root: Folder to which relative paths refer; by default the folder of the CSV file.
+        root: Folder to which relative paths refer; by default the folder of the file.
+        encoding: Text encoding of a CSV file, such as "cp1250"; found from the content by default.
+        distinct: Names of cases and slides that are different although they differ in letter case, leading zeros,
+            separators or accents only: `["01", "1"]`, `[("P1", "p1")]`, or True for all names. Others are kept in one
+            part by splits, and count as a possible leak between two datasets.
 
     Returns:
-        The dataset. `load_table(data.to_csv(file), root=data.root)` equals `data`.
+        The dataset. `load_table(data.to_csv(file), root=data.root)` equals `data`. Without a column `label` or `case`
+        it can be used by `predict` and `explain`; training and evaluation need labels, splits by case need cases.
 
     Raises:
-        DatasetError: If the file cannot be read, a column is missing or has missing values, a label is unknown, or
-            image files do not exist; the message names the first.
+        DatasetError: If the file cannot be read, a column is missing or partly empty, a label is unknown, classes
+            differ in spelling only, a file has several labels or cases, or image files do not exist; the message names
+            the first.
+
+    Warns:
+        DatasetWarning: If cases are not known, names differ in spelling only, rows repeat a file, or the encoding was
+            assumed.
 
     Example:
         >>> frame = pd.DataFrame({"path": ["a.png"], "label": ["benign"], "case": ["7"]})
@@ -47,46 +73,52 @@ def load_table(
         breastcls.errors.DatasetError: 1 of 1 image files do not exist, first a.png. Correct the paths...
     """
     written: tuple[str, ...] | None = None
-    if isinstance(source, pd.DataFrame):
-        frame = source.copy()
-    else:
-        frame, written = _read_csv(Path(source))
-        root = Path(source).parent if root is None else root
     notes: tuple[str, ...] = ()
-    if "case" not in frame and {"path", "label"} <= set(frame):
-        warnings.warn(CASES_UNKNOWN.format(remedy="a table with a column 'case'"), DatasetWarning, stacklevel=2)
-        frame = frame.assign(case=frame["path"])
-        notes = ("Each image counts as a case of its own (the table has no column 'case').",)
-    if root is not None and "path" in frame:
-        frame["path"] = [os.path.join(root, str(path)) if isinstance(path, str) else path for path in frame["path"]]
-    if classes is None:
-        classes = written or (sorted(frame["label"].dropna().astype(str).unique()) if "label" in frame else ())
+    if isinstance(source, pd.DataFrame):
+        frame, name = source.copy(), "The table"
+    else:
+        read = read_text_table(source, DatasetError, encoding=encoding, comment_prefix=CLASSES_LINE)
+        frame, notes, name = read.frame, read.notes, f"The table {os.path.basename(source)}"
+        written = read_classes(read.comment) if read.comment else None
+        root = os.path.dirname(os.path.abspath(source)) if root is None else root
+    frame = match_columns(frame, COLUMNS, name, DatasetError)
     if not len(frame):
-        raise DatasetError("The table has no rows.")
-    name = "" if isinstance(source, pd.DataFrame) else f"table {base_name(source)}"
-    data = Dataset(frame, tuple(classes), notes, name, None if root is None else os.fspath(root))
-    missing = [path for path in data.paths if not os.path.exists(path)]
-    if missing:
+        raise DatasetError(f"{name} has no rows.")
+    if "path" not in frame:
         raise DatasetError(
-            f"{len(missing)} of {len(data)} image files do not exist, first {missing[0]}. Correct the paths, "
-            "or pass root=."
+            f"{name} has no column 'path'; found: {', '.join(map(str, frame.columns))}.{_suggest(frame, 'path')} "
+            "Rename or add the column."
         )
+    for column in _NUMBERS:
+        if column in frame:
+            frame[column] = parse_numbers(frame[column], name, DatasetError)
+    frame["path"] = find_files(frame["path"], root, name)
+    labelled = "label" in frame and bool(frame["label"].notna().any())
+    if classes is None:
+        classes = written or (sorted(format_names(frame["label"]).dropna().unique()) if labelled else ())
+    title = "" if isinstance(source, pd.DataFrame) else f"table {base_name(source)}"
+    data = Dataset(frame, tuple(classes), notes, title, None if root is None else os.fspath(root), distinct)
+    data = _note_unknown(data, name)
+    check_files_agree(data.frame)
+    warn_similar_names(data.frame, data.distinct)
     return data
 
 
-def _read_csv(path: Path) -> tuple[pd.DataFrame, tuple[str, ...] | None]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"Cannot read the table {path}: {error}.") from error
-    classes = None
-    if text.startswith(CLASSES_LINE):
-        first, text = text.split("\n", 1)
-        classes = read_classes(first)
-    try:
-        # "NA" may be the name of a class or patient; only empty fields are missing values.
-        dtype = dict.fromkeys(TEXT_COLUMNS, "string")
-        frame = pd.read_csv(io.StringIO(text), dtype=dtype, keep_default_na=False, na_values=[""])
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DatasetError(f"{path} is not a CSV table: {error}.") from error
-    return frame, classes
+def _note_unknown(data: Dataset, name: str) -> Dataset:
+    """Return the dataset with a note on what is not known, with a warning where it matters."""
+    if not data.has_labels:
+        hint = _suggest(data.frame, "label")
+        if hint:
+            warnings.warn(f"{name} has no column 'label'.{hint}", DatasetWarning, stacklevel=3)
+        return data.with_notes(f"The labels are not known ({name[0].lower()}{name[1:]} has no column 'label').")
+    if not data.has_cases:
+        message = CASES_UNKNOWN.format(remedy="a table with a column 'case'") + _suggest(data.frame, "case")
+        warnings.warn(message, DatasetWarning, stacklevel=3)
+        return data.with_notes(f"The cases are not known ({name[0].lower()}{name[1:]} has no column 'case').")
+    return data
+
+
+def _suggest(frame: pd.DataFrame, wanted: str) -> str:
+    simple = {str(name).casefold().replace("_", " ").replace("-", " "): str(name) for name in frame.columns}
+    found = next((simple[name] for name in _SYNONYMS[wanted] if name in simple), None)
+    return "" if found is None else f" If the column {found!r} holds it, rename it to {wanted!r}."

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.dataset_argument import require_dataset
+from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.environment import describe_environment
 from breastcls.errors import TrainingError
 from breastcls.experiments.external_predictions import ExternalPredictions, match_predictions, predicted_names
@@ -100,7 +100,7 @@ def evaluate_protocol(
         >>> print(result.to_markdown())  # doctest: +SKIP
     """
     began = time.perf_counter()
-    require_dataset("data", data)
+    require_labelled("data", data, "The protocol of BreakHis")
     trainer: ModelTrainer | None = None
     if isinstance(build, Mapping):
         _check_unused(fit_options, {"val_fraction": val_fraction, "run_dir": run_dir, "resume": resume, "tta": tta})

@@ -14,8 +14,9 @@ import keras
 import pandas as pd
 
 from breastcls.baselines.baseline_predictions import compute_baseline_features, cross_validate_baselines
-from breastcls.datasets.dataset import Dataset, Unit
-from breastcls.datasets.dataset_argument import require_dataset
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_argument import require_labelled
+from breastcls.datasets.image_rows import Unit
 from breastcls.environment import describe_environment
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
 from breastcls.experiments.cross_validation import cross_validate
@@ -89,7 +90,7 @@ def compare_splits(
         >>> found = compare_splits(build, data, epochs=20, fine_tune=False, augment="none")  # doctest: +SKIP
         >>> print(found.to_markdown())  # doctest: +SKIP
     """
-    require_dataset("data", data)
+    require_labelled("data", data, "The comparison of splits")
     wanted = check_metrics(metrics)
     chosen, limitations = _check_splits(splits, data)
     bootstrap = bootstrap or Bootstrap(seed=seed)

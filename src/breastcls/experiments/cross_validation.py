@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from breastcls.datasets.dataset import Dataset, Unit
-from breastcls.datasets.dataset_argument import require_dataset
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_argument import require_labelled
+from breastcls.datasets.image_rows import Unit
 from breastcls.datasets.leakage import LeakageReport
 from breastcls.errors import LeakageWarning, TrainingError
 from breastcls.evaluation.evaluation import Evaluation
@@ -101,7 +102,7 @@ def cross_validate(
         >>> result = cross_validate(build, data, val_fraction=0.15, run_dir="runs/cv", epochs=30)  # doctest: +SKIP
         >>> print(result)  # doctest: +SKIP
     """
-    require_dataset("data", data)
+    require_labelled("data", data, "Cross-validation")
     check_build(build)
     check_trainings(
         "cross_validate",

@@ -78,8 +78,8 @@ def _open(images: Any) -> ImageInput:
         return ImageInput(
             tuple(str(path) for path in images.paths),
             None,
-            labels=tuple(str(label) for label in images.table["label"]),
-            classes=tuple(images.classes),
+            labels=tuple(str(label) for label in images.table["label"]) if images.has_labels else None,
+            classes=tuple(images.classes) or None,
             root=images.root,
         )
     if isinstance(images, str | os.PathLike):

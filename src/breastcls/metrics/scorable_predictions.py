@@ -81,6 +81,7 @@ def _take(source: Any, test: Dataset | None, batch_size: int, tta: str | None) -
         raise EvaluationError("A model needs images to be scored on: `evaluate(model, test)`.")
     if not isinstance(test, Dataset):
         raise EvaluationError(f"`test` must be a Dataset, not {type(test).__name__}; `load_table` makes one.")
+    test.require_labels("Evaluation")
     # Imported here: predictions of another framework are scored without loading Keras.
     from breastcls.models.model_card import get_card
     from breastcls.models.weight_hash import hash_weights

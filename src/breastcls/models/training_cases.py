@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.identifiers import format_name
 from breastcls.models.model_card import ModelCard
 
 UNITS = ("cases", "slides")
@@ -69,7 +70,7 @@ def list_seen_names(record: Any, unit: str) -> set[str]:
         record: The entry "training" in the provenance of a card. Anything but a mapping gives an empty set.
         unit: "cases" or "slides".
     """
-    return set(map(str, record.get(unit) or ())) if isinstance(record, Mapping) else set()
+    return set(map(format_name, record.get(unit) or ())) if isinstance(record, Mapping) else set()
 
 
 def list_trained_names(record: Any, unit: str) -> set[str]:
@@ -85,7 +86,10 @@ def list_trained_names(record: Any, unit: str) -> set[str]:
 
 
 def _names(parts: Sequence[Dataset]) -> dict[str, set[str]]:
-    return {
-        "cases": {str(name) for part in parts for name in part.cases},
-        "slides": {str(name) for part in parts for name in part.slides},
-    }
+    # Where cases are not known there is nothing to record.
+    found: dict[str, set[str]] = {unit: set() for unit in UNITS}
+    for part in parts:
+        case, slide = part.table["case"], part.table["slide"]
+        found["cases"] |= set(case.dropna().tolist())
+        found["slides"] |= set(slide.fillna(case).dropna().tolist())
+    return found

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.datasets.identifiers import format_names
 from breastcls.errors import EvaluationError
+from breastcls.identifiers import clean_name, format_name, format_names, list_similar, similar_groups
 
 # Tolerance of the sum of a row, such as for rounding in a CSV file.
 SUM_TOLERANCE = 1e-3
@@ -34,7 +34,7 @@ def check_classes(classes: Sequence[Any]) -> tuple[str, ...]:
     """Return the class names as a tuple of at least two different strings."""
     if isinstance(classes, str):
         raise EvaluationError(f"`classes` must be a sequence of names, not the one string {classes!r}.")
-    names = tuple(str(name) for name in classes)
+    names = tuple(clean_name(str(name)) for name in classes)
     numbers = any(isinstance(name, (int, float, np.number)) and not isinstance(name, bool) for name in classes)
     if numbers and names != tuple(map(str, range(len(names)))):
         raise EvaluationError(
@@ -44,6 +44,12 @@ def check_classes(classes: Sequence[Any]) -> tuple[str, ...]:
     if len(names) < 2 or len(set(names)) != len(names):
         raise EvaluationError(
             f"`classes` must hold two or more different names, positive class last; it holds {names}."
+        )
+    similar = similar_groups(names)
+    if similar:
+        raise EvaluationError(
+            f"`classes` holds {list_similar(similar)}, which differ in spelling only. Write equal classes alike, or "
+            "give different classes different names."
         )
     return names
 
@@ -122,11 +128,16 @@ def check_labels(values: Any, classes: tuple[str, ...], rows: int) -> npt.NDArra
 
 def _labels_from_names(raw: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
     place = {name: index for index, name in enumerate(classes)}
-    names = [str(name) for name in raw.tolist()]
+    written = {name: _class_name(name, place) for name in set(raw.tolist())}
+    names = [written[name] for name in raw.tolist()]
     unknown = sorted({name for name in names if name not in place})
     if unknown:
         raise EvaluationError(f"`labels` holds {unknown[:5]}, which are not among the classes {classes}.")
     return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def _class_name(label: Any, place: Mapping[str, int]) -> str:
+    return text if (text := clean_name(str(label))) in place else format_name(label)
 
 
 def read_labels(texts: Sequence[str], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
@@ -137,7 +148,8 @@ def read_labels(texts: Sequence[str], classes: tuple[str, ...]) -> npt.NDArray[n
         ([0, 1, -1], [1, 0])
     """
     place = {name: index for index, name in enumerate(classes)}
-    stripped = [text if text in place else text.strip() for text in texts]
+    written = {text: clean_name(text) for text in set(texts)}
+    stripped = [written[text] for text in texts]
     known = [text for text in dict.fromkeys(stripped) if text in place or text not in _MISSING]
     # Many programs write a column with missing values with decimals: "2.0" is the class "2".
     whole = {text: text if text in place else _whole(text) for text in known}

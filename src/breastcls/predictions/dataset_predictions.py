@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from breastcls.datasets.dataset import Dataset
 from breastcls.predictions.predictions import Predictions
 
@@ -29,16 +32,22 @@ def predictions_of(
         ['x']
     """
     table = data.table
-    made = Predictions.from_arrays(
+    known = Predictions.from_arrays(
         probabilities=probabilities,
         labels=data.labels,
         classes=data.classes,
-        cases=data.cases,
-        slides=data.slides,
+        cases=data.cases if data.has_cases else None,
+        slides=_text(table["slide"].fillna(table["case"])),
         paths=data.paths,
         magnifications=table["magnification"].to_numpy(dtype=object),
         subtypes=table["subtype"].to_numpy(dtype=object),
         threshold=threshold,
         part=part,
+        # The reader of the dataset has warned of similar names.
+        distinct=True,
     )
-    return dataclasses.replace(made, root=data.root)
+    return dataclasses.replace(known, distinct=data.distinct, root=data.root)
+
+
+def _text(values: pd.Series) -> np.ndarray:
+    return values.fillna("").to_numpy(dtype=object)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage
 from breastcls.errors import EvaluationError
+from breastcls.identifiers import format_name, similar_pairs
 from breastcls.models.training_cases import UNITS, list_trained_names
 from breastcls.predictions.predictions import Predictions
 
@@ -46,8 +46,12 @@ def check_independence(
     own = (predictions,) if test is None else (predictions, test)
     report = _compare_names(own, _records(predictions, provenance))
     if train is not None:
-        given = {"training": {"cases": train.cases, "slides": train.slides}}
-        audit = _compare_names(own, given) if test is None else audit_leakage(train, test)
+        given = {"training": {what: _known_names(train, what) for what in UNITS}}
+        audit = (
+            _compare_names(own, given, train.distinct)
+            if test is None
+            else audit_leakage(train, test, distinct=predictions.distinct)
+        )
         # The model may have been trained on more than the given training set.
         report = _join(audit, report, own)
     # A comparison of other steps alone is no evidence that the training set is independent.
@@ -89,8 +93,8 @@ def count_shared_cases(predictions: Predictions, cases: Collection[Any]) -> int 
         >>> count_shared_cases(some, ["a", "b"]), count_shared_cases(some, ["b"]), count_shared_cases(some, [])
         (1, 0, None)
     """
-    own = _known(predictions.cases)
-    return len(own & set(map(str, cases))) if own and len(cases) else None
+    own = _known_names(predictions, "cases")
+    return len(own & set(map(format_name, cases))) if own and len(cases) else None
 
 
 def _records(predictions: Predictions, provenance: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -103,19 +107,21 @@ def _records(predictions: Predictions, provenance: Mapping[str, Any]) -> dict[st
     return found
 
 
-def _compare_names(scored: Scored, records: Mapping[str, Mapping[str, Any]]) -> LeakageReport:
-    own = {
-        "cases": set().union(*(_known(one.cases) for one in scored)),
-        "slides": set().union(*(_known(one.slides) for one in scored)),
-    }
-    shared: dict[str, set[str]] = {"cases": set(), "slides": set()}
+def _compare_names(
+    scored: Scored, records: Mapping[str, Mapping[str, Any]], distinct: frozenset[str] = frozenset()
+) -> LeakageReport:
+    own = {what: set[str]().union(*(_known_names(one, what) for one in scored)) for what in UNITS}
+    different = distinct.union(*(one.distinct for one in scored))
+    shared: dict[str, set[str]] = {what: set() for what in UNITS}
+    similar: dict[str, set[tuple[str, str]]] = {what: set() for what in UNITS}
     compared: dict[str, list[str]] = {}
     for step, record in records.items():
         for what, names in own.items():
-            seen = set(map(str, _names(record, what)))
+            seen = set(map(format_name, _names(record, what)))
             if seen and names:
                 compared.setdefault(step, []).append(what)
                 shared[what] |= names & seen
+                similar[what].update(similar_pairs(seen, names, different))
     return LeakageReport(
         shared_cases=tuple(sorted(shared["cases"])),
         shared_slides=tuple(sorted(shared["slides"])),
@@ -126,12 +132,16 @@ def _compare_names(scored: Scored, records: Mapping[str, Mapping[str, Any]]) -> 
         pixels_compared=False,
         compared_with=tuple(step for step in FITTING_STEPS if step in compared),
         compared_by=tuple(what for what in own if any(what in names for names in compared.values())),
+        similar_cases=tuple(sorted(similar["cases"])),
+        similar_slides=tuple(sorted(similar["slides"])),
+        test_images_in_similar_cases=_count_images(scored, {pair[1] for pair in similar["cases"]}),
     )
 
 
 def _join(audit: LeakageReport, of_names: LeakageReport, scored: Scored) -> LeakageReport:
     """Return an audit extended by the shared names of further records."""
     cases = {*audit.shared_cases, *of_names.shared_cases}
+    similar = {*audit.similar_cases, *of_names.similar_cases}
     return dataclasses.replace(
         audit,
         shared_cases=tuple(sorted(cases)),
@@ -140,9 +150,10 @@ def _join(audit: LeakageReport, of_names: LeakageReport, scored: Scored) -> Leak
         compared_with=tuple(
             step for step in FITTING_STEPS if step in audit.compared_with or step in of_names.compared_with
         ),
-        compared_by=tuple(
-            what for what in ("cases", "slides") if what in audit.compared_by or what in of_names.compared_by
-        ),
+        compared_by=tuple(what for what in UNITS if what in audit.compared_by or what in of_names.compared_by),
+        similar_cases=tuple(sorted(similar)),
+        similar_slides=tuple(sorted({*audit.similar_slides, *of_names.similar_slides})),
+        test_images_in_similar_cases=_count_images(scored, {pair[1] for pair in similar}),
     )
 
 
@@ -159,7 +170,12 @@ def _names(record: Mapping[str, Any], what: str) -> Collection[Any]:
     return () if names is None else names
 
 
-def _known(names: npt.NDArray[Any] | None) -> set[str]:
+def _known_names(data: Predictions | Dataset, what: str) -> set[str]:
+    """Return the names of the cases or slides, without those that stand for unknown ones."""
+    if isinstance(data, Dataset):
+        case = data.table["case"]
+        return set((case if what == "cases" else data.table["slide"].fillna(case)).dropna().tolist())
+    names = getattr(data, what)
     return set() if names is None else set(names.astype(str).tolist()) - {""}
 
 

@@ -59,6 +59,7 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
         labels=np.concatenate([one.labels for one in parts]),
         part=part,
         calibration=_join_calibrations(parts),
+        distinct=frozenset().union(*(one.distinct for one in parts)),
         **known,
     )
 

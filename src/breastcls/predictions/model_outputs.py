@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from dataclasses import dataclass
@@ -101,7 +102,11 @@ class MultiOutputModel:
         """Return images under the model's class names: out-of-distribution images may have other classes."""
         outputs = int(self._model.output_shape[-1])
         names = tuple(map(str, range(max(outputs, 2)))) if self._card is None else self._card.classes
-        return data if data.classes == names else data.with_classes(names, dict.fromkeys(data.classes, names[0]))
+        if data.classes == names:
+            return data
+        if not data.has_labels:
+            return dataclasses.replace(data, classes=names)
+        return data.with_classes(names, dict.fromkeys(data.classes, names[0]))
 
 
 def _find_features(model: keras.Model) -> Any | None:

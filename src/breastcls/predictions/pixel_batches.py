@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -72,15 +73,28 @@ def input_size(model: keras.Model, card: ModelCard | None) -> tuple[int, int] | 
     return None if None in shape[1:3] else (int(shape[1]), int(shape[2]))
 
 
+def take_classes(data: Dataset, card: ModelCard | None) -> Dataset:
+    """Return a dataset, with the classes of the card if it has neither labels nor classes of its own."""
+    if data.classes or data.has_labels or card is None:
+        return data
+    return dataclasses.replace(data, classes=card.classes)
+
+
 def _of_dataset(model: keras.Model, card: ModelCard | None, data: Dataset, batch_size: int) -> PixelBatches:
     if len(data) == 0:
         raise EvaluationError("The dataset holds no images, so there is nothing to predict.")
+    data = take_classes(data, card)
     if card is not None and card.classes != data.classes:
         raise EvaluationError(
             f"The model's classes are {card.classes}, the dataset's {data.classes}. They must be the same in the same "
             "order; load the data with the target that the model was trained for."
         )
     outputs = getattr(model, "output_shape", None)
+    if not data.classes:
+        raise EvaluationError(
+            "Neither the model, which has no card, nor the dataset, which has no labels, names the classes. Give the "
+            "names with dataclasses.replace(data, classes=(...)), positive class last."
+        )
     width = outputs[-1] if isinstance(outputs, tuple) and len(outputs) == 2 else None
     if width is not None and width != len(data.classes) and not (width == 1 and len(data.classes) == 2):
         raise EvaluationError(

@@ -20,7 +20,7 @@ from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
 from breastcls.models.probability_rule import ClassifiedOutputs
 from breastcls.predictions.dataset_predictions import predictions_of
-from breastcls.predictions.pixel_batches import open_batches
+from breastcls.predictions.pixel_batches import open_batches, take_classes
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.test_time_augmentation import list_transforms, transform_batches
 
@@ -76,6 +76,7 @@ def predict(
     if isinstance(data, Dataset):
         if labels is not None or cases is not None or classes is not None:
             raise EvaluationError("`labels`, `cases` and `classes` come with a Dataset; leave them out.")
+        data = take_classes(data, card)
         found = _classify(model, card, data, batch_size, tta)
         made = predictions_of(data, found.probabilities, threshold=found.threshold)
         return dataclasses.replace(made, calibration=found.calibration)

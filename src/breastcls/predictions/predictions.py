@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
+from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.errors import EvaluationError
-from breastcls.files import write_text
-from breastcls.models.probability_rule import decide
+from breastcls.identifiers import read_distinct
 from breastcls.predictions import array_arguments as arrays
-from breastcls.predictions.aggregation import LEVELS, METHODS, Aggregation, Level
+from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.grouped_rows import combine_rows, common_values, group_rows, label_groups
-from breastcls.predictions.hidden_files import HiddenFiles
-from breastcls.predictions.predictions_csv import PROBABILITY, read_columns, write_columns
+from breastcls.predictions.prediction_rows import PredictionRows
+from breastcls.predictions.predictions_csv import read_columns
 from breastcls.predictions.pseudonyms import Pseudonyms, hide_names
 from breastcls.predictions.repeated_paths import check_paths_agree
-from breastcls.relative_paths import relative_paths
-from breastcls.result import Result
-
-PARTS = ("train", "validation", "out-of-fold", "test")
-_ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Predictions(Result):
+class Predictions(PredictionRows):
     """Class probabilities of n images, of whatever model, with what is known of each image.
 
     Make them with `breastcls.predict`, `Predictions.from_arrays` or `Predictions.from_csv`, which check their input.
@@ -60,6 +51,8 @@ class Predictions(Result):
             `fingerprint` of its parameters; None where the probabilities are uncalibrated or it is not known.
         root: The folder that `relative_paths` are relative to; the common folder of the files if None.
         hidden_files: The files of images whose `paths` are pseudonyms, by pseudonym; see `with_pseudonyms`.
+        distinct: Names of cases and slides that are different although they differ in spelling only; see `from_arrays`.
+            They are not written to files.
 
     Raises:
         EvaluationError: If `level`, `part` or `aggregation_method` is none of these.
@@ -73,34 +66,6 @@ class Predictions(Result):
         >>> print(some)
         Predictions: 3 images of 3 cases (benign 2, malignant 1)
     """
-
-    probabilities: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    classes: tuple[str, ...]
-    cases: npt.NDArray[np.object_] | None = None
-    slides: npt.NDArray[np.object_] | None = None
-    paths: npt.NDArray[np.object_] | None = None
-    magnifications: npt.NDArray[np.int64] | None = None
-    subtypes: npt.NDArray[np.object_] | None = None
-    threshold: float | None = None
-    level: Level = "image"
-    part: str | None = None
-    aggregation_method: str | None = None
-    calibration: Mapping[str, Any] | None = None
-    root: str | None = None
-    hidden_files: HiddenFiles = field(default_factory=HiddenFiles, repr=False)
-
-    def __post_init__(self) -> None:
-        arrays.check_word(self.level, "level", LEVELS)
-        for name, known in (("part", PARTS), ("aggregation_method", METHODS)):
-            if getattr(self, name) is not None:
-                arrays.check_word(getattr(self, name), name, known)
-        for name in _ROW_FIELDS:
-            value = getattr(self, name)
-            if value is not None:
-                view = value.view()  # the caller's own array stays writable
-                view.flags.writeable = False
-                object.__setattr__(self, name, view)
 
     @classmethod
     def from_arrays(
@@ -116,6 +81,7 @@ class Predictions(Result):
         subtypes: Any = None,
         threshold: float | None = None,
         part: str | None = None,
+        distinct: Any = (),
     ) -> Predictions:
         """Make predictions from the output of any model of any framework.
 
@@ -125,8 +91,8 @@ class Predictions(Result):
             labels: (n,) class indices, or class names, or None where the truth is not known. Numbers are always
                 indices, text is always names.
             cases: (n,) names of the biological source. Without them every image counts as its own case, and
-                `evaluate` says so. Blanks around names are taken off, and whole numbers have no decimals (7.0 is "7"),
-                here as in datasets: a leak is found by equal names.
+                `evaluate` says so. Names are formatted here as in datasets (white space, invisible characters and
+                Unicode composition are uniform, 7.0 is "7"): a leak is found by equal names.
             classes: Class names in the order of the columns, positive class last.
             slides: (n,) slide names.
             paths: (n,) files, each of one image. A path with a folder stands for one file, which cannot be of several
@@ -136,10 +102,16 @@ class Predictions(Result):
             subtypes: (n,) subtype names.
             threshold: Decision threshold of two classes, chosen elsewhere than on these images.
             part: "train", "validation", "out-of-fold" or "test".
+            distinct: Names of cases and slides that are different although they differ in letter case, leading zeros,
+                separators or accents only, such as `[("P1", "p1")]`; True for all names. Others count as a possible
+                leak where one is in the training and one in the test set.
 
         Raises:
             EvaluationError: If shapes disagree, a value is NaN or outside 0..1, a row does not sum to one, a label is
                 not a class, one file has several cases or classes, or `part` is something else.
+
+        Warns:
+            DatasetWarning: If names of cases or slides differ in spelling only.
 
         Example:
             >>> Predictions.from_arrays(probabilities=[[2.0, -1.0]], labels=[0], classes=("benign", "malignant"))
@@ -157,17 +129,21 @@ logits, apply softmax (or the sigmoid for one column) first.
         of_cases = arrays.check_names(cases, "cases", rows, required=True)
         files = arrays.check_paths(paths, rows)
         check_paths_agree(files, of_cases, of_rows, names)
+        of_slides = arrays.check_names(slides, "slides", rows)
+        different = read_distinct(distinct)
+        warn_similar_names({"case": of_cases, "slide": of_slides}, different)
         return cls(
             probabilities=checked,
             labels=of_rows,
             classes=names,
             cases=of_cases,
-            slides=arrays.check_names(slides, "slides", rows),
+            slides=of_slides,
             paths=files,
             magnifications=arrays.check_magnifications(magnifications, rows),
             subtypes=arrays.check_names(subtypes, "subtypes", rows),
             threshold=arrays.check_threshold(threshold, names),
             part=part,
+            distinct=different,
         )
 
     @classmethod
@@ -186,6 +162,7 @@ logits, apply softmax (or the sigmoid for one column) first.
         threshold: float | None = None,
         part: str | None = None,
         root: str | os.PathLike[str] | None = None,
+        distinct: Any = (),
     ) -> Predictions:
         """Read predictions from a CSV file, one row an image.
 
@@ -207,6 +184,7 @@ logits, apply softmax (or the sigmoid for one column) first.
                 aggregated, is read from the columns `level` and `aggregation_method`; without them a row is an image.
             root: Folder that relative paths start from, where the files are to be opened; `to_csv` writes relative
                 paths.
+            distinct: As in `from_arrays`.
 
         Raises:
             EvaluationError: If the file cannot be read, a column is missing, naming those present, or one of `level`,
@@ -226,52 +204,7 @@ logits, apply softmax (or the sigmoid for one column) first.
                 os.path.join(root, name) if isinstance(name, str) else "" for name in arguments["paths"]
             ]
             record["root"] = os.fspath(root)
-        return dataclasses.replace(cls.from_arrays(**arguments), **record)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, rows: Any) -> Predictions:
-        """Return the chosen rows as new predictions: an index, a slice, a boolean mask or an array of indices."""
-        if isinstance(rows, (int, np.integer)):
-            rows = [range(len(self))[int(rows)]]
-        elif not isinstance(rows, slice):
-            rows = np.asarray(rows)
-            if rows.size == 0:
-                rows = rows.astype(np.int64)
-        chosen: dict[str, Any] = {name: getattr(self, name) for name in _ROW_FIELDS}
-        for name, value in chosen.items():
-            chosen[name] = None if value is None else value[rows]
-        return dataclasses.replace(self, **chosen)
-
-    @property
-    def relative_paths(self) -> npt.NDArray[np.object_] | None:
-        """The files as CSV and JSON files have them: relative to `root` or to their common folder, (n,), or None."""
-        if self.paths is None:
-            return None
-        return np.array(relative_paths(map(str, self.paths), self.root), dtype=object)
-
-    def file_of(self, row: int) -> str:
-        """Return the file of a row, to open it; "" where it is not known."""
-        return "" if self.paths is None else self.hidden_files.file_of(str(self.paths[row]))
-
-    @property
-    def positive(self) -> npt.NDArray[np.float32]:
-        """Probability of the last class, the positive one, (n,)."""
-        return self.probabilities[:, -1]
-
-    @property
-    def decisions(self) -> npt.NDArray[np.int64]:
-        """The class decided for each row, int64 (n,).
-
-        Two classes: the positive one at `positive >= threshold`, without a threshold from 0.5 on. More: the most
-        probable, of equals the first.
-        """
-        return decide(self.probabilities, self.threshold)
-
-    def with_threshold(self, threshold: float | None) -> Predictions:
-        """Return the same predictions decided at another threshold."""
-        return dataclasses.replace(self, threshold=arrays.check_threshold(threshold, self.classes))
+        return dataclasses.replace(cls.from_arrays(**arguments, distinct=distinct), **record)
 
     def with_pseudonyms(self, pseudonyms: Pseudonyms | None = None) -> Predictions:
         """Return the same predictions under pseudonyms, such as "case-001", "slide-001" and "image-0001.png".
@@ -335,64 +268,3 @@ logits, apply softmax (or the sigmoid for one column) first.
             aggregation_method=method,
         )
         return whole if kept.all() else whole[kept]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a table, one row an image: what is known of it, `label`, `decision` and `probability_<class>`.
-
-        The column `path` has the files as they can be opened; `to_csv` writes them relative to `root`.
-        """
-        known = {
-            "path": self.paths,
-            "case": self.cases,
-            "slide": self.slides,
-            "magnification": self.magnifications,
-            "subtype": self.subtypes,
-        }
-        names = np.array([*self.classes, ""], dtype=object)  # index -1 is the unknown label
-        columns: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
-        columns["label"] = names[self.labels]
-        columns["decision"] = names[self.decisions]
-        for index, name in enumerate(self.classes):
-            columns[f"{PROBABILITY}{name}"] = self.probabilities[:, index]
-        return pd.DataFrame(columns)
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write `to_frame()` as CSV, which `from_csv` reads back, and return the path.
-
-        Columns `level`, `aggregation_method`, `threshold`, `part` and `calibration` are added where they are not the
-        default. Paths are relative to `root`, or to the common folder of the files. What is lost: on which cases a
-        calibration was fitted, and names of cases, slides and subtypes that pandas reads as missing, such as "NA".
-        """
-        return write_columns(self.to_frame(), self, path)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain lists, numbers and strings; paths are relative as in `to_csv`."""
-        content: dict[str, Any] = {
-            "classes": list(self.classes),
-            "threshold": self.threshold,
-            "level": self.level,
-            "part": self.part,
-            "aggregation_method": self.aggregation_method,
-            "calibration": None if self.calibration is None else dict(self.calibration),
-        }
-        for name in _ROW_FIELDS:
-            value = self.relative_paths if name == "paths" else getattr(self, name)
-            content[name] = None if value is None else value.tolist()
-        return content
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return the predictions as JSON and, given a path, write them there."""
-        text = json.dumps(self.to_dict())
-        if path is not None:
-            write_text(path, text)
-        return text
-
-    def __str__(self) -> str:
-        known = np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
-        parts = [f"{name} {count}" for name, count in zip(self.classes, known, strict=True)]
-        if (self.labels < 0).any():
-            parts.append(f"not known {int((self.labels < 0).sum())}")
-        units = f"{len(self)} {self.level}s" if len(self) != 1 else f"1 {self.level}"
-        cases = "" if self.cases is None or self.level == "case" else f" of {pd.unique(self.cases).size} cases"
-        threshold = "" if self.threshold is None else f", threshold {self.threshold:.4g}"
-        return f"Predictions: {units}{cases} ({', '.join(parts)}){threshold}"

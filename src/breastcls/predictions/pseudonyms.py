@@ -161,6 +161,8 @@ def _number(kind: str, names: set[str], secret: bytes) -> dict[str, str]:
 def hide_names(predictions: Any, pseudonyms: Pseudonyms) -> dict[str, Any]:
     """Return the fields of predictions that hold names, under pseudonyms."""
     changes: dict[str, Any] = {"calibration": pseudonyms.replace_in(predictions.calibration), "root": None}
+    # The names that were declared distinct are names too; pseudonyms differ in more than spelling.
+    changes["distinct"] = bool(predictions.distinct)
     for kind, of_rows in (("case", "cases"), ("slide", "slides"), ("image", "paths")):
         names = getattr(predictions, of_rows)
         changes[of_rows] = None if names is None else np.array(pseudonyms.replace(kind, names), dtype=object)

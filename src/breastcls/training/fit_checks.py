@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.dataset_argument import require_dataset
+from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card
 from breastcls.models.output_layer import ends_in_softmax
@@ -31,9 +31,9 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
     """
     if not isinstance(model, keras.Model):
         raise TrainingError(f"model must be a keras.Model, such as from build_model; found {type(model).__name__}.")
-    require_dataset("train", train)
+    require_labelled("train", train, "Training")
     if val is not None:
-        require_dataset("val", val)
+        require_labelled("val", val, "Validation")
     if settings.selection.patience is not None and val is None:
         raise TrainingError("ModelSelection.patience needs a validation set: pass val=, or leave patience out.")
     if settings.logging.tensorboard is not None and importlib.util.find_spec("tensorboard") is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -12,9 +13,10 @@ from typing import Any
 import keras
 import pandas as pd
 
+from breastcls.csv_text import write_rows
+from breastcls.datasets.class_list import write_classes
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import describe_files
-from breastcls.datasets.image_table import write_classes
 from breastcls.datasets.table_reader import load_table
 from breastcls.errors import OutputError, TrainingError
 from breastcls.files import make_folder, write_text
@@ -62,9 +64,10 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
     """
     parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
     table = pd.concat(parts, ignore_index=True)
-    table = table.join(describe_files(table["path"].tolist()))
+    for name, values in describe_files(table["path"].tolist()).items():
+        table[name] = values
     table["path"] = [os.path.abspath(path) for path in table["path"]]
-    return write_classes(train.classes) + "\n" + table.to_csv(index=False, lineterminator="\n")
+    return write_classes(train.classes) + "\n" + write_rows(table)
 
 
 def write_end(folder: Path, run: Run, model: keras.Model) -> None:
@@ -105,7 +108,8 @@ def read_split(folder: Path) -> tuple[Dataset, Dataset | None]:
     Raises:
         DatasetError: If it is missing or damaged.
     """
-    both = load_table(folder / "split.csv")
-    # The first line has the class names.
-    parts = pd.read_csv(folder / "split.csv", skiprows=1, usecols=["part"])["part"].to_numpy()
-    return both[parts == "train"], both[parts == "val"] if (parts == "val").any() else None
+    # Similar names were accepted when the run was started.
+    both = load_table(folder / "split.csv", distinct=True)
+    parts = both.table["part"].to_numpy(dtype=object)
+    rows = dataclasses.replace(both, frame=both.table.drop(columns=["part", "size", "sha256"]))
+    return rows[parts == "train"], rows[parts == "val"] if (parts == "val").any() else None
