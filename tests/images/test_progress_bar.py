@@ -1,10 +1,14 @@
 """The progress bar is shown in terminals only."""
 
+import pytest
+
 from breastcls.images.progress_bar import progress_bar
 
 
-def test_silent_by_default(capsys):
-    with progress_bar("Reading", 3) as advance:
+@pytest.mark.parametrize("show", [None, True])
+def test_silent_outside_of_a_terminal(capsys, monkeypatch, show):
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    with progress_bar("Reading", 3, show=show) as advance:
         advance()
     assert capsys.readouterr() == ("", "")
 

@@ -47,7 +47,8 @@ def test_nothing_to_draw_is_an_error(table):
 
 
 def test_a_metric_of_validation_alone_has_its_panel(history):
-    figure = plot_history(history.assign(val_roc_auc=0.9))
+    figure = plot_history(history.assign(val_roc_auc=0.9, val_case_balanced_accuracy=0.8))
+    assert figure.axes[3].get_title(loc="left") == "Balanced accuracy over cases"
     panel = figure.axes[2]
     assert panel.get_title(loc="left") == "Area under the ROC curve"
     assert panel.get_lines()[0].get_ydata().tolist() == [0.9] * 5

@@ -19,14 +19,19 @@ def progress_bar(what: str, total: int, show: bool | None = None) -> Iterator[Ca
     Args:
         what: Description of the task, at the beginning of the line.
         total: Number of steps.
-        show: Whether to show the progress bar; by default if standard error is a terminal.
+        show: Whether to show the progress bar, in a terminal or a notebook; by default if standard error is a terminal.
     """
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda: None
         return
     from rich.console import Console
 
-    with make_progress(Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    if not (console.is_terminal or console.is_jupyter):
+        # In a log file the bar would be an empty line.
+        yield lambda: None
+        return
+    with make_progress(console) as progress:
         task = progress.add_task(what, total=total)
         yield lambda: progress.advance(task)
 

@@ -103,8 +103,8 @@ class FitSettings:
             if name in given:
                 given[name] = kind.of(given[name])
         if "devices" in given:
-            name = strategy_name(given["devices"].strategy)
-            given["devices"] = dataclasses.replace(given["devices"], strategy=name)
+            strategy = strategy_name(given["devices"].strategy)
+            given["devices"] = dataclasses.replace(given["devices"], strategy=strategy)
         if "preprocessing" in given and not isinstance(given["preprocessing"].stain, Mapping):
             given["preprocessing"] = dataclasses.replace(given["preprocessing"], stain=None)
         return cls(**given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from breastcls.drawing.figures import BASELINE, MODEL, MUTED, TWO_COLUMNS, drawing_style, new_figure
 from breastcls.errors import TrainingError
-from breastcls.metrics.metric_descriptions import describe_metric
-from breastcls.training.single_epoch_panels import draw_penalties, draw_values
+from breastcls.training.single_epoch_panels import draw_penalties, draw_values, metric_title
 
 _NOT_METRICS = {"epoch", "phase", "seconds", "time", "learning_rate"}
 
@@ -58,11 +58,11 @@ def plot_history(history: pd.DataFrame, exact_head: Mapping[str, Any] | None = N
         )
     panels: list[Callable[[Axes], None]] = []
     if exact_head is not None and exact_head["scores"]:
-        panels.append(lambda axes: draw_penalties(axes, exact_head))
+        panels.append(partial(draw_penalties, exact_head=exact_head))
     if len(history) == 1:
-        panels.append(lambda axes: draw_values(axes, history.iloc[0], metrics, exact_head))
+        panels.append(partial(draw_values, row=history.iloc[0], metrics=metrics, exact_head=exact_head))
     else:
-        panels += [lambda axes, metric=metric: _draw_metric(axes, history, metric) for metric in metrics]
+        panels += [partial(_draw_metric, history=history, metric=metric) for metric in metrics]
     columns = min(len(panels), 2)
     rows = math.ceil(len(panels) / columns)
     with drawing_style():
@@ -86,7 +86,7 @@ def _draw_metric(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     ):
         if column in history:
             axes.plot(epochs, history[column], color=colour, linestyle=style, marker=marker, markersize=3, label=name)
-    axes.set_title(describe_metric(metric).name)
+    axes.set_title(metric_title(metric))
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()

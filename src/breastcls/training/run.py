@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from breastcls.metrics.number_format import format_count
 from breastcls.result import Result
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ class Run(Result):
     run_dir: Path | None = None
 
     def __str__(self) -> str:
-        best = "last epoch" if self.best_epoch is None else f"epoch {self.best_epoch}"
+        best = "the last epoch" if self.best_epoch is None else f"epoch {self.best_epoch}"
         scores = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
         train = self.data["train"]
         lines = [
-            f"Trained on {train['images']} images of {train['cases']} cases for {len(self.history)} epochs in "
-            f"{self.seconds:.0f} s ({self.stopped}).",
+            f"Trained on {format_count(train['images'], 'image')} of {format_count(train['cases'], 'case')} for "
+            f"{format_count(len(self.history), 'epoch')} in {self.seconds:.0f} s ({self.stopped}).",
             *self._how(),
-            f"Weights of the {best}: {scores}",
+            f"Weights of {best}: {scores}",
         ]
         if self.leakage is not None and not self.leakage["clean"]:
             lines.append("Training and validation share cases or pictures: the validation scores are inflated.")

@@ -8,10 +8,22 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
 
 from breastcls.drawing.figures import LINE, MODEL, MUTED
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_number
+
+
+def metric_title(metric: str) -> str:
+    """Return the title of a column of the training history, without the prefix `val_`.
+
+    Example:
+        >>> metric_title("case_balanced_accuracy")
+        'Balanced accuracy over cases'
+    """
+    over_cases = metric.removeprefix("case_")
+    return describe_metric(metric).name if over_cases == metric else f"{describe_metric(over_cases).name} over cases"
 
 
 def draw_penalties(axes: Axes, exact_head: Mapping[str, Any]) -> None:
@@ -53,10 +65,7 @@ def draw_values(
         metrics: The metrics without the prefix `val_`.
         exact_head: As in `draw_penalties`; None if the head was trained by an optimizer.
     """
-    cells = [
-        [describe_metric(name).name, *(_value_text(row, column) for column in (name, f"val_{name}"))]
-        for name in metrics
-    ]
+    cells = [[metric_title(name), *(_value_text(row, column) for column in (name, f"val_{name}"))] for name in metrics]
     axes.set_axis_off()
     axes.set_title("Values after one epoch" if exact_head is None else "Values with the fitted head")
     height = 0.12 * (len(cells) + 1)
@@ -67,7 +76,7 @@ def draw_values(
         colLoc="right",
         cellLoc="right",
         edges="horizontal",
-        bbox=(0.0, 1.0 - height, 1.0, height),
+        bbox=Bbox.from_bounds(0.0, 1.0 - height, 1.0, height),
     )
     table.auto_set_font_size(False)
     table.set_fontsize(8)
