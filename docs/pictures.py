@@ -110,12 +110,17 @@ def draw_stain(folder: Path) -> np.ndarray:
 def draw_heatmaps(folder: Path) -> np.ndarray:
     """Image, heat-map and overlay of three test images, from the model of the tutorial."""
     root = bc.datasets.make_breakhis(
-        folder / "images", magnifications=[200], slides_per_subtype=6, images_per_slide=8, image_size=(115, 175), seed=7
+        folder / "images",
+        magnifications=[200],
+        slides_per_subtype=16,
+        images_per_slide=3,
+        image_size=(115, 175),
+        seed=7,
     )
     data = bc.load_breakhis(root)
     train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=7)
     model = bc.build_model("cnn4", classes=data.classes, image_size=(64, 96), seed=7)
-    bc.fit(model, train, val, epochs=8, batch_size=8, learning_rate=3e-4, augment="dihedral", seed=7)
+    bc.fit(model, train, val, epochs=10, batch_size=8, augment="dihedral", seed=7)
     bc.explain(model, test[::12]).plot(folder / "heatmaps.png", limit=3)
     picture = bc.images.read_image(folder / "heatmaps.png")
     return bc.images.resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))

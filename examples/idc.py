@@ -1,15 +1,14 @@
-"""Train CancerNet on IDC patches, split by patient, and draw the prediction over the whole slide.
+"""Train CancerNet on IDC patches, split by patient, and plot the predicted probability over a whole slide.
 
     python examples/idc.py --data IDC_regular_ps50_idx5
-    python examples/idc.py                           # synthetic patches, to see it run
+    python examples/idc.py                           # synthetic patches; no data set is needed
 
-Neighbouring patches of IDC share tissue, so that a random split over patches tells nothing; the patient is the case.
+Adjacent patches of a slide share tissue, so a random split over patches inflates the score: the patient is the case.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,8 @@ from quiet import start_tensorflow_quietly
 import breastcls as bc
 
 
-def draw_slide(predictions: bc.Predictions, data: bc.Dataset, case: str, path: Path) -> Path:
-    """Draw true class and predicted probability of one patient's patches where they lie in the slide."""
+def plot_slide(predictions: bc.Predictions, data: bc.Dataset, case: str, path: Path) -> Path:
+    """Plot true class and predicted probability of one patient's patches at their positions in the slide."""
     rows = np.flatnonzero(data.cases == case)
     table = data.table.iloc[rows]
     figure = Figure(figsize=(9, 4.5), layout="constrained")
@@ -40,10 +39,11 @@ def draw_slide(predictions: bc.Predictions, data: bc.Dataset, case: str, path: P
 
 
 def main() -> None:
-    """Split by patient, train, score, draw."""
+    """Split by patient, train, evaluate, plot a slide, and write the report and heat-maps."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of IDC patches; synthetic ones are drawn without it")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--data", type=Path, help="folder of IDC patches; by default synthetic ones are generated")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--augment", default="stain", help="an augmentation policy")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("runs/idc"))
     arguments = parser.parse_args()
@@ -51,19 +51,24 @@ def main() -> None:
 
     root = arguments.data
     if root is None:
-        root = bc.datasets.make_idc(tempfile.mkdtemp(), patients=9, patches_per_patient=80, seed=arguments.seed)
+        # Many patients with few patches each: the confidence intervals depend on the number of patients.
+        root = bc.datasets.make_idc(
+            arguments.output / "images", patients=48, patches_per_patient=24, seed=arguments.seed, overwrite=True
+        )
     data = bc.load_idc(root)
     print(data.summary(), end="\n\n")
     train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=arguments.seed)
 
     model = bc.build_model("cancernet", classes=data.classes, seed=arguments.seed)
-    print(bc.fit(model, train, val, epochs=arguments.epochs, augment="dihedral", seed=arguments.seed), end="\n\n")
+    print(
+        bc.fit(model, train, val, epochs=arguments.epochs, augment=arguments.augment, seed=arguments.seed), end="\n\n"
+    )
     result = bc.evaluate(model, test, train=train + val)
     print(result, end="\n\n")
 
     both = [case for case in sorted(set(test.cases)) if len(set(test.labels[test.cases == case])) > 1]
     case = both[0] if both else test.cases[0]
-    slide = draw_slide(result.predictions, test, case, arguments.output / f"slide_{case}.png")
+    slide = plot_slide(result.predictions, test, case, arguments.output / f"slide_{case}.png")
     bc.save_model(model, arguments.output / "model.keras")
     heatmaps = bc.explain(model, test[:: max(1, len(test) // 8)][:8]).save(
         arguments.output / "heatmaps", overwrite=True

@@ -1,4 +1,4 @@
-"""Start TensorFlow without its chatter, so that what an example prints can be read."""
+"""Import TensorFlow without its start-up messages, so that the output of an example is readable."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 
 
 def start_tensorflow_quietly() -> None:
-    """Import TensorFlow with everything that it says on standard error left out; its errors are raised as ever."""
+    """Import TensorFlow with standard error discarded meanwhile; exceptions are raised as usual."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    # Some of it comes from compiled code before any log level is read, so the stream itself is turned away.
+    # Some messages come from compiled code before any log level is read, so the file descriptor is redirected.
     os.dup2(nowhere, 2)
     try:
         import tensorflow  # noqa: F401

@@ -1,6 +1,6 @@
 import numpy as np
 
-from breastcls.datasets.synthetic.synthetic_stain import Stain, render, sample_stain
+from breastcls.datasets.synthetic.synthetic_stain import Stain, render, sample_stain, scale_to_mean
 
 STAIN = Stain(np.array([[0.56, 0.72, 0.41], [0.22, 0.80, 0.56]], np.float32), np.array([0.9, 0.92, 0.95], np.float32))
 
@@ -36,3 +36,13 @@ def test_slides_of_one_case_are_stained_alike() -> None:
     assert (same.std(axis=0) < 0.85 * different.std(axis=0)).all()
     assert same.std() > 0
     np.testing.assert_array_less(0, different)
+
+
+def test_the_amount_of_stain_is_scaled_to_the_mean_within_a_factor() -> None:
+    concentration = np.random.default_rng(0).uniform(0, 1, (20, 30)).astype(np.float32)
+    scaled = scale_to_mean(concentration, 0.6)
+    assert scaled.dtype == np.float32
+    assert abs(scaled.mean() - 0.6) < 1e-5
+    np.testing.assert_allclose(scaled, concentration * (scaled.mean() / concentration.mean()), rtol=1e-5)
+    np.testing.assert_allclose(scale_to_mean(concentration, 40.0), 1.5 * concentration, rtol=1e-6)
+    assert not scale_to_mean(np.zeros((4, 4), np.float32), 0.3).any()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -62,6 +64,25 @@ def test_stain_varies_more_between_slides_than_within() -> None:
     within = np.median(colours.std(axis=1), axis=0)
     between = np.median(colours, axis=1).std(axis=0)
     assert (between > 1.5 * within).all()
+
+
+def test_the_stain_does_not_depend_on_the_class() -> None:
+    stains = [sample_slide(seeds(3), seeds(3, 0), subtype).stain for subtype in SUBTYPES]
+    for stain in stains[1:]:
+        np.testing.assert_array_equal(stain.matrix, stains[0].matrix)
+        np.testing.assert_array_equal(stain.background, stains[0].background)
+
+
+def test_subtypes_have_similar_mean_colours_under_one_stain() -> None:
+    stain = slide_of("TA").stain
+
+    def mean_colour(subtype: str) -> np.ndarray:
+        slides = [replace(slide_of(subtype, case), stain=stain) for case in range(8)]
+        images = [generate_image(slide, 200, SMALL, seeds(case)) for case, slide in enumerate(slides)]
+        return np.mean(images, axis=(0, 1, 2))
+
+    # The range in green is about 11 grey levels; it would be 36 without the scaling of the amounts of stain.
+    assert np.ptp([mean_colour(subtype) for subtype in SUBTYPES], axis=0).max() < 20
 
 
 def test_slides_of_a_case_share_tissue_and_part_of_the_stain() -> None:

@@ -53,9 +53,11 @@ def make_breakhis(
 ) -> Path:
     """Generate synthetic H&E-like images in the folder layout of BreakHis.
 
-    The eight subtypes differ in tissue architecture, and slightly in size and pleomorphism of the nuclei. The staining
-    varies between slides and is independent of the class. About one image in eight shows normal tissue outside the
-    lesion. The images are for demonstrations and tests; they carry no information about real tumours.
+    The eight subtypes differ in tissue architecture, and slightly in size and pleomorphism of the nuclei. Stain and
+    texture differ between cases. The stain does not depend on the class, so that colour alone does not predict the
+    class of another case, while a split over images is inflated because each case has its own colour. About one image
+    in eight shows normal tissue outside the lesion. The images are for demonstrations and tests; they carry no
+    information about real tumours.
 
     Of every four slides of a subtype, two are blocks of one case (`14-900002AB` and `14-900002CD`): the default four
     slides are three cases. An image depends only on `seed`, `image_size`, its slide, magnification and number:
@@ -154,7 +156,8 @@ def make_idc(
     """Generate synthetic whole-mount slides in the folder layout of the IDC patches of 50x50 pixels.
 
     The patches of a patient tile one contiguous area of tissue. Patches of which more than half is tumour are of class
-    1; they are adjacent. Every patient has patches of both classes. The staining varies between patients.
+    1; they are adjacent. Every patient has patches of both classes. The stain differs between patients and does not
+    depend on the class, but tumour has more nuclei and is therefore darker, as in the real data set.
 
     Args:
         root: Folder in which the folder `IDC_regular_ps50_idx5` is created.

@@ -13,6 +13,8 @@ from breastcls.datasets.synthetic.noise_textures import FloatMap, grain
 # Optical density of the two stains in R, G, B (Macenko et al. 2009, DOI 10.1109/ISBI.2009.5193250).
 _HAEMATOXYLIN = np.array([0.5626, 0.7201, 0.4062])
 _EOSIN = np.array([0.2159, 0.8012, 0.5581])
+# An image is scaled to its mean concentration by a factor between 1 / 1.5 and 1.5.
+_MOST_SCALING = 1.5
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,27 @@ class Stain:
 def sample_stain(case_rng: np.random.Generator, slide_rng: np.random.Generator) -> Stain:
     """Sample the staining of a slide: most of its variation is between cases, the rest between slides of a case.
 
-    It is independent of the class, so that colour predicts the label only weakly.
+    It is independent of the class, so that colour does not predict the class of another case. It differs enough
+    between cases to recognise a case by its colour, which a split over images exploits.
     """
     z = 0.85 * case_rng.standard_normal(12) + 0.53 * slide_rng.standard_normal(12)
-    haematoxylin = _HAEMATOXYLIN + 0.055 * z[0:3]
-    eosin = np.clip(_EOSIN + 0.06 * z[3:6], 0.02, None)
-    strength = np.exp(np.array([0.16, 0.24]) * z[6:8])
+    haematoxylin = _HAEMATOXYLIN + 0.08 * z[0:3]
+    eosin = np.clip(_EOSIN + 0.09 * z[3:6], 0.02, None)
+    strength = np.exp(np.array([0.22, 0.30]) * z[6:8])
     rows = [vector / np.linalg.norm(vector) for vector in (haematoxylin, eosin)]
     matrix = np.stack(rows) * strength[:, None]
     background = np.clip(0.91 + 0.04 * z[8] + 0.025 * z[9:12], 0.72, 1.0)
     return Stain(matrix.astype(np.float32), background.astype(np.float32))
+
+
+def scale_to_mean(concentration: FloatMap, mean: float) -> FloatMap:
+    """Return a map of concentrations scaled towards the mean `mean`, float32 (height, width).
+
+    Subtypes differ in the number of nuclei and in the amount of stroma. Without the scaling, the mean colour of an
+    image would therefore depend on the class.
+    """
+    factor = np.clip(mean / max(float(concentration.mean()), 1e-6), 1 / _MOST_SCALING, _MOST_SCALING)
+    return concentration * np.float32(factor)
 
 
 def render(

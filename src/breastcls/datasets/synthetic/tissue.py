@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from breastcls.datasets.synthetic.scene import Scene, Style
 from breastcls.datasets.synthetic.stain_maps import compute_stain_maps
 from breastcls.datasets.synthetic.subtypes import SUBTYPE_PATTERNS, normal_tissue
-from breastcls.datasets.synthetic.synthetic_stain import Stain, render, sample_stain
+from breastcls.datasets.synthetic.synthetic_stain import Stain, render, sample_stain, scale_to_mean
 
 SUBTYPES = tuple(SUBTYPE_PATTERNS)
 MALIGNANT = ("DC", "LC", "MC", "PC")
 # Micrometres per pixel of an image 700 pixels wide, chosen so that nuclei have the size that they have in BreakHis.
 PIXEL_SIZES = {40: 2.2, 100: 0.88, 200: 0.44, 400: 0.22}
 _FRAME_WIDTH = 700
+# Mean concentrations of haematoxylin and eosin of an image, averaged over the subtypes.
+_MEAN_CONCENTRATIONS = {40: (0.62, 0.30), 100: (0.36, 0.32), 200: (0.30, 0.34), 400: (0.25, 0.32)}
 # Size and pleomorphism of the nuclei, mean and standard deviation over cases. Benign and malignant overlap.
 _NUCLEAR_SIZE = {"LC": (1.10, 0.10), "MC": (1.10, 0.12), "PC": (1.10, 0.12), "DC": (1.18, 0.15)}
 _BENIGN_SIZE = (1.02, 0.08)
@@ -88,7 +90,7 @@ def generate_image(
     scene = Scene(rng, image_size, scale, slide.style)
     normal = rng.random() < _NORMAL_SHARE
     (normal_tissue if normal else SUBTYPE_PATTERNS[slide.subtype])(scene)
-    haematoxylin, eosin = compute_stain_maps(scene)
+    haematoxylin, eosin = map(scale_to_mean, compute_stain_maps(scene), _MEAN_CONCENTRATIONS[magnification])
     # The depth of focus decreases with magnification, so that some nuclei are always out of focus.
     blur = max(0.35, 0.36 * scale) * rng.uniform(0.8, 1.4)
     return render(rng, haematoxylin, eosin, slide.stain, blur)
