@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from typing_extensions import override
 
 from breastcls.errors import RegistryError
+from breastcls.html_parts import html_table
 from breastcls.text_tables import text_table
 
 if TYPE_CHECKING:
@@ -131,6 +132,10 @@ class RegistryTable(abc.ABC, Generic[Entry]):
         import pandas as pd
 
         return pd.DataFrame([self.record(entry) for entry in self.entries]).set_index("name")
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        return html_table([self.headers, *map(self.cells, self.entries)])
 
     @override
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The base class of all results: printing and export as JSON."""
+"""The base class of all results: printing, display in a notebook, and export as JSON."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import Any
 from typing_extensions import override
 
 from breastcls.files import write_json
+from breastcls.html_parts import html_text
 
 
-class Result(abc.ABC):
+class ShownInNotebook:
+    """Base class of what prints: a notebook shows its text with its lines."""
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return html_text(str(self))
+
+
+class Result(ShownInNotebook, abc.ABC):
     """Base class of results; a subclass defines the text by `__str__` and the JSON values by `to_dict`.
 
     Example:

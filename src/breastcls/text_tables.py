@@ -29,6 +29,35 @@ def text_table(rows: Sequence[Sequence[str]], *, rule: bool = False) -> str:
     return "\n".join([head, *(["  ".join("-" * width for width in widths)] if rule else []), *body])
 
 
+def wide_table(rows: Sequence[Sequence[str]], *, names: int = 1, width: int = 80) -> str:
+    """Return rows of text as tables below each other, each with as many of the columns as a terminal has room for.
+
+    Nothing is left out: a column that is wider than the terminal has a table of its own.
+
+    Args:
+        rows: The header and the rows, all of the same length.
+        names: How many of the first columns name the row; every table repeats them.
+        width: Characters of a line.
+
+    Example:
+        >>> print(wide_table([["case", "images", "error"], ["14-22549", "16", "0.5"]], width=16))
+        case      images
+        14-22549  16
+        <BLANKLINE>
+        case      error
+        14-22549  0.5
+    """
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    blocks: list[list[int]] = []
+    for place in range(names, len(widths)):
+        used = sum(widths[one] for one in [*range(names), *(blocks[-1] if blocks else [])]) - 2
+        if not blocks or used + widths[place] > width:
+            blocks.append([])
+        blocks[-1].append(place)
+    shown = [[*range(names), *block] for block in blocks or [[]]]
+    return "\n\n".join(text_table([[row[place] for place in places] for row in rows]) for places in shown)
+
+
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of text, the first of them the header, as a Markdown table; markup in them is escaped.
 

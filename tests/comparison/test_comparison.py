@@ -12,6 +12,7 @@ from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
+from breastcls.metrics.number_format import format_estimate
 from breastcls.predictions.aggregation import Aggregation
 
 
@@ -77,7 +78,7 @@ def test_three_models_are_corrected_for_three_pairs(draw):
         compare([some, worsened(some, 1)], aggregation="case", bootstrap=Bootstrap(50)).tests["mcnemar_p"].notna().all()
     )
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdicts"] == list(found.verdicts)
-    assert "balanced_accuracy" in str(found)
+    assert "Balanced accuracy" in str(found)
 
 
 def test_whatever_has_predictions_is_compared(draw):
@@ -187,7 +188,7 @@ def test_tables_as_text(draw, tmp_path):
     some = draw(2)
     found = compare({"my_net": some, "other": worsened(some, 1)}, bootstrap=Bootstrap(200))
     row = found.differences.loc[("my_net", "other", "roc_auc")]
-    cell = f"{row['difference']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+    cell = format_estimate(row["difference"], row["low"], row["high"])
     text = found.to_markdown(tmp_path / "table.md")
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == text
     line = next(line for line in text.splitlines() if "Area under the ROC curve" in line)
@@ -197,3 +198,75 @@ def test_tables_as_text(draw, tmp_path):
     assert r"my\_net" in latex
     with pytest.raises(EvaluationError, match="no table 'roc'"):
         found.to_markdown(table="roc")
+
+
+@pytest.fixture(scope="module")
+def three():
+    from support.prediction_fixtures import make_predictions
+
+    some = make_predictions(2)
+    return compare(
+        {"my_net": some, "B & C": worsened(some, 1), "<c>": worsened(some, 2, 0.9)}, bootstrap=Bootstrap(1200)
+    )
+
+
+def test_intervals_and_p_of_several_pairs_have_the_same_correction(three):
+    table = three.differences
+    assert (table["low_adjusted"] <= table["low"]).all()
+    assert (table["high_adjusted"] >= table["high"]).all()
+    outside = (table["low_adjusted"] > 0) | (table["high_adjusted"] < 0)
+    assert (outside == (table["p_holm"] < 0.05)).all()
+    # Some are significant before the correction and not after it.
+    assert (outside != (table["p"] < 0.05)).any()
+    assert "corrected for 3 pairs" in three.to_latex()
+    assert any("corrected for 3 pairs" in limitation for limitation in three.limitations)
+    assert "both corrected for 3 pairs" in three.verdicts[0]
+    two = compare([worsened(draw_one(), 1), draw_one()], bootstrap=Bootstrap(100))
+    assert two.differences["low"].equals(two.differences["low_adjusted"].rename("low"))
+    assert "orrected" not in two.to_latex()
+
+
+def draw_one():
+    from support.prediction_fixtures import make_predictions
+
+    return make_predictions(2)
+
+
+def test_each_model_has_its_own_interval(three):
+    alone = evaluate(draw_one(), bootstrap=Bootstrap(1200)).metrics
+    pd.testing.assert_frame_equal(three.scores.loc["my_net"], alone)
+    value, low, high = alone.loc["roc_auc", ["value", "low", "high"]]
+    assert f"{value:.3f} ({low:.3f}–{high:.3f})" in str(three)
+    assert max(map(len, str(three).split("\n\n")[1].splitlines())) <= 80
+
+
+def test_the_figure_shows_models_and_differences(three, tmp_path):
+    figure = three.plot(tmp_path / "models.svg", metric="roc_auc")
+    models, pairs = figure.axes
+    assert [label.get_text() for label in models.get_yticklabels()] == ["my_net", "B & C", "<c>"]
+    assert len(pairs.get_yticklabels()) == 3
+    row = three.differences.xs("roc_auc", level="metric").iloc[0]
+    (line,) = [one for one in pairs.get_lines() if set(one.get_ydata()) == {0} and len(one.get_xdata()) == 2]
+    np.testing.assert_allclose(line.get_xdata(), [row["low_adjusted"], row["high_adjusted"]])
+    with pytest.raises(EvaluationError, match="expected one of accuracy"):
+        three.plot(metric="kappa")
+
+
+def test_the_page_has_all_tables_and_escapes_names(three, tmp_path):
+    text = three.to_html(tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert "<h1>Comparison of models</h1>" in text
+    assert "&lt;c&gt;" in text
+    assert "<c>" not in text
+    assert all(format_estimate(*row) in text for row in three.scores[["value", "low", "high"]].to_numpy())
+    shown = three._repr_html_()
+    assert "B &amp; C" in shown
+    assert "<table>" in shown
+
+
+def test_an_interval_that_is_not_estimable_is_shown_as_such(three, tmp_path):
+    none = three.scores.assign(low=np.nan, high=np.nan)
+    bare = three.differences.assign(low=np.nan, high=np.nan, low_adjusted=np.nan, high_adjusted=np.nan, p=np.nan)
+    few = dataclasses.replace(three, scores=none, differences=bare)
+    for text in (str(few), few.to_latex(), few.to_latex(table="metrics"), few._repr_html_()):
+        assert "CI not estimable" in text
+    assert "nan" not in few.to_html(tmp_path / "few.html").read_text(encoding="utf-8").lower().replace("tenant", "")

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.stats import binom
 
-from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar
+from breastcls.comparison.p_values import holm, holm_levels, intervals_and_p, mcnemar
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.metrics.classification_metrics import METRICS
@@ -28,7 +28,7 @@ def mirrored(generator, size, figures):
 def test_a_mean_difference_by_case_against_the_paired_t_test(effect):
     """The last effect lies so far out that no resample reaches 0."""
     differences = mirrored(np.random.default_rng(3), 16, 4) + effect
-    *_, p = intervals_and_p(Bootstrap(20_000), weighted_mean(differences), np.zeros(16, np.int64), np.int64(16))
+    _, p, *_ = intervals_and_p(Bootstrap(20_000), weighted_mean(differences), np.zeros(16, np.int64), np.int64(16))
     expected = stats.ttest_1samp(differences, 0).pvalue
     assert (expected < 1e-3).all() == (effect == 2.5)
     np.testing.assert_allclose(np.log(p), np.log(expected), atol=0.3)
@@ -41,7 +41,7 @@ def test_two_strata_against_welch():
     def difference(weights):
         return weighted_mean(second)(weights[:, 10:]) - weighted_mean(first)(weights[:, :10])
 
-    *_, p = intervals_and_p(Bootstrap(20_000), difference, np.repeat([0, 1], [10, 6]), np.int64(6))
+    _, p, *_ = intervals_and_p(Bootstrap(20_000), difference, np.repeat([0, 1], [10, 6]), np.int64(6))
     expected = stats.ttest_ind(second, first, equal_var=False).pvalue
     np.testing.assert_allclose(np.log(p), np.log(expected), atol=0.3)
 
@@ -54,7 +54,7 @@ def test_p_is_small_exactly_where_the_interval_leaves_out_no_difference(interval
     strata = np.repeat([0, 1], 6)
     outside = []
     for confidence in (0.5, 0.8, 0.9, 0.95):
-        bounds, p = intervals_and_p(
+        bounds, p, *_ = intervals_and_p(
             Bootstrap(999, confidence, interval), weighted_mean(differences), strata, np.int64(6)
         )
         expected = Bootstrap(999, confidence, interval).intervals(weighted_mean(differences), strata)
@@ -66,7 +66,7 @@ def test_p_is_small_exactly_where_the_interval_leaves_out_no_difference(interval
 
 def test_p_falls_below_what_the_number_of_resamples_allows():
     differences = np.random.default_rng(6).normal(1, 1, size=(60, 1))
-    *_, p = intervals_and_p(Bootstrap(2000), weighted_mean(differences), np.zeros(60, np.int64), np.int64(60))
+    _, p, *_ = intervals_and_p(Bootstrap(2000), weighted_mean(differences), np.zeros(60, np.int64), np.int64(60))
     assert p < 1e-7
     assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=2)
 
@@ -81,14 +81,14 @@ def test_what_does_not_vary_or_is_not_defined():
         return np.stack([shares @ same, constant, np.full(len(weights), np.nan)], axis=1)
 
     for interval in INTERVALS:
-        bounds, p = intervals_and_p(Bootstrap(500, method=interval), measure, strata, np.int64(8))
+        bounds, p, *_ = intervals_and_p(Bootstrap(500, method=interval), measure, strata, np.int64(8))
         # The same difference in every resample has no error, and so no test.
         assert p[0] == 1
         assert np.isnan(p[1:]).all()
         assert bounds.reason.tolist() == ["no-variation", "no-variation", "value-not-defined"]
         assert np.isnan(bounds[:2]).all()
     for apart, support in ((np.arange(8), 1), (strata, 2)):
-        bounds, p = intervals_and_p(Bootstrap(50), measure, apart, np.int64(support))
+        bounds, p, *_ = intervals_and_p(Bootstrap(50), measure, apart, np.int64(support))
         assert np.isnan([*bounds[:2], p]).all()
         assert bounds.reason[:2].tolist() == ["too-few-cases"] * 2
 
@@ -121,7 +121,7 @@ def test_models_that_are_alike_seldom_get_small_p_values(cases):
                 0.7 * generator.normal(size=(2, cases)), generator.normal(size=(2, len(case))), strict=True
             )
         )
-        *_, p = intervals_and_p(
+        _, p, *_ = intervals_and_p(
             Bootstrap(500, seed=trial),
             lambda weights, first=first, second=second: (
                 first.compute(weights)[:, places] - second.compute(weights)[:, places]
@@ -159,3 +159,14 @@ def test_mcnemar_by_the_binomial():
     second = np.array([False] * 9 + [True] * 3 + [True] * 10)
     assert mcnemar(first, second) == pytest.approx(2 * binom.cdf(3, 12, 0.5))
     assert mcnemar(first, first) == 1.0
+
+
+def test_levels_agree_with_corrected_p_values():
+    generator = np.random.default_rng(0)
+    for count in (1, 2, 5, 9):
+        p = generator.random(count) ** 4
+        p[generator.random(count) < 0.2] = np.nan
+        levels = holm_levels(p, 0.05)
+        np.testing.assert_array_equal(p < levels, holm(p) < 0.05)
+        assert (levels[np.isfinite(p)] >= 0.05 / count).all()
+        assert (levels <= 0.05).all()

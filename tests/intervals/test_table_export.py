@@ -90,7 +90,7 @@ def test_levels_stand_side_by_side(found):
     header, _, first, *_ = to_markdown(found.by_level.loc[:], digits=2).splitlines()
     assert [cell.strip() for cell in header.strip("|").split("|")] == ["Metric", "By image", "By slide", "By case"]
     value, low, high, _ = found.by_level.loc[("image", "accuracy")]
-    assert first.split("|")[2].strip() == f"{value:.2f} ({low:.2f} to {high:.2f})"
+    assert first.split("|")[2].strip() == f"{value:.2f} ({low:.2f}–{high:.2f})"
 
 
 def test_a_figure_and_its_bounds_are_one_cell(found):
@@ -98,7 +98,7 @@ def test_a_figure_and_its_bounds_are_one_cell(found):
     header = [cell.strip() for cell in table.splitlines()[0].strip("|").split("|")]
     assert header == ["Class", "Precision", "Recall", "Specificity", "F1", "Images", "Cases"]
     row = found.per_class.iloc[0]
-    assert f"{row['recall']:.3f} ({row['recall_low']:.3f} to {row['recall_high']:.3f})" in table
+    assert f"{row['recall']:.3f} ({row['recall_low']:.3f}–{row['recall_high']:.3f})" in table
 
 
 def test_a_value_without_an_interval_says_so():

@@ -22,6 +22,7 @@ LAYERS = (
         "identifiers",
         "csv_text",
         "table_files",
+        "html_parts",
         "_version",
     ),
     ("images",),

@@ -20,9 +20,10 @@ from breastcls.comparison.pairwise_tests import enough_for_delong, pairs_of, pai
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.limitations import NO_CASES, few_cases, find_limitations
 from breastcls.intervals.minimum_cases import NO_VARIATION, REASONS
-from breastcls.intervals.score_tables import count_units
+from breastcls.intervals.score_tables import count_units, score
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_metrics
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.metrics.scorable_predictions import scored_predictions
@@ -87,12 +88,18 @@ def compare(
     by_name = _predict_all(_name_models(models), test, batch_size)
     names, predicted = list(by_name), list(by_name.values())
     pairs = pairs_of(len(names))
+    # The tails that several pairs need are of the differences alone.
+    of_models = bootstrap or Bootstrap(RESAMPLES)
     bootstrap = bootstrap or Bootstrap(max(RESAMPLES, RESAMPLES_PER_PAIR * len(pairs)))
     aggregation = Aggregation.of(aggregation)
     scored = [one.aggregate(aggregation) for one in predicted]
     counts = count_units(scored_images(predicted[0], aggregation))
     metrics = pd.concat([compute_metrics(one).rename(name) for one, name in zip(scored, names, strict=True)], axis=1)
     differences = score_differences(scored, metrics, bootstrap)
+    scores = pd.concat(
+        {name: score(one, CaseStatistics.of(one), of_models) for name, one in zip(names, scored, strict=True)},
+        names=["model", "metric"],
+    )
     for message in (NO_CASES,) if predicted[0].cases is None else few_cases(counts):
         warnings.warn(message, EvaluationWarning, stacklevel=2)
     joined = () if aggregation.level == predicted[0].level else (aggregation.level,)
@@ -110,6 +117,7 @@ def compare(
     ]
     return Comparison(
         metrics=metrics,
+        scores=scores,
         differences=differences,
         tests=pairwise_tests(scored, names),
         verdicts=tuple(
@@ -119,6 +127,7 @@ def compare(
                 differences.xs((names[a], names[b], metric)),
                 metric,
                 bootstrap.confidence,
+                len(pairs),
             )
             for a, b in pairs
         ),
@@ -173,7 +182,10 @@ def _predictions_of(model: Any, test: Dataset | None, batch_size: int) -> Predic
 def _reasons_with(differences: pd.DataFrame, name: str) -> pd.Series:
     """Return why differences of the first pair with this model have no confidence interval, by metric."""
     first, second = next((a, b) for a, b, _ in differences.index if name in (a, b))
-    reasons: pd.Series = differences["reason"].xs((first, second))
+    of_pair = (differences.index.get_level_values("first") == first) & (
+        differences.index.get_level_values("second") == second
+    )
+    reasons: pd.Series = differences.loc[of_pair, "reason"].droplevel(["first", "second"])
     # Models that agree have no difference to vary, which says nothing of each.
     return reasons.where(reasons != NO_VARIATION, "")
 
@@ -199,8 +211,8 @@ def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap)
         )
     if pairs > 1:
         found.append(
-            "The confidence intervals are not corrected for multiple comparisons; p_holm and the verdicts are, for "
-            f"{pairs} pairs."
+            f"low_adjusted, high_adjusted, p_holm and the verdicts are corrected for {pairs} pairs by Holm's method; "
+            "low, high and p are not corrected."
         )
     if bootstrap.resamples < RESAMPLES_PER_PAIR * pairs:
         found.append(
@@ -211,7 +223,7 @@ def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap)
     return tuple(found)
 
 
-def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confidence: float) -> str:
+def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confidence: float, pairs: int) -> str:
     a, b, name = str(first.name), str(second.name), metric_title(metric)
     if np.isnan(row["difference"]):
         return f"{a} and {b} cannot be compared by {name}: it is not defined on these cases."
@@ -222,8 +234,10 @@ def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confide
             f"the difference, since {REASONS[row['reason']]}."
         )
     numbers = f"{first[metric]:.3f} and {second[metric]:.3f}, difference {row['difference']:.3f}"
-    interval = f"{100 * confidence:g}% CI {row['low']:.3f} to {row['high']:.3f}, p = {row['p_holm']:.2g}"
-    outside = row["low"] > 0 or row["high"] < 0
+    shown = [row["low"], row["high"]] if pairs == 1 else [row["low_adjusted"], row["high_adjusted"]]
+    correction = "" if pairs == 1 else f", both corrected for {pairs} pairs"
+    interval = f"{100 * confidence:g}% CI {shown[0]:.3f} to {shown[1]:.3f}, p = {row['p_holm']:.2g}{correction}"
+    outside = row["low_adjusted"] > 0 or row["high_adjusted"] < 0
     if not (outside and row["p_holm"] < 1 - confidence):
         return f"No significant difference in {name} between {a} and {b}: {numbers} ({interval})."
 

@@ -7,7 +7,8 @@ jstor.org/stable/4615733) corrects for multiple comparisons. McNemar's test (194
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,31 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
+class Differences(NamedTuple):
+    """Confidence intervals and p-values of differences.
+
+    Attributes:
+        bounds: Confidence intervals at the confidence of the bootstrap.
+        p: Two-sided p-values of no difference, float64 (values,).
+        low_adjusted: Lower bounds at the levels of Holm's method, float64 (values,).
+        high_adjusted: Upper bounds of the same.
+    """
+
+    bounds: Bounds
+    p: Floats
+    low_adjusted: Floats
+    high_adjusted: Floats
+
+
 def intervals_and_p(
-    bootstrap: Bootstrap, statistic: Statistic, strata: Integers, support: Integers
-) -> tuple[Bounds, Floats]:
-    """Return confidence intervals, and two-sided p-values of no difference, float64 (values,).
+    bootstrap: Bootstrap,
+    statistic: Statistic,
+    strata: Integers,
+    support: Integers,
+    *,
+    families: Integers | None = None,
+) -> Differences:
+    """Return confidence intervals and p-values of no difference.
 
     All use the same resamples: p is below one minus the confidence exactly where the interval excludes 0. Where almost
     no resample reaches 0, there are no percentiles beyond it: p is then that of the difference divided by its standard
@@ -37,6 +59,8 @@ def intervals_and_p(
         statistic: From weights (resamples, cases) to differences (resamples, values).
         strata: int64 (cases,), the stratum of each case.
         support: int64 (values,), the fewest cases of a class that each value rests on.
+        families: int64 (values,), the family of each difference, within which the adjusted intervals are corrected
+            for multiple comparisons; see `holm_levels`. None: each difference is a family of its own.
 
     Returns:
         Bounds and p-values. Both are NaN where the interval is not estimable, but where no resample has a difference p
@@ -44,7 +68,8 @@ def intervals_and_p(
     """
     point = statistic(np.ones((1, len(strata))))[0]
     if not can_vary(strata) or (support < MIN_CASES).all():
-        return bootstrap.intervals(statistic, strata, support), np.full(len(point), np.nan)
+        none = np.full(len(point), np.nan)
+        return Differences(bootstrap.intervals(statistic, strata, support), none, none.copy(), none.copy())
     values = bootstrap.distribution(statistic, strata)
     bounds = check_bounds(*bootstrap.bounds(values, statistic, strata), point, support)
     below, above = (np.array(part) for part in zip(*map(_ranks_of_zero, values.T, point), strict=True))
@@ -56,7 +81,47 @@ def intervals_and_p(
         below, above = _undo_bca(ndtri(below), bias, skew), _undo_bca(ndtri(above), -bias, -skew)
     p = np.minimum(2 * np.minimum(below, above), 1.0)
     same = (bounds.reason == NO_VARIATION) & (np.abs(point) < ROUNDING)
-    return bounds, np.where(bounds.reason == "", np.where(point == 0, 1.0, p), np.where(same, 1.0, np.nan))
+    p = np.where(bounds.reason == "", np.where(point == 0, 1.0, p), np.where(same, 1.0, np.nan))
+    low, high = bounds.low.copy(), bounds.high.copy()
+    if families is not None:
+        levels = np.full(len(p), 1 - bootstrap.confidence)
+        for family in np.unique(families):
+            levels[families == family] = holm_levels(p[families == family], 1 - bootstrap.confidence)
+        for level in np.unique(levels[levels < 1 - bootstrap.confidence]):
+            chosen = np.flatnonzero((levels == level) & np.isfinite(low))
+            at_level = dataclasses.replace(bootstrap, confidence=1 - float(level))
+            low[chosen], high[chosen] = at_level.bounds(values[:, chosen], _columns(statistic, chosen), strata)
+    return Differences(bounds, p, low, high)
+
+
+def holm_levels(p_values: Any, level: float) -> Floats:
+    """Return the level at which Holm's method tests each of several p-values.
+
+    The smallest of m is tested at level / m, the next at level / (m - 1), and so on up to the first that is not below;
+    the rest keep the level of that one. A confidence interval of the confidence 1 minus this level excludes 0 exactly
+    where the corrected p-value of `holm` is below `level`.
+
+    Args:
+        p_values: The p-values of one family; NaN is not counted.
+        level: Of the whole family, such as 0.05.
+
+    Example:
+        >>> holm_levels([0.01, 0.2, 0.04], 0.05).round(4).tolist()
+        [0.0167, 0.025, 0.025]
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    levels = np.full(len(given), level)
+    defined = np.flatnonzero(np.isfinite(given))
+    left = len(defined)
+    for place in defined[np.argsort(given[defined], kind="stable")]:
+        levels[place] = level / left
+        if given[place] < levels[place]:
+            left = max(left - 1, 1)
+    return levels
+
+
+def _columns(statistic: Statistic, chosen: Integers) -> Statistic:
+    return lambda weights: statistic(weights)[:, chosen]
 
 
 def holm(p_values: Any) -> Floats:

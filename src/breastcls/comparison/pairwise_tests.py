@@ -42,8 +42,10 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         bootstrap: How confidence intervals are computed, from the same resamples for all models.
 
     Returns:
-        Index `first`, `second`, `metric`; columns `difference`, `low`, `high`, `p`, `p_holm`, which is corrected for
-        all pairs within the metric, and `reason`: why there are no bounds, else "".
+        Index `first`, `second`, `metric`; columns `difference`, `low`, `high`, `p`; corrected for all pairs within the
+        metric by Holm's method, `low_adjusted` and `high_adjusted` (the confidence interval at the level at which the
+        difference is tested) and `p_holm`, which is below one minus the confidence where that interval excludes 0; and
+        `reason`: why there are no bounds, else "".
     """
     statistics, names = [CaseStatistics.of(one) for one in scored], list(metrics.columns)
     pairs = pairs_of(len(scored))
@@ -53,7 +55,8 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         return np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
 
     support = np.tile(count_support(METRICS, statistics[0].holds), len(pairs))
-    bounds, p = intervals_and_p(bootstrap, difference, statistics[0].strata, support)
+    families = np.tile(np.arange(len(METRICS)), len(pairs))
+    found = intervals_and_p(bootstrap, difference, statistics[0].strata, support, families=families)
     tables = []
     for number, (a, b) in enumerate(pairs):
         part = slice(number * len(METRICS), (number + 1) * len(METRICS))
@@ -61,14 +64,16 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         index = pd.MultiIndex.from_product([[names[a]], [names[b]], METRICS], names=["first", "second", "metric"])
         columns = {
             "difference": differences,
-            "low": bounds.low[part],
-            "high": bounds.high[part],
-            "p": p[part],
-            "reason": bounds.reason[part],
+            "low": found.bounds.low[part],
+            "high": found.bounds.high[part],
+            "p": found.p[part],
+            "low_adjusted": found.low_adjusted[part],
+            "high_adjusted": found.high_adjusted[part],
+            "reason": found.bounds.reason[part],
         }
         tables.append(pd.DataFrame(columns, index=index))
     table = pd.concat(tables)
-    table.insert(4, "p_holm", table.groupby(level="metric")["p"].transform(holm))
+    table.insert(6, "p_holm", table.groupby(level="metric")["p"].transform(holm))
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from breastcls.intervals.score_values import read_levels, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
-from breastcls.metrics.number_format import NOT_ESTIMABLE, format_interval, format_number, is_defined
+from breastcls.metrics.number_format import format_estimate, format_number
 from breastcls.text_tables import escape_markdown
 
 Rows = list[tuple[str, ...]]
@@ -37,6 +38,10 @@ _LATEX_ESCAPES = str.maketrans(
         "\n": " ",
         "−": "$-$",
         "–": "--",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "“": "``",
+        "”": "''",
     }
 )
 
@@ -44,7 +49,7 @@ _LATEX_ESCAPES = str.maketrans(
 def to_markdown(table: pd.DataFrame, *, digits: int = 3, positive: str | None = None) -> str:
     """Return a table as Markdown.
 
-    A figure `x` with the columns `x_low` and `x_high` beside it is written as one cell, "0.812 (0.701 to 0.900)".
+    A figure `x` with the columns `x_low` and `x_high` beside it is written as one cell, "0.812 (0.701–0.900)".
 
     Args:
         table: `Evaluation.metrics` or any other table of an evaluation.
@@ -96,11 +101,43 @@ def to_latex(table: pd.DataFrame, *, digits: int = 3, positive: str | None = Non
         Matthews correlation & $-$0.10 & $-$0.30 to 0.12 \\
     """
     header, rows, named = _as_text(table, digits, positive)
-    lines = [rf"\begin{{tabular}}{{{'l' * named}{'r' * (len(header) - named)}}}", r"\toprule"]
-    lines += [" & ".join(cell.translate(_LATEX_ESCAPES) for cell in header) + r" \\", r"\midrule"]
-    lines += [" & ".join(cell.translate(_LATEX_ESCAPES) for cell in row) + r" \\" for row in rows]
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    return latex_table([header, *rows], names=named)
+
+
+def latex_table(rows: Sequence[Sequence[str]], *, names: int = 1, notes: Sequence[str] = ()) -> str:
+    r"""Return rows of text as LaTeX for the package booktabs; all special characters are escaped.
+
+    Args:
+        rows: The header and the rows, all of the same length.
+        names: How many of the first columns are names, which are aligned at the left.
+        notes: Sentences below the table.
+
+    Example:
+        >>> print(latex_table([["model", "AUC"], ["my_net", "0.87 (0.81–0.92)"]]), end="")
+        \begin{tabular}{lr}
+        \toprule
+        model & AUC \\
+        \midrule
+        my\_net & 0.87 (0.81--0.92) \\
+        \bottomrule
+        \end{tabular}
+    """
+    header, *body = (" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in rows)
+    lines = [rf"\begin{{tabular}}{{{'l' * names}{'r' * (len(rows[0]) - names)}}}", r"\toprule", header, r"\midrule"]
+    lines += [*body, r"\bottomrule", r"\end{tabular}"]
+    if notes:
+        lines += ["", r"\smallskip", rf"\footnotesize {' '.join(map(escape_latex, notes))}"]
     return "\n".join(lines) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    r"""Return text with the special characters of LaTeX escaped.
+
+    Example:
+        >>> print(escape_latex("90% of my_net"))
+        90\% of my\_net
+    """
+    return text.translate(_LATEX_ESCAPES)
 
 
 def _as_text(table: pd.DataFrame, digits: int, positive: str | None) -> tuple[tuple[str, ...], Rows, int]:
@@ -128,8 +165,7 @@ def _as_text(table: pd.DataFrame, digits: int, positive: str | None) -> tuple[tu
         for name in shown:
             ends = (row.get(f"{name}_low"), row.get(f"{name}_high"))
             text = _plain(row[name], digits)
-            with_interval = f"{name}_low" in row and pd.notna(row[name])
-            cells.append(f"{text} ({_interval(*ends, digits)})" if with_interval else text)
+            cells.append(format_estimate(row[name], *ends, digits) if f"{name}_low" in row else text)
         rows.append(tuple(cells))
     # The columns of a confusion matrix are classes, whose names are not changed.
     titles = shown if table.columns.name == "predicted" else [_title(name) for name in shown]
@@ -141,19 +177,9 @@ def _levels(table: pd.DataFrame, digits: int) -> tuple[tuple[str, ...], Rows]:
     rows: Rows = []
     for name in next(iter(levels.values())):
         found = [scores[name] for scores in levels.values()]
-        texts = [
-            f"{score.value_text_of(digits)} ({_interval(score.low, score.high, digits)})"
-            if is_defined(score.value)
-            else score.value_text_of(digits)
-            for score in found
-        ]
+        texts = [format_estimate(score.value, score.low, score.high, digits) for score in found]
         rows.append((describe_metric(name).name, *texts))
     return tuple(f"By {level}" for level in levels), rows
-
-
-def _interval(low: Any, high: Any, digits: int) -> str:
-    """Return an interval that stands in brackets beside its value."""
-    return format_interval(low, high, digits) if is_defined(low) and is_defined(high) else f"CI {NOT_ESTIMABLE}"
 
 
 def _plain(value: Any, digits: int) -> str:

@@ -49,6 +49,24 @@ def format_interval(low: object, high: object, digits: int = 3) -> str:
     return f"{format_number(low, digits)} to {format_number(high, digits)}"
 
 
+def format_estimate(value: object, low: object, high: object, digits: int = 3) -> str:
+    """Return a value with its confidence interval in one cell of a table.
+
+    Example:
+        >>> format_estimate(0.871, 0.811, 0.92, 2), format_estimate(-0.02, -0.1, 0.05, 2)
+        ('0.87 (0.81–0.92)', '−0.02 (−0.10 to 0.05)')
+        >>> format_estimate(0.871, float("nan"), 0.92, 2), format_estimate(float("nan"), 0.1, 0.2)
+        ('0.87 (CI not estimable)', 'not defined')
+    """
+    if not is_defined(value):
+        return NOT_DEFINED
+    if not (is_defined(low) and is_defined(high)):
+        return f"{format_number(value, digits)} (CI {NOT_ESTIMABLE})"
+    ends = [format_number(low, digits), format_number(high, digits)]
+    # After a dash a negative number could not be read.
+    return f"{format_number(value, digits)} ({(' to ' if '−' in ''.join(ends) else '–').join(ends)})"
+
+
 def format_count(count: int, singular: str, plural: str | None = None) -> str:
     """Return a count with its noun.
 
