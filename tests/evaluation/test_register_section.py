@@ -1,5 +1,6 @@
 """A section that another package registers, in one file, is in everything that an evaluation shows."""
 
+import dataclasses
 import json
 
 import jsonschema
@@ -86,7 +87,11 @@ def test_it_is_in_print_json_html_and_figures(registered, draw, tmp_path):
     assert '<a href="#certainty-of-the-predictions">Certainty of the predictions</a>' in page
     assert '<h2 id="certainty-of-the-predictions-heading">Certainty of the predictions</h2>' in page
     assert 'aria-label="Bars of 2 classes."' in page
-    assert "Based on 12 cases of benign and 12 cases of malignant." in page
+    # The first page has the cases of each class; a section repeats them only where it is based on others.
+    assert "Based on 12 cases" not in page
+    fewer = dataclasses.replace(found, section_cases={"certainty": {"benign": 1, "malignant": 12}})
+    page = fewer.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Based on 1 case of benign and 12 cases of malignant." in page
     assert page.count("Certainty is no accuracy.") == 2
     assert "<li>Certainty says nothing of accuracy.</li>" in page
     assert "<dt>Certainty</dt>" in page

@@ -82,6 +82,9 @@ def score(predictions: Predictions) -> pd.DataFrame:
         "accuracy": reference.accuracy_score(labels, decisions),
         "precision": reference.precision_score(labels, decisions, average=average),
         "recall": reference.recall_score(labels, decisions, average=average),
+        "specificity": reference.recall_score(
+            labels, decisions, average=average, **({"pos_label": 0} if binary else {})
+        ),
         "f1": reference.f1_score(labels, decisions, average=average),
         "mcc": reference.matthews_corrcoef(labels, decisions),
         "patient_recognition_rate": float((labels == decisions).mean()),

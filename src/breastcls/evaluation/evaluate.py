@@ -17,6 +17,7 @@ from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.evaluation_context import EvaluationContext
+from breastcls.evaluation.evaluation_origin import describe_origin
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.threshold_origin import apply_threshold, refuse_rule
@@ -138,6 +139,7 @@ def evaluate(
             "predictions": fingerprint_predictions(predictions),
             **{name: fingerprint_table(data) for name, data in tables.items() if data},
         },
+        origin=describe_origin(test, train),
         source=SourceReferences(source.model, test),
     )
 

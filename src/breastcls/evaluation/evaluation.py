@@ -146,6 +146,7 @@ class Evaluation(EvaluationScores, Result):
             "section_cases": to_json_values(self.section_cases),
             "model": to_json_values(self.model),
             "fingerprints": to_json_values(self.fingerprints),
+            "origin": to_json_values(self.origin),
         }
 
     def table_of(self, section: str) -> pd.DataFrame:
@@ -232,17 +233,19 @@ class Evaluation(EvaluationScores, Result):
         heatmaps: Any = None,
         method: str = "grad-cam",
         title: str | None = None,
-        thumbnails: int = 12,
+        thumbnails: int = 8,
     ) -> Path:
         """Write one HTML file that opens offline, and return its path.
 
         Args:
             path: Where to write.
-            model: The model that was scored: its heat-maps of the misclassified images are shown.
+            model: The model that was scored, whose heat-maps of the images are shown; by default the one that was
+                evaluated, as long as it is in memory and has not been trained further.
             heatmaps: Heat-maps made before, instead of a model: the `Explanation` of images among these.
             method: How the model is explained; see `breastcls.explain`.
             title: Heading of the report.
-            thumbnails: How many misclassified images to show, the most confident first, 0 to 100.
+            thumbnails: How many misclassified and how many correctly classified images to show at most, 0 to 100 of
+                each, spread over the cases, the most confident predictions first.
 
         Raises:
             EvaluationError: If `thumbnails` is out of range, or both a model and heat-maps are given.

@@ -29,6 +29,8 @@ class EvaluationData:
         section_cases: The number of cases of each class that a section is based on, by the name of the section.
         model: The model's card: `classes`, `backbone`, `provenance`, ... Empty for predictions without a model.
         fingerprints: SHA-256 of `predictions`, `weights`, `model_file`, `test_table`, `train_table`, as far as known.
+        origin: When and on what it was made: `date` (ISO, UTC), the names of `test_data` and `train_data` where known,
+            and `versions` of breastcls, Python, TensorFlow and Keras.
         source: Weak references to the model and the test set. They are no part of the JSON, of a copy on disk or of
             a pickle.
     """
@@ -44,6 +46,7 @@ class EvaluationData:
     section_cases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
     source: SourceReferences = field(default_factory=SourceReferences, repr=False, compare=False)
 
     def value_of(self, section: str) -> Any:

@@ -6,6 +6,7 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.headline_text import headline
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.intervals.limitations import not_estimable_sentence
+from breastcls.metrics.number_format import format_count
 
 
 def summarise(evaluation: EvaluationData) -> str:
@@ -28,11 +29,13 @@ def summarise(evaluation: EvaluationData) -> str:
 
 def _scored(evaluation: EvaluationData) -> str:
     counts = evaluation.counts
-    classes = ", ".join(f"{name} {of['images']} of {of['cases']} cases" for name, of in counts["classes"].items())
-    slides = f", {counts['slides']} slides" if counts.get("slides") else ""
+    classes = ", ".join(
+        f"{name}: {format_count(of['images'], 'image')} of {format_count(of['cases'], 'case')}"
+        for name, of in counts["classes"].items()
+    )
+    sample = ", ".join(
+        format_count(counts[name], name[:-1]) for name in ("images", "slides", "cases") if counts.get(name)
+    )
     names = evaluation.classes
     positive = f"positive class {names[-1]}; " if len(names) == 2 else ""
-    return (
-        f"{counts['images']} images{slides}, {counts['cases']} cases ({classes}); by {evaluation.unit}; {positive}"
-        f"{evaluation.percent} confidence intervals over cases"
-    )
+    return f"{sample} ({classes}); by {evaluation.unit}; {positive}{evaluation.percent} confidence intervals over cases"

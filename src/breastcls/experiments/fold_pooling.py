@@ -83,4 +83,5 @@ def evaluate_folds(
         leakage=leakage,
         general_limitations=(*leaks, *evaluation.general_limitations, *limitations),
         model=model,
+        origin={**evaluation.origin, **({"test_data": data.name} if data is not None and data.name else {})},
     )

@@ -74,8 +74,22 @@ def format_count(count: int, singular: str, plural: str | None = None) -> str:
         >>> format_count(1, "case"), format_count(277524, "patch", "patches")
         ('1 case', '277,524 patches')
     """
-    noun = singular if count == 1 else (plural or f"{singular}s")
-    return f"{count:,} {noun}"
+    return f"{count:,} {choose_form(count, singular, plural)}"
+
+
+def choose_form(count: int, singular: str, plural: str | None = None) -> str:
+    """Return the form of a noun or a verb that goes with a count.
+
+    Args:
+        count: The count.
+        singular: The form for one: "case", "is".
+        plural: The form for any other count; by default the singular with an s.
+
+    Example:
+        >>> choose_form(1, "is", "are"), choose_form(0, "case")
+        ('is', 'cases')
+    """
+    return singular if count == 1 else f"{singular}s" if plural is None else plural
 
 
 def join_words(words: list[str]) -> str:

@@ -30,9 +30,14 @@ def test_the_baseline_is_beside_the_model():
     assert axes.get_xlabel() == "Value and 90% CI over cases"
 
 
-def test_a_value_below_zero_has_room():
-    table = pd.DataFrame({"value": [-0.1], "low": [-0.4], "high": [0.2]}, index=["mcc"])
-    assert plot_metrics(table).axes[0].get_xlim()[0] < -0.4
+def test_metrics_of_other_ranges_do_not_stretch_the_axis():
+    table = pd.DataFrame(
+        {"value": [0.7, -0.1, 0.7, 1.9], "low": [0.6, -0.4, 0.6, 1.1], "high": [0.8, 0.2, 0.8, 2.9]},
+        index=["accuracy", "mcc", "image_recognition_rate", "log_loss"],
+    )
+    axes = plot_metrics(table).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Accuracy"]
+    assert axes.get_xlim() == (-0.02, 1.02)
 
 
 def test_values_that_are_not_defined_are_named_so():
@@ -41,7 +46,7 @@ def test_values_that_are_not_defined_are_named_so():
 
 
 def test_no_metric_to_draw_is_an_error():
-    with pytest.raises(EvaluationError, match=r"No metric to draw among \['brier'\]: expected one of which 1"):
+    with pytest.raises(EvaluationError, match=r"No metric to draw among \['brier'\]: expected one whose range"):
         plot_metrics(METRICS.loc[["brier"]])
 
 

@@ -7,7 +7,6 @@ import pytest
 from breastcls.evaluation.figures.decision_curve_figure import describe_decision_curve, plot_decision_curve
 from breastcls.evaluation.figures.reliability_figure import describe_reliability, plot_reliability
 from breastcls.evaluation.figures.risk_figures import (
-    describe_cumulative_risk,
     describe_risk_histogram,
     plot_cumulative_risk,
     plot_risk_histogram,
@@ -91,10 +90,6 @@ def test_the_distribution_in_words(found):
     )
     spread = "a: 90% below 0.5, 10% from 0.5 on. b: 25% below 0.5, 75% from 0.5 on."
     assert describe_risk_histogram(table, positive="b").alt == f"Histogram of the predicted probability. {spread}"
-    words = describe_cumulative_risk(table, positive=None, confidence=0.95)
-    assert words.alt.endswith(spread)
-    assert "correct and of wrong predictions" in words.caption
-    assert "class " not in words.caption
     assert "class " not in describe_risk_histogram(table, positive=None).caption.replace("predicted class ", "")
 
 

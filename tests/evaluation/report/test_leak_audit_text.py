@@ -30,7 +30,7 @@ def test_a_leak_is_laid_on_what_leaked(evaluate, audit):
     found = {"shared_cases": ("14-1",), "test_images_in_shared_cases": 12, "pixels_compared": False}
     leak = audit(compared_with=("calibration", "threshold"), **found)
     assert audit_verdict(evaluate(leakage=leak)).text == (
-        "Leak: the calibration and the threshold used cases that are scored here."
+        "There is a leak: the calibration and the threshold used cases that are scored here."
     )
     facts = dict(audit_facts(evaluate(leakage=leak)))
     assert facts["Images of a case that was used before (calibration and threshold)"] == "12 of 288 (4%)"

@@ -57,9 +57,6 @@ def test_what_fit_wrote_of_itself_is_put_into_words(evaluate):
     }
     facts = dict(training_facts(evaluate(model={"provenance": {"training": training, "note": "a note"}})))
     assert facts == {
-        "Trained on": "1,204 images, 58 slides, 49 cases",
-        "Trained on: benign": "400 images, 9 cases",
-        "Weights selected on": "100 images, 8 slides, 1 case",
         "Cases seen in training": "12: 14-0, 14-1, 14-2, 14-3, 14-4, 14-5, 14-6, 14-7 and 4 more",
         "Slides seen in training": "1: 14-1AB",
         "Training and validation": "share nothing",

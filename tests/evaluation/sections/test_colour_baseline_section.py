@@ -57,4 +57,4 @@ def test_without_an_interval_of_the_difference_the_two_intervals_are_compared(ev
 def test_without_a_baseline_there_is_no_comparison(evaluate, colour):
     found = evaluate(colour_baseline=colour)
     assert found.colour_baseline is None or baseline_verdict(found) is None
-    assert "baselines" not in {key for _, key in collect_findings(found)}
+    assert "baselines" not in {key for _, key, _ in collect_findings(found)}

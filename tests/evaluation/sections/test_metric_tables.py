@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from breastcls.evaluation.report.fixed_parts import reading_part
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.metrics.classification_metrics import compute_metrics
 from breastcls.predictions.predictions import Predictions
@@ -21,7 +23,15 @@ def test_every_metric_is_a_row_sorted_by_its_number(evaluate):
     table = table_of("metrics", evaluation)
     values = [float(row[1].value) for row in table.rows]
     assert values == evaluation.metrics["value"].tolist()
-    assert [row[2].value for row in table.rows] == [repr(value) for value in evaluation.metrics["low"].tolist()]
+    assert [row[1].detail.split()[0] for row in table.rows] == [f"{low:.3f}" for low in evaluation.metrics["low"]]
+
+
+def test_one_metric_under_two_names_is_one_row(evaluate):
+    metrics = evaluate().metrics
+    both = pd.concat([metrics, metrics.loc[["accuracy"]].rename(index={"accuracy": "image_recognition_rate"})])
+    names = [row[0].text for row in table_of("metrics", evaluate(metrics=both)).rows]
+    assert len(names) == len(metrics)
+    assert "Accuracy (image recognition rate)" in names
 
 
 @pytest.mark.parametrize(("classes", "end"), [(("benign", "malignant"), "0 to 1"), (BREAKHIS, "0 to 2")])
@@ -32,7 +42,8 @@ def test_the_scale_of_the_brier_score_ends_where_the_worst_model_is(evaluate, cl
         probabilities=np.eye(len(classes))[(labels + 1) % len(classes)], labels=labels, classes=classes
     )
     assert float(end.split()[-1]) == compute_metrics(wrong)["brier"]
-    shown = {row[0].text: row[0].detail for row in table_of("metrics", evaluate(classes)).rows}
+    (terms,) = reading_part(evaluate(classes)).blocks
+    shown = dict(terms.pairs)
     assert shown["Brier score"].endswith(f"Scale: {end}.")
     assert shown["Log loss"].endswith("Scale: no upper end.")
     assert "Scale" not in shown["Accuracy"]
@@ -42,7 +53,7 @@ def test_undefined_values_are_named_and_sorted_last(evaluate):
     metrics = evaluate().metrics.copy()
     metrics.loc["roc_auc"] = np.nan
     row = next(row for row in table_of("metrics", evaluate(metrics=metrics)).rows if "ROC" in row[0].text)
-    assert [(cell.text, cell.value, cell.undefined) for cell in row[1:3]] == [("not defined", "", True)] * 2
+    assert [(cell.text, cell.value, cell.undefined) for cell in row[1:2]] == [("not defined", "", True)]
 
 
 def test_a_missing_interval_is_named(evaluate):

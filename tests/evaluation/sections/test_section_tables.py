@@ -5,14 +5,15 @@ import pytest
 from breastcls.decisions.conformal import fit_conformal
 from breastcls.evaluation.report.any_table import any_table
 from breastcls.evaluation.section_registry import SECTIONS
-from breastcls.evaluation.sections.by_level_section import level_table
 from breastcls.evaluation.sections.calibration_section import bin_table, calibration_table
 from breastcls.evaluation.sections.conformal_section import conformal_facts, conformal_tables
+from breastcls.evaluation.sections.metrics_section import metrics_table, shown_metrics
 from breastcls.evaluation.sections.operating_section import operating_points
 from breastcls.evaluation.sections.robustness_section import robustness_table
 from breastcls.evaluation.sections.worst_cases_section import MOST_CASES, worst_case_table
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predictions import Predictions
+from support.report_fixtures import change
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +22,13 @@ def found(whole):
 
 
 def test_levels_are_columns(found):
-    table = level_table(found.by_level, found)
+    table = metrics_table(found.metrics, found)
     assert [column.title for column in table.columns] == ["Metric", "By image", "By slide", "By case"]
-    for row, name in zip(table.rows, found.metrics.index, strict=True):
+    for row, name in zip(table.rows, shown_metrics(found.metrics), strict=True):
         values = [found.by_level.loc[(level, name), "value"] for level in ("image", "slide", "case")]
         assert [float(cell.value) if cell.value else np.nan for cell in row[1:]] == pytest.approx(values, nan_ok=True)
-    assert level_table(found.by_level.loc[["case"]], found) is None
+    alone = metrics_table(found.metrics, change(found, by_level=None))
+    assert [column.title for column in alone.columns] == ["Metric", "By image"]
 
 
 def test_calibration_in_numbers(found):
@@ -34,10 +36,9 @@ def test_calibration_in_numbers(found):
     parts = pd.concat([found.calibration.errors, found.calibration.bias, found.calibration.brier])
     assert [float(row[1].value) for row in table.rows] == parts["value"].tolist()
     consistency = found.calibration.consistency
-    assert [float(row[3].value) for row in table.rows[:4]] == consistency["expected"].tolist()
-    assert table.rows[1][3].text == "{expected:.3f}, up to {upper:.3f}".format(**consistency.iloc[1])
-    assert {row[3].text for row in table.rows[4:]} == {""}
-    assert all(row[0].detail for row in table.rows)
+    assert [float(row[2].value) for row in table.rows[:4]] == consistency["expected"].tolist()
+    assert table.rows[1][2].text == "{expected:.3f}, up to {upper:.3f}".format(**consistency.iloc[1])
+    assert {row[2].text for row in table.rows[4:]} == {""}
     bins = bin_table(found.calibration, found)
     assert [cell.text for cell in bins.rows[0]][1] == str(found.calibration.equal_mass["images"].iloc[0])
 
@@ -57,8 +58,8 @@ def test_predictive_values(found):
 def test_worst_cases_are_those_with_mistakes(found):
     table = worst_case_table(found.worst_cases)
     wrong = found.worst_cases[found.worst_cases["mistakes"] > 0]
-    assert [row[0].text for row in table.rows] == wrong.index.tolist()
-    assert [row[4].text for row in table.rows] == [str(count) for count in wrong["mistakes"]]
+    assert [row[0].text for row in table.rows] == wrong.index.tolist()[:MOST_CASES]
+    assert [row[4].text for row in table.rows] == [str(count) for count in wrong["mistakes"][:MOST_CASES]]
     right = found.worst_cases.assign(mistakes=0)
     assert worst_case_table(right) is None
 
@@ -67,13 +68,18 @@ def test_a_long_list_of_cases_is_cut_and_the_caption_states_it(found):
     many = pd.concat([found.worst_cases.assign(mistakes=1, error=0.1)] * 3)
     table = worst_case_table(many)
     assert len(table.rows) == MOST_CASES
-    assert "the worst 25 are shown" in table.caption
-    assert "72 cases of 72" in table.caption
+    assert table.caption == (
+        "72 of 72 cases have misclassified images, of which the 12 with the highest error rate are shown."
+    )
+    one = found.worst_cases.assign(mistakes=[1] + [0] * 23)
+    assert worst_case_table(one).caption == "1 of 24 cases has misclassified images."
 
 
 def test_groups_that_were_attached(found):
     for name in ("by_stain", "by_sharpness"):
-        (table,) = SECTIONS[name].report(found.value_of(name), found)
+        note, table = SECTIONS[name].report(found.value_of(name), found)
+        assert note.text.startswith("Few cases make wide intervals")
+        assert ("optical density" if name == "by_stain" else "grey levels") in table.columns[0].title
         assert [row[0].text for row in table.rows] == ["lowest quarter", "highest quarter"]
 
 

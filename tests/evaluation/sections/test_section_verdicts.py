@@ -44,8 +44,8 @@ def with_probabilities(evaluation, claimed, labels, cases=None, resamples=200):
         (0.8, 0.8, 100, "good", "close to the observed frequencies"),
         (0.92, 0.8, 100, "bad", "too high"),
         (0.71, 0.8, 100, "caution", "too low"),
-        (0.99, 1.0, 16, "", "Too few cases to assess"),
-        (0.8, 0.6, 10, "", "Too few cases to assess"),
+        (0.99, 1.0, 16, "", "cases are too few to assess"),
+        (0.8, 0.6, 10, "", "cases are too few to assess"),
     ],
 )
 def test_probabilities_are_judged_by_how_far_and_which_way_they_are_off(evaluate, claimed, share, images, tone, words):
@@ -61,7 +61,7 @@ def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):
     claimed = np.repeat([0.3, 0.7], 50)
     labels = np.concatenate([np.zeros(50, int), np.ones(50, int)])
     verdict = verdict_of("calibration", with_probabilities(evaluate(), claimed, labels))
-    assert verdict.text == "Probabilities not calibrated."
+    assert verdict.text == "The probabilities are not calibrated."
     assert "(difference 0.00, 95% CI" in verdict.explanation
     assert evaluate().calibration is None
 
@@ -105,9 +105,9 @@ def test_a_calibrated_model_is_not_advised_to_be_calibrated(evaluate):
 def test_votes_and_maxima_are_not_judged_as_probabilities(whole, how, words):
     found = whole(aggregation=Aggregation("case", how))
     verdict = verdict_of("calibration", found)
-    assert verdict.text == "No probabilities to assess."
+    assert verdict.text == "There are no probabilities to assess."
     assert words in verdict.explanation
-    assert "robabilities" in verdict_of("calibration", whole(aggregation="case")).text
+    assert "assess the calibration" in verdict_of("calibration", whole(aggregation="case")).text
 
 
 def test_where_the_threshold_comes_from(whole):
@@ -121,7 +121,7 @@ def test_where_the_threshold_comes_from(whole):
     assert "is not known" in nameless.explanation
     scored = whole(threshold=chosen)
     # That the threshold was chosen elsewhere says nothing of the training.
-    assert audit_verdict(scored).text == "Not checked."
+    assert audit_verdict(scored).text == "Leaks were not checked."
     unnamed = dataclasses.replace(scored, predictions=dataclasses.replace(scored.predictions, cases=None))
     assert verdict_of("threshold", unnamed).tone == "caution"
     own = dataclasses.replace(chosen, cases=("a", *sorted(set(scored.predictions.cases))[:2]))
@@ -149,27 +149,27 @@ def test_few_cases_are_a_finding(evaluate):
     counts = dict(evaluate().counts) | {
         "classes": {"benign": {"images": 9, "cases": 4}, "malignant": {"images": 9, "cases": 20}}
     }
-    assert "benign is based on 4 cases" in size_verdict(evaluate(counts=counts)).explanation
+    assert size_verdict(evaluate(counts=counts)).text == "There are few cases: 4 cases of benign."
 
 
 def test_the_perturbation_with_the_largest_loss(whole):
     found = whole()
-    short = {section: verdict for verdict, section in collect_findings(found)}
-    assert short["robustness"].text == "Perturbation with the largest loss: stain."
+    short = {section: verdict for verdict, section, _ in collect_findings(found)}
+    assert short["robustness"].text == "The perturbation with the largest loss is stain."
     words = short["robustness"].explanation
     # From the images as they were scored there: the headline may use test-time augmentation.
     assert words.startswith("Balanced accuracy 0.700 at strength 2, 0.900 on the unperturbed images.")
     headline = found.metrics.loc["balanced_accuracy", "value"]
     assert f"The {headline:.3f} of the headline was scored differently" in words
-    assert "robustness" not in {section for _, section in collect_findings(found.with_sections(robustness=None))}
+    assert "robustness" not in {section for _, section, _ in collect_findings(found.with_sections(robustness=None))}
 
 
 def test_a_perturbation_with_the_same_score_as_the_headline(whole):
     found = whole()
     table = found.robustness.copy()
     table.loc[table["strength"] == 0, "value"] = found.metrics.loc["balanced_accuracy", "value"]
-    short = {section: verdict for verdict, section in collect_findings(found.with_sections(robustness=table))}
+    short = {section: verdict for verdict, section, _ in collect_findings(found.with_sections(robustness=table))}
     assert "differently" not in short["robustness"].explanation
     changed = table[table["strength"] > 0]
     in_short = collect_findings(found.with_sections(robustness=changed))
-    assert "robustness" not in {section for _, section in in_short}
+    assert "robustness" not in {section for _, section, _ in in_short}

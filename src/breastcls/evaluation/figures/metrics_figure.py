@@ -21,9 +21,10 @@ def plot_metrics(
     confidence: float = 0.95,
     axes: Axes | None = None,
 ) -> Figure:
-    """Draw the metrics of which 1 is the best value, with their confidence intervals.
+    """Draw the metrics whose range is 0 to 1, 1 being the best value, with their confidence intervals.
 
-    Losses, whose scale has no upper end, are left out.
+    Metrics of another range would stretch the axis: losses and the correlation are left out, and so is the image
+    recognition rate, which is the accuracy.
 
     Args:
         metrics: One row per metric, columns `value`, `low`, `high`.
@@ -40,8 +41,7 @@ def plot_metrics(
     scores = _bounded(metrics)
     if not scores:
         raise EvaluationError(
-            f"No metric to draw among {list(metrics.index)}: expected one of which 1 is the best value, such as "
-            "accuracy."
+            f"No metric to draw among {list(metrics.index)}: expected one whose range is 0 to 1, such as accuracy."
         )
     beside = {} if baseline is None else _bounded(baseline)
     with drawing_style():
@@ -59,10 +59,8 @@ def plot_metrics(
             )
             if name in beside:
                 _draw_score(axes, beside[name], place + shift, BASELINE, "D")
-        shown = [*scores.values(), *(beside[name] for name in scores if name in beside)]
-        lowest = min([end for score in shown for end in score if is_defined(end)], default=0.0)
         axes.set_yticks(range(len(scores)), [describe_metric(name).short for name in scores])
-        axes.set(xlim=(min(0.0, lowest) - 0.02, 1.02), ylim=(len(scores) - 0.5, -0.5))
+        axes.set(xlim=(-0.02, 1.02), ylim=(len(scores) - 0.5, -0.5))
         axes.set(title="Metrics", xlabel=f"Value and {in_percent(confidence)} CI over cases")
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
@@ -86,7 +84,9 @@ def describe_metrics(metrics: pd.DataFrame, *, baseline: pd.DataFrame | None = N
 
 
 def _bounded(metrics: pd.DataFrame) -> dict[str, Score]:
-    return {name: score for name, score in read_scores(metrics).items() if describe_metric(name).is_score}
+    scores = read_scores(metrics)
+    names = [name for name in scores if describe_metric(name).is_score and describe_metric(name).lower == 0.0]
+    return {name: scores[name] for name in names if name != "image_recognition_rate" or "accuracy" not in scores}
 
 
 def _add_legend(axes: Axes) -> None:

@@ -16,7 +16,7 @@ from breastcls.drawing.figures import (
     legend_below,
     new_axes,
 )
-from breastcls.evaluation.figures.figure_text import FigureText, in_percent
+from breastcls.evaluation.figures.figure_text import FigureText
 from breastcls.metrics.number_format import format_number
 
 
@@ -102,22 +102,6 @@ def plot_cumulative_risk(
         )
         _add_legend(axes)
         return figure_of(axes)
-
-
-def describe_cumulative_risk(table: pd.DataFrame, *, positive: str | None, confidence: float) -> FigureText:
-    """Return the alternative text and the caption of `plot_cumulative_risk`."""
-    groups = "class" if positive else "kind of prediction"
-    return FigureText(
-        f"Cumulative share of each {groups} against the predicted probability. {_spread(table)}",
-        (
-            "The share of each class with a predicted risk up to a threshold. The further apart the curves, the better "
-            "the classes are separated."
-            if positive
-            else "The share of correct and of wrong predictions up to a probability. The further apart the curves, the "
-            "better the probability separates correct predictions from wrong ones."
-        )
-        + f" Bands are {in_percent(confidence)} confidence bands over cases.",
-    )
 
 
 def _finish(axes: Axes, positive: str | None, threshold: float | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from breastcls.evaluation.evaluation_data import EvaluationData
-from breastcls.evaluation.report.blocks import Cell, Column, Table
+from breastcls.evaluation.report.blocks import Block, Cell, Column, Paragraph, Table
 from breastcls.evaluation.report.provenance import describe_value
 from breastcls.evaluation.report.table_cells import count_cell, score_cell, sort_value, text_cell
 from breastcls.intervals.limitations import RAREST
@@ -16,6 +16,10 @@ from breastcls.intervals.score_values import Score
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_number, is_defined
 
+_GROUPS = (
+    "Few cases make wide intervals; with fewer than five cases of a class they are likely too narrow: see the cases of "
+    "the rarest class of each group. Within a group of one class balanced accuracy and ROC AUC are not defined."
+)
 GROUP_METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
 
 
@@ -38,19 +42,19 @@ def any_table(evaluation: EvaluationData, table: pd.DataFrame, title: str, capti
     for key, row in zip(table.index, table.to_dict("records"), strict=True):
         heading = ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
         rows.append((text_cell(heading), *(_any_cell(row, name, name in numbers) for name in shown)))
-    below = f" The {evaluation.percent} confidence interval is below each value." if bounds else ""
-    return Table(f"{caption}{below}", tuple(columns), tuple(rows))
+    below = f" With {evaluation.percent} confidence intervals." if bounds else ""
+    return Table(f"{caption}{below}".strip(), tuple(columns), tuple(rows))
 
 
 def group_table(evaluation: EvaluationData, table: pd.DataFrame, title: str) -> Table:
     """Return a table of subgroups: their counts, and each metric with its confidence interval below it."""
     own = [str(name) for name in table.columns if f"{name}_low" in table.columns]
-    caption = (
-        f"The {evaluation.percent} confidence interval is below each value. Few cases make wide intervals; with fewer "
-        "than five cases of a class they are likely too narrow: see the cases of the rarest class of each group. "
-        "Within a group of one class balanced accuracy and ROC AUC are not defined."
-    )
-    return metrics_by_row(table, title, own or GROUP_METRICS, caption)
+    return metrics_by_row(table, title, own or GROUP_METRICS, f"{title}, with {evaluation.percent} CI over cases.")
+
+
+def group_blocks(evaluation: EvaluationData, table: pd.DataFrame, title: str) -> list[Block]:
+    """Return the note on all subgroups, which the report shows once, and the table of these."""
+    return [Paragraph(_GROUPS, note=True), group_table(evaluation, table, title)]
 
 
 def metrics_by_row(table: pd.DataFrame, title: str, metrics: Sequence[str], caption: str) -> Table:

@@ -19,14 +19,41 @@ class Block:
     macro: ClassVar[str]
 
 
+# The mark and the word of each tone of a finding, so that a finding is understood without its colour.
+TONES = {
+    "good": ("✓", "Good"),
+    "caution": ("!", "Warning"),
+    "bad": ("✕", "Problem"),
+    "not-estimable": ("?", "Not estimable"),
+    "": ("i", "Information"),
+}
+
+
 @dataclass(frozen=True)
 class Verdict(Block):
-    """A finding in words: `tone` is "good", "bad", "caution", or "" for a neutral statement."""
+    """A finding in words.
+
+    Attributes:
+        tone: "good", "caution", "bad", "not-estimable" where too few cases support any finding, or "" for a neutral
+            statement.
+        text: The finding in one short sentence.
+        explanation: What supports it.
+    """
 
     macro: ClassVar[str] = "notice"
     tone: str
     text: str
     explanation: str
+
+    @property
+    def mark(self) -> str:
+        """The sign in front of it."""
+        return TONES[self.tone][0]
+
+    @property
+    def status(self) -> str:
+        """The tone as a word."""
+        return TONES[self.tone][1]
 
 
 @dataclass(frozen=True)
@@ -56,11 +83,11 @@ class BulletList(Block):
 
 @dataclass(frozen=True)
 class FactList(Block):
-    """Pairs of title and text, in two columns unless the texts are long."""
+    """Pairs of title and text, in two columns where the page has room; a small one is in smaller type."""
 
     macro: ClassVar[str] = "facts"
     pairs: Facts
-    long: bool = False
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +116,15 @@ class FigureRow(Block):
 
 
 @dataclass(frozen=True)
+class Beside(Block):
+    """A figure, as HTML, with blocks beside it."""
+
+    macro: ClassVar[str] = "beside"
+    figure: Markup
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
 class Cell:
     """One cell of a table: what it shows, and what it is sorted by ("" goes last)."""
 
@@ -114,6 +150,7 @@ class Table(Block):
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    sortable: bool = True
 
 
 @dataclass(frozen=True)
@@ -137,26 +174,27 @@ class ConfusionMatrix(Block):
 
 
 @dataclass(frozen=True)
-class KeyValue:
-    """A value of the headline, with its confidence interval where it has one."""
+class FirstPage(Block):
+    """What was tested on what, the most important metrics, the confusion matrix, the classes and the findings.
 
-    name: str
-    value: str
-    detail: str = ""
+    Attributes:
+        notice: The limitations that matter most, or None.
+        lead: What was tested on what, in one sentence.
+        tested: The same in detail, with the date and the versions.
+        metrics: The most important metrics with confidence intervals.
+        classes: The numbers of cases and images of each class.
+        confusion: The confusion matrix.
+        findings: Each with the anchor and the heading of the part that explains it.
+    """
 
-
-@dataclass(frozen=True)
-class Headline(Block):
-    """The result in one sentence and in its most important values, and the findings with links to their parts."""
-
-    macro: ClassVar[str] = "headline"
-    sample: str
-    task: str
-    percent: str
-    balanced_accuracy: KeyValue
-    roc_auc: KeyValue
-    values: tuple[KeyValue, ...]
-    findings: tuple[tuple[Verdict, str], ...]
+    macro: ClassVar[str] = "first_page"
+    notice: Verdict | None
+    lead: str
+    tested: Facts
+    metrics: Table
+    classes: Table
+    confusion: Block | None
+    findings: tuple[tuple[Verdict, str, str], ...]
 
 
 @dataclass(frozen=True)

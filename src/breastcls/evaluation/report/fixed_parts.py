@@ -6,20 +6,22 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import (
     Block,
     BulletList,
-    Details,
     FactList,
+    FigureRow,
     Glossary,
     Heading,
     Paragraph,
     Part,
     Verdict,
 )
-from breastcls.evaluation.report.headline_block import headline_block
+from breastcls.evaluation.report.headline_block import first_limitations, first_page
 from breastcls.evaluation.report.leak_audit_text import audit_facts, audit_verdict
-from breastcls.evaluation.report.model_card_part import model_card, sample_facts
+from breastcls.evaluation.report.model_card_part import GENERAL_LIMITATIONS, GUIDELINES, environment_facts, model_card
 from breastcls.evaluation.report.provenance import is_setting, training_facts
+from breastcls.evaluation.report.training_curves import training_curves
 from breastcls.evaluation.section_registry import SECTIONS
-from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.evaluation.sections.metrics_section import shown_metrics
+from breastcls.metrics.metric_descriptions import describe_metric, upper_end
 
 _LEAK = (
     "Leak",
@@ -28,9 +30,9 @@ _LEAK = (
 )
 
 
-def result_part(evaluation: EvaluationData, findings: tuple[tuple[Verdict, str], ...]) -> Part:
-    """Return the headline."""
-    return Part("result", "Result", [headline_block(evaluation, findings)])
+def result_part(evaluation: EvaluationData, findings: tuple[tuple[Verdict, str, str], ...]) -> Part:
+    """Return the first page."""
+    return Part("result", "Result", [first_page(evaluation, findings)])
 
 
 def audit_part(evaluation: EvaluationData) -> Part:
@@ -40,27 +42,24 @@ def audit_part(evaluation: EvaluationData) -> Part:
 
 
 def training_part(evaluation: EvaluationData) -> Part:
-    """Return what is known of the model and its training, and what was scored."""
-    training = training_facts(evaluation)
-    settings = [fact for fact in training if is_setting(fact[0])]
-    blocks: list[Block] = [
-        FactList([fact for fact in training if not is_setting(fact[0])])
-        if training
+    """Return what is known of the model and its training."""
+    facts = [fact for fact in training_facts(evaluation) if not is_setting(fact[0])]
+    curves = training_curves(evaluation)
+    blocks: list[Block] = [FigureRow([curves])] if curves else []
+    blocks.append(
+        FactList(facts)
+        if facts
         else Paragraph("These predictions have no model card: the model and its training set are not recorded here.")
-    ]
-    if settings:
-        blocks.append(Details("Every setting and score of the training", [FactList(settings)]))
-    return Part(
-        "training-and-test-data",
-        "Training and test data",
-        [*blocks, Heading("Scored on"), FactList(sample_facts(evaluation))],
     )
+    return Part("model-and-training", "Model and training", blocks)
 
 
 def limitations_part(evaluation: EvaluationData) -> Part:
-    """Return the limitations; a part without blocks where there are none."""
-    limitations = evaluation.limitations
-    return Part("limitations", "Limitations", [BulletList(limitations)] if limitations else [])
+    """Return the limitations: those that the first page does not show, and those of every such evaluation."""
+    first = first_limitations(evaluation)
+    blocks: list[Block] = [Paragraph("In addition to those on the first page:")] if first else []
+    items = [*(one for one in evaluation.limitations if one not in first), *GENERAL_LIMITATIONS]
+    return Part("limitations", "Limitations", [*blocks, BulletList(items)])
 
 
 def reading_part(evaluation: EvaluationData) -> Part:
@@ -69,8 +68,19 @@ def reading_part(evaluation: EvaluationData) -> Part:
     for section in SECTIONS.values():
         if evaluation.value_of(section.name) is not None or section.report_absent is not None:
             terms += section.glossary
-    metrics = [describe_metric(str(name)) for name in evaluation.value_of("metrics").index]
-    terms += [(metric.name, metric.meaning) for metric in metrics if metric.meaning]
+    classes = len(evaluation.classes)
+    names = shown_metrics(evaluation.value_of("metrics"))
+    calibration = evaluation.value_of("calibration")
+    if calibration is not None:
+        tables = (calibration.errors, calibration.bias, calibration.brier)
+        names += [str(name) for table in tables for name in table.index if name not in names]
+    for name in names:
+        metric = describe_metric(name)
+        if metric.meaning:
+            # A loss has a scale of its own; the others end at 1.
+            end = upper_end(name, classes)
+            scale = "" if not metric.is_loss else " Scale: no upper end." if end is None else f" Scale: 0 to {end:g}."
+            terms.append((metric.name, metric.meaning + scale))
     return Part("how-to-read-the-values", "How to read the values", [Glossary(terms)])
 
 
@@ -81,7 +91,14 @@ def card_part(evaluation: EvaluationData) -> Part:
         "evaluation can answer by itself."
     )
     blocks: list[Block] = [Paragraph(note, note=True)]
-    groups = model_card(evaluation)
-    for place, (title, facts) in enumerate(groups):
-        blocks += [Heading(title), FactList(facts, long=place < len(groups) - 1)]
+    for title, facts in model_card(evaluation):
+        blocks += [Heading(title), FactList(facts, small=title == GUIDELINES)]
     return Part("model-card", "Model card", blocks)
+
+
+def settings_part(evaluation: EvaluationData) -> Part:
+    """Return every setting of the training, the versions of the packages and the fingerprints."""
+    settings = [fact for fact in training_facts(evaluation) if is_setting(fact[0])]
+    blocks: list[Block] = [Heading("Training"), FactList(settings, small=True)] if settings else []
+    blocks += [Heading("Versions and fingerprints"), FactList(environment_facts(evaluation), small=True)]
+    return Part("settings-and-versions", "Settings and versions", blocks)

@@ -1,88 +1,97 @@
-"""The first part of the report: the result in one sentence, its most important values, and the findings."""
+"""The first page of the report: what was tested on what, the most important metrics, the classes and the findings."""
 
 from __future__ import annotations
 
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.headline_text import HEADLINE
-from breastcls.evaluation.report.blocks import Headline, KeyValue, Verdict
-from breastcls.intervals.limitations import not_estimable_sentence
-from breastcls.intervals.score_values import UNDEFINED, Score, read_scores
-from breastcls.metrics.metric_descriptions import describe_metric
-from breastcls.metrics.number_format import format_count
+from breastcls.evaluation.report.blocks import Column, FirstPage, Table, Verdict
+from breastcls.evaluation.report.table_cells import score_cell, text_cell
+from breastcls.evaluation.report.tested_data import count_table, data_facts, kinds_in_words, lead_in_words
+from breastcls.evaluation.sections.confusion_section import confusion_matrix
+from breastcls.intervals.limitations import classes_not_estimable, not_estimable_sentence
+from breastcls.intervals.score_values import UNDEFINED, read_scores
+from breastcls.metrics.number_format import choose_form, format_count, join_words
 
 FEW_CASES = 10
+# More of them would push the result off the first page; the part "Limitations" has the others.
+MOST_LIMITATIONS = 2
+_NAMES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "roc_auc": "ROC AUC",
+    "recall": "Sensitivity",
+    "specificity": "Specificity",
+}
 
 
-def headline_block(evaluation: EvaluationData, findings: tuple[tuple[Verdict, str], ...]) -> Headline:
-    """Return the headline of the report.
+def first_page(evaluation: EvaluationData, findings: tuple[tuple[Verdict, str, str], ...]) -> FirstPage:
+    """Return the first page of the report.
 
     Args:
         evaluation: The evaluation.
-        findings: Verdicts, each with the anchor of the part of the report that explains it.
+        findings: Verdicts, each with the anchor and the heading of the part of the report that explains it.
     """
-    balanced_accuracy, roc_auc = (_key_value(evaluation, name) for name in HEADLINE)
-    return Headline(
-        sample=sample_in_words(evaluation),
-        task=task_in_words(evaluation),
-        percent=evaluation.percent,
-        balanced_accuracy=balanced_accuracy,
-        roc_auc=roc_auc,
-        values=key_values(evaluation),
+    confusion = evaluation.value_of("confusion")
+    return FirstPage(
+        notice=first_notice(evaluation),
+        lead=lead_in_words(evaluation),
+        tested=[*data_facts(evaluation), *kinds_in_words(evaluation)],
+        metrics=key_table(evaluation),
+        classes=count_table(evaluation),
+        confusion=None if confusion is None else confusion_matrix(confusion, evaluation),
         findings=findings,
     )
 
 
-def key_values(evaluation: EvaluationData) -> tuple[KeyValue, ...]:
-    """Return the two headline metrics and the counts that they are based on."""
-    values = [_key_value(evaluation, name) for name in HEADLINE]
-    for name in ("images", "slides", "cases"):
-        count = evaluation.counts.get(name)
-        if count:
-            values.append(KeyValue((name if count != 1 else name[:-1]).capitalize(), f"{count:,}"))
-    return tuple(values)
+def key_table(evaluation: EvaluationData) -> Table:
+    """Return balanced accuracy, ROC AUC, sensitivity and specificity, of the colour-only baseline too where known."""
+    model = read_scores(evaluation.value_of("metrics"))
+    baseline = evaluation.value_of("colour_baseline")
+    columns = {"Model": model} if baseline is None else {"Model": model, "Colour-only baseline": read_scores(baseline)}
+    shown = [name for name in _NAMES if name in HEADLINE or name in model]
+    rows = tuple(
+        (text_cell(_NAMES[name]), *(score_cell(scores.get(name, UNDEFINED)) for scores in columns.values()))
+        for name in shown
+    )
+    mean = "" if len(evaluation.classes) == 2 else " Sensitivity and specificity are means over the classes."
+    caption = f"By {evaluation.unit}, with {evaluation.percent} confidence intervals over cases.{mean}"
+    titles = (Column("Metric", "text"), *(Column(title, "number") for title in columns))
+    return Table(caption, titles, rows, sortable=False)
 
 
-def headline_score(evaluation: EvaluationData, name: str) -> Score:
-    """Return a metric; one that is not in the table is not defined."""
-    return read_scores(evaluation.value_of("metrics")).get(name, UNDEFINED)
+def first_notice(evaluation: EvaluationData) -> Verdict | None:
+    """Return what to read with the values: few cases and the limitations that matter most; None where nothing is."""
+    size, shown = size_verdict(evaluation), first_limitations(evaluation)
+    if size is None and not shown:
+        return None
+    if size is None:
+        return Verdict("caution", f"{choose_form(len(shown), 'Limitation')}:", " ".join(shown))
+    return Verdict(size.tone, size.text, " ".join([size.explanation, *shown]))
 
 
-def sample_in_words(evaluation: EvaluationData) -> str:
-    """Return the counts in words, such as "839 images of 48 slides from 40 cases"."""
-    counts = evaluation.counts
-    words = format_count(counts["images"], "image")
-    if counts.get("slides"):
-        words += f" of {format_count(counts['slides'], 'slide')}"
-    return f"{words} from {format_count(counts['cases'], 'case')}" if counts.get("cases") else words
+def first_limitations(evaluation: EvaluationData) -> tuple[str, ...]:
+    """Return those of the limitations that the first page shows: on the whole test set, not on single groups.
 
-
-def task_in_words(evaluation: EvaluationData) -> str:
-    """Return the task of the model, such as "distinguished benign from malignant, the positive class,"."""
-    classes = evaluation.classes
-    if len(classes) == 2:
-        return f"distinguished {classes[0]} from {classes[1]}, the positive class,"
-    return f"classified {evaluation.unit}s into {len(classes)} classes"
+    The classes of too few cases are left out: the notice of the first page is of them.
+    """
+    known = [f"The class {name} has only " for name in classes_not_estimable(evaluation.counts)]
+    whole = [one for one in evaluation.general_limitations if not one.startswith(("In some groups", *known))]
+    return tuple(whole[:MOST_LIMITATIONS])
 
 
 def size_verdict(evaluation: EvaluationData) -> Verdict | None:
-    """Return a warning where the smallest class has few cases."""
+    """Return a warning where a class has few cases."""
     if evaluation.predictions.cases is None:
         return None
     cases = {name: of["cases"] for name, of in evaluation.counts["classes"].items() if of["cases"]}
-    if not cases or min(cases.values()) >= FEW_CASES:
+    few = [name for name, count in cases.items() if count < FEW_CASES]
+    if not few:
         return None
     why = not_estimable_sentence(evaluation.counts)
     if why:
-        return Verdict("bad", "Too few cases.", f"{why} The values may be due to chance.")
-    name = min(cases, key=lambda one: cases[one])
+        return Verdict("not-estimable", why, "The values may be due to chance.")
+    counted = join_words([f"{format_count(cases[name], 'case')} of {name}" for name in few])
     return Verdict(
         "caution",
-        "Few cases.",
-        f"Every result on {name} is based on {format_count(cases[name], 'case')}; the confidence intervals are wide, "
-        "and may still be too narrow.",
+        f"There are few cases: {counted}.",
+        "The confidence intervals of results on few cases are wide, and may still be too narrow.",
     )
-
-
-def _key_value(evaluation: EvaluationData, name: str) -> KeyValue:
-    score = headline_score(evaluation, name)
-    return KeyValue(describe_metric(name).name, score.value_text, score.interval_text)

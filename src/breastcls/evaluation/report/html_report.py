@@ -13,6 +13,7 @@ from markupsafe import Markup
 from breastcls._version import __version__
 from breastcls.drawing.html_page import page_environment, read_style, read_template
 from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.evaluation.evaluation_origin import date_in_words
 from breastcls.evaluation.report.blocks import Part
 from breastcls.evaluation.report.fixed_parts import (
     audit_part,
@@ -20,9 +21,10 @@ from breastcls.evaluation.report.fixed_parts import (
     limitations_part,
     reading_part,
     result_part,
+    settings_part,
     training_part,
 )
-from breastcls.evaluation.report.gallery import gallery_part
+from breastcls.evaluation.report.gallery import gallery_parts
 from breastcls.evaluation.report.section_parts import collect_findings, section_parts
 from breastcls.files import write_text
 from breastcls.metrics.number_format import format_number
@@ -38,7 +40,7 @@ def write_report(
     path: str | os.PathLike[str],
     *,
     title: str | None = None,
-    thumbnails: int = 12,
+    thumbnails: int = 8,
     model: Any = None,
     heatmaps: Explanation | None = None,
     method: str = "grad-cam",
@@ -53,8 +55,10 @@ def write_report(
         evaluation: What `breastcls.evaluate` returned.
         path: Where to write; folders are made.
         title: Heading of the report; the task if None.
-        thumbnails: How many misclassified images to show, the most confident first, 0 to 100.
-        model: The model that was scored, or its file: its heat-maps of the misclassified images are shown.
+        thumbnails: How many misclassified and how many correctly classified images to show at most, 0 to 100 of each.
+            They are spread over the cases, the most confident predictions first.
+        model: The model that was scored, or its file, whose heat-maps of these images are shown; by default the one
+            that was evaluated, as long as it is in memory and has not been trained further.
         heatmaps: Heat-maps made before, instead of a model.
         method: How the model is explained; see `breastcls.explain`.
 
@@ -74,13 +78,13 @@ def render_report(
     evaluation: EvaluationData,
     *,
     title: str | None = None,
-    thumbnails: int = 12,
+    thumbnails: int = 8,
     model: Any = None,
     heatmaps: Explanation | None = None,
     method: str = "grad-cam",
 ) -> str:
     """Return the report as text; see `write_report`."""
-    gallery = gallery_part(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method)
+    galleries = gallery_parts(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method)
     script = read_template(PACKAGE, "script.js")
     context: dict[str, Any] = {
         "title": title if title is not None else _task_title(evaluation.classes),
@@ -92,23 +96,31 @@ def render_report(
         "seed": evaluation.settings["bootstrap"]["seed"],
         "number": format_number,
         "leak_allowed": evaluation.leak_allowed,
-        "parts": _parts(evaluation, gallery),
+        "parts": _parts(evaluation, galleries),
+        "about": " · ".join(_about(evaluation)),
     }
     return page_environment(PACKAGE).get_template("report.html.j2").render(context)
 
 
-def _parts(evaluation: EvaluationData, gallery: Part) -> list[Part]:
+def _parts(evaluation: EvaluationData, galleries: list[Part]) -> list[Part]:
     parts = [
         result_part(evaluation, collect_findings(evaluation)),
         audit_part(evaluation),
         training_part(evaluation),
         *section_parts(evaluation),
-        gallery,
+        *galleries,
         limitations_part(evaluation),
         reading_part(evaluation),
         card_part(evaluation),
+        settings_part(evaluation),
     ]
     return [part for part in parts if part.blocks]
+
+
+def _about(evaluation: EvaluationData) -> list[str]:
+    """Return the name of the test data and the date, where known."""
+    known = (str(evaluation.origin.get("test_data", "")), date_in_words(evaluation.origin))
+    return [text for text in known if text]
 
 
 def _task_title(classes: tuple[str, ...]) -> str:

@@ -19,27 +19,27 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
     if report is None:
         return Verdict(
             "caution",
-            "Not checked.",
+            "Leaks were not checked.",
             "No training images were given, or their cases and slides could not be compared with the test images. If a "
             "case, slide or picture is in both sets, every value here is too good.",
         )
     if report.clean and not ("training" in report.compared_with and (report.compared_by or report.pixels_compared)):
         return Verdict(
             "caution",
-            "Training set not checked.",
+            "The training set was not checked for leaks.",
             "The cases, slides and pictures of the training images were not compared with these. If any is in both "
             "sets, every value here is too good.",
         )
     if report.clean and report.pixels_compared:
         return Verdict(
             "good",
-            "No leak found.",
+            "No leak was found.",
             "No case, slide or picture of these images was found among the training images.",
         )
     if report.clean:
         return Verdict(
             "good",
-            "No leak found, by name.",
+            "No leak was found by name.",
             f"No {' or '.join(name.removesuffix('s') for name in report.compared_by)} of these images was found among "
             "the training images. The pictures themselves were not compared.",
         )
@@ -48,8 +48,8 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
     )
     if "training" not in report.compared_with:
         fitted = join_words([_FITTED[step] for step in report.compared_with])
-        return Verdict("bad", f"Leak: {fitted} used cases that are scored here.", consequence)
-    return Verdict("bad", "Leak: training and test images are not independent.", consequence)
+        return Verdict("bad", f"There is a leak: {fitted} used cases that are scored here.", consequence)
+    return Verdict("bad", "There is a leak: training and test images are not independent.", consequence)
 
 
 def audit_facts(evaluation: EvaluationData) -> Facts:

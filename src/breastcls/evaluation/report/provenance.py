@@ -17,6 +17,11 @@ Facts = list[tuple[str, str]]
 _LONGEST_LIST = 8
 # Of the provenance: shown above, or in a section of its own.
 _SHOWN_APART = ("training", "threshold", "calibration", "conformal")
+# How the titles of those facts begin that belong to the settings at the end of the report.
+_SETTINGS = (
+    "Fit:", "Scores:", "Trained with", "Leakage", "Format", "Environment", "Cases seen", "Slides seen", "Schema",
+    "Written by", "Training and validation", "Data SHA",
+)  # fmt: skip
 _TITLES = {
     "image_size": "Input size",
     "weights": "Starting weights",
@@ -33,13 +38,12 @@ def training_facts(evaluation: EvaluationData) -> Facts:
     """Return the record of the model and its training; nothing for predictions without a model card."""
     facts: Facts = []
     for key, value in evaluation.model.items():
-        if key == "provenance" and isinstance(value, Mapping):
+        # The first page has the classes.
+        if key in ("provenance", "classes"):
             continue
         if key == "training_history" and isinstance(value, Mapping):
             # The curves are drawn; of the record only the date is a fact.
             facts += flatten({"date_of_training": value.get("date")})
-        elif key == "classes" and isinstance(value, Sequence) and not isinstance(value, str):
-            facts.append(("Classes", ", ".join(map(str, value))))
         elif key == "image_size" and isinstance(value, Sequence) and len(value) == 2:
             facts.append((_TITLES[key], f"{value[0]} × {value[1]} pixels (height × width)"))
         else:
@@ -52,14 +56,14 @@ def training_facts(evaluation: EvaluationData) -> Facts:
         calibration = provenance.get("calibration")
         if isinstance(calibration, Mapping) and "method" in calibration:
             counts = {"images": calibration.get("images"), "cases": len(calibration.get("cases") or ())}
-            facts.append(("Calibrated", f"by {calibration['method']} on {_counts_in_words(counts)}"))
+            facts.append(("Calibrated", f"by {calibration['method']} on {counts_in_words(counts)}"))
         facts += flatten({key: value for key, value in provenance.items() if key not in _SHOWN_APART})
     return facts
 
 
 def is_setting(title: str) -> bool:
-    """Return whether a fact is a detail of the training, which the report folds away."""
-    return title.startswith(("Fit:", "Scores:", "Trained with", "Leakage", "Format", "Environment"))
+    """Return whether a fact is a detail, which the report shows at its end."""
+    return title.startswith(_SETTINGS)
 
 
 def _of_fit(training: Mapping[str, Any]) -> Facts:
@@ -67,16 +71,9 @@ def _of_fit(training: Mapping[str, Any]) -> Facts:
     rest = dict(training)
     # They are among the cases and slides below, which also hold those that only the best epoch was selected on.
     rest.pop("trained_on", None)
+    # The first page has the counts of the training and validation images.
+    rest.pop("data", None)
     facts: Facts = []
-    data = rest.pop("data", None)
-    if isinstance(data, Mapping):
-        for part, title in (("train", "Trained on"), ("val", "Weights selected on")):
-            counts = data.get(part)
-            if isinstance(counts, Mapping):
-                facts.append((title, _counts_in_words(counts)))
-                by_class = counts.get("by_class")
-                for name, of_class in by_class.items() if isinstance(by_class, Mapping) else ():
-                    facts.append((f"{title}: {name}", _counts_in_words(of_class)))
     for key in ("cases", "slides"):
         names = rest.pop(key, None)
         if names:
@@ -95,7 +92,13 @@ def _of_fit(training: Mapping[str, Any]) -> Facts:
     return facts + flatten(rest)
 
 
-def _counts_in_words(counts: Mapping[str, Any]) -> str:
+def counts_in_words(counts: Mapping[str, Any]) -> str:
+    """Return the counts of images, slides and cases in words.
+
+    Example:
+        >>> counts_in_words({"images": 12, "cases": 1})
+        '12 images, 1 case'
+    """
     words = [
         format_count(int(counts[plural]), plural[:-1])
         for plural in ("images", "slides", "cases")

@@ -11,12 +11,23 @@ from markupsafe import Markup
 from breastcls.drawing.figures import drawing_style, new_axes
 from breastcls.drawing.html_figure import figure_to_html
 from breastcls.evaluation.evaluation_data import EvaluationData
-from breastcls.evaluation.report.blocks import Block, FigureRow, Heading, Paragraph, Part, Verdict
-from breastcls.evaluation.report.headline_block import size_verdict
+from breastcls.evaluation.report.blocks import (
+    Beside,
+    Block,
+    FigureRow,
+    Heading,
+    Paragraph,
+    Part,
+    Table,
+    Verdict,
+)
 from breastcls.evaluation.report.leak_audit_text import audit_verdict
 from breastcls.evaluation.section import Section, without_approval
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.metrics.number_format import format_count, join_words
+
+# A table of more columns than this does not fit beside a figure.
+MOST_COLUMNS_BESIDE = 4
 
 
 def part_key(title: str) -> str:
@@ -38,27 +49,29 @@ def section_parts(evaluation: EvaluationData) -> list[Part]:
     for heading, sections in by_heading.items():
         blocks: list[Block] = []
         for section in sections:
-            found = _section_blocks(section, evaluation)
-            # A figure has a title of its own.
-            titled = section.title != heading and any(not isinstance(block, FigureRow) for block in found)
+            found = [block for block in _section_blocks(section, evaluation) if not _is_repeated(block, blocks)]
+            # A figure has a title of its own, and a finding names its subject.
+            titled = section.title != heading and not all(isinstance(one, FigureRow | Verdict) for one in found)
             blocks += [Heading(section.title)] if titled else []
             blocks += found
         if blocks:
-            parts.append(Part(part_key(heading), heading, [*_merge_figures(blocks), *_cases(sections, evaluation)]))
+            blocks = _arrange_figures(_merge_figures(blocks))
+            parts.append(Part(part_key(heading), heading, [*blocks, *_cases(sections, evaluation)]))
     return parts
 
 
-def collect_findings(evaluation: EvaluationData) -> tuple[tuple[Verdict, str], ...]:
-    """Return the findings of the audit, of the size of the test set and of the sections, each with its anchor."""
-    found: list[tuple[Verdict | None, str]] = [
-        (without_approval(audit_verdict(evaluation), evaluation), part_key("Leak audit")),
-        (size_verdict(evaluation), part_key("Model card")),
-    ]
+def collect_findings(evaluation: EvaluationData) -> tuple[tuple[Verdict, str, str], ...]:
+    """Return the findings of the audit and of the sections.
+
+    Each comes with the anchor and the heading of the part that explains it.
+    """
+    audit = without_approval(audit_verdict(evaluation), evaluation)
+    found: list[tuple[Verdict | None, str]] = [(audit, "Leak audit")]
     for section in SECTIONS.values():
         value = evaluation.value_of(section.name)
         if value is not None:
-            found.append((section.verdict_of(value, evaluation), part_key(section.heading)))
-    return tuple((verdict, key) for verdict, key in found if verdict is not None)
+            found.append((section.verdict_of(value, evaluation), section.heading))
+    return tuple((verdict, part_key(heading), heading) for verdict, heading in found if verdict is not None)
 
 
 def _section_blocks(section: Section, evaluation: EvaluationData) -> list[Block]:
@@ -87,23 +100,56 @@ def _figures(section: Section, value: Any, evaluation: EvaluationData) -> list[M
     return fragments
 
 
+def _is_repeated(block: Block, shown: Sequence[Block]) -> bool:
+    """Return whether a paragraph is shown in this part already, since several sections of it have the same note."""
+    return isinstance(block, Paragraph) and block in shown
+
+
 def _merge_figures(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks with neighbouring rows of figures joined to one row."""
+    """Return the blocks with the figures below one heading in one row, where the first of them is."""
     merged: list[Block] = []
+    row: int | None = None
     for block in blocks:
-        if isinstance(block, FigureRow) and merged and isinstance(merged[-1], FigureRow):
-            merged[-1] = FigureRow([*merged[-1].figures, *block.figures])
-        else:
-            merged.append(block)
+        if isinstance(block, Heading):
+            row = None
+        if isinstance(block, FigureRow) and row is not None:
+            earlier = merged[row]
+            assert isinstance(earlier, FigureRow)
+            merged[row] = FigureRow([*earlier.figures, *block.figures])
+            continue
+        row = len(merged) if isinstance(block, FigureRow) else row
+        merged.append(block)
     return merged
 
 
+def _arrange_figures(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks with those that fit put beside a single figure, so that no half of a page is empty."""
+    arranged: list[Block] = []
+    rest = list(blocks)
+    while rest:
+        block = rest.pop(0)
+        if isinstance(block, FigureRow) and len(block.figures) == 1:
+            beside: list[Block] = []
+            while rest and _fits_beside(rest[0]):
+                beside.append(rest.pop(0))
+            block = Beside(block.figures[0], beside)
+        arranged.append(block)
+    return arranged
+
+
+def _fits_beside(block: Block) -> bool:
+    if isinstance(block, Table):
+        return len(block.columns) <= MOST_COLUMNS_BESIDE
+    return isinstance(block, Paragraph | Verdict)
+
+
 def _cases(sections: Sequence[Section], evaluation: EvaluationData) -> list[Block]:
-    """Return the number of cases of each class that the sections are based on, once where it is the same for all."""
+    """Return the number of cases of each class that a section is based on, where it differs from the first page."""
+    scored = {name: int(of["cases"]) for name, of in evaluation.counts["classes"].items()}
     texts: dict[str, list[str]] = {}
     for section in sections:
         cases = evaluation.section_cases.get(section.name)
-        if cases and evaluation.value_of(section.name) is not None:
+        if cases and dict(cases) != scored and evaluation.value_of(section.name) is not None:
             words = join_words([f"{format_count(count, 'case')} of {name}" for name, count in cases.items()])
             texts.setdefault(words, []).append(section.title)
     if len(texts) == 1:

@@ -9,12 +9,10 @@ import pandas as pd
 from breastcls.evaluation.evaluation_context import EvaluationContext
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.headline_text import headline
-from breastcls.evaluation.report.blocks import Block, Column, Table, Verdict
-from breastcls.evaluation.report.table_cells import score_cell, text_cell
-from breastcls.evaluation.section import Section
+from breastcls.evaluation.report.blocks import Verdict
+from breastcls.evaluation.section import Section, no_blocks
 from breastcls.intervals.score_tables import score_levels
 from breastcls.intervals.score_values import read_levels
-from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import is_defined
 
 
@@ -30,29 +28,6 @@ def _text(by_level: pd.DataFrame, evaluation: EvaluationData) -> list[str]:
     return [f"By {level}: {headline(by_level.loc[level])}" for level in others]
 
 
-def level_table(by_level: pd.DataFrame, evaluation: EvaluationData) -> Table | None:
-    """Return the metrics at each level, or None where only one level is known."""
-    levels = read_levels(by_level)
-    if len(levels) < 2:
-        return None
-    rows = []
-    for name in next(iter(levels.values())):
-        rows.append((text_cell(describe_metric(name).name), *(score_cell(scores[name]) for scores in levels.values())))
-    method = evaluation.settings["aggregation"]["method"] or "mean"
-    caption = (
-        f"The same metrics by {', by '.join(levels)}; the {evaluation.percent} confidence interval is below each value."
-        f" Images are aggregated by {method}. By image a case with many images has more weight; by case each case "
-        "counts once."
-    )
-    columns = (Column("Metric", "text"), *(Column(f"By {level}", "number") for level in levels))
-    return Table(caption, columns, tuple(rows))
-
-
-def _report(by_level: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
-    table = level_table(by_level, evaluation)
-    return [] if table is None else [table]
-
-
 def level_verdict(by_level: pd.DataFrame, evaluation: EvaluationData) -> Verdict | None:
     """Return balanced accuracy by case, where images or slides were scored and cases are known."""
     levels = read_levels(by_level)
@@ -63,7 +38,7 @@ def level_verdict(by_level: pd.DataFrame, evaluation: EvaluationData) -> Verdict
         return None
     interval = f" ({evaluation.percent} CI {score.interval_text})"
     text = f"Each case counts once, its images aggregated{interval}."
-    return Verdict("", f"By case, balanced accuracy {score.value_text}.", text)
+    return Verdict("", f"By case the balanced accuracy is {score.value_text}.", text)
 
 
 SECTION = Section(
@@ -75,7 +50,7 @@ SECTION = Section(
     columns=("value", "low", "high", "reason"),
     index=("level", "metric"),
     text=_text,
-    report=_report,
+    report=no_blocks,  # The table of the metrics has the levels as columns.
     verdict=level_verdict,
     glossary=(
         (

@@ -6,8 +6,8 @@ import pandas as pd
 
 from breastcls.evaluation.evaluation_context import EvaluationContext
 from breastcls.evaluation.evaluation_data import EvaluationData
-from breastcls.evaluation.report.any_table import group_table
-from breastcls.evaluation.report.blocks import Table
+from breastcls.evaluation.report.any_table import group_blocks
+from breastcls.evaluation.report.blocks import Block
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.subgroup_columns import GROUP_COLUMNS
 from breastcls.intervals.score_tables import score_groups
@@ -18,9 +18,11 @@ def _compute(context: EvaluationContext) -> pd.DataFrame | None:
     return score_groups(scored, scored.magnifications, -1, "magnification", context.bootstrap)
 
 
-def magnification_table(by_magnification: pd.DataFrame, evaluation: EvaluationData) -> Table:
-    """Return the metrics at each magnification."""
-    return group_table(evaluation, by_magnification.rename(index=lambda times: f"{times}×"), "Magnification")
+def magnification_blocks(by_magnification: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
+    """Return the metrics at each magnification; nothing for one, whose metrics are those of all images."""
+    if len(by_magnification) < 2:
+        return []
+    return group_blocks(evaluation, by_magnification.rename(index=lambda times: f"{times}×"), "Magnification")
 
 
 SECTION = Section(
@@ -31,5 +33,5 @@ SECTION = Section(
     compute=_compute,
     columns=GROUP_COLUMNS,
     rows="magnification",
-    report=lambda table, evaluation: [magnification_table(table, evaluation)],
+    report=magnification_blocks,
 )

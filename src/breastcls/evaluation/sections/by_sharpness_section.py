@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from breastcls.evaluation.evaluation_context import Need
-from breastcls.evaluation.report.any_table import group_table
+from breastcls.evaluation.report.any_table import group_blocks
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.sections.by_stain_section import score_appearance
 
@@ -11,11 +11,13 @@ SECTION = Section(
     name="by_sharpness",
     title="By sharpness",
     part="Subgroups",
-    description="One row per quarter of the sharpness.",
+    description="One row per quarter of the sharpness, the variance of the Laplacian in squared grey levels.",
     needs=(Need.MODEL,),
     compute=lambda context: score_appearance(context)[1],
     attachable=True,
     columns=("images", "cases"),
     rows="sharpness",
-    report=lambda table, evaluation: [group_table(evaluation, table, "Sharpness")],
+    report=lambda table, evaluation: group_blocks(
+        evaluation, table, "Variance of the Laplacian of the luminance (squared grey levels)"
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from breastcls.evaluation.evaluation_context import EvaluationContext, Need
-from breastcls.evaluation.report.any_table import group_table
+from breastcls.evaluation.report.any_table import group_blocks
 from breastcls.evaluation.section import Section
 
 
@@ -22,11 +22,13 @@ SECTION = Section(
     name="by_stain",
     title="By stain",
     part="Subgroups",
-    description="One row per quarter of the stain, from pink to blue.",
+    description="One row per quarter of the stain, from pink to blue, by the share of red in the optical density.",
     needs=(Need.MODEL,),
     compute=lambda context: score_appearance(context)[0],
     attachable=True,
     columns=("images", "cases"),
     rows="stain",
-    report=lambda table, evaluation: [group_table(evaluation, table, "Stain")],
+    report=lambda table, evaluation: group_blocks(
+        evaluation, table, "Share of red in the optical density (0 to 1, no unit)"
+    ),
 )

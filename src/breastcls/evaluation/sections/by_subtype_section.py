@@ -6,8 +6,8 @@ import pandas as pd
 
 from breastcls.datasets.subtype_names import describe_subtype
 from breastcls.evaluation.evaluation_data import EvaluationData
-from breastcls.evaluation.report.any_table import group_table
-from breastcls.evaluation.report.blocks import Table
+from breastcls.evaluation.report.any_table import group_blocks
+from breastcls.evaluation.report.blocks import Block
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.subgroup_columns import GROUP_COLUMNS
 from breastcls.intervals.score_tables import score_groups
@@ -17,9 +17,9 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(index=lambda code: describe_subtype(str(code)))
 
 
-def subtype_table(by_subtype: pd.DataFrame, evaluation: EvaluationData) -> Table:
+def subtype_blocks(by_subtype: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
     """Return the metrics of each subtype, each with its name."""
-    return group_table(evaluation, _named(by_subtype), "Subtype")
+    return group_blocks(evaluation, _named(by_subtype), "Subtype")
 
 
 SECTION = Section(
@@ -31,5 +31,5 @@ SECTION = Section(
     columns=GROUP_COLUMNS,
     rows="subtype",
     table=_named,
-    report=lambda table, evaluation: [subtype_table(table, evaluation)],
+    report=subtype_blocks,
 )

@@ -16,10 +16,9 @@ from breastcls.evaluation.figures.figure_text import FigureText
 from breastcls.evaluation.report.blocks import Block, Cell, Column, Details, Table, Verdict
 from breastcls.evaluation.report.table_cells import (
     count_cell,
-    interval_cell,
     score_cell,
     sort_value,
-    value_cell,
+    text_cell,
 )
 from breastcls.evaluation.section import Section, SectionFigure
 from breastcls.evaluation.table_schema import table_schema
@@ -71,14 +70,13 @@ def calibration_table(calibration: Calibration, evaluation: EvaluationData) -> T
     consistency = calibration.consistency.to_dict("index")
     rows = []
     for name, score in read_scores(pd.concat([calibration.errors, calibration.bias, calibration.brier])).items():
-        words = describe_metric(name)
         of_chance = Cell("")
         if name in consistency:
             expected, upper = consistency[name]["expected"], consistency[name]["upper"]
             of_chance = Cell(f"{format_number(expected)}, up to {format_number(upper)}", sort_value(expected))
-        rows.append((Cell(words.name, words.name, words.meaning), value_cell(score), interval_cell(score), of_chance))
+        rows.append((text_cell(describe_metric(name).name), score_cell(score), of_chance))
     percent = evaluation.percent
-    columns = tuple(Column(title, "number") for title in ("Value", f"{percent} CI", "By chance alone"))
+    columns = tuple(Column(title, "number") for title in ("Value", "By chance alone"))
     caption = (
         f"Of the probability of the {calibration.event}, in {calibration.bins} bins; {percent} confidence intervals "
         "over cases. Resampling makes calibration errors larger, so their intervals may be above the value. “By chance "
@@ -117,13 +115,13 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
     values = NO_PROBABILITIES.get(str(evaluation.settings["aggregation"]["method"]))
     if values is not None:
         text = f"By {evaluation.unit} the values are {values}: a calibration error does not apply to them."
-        return Verdict("caution", "No probabilities to assess.", text)
+        return Verdict("caution", "There are no probabilities to assess.", text)
     error = read_scores(calibration.errors)["ece_equal_mass"]
     if not is_defined(error.value):
         return None
     why = not_estimable_sentence(evaluation.counts)
     if why:
-        return Verdict("caution", "Not estimable whether the probabilities are calibrated.", why)
+        return Verdict("not-estimable", "Whether the probabilities are calibrated is not estimable.", why)
     consistency = calibration.consistency.loc["ece_equal_mass"]
     bias = read_scores(calibration.bias)[BIAS]
     one_sided = bias.has_interval and (bias.low > 0 or bias.high < 0)
@@ -133,9 +131,9 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
         cases = evaluation.predictions.cases
         counted = len(evaluation.predictions) if cases is None else len(np.unique(cases))
         if counted >= ENOUGH_CASES and consistency["upper"] < LARGE_ERROR:
-            return Verdict("good", "Probabilities close to the observed frequencies.", numbers)
+            return Verdict("good", "The probabilities are close to the observed frequencies.", numbers)
         few = "images" if cases is None else "cases"
-        return Verdict("", f"Too few {few} to assess whether the probabilities are calibrated.", numbers)
+        return Verdict("", f"The {few} are too few to assess the calibration.", numbers)
     direction = "not calibrated"
     if one_sided:
         direction = "too high" if bias.value > 0 else "too low"
@@ -143,7 +141,7 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
     if is_calibrated(evaluation):
         advice = "They were calibrated; the images they were calibrated on were few, or unlike these."
     tone = "bad" if consistency["p"] < VERY_SELDOM else "caution"
-    return Verdict(tone, f"Probabilities {direction}.", f"{numbers} {advice}")
+    return Verdict(tone, f"The probabilities are {direction}.", f"{numbers} {advice}")
 
 
 def is_calibrated(evaluation: EvaluationData) -> bool:

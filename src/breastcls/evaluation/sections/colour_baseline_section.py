@@ -14,13 +14,14 @@ from breastcls.evaluation.headline_text import HEADLINE
 from breastcls.evaluation.report.blocks import Block, Column, Paragraph, Table, Verdict
 from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section
+from breastcls.evaluation.sections.metrics_section import shown_metrics
 from breastcls.intervals.limitations import not_estimable_sentence
 from breastcls.intervals.paired_scores import change_text
 from breastcls.intervals.score_values import UNDEFINED, interval_text, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import is_defined
 
-NOT_COMPARABLE = "Not estimable whether the model is better than the colour-only baseline."
+NOT_COMPARABLE = "Whether the model is better than the colour-only baseline is not estimable."
 
 
 def score_colours(context: EvaluationContext) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -54,7 +55,8 @@ def baseline_table(baseline: pd.DataFrame, evaluation: EvaluationData) -> Table:
     model, colour = read_scores(evaluation.value_of("metrics")), read_scores(baseline)
     paired = evaluation.value_of("colour_difference")
     difference = {} if paired is None else read_scores(paired)
-    names = [name for name in model if name in colour and describe_metric(name).is_score]
+    names = [name for name in shown_metrics(evaluation.value_of("metrics")) if name in colour]
+    names = [name for name in names if describe_metric(name).is_score]
     rows = []
     for name in names:
         cells = [score_cell(scores[name]) for scores in (model, colour, difference) if scores]
@@ -83,29 +85,27 @@ def baseline_verdict(baseline: pd.DataFrame, evaluation: EvaluationData) -> Verd
     values = f"ROC AUC {model.value_text} of the model, {colour.value_text} of the colour-only baseline."
     why = not_estimable_sentence(evaluation.counts)
     if why:
-        return Verdict(
-            "caution", "Not estimable whether the model is better than the colour-only baseline.", f"{values} {why}"
-        )
+        return Verdict("not-estimable", NOT_COMPARABLE, f"{values} {why}")
     if model.value <= colour.value:
         text = f"{values} The result does not show that the model uses more than staining."
-        return Verdict("bad", "No better than the colour-only baseline.", text)
+        return Verdict("bad", "The model is no better than the colour-only baseline.", text)
     paired = evaluation.value_of("colour_difference")
     difference = UNDEFINED if paired is None else read_scores(paired).get("roc_auc", UNDEFINED)
     if difference.has_interval:
         on_same = f"{values} The paired difference is {difference.value_text} ({difference.interval_text})."
         if difference.low > 0:
-            return Verdict("good", "Better than the colour-only baseline.", on_same)
+            return Verdict("good", "The model is better than the colour-only baseline.", on_same)
         text = f"{on_same} The difference may be due to chance."
-        return Verdict("caution", "Not shown to be better than the colour-only baseline.", text)
+        return Verdict("caution", "The model is not shown to be better than the colour-only baseline.", text)
     if model.has_interval and colour.has_interval and model.low > colour.high:
         text = f"{values} The two confidence intervals do not overlap."
-        return Verdict("good", "Better than the colour-only baseline.", text)
+        return Verdict("good", "The model is better than the colour-only baseline.", text)
     if paired is not None:
         text = f"{values} The paired difference has no confidence interval."
-        return Verdict("caution", NOT_COMPARABLE, text)
+        return Verdict("not-estimable", NOT_COMPARABLE, text)
     return Verdict(
         "caution",
-        "Higher than the colour-only baseline, but not clearly.",
+        "The model is not clearly better than the colour-only baseline.",
         f"{values} The two confidence intervals overlap, or one is not defined; only a paired comparison on the same "
         "cases can show whether the difference is more than chance.",
     )

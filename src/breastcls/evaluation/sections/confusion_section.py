@@ -9,7 +9,7 @@ import pandas as pd
 from breastcls.evaluation.evaluation_context import EvaluationContext
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import ConfusionMatrix, CountCell
-from breastcls.evaluation.section import Section, SectionFigure
+from breastcls.evaluation.section import Section, SectionFigure, no_blocks
 from breastcls.metrics.classification_metrics import count_confusion
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ def confusion_matrix(confusion: pd.DataFrame, evaluation: EvaluationData) -> Con
             for column, count in enumerate(counts)
         )
         rows.append((str(name), cells, f"{total:,}"))
-    caption = (
-        f"Rows are true classes, columns are predicted classes. Each cell: {evaluation.unit}s, and their share of the "
-        "row."
-    )
+    caption = f"Confusion matrix: {evaluation.unit}s, and their share of the true class."
     return ConfusionMatrix(caption, tuple(map(str, confusion.columns)), tuple(rows))
 
 
@@ -63,5 +60,5 @@ SECTION = Section(
         confusion.to_string(),
     ],
     figures=(SectionFigure("confusion", _draw),),
-    report=lambda confusion, evaluation: [confusion_matrix(confusion, evaluation)],
+    report=no_blocks,  # The first page of the report has it.
 )

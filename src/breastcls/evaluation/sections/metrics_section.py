@@ -10,19 +10,21 @@ import pandas as pd
 from breastcls.evaluation.evaluation_context import EvaluationContext
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.figures.figure_text import FigureText
-from breastcls.evaluation.report.blocks import Cell, Column, Table
-from breastcls.evaluation.report.table_cells import interval_cell, value_cell
+from breastcls.evaluation.report.blocks import Column, Table
+from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section, SectionFigure
 from breastcls.evaluation.table_schema import exact_table_schema
 from breastcls.intervals.score_tables import score
-from breastcls.intervals.score_values import read_scores
-from breastcls.metrics.metric_descriptions import describe_metric, upper_end
+from breastcls.intervals.score_values import UNDEFINED, read_levels, read_scores
+from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# BreakHis protocol: another name of the accuracy.
+_SAME_AS_ACCURACY = "image_recognition_rate"
 _INTERVAL_OVER_CASES = (
     "Confidence interval over cases",
     "Images of one case resemble each other, so their number overstates how much is known. Whole cases are resampled "
@@ -45,28 +47,43 @@ def _text(metrics: pd.DataFrame, evaluation: EvaluationData) -> list[str]:
 
 
 def metrics_table(metrics: pd.DataFrame, evaluation: EvaluationData) -> Table:
-    """Return all metrics with confidence interval and meaning."""
-    scores = read_scores(metrics)
+    """Return all metrics with their confidence intervals, at each level that is known."""
+    by_level = evaluation.value_of("by_level")
+    levels = {} if by_level is None else read_levels(by_level)
+    levels = {**levels, evaluation.unit: read_scores(metrics)}
     rows = []
-    for name, score_of in scores.items():
-        words = describe_metric(name)
-        end = upper_end(name, len(evaluation.classes))
-        # A loss has a scale of its own; the others end at 1.
-        scale = "" if not words.is_loss else " Scale: no upper end." if end is None else f" Scale: 0 to {end:g}."
-        title = Cell(words.name, words.name, (words.meaning + scale).strip())
-        rows.append((title, value_cell(score_of), interval_cell(score_of)))
-    subject = (
-        f"“The class” is {evaluation.classes[-1]}."
-        if len(evaluation.classes) == 2
+    for name in shown_metrics(metrics):
+        cells = [score_cell(scores.get(name, UNDEFINED)) for scores in levels.values()]
+        rows.append((text_cell(name_metric(name, metrics)), *cells))
+    columns = (Column("Metric", "text"), *(Column(f"By {level}", "number") for level in levels))
+    return Table(_caption(evaluation, list(levels)), columns, tuple(rows))
+
+
+def _caption(evaluation: EvaluationData, levels: list[str]) -> str:
+    classes = evaluation.classes
+    sentences = [f"All metrics, with {evaluation.percent} confidence intervals over cases."]
+    if len(levels) > 1:
+        method = evaluation.settings["aggregation"]["method"] or "mean"
+        sentences.append(f"By {' and by '.join(levels[1:])} the images are aggregated by {method}.")
+    sentences.append(
+        f"Precision, recall, specificity, F1 and average precision are those of {classes[-1]}."
+        if len(classes) == 2
         else "Metrics of single classes are averaged over the classes, each of the same weight."
     )
-    columns = (
-        Column("Metric", "text"),
-        Column("Value", "number"),
-        Column(f"{evaluation.percent} CI", "number"),
-    )
-    caption = f"All metrics by {evaluation.unit}, with {evaluation.percent} confidence intervals over cases. {subject}"
-    return Table(caption, columns, tuple(rows))
+    return " ".join(sentences)
+
+
+def shown_metrics(metrics: pd.DataFrame) -> list[str]:
+    """Return the metrics that the report shows: without the image recognition rate, which is the accuracy."""
+    names = [str(name) for name in metrics.index]
+    return [name for name in names if name != _SAME_AS_ACCURACY or "accuracy" not in names]
+
+
+def name_metric(name: str, metrics: pd.DataFrame) -> str:
+    """Return the name of a metric in the tables of the report, both names of the accuracy."""
+    words = describe_metric(name).name
+    both = name == "accuracy" and _SAME_AS_ACCURACY in metrics.index
+    return f"{words} ({describe_metric(_SAME_AS_ACCURACY).name.lower()})" if both else words
 
 
 def _draw(metrics: pd.DataFrame, evaluation: EvaluationData, axes: Axes | None) -> Figure:

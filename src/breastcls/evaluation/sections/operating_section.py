@@ -34,8 +34,8 @@ def operating_points(operating: pd.DataFrame, evaluation: EvaluationData) -> Tab
     columns += [Column(describe_metric(name).short, "number") for name in _METRICS]
     positive = evaluation.classes[-1]
     caption = (
-        f"Predictive values where that share of the {evaluation.unit}s is {positive}; the {evaluation.percent} "
-        "confidence interval is below each value. Sensitivity and specificity are assumed to be the same at every "
+        f"Predictive values where that share of the {evaluation.unit}s is {positive}, with {evaluation.percent} "
+        "confidence intervals. Sensitivity and specificity are assumed to be the same at every "
         "prevalence, which need not hold at another site."
     )
     return Table(caption, tuple(columns), tuple(rows))

@@ -14,8 +14,11 @@ from breastcls.metrics.classification_metrics import PER_CLASS
 
 def class_table(per_class: pd.DataFrame, evaluation: EvaluationData) -> Table:
     """Return the metrics of each class."""
-    caption = f"Each class against the rest; the {evaluation.percent} confidence interval is below each value."
-    return metrics_by_row(per_class, "Class", PER_CLASS, caption)
+    two = len(evaluation.classes) == 2
+    # Of two classes the specificity of one is the recall of the other.
+    shown = [name for name in PER_CLASS if not (two and name == "specificity")]
+    caption = f"Each class against the rest, with {evaluation.percent} confidence intervals over cases."
+    return metrics_by_row(per_class, "Class", shown, caption)
 
 
 SECTION = Section(

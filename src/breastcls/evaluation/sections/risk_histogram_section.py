@@ -42,12 +42,6 @@ def _draw_cumulative(table: pd.DataFrame, evaluation: EvaluationData, axes: Axes
     )
 
 
-def _describe_cumulative(table: pd.DataFrame, evaluation: EvaluationData) -> FigureText:
-    from breastcls.evaluation.figures.risk_figures import describe_cumulative_risk
-
-    return describe_cumulative_risk(table, positive=_positive(evaluation), confidence=evaluation.confidence)
-
-
 SECTION = Section(
     name="risk_histogram",
     title="Distribution of the predicted probability",
@@ -57,7 +51,8 @@ SECTION = Section(
     columns=("group", "lower", "upper", "images", "share", "cumulative", "low", "high"),
     figures=(
         SectionFigure("risk-histogram", _draw_histogram, _describe_histogram),
-        SectionFigure("cumulative-risk", _draw_cumulative, _describe_cumulative),
+        # The report shows the same distribution as a histogram.
+        SectionFigure("cumulative-risk", _draw_cumulative),
     ),
     report=no_blocks,
 )

@@ -38,8 +38,8 @@ def robustness_table(robustness: pd.DataFrame, evaluation: EvaluationData) -> Ta
     columns = [Column("Perturbation", "text"), Column("Strength", "number")]
     columns += [Column(describe_metric(str(metric)).short, "number") for metric in metrics]
     caption = (
-        f"The score on perturbed images; the {evaluation.percent} confidence interval is below each value. All rows "
-        "are computed on the same cases, so their differences are known more precisely than the intervals suggest."
+        f"The score on perturbed images, with {evaluation.percent} confidence intervals. All rows are "
+        "computed on the same cases, so their differences are known more precisely than the intervals suggest."
     )
     caption = " ".join([caption, *evaluation.section_limitations.get("robustness", ())])
     return Table(caption, tuple(columns), tuple(rows))
@@ -68,9 +68,9 @@ def robustness_verdict(robustness: pd.DataFrame, evaluation: EvaluationData) -> 
             "images or at another level."
         )
     if not_estimable_sentence(evaluation.counts):
-        return Verdict("caution", f"Perturbation with the largest loss: {name}.", f"{words} Its CI is not estimable.")
+        return Verdict("not-estimable", f"The perturbation with the largest loss is {name}.", f"{words} Its CI is not estimable.")
     tone = "bad" if loss >= LARGE_LOSS else "caution" if loss >= SMALL_LOSS else "good"
-    return Verdict(tone, f"Perturbation with the largest loss: {name}.", words)
+    return Verdict(tone, f"The perturbation with the largest loss is {name}.", words)
 
 
 def perturbation_figures(robustness: pd.DataFrame) -> list[Markup]:

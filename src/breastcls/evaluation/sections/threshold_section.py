@@ -8,7 +8,7 @@ from typing import Any
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Verdict
 from breastcls.evaluation.section import Section
-from breastcls.metrics.number_format import format_count, format_number
+from breastcls.metrics.number_format import choose_form, format_count, format_number
 from breastcls.predictions.independence import count_shared_cases
 
 _SCHEMA = {
@@ -40,9 +40,9 @@ def describe_threshold(threshold: Mapping[str, Any]) -> str:
     text = f"{threshold['value']:.4g}, {threshold['origin']}"
     if "rule" not in threshold:
         return f"{text}; how it was chosen is not recorded"
-    chosen = f"chosen on {threshold['images']} images"
+    chosen = f"chosen on {format_count(threshold['images'], 'image')}"
     if threshold.get("cases"):
-        chosen += f" of {len(threshold['cases'])} cases"
+        chosen += f" of {format_count(len(threshold['cases']), 'case')}"
     return f"{text}: {threshold['rule']}, {chosen}"
 
 
@@ -78,7 +78,8 @@ def threshold_verdict(threshold: Mapping[str, Any] | None, evaluation: Evaluatio
         unknown = "Whether it was chosen on cases of the test set is not known, since cases are not recorded."
         return Verdict("caution", text, f"{unknown}{after}")
     if shared:
-        cases = f"{format_count(shared, 'case')} that it was chosen on {'is' if shared == 1 else 'are'} in the test set"
+        verb = choose_form(shared, "is", "are")
+        cases = f"{format_count(shared, 'case')} that it was chosen on {verb} in the test set"
         return Verdict("bad", text, f"{cases}, so every metric of the predicted classes is too good.{after}")
     return Verdict("good", text, f"No case that it was chosen on is in the test set.{after}")
 

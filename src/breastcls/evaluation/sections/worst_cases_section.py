@@ -10,10 +10,10 @@ from breastcls.evaluation.report.blocks import Block, Cell, Column, Paragraph, T
 from breastcls.evaluation.report.table_cells import count_cell, sort_value, text_cell
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.worst_cases import rank_cases
-from breastcls.metrics.number_format import format_count, format_number
+from breastcls.metrics.number_format import choose_form, format_count, format_number
 
 # A longer table makes the page large; the JSON holds all cases.
-MOST_CASES = 25
+MOST_CASES = 12
 
 
 def worst_case_table(worst_cases: pd.DataFrame) -> Table | None:
@@ -33,10 +33,10 @@ def worst_case_table(worst_cases: pd.DataFrame) -> Table | None:
     columns = [Column("Case", "text"), Column("Class", "text"), *([Column("Subtype", "text")] * has_subtype)]
     titles = ("Images", "Misclassified", "Error rate", "Probability of the true class")
     columns += [Column(title, "number") for title in titles]
-    shown = "all of them are shown" if len(rows) == len(wrong) else f"the worst {len(rows)} are shown"
+    some = "" if len(rows) == len(wrong) else f", of which the {len(rows)} with the highest error rate are shown"
     caption = (
-        f"{format_count(len(wrong), 'case')} of {len(worst_cases):,} with misclassified images, {shown}, sorted by "
-        "error rate."
+        f"{len(wrong):,} of {format_count(len(worst_cases), 'case')} {choose_form(len(wrong), 'has', 'have')} "
+        f"misclassified images{some}."
     )
     return Table(caption, tuple(columns), tuple(rows))
 

@@ -43,6 +43,14 @@
       `Sorted by ${header.textContent.trim()}, ${ascending ? "ascending" : "descending"}.`;
   };
 
+  // Where a table is wider than the screen, a hint and a shadow show that it goes on.
+  const frames = document.querySelectorAll(".table-frame");
+  const markFrames = () => {
+    for (const frame of frames) { frame.classList.toggle("scrolls", frame.scrollWidth > frame.clientWidth + 1); }
+  };
+  window.addEventListener("resize", markFrames);
+  markFrames();
+
   for (const table of document.querySelectorAll("table[data-sortable]")) {
     for (const header of table.querySelectorAll("thead th[data-sort]")) {
       const button = document.createElement("button");

@@ -1,9 +1,9 @@
-"""The misclassified images of the highest predicted probability, as small pictures inside the report."""
+"""Misclassified and correctly classified images as small pictures inside the report."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from breastcls.evaluation.report.provenance import file_name
 from breastcls.images.decode import read_image
 
 if TYPE_CHECKING:
-    from breastcls.evaluation.report.mistake_heatmaps import Overlay
+    from breastcls.evaluation.report.image_heatmaps import Overlay
     from breastcls.predictions.predictions import Predictions
 
 MOST_THUMBNAILS = 100
@@ -37,8 +37,8 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One misclassified image.
+class ShownImage:
+    """One image of the report.
 
     Attributes:
         true: The class it is labelled as.
@@ -64,41 +64,73 @@ class Mistake:
     heatmap: Picture | None = None
     remark: str = ""
 
-
-def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:
-    """Return the misclassified rows, the highest predicted probability first; rows without a label are left out."""
-    decisions = predictions.decisions
-    wrong = np.flatnonzero((predictions.labels >= 0) & (decisions != predictions.labels))
-    certainty = predictions.probabilities[wrong, decisions[wrong]]
-    return wrong[np.argsort(-certainty, kind="stable")]
+    @property
+    def correct(self) -> bool:
+        """Whether the predicted class is the true one."""
+        return self.true == self.predicted
 
 
-def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, Overlay] | None = None) -> list[Mistake]:
-    """Return the first `count` mistakes with small pictures; a file that is gone or broken is named instead.
-
-    Args:
-        predictions: What was scored.
-        count: At most so many.
-        overlays: Heat-maps by row, where there are any.
-
-    Raises:
-        EvaluationError: If `count` is out of range.
-    """
+def check_thumbnails(count: int) -> None:
+    """Raise `EvaluationError` unless so many images of a kind can be shown."""
     if not 0 <= count <= MOST_THUMBNAILS:
         raise EvaluationError(
             f"`thumbnails` is {count}; expected 0 to {MOST_THUMBNAILS}, so that the report stays small."
         )
-    rows = find_mistakes(predictions)[:count].tolist()
-    overlays = overlays or {}
+
+
+def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:
+    """Return the misclassified rows, spread over the cases; rows without a label are left out.
+
+    First the most confident mistake of each case, the most confident case first, then the second of each, and so on.
+    """
+    wrong = np.flatnonzero((predictions.labels >= 0) & (predictions.decisions != predictions.labels))
+    return _spread(predictions, wrong)
+
+
+def find_correct(predictions: Predictions) -> npt.NDArray[np.int64]:
+    """Return the correctly classified rows, spread over classes and cases, the most confident ones first."""
+    of_class = [
+        _spread(predictions, np.flatnonzero((predictions.labels == label) & (predictions.decisions == label))).tolist()
+        for label in range(len(predictions.classes))
+    ]
+    longest = max(map(len, of_class), default=0)
+    rows = [rows[place] for place in range(longest) for rows in of_class if place < len(rows)]
+    return np.array(rows, dtype=np.int64)
+
+
+def _spread(predictions: Predictions, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return rows by their rank within their case, then by the probability of the predicted class, descending."""
+    certainty = predictions.probabilities[rows, predictions.decisions[rows]]
+    order = np.argsort(-certainty, kind="stable")
+    if predictions.cases is None:
+        return rows[order]
+    seen: dict[str, int] = {}
+    rank = np.empty(len(rows), dtype=np.int64)
+    for place, case in enumerate(predictions.cases[rows[order]]):
+        rank[place] = seen[case] = seen.get(case, -1) + 1
+    return rows[order[np.argsort(rank, kind="stable")]]
+
+
+def show_images(
+    predictions: Predictions, rows: Sequence[int], overlays: Mapping[int, Overlay], total: int
+) -> list[ShownImage]:
+    """Return rows with small pictures; a file that is gone or broken is named instead.
+
+    Args:
+        predictions: What was scored.
+        rows: Which of them.
+        overlays: Heat-maps by row, where there are any.
+        total: How many pictures the whole report has, which share the bytes that it may take.
+    """
     decisions = predictions.decisions
-    mistakes = []
+    budget = _BUDGET // max(total, 1)
+    shown = []
     for row in rows:
         name = "" if predictions.paths is None else str(predictions.paths[row])
-        budget = _BUDGET // (len(rows) + len(overlays))
         picture, problem = _picture(predictions.file_of(row), budget)
         overlay = overlays.get(row)
-        mistakes.append(
-            Mistake(
+        shown.append(
+            ShownImage(
                 true=predictions.classes[predictions.labels[row]],
                 predicted=predictions.classes[decisions[row]],
                 probability=float(predictions.probabilities[row, decisions[row]]),
@@ -111,7 +143,7 @@ def show_mistakes(predictions: Predictions, count: int, overlays: Mapping[int, O
                 remark="" if overlay is None else overlay.remark,
             )
         )
-    return mistakes
+    return shown
 
 
 def _origin(predictions: Predictions, row: int) -> str:

@@ -1,9 +1,10 @@
-"""Heat-maps of the misclassified images in the report."""
+"""Heat-maps of the images that the report shows."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.errors import EvaluationError, ExplanationWarning
+from breastcls.metrics.number_format import choose_form
 
 if TYPE_CHECKING:
     from breastcls.explanation.explanation import Explanation
@@ -101,16 +103,17 @@ def match_rows(predictions: Predictions, rows: list[int], heatmaps: Explanation)
     return Overlays(by_row, heatmaps.method)
 
 
-def describe_overlays(overlays: Overlays, shown: int) -> str:
-    """Return a sentence on the heat-maps."""
-    if not overlays.by_row:
+def describe_overlays(overlays: Overlays, rows: Sequence[int]) -> str:
+    """Return a sentence on the heat-maps of some rows, or "" where there are none."""
+    count = sum(row in overlays.by_row for row in rows)
+    if count == 0:
         return ""
     from breastcls.explanation.methods.method_registry import METHODS
 
     explainer = METHODS[overlays.method]
-    count = "Each has" if len(overlays.by_row) == shown else f"{len(overlays.by_row)} have"
+    subject = "Each has" if count == len(rows) else f"{count} of them {choose_form(count, 'has', 'have')}"
     return (
-        f"{count} a heat-map by {explainer.title} ({explainer.reference}): bright regions are evidence for the "
+        f"{subject} a heat-map by {explainer.title} ({explainer.reference}): bright regions are evidence for the "
         "predicted class. It shows which regions the prediction depends on, not whether they are relevant."
     )
 

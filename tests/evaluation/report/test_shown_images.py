@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -6,7 +7,13 @@ import numpy as np
 import pytest
 
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.report.mistakes import encode_picture, find_mistakes, show_mistakes
+from breastcls.evaluation.report.shown_images import (
+    check_thumbnails,
+    encode_picture,
+    find_correct,
+    find_mistakes,
+    show_images,
+)
 from breastcls.predictions.predictions import Predictions
 
 
@@ -18,6 +25,10 @@ def predictions(**changes):
         "cases": list("abcde"),
     }
     return Predictions.from_arrays(**(fields | changes))
+
+
+def mistakes(some, count):
+    return show_images(some, find_mistakes(some)[:count].tolist(), {}, count)
 
 
 def test_the_most_certain_mistakes_come_first():
@@ -32,8 +43,26 @@ def test_an_image_without_a_label_is_no_mistake():
     assert find_mistakes(predictions(labels=[-1, 0, 0, 1, 1])).tolist() == [4, 2]
 
 
+def test_mistakes_are_spread_over_the_cases():
+    """First the best of each case, the most confident case first; within a case the more confident first."""
+    some = predictions(
+        probabilities=[0.99, 0.98, 0.97, 0.9, 0.6, 0.8], labels=[0] * 6, cases=list("aaabbc"), classes=("no", "yes")
+    )
+    assert find_mistakes(some).tolist() == [0, 3, 5, 1, 4, 2]
+    assert find_mistakes(dataclasses.replace(some, cases=None)).tolist() == [0, 1, 2, 3, 5, 4]
+
+
+def test_correct_images_are_spread_over_classes_and_cases():
+    some = predictions(
+        probabilities=[0.01, 0.02, 0.03, 0.9, 0.95, 0.8, 0.9],
+        labels=[0, 0, 0, 1, 1, 1, 0],
+        cases=list("aabccda"),
+    )
+    assert find_correct(some).tolist() == [0, 4, 2, 5, 1, 3]
+
+
 def test_a_mistake_holds_classes_probabilities_and_origin(tissue):
-    shown = show_mistakes(predictions(paths=tissue[:49:12], slides=["s1", "", "s3", "", "e"]), 2)
+    shown = mistakes(predictions(paths=tissue[:49:12], slides=["s1", "", "s3", "", "e"]), 2)
     first, second = shown
     assert (first.true, first.predicted) == ("malignant", "benign")
     assert (first.probability, first.true_probability) == pytest.approx((0.95, 0.05))
@@ -44,7 +73,7 @@ def test_a_mistake_holds_classes_probabilities_and_origin(tissue):
 
 
 def test_a_picture_is_the_one_of_its_file(tissue):
-    picture = show_mistakes(predictions(paths=tissue[:49:12]), 1)[0].picture
+    picture = mistakes(predictions(paths=tissue[:49:12]), 1)[0].picture
     kind, data = picture.address.split(",")
     assert kind == "data:image/jpeg;base64"
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
@@ -75,22 +104,18 @@ def test_a_file_without_a_picture_is_named_with_the_reason(tmp_path, name, conte
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    (mistake,) = show_mistakes(predictions(paths=[*"1234", str(path)]), 1)
+    (mistake,) = mistakes(predictions(paths=[*"1234", str(path)]), 1)
     assert mistake.picture is None
     assert problem in mistake.problem
     assert str(tmp_path) not in mistake.problem
 
 
 def test_predictions_without_paths_say_so():
-    (mistake,) = show_mistakes(predictions(), 1)
+    (mistake,) = mistakes(predictions(), 1)
     assert "not known" in mistake.problem
 
 
 @pytest.mark.parametrize("count", [-1, 101])
 def test_a_senseless_count_is_refused(count):
     with pytest.raises(EvaluationError, match="expected 0 to 100"):
-        show_mistakes(predictions(), count)
-
-
-def test_none_asked_for_none_shown():
-    assert show_mistakes(predictions(), 0) == []
+        check_thumbnails(count)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import EvaluationError
-from breastcls.evaluation.report.mistake_heatmaps import describe_overlays, explain_rows, match_rows
+from breastcls.evaluation.report.image_heatmaps import describe_overlays, explain_rows, match_rows
 from breastcls.explanation.explain import explain
 
 
@@ -44,9 +44,9 @@ def test_files_that_are_gone_are_passed_over(whole, tissue, model):
     predictions = whole(paths=tissue).predictions
     found = explain_rows(predictions, [0, 100], model, "grad-cam")
     assert set(found.by_row) == {100}
-    assert describe_overlays(found, 2).startswith("1 have")
+    assert describe_overlays(found, [0, 100]).startswith("1 of them has a heat-map")
     unknown = dataclasses.replace(predictions, paths=None)
-    assert describe_overlays(explain_rows(unknown, [0], model, "grad-cam"), 1) == ""
+    assert describe_overlays(explain_rows(unknown, [0], model, "grad-cam"), [0]) == ""
 
 
 def test_the_model_may_be_a_file(whole, tissue, model, tmp_path):
