@@ -20,6 +20,7 @@ from breastcls.evaluation import (
     read_schema,
     register_section,
 )
+from breastcls.evaluation.report import section_parts
 from breastcls.evaluation.section_registry import RESERVED, SECTIONS
 from breastcls.intervals.bootstrap import Bootstrap
 
@@ -90,8 +91,8 @@ def test_it_is_in_print_json_html_and_figures(registered, draw, tmp_path):
     # The first page has the cases of each class; a section repeats them only where it is based on others.
     assert "Based on 12 cases" not in page
     fewer = dataclasses.replace(found, section_cases={"certainty": {"benign": 1, "malignant": 12}})
-    page = fewer.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Based on 1 case of benign and 12 cases of malignant." in page
+    (note,) = section_parts._cases([CERTAINTY], fewer)
+    assert note.text == "Based on 1 case of benign and 12 cases of malignant."
     assert page.count("Certainty is no accuracy.") == 2
     assert "<li>Certainty says nothing of accuracy.</li>" in page
     assert "<dt>Certainty</dt>" in page
