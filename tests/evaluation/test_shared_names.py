@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.evaluation.report.mistake_heatmaps import match_rows
+from breastcls.evaluation.report.image_heatmaps import match_rows
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.pseudonyms import Pseudonyms
 from support.prediction_fixtures import make_colour_model

@@ -1,10 +1,9 @@
-import dataclasses
-
-import numpy as np
 import pandas as pd
+import pytest
 
 from breastcls.evaluation.report.headline_block import first_notice, first_page, key_table
 from breastcls.evaluation.report.tested_data import data_facts, model_in_words, sample_in_words, weights_licence
+from breastcls.intervals.limitations import few_cases
 from support.report_fixtures import change
 
 NAN = float("nan")
@@ -79,14 +78,27 @@ def test_the_licence_is_that_of_the_backbone_and_only_of_its_published_weights()
     assert model_in_words({"backbone": "cnn4", "weights": None}) == "cnn4, random initial weights"
 
 
-def test_the_notice_has_few_cases_and_limitations_and_a_status_of_its_own(evaluate):
-    enough = evaluate(general_limitations=())
-    assert first_notice(enough) is None
+def test_the_notice_has_the_first_limitations(evaluate):
+    assert first_notice(evaluate(general_limitations=())) is None
     limited = first_notice(evaluate(general_limitations=("One.", "Two.", "Three.")))
     assert (limited.tone, limited.text, limited.explanation) == ("caution", "Limitations:", "One. Two.")
-    counts = {**enough.counts, "classes": {"benign": {"images": 9, "cases": 1}, "malignant": {"images": 9, "cases": 4}}}
-    few = first_notice(change(enough, counts=counts))
-    assert few.text == "There are few cases: 1 case of benign and 4 cases of malignant."
-    without = enough.metrics.assign(low=np.nan, high=np.nan)
-    notice = first_notice(dataclasses.replace(change(enough, metrics=without), general_limitations=("One.",)))
-    assert (notice.tone, notice.status, notice.mark) == ("not-estimable", "Not estimable", "?")
+
+
+@pytest.mark.parametrize(
+    ("cases", "tone", "mark", "text"),
+    [
+        (4, "caution", "!", "There are few cases: 4 cases of benign."),
+        (1, "not-estimable", "?", "Confidence intervals are not estimable: only 1 case of benign was scored"),
+    ],
+)
+def test_few_cases_are_named_with_their_status_and_once(evaluate, cases, tone, mark, text):
+    enough = evaluate()
+    classes = {"benign": {"images": 9, "cases": cases}, "malignant": {"images": 9, "cases": 20}}
+    counts = {**enough.counts, "classes": classes}
+    limitations = (*few_cases(counts), "In some groups a class has fewer.", "Slides are not known.")
+    notice = first_notice(change(enough, counts=counts, general_limitations=limitations))
+    assert (notice.tone, notice.mark) == (tone, mark)
+    assert notice.text.startswith(text)
+    assert "In some groups" not in notice.explanation
+    assert notice.explanation.endswith("Slides are not known.")
+    assert ("The class benign has only" in notice.explanation) == (tone == "caution")

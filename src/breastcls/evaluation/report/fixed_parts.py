@@ -19,6 +19,7 @@ from breastcls.evaluation.report.leak_audit_text import audit_facts, audit_verdi
 from breastcls.evaluation.report.model_card_part import GENERAL_LIMITATIONS, GUIDELINES, environment_facts, model_card
 from breastcls.evaluation.report.provenance import is_setting, training_facts
 from breastcls.evaluation.report.training_curves import training_curves
+from breastcls.evaluation.section import without_approval
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.sections.metrics_section import shown_metrics
 from breastcls.metrics.metric_descriptions import describe_metric, upper_end
@@ -38,7 +39,9 @@ def result_part(evaluation: EvaluationData, findings: tuple[tuple[Verdict, str, 
 def audit_part(evaluation: EvaluationData) -> Part:
     """Return the leak audit."""
     facts = audit_facts(evaluation)
-    return Part("leak-audit", "Leak audit", [audit_verdict(evaluation), *([FactList(facts)] if facts else [])])
+    finding = without_approval(audit_verdict(evaluation), evaluation)
+    blocks: list[Block] = [] if finding is None else [finding]
+    return Part("leak-audit", "Leak audit", [*blocks, *([FactList(facts)] if facts else [])])
 
 
 def training_part(evaluation: EvaluationData) -> Part:

@@ -67,10 +67,11 @@ def robustness_verdict(robustness: pd.DataFrame, evaluation: EvaluationData) -> 
             f" The {headline.value_text} of the headline was scored differently: with test-time augmentation, on other "
             "images or at another level."
         )
+    text = f"The perturbation with the largest loss is {name}."
     if not_estimable_sentence(evaluation.counts):
-        return Verdict("not-estimable", f"The perturbation with the largest loss is {name}.", f"{words} Its CI is not estimable.")
+        return Verdict("not-estimable", text, f"{words} Its CI is not estimable.")
     tone = "bad" if loss >= LARGE_LOSS else "caution" if loss >= SMALL_LOSS else "good"
-    return Verdict(tone, f"The perturbation with the largest loss is {name}.", words)
+    return Verdict(tone, text, words)
 
 
 def perturbation_figures(robustness: pd.DataFrame) -> list[Markup]:
