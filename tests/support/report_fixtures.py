@@ -14,8 +14,11 @@ from sklearn import metrics as reference
 from breastcls.datasets.leakage import LeakageReport
 from breastcls.evaluation.evaluate import evaluate as score_predictions
 from breastcls.evaluation.evaluation import Evaluation
+from breastcls.evaluation.report import section_parts
+from breastcls.evaluation.report.html_report import render_report
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predictions import Predictions
+from support.page_reader import Page
 
 BREAKHIS = ("A", "F", "PT", "TA", "DC", "LC", "MC", "PC")
 GRID = np.linspace(0, 1, 101)
@@ -290,6 +293,13 @@ def evaluate() -> Callable[..., Evaluation]:
 @pytest.fixture(scope="session")
 def audit() -> Callable[..., LeakageReport]:
     return audit_report
+
+
+@pytest.fixture
+def words_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Page]:
+    """Return the page of an evaluation without its figures, which take most of the time."""
+    monkeypatch.setattr(section_parts, "_figures", lambda section, value, evaluation: [])
+    return lambda evaluation, **options: Page(render_report(evaluation, **options))
 
 
 @pytest.fixture
