@@ -7,6 +7,7 @@ import pytest
 import breastcls as bc
 from breastcls.experiments.cross_validation import cross_validate
 from breastcls.models.model_card import ModelCard, set_card
+from support.training_fixtures import build_network
 
 
 @pytest.fixture(scope="package")
@@ -33,12 +34,8 @@ def quick():
 
 @pytest.fixture(scope="package")
 def build():
-    """Return a function that builds a network."""
-
-    def build(seed=3):
-        return bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=seed, filters=(4, 4, 8, 8))
-
-    return build
+    """Return a function that builds a network with batch normalisation and dropout."""
+    return build_network
 
 
 @pytest.fixture(scope="package")

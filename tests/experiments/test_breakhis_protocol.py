@@ -12,6 +12,7 @@ from breastcls.experiments.breakhis_protocol import evaluate_protocol
 from breastcls.experiments.protocol_result import CASE_CLEAN, OFFICIAL, UNSEEN
 from breastcls.experiments.published_parts import read_folds
 from breastcls.predictions.predictions import Predictions
+from support.training_fixtures import build_network
 
 OPTIONS = {"epochs": 1, "augment": "none"}
 
@@ -53,20 +54,16 @@ def folds(tmp_path_factory, data):
     return folder
 
 
-def build():
-    return bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
-
-
 @pytest.fixture(scope="module")
 def found(data, folds):
-    return evaluate_protocol(build, data, folds, **OPTIONS)
+    return evaluate_protocol(build_network, data, folds, **OPTIONS)
 
 
 def test_each_fold_is_what_fit_and_predict_give(found, data, folds):
     here = data.where(magnification=200)
     with pytest.warns(BreastclsWarning):
         train, test = here.official_fold(folds / "dsfold1.txt")
-    model = build()
+    model = build_network()
     bc.fit(model, train, **OPTIONS)
     expected = bc.predict(model, test)
     one = found.predictions[200, 1, OFFICIAL]
@@ -81,7 +78,7 @@ def test_each_fold_is_what_fit_and_predict_give(found, data, folds):
 
     clean = train[~np.isin(train.cases, test.cases)]
     assert bc.audit_leakage(clean, test).clean
-    model = build()
+    model = build_network()
     bc.fit(model, clean, **OPTIONS)
     again = bc.predict(model, test)
     np.testing.assert_array_equal(found.predictions[200, 1, CASE_CLEAN].probabilities, again.probabilities)
@@ -132,7 +129,7 @@ def test_folds_without_images_of_a_class(data, tmp_path):
     write_fold(tmp_path, benign, 2, {0})
     with open(tmp_path / "dsfold2.txt", "a") as stream:
         stream.writelines(f"{name}|200|2|train\n" for name in names_of(rest)[:-3])
-    found = evaluate_protocol(build, data, tmp_path, magnifications=[200], case_clean=False, **OPTIONS)
+    found = evaluate_protocol(build_network, data, tmp_path, magnifications=[200], case_clean=False, **OPTIONS)
     assert found.by_fold.index.tolist() == [(200, 2, OFFICIAL), (200, 2, UNSEEN)]
     text = "\n".join(found.missing)
     assert "200X, fold 1: no training image of benign; left out." in text
@@ -141,7 +138,7 @@ def test_folds_without_images_of_a_class(data, tmp_path):
     assert np.isnan(found.summary.loc[(200, OFFICIAL), "image_recognition_rate_sd"])
     assert found.summary.loc[(200, OFFICIAL), "patient_recognition_rate_mean"] >= 0
     with pytest.raises(TrainingError, match="No fold can be evaluated"):
-        evaluate_protocol(build, data, first, magnifications=[200], **OPTIONS)
+        evaluate_protocol(build_network, data, first, magnifications=[200], **OPTIONS)
 
 
 def predictions_of(test, names=True, seed=0):
@@ -226,22 +223,22 @@ def test_the_result_prints_and_is_written(found, tmp_path):
 
 def test_runs_are_kept_and_read_again(data, folds, tmp_path):
     options = {**OPTIONS, "magnifications": [200], "run_dir": tmp_path / "runs", "val_fraction": 0.34}
-    first = evaluate_protocol(build, data, folds / "dsfold1.txt", **options)
+    first = evaluate_protocol(build_network, data, folds / "dsfold1.txt", **options)
     names = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert names == ["200X-fold-1-case-clean", "200X-fold-1-official"]
-    again = evaluate_protocol(build, data, folds / "dsfold1.txt", resume=True, **options)
+    again = evaluate_protocol(build_network, data, folds / "dsfold1.txt", resume=True, **options)
     for key, one in first.predictions.items():
         np.testing.assert_array_equal(one.probabilities, again.predictions[key].probabilities)
 
 
 def test_wrong_arguments(data, folds):
     with pytest.raises(TrainingError, match="function that makes"):
-        evaluate_protocol(build(), data, folds)
+        evaluate_protocol(build_network(), data, folds)
     with pytest.raises(TrainingError, match=r"the data holds \[40, 200\]"):
-        evaluate_protocol(build, data, folds, magnifications=[100])
+        evaluate_protocol(build_network, data, folds, magnifications=[100])
     unknown = bc.Dataset(data.table.assign(magnification=None), data.classes)
     with pytest.raises(TrainingError, match="is not known"):
-        evaluate_protocol(build, unknown, folds)
+        evaluate_protocol(build_network, unknown, folds)
 
 
 @pytest.mark.slow
@@ -260,7 +257,8 @@ def test_the_published_folds_on_real_images(real_data):
         )
 
     options = {"fine_tune": False, "augment": "none", "frozen_head": "lbfgs", "epochs": 1, "progress": False}
-    found = evaluate_protocol(frozen, data, real_data / "breakhis_folds", **options)
+    folds = [real_data / "breakhis_folds" / f"dsfold{number}.txt" for number in (1, 2)]
+    found = evaluate_protocol(frozen, data, folds, **options)
     text = "\n".join(found.missing)
     assert "of 2013 listed images are not there" in text
     assert "40X: no image is there, of 1995 listed." in text
@@ -279,7 +277,7 @@ def test_ctrl_c_stops_the_protocol_and_tests_no_half_trained_model(data, folds, 
         pytest.warns(TrainingWarning, match="Interrupted"),
         pytest.raises(KeyboardInterrupt, match=r"Interrupted in 200X, fold 1, .*resume=True"),
     ):
-        evaluate_protocol(build, data, folds, run_dir=tmp_path / "runs", **options)
+        evaluate_protocol(build_network, data, folds, run_dir=tmp_path / "runs", **options)
 
 
 @pytest.mark.parametrize(
@@ -294,11 +292,11 @@ def test_ctrl_c_stops_the_protocol_and_tests_no_half_trained_model(data, folds, 
     ],
 )
 def test_wrong_arguments_are_found_before_any_training(data, folds, options, words):
-    def build():
+    def never():
         raise AssertionError("nothing is built")
 
     with pytest.raises(TrainingError, match=words):
-        evaluate_protocol(build, data, folds, progress=False, **options)
+        evaluate_protocol(never, data, folds, progress=False, **options)
 
 
 def test_arguments_without_effect_are_refused_if_predictions_are_given(data, folds):
@@ -312,7 +310,7 @@ def test_each_training_has_its_own_log_and_tta_is_applied(data, folds, tmp_path)
     built = []
 
     def build_one():
-        built.append(build())
+        built.append(build_network())
         return built[-1]
 
     options = {

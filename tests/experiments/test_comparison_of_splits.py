@@ -11,6 +11,7 @@ from breastcls.errors import BreastclsWarning, LeakageWarning, TrainingError
 from breastcls.experiments.comparison_of_splits import compare_splits
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
+from support.training_fixtures import build_network
 
 OPTIONS = {
     "folds": 2,
@@ -34,19 +35,15 @@ def data(tmp_path_factory):
     return bc.load_breakhis(root)
 
 
-def build():
-    return bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, weights=None, seed=3)
-
-
 @pytest.fixture(scope="module")
 def found(data):
     with warnings.catch_warnings():
         warnings.simplefilter("error", BreastclsWarning)
-        return compare_splits(build, data, **OPTIONS)
+        return compare_splits(build_network, data, **OPTIONS)
 
 
 def test_each_split_equals_its_cross_validation(found, data):
-    result = bc.cross_validate(build, data, folds=2, by="case", epochs=1, augment="none", progress=False)
+    result = bc.cross_validate(build_network, data, folds=2, by="case", epochs=1, augment="none", progress=False)
     np.testing.assert_array_equal(found.predictions["model", "case"].probabilities, result.predictions.probabilities)
     with pytest.warns(LeakageWarning):
         simple = cross_validate_baselines(data, folds=2, by="image", baselines=["colour"])["colour"]
@@ -117,34 +114,34 @@ def test_the_result_prints_and_is_written(found, tmp_path):
     assert f"{found.table.loc[('model', 'case'), 'roc_auc']:.2f} (" in found.to_markdown(digits=2)
 
 
-def test_slide_wise_folds_are_left_out_if_every_case_has_one_slide(easy, small):
-    found = compare_splits(small, easy, metrics="log_loss", **OPTIONS)
+def test_slide_wise_folds_are_left_out_if_every_case_has_one_slide(easy):
+    found = compare_splits(build_network, easy, metrics="log_loss", **OPTIONS)
     assert [split for name, split in found.table.index if name == "model"] == ["image", "case"]
     assert "one slide" in found.limitations[0]
     assert found.verdicts == (), "a lower loss is better, so there is no verdict about a score"
     with pytest.raises(TrainingError, match="Compare 'image'"):
-        compare_splits(small, easy, splits=["slide", "case"], **OPTIONS)
+        compare_splits(build_network, easy, splits=["slide", "case"], **OPTIONS)
 
 
-def test_a_written_run_is_resumed(easy, small, tmp_path, monkeypatch):
+def test_a_written_run_is_resumed(easy, tmp_path, monkeypatch):
     options = {**OPTIONS, "run_dir": tmp_path / "runs"}
-    first = compare_splits(small, easy, **options)
+    first = compare_splits(build_network, easy, **options)
     assert (tmp_path / "runs" / "by-image" / "result.json").is_file()
 
     def never(*arguments, **keywords):
         raise AssertionError("finished folds are not trained again")
 
     monkeypatch.setattr("breastcls.experiments.fold_trainer.fit", never)
-    again = compare_splits(small, easy, resume=True, **options)
+    again = compare_splits(build_network, easy, resume=True, **options)
     np.testing.assert_array_equal(
         again.predictions["model", "image"].probabilities, first.predictions["model", "image"].probabilities
     )
 
 
 @pytest.mark.parametrize("splits", [("image",), ("case",), ("case", "patient"), "case"])
-def test_invalid_splits_are_refused(easy, small, splits):
+def test_invalid_splits_are_refused(easy, splits):
     with pytest.raises(TrainingError, match="expected 'case'"):
-        compare_splits(small, easy, splits=splits, **OPTIONS)
+        compare_splits(build_network, easy, splits=splits, **OPTIONS)
 
 
 @pytest.mark.slow
@@ -161,7 +158,7 @@ def test_the_split_alone_inflates_on_real_images(real_data):
             weights=real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5",
         )
 
-    options = {"fine_tune": False, "augment": "none", "frozen_head": "lbfgs", "epochs": 1}
+    options = {"folds": 3, "fine_tune": False, "augment": "none", "frozen_head": "lbfgs", "epochs": 1}
     found = compare_splits(frozen, data, splits=("image", "case"), progress=False, **options)
     for name in ("model", "colour"):
         assert found.inflation.loc[(name, "image", "roc_auc"), "difference"] > 0.05

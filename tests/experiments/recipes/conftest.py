@@ -1,8 +1,11 @@
 """Synthetic images, few and small, and one result of each recipe that several tests look at."""
 
+import sys
 import warnings
 from collections.abc import Callable
+from typing import Any
 
+import keras
 import pytest
 
 import breastcls as bc
@@ -46,15 +49,31 @@ def tiny() -> Recipe:
 
 @pytest.fixture(scope="session")
 def run_small(tissue, patches) -> Callable[[str], RecipeResult]:
-    """Run a recipe of the registry as small as can be; once, however many tests ask."""
+    """Run a recipe of the registry as small as can be; once, however many tests ask.
+
+    ResNet50 has one block in each stage instead of three to six: tracing the others takes most of a minute.
+    """
     done: dict[str, RecipeResult] = {}
+    resnet = sys.modules[keras.applications.ResNet50.__module__]
+    stack = resnet.stack_residual_blocks_v1
+
+    def stack_one(x: Any, filters: int, blocks: int, **options: Any) -> Any:
+        return stack(x, filters, 1, **options)
 
     def run(name: str) -> RecipeResult:
         if name not in done:
             data = patches if bc.experiments.list_recipes().to_frame().loc[name, "data"] == "idc" else tissue
-            done[name] = bc.experiments.run_recipe(
-                name, data, weights=None, image_size=32, epochs=1, limit=24 if data is tissue else 60, progress=False
-            )
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(resnet, "stack_residual_blocks_v1", stack_one)
+                done[name] = bc.experiments.run_recipe(
+                    name,
+                    data,
+                    weights=None,
+                    image_size=32,
+                    epochs=1,
+                    limit=24 if data is tissue else 60,
+                    progress=False,
+                )
         return done[name]
 
     return run

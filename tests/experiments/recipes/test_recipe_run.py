@@ -6,9 +6,11 @@ import pytest
 
 import breastcls as bc
 from breastcls.errors import LeakageError, OutputError, RecipeError, SplitError
+from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments import Recipe, RecipeModel
 from breastcls.experiments.recipes.recipe_registry import RECIPES
 from breastcls.training.fit_settings import FitSettings
+from support.training_fixtures import build_network
 
 
 @pytest.mark.slow
@@ -231,13 +233,15 @@ def test_another_run_is_not_resumed(tiny, tissue, tiny_result):
         bc.experiments.run_recipe(tiny, tissue[:-2], output=tiny_result.output, resume=True, progress=False)
 
 
-def test_a_recipe_may_have_its_own_training(tissue, tmp_path):
+def test_a_recipe_may_have_its_own_training(tissue, tmp_path, monkeypatch):
     calls = []
+    # The reports are as those of any recipe.
+    monkeypatch.setattr(Evaluation, "to_html", lambda self, path, **options: path)
 
     def train_by_hand(train, val, *, weights, image_size, epochs, seed, run_dir, resume, progress):
         calls.append((len(train), val, weights, image_size, epochs, seed, run_dir, resume, progress))
-        model = bc.build_model("cnn4", classes=train.classes, image_size=32, seed=seed)
-        bc.fit(model, train, epochs=1)
+        model = build_network(seed)
+        bc.fit(model, train, epochs=1, augment="none")
         return model
 
     recipe = Recipe(
@@ -268,11 +272,11 @@ def test_a_recipe_may_have_its_own_training(tissue, tmp_path):
 def test_cancernet_runs_on_real_patches(real_data):
     """Eleven patients, four of them with negatives: this shows that the code runs, not how good the method is."""
     result = bc.experiments.run_recipe(
-        "cancernet-idc", real_data / "IDC_regular_ps50_idx5", epochs=2, folds=2, limit=600, progress=False
+        "cancernet-idc", real_data / "IDC_regular_ps50_idx5", epochs=1, folds=2, limit=200, progress=False
     )
     (model,) = result.models
-    assert (model.images, model.cases) == (600, 11)
+    assert (model.images, model.cases) == (200, 11)
     for split in model.splits:
-        assert split.evaluation.counts["images"] == 600
+        assert split.evaluation.counts["images"] == 200
     assert model.image_split.evaluation.leak_allowed
     assert model.case_split.evaluation.leakage.clean
