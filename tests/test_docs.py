@@ -275,15 +275,32 @@ def _load_tables():
     return tables
 
 
-def _run_blocks(page: Path, folder: Path) -> str:
+@pytest.fixture(scope="session")
+def page_runner(tmp_path_factory):
+    """One process for all pages, which would load TensorFlow one by one."""
+    log = tmp_path_factory.mktemp("pages") / "log.txt"
+    command = [sys.executable, str(PROJECT / "tests" / "support" / "page_runner.py")]
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        yield process, log
+
+
+def _run_blocks(page: Path, folder: Path, page_runner: tuple[subprocess.Popen[str], Path]) -> str:
     """Run the blocks marked on a page one after the other, as a reader would, in an empty folder."""
     blocks = _blocks(page, tested_only=True)
     assert blocks, "no block is marked '<!-- runs in tests -->'"
     script = folder / "blocks.py"
     script.write_text("\n\n".join(blocks))
-    result = subprocess.run([sys.executable, script.name], cwd=folder, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return result.stdout
+    process, log = page_runner
+    process.stdin.write(f"{script}\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    assert answer, log.read_text()[-3000:]
+    result = json.loads(answer)
+    assert result["error"] == "", result["error"][-3000:]
+    return result["printed"]
 
 
 TUTORIAL = DOCS / "getting-started.md"
@@ -292,14 +309,14 @@ MARKED = [page for page in PAGES if page != TUTORIAL and _blocks(page, tested_on
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", MARKED, ids=_name)
-def test_marked_blocks_run(page, tmp_path):
-    assert _run_blocks(page, tmp_path)
+def test_marked_blocks_run(page, tmp_path, page_runner):
+    assert _run_blocks(page, tmp_path, page_runner)
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs(tmp_path):
+def test_the_tutorial_runs(tmp_path, page_runner):
     """From nothing to a model, a number, a report and heat-maps, on synthetic images."""
-    output = _run_blocks(TUTORIAL, tmp_path)
+    output = _run_blocks(TUTORIAL, tmp_path, page_runner)
     assert "No leak" in output
     assert "Balanced accuracy" in output
     assert "<script src" not in (tmp_path / "report.html").read_text()

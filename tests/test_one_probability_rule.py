@@ -129,10 +129,12 @@ def test_all_entry_points_agree(kind_and_model, method, tmp_path):
         transforms = list_transforms("dihedral", SIZE)
         outputs = [reference(model, None, transform_images(IMAGES, transform)) for transform in transforms]
         np.testing.assert_allclose(averaged.probabilities, calibrator(np.mean(outputs, axis=0)), atol=1e-4)
-    again = bc.evaluate(model, data, tta="dihedral", bootstrap=bc.intervals.Bootstrap(10)).predictions
-    np.testing.assert_allclose(again.probabilities, averaged.probabilities, atol=1e-6)
-    np.testing.assert_array_equal(again.decisions, averaged.decisions)
-    assert again.threshold == averaged.threshold == threshold
+    assert averaged.threshold == threshold
+    if method == METHODS[0]:  # `evaluate` calls `predict` with the transforms, whatever the method
+        again = bc.evaluate(model, data, tta="dihedral", bootstrap=bc.intervals.Bootstrap(10)).predictions
+        np.testing.assert_allclose(again.probabilities, averaged.probabilities, atol=1e-6)
+        np.testing.assert_array_equal(again.decisions, averaged.decisions)
+        assert again.threshold == threshold
 
 
 def test_there_is_one_function(monkeypatch, tmp_path):

@@ -60,7 +60,7 @@ def test_the_evaluation_is_that_of_the_pooled_predictions(data, undisturbed):
     assert undisturbed.evaluation.leakage.test_images == len(data)
     assert not undisturbed.evaluation.leak_allowed
     assert undisturbed.evaluation.settings["tta"] == "dihedral"
-    assert undisturbed.evaluation.model["backbone"] == "own"
+    assert undisturbed.evaluation.model["seed"] == 3
     from breastcls.baselines.baseline_predictions import predict_by_baseline
     from breastcls.predictions.join_predictions import join_predictions
 

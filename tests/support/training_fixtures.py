@@ -62,7 +62,7 @@ def build_network(seed=3):
     maps = layers.Dropout(0.2, seed=seed)(layers.GlobalAveragePooling2D()(maps))
     scores = layers.Dense(2, "softmax", kernel_initializer=glorot(seed + 1), name="scores")(maps)
     model = keras.Model(pixels, scores)
-    set_card(model, ModelCard(classes=("benign", "malignant"), image_size=(32, 32), backbone="own", seed=seed))
+    set_card(model, ModelCard(classes=("benign", "malignant"), image_size=(32, 32), seed=seed))
     return model
 
 

@@ -1,37 +1,31 @@
 """A run that is killed, whenever it may be, goes on and ends with the same bits as one that was not."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support.forked_scripts import ForkedScript
+
+SCRIPT = Path(__file__).with_name("one_run.py")
+KILLED = -9
+
 
 def start(mode, easy, pretrained, folder, *moments):
     table = folder.with_name("data.csv")
     easy.table.to_csv(table, index=False)
-    command = [sys.executable, str(Path(__file__).with_name("one_run.py")), mode, str(table), str(pretrained)]
     # With features of its own, so that a kill can hit while they are computed.
-    environment = {**os.environ, "BREASTCLS_CACHE": f"{folder}-cache"}
-    return subprocess.Popen(
-        [*command, str(folder), *moments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+    environment = {"BREASTCLS_CACHE": f"{folder}-cache"}
+    return ForkedScript(SCRIPT, (mode, table, pretrained, folder, *moments), folder.with_suffix(".out"), environment)
 
 
 def finish(*run):
     """Run to the end; return the hash of the weights and the seconds it took."""
-    process = start(*run)
-    output, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    digest, seconds = output.splitlines()[-1].split()
+    run = start(*run)
+    assert run.finish() == 0, run.printed
+    digest, seconds = run.printed.splitlines()[-1].split()
     return digest, float(seconds)
 
 
@@ -47,18 +41,18 @@ def test_killed_at_a_random_moment_it_ends_with_the_same_bits(easy, pretrained, 
         share = (number + generator.uniform()) / kills
         for attempt in range(8):
             folder = tmp_path / f"killed{number}-{attempt}"
-            process = start(mode, easy, pretrained, folder)
-            assert process.stdout.readline() == "begins\n", process.stderr.read()
+            run = start(mode, easy, pretrained, folder)
+            run.wait_for("begins\n")
             time.sleep(share * seconds)
-            process.send_signal(signal.SIGKILL)
-            output, errors = process.communicate(timeout=600)
-            if not output:
+            run.process.kill()
+            code, output = run.finish(), run.printed.partition("begins\n")[2]
+            if code == KILLED:
                 break
             # It had ended: the machine has become faster, and the kill hit nothing.
-            seconds = min(seconds, float(output.split()[1]))
+            assert code == 0, output
+            seconds = min(seconds, float(output.split()[-1]))
         else:
             pytest.fail("no kill hit the run")
-        assert process.returncode == -signal.SIGKILL, errors
         assert finish(mode, easy, pretrained, folder)[0] == expected, (share, os.listdir(folder))
         assert not [path.name for path in folder.rglob(".*")]
 
@@ -68,9 +62,8 @@ def test_killed_wherever_it_hurts_one_after_the_other_it_ends_with_the_same_bits
     moments = "config.json", "features", "probe", "phase-1.npz", "model.keras", "run.json", "remove"
     folder = tmp_path / "killed"
     for moment in moments:
-        process = start("probe", easy, pretrained, folder, moment)
-        _, errors = process.communicate(timeout=600)
-        assert process.returncode == -signal.SIGKILL, (moment, errors)
+        run = start("probe", easy, pretrained, folder, moment)
+        assert run.finish() == KILLED, (moment, run.printed)
     assert (folder / "checkpoints").exists()
     digest, _ = finish("probe", easy, pretrained, folder)
     assert digest == finish("probe", easy, pretrained, tmp_path / "whole")[0]
