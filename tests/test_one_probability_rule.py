@@ -130,7 +130,7 @@ def test_all_entry_points_agree(kind_and_model, method, tmp_path):
         outputs = [reference(model, None, transform_images(IMAGES, transform)) for transform in transforms]
         np.testing.assert_allclose(averaged.probabilities, calibrator(np.mean(outputs, axis=0)), atol=1e-4)
     assert averaged.threshold == threshold
-    if method == METHODS[0]:  # `evaluate` calls `predict` with the transforms, whatever the method
+    if method == "isotonic":  # `evaluate` calls `predict` with the transforms, whatever the method
         again = bc.evaluate(model, data, tta="dihedral", bootstrap=bc.intervals.Bootstrap(10)).predictions
         np.testing.assert_allclose(again.probabilities, averaged.probabilities, atol=1e-6)
         np.testing.assert_array_equal(again.decisions, averaged.decisions)

@@ -5,9 +5,9 @@ import pytest
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.building import build_model
 from breastcls.models.model_card import ModelCard, get_card, set_card
-from breastcls.models.model_parts import find_last_convolution
 from breastcls.models.persistence import load_model, save_model
 
 CLASSES = ("benign", "malignant")
@@ -29,7 +29,7 @@ def images():
 def test_a_built_model_is_explained_at_the_layer_of_the_registry(backbone, images):
     model = build_model(backbone, classes=CLASSES, image_size=48, weights=None, seed=7)
     explanation = explain(model, images, "hires-cam")
-    assert explanation.layer.split("/")[-1] == find_last_convolution(model)
+    assert explanation.layer.split("/")[-1] == BACKBONES[backbone].last_convolution
     assert explanation.classes == CLASSES
     assert explanation.score == "logit"
     assert explanation.heatmaps.shape == (3, 48, 48)

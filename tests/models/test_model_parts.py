@@ -5,7 +5,7 @@ import pytest
 from breastcls.errors import ModelError
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import find_backbone, find_last_convolution, split_model, with_inference_backbone
+from breastcls.models.model_parts import find_backbone, split_model, with_inference_backbone
 from breastcls.models.persistence import load_model, save_model
 
 CLASSES = ("benign", "malignant")
@@ -87,14 +87,6 @@ def test_training_with_inference_backbone_trains_the_model(tmp_path):
     np.testing.assert_array_equal(np.asarray(loaded(IMAGES)), np.asarray(model(IMAGES)))
 
 
-def test_last_convolution_with_and_without_a_card(tmp_path):
-    model = build_model("cancernet", classes=CLASSES, seed=1)
-    assert find_last_convolution(model) == "conv6_bn"
-    model.save(tmp_path / "plain.keras")
-    plain = keras.models.load_model(tmp_path / "plain.keras")
-    assert find_last_convolution(plain) == "block3_dropout"
-
-
 def flat():
     inputs = keras.Input((8, 8, 3))
     return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
@@ -108,10 +100,6 @@ def test_models_without_the_expected_parts_are_refused():
         find_backbone(keras.Model(inputs, keras.layers.add([flat()(inputs), flat()(inputs)])))
     with pytest.raises(ModelError, match="expected a head"):
         split_model(keras.Model(inputs, flat()(inputs)))
-    inner, vector = keras.Input((5,)), keras.Input((5,))
-    backbone = keras.Model(inner, keras.layers.Dense(3)(inner))
-    with pytest.raises(ModelError, match="no layer with an output"):
-        find_last_convolution(keras.Model(vector, keras.layers.Dense(2)(backbone(vector))))
 
 
 def test_a_path_around_the_backbone_cannot_be_split():

@@ -92,9 +92,10 @@ def make(pretrained):
     def build(phases):
         if phases == 0:
             return build_own()
-        weights = pretrained if phases == 2 else None
+        if phases == 1:
+            return build_network()
         return bc.build_model(
-            "cnn4", classes=("benign", "malignant"), image_size=32, weights=weights, dropout=0.5, seed=3
+            "cnn4", classes=("benign", "malignant"), image_size=32, weights=pretrained, dropout=0.5, seed=3
         )
 
     return build

@@ -16,7 +16,6 @@ from breastcls.images.image_source import Normalizer, ReadSettings
 from breastcls.images.resize import Pixels, check_image_size
 
 _PARALLEL_BATCHES = 2
-_READ_BYTES = 64 * 2**20
 
 
 class EpochCounter:

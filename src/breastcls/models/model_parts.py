@@ -1,4 +1,4 @@
-"""The parts of a model: backbone, features and head, last convolution."""
+"""The parts of a model: backbone, features and head."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import keras
 
 from breastcls.errors import ModelError
-from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.model_card import get_card, set_card
 
 # Layers that are counted to the features: they have no weights and are the same in training and inference.
@@ -135,28 +134,3 @@ def with_inference_backbone(model: keras.Model) -> keras.Model:
     if card is not None:
         set_card(shared, card)
     return shared
-
-
-def find_last_convolution(model: keras.Model) -> str:
-    """Return the name of the layer in the backbone that is the feature map of class activation maps.
-
-    Args:
-        model: A model with a nested backbone.
-
-    Returns:
-        Name of a layer of `find_backbone(model)` with an output (n, rows, columns, channels): `last_convolution` of the
-        registered backbone, otherwise the last layer with such an output.
-
-    Raises:
-        ModelError: If no layer has such an output.
-    """
-    backbone = find_backbone(model)
-    card = get_card(model)
-    if card is not None and card.backbone is not None and card.backbone in BACKBONES:
-        name = BACKBONES[card.backbone].last_convolution
-        if name is not None:
-            return name
-    for layer in reversed(backbone.layers):
-        if len(getattr(layer.output, "shape", ())) == 4:
-            return str(layer.name)
-    raise ModelError(f"The backbone {backbone.name!r} has no layer with an output (n, rows, columns, channels).")

@@ -61,11 +61,6 @@ class MultiOutputModel:
         return cls(load_model(Path(model)) if isinstance(model, (str, os.PathLike)) else model, batch_size)
 
     @property
-    def has_logits(self) -> bool:
-        """Whether the model has logits."""
-        return self._logits is not None
-
-    @property
     def channels(self) -> int | None:
         """Number of features per image, or None where the model has no single backbone."""
         return None if self._features is None else math.prod(self._features.shape[1:])

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.explanation.methods.grad_cam import grad_cam
+from breastcls.explanation.methods.grad_cam import GRAD_CAM
 from breastcls.explanation.scored_model import ScoredModel
 
 TARGETS = np.array([0, 1, 2, 1, 0], np.int64)
@@ -15,7 +15,7 @@ def test_with_global_average_pooling_it_is_the_class_activation_map(small_model,
     features = keras.Model(model.input, model.get_layer("last").output).predict(images, verbose=0)
     kernel = model.get_layer("scores").get_weights()[0]
     expected = np.stack([features[number] @ kernel[:, target] for number, target in enumerate(TARGETS)])
-    values = grad_cam(ScoredModel(model, images), images, TARGETS).values
+    values = GRAD_CAM.compute(ScoredModel(model, images), images, TARGETS).values
     np.testing.assert_allclose(values * (12 * 12), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -38,5 +38,5 @@ def test_it_equals_tf_keras_vis(small_model, noise_images, head, layer):
         normalize_cam=False,
         activation_modifier=None,
     )
-    values = grad_cam(ScoredModel(model, images), images, TARGETS, layer=layer).values
+    values = GRAD_CAM.compute(ScoredModel(model, images), images, TARGETS, layer=layer).values
     np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-6)

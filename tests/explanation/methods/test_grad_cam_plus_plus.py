@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from breastcls.explanation.gradients.score_gradients import feature_gradients
-from breastcls.explanation.methods.grad_cam_plus_plus import grad_cam_plus_plus
+from breastcls.explanation.methods.grad_cam_plus_plus import GRAD_CAM_PLUS_PLUS
 from breastcls.explanation.scored_model import ScoredModel
 
 TARGETS = np.array([0, 1, 2, 1, 0], np.int64)
@@ -25,7 +25,7 @@ def test_it_equals_tf_keras_vis_up_to_the_scale_of_each_image(small_model, noise
     expected = reference.GradcamPlusPlus(model, model_modifier=ReplaceToLinear())(
         CategoricalScore(TARGETS.tolist()), images, penultimate_layer="last", expand_cam=False, normalize_cam=False
     )
-    values = grad_cam_plus_plus(ScoredModel(model, images), images, TARGETS).values
+    values = GRAD_CAM_PLUS_PLUS.compute(ScoredModel(model, images), images, TARGETS).values
     np.testing.assert_allclose(scaled(values), scaled(np.asarray(expected)), rtol=2e-3, atol=1e-4)
 
 
@@ -42,7 +42,7 @@ def test_it_equals_the_formula_with_loops(small_model, noise_images):
             alpha[place] = gradient[place] ** 2 / below if below else 0.0
         alpha = alpha / alpha.sum()
         expected += (alpha * np.maximum(gradient, 0)).sum() * feature
-    values = grad_cam_plus_plus(scored, images, TARGETS[:1]).values[0]
+    values = GRAD_CAM_PLUS_PLUS.compute(scored, images, TARGETS[:1]).values[0]
     np.testing.assert_allclose(values, expected, rtol=1e-4)
 
 
@@ -50,4 +50,4 @@ def test_a_score_that_does_not_depend_on_the_map_gives_zeros(small_model, noise_
     model = small_model("pool")
     model.layers[-1].set_weights([np.zeros((5, 3), np.float32), np.zeros(3, np.float32)])
     images = noise_images.astype(np.float32)
-    assert np.all(grad_cam_plus_plus(ScoredModel(model, images), images, TARGETS).values == 0)
+    assert np.all(GRAD_CAM_PLUS_PLUS.compute(ScoredModel(model, images), images, TARGETS).values == 0)

@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 
-from breastcls.explanation.methods.grad_cam import grad_cam
-from breastcls.explanation.methods.hires_cam import hires_cam
+from breastcls.explanation.methods.grad_cam import GRAD_CAM
+from breastcls.explanation.methods.hires_cam import HIRES_CAM
 from breastcls.explanation.scored_model import ScoredModel
 
 TARGETS = np.array([0, 1, 2, 1, 0], np.int64)
@@ -15,8 +15,10 @@ def test_with_a_linear_head_the_values_add_up_to_the_score_without_its_bias(smal
     images = noise_images.astype(np.float32)
     scored = ScoredModel(model, images)
     scores = scored.scores(images)[np.arange(5), TARGETS] - np.array([0.3, -0.2, 0.1])[TARGETS]
-    np.testing.assert_allclose(hires_cam(scored, images, TARGETS).values.sum(axis=(1, 2)), scores, rtol=1e-3, atol=1e-4)
-    assert not np.allclose(grad_cam(scored, images, TARGETS).values.sum(axis=(1, 2)), scores, rtol=0.05)
+    np.testing.assert_allclose(
+        HIRES_CAM.compute(scored, images, TARGETS).values.sum(axis=(1, 2)), scores, rtol=1e-3, atol=1e-4
+    )
+    assert not np.allclose(GRAD_CAM.compute(scored, images, TARGETS).values.sum(axis=(1, 2)), scores, rtol=0.05)
 
 
 def test_each_position_is_its_own_weights_times_features(small_model, noise_images):
@@ -26,7 +28,7 @@ def test_each_position_is_its_own_weights_times_features(small_model, noise_imag
     kernel = model.get_layer("scores").get_weights()[0].reshape(12, 12, 5, 3)
     expected = np.stack([(features[n] * kernel[..., t]).sum(axis=-1) for n, t in enumerate(TARGETS)])
     np.testing.assert_allclose(
-        hires_cam(ScoredModel(model, images), images, TARGETS).values, expected, rtol=1e-3, atol=1e-5
+        HIRES_CAM.compute(ScoredModel(model, images), images, TARGETS).values, expected, rtol=1e-3, atol=1e-5
     )
 
 
@@ -34,5 +36,8 @@ def test_with_global_average_pooling_it_equals_grad_cam(small_model, noise_image
     images = noise_images.astype(np.float32)
     scored = ScoredModel(small_model("pool"), images)
     np.testing.assert_allclose(
-        hires_cam(scored, images, TARGETS).values, grad_cam(scored, images, TARGETS).values, rtol=1e-4, atol=1e-6
+        HIRES_CAM.compute(scored, images, TARGETS).values,
+        GRAD_CAM.compute(scored, images, TARGETS).values,
+        rtol=1e-4,
+        atol=1e-6,
     )

@@ -7,7 +7,7 @@ import pytest
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import find_backbone, find_last_convolution, split_model
+from breastcls.models.model_parts import find_backbone, split_model
 from breastcls.models.persistence import load_model, save_model
 from breastcls.models.stages import list_stages, set_trainable
 
@@ -43,7 +43,8 @@ def test_every_backbone(name, tmp_path):
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
 
     backbone = find_backbone(model)
-    assert len(backbone.get_layer(find_last_convolution(model)).output.shape) == 4
+    last = backbone if entry.last_convolution is None else backbone.get_layer(entry.last_convolution)
+    assert len(last.output.shape) == 4
     stages = list_stages(model)
     assert all(stages)
     assert sum(map(len, stages)) == len(backbone.layers)

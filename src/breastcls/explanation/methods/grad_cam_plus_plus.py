@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from breastcls.explanation.gradients.score_gradients import feature_gradients
-from breastcls.explanation.methods.method import Attribution, Method
-from breastcls.explanation.scored_model import ScoredModel
+from breastcls.explanation.methods.gradient_cam import gradient_cam
 
 
-def grad_cam_plus_plus(
-    scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None
-) -> Attribution:
+def grad_cam_plus_plus(features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Weight each channel of a feature map by its positive gradients, each position by the higher derivatives.
 
     With S the class score, the paper explains exp(S), whose derivatives follow from those of S. The factor exp(S) is
     the same at all positions of an image and is omitted here, because the map is scaled to 0..1 afterwards and exp(S)
     overflows for large scores. As in the paper, the weights alpha of a channel are normalised to a sum of one over its
     positions.
-
-    Args:
-        scored: The model.
-        images: float32 (n, h, w, 3), RGB, values 0..255.
-        targets: int64 (n,), class indices.
-        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
-
-    References:
-        Chattopadhay et al. 2018, DOI 10.1109/WACV.2018.00097.
     """
-    features, gradients = feature_gradients(scored, images, targets, scored.feature_map(layer))
     # In float64, because the third power of a small gradient underflows in float32.
     gradient = gradients.astype(np.float64)
     squared = gradient**2
@@ -37,13 +23,9 @@ def grad_cam_plus_plus(
     total = alpha.sum(axis=(1, 2), keepdims=True)
     alpha = np.divide(alpha, total, out=np.zeros_like(alpha), where=total != 0.0)
     weights = (np.maximum(gradient, 0.0) * alpha).sum(axis=(1, 2))
-    return Attribution(np.einsum("nhwc,nc->nhw", features, weights).astype(np.float32))
+    return np.einsum("nhwc,nc->nhw", features, weights).astype(np.float32)
 
 
-GRAD_CAM_PLUS_PLUS = Method(
-    name="grad-cam++",
-    compute=grad_cam_plus_plus,
-    title="Grad-CAM++",
-    reference="Chattopadhay et al. 2018, DOI 10.1109/WACV.2018.00097",
-    needs_feature_map=True,
+GRAD_CAM_PLUS_PLUS = gradient_cam(
+    "grad-cam++", "Grad-CAM++", "Chattopadhay et al. 2018, DOI 10.1109/WACV.2018.00097", grad_cam_plus_plus
 )

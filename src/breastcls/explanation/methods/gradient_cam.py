@@ -1,0 +1,33 @@
+"""Class activation maps by gradients: what the methods that combine a feature map and its gradient share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from breastcls.explanation.gradients.score_gradients import feature_gradients
+from breastcls.explanation.methods.method import Attribution, Method
+from breastcls.explanation.scored_model import ScoredModel
+
+
+def gradient_cam(
+    name: str, title: str, reference: str, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Method:
+    """Make the method that combines a feature map and its gradient.
+
+    Args:
+        name: The name that `explain` takes.
+        title: The name in print.
+        reference: Author, year and DOI or arXiv number of the paper.
+        combine: `combine(features, gradients)` returns values float32 (n, height, width) of the feature map and the
+            gradient of the score with respect to it, both float32 (n, height, width, channels).
+    """
+
+    def compute(
+        scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None
+    ) -> Attribution:
+        """Compute the map at `layer`; None selects it, see `ScoredModel.feature_map`."""
+        return Attribution(combine(*feature_gradients(scored, images, targets, scored.feature_map(layer))))
+
+    return Method(name=name, compute=compute, title=title, reference=reference, needs_feature_map=True)
