@@ -3,6 +3,7 @@
 TensorFlow looks for no device before its first operation, so a script finds it as a new process does.
 """
 
+import functools
 import multiprocessing
 import os
 import runpy
@@ -10,9 +11,15 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "breastcls.training.fit", "breastcls.models.building"])
+
+@functools.cache
+def _server() -> Any:
+    # Windows has none.
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["tensorflow", "breastcls.training.fit", "breastcls.models.building"])
+    return server
 
 
 class ForkedScript:
@@ -22,7 +29,7 @@ class ForkedScript:
         self._output = output
         output.write_text("")
         given = (str(script), [*map(str, arguments)], str(output), dict(environment))
-        self.process = _CONTEXT.Process(target=_run, args=given)
+        self.process = _server().Process(target=_run, args=given)
         self.process.start()
 
     @property
