@@ -1,5 +1,6 @@
 """What every test shares: quiet TensorFlow, few threads, the real images where they are."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -34,3 +35,13 @@ def real_data() -> Path:
 def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests never read or fill the user's own cache."""
     os.environ["BREASTCLS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_garbage_collections() -> None:
+    """Leave out of garbage collections what was there before.
+
+    The libraries alone hold half a million objects, and cross-validation collects garbage after every fold.
+    """
+    gc.collect()
+    gc.freeze()

@@ -158,8 +158,8 @@ def test_the_split_alone_inflates_on_real_images(real_data):
             weights=real_data / "weights" / "mobilenet_2_5_224_tf_no_top.h5",
         )
 
-    options = {"folds": 3, "fine_tune": False, "augment": "none", "frozen_head": "lbfgs", "epochs": 1}
-    found = compare_splits(frozen, data, splits=("image", "case"), progress=False, **options)
+    options = {**OPTIONS, "folds": 3, "fine_tune": False, "frozen_head": "lbfgs"}
+    found = compare_splits(frozen, data, splits=("image", "case"), **options)
     for name in ("model", "colour"):
         assert found.inflation.loc[(name, "image", "roc_auc"), "difference"] > 0.05
     assert found.table.loc[("model", "image"), "roc_auc"] > 0.9
