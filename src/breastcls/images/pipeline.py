@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.errors import ImageError
 from breastcls.images.batch_augmentation import BatchAugmentation, check_augmentation
 from breastcls.images.epoch_order import BatchPart, EpochOrder, sampling_groups
 from breastcls.images.image_cache import open_images
-from breastcls.images.image_source import Normalizer, ReadSettings
+from breastcls.images.image_source import ImageSource, Normalizer, ReadSettings
 from breastcls.images.resize import Pixels, check_image_size
 
 _PARALLEL_BATCHES = 2
@@ -141,8 +143,12 @@ def make_pipeline(
     all_labels = tf.constant(labels)
     all_weights = None if weights is None else tf.constant(check_length(weights, "weights", len(paths), np.float32))
 
+    # TensorFlow keeps Python functions until the graph ends in which they were created. Only the pipeline keeps the
+    # source, so that its files are closed as soon as the pipeline and its iterators are dropped.
+    read = _WeakRead(source)
+
     def load(rows: Any, places: Any, step: Any) -> Any:
-        images = tf.numpy_function(source.read, [rows], tf.uint8, stateful=False)
+        images = tf.numpy_function(read, [rows], tf.uint8, stateful=False)
         images.set_shape((fixed, *read_size, 3))
         truth = tf.gather(all_labels, rows)
         if read_size != size:
@@ -174,11 +180,15 @@ def make_pipeline(
 
     spec = tf.TensorSpec((fixed,), tf.int64)
     signature = (spec, spec, tf.TensorSpec((4,), tf.int64))
-    pipeline = tf.data.Dataset.from_generator(plan, output_signature=signature)
     # These functions do not branch on tensors, so that AutoGraph has nothing to convert.
     unconverted = tf.autograph.experimental.do_not_convert
-    pipeline = pipeline.map(unconverted(load), num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
-    pipeline = pipeline.prefetch(_PARALLEL_BATCHES).map(unconverted(finish))
+    functions = tf.Graph()
+    with functions.as_default(), tf.__internal__.eager_context.eager_mode():
+        pipeline = base = tf.data.Dataset.from_generator(plan, output_signature=signature)
+        pipeline = pipeline.map(unconverted(load), num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
+        pipeline = pipeline.prefetch(_PARALLEL_BATCHES).map(unconverted(finish))
+    # Every dataset that is derived from this one, and every iterator over it, refers to it.
+    base.kept_for_functions = (source, functions)
     options = tf.data.Options()
     # Prefetching after `finish` would count an epoch before its last batch was returned.
     options.experimental_optimization.inject_prefetch = False
@@ -188,6 +198,19 @@ def make_pipeline(
     # `order` already selects the images of this worker.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return pipeline.with_options(options).apply(tf.data.experimental.assert_cardinality(order.batches))
+
+
+class _WeakRead:
+    """Reads from a source without keeping it."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self._source = weakref.ref(source)
+
+    def __call__(self, rows: npt.NDArray[np.int64]) -> Pixels:
+        source = self._source()
+        if source is None:
+            raise ImageError("The pipeline was dropped while it was read. Keep the dataset that `make_pipeline` returns.")
+        return source.read(rows)
 
 
 def read_batch(
