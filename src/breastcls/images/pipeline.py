@@ -209,7 +209,9 @@ class _WeakRead:
     def __call__(self, rows: npt.NDArray[np.int64]) -> Pixels:
         source = self._source()
         if source is None:
-            raise ImageError("The pipeline was dropped while it was read. Keep the dataset that `make_pipeline` returns.")
+            raise ImageError(
+                "The pipeline was dropped while it was read. Keep the dataset that `make_pipeline` returns."
+            )
         return source.read(rows)
 
 
