@@ -2,22 +2,28 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# `make demo` needs the library only; everything else needs the development tools, too.
+LIBRARY := $(VENV)/.library-installed
+STAMP := $(VENV)/.development-installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: demo test lint types doctest tests docs wheel benchmarks clean
+.PHONY: demo test lint types doctest tests coverage docs wheel benchmarks clean
 
 # Installed anew only when what is to be installed changes; pip's own cache makes a second environment quick.
-$(STAMP): pyproject.toml
+$(LIBRARY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "breastcls needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Use: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(STAMP): $(LIBRARY)
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@
 
-demo: $(STAMP)
+demo: $(LIBRARY)
 	$(BIN)/python examples/quickstart.py --output demo
 
 test: lint types doctest tests docs wheel
@@ -36,6 +42,10 @@ tests: $(STAMP)
 	# Two processes, each of which loads TensorFlow once. Each begins with one half of the tests in their order, so that
 	# what a folder shares is made once; the one that ends first takes tests over from the other.
 	$(BIN)/python -m pytest tests --numprocesses 2 --dist worksteal --durations=15
+
+# Slower than `tests`, therefore not part of `make test`; the nightly run in CI shows the same table.
+coverage: $(STAMP)
+	$(BIN)/python -m pytest tests --numprocesses 2 --dist loadfile --cov=breastcls --cov-report=term:skip-covered
 
 docs: $(STAMP)
 	$(BIN)/mkdocs build --strict --site-dir site
