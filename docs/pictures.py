@@ -145,7 +145,9 @@ def draw_prepare(folder: Path) -> np.ndarray:
 
     from matplotlib.figure import Figure
 
-    result = json.loads((PICTURES.parents[1] / "benchmarks" / "results" / "images_epoch.json").read_text())
+    result = json.loads(
+        (PICTURES.parents[1] / "benchmarks" / "results" / "images_epoch.json").read_text(encoding="utf-8")
+    )
     sides = result["plain_repeated"]["sides"]
     names = ["decoded in every epoch\n(Keras)", "read from the cache\n(breastcls)"]
     values = [sides["keras"]["images_per_second"], sides["breastcls"]["images_per_second"]]

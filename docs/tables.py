@@ -60,7 +60,7 @@ def benchmark_table() -> str:
     """Return the ratios in the results of all benchmarks as a Markdown table."""
     lines = ["| benchmark | compared with | speed-up | target |", "|---|---|---|---|"]
     for path in sorted(RESULTS.glob("*.json")):
-        lines += _ratios(json.loads(path.read_text()), path.stem.replace("_", " "))
+        lines += _ratios(json.loads(path.read_text(encoding="utf-8")), path.stem.replace("_", " "))
     return "\n".join(lines)
 
 
@@ -79,7 +79,7 @@ def section_table() -> str:
 
 def coverage_table() -> str:
     """Return the coverage of the confidence intervals in the simulation as a Markdown table."""
-    found = json.loads((RESULTS / "interval_coverage.json").read_text())["found"]
+    found = json.loads((RESULTS / "interval_coverage.json").read_text(encoding="utf-8"))["found"]
     names = list(found["one class"]["truth"])
     heads = ["classes of a case", "cases", "resampled units, method", *(f"`{name}`" for name in names)]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
@@ -93,7 +93,7 @@ def coverage_table() -> str:
 
 def few_case_table() -> str:
     """Return the results of `benchmarks/few_cases.py` for calibration on a dozen cases as a Markdown table."""
-    found = json.loads((RESULTS / "few_cases.json").read_text())["calibration"]
+    found = json.loads((RESULTS / "few_cases.json").read_text(encoding="utf-8"))["calibration"]
     names = {"right": "calibrated before", "2.5 times too sure": "overconfident before (logits times 2.5)"}
     heads = [f"{names.get(name, name)}: log loss higher in | log loss, ratio to before" for name in found]
     lines = [f"| method | {' | '.join(heads)} |", "|---" * (1 + 2 * len(found)) + "|"]
@@ -130,7 +130,7 @@ def repair_table() -> str:
 
 def near_duplicate_table() -> str:
     """Return the results of `benchmarks/near_duplicates.py` as a Markdown table."""
-    found = json.loads((RESULTS / "near_duplicates.json").read_text())["sets"]
+    found = json.loads((RESULTS / "near_duplicates.json").read_text(encoding="utf-8"))["sets"]
     lines = [f"| | {' | '.join(found)} |", "|---" * (1 + len(found)) + "|"]
     for key, title in (("pairs_of_different_cases", "pairs of different cases"), ("false_alarms", "false alarms")):
         lines.append(f"| {title} | {' | '.join(f'{result[key]:,}' for result in found.values())} |")
@@ -161,7 +161,7 @@ def _split(data: breastcls.Dataset, name: str) -> tuple[breastcls.Dataset, ...]:
 
 def nested_table() -> str:
     """Return the nested estimates of `benchmarks/small_cpu.py` as a Markdown table, one row per seed of the folds."""
-    found = json.loads((RESULTS / "small_cpu.json").read_text())["nested"]
+    found = json.loads((RESULTS / "small_cpu.json").read_text(encoding="utf-8"))["nested"]
     lines = ["| seed of the folds | AUC of the selected configurations | 95% CI |", "|---|---|---|"]
     lines += [f"| {row['seed']} | {row['auc']:.3f} | {row['low']:.3f} to {row['high']:.3f} |" for row in found]
     return "\n".join(lines)
@@ -169,7 +169,7 @@ def nested_table() -> str:
 
 def configuration_table() -> str:
     """Return every configuration of `benchmarks/small_cpu.py` as a Markdown table, the best first."""
-    found = json.loads((RESULTS / "small_cpu.json").read_text())["configurations"]
+    found = json.loads((RESULTS / "small_cpu.json").read_text(encoding="utf-8"))["configurations"]
     seeds = [row["seed"] for row in found[0]["by_case"]]
     head = " | ".join(f"seed {seed}" for seed in seeds)
     lines = [f"| configuration | mean | {head} | inner folds | image-wise |", "|---|---|" + "---|" * (len(seeds) + 2)]
@@ -184,12 +184,12 @@ def configuration_table() -> str:
 
 def split_table() -> str:
     """Return the comparison of splits that `benchmarks/compare_splits.py` wrote."""
-    return str(json.loads((RESULTS / "compare_splits.json").read_text())["comparison"]["markdown"])
+    return str(json.loads((RESULTS / "compare_splits.json").read_text(encoding="utf-8"))["comparison"]["markdown"])
 
 
 def protocol_table() -> str:
     """Return the results of the BreakHis protocol that `benchmarks/compare_splits.py` wrote."""
-    return str(json.loads((RESULTS / "compare_splits.json").read_text())["protocol"]["markdown"])
+    return str(json.loads((RESULTS / "compare_splits.json").read_text(encoding="utf-8"))["protocol"]["markdown"])
 
 
 def recipe_table() -> str:
@@ -205,7 +205,7 @@ def recipe_table() -> str:
 
 def recipe_results() -> str:
     """Return the results of `benchmarks/recipes.py` as a Markdown table, and the departures of its runs."""
-    found = json.loads((RESULTS / "recipes.json").read_text())["recipes"]
+    found = json.loads((RESULTS / "recipes.json").read_text(encoding="utf-8"))["recipes"]
     heads = ("recipe, model", "images, cases", "reported", "accuracy, image-wise split", "accuracy, case-wise split")
     heads += ("AUC, image-wise split", "AUC, case-wise split", "colour-only baseline, AUC, case-wise split")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
@@ -251,10 +251,10 @@ def _verdict(result: dict[str, Any]) -> str:
 
 def training_checks() -> str:
     """Return the measurements of the training benchmarks other than speed-ups as a Markdown table."""
-    overhead = json.loads((RESULTS / "training_overhead.json").read_text())
-    frozen = json.loads((RESULTS / "training_frozen.json").read_text())
-    equal = json.loads((RESULTS / "frozen_equals_plain.json").read_text())
-    probe = json.loads((RESULTS / "training_probe.json").read_text())
+    overhead = json.loads((RESULTS / "training_overhead.json").read_text(encoding="utf-8"))
+    frozen = json.loads((RESULTS / "training_frozen.json").read_text(encoding="utf-8"))
+    equal = json.loads((RESULTS / "frozen_equals_plain.json").read_text(encoding="utf-8"))
+    probe = json.loads((RESULTS / "training_probe.json").read_text(encoding="utf-8"))
     saved, start = overhead["checkpoints"], overhead["start"]
     lines = [
         "| quantity | measured | target |",

@@ -34,12 +34,12 @@ def _name(page: Path) -> str:
 
 
 def _blocks(page: Path, *, tested_only: bool = False) -> list[str]:
-    found = [match for match in FENCE.finditer(page.read_text()) if match["language"] == "python"]
+    found = [match for match in FENCE.finditer(page.read_text(encoding="utf-8")) if match["language"] == "python"]
     return [textwrap.dedent(match["code"]) for match in found if match["tested"] or not tested_only]
 
 
 def _anchors(page: Path) -> set[str]:
-    text = FENCE.sub("", page.read_text())
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ +(.+)$", text, re.M)
     return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip()) for heading in headings}
 
@@ -47,7 +47,7 @@ def _anchors(page: Path) -> set[str]:
 def broken_links(page: Path) -> list[str]:
     """Links of a page to files or headings that are not there; addresses on the web are not followed."""
     broken = []
-    for target in LINK.findall(FENCE.sub("", page.read_text())):
+    for target in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
         if re.match(r"[a-z]+:", target):
             continue
         place, _, anchor = target.partition("#")
@@ -141,7 +141,7 @@ def test_code_uses_public_names_only(page):
 
 def test_the_checks_can_fail(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# A\n\n[one](nowhere.md) [two](#b) [three](#a) [four](https://example.org)\n")
+    page.write_text("# A\n\n[one](nowhere.md) [two](#b) [three](#a) [four](https://example.org)\n", encoding="utf-8")
     assert broken_links(page) == ["nowhere.md", "#b"]
     assert unknown_names("bc.load_brekhis('x')") == ["bc.load_brekhis"]
     assert unknown_names("from breastcls.errors import NoSuch, BreastclsError") == ["breastcls.errors.NoSuch"]
@@ -166,28 +166,28 @@ def test_every_subpackage_has_a_page_of_the_reference():
 def test_every_explanation_method_is_explained():
     from breastcls.explanation.methods.method_registry import METHODS
 
-    page = (DOCS / "explanation" / "explanations.md").read_text()
+    page = (DOCS / "explanation" / "explanations.md").read_text(encoding="utf-8")
     assert [name for name in METHODS if f"`{name}`" not in page] == []
 
 
 def test_every_uncertainty_score_is_explained():
     from breastcls.uncertainty.uncertainty_scores import UNCERTAINTY_SCORES
 
-    page = (DOCS / "how-to" / "uncertainty.md").read_text()
+    page = (DOCS / "how-to" / "uncertainty.md").read_text(encoding="utf-8")
     assert [name for name in UNCERTAINTY_SCORES if f"| `{name}` |" not in page] == []
 
 
 def test_every_metric_is_explained():
     from breastcls.metrics.classification_metrics import METRICS
 
-    page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text()
+    page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text(encoding="utf-8")
     assert [name for name in METRICS if f"`{name}`" not in page] == []
 
 
 def test_every_figure_of_calibration_and_use_is_explained():
     from breastcls.calibration.assessment import BRIER, ERRORS
 
-    page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text()
+    page = (DOCS / "explanation" / "how-to-read-the-numbers.md").read_text(encoding="utf-8")
     names = (*ERRORS, *BRIER, "sensitivity", "ppv", "npv", "worst_cases", "by_stain", "by_sharpness", "by_level")
     assert [name for name in names if f"`{name}`" not in page and f"{name}`" not in page] == []
 
@@ -195,7 +195,7 @@ def test_every_figure_of_calibration_and_use_is_explained():
 def test_every_field_of_the_json_is_described():
     from breastcls.evaluation.evaluation_schema import SCHEMA, read_schema
 
-    page = _load_tables().on_page_markdown((DOCS / "reference" / "evaluation-json.md").read_text())
+    page = _load_tables().on_page_markdown((DOCS / "reference" / "evaluation-json.md").read_text(encoding="utf-8"))
     assert [name for name in read_schema()["properties"] if f"`{name}`" not in page] == []
     assert f'"{SCHEMA}"' in page
 
@@ -204,7 +204,7 @@ def test_every_threshold_rule_and_calibration_is_described():
     from breastcls.calibration.calibrators import METHODS
     from breastcls.decisions.thresholds import RULES
 
-    page = (DOCS / "how-to" / "thresholds-and-calibration.md").read_text()
+    page = (DOCS / "how-to" / "thresholds-and-calibration.md").read_text(encoding="utf-8")
     assert [name for name in METHODS if f"`{name}`" not in page] == []
     assert [name for name in RULES if f'`"{name}"`' not in page] == []
 
@@ -215,7 +215,7 @@ def test_every_policy_normalizer_and_finding_is_explained():
     from breastcls.stain.normalizer_registry import list_normalizers
 
     for page, names in (("augmentation", list_policies()), ("stain", list_normalizers()), ("check-a-folder", PROBLEMS)):
-        text = (DOCS / "how-to" / f"{page}.md").read_text()
+        text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
         assert [name for name in names if f"`{name}`" not in text] == [], page
 
 
@@ -224,13 +224,13 @@ def test_every_perturbation_check_and_baseline_is_explained():
     from breastcls.robustness.perturbations import list_perturbations
     from breastcls.robustness.shortcuts import CHECKS
 
-    page = (DOCS / "how-to" / "find-weak-spots.md").read_text()
+    page = (DOCS / "how-to" / "find-weak-spots.md").read_text(encoding="utf-8")
     assert [name for name in (*list_perturbations(), *CHECKS, *list_baselines()) if f"| `{name}` |" not in page] == []
 
 
 def test_the_table_of_backbones_holds_them_all():
     tables = _load_tables()
-    page = tables.on_page_markdown((DOCS / "reference" / "models.md").read_text())
+    page = tables.on_page_markdown((DOCS / "reference" / "models.md").read_text(encoding="utf-8"))
     assert tables.MARKER not in page
     assert [name for name in list_backbones().names if f"| `{name}` |" not in page] == []
 
@@ -239,7 +239,7 @@ def test_the_tables_of_recipes_hold_them_all():
     from breastcls.experiments.recipes.published import PUBLISHED
 
     tables = _load_tables()
-    page = tables.on_page_markdown((DOCS / "explanation" / "recipes.md").read_text())
+    page = tables.on_page_markdown((DOCS / "explanation" / "recipes.md").read_text(encoding="utf-8"))
     assert tables.RECIPES not in page
     assert tables.RECIPE_RESULTS not in page
     for recipe in PUBLISHED:
@@ -252,7 +252,7 @@ def test_the_tables_of_recipes_hold_them_all():
 
 def test_the_table_of_few_cases_comes_from_the_simulation():
     tables = _load_tables()
-    found = json.loads((tables.RESULTS / "few_cases.json").read_text())["calibration"]
+    found = json.loads((tables.RESULTS / "few_cases.json").read_text(encoding="utf-8"))["calibration"]
     page = tables.on_page_markdown(tables.FEW_CASES)
     rows = page.splitlines()[2:]
     assert len(rows) == len(found["right"]) >= 6
@@ -263,7 +263,7 @@ def test_the_table_of_few_cases_comes_from_the_simulation():
 
 def test_the_table_of_interval_coverage_comes_from_the_simulation():
     tables = _load_tables()
-    page = tables.on_page_markdown((DOCS / "explanation" / "intervals.md").read_text())
+    page = tables.on_page_markdown((DOCS / "explanation" / "intervals.md").read_text(encoding="utf-8"))
     assert tables.COVERAGE not in page
     assert "| 100 | images, percentile |" in page
 
@@ -292,12 +292,12 @@ def _run_blocks(page: Path, folder: Path, page_runner: tuple[subprocess.Popen[st
     blocks = _blocks(page, tested_only=True)
     assert blocks, "no block is marked '<!-- runs in tests -->'"
     script = folder / "blocks.py"
-    script.write_text("\n\n".join(blocks))
+    script.write_text("\n\n".join(blocks), encoding="utf-8")
     process, log = page_runner
     process.stdin.write(f"{script}\n")
     process.stdin.flush()
     answer = process.stdout.readline()
-    assert answer, log.read_text()[-3000:]
+    assert answer, log.read_text(encoding="utf-8")[-3000:]
     result = json.loads(answer)
     assert result["error"] == "", result["error"][-3000:]
     return result["printed"]
@@ -319,7 +319,7 @@ def test_the_tutorial_runs(tmp_path, page_runner):
     output = _run_blocks(TUTORIAL, tmp_path, page_runner)
     assert "No leak" in output
     assert "Balanced accuracy" in output
-    assert "<script src" not in (tmp_path / "report.html").read_text()
+    assert "<script src" not in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "first.keras").is_file()
     assert (tmp_path / "runs" / "first" / "history.csv").is_file()
     assert len(list((tmp_path / "heatmaps").glob("*.png"))) == 8

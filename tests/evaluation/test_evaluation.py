@@ -40,7 +40,7 @@ def test_repr_is_one_line(found):
 
 def test_json_is_plain_and_complete(found, tmp_path):
     content = json.loads(found.to_json(tmp_path / "found.json"))
-    assert content == json.loads((tmp_path / "found.json").read_text())
+    assert content == json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert content["schema"] == SCHEMA
     metrics = content["metrics"]
     assert metrics["columns"] == ["value", "low", "high", "reason"]

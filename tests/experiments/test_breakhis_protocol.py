@@ -40,7 +40,7 @@ def write_fold(folder, data, fold, test_slides, names=None):
         for name, slide, magnification in zip(names_of(data), data.slides, data.table["magnification"], strict=True)
     ]
     path = folder / f"dsfold{fold}.txt"
-    path.write_text("\n".join(lines + (names or [])) + "\n")
+    path.write_text("\n".join(lines + (names or [])) + "\n", encoding="utf-8")
     return path
 
 
@@ -124,10 +124,10 @@ def test_folds_without_images_of_a_class(data, tmp_path):
     benign = data.where(label="benign", magnification=200)
     rest = data.where(label="malignant", magnification=200)
     first = write_fold(tmp_path, benign, 1, {0, 1, 2, 3})  # all benign images are test images
-    with open(first, "a") as stream:
+    with open(first, "a", encoding="utf-8") as stream:
         stream.writelines(f"{name}|200|1|train\n" for name in names_of(rest))
     write_fold(tmp_path, benign, 2, {0})
-    with open(tmp_path / "dsfold2.txt", "a") as stream:
+    with open(tmp_path / "dsfold2.txt", "a", encoding="utf-8") as stream:
         stream.writelines(f"{name}|200|2|train\n" for name in names_of(rest)[:-3])
     found = evaluate_protocol(build_network, data, tmp_path, magnifications=[200], case_clean=False, **OPTIONS)
     assert found.by_fold.index.tolist() == [(200, 2, OFFICIAL), (200, 2, UNSEEN)]
@@ -191,11 +191,11 @@ def test_predictions_that_are_not_of_the_fold(data, folds):
 def test_the_csv_of_kaggle_holds_the_same_folds(tmp_path, folds):
     rows = []
     for number in (1, 2):
-        for line in (folds / f"dsfold{number}.txt").read_text().split():
+        for line in (folds / f"dsfold{number}.txt").read_text(encoding="utf-8").split():
             name, magnification, fold, group = line.split("|")
             rows.append(f"{fold},{magnification},{group},BreaKHis_v1/some/{name}")
     path = tmp_path / "Folds.csv"
-    path.write_text("\n".join(["fold,mag,grp,filename", *rows]))
+    path.write_text("\n".join(["fold,mag,grp,filename", *rows]), encoding="utf-8")
     assert read_folds(path) == read_folds(folds) == read_folds(sorted(folds.glob("*.txt"), reverse=True))
     with pytest.raises(TrainingError, match="holds fold 1, and so does"):
         read_folds([path, folds / "dsfold1.txt"])
@@ -216,7 +216,7 @@ def test_the_result_prints_and_is_written(found, tmp_path):
     assert content["by_fold"]["index"][0] == [40, 1, OFFICIAL]
     assert content["settings"]["fit"] == {"epochs": 1, "augment": "none"}
     markdown = found.to_markdown(tmp_path / "found.md")
-    assert (tmp_path / "found.md").read_text() == markdown
+    assert (tmp_path / "found.md").read_text(encoding="utf-8") == markdown
     assert len([line for line in markdown.splitlines() if line.startswith("| ")]) == 8
     assert f"{100 * mean:.2f} ± {100 * sd:.2f}" in found.to_markdown(digits=4)
 

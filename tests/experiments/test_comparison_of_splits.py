@@ -100,13 +100,13 @@ def test_the_result_prints_and_is_written(found, tmp_path):
     assert text.count("AUC") >= 3
     assert len(found.verdicts) == 3
     content = json.loads(found.to_json(tmp_path / "found.json"))
-    assert json.loads((tmp_path / "found.json").read_text()) == content
+    assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8")) == content
     assert content["schema"] == "breastcls.split-comparison/1"
     assert content["table"]["index"][0] == ["model", "image"]
     assert content["settings"]["fit"] == {"epochs": 1, "augment": "none"}
     assert len(content["runs"]["case"]) == 2
     markdown = found.to_markdown(tmp_path / "found.md")
-    assert (tmp_path / "found.md").read_text() == markdown
+    assert (tmp_path / "found.md").read_text(encoding="utf-8") == markdown
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
     assert len(lines) == 8
     assert len({line.count("|") for line in lines}) == 1

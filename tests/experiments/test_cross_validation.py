@@ -86,7 +86,7 @@ def test_the_table_of_folds_and_the_files(data, undisturbed):
     assert content["settings"]["fit"] == {"epochs": 1, "augment": "none"}
     assert len(content["runs"]) == 3
     assert content["by_fold"]["index"] == [1, 2, 3]
-    assert json.loads((undisturbed.run_dir / "result.json").read_text()) == content
+    assert json.loads((undisturbed.run_dir / "result.json").read_text(encoding="utf-8")) == content
     again = bc.Predictions.from_csv(undisturbed.run_dir / "predictions.csv")
     np.testing.assert_array_equal(again.probabilities, undisturbed.predictions.probabilities)
     assert repr(undisturbed).startswith("CrossValidation(3 folds by case")

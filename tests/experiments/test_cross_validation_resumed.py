@@ -160,13 +160,13 @@ def test_damaged_folders_are_reported(data, undisturbed, tmp_path, build, option
     given = {**options, "resume": True}
     shutil.copytree(undisturbed.run_dir, given["run_dir"])
     kept = given["run_dir"] / "fold-1/predictions.csv"
-    text = kept.read_text()
+    text = kept.read_text(encoding="utf-8")
     for damaged, words in ((text[: len(text) // 2], "predictions.csv"), ("", "is damaged"), ("a\n1\n", "is damaged")):
-        kept.write_text(damaged)
+        kept.write_text(damaged, encoding="utf-8")
         with pytest.raises(TrainingError, match=words):
             cross_validate(build, data, **given)
-    kept.write_text(text)
-    (given["run_dir"] / "cross-validation.json").write_text("{")
+    kept.write_text(text, encoding="utf-8")
+    (given["run_dir"] / "cross-validation.json").write_text("{", encoding="utf-8")
     with pytest.raises(TrainingError, match="cannot be read as a cross-validation"):
         cross_validate(build, data, **given)
 

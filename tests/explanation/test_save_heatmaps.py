@@ -1,5 +1,4 @@
 import csv
-import os
 import stat
 
 import cv2
@@ -8,6 +7,7 @@ import pytest
 
 from breastcls.errors import ExplanationError, OutputError
 from breastcls.explanation.explain import explain
+from support.platforms import NOT_SUPERUSER
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def test_file_names_are_kept_and_made_unique(blue_squares, tmp_path):
 
 
 def test_existing_files_are_not_overwritten_by_default(explanation, tmp_path):
-    (tmp_path / "0002.png").write_text("precious")
+    (tmp_path / "0002.png").write_text("precious", encoding="utf-8")
     with pytest.raises(OutputError, match=r"0002\.png.*overwrite=True"):
         explanation.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["0002.png"]
-    assert (tmp_path / "0002.png").read_text() == "precious"
+    assert (tmp_path / "0002.png").read_text(encoding="utf-8") == "precious"
     explanation.save(tmp_path, overwrite=True)
     assert cv2.imread(str(tmp_path / "0002.png")) is not None
     with pytest.raises(OutputError):
@@ -77,7 +77,7 @@ def test_wrong_drawing_options_are_named(explanation, tmp_path):
         explanation.save(tmp_path / "out", alpha=3)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+@NOT_SUPERUSER
 def test_a_folder_without_write_permission_is_named(explanation, tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(OutputError, match=str(tmp_path)):
@@ -85,6 +85,6 @@ def test_a_folder_without_write_permission_is_named(explanation, tmp_path):
 
 
 def test_a_file_with_the_name_of_the_folder_is_named(explanation, tmp_path):
-    (tmp_path / "taken").write_text("")
+    (tmp_path / "taken").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="taken"):
         explanation.save(tmp_path / "taken")

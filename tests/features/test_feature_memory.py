@@ -36,11 +36,11 @@ def test_where_the_system_does_not_say_eight_gibibytes_are_assumed(monkeypatch):
 )
 def test_limits_of_control_groups_count_from_the_innermost_to_the_root(tmp_path, line, tree, name):
     own, root = tmp_path / "cgroup", tmp_path / "tree"
-    own.write_text(f"1:name=systemd:/elsewhere\n{line}\n")
+    own.write_text(f"1:name=systemd:/elsewhere\n{line}\n", encoding="utf-8")
     top = root / tree
     for folder, text in (("jobs/step", "max"), ("jobs", "3000"), (".", "9000"), ("elsewhere", "1")):
         (top / folder).mkdir(parents=True, exist_ok=True)
-        (top / folder / name).write_text(text + "\n")
+        (top / folder / name).write_text(text + "\n", encoding="utf-8")
     assert list(feature_memory._allowed_memory(own, root)) == [3000, 9000]
     assert list(feature_memory._allowed_memory(tmp_path / "none", root)) == []
 

@@ -20,6 +20,7 @@ from breastcls.images.image_cache import cache_size, clear_cache
 from breastcls.images.image_source import ReadSettings
 from breastcls.models.model_parts import split_model
 from breastcls.stain.fitting import fit_normalizer
+from support.platforms import POSIX
 
 SIZE = 32
 
@@ -254,7 +255,7 @@ def test_a_damaged_file_is_computed_again_with_a_warning(read, tissue, tmp_path,
 
 def test_a_folder_that_cannot_be_written_costs_time_only(read, tissue, tmp_path):
     tissue.to_numpy((SIZE, SIZE), cache_dir=tmp_path / "cache")
-    (tmp_path / "cache" / "features").write_text("a file where the folder should be")
+    (tmp_path / "cache" / "features").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.warns(TrainingWarning, match="Features cannot be stored in .*computed each time"):
         found = read(tissue)
     np.testing.assert_array_equal(found, read(tissue, cache=False))
@@ -331,6 +332,7 @@ print("computed", sum(counted), flush=True)
 
 
 @pytest.mark.slow
+@POSIX
 def test_two_processes_batch_size_and_one_that_is_killed(tissue, tmp_path, monkeypatch):
     """A process killed at work loses what it had not written; two at once share the work; the features are the same."""
     cache = tmp_path / "cache"

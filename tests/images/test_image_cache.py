@@ -1,6 +1,5 @@
 """The image cache: images are decoded once, and damage to the cache never changes the pixels."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from breastcls.images import cache_writer as preparing
 from breastcls.images import image_source as source_module
 from breastcls.images.image_cache import cache_folder, cache_size, clear_cache, open_cached, open_images, prepare_images
 from breastcls.images.image_source import FileSource, ReadSettings, file_states
+from support.platforms import NOT_SUPERUSER, POSIX
 
 SETTINGS = ReadSettings((16, 16))
 
@@ -254,6 +254,7 @@ def start(folder, cache, slow):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
 
 
+@POSIX
 def test_killed_while_preparing_then_run_again(make_folder, tmp_path, cache, decoded):
     paths = make_folder(8)
     process = start(tmp_path / "images", cache, 0.1)
@@ -282,7 +283,7 @@ def test_two_processes_at_once_equal_one(make_folder, tmp_path, cache):
     np.testing.assert_array_equal(everything(open_cached(paths, SETTINGS, cache_dir=cache)), plain(paths))
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")
+@NOT_SUPERUSER
 def test_a_folder_without_write_permission(make_folder, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)

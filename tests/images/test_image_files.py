@@ -1,7 +1,6 @@
 """Only regular files are read; links, folders, pipes, devices and a lack of descriptors are named."""
 
 import os
-import resource
 import socket
 
 import numpy as np
@@ -12,6 +11,7 @@ from breastcls.errors import ImageError
 from breastcls.images.decode import read_image
 from breastcls.images.image_files import missing_file_error
 from breastcls.images.image_source import file_state
+from support.platforms import POSIX
 
 
 def test_missing_files_folders_and_permissions(tmp_path, monkeypatch):
@@ -24,6 +24,7 @@ def test_missing_files_folders_and_permissions(tmp_path, monkeypatch):
     assert "Stale" in str(missing_file_error("a.png", OSError(116, "Stale file handle")))
 
 
+@POSIX
 def test_only_regular_files_are_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(ImageError, match=r"pipe\.png: this is a named pipe"):
@@ -39,6 +40,7 @@ def test_only_regular_files_are_opened(tmp_path):
         file_state(str(tmp_path / "pipe.png"))
 
 
+@POSIX
 def test_links(tmp_path, picture):
     Image.fromarray(picture).save(tmp_path / "whole.png")
     (tmp_path / "link.png").symlink_to("whole.png")
@@ -51,7 +53,10 @@ def test_links(tmp_path, picture):
         read_image(tmp_path / "loop.png")
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc/self/fd")
 def test_too_many_open_files_are_not_damage(tmp_path, picture):
+    import resource
+
     path = tmp_path / "a.png"
     Image.fromarray(picture).save(path)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -12,6 +12,7 @@ import pytest
 
 from breastcls.images import locking
 from breastcls.images.locking import hold_lock
+from support.platforms import POSIX
 
 
 def test_a_second_holder_waits(tmp_path):
@@ -30,6 +31,7 @@ def test_a_second_holder_waits(tmp_path):
     assert events == ["first", "second"]
 
 
+@POSIX
 def test_a_killed_holder_lets_go(tmp_path):
     code = (
         "import sys, time, pathlib; from breastcls.images.locking import hold_lock\n"
@@ -47,6 +49,7 @@ def test_a_killed_holder_lets_go(tmp_path):
         assert alone
 
 
+@POSIX
 def test_a_file_system_without_locks_goes_on_without(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -56,6 +59,7 @@ def test_a_file_system_without_locks_goes_on_without(tmp_path, monkeypatch):
         assert not alone
 
 
+@POSIX
 def test_other_errors_are_raised(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.EIO, "Input/output error")

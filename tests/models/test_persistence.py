@@ -163,7 +163,7 @@ def test_missing_folder_and_foreign_files(tmp_path):
         load_model(tmp_path / "none.keras")
     with pytest.raises(ModelError, match="is a folder"):
         load_model(tmp_path)
-    (tmp_path / "text.keras").write_text("no model")
+    (tmp_path / "text.keras").write_text("no model", encoding="utf-8")
     with pytest.raises(ModelError, match=r"not a '\.keras' file"):
         load_model(tmp_path / "text.keras")
     (tmp_path / "model.h5").write_bytes(b"x")

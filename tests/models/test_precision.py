@@ -24,7 +24,7 @@ def test_auto_is_bfloat16_only_where_it_is_faster(small, monkeypatch):
 
 
 def test_processor_flags_are_read_from_cpuinfo(tmp_path):
-    (tmp_path / "cpuinfo").write_text("model name : x\nflags\t\t: fpu avx512_bf16 avx2\n")
+    (tmp_path / "cpuinfo").write_text("model name : x\nflags\t\t: fpu avx512_bf16 avx2\n", encoding="utf-8")
     assert processor_flags(str(tmp_path / "cpuinfo")) == {"fpu", "avx512_bf16", "avx2"}
     assert processor_flags(str(tmp_path / "none")) == frozenset()
 

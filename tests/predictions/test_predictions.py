@@ -143,19 +143,19 @@ def test_csv_keeps_level_threshold_part_and_unknown_labels(draw, tmp_path):
 def test_csv_columns_that_say_something_else(tmp_path):
     file = tmp_path / "other.csv"
     text = "probability_b,probability_m,label,part\n0.5,0.5,m,{}\n0.25,0.75,b,{}\n"
-    file.write_text(text.format("train", "test"))
+    file.write_text(text.format("train", "test"), encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"`part` of .* holds \['test', 'train'\]; expected one value"):
         Predictions.from_csv(file)
     assert Predictions.from_csv(file, part="test").part == "test"
     # A column that the caller reads as something else is that.
     assert Predictions.from_csv(file, case="part").part is None
-    file.write_text(text.format("val", "val"))
+    file.write_text(text.format("val", "val"), encoding="utf-8")
     with pytest.raises(EvaluationError, match="`part` is 'val'; expected one of"):
         Predictions.from_csv(file)
-    file.write_text(text.replace("part", "threshold").format("high", "high"))
+    file.write_text(text.replace("part", "threshold").format("high", "high"), encoding="utf-8")
     with pytest.raises(EvaluationError, match="`threshold` is 'high'; expected a number"):
         Predictions.from_csv(file)
-    file.write_text(text.format("", ""))
+    file.write_text(text.format("", ""), encoding="utf-8")
     assert Predictions.from_csv(file).part is None
 
 
@@ -175,7 +175,7 @@ def test_csv_labels_are_names_first(tmp_path, names, written, indices):
     file = tmp_path / "some.csv"
     columns = [f"probability_{name}" for name in names]
     rows = [f"{label},0.25,0.25,0.5" for label in written.split(" ")]
-    file.write_text("\n".join([",".join(["label", *columns]), *rows]))
+    file.write_text("\n".join([",".join(["label", *columns]), *rows]), encoding="utf-8")
     if indices is None:
         with pytest.raises(EvaluationError, match=r"\['c'\]"):
             Predictions.from_csv(file)
@@ -203,7 +203,7 @@ def test_how_images_were_joined_is_kept(draw):
 
 def test_csv_with_names_of_its_own(tmp_path):
     file = tmp_path / "other.csv"
-    file.write_text("score,y,patient\n0.25,0,007\n0.75,1,8\n")
+    file.write_text("score,y,patient\n0.25,0,007\n0.75,1,8\n", encoding="utf-8")
     some = Predictions.from_csv(file, probabilities="score", classes=BINARY, label="y", case="patient")
     assert some.positive.tolist() == [0.25, 0.75]
     assert some.cases.tolist() == ["007", "8"]
@@ -216,14 +216,14 @@ def test_csv_with_names_of_its_own(tmp_path):
 def test_json_holds_everything(draw, tmp_path):
     some = draw(images=30).with_threshold(0.25)
     content = json.loads(some.to_json(tmp_path / "some.json"))
-    assert content == json.loads((tmp_path / "some.json").read_text())
+    assert content == json.loads((tmp_path / "some.json").read_text(encoding="utf-8"))
     assert content["threshold"] == 0.25
     assert content["labels"] == some.labels.tolist()
     np.testing.assert_array_equal(np.array(content["probabilities"], np.float32), some.probabilities)
 
 
 def test_writing_where_one_may_not(draw, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError):
         draw().to_csv(tmp_path / "file" / "some.csv")
 
@@ -235,7 +235,9 @@ def test_it_prints_its_counts(capsys):
 
 def test_the_positive_class_is_that_of_the_last_column_and_is_told(tmp_path):
     file = tmp_path / "turned.csv"
-    file.write_text("label,probability_malignant,probability_benign\nbenign,0.2,0.8\nmalignant,0.9,0.1\n")
+    file.write_text(
+        "label,probability_malignant,probability_benign\nbenign,0.2,0.8\nmalignant,0.9,0.1\n", encoding="utf-8"
+    )
     turned = Predictions.from_csv(file)
     assert turned.positive.tolist() == pytest.approx([0.8, 0.1])
     right = Predictions.from_csv(file, classes=("benign", "malignant"))

@@ -27,14 +27,14 @@ class ForkedScript:
 
     def __init__(self, script: Path, arguments: Sequence[object], output: Path, environment: Mapping[str, str]):
         self._output = output
-        output.write_text("")
+        output.write_text("", encoding="utf-8")
         given = (str(script), [*map(str, arguments)], str(output), dict(environment))
         self.process = _server().Process(target=_run, args=given)
         self.process.start()
 
     @property
     def printed(self) -> str:
-        return self._output.read_text()
+        return self._output.read_text(encoding="utf-8")
 
     def wait_for(self, text: str) -> None:
         """Wait until the script has printed `text`."""

@@ -18,7 +18,7 @@ def run_script(path: Path) -> dict[str, str]:
     os.chdir(path.parent)
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
         try:
-            exec(compile(path.read_text(), str(path), "exec"), names)
+            exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
         except Exception:
             error = traceback.format_exc()
     return {"printed": printed.getvalue(), "error": error}

@@ -108,7 +108,7 @@ def test_the_others_of_keras_work_on_images(parts, small, quick, tmp_path):
     run = bc.fit(model, *parts[:2], **quick, callbacks=callbacks, selection="val_loss")
     assert [epoch for epoch, _ in seen] == [0, 1, 2]
     assert "val_case_balanced_accuracy" in seen[0][1]
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
+    assert len((tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()) == 4
     np.testing.assert_allclose(run.history["learning_rate"], [1e-3, 5e-4, 1e-3 / 3], rtol=1e-6)
     assert list((tmp_path / "board").rglob("events.*"))
     saved = keras.saving.load_model(tmp_path / "best.keras")

@@ -112,7 +112,7 @@ def test_the_run_folder(parts, small, quick, tmp_path):
     folder = tmp_path / "run"
     files = {path.name for path in folder.iterdir()}
     assert files == {"config.json", "history.csv", "split.csv", "model.keras", "environment.json", "run.json"}
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["fit"]["epochs"] == 2
     assert config["fit"]["class_weight"] == "balanced"
     loaded = bc.load_model(folder / "model.keras")
@@ -186,7 +186,7 @@ def test_what_cannot_be_trained(easy, parts, small, quick):
 
 def test_csv_and_tensorboard(parts, small, quick, tmp_path):
     bc.fit(small(), *parts[:2], **quick, logging=Logging(tmp_path / "log.csv", tmp_path / "board"))
-    lines = (tmp_path / "log.csv").read_text().splitlines()
+    lines = (tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 3
     assert "val_case_balanced_accuracy" in lines[0]
     assert list((tmp_path / "board").rglob("events.*"))
@@ -194,7 +194,7 @@ def test_csv_and_tensorboard(parts, small, quick, tmp_path):
 
 def test_the_csv_holds_every_epoch_of_every_phase(parts, small, quick, tmp_path):
     log = tmp_path / "log.csv"
-    log.write_text("of another run")
+    log.write_text("of another run", encoding="utf-8")
     run = bc.fit(small(), *parts[:2], **quick, frozen_head="lbfgs", logging=Logging(log), run_dir=tmp_path / "run")
     assert run.history["phase"].tolist() == ["head", "fine-tune", "fine-tune"]
     assert log.read_bytes() == (tmp_path / "run" / "history.csv").read_bytes()
@@ -236,7 +236,7 @@ def test_an_exact_head_is_a_logistic_regression(parts, small, quick, tmp_path):
     assert run.history["phase"].tolist() == ["head"]
     assert run.best_epoch == 1
     assert run.config["input_modes"] == ["features"]
-    probe = json.loads((tmp_path / "run" / "run.json").read_text())["config"]["exact_head"]
+    probe = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["config"]["exact_head"]
     assert probe["c"] in [row["c"] for row in probe["scores"]]
     assert f"C = {probe['c']:g} (chosen by {probe['folds']} folds over cases)" in str(run)
     assert [weight.tobytes() for weight in first.get_weights()] == [w.tobytes() for w in second.get_weights()]

@@ -121,7 +121,7 @@ def test_numbers_of_numpy_are_numbers(parts, small, quick, tmp_path):
     numbers = {"epochs": np.int64(2), "seed": np.int64(3), "learning_rate": np.float32(1e-3), "class_weight": weights}
     run = bc.fit(small(), *parts[:2], **{**quick, **numbers}, run_dir=tmp_path / "run")
     assert run.config["phases"][0]["epochs"] == 2
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["fit"]["class_weight"] == {
+    assert json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))["fit"]["class_weight"] == {
         "benign": 1.0,
         "malignant": 2.0,
     }

@@ -61,7 +61,7 @@ def test_a_run_with_objects_of_keras_is_run_again(parts, small, tmp_path, object
 def test_a_class_that_is_no_longer_registered_is_named(parts, small, tmp_path):
     bc.fit(small(), *parts[:2], run_dir=tmp_path / "first", loss=HalvedLoss(), **OPTIONS)
     config = tmp_path / "first" / "config.json"
-    config.write_text(config.read_text().replace("tests>HalvedLoss", "tests>Gone"))
+    config.write_text(config.read_text(encoding="utf-8").replace("tests>HalvedLoss", "tests>Gone"), encoding="utf-8")
     with pytest.raises(TrainingError, match=r"HalvedLoss, which Keras does not know.*register_keras_serializable"):
         bc.training.rerun(tmp_path / "first", progress=False)
 
@@ -171,7 +171,7 @@ def test_what_cannot_be_built_again_is_said(parts, small, tmp_path):
 def test_images_that_are_gone_are_named_and_can_be_given(parts, small, tmp_path):
     bc.fit(small(), parts[0], run_dir=tmp_path / "first", **OPTIONS)
     split = tmp_path / "first" / "split.csv"
-    split.write_text(split.read_text().replace("easy", "gone"))
+    split.write_text(split.read_text(encoding="utf-8").replace("easy", "gone"), encoding="utf-8")
     with pytest.raises(ValueError, match="do not exist"):
         bc.training.rerun(tmp_path / "first", progress=False)
     _, run = bc.training.rerun(tmp_path / "first", train=parts[0], progress=False)

@@ -14,7 +14,7 @@ def test_it_prints_and_serialises(tmp_path):
     assert "3 images of 2 cases for 2 epochs in 2 s (patience)" in str(run)
     assert "epoch 2: loss 0.500" in str(run)
     text = run.to_json(tmp_path / "run.json")
-    assert json.loads(Path(tmp_path / "run.json").read_text()) == json.loads(text)
+    assert json.loads(Path(tmp_path / "run.json").read_text(encoding="utf-8")) == json.loads(text)
     assert json.loads(text)["history"][1]["val_loss"] is None
 
 

@@ -260,7 +260,7 @@ def test_a_title_of_ones_own_and_a_folder_that_is_made(evaluate, tmp_path):
 
 
 def test_what_cannot_be_written_is_an_error_and_leaves_nothing(evaluate, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="Cannot create the folder"):
         write_report(evaluate(), tmp_path / "file" / "report.html")
     with pytest.raises(EvaluationError, match="thumbnails"):

@@ -1,7 +1,6 @@
 """The report in headless Chromium: it runs clean, asks for nothing, sorts, and changes its theme."""
 
 import contextlib
-import fcntl
 import http.server
 import json
 import os
@@ -17,6 +16,7 @@ import pytest
 
 from breastcls.evaluation.report.html_report import render_report
 from breastcls.metrics.metric_descriptions import describe_metric
+from support.platforms import POSIX
 from support.report_fixtures import change
 
 CHROMIUM = next(
@@ -25,6 +25,7 @@ CHROMIUM = next(
 )
 pytestmark = [
     pytest.mark.slow,
+    POSIX,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the report is not tried in a browser"),
 ]
 
@@ -118,6 +119,8 @@ class PageInBrowser:
 @contextlib.contextmanager
 def open_page(address, profile, **size):
     """Open a page in a browser of its own that listens on a pipe, and close it afterwards."""
+    import fcntl
+
     their_in, our_out = os.pipe()
     our_in, their_out = os.pipe()
     # The browser reads from 3 and writes to 4; ours are moved out of the way of those first.

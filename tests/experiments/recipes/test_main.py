@@ -56,4 +56,6 @@ def test_it_runs_on_synthetic_patches_and_names_its_report(tmp_path):
     assert "TensorFlow" not in result.stderr
     assert result.stdout.rstrip().splitlines()[-1] == f"Report    {tmp_path / 'out' / 'index.html'}"
     assert (tmp_path / "out" / "index.html").is_file()
-    assert json.loads((tmp_path / "out" / "result.json").read_text())["recipe"]["name"] == "cancernet-idc"
+    assert (
+        json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["recipe"]["name"] == "cancernet-idc"
+    )

@@ -67,11 +67,11 @@ register_recipe(
 
 def test_a_recipe_outside_the_package_is_one_file_and_one_registration(tissue, tmp_path, monkeypatch):
     monkeypatch.setattr(RECIPES, "_items", dict(RECIPES._items))
-    (tmp_path / "recipe_from_outside.py").write_text(OUTSIDE)
+    (tmp_path / "recipe_from_outside.py").write_text(OUTSIDE, encoding="utf-8")
     runpy.run_path(str(tmp_path / "recipe_from_outside.py"))
     assert bc.experiments.find_recipe("from-outside") in list(bc.experiments.list_recipes())
     result = bc.experiments.run_recipe("from-outside", tissue, output=tmp_path / "out", progress=False)
     assert result.table.loc[("cnn4", "accuracy"), "reported"] == 0.91
     assert "Another group's network" in str(result)
-    assert "from-outside" in (tmp_path / "out" / "index.html").read_text()
+    assert "from-outside" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "cnn4" / "case-split" / "report.html").is_file()

@@ -34,8 +34,8 @@ def test_it_prints_everything(tiny_result, capsys):
 
 def test_json_holds_it_all(tiny_result, tmp_path):
     text = tiny_result.to_json(tmp_path / "result.json")
-    values = json.loads((tmp_path / "result.json").read_text())
-    assert text + "\n" == (tmp_path / "result.json").read_text()
+    values = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert text + "\n" == (tmp_path / "result.json").read_text(encoding="utf-8")
     assert values["recipe"]["name"] == "tiny"
     (model,) = values["models"]
     assert model["reported"] == {"accuracy": 0.9}
@@ -44,12 +44,12 @@ def test_json_holds_it_all(tiny_result, tmp_path):
     assert model["case_split"]["evaluation"]["roc"]["data"]
     assert model["case_split"]["runs"][0]["config"]["fit"]["epochs"] == 1
     # The same, as it was written beside the runs.
-    assert (tiny_result.output / "result.json").read_text() == text + "\n"
+    assert (tiny_result.output / "result.json").read_text(encoding="utf-8") == text + "\n"
 
 
 def test_markdown_is_one_table(tiny_result, tmp_path):
     text = tiny_result.to_markdown(tmp_path / "result.md", digits=2)
-    assert (tmp_path / "result.md").read_text() == text
+    assert (tmp_path / "result.md").read_text(encoding="utf-8") == text
     lines = text.splitlines()
     assert lines[0] == "| Metric | Reported | Image-wise split (leaks) | Case-wise split |"
     accuracy = tiny_result.table.loc[("cnn4", "accuracy")]
@@ -71,7 +71,7 @@ def test_each_limitation_is_listed_once(tiny_result):
 
 def test_the_page_needs_no_network_and_links_to_both_reports(tiny_result, tmp_path):
     page = tiny_result.to_html(tmp_path / "pages")
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert "http" not in text.replace("http-equiv", "")
     assert text.count("leaks</span>") == 2
     for by in ("image-split", "case-split"):
@@ -83,7 +83,7 @@ def test_the_page_needs_no_network_and_links_to_both_reports(tiny_result, tmp_pa
 
 
 def test_the_page_beside_the_runs_shows_their_heatmaps(tiny_result):
-    text = (tiny_result.output / "index.html").read_text()
+    text = (tiny_result.output / "index.html").read_text(encoding="utf-8")
     shown = [part.split('"')[0] for part in text.split('<img src="')[1:]]
     assert len(shown) == 16
     assert all((tiny_result.output / path).is_file() for path in shown)
@@ -92,4 +92,4 @@ def test_the_page_beside_the_runs_shows_their_heatmaps(tiny_result):
 def test_names_from_outside_are_escaped(tiny, tissue, tmp_path):
     strange = tissue.with_classes(("<b>no</b>", "yes"), {"benign": "<b>no</b>", "malignant": "yes"})
     result = bc.experiments.run_recipe(tiny, strange, progress=False)
-    assert "<b>no" not in result.to_html(tmp_path / "pages").read_text()
+    assert "<b>no" not in result.to_html(tmp_path / "pages").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ def test_the_protocol_takes_a_recipe(tissue, tiny, tmp_path):
         f"{name}|200|1|{'test' if slides.index(slide) % 2 else 'train'}"
         for name, slide in zip(names, tissue.slides, strict=True)
     ]
-    (tmp_path / "dsfold1.txt").write_text("\n".join(rows) + "\n")
+    (tmp_path / "dsfold1.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
     options = {"case_clean": False, "seed": 3, "progress": False}
     found = bc.experiments.evaluate_protocol(tiny.trainer(weights=None), tissue, tmp_path / "dsfold1.txt", **options)
     assert found.settings["trainer"] == "tiny: cnn4"

@@ -94,7 +94,7 @@ def test_missing_damaged_and_foreign_files(tmp_path):
         build(tmp_path / "none.h5")
     with pytest.raises(WeightsError, match="found a folder"):
         build(tmp_path)
-    (tmp_path / "text.h5").write_text("no weights")
+    (tmp_path / "text.h5").write_text("no weights", encoding="utf-8")
     with pytest.raises(WeightsError, match=r"text\.h5 does not match"):
         build(tmp_path / "text.h5")
     small_file(tmp_path / "whole.weights.h5")

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from support.forked_scripts import ForkedScript
+from support.platforms import POSIX
+
+pytestmark = POSIX
 
 SCRIPT = Path(__file__).with_name("one_run.py")
 KILLED = -9

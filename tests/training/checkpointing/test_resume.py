@@ -73,7 +73,7 @@ def test_a_damaged_record_is_named_and_without_it_the_run_is_repeated(parts, mak
     options = {"epochs": 1, "run_dir": tmp_path}
     first = make(1)
     bc.fit(first, *parts[:2], **options)
-    (tmp_path / "run.json").write_text(content)
+    (tmp_path / "run.json").write_text(content, encoding="utf-8")
     with pytest.raises(TrainingError, match=r"run\.json is damaged .* Delete it"):
         bc.fit(make(1), *parts[:2], resume=True, **options)
     (tmp_path / "run.json").unlink()
@@ -83,9 +83,9 @@ def test_a_damaged_record_is_named_and_without_it_the_run_is_repeated(parts, mak
 
 
 def test_a_file_that_is_no_run_is_refused(parts, make, tmp_path):
-    (tmp_path / "config.json").write_text("{")
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(TrainingError, match="damaged"):
         bc.fit(make(1), *parts[:2], epochs=1, run_dir=tmp_path, resume=True)
-    (tmp_path / "config.json").write_text("[]")
+    (tmp_path / "config.json").write_text("[]", encoding="utf-8")
     with pytest.raises(TrainingError, match="not the record"):
         bc.fit(make(1), *parts[:2], epochs=1, run_dir=tmp_path, resume=True)

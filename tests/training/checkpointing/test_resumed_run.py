@@ -208,7 +208,9 @@ def test_a_run_that_kept_nothing_begins_with_the_model_of_now(parts, make, tmp_p
     bc.fit(whole, *parts[:2], run_dir=tmp_path / "whole", **options)
     bc.fit(model, *parts[:2], run_dir=tmp_path / "run", **options)
     assert bits(model) == bits(whole)
-    found, expected = (json.loads((tmp_path / name / "config.json").read_text())["model"] for name in ("run", "whole"))
+    found, expected = (
+        json.loads((tmp_path / name / "config.json").read_text(encoding="utf-8"))["model"] for name in ("run", "whole")
+    )
     assert found == {**expected, "name": found["name"]}
 
 
@@ -227,14 +229,14 @@ def test_what_a_killed_process_left_half_written_is_removed(parts, make, tmp_pat
 def test_the_csv_of_a_run_that_goes_on_has_each_epoch_once(parts, make, tmp_path):
     log = tmp_path / "log.csv"
     cut_off(make, parts, tmp_path / "run", steps=7, logging=Logging(log, checkpoint_steps=1))
-    rows = log.read_text().splitlines()
+    rows = log.read_text(encoding="utf-8").splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
     # As if the process had been killed between the log and the checkpoint.
-    log.write_text("\n".join([*rows, rows[-1].replace("2,", "3,", 1)]) + "\n")
+    log.write_text("\n".join([*rows, rows[-1].replace("2,", "3,", 1)]) + "\n", encoding="utf-8")
     options = {**SHORT, "run_dir": tmp_path / "run", **GOES_ON}
     bc.fit(make(1), *parts[:2], logging=Logging(log), **options)
     assert log.read_bytes() == (tmp_path / "run" / "history.csv").read_bytes()
-    assert [row.split(",")[0] for row in log.read_text().splitlines()] == ["epoch", "1", "2", "3"]
+    assert [row.split(",")[0] for row in log.read_text(encoding="utf-8").splitlines()] == ["epoch", "1", "2", "3"]
 
 
 def test_without_the_start_of_a_phase_it_goes_back_to_the_phase_before(parts, make, tmp_path):

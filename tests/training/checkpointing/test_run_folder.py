@@ -1,9 +1,8 @@
-import os
-
 import pytest
 
 from breastcls.errors import OutputError
 from breastcls.training.checkpointing.run_folder import open_run_dir
+from support.platforms import NOT_SUPERUSER
 
 
 def test_a_new_folder_is_made_and_left_empty(tmp_path):
@@ -11,12 +10,12 @@ def test_a_new_folder_is_made_and_left_empty(tmp_path):
 
 
 def test_a_finished_run_is_not_overwritten(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(OutputError, match="Choose another run_dir"):
         open_run_dir(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+@NOT_SUPERUSER
 def test_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="may write to"):

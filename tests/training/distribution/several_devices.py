@@ -190,4 +190,4 @@ if __name__ == "__main__":
         index, addresses, *last_step = others
         result = train_as_worker(folder, int(index), addresses.split(","), int(last_step[0]) if last_step else None)
         kind = f"worker-{index}"
-    (folder / f"{kind}.json").write_text(json.dumps(result))
+    (folder / f"{kind}.json").write_text(json.dumps(result), encoding="utf-8")

@@ -40,7 +40,7 @@ def run_workers(folder, *last_steps):
 
 
 def read(folder, name):
-    return json.loads((folder / f"{name}.json").read_text())
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def assert_close(one, other, tolerance=1e-4):
