@@ -1,7 +1,9 @@
+import ast
 import dataclasses
 import importlib
 import json
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,33 @@ def test_every_class_that_prints_is_a_result():
         for item in vars(importlib.import_module(module.name)).values():
             if isinstance(item, type) and item.__module__ == module.name and hasattr(item, "print"):
                 assert issubclass(item, Result), item
+
+
+def public_classes():
+    """Return the classes that the stubs of the package list."""
+    root = Path(breastcls.__file__).parent
+    found = {}
+    for stub in sorted(root.rglob("__init__.pyi")):
+        package = importlib.import_module(".".join(["breastcls", *stub.parent.relative_to(root).parts]))
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+            for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+                item = getattr(package, alias.name)
+                if isinstance(item, type) and not issubclass(item, BaseException):
+                    found[f"{package.__name__}.{alias.name}"] = item
+    return found
+
+
+def test_every_public_result_shows_itself_in_a_notebook():
+    """What has a text of its own and JSON values, or is a table of a registry, is a result."""
+    results = {
+        name: item
+        for name, item in public_classes().items()
+        if "breastcls" in str(getattr(item.__str__, "__module__", ""))
+        and (hasattr(item, "to_dict") or hasattr(item, "names"))
+    }
+    assert len(results) > 20
+    assert [name for name, item in results.items() if not hasattr(item, "_repr_html_")] == []
+
+
+def test_a_notebook_shows_the_text_with_its_lines():
+    assert Count(3)._repr_html_() == '<pre style="white-space: pre-wrap">3 images</pre>'

@@ -47,8 +47,9 @@ def html_table(rows: Sequence[Sequence[str]], *, caption: str = "", names: int =
 
 
 def html_list(title: str, sentences: Sequence[str]) -> str:
-    """Return a titled list of sentences; nothing without sentences."""
+    """Return a list of sentences below its title, if it has one; nothing without sentences."""
     if not sentences:
         return ""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return f"<p><strong>{escape(title)}</strong></p><ul>{items}</ul>"
+    above = f"<p><strong>{escape(title)}</strong></p>" if title else ""
+    return f"{above}<ul>{items}</ul>"

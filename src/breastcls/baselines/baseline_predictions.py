@@ -18,6 +18,7 @@ from breastcls.images.image_features import FeatureExtractor, Features, compute_
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.limitations import few_cases
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.score_tables import count_units, score, wide_score
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.dataset_predictions import predictions_of
@@ -110,7 +111,7 @@ def tabulate_baselines(predicted: dict[str, Predictions], bootstrap: Bootstrap |
         for metric in SHOWN:
             row |= wide_score(metric, table.loc[metric])
         rows.append(row)
-    return pd.DataFrame(rows, index=pd.Index(list(predicted), name="baseline"))
+    return PrintedTable(rows, index=pd.Index(list(predicted), name="baseline"))
 
 
 def cross_validate_baselines(

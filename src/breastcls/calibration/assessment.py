@@ -29,6 +29,7 @@ from breastcls.intervals.minimum_cases import Bounds
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
 from breastcls.predictions.predictions import Predictions
+from breastcls.result import ShownInNotebook
 
 Floats = npt.NDArray[np.float64]
 Binning = Literal["equal-width", "equal-mass"]
@@ -37,7 +38,7 @@ ERRORS = ("ece_equal_width", "ece_equal_mass", "mce_equal_width", "mce_equal_mas
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(ShownInNotebook):
     """The assessment of calibration that `assess_calibration` returns.
 
     Attributes:

@@ -30,6 +30,7 @@ from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_map import CalibrationMap
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.predictions.predictions import Predictions
+from breastcls.result import ShownInNotebook
 
 Method = Literal["temperature", "platt", "isotonic", "vector", "dirichlet"]
 METHODS = ("temperature", "platt", "isotonic", "vector", "dirichlet")
@@ -40,7 +41,7 @@ LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 50.0
 _PRECISE: Any = {"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9}
 
 
-class Calibrator(CalibrationMap):
+class Calibrator(ShownInNotebook, CalibrationMap):
     """A fitted calibration map that can be applied to `Predictions`; see `fit_calibrator`.
 
     Call `apply` on predictions, or store the map with the model by `store_calibration`. Attributes and the maps

@@ -137,7 +137,7 @@ class Comparison(Result):
         parts = [
             PagePart("", html_paragraph(f"{self._headline()}.") + html_list("Result", self.verdicts)),
             PagePart(name, str(figure)),
-            table_part("Models", self._rows("metrics")),
+            table_part("Models", [list(row) for row in zip(*self._rows("metrics"), strict=True)]),
             table_part("Differences", self._rows("differences"), names=3),
             PagePart("", "".join(map(html_paragraph, self._notes("differences")))),
             table_part("Tests", self._rows("tests"), names=2),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
 from breastcls.errors import EvaluationError
-from breastcls.metrics.metric_descriptions import describe_metric
+from breastcls.metrics.metric_descriptions import describe_metric, metric_title
 from breastcls.metrics.number_format import format_estimate
 
 
@@ -44,7 +44,7 @@ def plot_comparison(scores: pd.DataFrame, differences: pd.DataFrame, metric: str
     return plot_forest(
         [
             ForestPanel("Models", f"{name}, {percent} CI over cases", models),
-            ForestPanel("Differences", f"Difference of {name}, {interval}", pairs, line=0.0),
+            ForestPanel("Differences", f"Difference of {metric_title(metric)}, {interval}", pairs, line=0.0),
         ]
     )
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from breastcls.errors import DatasetError, ImageError
 from breastcls.images.integrity import check_images, describe_findings
+from breastcls.result import ShownInNotebook
 
 
 class CheckedImages(Protocol):
@@ -38,7 +39,7 @@ Images = TypeVar("Images", bound=CheckedImages)
 
 
 @dataclass(frozen=True, eq=False)
-class CheckReport(Generic[Images]):
+class CheckReport(ShownInNotebook, Generic[Images]):
     """The findings of `Dataset.check`.
 
     Attributes:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from breastcls.result import ShownInNotebook
+
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class Summary(ShownInNotebook):
     """Numbers of images, slides and cases, as `Dataset.summary` returns them.
 
     Attributes:

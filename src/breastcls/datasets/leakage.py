@@ -16,12 +16,13 @@ from breastcls.datasets.similar_names import SPELLING
 from breastcls.errors import LeakageError
 from breastcls.identifiers import read_distinct, similar_pairs
 from breastcls.relative_paths import relative_paths
+from breastcls.result import ShownInNotebook
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class LeakageReport:
+class LeakageReport(ShownInNotebook):
     """The findings of `audit_leakage`.
 
     Attributes:

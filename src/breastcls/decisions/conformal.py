@@ -42,6 +42,7 @@ from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
 from breastcls.predictions.independence import count_shared_cases
 from breastcls.predictions.predictions import Predictions
+from breastcls.result import ShownInNotebook
 
 Score = Literal["aps", "lac"]
 Unit = Literal["case", "image"]
@@ -52,7 +53,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class ConformalSets:
+class ConformalSets(ShownInNotebook):
     """Fitted prediction sets: a class belongs to the set if its score does not exceed its limit.
 
     Attributes:

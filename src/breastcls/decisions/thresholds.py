@@ -18,6 +18,7 @@ from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration
 from breastcls.predictions.array_arguments import check_share
 from breastcls.predictions.predictions import Predictions
+from breastcls.result import ShownInNotebook
 
 Rule = Literal["half", "youden", "sensitivity", "specificity", "cost"]
 RULES = ("half", "youden", "sensitivity", "specificity", "cost")
@@ -25,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(ShownInNotebook):
     """A threshold and the record of its choice.
 
     Attributes:

@@ -19,6 +19,7 @@ from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.text_summary import summarise
 from breastcls.files import write_text
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.table_export import to_latex, to_markdown
 from breastcls.json_values import to_json_values
 from breastcls.predictions.prediction_fingerprint import fingerprint_predictions
@@ -43,7 +44,7 @@ class Evaluation(EvaluationScores, Result):
         """Return the value of a section, or None where the evaluation does not have it."""
         if name in SECTIONS:
             # Not an attribute: while an object is unpickled it has no fields yet.
-            return self.__dict__.get("sections", {}).get(name)
+            return _printed(self.__dict__.get("sections", {}).get(name))
         raise AttributeError(
             f"An evaluation has no attribute or section {name!r}. Its sections: {', '.join(SECTIONS)}."
         )
@@ -60,7 +61,7 @@ class Evaluation(EvaluationScores, Result):
         value = self.value_of(SECTIONS[section].name)
         if value is None:
             raise KeyError(self._lacks(section))
-        return value
+        return _printed(value)
 
     def with_sections(self, **sections: Any) -> Evaluation:
         """Return the same evaluation with attached sections, which the report and the JSON then show.
@@ -267,6 +268,10 @@ class Evaluation(EvaluationScores, Result):
         else:
             how = f"it needs {' and '.join(need.value for need in section.needs) or 'other data'}"
         return f"This evaluation does not have the section {name!r} ({section.title}): {how}."
+
+
+def _printed(value: Any) -> Any:
+    return PrintedTable(value) if isinstance(value, pd.DataFrame) else value
 
 
 def _to_json(value: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.intervals.case_statistics import case_codes
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.metrics.classification_metrics import log_losses, require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -55,7 +56,7 @@ def rank_cases(predictions: Predictions) -> pd.DataFrame | None:
     }
     names = predictions.cases[np.unique(codes, return_index=True)[1]]
     table = pd.DataFrame(columns, index=pd.Index(names, name="case"))
-    return table.sort_values(["error", "log_loss"], ascending=False, kind="stable")
+    return PrintedTable(table.sort_values(["error", "log_loss"], ascending=False, kind="stable"))
 
 
 def _shared(values: npt.NDArray[Any], codes: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:

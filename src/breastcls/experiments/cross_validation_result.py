@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from breastcls.evaluation.evaluation import Evaluation
+from breastcls.experiments.cross_validation_tables import cross_validation_rows
+from breastcls.files import write_text
+from breastcls.html_parts import html_list, html_paragraph, html_table
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.score_tables import count_units
+from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import compute_metrics
-from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.pseudonyms import Pseudonyms
 from breastcls.result import Result
+from breastcls.text_tables import markdown_table, wide_table
 from breastcls.training.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCHEMA = "breastcls.cross-validation/1"
 _SHOWN = ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate")
@@ -27,7 +37,7 @@ _SHOWN = ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CrossValidation(Result):
-    """The result of `cross_validate`.
+    """The result of `cross_validate`. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
         predictions: Of every image by the one model that was not fitted on it, in the order of the data; `part` is
@@ -77,7 +87,7 @@ class CrossValidation(Result):
                     "seconds": float(run.seconds),
                 }
             )
-        return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))
+        return PrintedTable(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))
 
     def with_pseudonyms(self, pseudonyms: Pseudonyms | None = None) -> CrossValidation:
         """Return the same result under pseudonyms; see `Evaluation.with_pseudonyms`.
@@ -100,15 +110,105 @@ class CrossValidation(Result):
             run_dir=None,
         )
 
-    def __str__(self) -> str:
+    def _headline(self) -> str:
         unit = {"case": "its case", "slide": "its slide", "image": "it, but perhaps on others of its case"}[self.by]
-        shown = self.by_fold.drop(columns=["best_epoch", "seconds"]).rename(columns=metric_title)
-        table = shown.to_string(float_format="{:.3f}".format, na_rep="-")
         return (
             f"Cross-validation: {self.folds} folds by {self.by}, seed {self.seed}. Each of {len(self.predictions)} "
-            f"images was predicted by the one model that was not fitted on {unit}.\n\n{self.evaluation}\n\n"
+            f"images was predicted by the one model that was not fitted on {unit}."
+        )
+
+    def __str__(self) -> str:
+        table = wide_table(self._rows("by_fold"))
+        return (
+            f"{self._headline()}\n\n{self.evaluation}\n\n"
             f"Fold by fold (variation only; the confidence intervals above are over all cases)\n{table}"
         )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return (
+            html_paragraph(self._headline())
+            + html_table(self._rows("metrics"))
+            + html_table(self._rows("by_fold"), caption="Fold by fold")
+            + html_list("Limitations", self.evaluation.limitations)
+        )
+
+    def to_markdown(
+        self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3
+    ) -> str:
+        """Return a table as Markdown, each confidence interval in the cell of its value; given a path, write it there.
+
+        Args:
+            path: Where to write.
+            table: "metrics" or "by_fold".
+            digits: Decimals.
+
+        Raises:
+            EvaluationError: If there is no such table.
+            OutputError: If it cannot be written.
+        """
+        return self._written(markdown_table(self._rows(table, digits)) + "\n", path)
+
+    def to_latex(self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3) -> str:
+        """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
+        return self._written(latex_table(self._rows(table, digits)), path)
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        metrics: Sequence[str] = _SHOWN,
+        width_mm: float | None = None,
+        dpi: int = 300,
+    ) -> Figure:
+        """Draw metrics with their confidence intervals over all cases, and those of single folds; save the figure.
+
+        `evaluation.plot` draws the confusion matrix, the ROC curve and so on of all folds together.
+
+        Args:
+            path: Where to save, as `.svg`, `.png` or `.pdf`; None to save nothing.
+            metrics: The metrics, as in `evaluation.metrics`.
+            width_mm: Width in millimetres; default: the figure's own.
+            dpi: Dots per inch of a PNG.
+
+        Raises:
+            EvaluationError: If there is no such metric.
+            OutputError: If it cannot be saved.
+        """
+        from breastcls.drawing.figures import save_figure
+        from breastcls.experiments.cross_validation_views import plot_folds
+
+        figure = plot_folds(self.evaluation, self.by_fold, metrics)
+        if path is not None:
+            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
+        return figure
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str = "Cross-validation") -> Path:
+        """Write one page with all tables and figures, which opens offline, and return its path.
+
+        `evaluation.to_html` writes the full report of all folds together, with the misclassified images.
+
+        Args:
+            path: Where to write.
+            title: Heading of the page.
+
+        Raises:
+            OutputError: If the file cannot be written.
+        """
+        from breastcls.experiments.cross_validation_views import write_cross_validation_page
+
+        names = ["confusion"] if self.evaluation.roc.empty else ["confusion", "roc"]
+        figures = [self.plot(), *(self.evaluation.plot(figure=name) for name in names)]
+        return write_cross_validation_page(path, self, self._headline(), figures, title)
+
+    def _rows(self, table: str, digits: int = 3) -> list[list[str]]:
+        return cross_validation_rows(table, self.evaluation, self.by_fold, digits)
+
+    @staticmethod
+    def _written(text: str, path: str | os.PathLike[str] | None) -> str:
+        if path is not None:
+            write_text(path, text)
+        return text
 
     def __repr__(self) -> str:
         return f"CrossValidation({self.folds} folds by {self.by}, {self.evaluation!r})"

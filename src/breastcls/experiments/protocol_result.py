@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from breastcls.errors import EvaluationError
 from breastcls.files import write_text
+from breastcls.html_parts import html_list, html_table
+from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
+from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
-from breastcls.text_tables import escape_markdown, markdown_table, text_table
+from breastcls.text_tables import escape_markdown, markdown_table, wide_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCHEMA = "breastcls.breakhis-protocol/1"
+HEAD = "BreakHis protocol: mean and sd over the published folds, in percent; a slide counts as a patient"
 RATES = ("image_recognition_rate", "patient_recognition_rate")
 SCORES = (*RATES, "balanced_accuracy", "roc_auc")
 OFFICIAL, UNSEEN, CASE_CLEAN = "official", "unseen cases", "case-clean"
@@ -30,7 +39,7 @@ VARIANTS = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProtocolResult(Result):
-    """What `evaluate_protocol` found. Print it, or write it as JSON or Markdown.
+    """What `evaluate_protocol` found. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
         by_fold: One row per fold and variant, index `(magnification, fold, variant)`: `train_images`, `test_images`,
@@ -84,9 +93,8 @@ class ProtocolResult(Result):
         return [f"{name}: {VARIANTS[name]}" for name in VARIANTS if name in variants]
 
     def __str__(self) -> str:
-        head = "BreakHis protocol: mean and sd over the published folds, in percent; a slide counts as a patient"
         missing = ["", "Missing", *(f"  - {sentence}" for sentence in self.missing)] if self.missing else []
-        return "\n".join([head, "", text_table(self._rows()), "", *self._legend(), *missing])
+        return "\n".join([HEAD, "", wide_table(self._rows(), names=3), "", *self._legend(), *missing])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the predictions as JSON values; NaN becomes None."""
@@ -116,6 +124,82 @@ class ProtocolResult(Result):
         if path is not None:
             write_text(path, text)
         return text
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return (
+            html_table(self._rows(), caption=f"{HEAD}.", names=3)
+            + html_list("", self._legend())
+            + html_list("Missing", self.missing)
+        )
+
+    def to_latex(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
+        """Return the table as LaTeX for the package booktabs; given a path, write it there."""
+        text = latex_table(self._rows(digits), names=3)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str = "BreakHis protocol") -> Path:
+        """Write one page with the figure and the table, which opens offline, and return its path.
+
+        Args:
+            path: Where to write.
+            title: Heading of the page.
+
+        Raises:
+            OutputError: If the file cannot be written.
+        """
+        from breastcls.drawing.html_figure import figure_to_html
+        from breastcls.drawing.result_page import PagePart, table_part, write_result_page
+
+        figure = figure_to_html(self.plot(), "Rates of each magnification and variant.", key="rates")
+        parts = [
+            PagePart("", f"<p>{HEAD}.</p>" + html_list("", self._legend())),
+            PagePart("Patient recognition rate", str(figure)),
+            table_part("Rates", self._rows(), names=3),
+            PagePart("Missing", html_list("", self.missing)),
+        ]
+        return write_result_page(path, title, parts)
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        metric: str = "patient_recognition_rate",
+        width_mm: float | None = None,
+        dpi: int = 300,
+    ) -> Figure:
+        """Draw a rate by magnification and variant, mean and sd over the folds; given a path, save the figure.
+
+        Args:
+            path: Where to save, as `.svg`, `.png` or `.pdf`.
+            metric: "image_recognition_rate", "patient_recognition_rate", "balanced_accuracy" or "roc_auc".
+            width_mm: Width in millimetres; default: the figure's own.
+            dpi: Dots per inch of a PNG.
+
+        Raises:
+            EvaluationError: If there is no such metric.
+            OutputError: If it cannot be saved.
+        """
+        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
+
+        if metric not in SCORES:
+            raise EvaluationError(f"`metric` is {metric!r}; expected one of {', '.join(SCORES)}.")
+        folds = self.by_fold[metric].groupby(level=["magnification", "variant"], sort=False)
+        points = {key: values.dropna().tolist() for key, values in folds}
+        summary = self.summary
+        rows = []
+        for key, row in zip(summary.index, summary.to_dict("records"), strict=True):
+            mean, sd = row[f"{metric}_mean"], row[f"{metric}_sd"]
+            label = f"{key[0]}X, {key[1]}"
+            rows.append(ForestRow(label, mean, mean - sd, mean + sd, _percent(mean, sd) + "%", points[key]))
+        axis = f"{metric_title(metric, capital=True)}. Point and line: mean and sd. Ticks: folds"
+        figure = plot_forest([ForestPanel("BreakHis protocol", axis, rows)])
+        if path is not None:
+            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
+        return figure
 
 
 def _percent(mean: float, sd: float, digits: int = 3) -> str:

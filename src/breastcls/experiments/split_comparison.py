@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from breastcls.errors import EvaluationError
 from breastcls.files import write_text
-from breastcls.intervals.paired_scores import score_text
+from breastcls.html_parts import html_list, html_paragraph, html_table
+from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
+from breastcls.metrics.number_format import format_estimate
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
-from breastcls.text_tables import escape_markdown, markdown_table, text_table
+from breastcls.text_tables import escape_markdown, markdown_table, wide_table
 from breastcls.training.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCHEMA = "breastcls.split-comparison/1"
 SPLIT_NAMES = {"image": "image-wise", "slide": "slide-wise", "case": "case-wise"}
@@ -24,7 +31,7 @@ SPLIT_NAMES = {"image": "image-wise", "slide": "slide-wise", "case": "case-wise"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SplitComparison(Result):
-    """The result of `compare_splits`. Print it, or write it as JSON or Markdown.
+    """The result of `compare_splits`. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
         table: One row per model and split, index `(model, split)`: `model` is "model" or the name of a baseline,
@@ -54,7 +61,16 @@ class SplitComparison(Result):
     seconds: Mapping[str, float]
 
     def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(self._rows())}\n\n{self._sentences('')}"
+        return f"{self._headline()}\n\n{wide_table(self._rows(), names=2)}\n\n{self._sentences('')}"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return (
+            html_paragraph(f"{self._headline()}.")
+            + html_table(self._rows(), names=2)
+            + html_list("Verdicts", self.verdicts)
+            + html_list("Limitations", self.limitations)
+        )
 
     def _headline(self) -> str:
         counts, confidence = self.counts, f"{100 * self.settings['bootstrap']['confidence']:g}%"
@@ -66,9 +82,9 @@ class SplitComparison(Result):
     def _rows(self, digits: int = 3) -> list[list[str]]:
         metrics = list(self.settings["metrics"])
         names = [metric_title(metric) for metric in metrics]
-        rows = [["", "split", *names, "test images of cases in training"]]
+        rows = [["model", "split", *names, "test images of cases in training"]]
         for (name, split), row in zip(self.table.index, self.table.to_dict("records"), strict=True):
-            scores = [score_text(row, name, f"{name}_low", f"{name}_high", digits=digits) for name in metrics]
+            scores = [format_estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], digits) for name in metrics]
             rows.append([str(name), SPLIT_NAMES[str(split)], *scores, f"{row['shared_case_fraction']:.0%}"])
         return rows
 
@@ -105,3 +121,71 @@ class SplitComparison(Result):
         if path is not None:
             write_text(path, text)
         return text
+
+    def to_latex(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
+        """Return the table as LaTeX for the package booktabs; given a path, write it there."""
+        text = latex_table(self._rows(digits), names=2)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str = "Comparison of splits") -> Path:
+        """Write one page with the verdicts, the figure and the table, which opens offline, and return its path.
+
+        Args:
+            path: Where to write.
+            title: Heading of the page.
+
+        Raises:
+            OutputError: If the file cannot be written.
+        """
+        from breastcls.drawing.html_figure import figure_to_html
+        from breastcls.drawing.result_page import PagePart, table_part, write_result_page
+
+        figure = figure_to_html(self.plot(), "Metrics of each model with each split.", key="splits")
+        parts = [
+            PagePart("", html_paragraph(f"{self._headline()}.") + html_list("Result", self.verdicts)),
+            PagePart("Models and splits", str(figure)),
+            table_part("", self._rows(), names=2),
+            PagePart("Limitations", html_list("", self.limitations)),
+        ]
+        return write_result_page(path, title, parts)
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        metric: str | None = None,
+        width_mm: float | None = None,
+        dpi: int = 300,
+    ) -> Figure:
+        """Draw a metric of every model with every split, with confidence intervals; given a path, save the figure.
+
+        Args:
+            path: Where to save, as `.svg`, `.png` or `.pdf`.
+            metric: One of those in `settings`; the first by default.
+            width_mm: Width in millimetres; default: the figure's own.
+            dpi: Dots per inch of a PNG.
+
+        Raises:
+            EvaluationError: If the metric was not computed.
+            OutputError: If it cannot be saved.
+        """
+        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
+
+        metrics = list(self.settings["metrics"])
+        metric = metric or metrics[0]
+        if metric not in metrics:
+            raise EvaluationError(f"`metric` is {metric!r}; expected one of {', '.join(metrics)}.")
+        rows = []
+        for (name, split), row in zip(self.table.index, self.table.to_dict("records"), strict=True):
+            score = row[metric], row[f"{metric}_low"], row[f"{metric}_high"]
+            label = f"{name}, {SPLIT_NAMES[str(split)]}"
+            rows.append(ForestRow(label, *score, format_estimate(*score), reference=name != "model"))
+        percent = f"{100 * self.settings['bootstrap']['confidence']:g}%"
+        axis = f"{metric_title(metric, capital=True)}, {percent} CI over cases"
+        figure = plot_forest([ForestPanel("Splits", axis, rows)])
+        if path is not None:
+            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
+        return figure

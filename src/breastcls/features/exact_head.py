@@ -27,6 +27,7 @@ from breastcls.features.penalty_search import (
     warn_assumed_penalty,
 )
 from breastcls.models.model_parts import split_model
+from breastcls.result import ShownInNotebook
 
 _ASSUMED_C = 1e-2
 _DROPOUTS = (
@@ -40,7 +41,7 @@ _DROPOUTS = (
 
 
 @dataclass(frozen=True, eq=False)
-class LinearProbe:
+class LinearProbe(ShownInNotebook):
     """A softmax layer on features.
 
     Args:

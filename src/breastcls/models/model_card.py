@@ -14,12 +14,13 @@ from breastcls.errors import EvaluationError, ModelError
 from breastcls.images.resize import check_image_size
 from breastcls.models.card_schema import CARD_SCHEMA, read_card
 from breastcls.models.training_history import check_history
+from breastcls.result import ShownInNotebook
 
 _ATTRIBUTE = "breastcls_card"
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelCard(ShownInNotebook):
     """What is saved with a model: class names, image size, threshold, calibration, stain, cases seen.
 
     Attributes:

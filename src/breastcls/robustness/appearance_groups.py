@@ -13,6 +13,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.images.image_features import compute_image_features
 from breastcls.images.resize import Pixels
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.score_tables import score_groups
 from breastcls.predictions.independence import check_same_images
 from breastcls.predictions.predictions import Predictions
@@ -140,4 +141,5 @@ def score_by_appearance(
         values = appearance[column].to_numpy()
         constant = values.min() == values.max()
         tables.append(None if constant else score_groups(predictions, quarters(values, ends), "", name, bootstrap))
-    return tables[0], tables[1]
+    by_stain, by_sharpness = (None if table is None else PrintedTable(table) for table in tables)
+    return by_stain, by_sharpness

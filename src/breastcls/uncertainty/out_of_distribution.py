@@ -24,6 +24,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import find_ood_limitations
 from breastcls.intervals.metric_bounds import interval_at_cases
 from breastcls.intervals.minimum_cases import NO_VARIATION
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.weighted_ranking import Ranking
 from breastcls.predictions.predictions import Predictions
@@ -110,7 +111,7 @@ def score_ood(
         raise EvaluationError(f"Give a model and two datasets, or None and the predictions of both; found {found}.")
     for message in find_ood_limitations(test.cases, ood.cases):
         warnings.warn(message, EvaluationWarning, stacklevel=2)
-    return pd.DataFrame(
+    return PrintedTable(
         [measure_detection(*pair, test.cases, ood.cases, bootstrap=bootstrap) for pair in seen.values()],
         index=pd.Index(list(seen), name="score"),
     )

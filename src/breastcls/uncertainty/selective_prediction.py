@@ -28,6 +28,7 @@ from breastcls.intervals.case_statistics import case_codes, case_strata, classes
 from breastcls.intervals.metric_bounds import interval_at_cases
 from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.minimum_cases import NO_VARIATION
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
@@ -88,7 +89,7 @@ def risk_coverage(
     bounds = bootstrap.intervals(measure, order.strata, np.minimum(cases, order.fewest))
     still = bounds.reason == NO_VARIATION
     bounds = bounds.replace(still, *interval_at_cases(value, np.ones(len(at)), cases, bootstrap.confidence))
-    return pd.DataFrame({"coverage": at, "risk": value, **bounds._asdict()})
+    return PrintedTable({"coverage": at, "risk": value, **bounds._asdict()})
 
 
 def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
@@ -124,7 +125,7 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
     still = (bounds.reason == NO_VARIATION) & (np.arange(3) == 2)  # the risk, a proportion of the images
     bounds = bounds.replace(still, *interval_at_cases(value, np.ones(3), len(order.strata), bootstrap.confidence))
     index = pd.Index(["aurc", "excess_aurc", "risk"], name="figure")
-    return pd.DataFrame({"value": value, **bounds._asdict()}, index=index)
+    return PrintedTable({"value": value, **bounds._asdict()}, index=index)
 
 
 def lack_of_distance(predictions: Predictions) -> Floats:

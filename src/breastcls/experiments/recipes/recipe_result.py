@@ -13,8 +13,10 @@ import pandas as pd
 from breastcls.experiments.recipes.model_result import ModelResult, tabulate_models
 from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.experiments.recipes.recipe_page import write_pages
-from breastcls.experiments.recipes.recipe_text import find_limitations, summarise, write_markdown
+from breastcls.experiments.recipes.recipe_text import find_limitations, recipe_rows, summarise, write_markdown
 from breastcls.files import write_text
+from breastcls.html_parts import html_list, html_paragraph, html_table
+from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import to_json_values
 from breastcls.result import Result
 
@@ -89,6 +91,22 @@ class RecipeResult(Result):
         if path is not None:
             write_text(path, text)
         return text
+
+    def to_latex(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
+        """Return the table of both splits as LaTeX for the package booktabs; given a path, write it there."""
+        text = latex_table(recipe_rows(self.recipe, self.models, digits), names=1 + (len(self.models) > 1))
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return (
+            html_paragraph(f"{self.recipe.name}: {self.recipe.title}")
+            + html_table(recipe_rows(self.recipe, self.models), names=1 + (len(self.models) > 1))
+            + html_list("Departures of this run from the recipe", self.departures)
+            + html_list("Limitations", self.limitations)
+        )
 
     def to_html(self, folder: str | os.PathLike[str]) -> Path:
         """Write `index.html`, which compares both splits, and the full report of each split.

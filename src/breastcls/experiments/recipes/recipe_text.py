@@ -89,6 +89,18 @@ def summarise(recipe: Recipe, models: Sequence[ModelResult], departures: Sequenc
 
 def write_markdown(recipe: Recipe, models: Sequence[ModelResult], departures: Sequence[str], digits: int) -> str:
     """Return both splits of every model as one Markdown table, with the limitations below it."""
+    lines = [
+        markdown_table(recipe_rows(recipe, models, digits)),
+        "",
+        escape_markdown(f"Reported: {recipe.reported}."),
+        "",
+    ]
+    lines += [f"- {escape_markdown(line)}" for line in (*departures, *find_limitations(models))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def recipe_rows(recipe: Recipe, models: Sequence[ModelResult], digits: int = 3) -> list[list[str]]:
+    """Return the header and the rows of the table of both splits, each confidence interval in one cell."""
     table = tabulate_models(models, recipe.metrics)
     several = len(models) > 1
     leaking = " (leaks)" if any(model.image_split.leaks for model in models) else ""
@@ -98,9 +110,7 @@ def write_markdown(recipe: Recipe, models: Sequence[ModelResult], departures: Se
         reported = "" if np.isnan(row["reported"]) else format_number(row["reported"], digits)
         cells = [metric_name(str(metric)), reported, *(_cell(row, split, digits) for split in SPLITS)]
         rows.append([*([str(model)] if several else []), *cells])
-    lines = [markdown_table(rows), "", escape_markdown(f"Reported: {recipe.reported}."), ""]
-    lines += [f"- {escape_markdown(line)}" for line in (*departures, *find_limitations(models))]
-    return "\n".join(lines).rstrip() + "\n"
+    return rows
 
 
 def _cell(row: pd.Series, split: str, digits: int) -> str:
