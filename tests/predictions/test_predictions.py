@@ -153,7 +153,7 @@ def test_csv_columns_that_say_something_else(tmp_path):
     with pytest.raises(EvaluationError, match="`part` is 'val'; expected one of"):
         Predictions.from_csv(file)
     file.write_text(text.replace("part", "threshold").format("high", "high"), encoding="utf-8")
-    with pytest.raises(EvaluationError, match="`threshold` is 'high'; expected a number"):
+    with pytest.raises(EvaluationError, match="column 'threshold' holds 'high' in row 0; expected a number"):
         Predictions.from_csv(file)
     file.write_text(text.format("", ""), encoding="utf-8")
     assert Predictions.from_csv(file).part is None
@@ -209,7 +209,7 @@ def test_csv_with_names_of_its_own(tmp_path):
     assert some.cases.tolist() == ["007", "8"]
     with pytest.raises(EvaluationError, match="it has \\['score', 'y', 'patient'\\]"):
         Predictions.from_csv(file)
-    with pytest.raises(EvaluationError, match="Cannot read predictions"):
+    with pytest.raises(EvaluationError, match="Cannot read the table"):
         Predictions.from_csv(tmp_path / "absent.csv")
 
 

@@ -9,11 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.datasets.table_columns import parse_numbers
 from breastcls.errors import EvaluationError
 from breastcls.identifiers import clean_name, format_name, format_names, list_similar, similar_groups
 
-# Tolerance of the sum of a row, such as for rounding in a CSV file.
+# Tolerance of the sum of a row, of single precision and of text with many decimals.
 SUM_TOLERANCE = 1e-3
+# Values that are rounded to so many decimals may add up to one less or more by half a unit for each class.
+_FEWEST_DECIMALS, _MOST_DECIMALS = 2, 4
+# The unit roundoff of half precision, and some for the softmax that was computed in it.
+_HALF_PRECISION = {"bfloat16": 4 * 2.0**-9, "float16": 4 * 2.0**-12}
 # Rows nearer to one than this are not normalised, so that writing and reading changes nothing.
 ROUNDING = 1e-5
 # Text in files for a class that is not known.
@@ -24,6 +29,8 @@ def to_array(values: Any, name: str) -> npt.NDArray[Any]:
     """Return `values` as a NumPy array; tensors on the CPU of any framework pass through `numpy.asarray`."""
     if hasattr(values, "detach"):  # a torch tensor with a gradient cannot be converted
         values = values.detach()
+        if "bfloat16" in str(values.dtype):  # nor can one of this type, which NumPy does not have
+            values = values.float()
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -86,19 +93,46 @@ def check_probabilities(values: Any, classes: tuple[str, ...]) -> npt.NDArray[np
         raise EvaluationError(
             f"`probabilities` must lie in 0..1; row {row} is {wide[row].round(4).tolist()}. "
             "If these are logits, apply softmax (or the sigmoid for one column) first."
+            + (" If they are percentages, divide by 100." if wide.min() >= 0 and wide.max() <= 100 else "")
         )
     wide = np.clip(wide, 0.0, 1.0)
     sums = wide.sum(axis=1)
     off = np.abs(sums - 1)
     if off.size and off.max() > SUM_TOLERANCE:
+        tolerance, reason = _rounding(wide)
         row = int(off.argmax())
-        raise EvaluationError(
-            f"Every row of `probabilities` must sum to 1; row {row} sums to {sums[row]:.4f} "
-            f"({wide[row].round(4).tolist()}). Sigmoid outputs of several classes must be normalised first."
-        )
+        # The values themselves are compared exactly; a sum of them has the error of its additions.
+        if off.max() > tolerance + 1e-9:
+            raise EvaluationError(
+                f"Every row of `probabilities` must sum to 1; row {row} sums to {sums[row]:.4f} "
+                f"({wide[row].round(4).tolist()}). {reason} Sigmoid outputs of several classes must be normalised "
+                "first."
+            )
     correct = off > ROUNDING
     wide[correct] /= sums[correct, None]
     return wide.astype(np.float32)
+
+
+def _rounding(wide: npt.NDArray[np.float64]) -> tuple[float, str]:
+    """Return by how much the sum of a row may differ from one because its values are rounded, and a sentence on it."""
+    classes = wide.shape[1]
+    single = wide.astype(np.float32)
+    for decimals in range(_MOST_DECIMALS + 1):
+        rounded = wide.round(decimals)
+        if (np.abs(wide - rounded) < 1e-9).all() or (single == rounded.astype(np.float32)).all():
+            allowed = classes * 0.5 * 10.0**-decimals
+            if decimals < _FEWEST_DECIMALS:
+                return SUM_TOLERANCE, (
+                    f"The values are rounded to {decimals} decimals, which is too few: give two or more."
+                )
+            return max(SUM_TOLERANCE, allowed), (
+                f"Rounding of {classes} values to {decimals} decimals explains a difference of at most {allowed:g}."
+            )
+    for name, mask in (("bfloat16", 0xFFFF), ("float16", 0x1FFF)):
+        if not (single.view(np.uint32) & np.uint32(mask)).any() and (single == wide).all():
+            allowed = _HALF_PRECISION[name]
+            return max(SUM_TOLERANCE, allowed), f"Rounding to {name} explains a difference of at most {allowed:.3g}."
+    return SUM_TOLERANCE, f"Rounding explains a difference of at most {SUM_TOLERANCE:g}."
 
 
 def check_labels(values: Any, classes: tuple[str, ...], rows: int) -> npt.NDArray[np.int64]:
@@ -175,14 +209,6 @@ def check_word(value: Any, name: str, known: Sequence[str]) -> None:
         raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
 
 
-def to_number(text: str | None, name: str) -> float | None:
-    """Return text as a number; None stays None."""
-    try:
-        return None if text is None else float(text)
-    except ValueError as error:
-        raise EvaluationError(f"`{name}` is {text!r}; expected a number.") from error
-
-
 def check_share(value: float | None, name: str) -> float | None:
     """Return a fraction in 0..1, or None."""
     if value is not None and not 0 <= value <= 1:
@@ -227,9 +253,12 @@ def check_magnifications(values: Any, rows: int) -> npt.NDArray[np.int64] | None
     """Return magnifications as int64 (n,), -1 where not known, or None where nothing was given."""
     if values is None:
         return None
-    numbers = pd.to_numeric(pd.Series(to_array(values, "magnifications"), dtype=object), errors="coerce")
-    if len(numbers) != rows:
-        raise EvaluationError(f"`magnifications` has {len(numbers)} values; `probabilities` has {rows} rows.")
+    raw = pd.Series(to_array(values, "magnifications"), dtype=object, name="magnifications")
+    if len(raw) != rows:
+        raise EvaluationError(f"`magnifications` has {len(raw)} values; `probabilities` has {rows} rows.")
+    numbers = parse_numbers(raw.replace("", None), "The predictions", EvaluationError)
+    if not (numbers.dropna() == numbers.dropna().round()).all():
+        raise EvaluationError("`magnifications` must be whole numbers, such as 200.")
     if numbers.isna().all() and rows:
         return None
     return np.asarray(numbers.fillna(-1), dtype=np.int64)

@@ -132,7 +132,8 @@ class PredictionRows(Result):
 
         Columns `level`, `aggregation_method`, `threshold`, `part` and `calibration` are added where they are not the
         default. Paths are relative to `root`, or to the common folder of the files. What is lost: on which cases a
-        calibration was fitted, and names of cases, slides and subtypes that pandas reads as missing, such as "NA".
+        calibration was fitted. A cell that a spreadsheet would run as a formula is preceded by an apostrophe, which
+        `from_csv` removes.
         """
         return write_columns(self.to_frame(), self, path)
 

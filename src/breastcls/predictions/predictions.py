@@ -86,8 +86,9 @@ class Predictions(PredictionRows):
         """Make predictions from the output of any model of any framework.
 
         Args:
-            probabilities: (n, classes) with rows summing to one within 0.001; for two classes also (n,) or (n, 1) with
-                the probability of the positive class. Lists, arrays, Series, torch and TensorFlow tensors.
+            probabilities: (n, classes) with rows summing to one within 0.001, or within what rounding to two or more
+                decimals, or to half precision, explains; for two classes also (n,) or (n, 1) with the probability of
+                the positive class. Lists, arrays, Series, torch and TensorFlow tensors.
             labels: (n,) class indices, or class names, or None where the truth is not known. Numbers are always
                 indices, text is always names.
             cases: (n,) names of the biological source. Without them every image counts as its own case, and
@@ -162,12 +163,14 @@ logits, apply softmax (or the sigmoid for one column) first.
         threshold: float | None = None,
         part: str | None = None,
         root: str | os.PathLike[str] | None = None,
+        encoding: str | None = None,
         distinct: Any = (),
     ) -> Predictions:
         """Read predictions from a CSV file, one row an image.
 
         Args:
-            path: The file.
+            path: The file: CSV with any common separator and encoding, decimal points or commas, also compressed by
+                gzip, or an Excel workbook; see `breastcls.load_table`.
             classes: Class names, positive class last. Default: from the columns `probability_<class>`, in
                 their order: of two classes the later column is the positive class, whatever its name.
             probabilities: Columns of the probabilities in the order of `classes`, or the one column of the positive
@@ -184,6 +187,7 @@ logits, apply softmax (or the sigmoid for one column) first.
                 aggregated, is read from the columns `level` and `aggregation_method`; without them a row is an image.
             root: Folder that relative paths start from, where the files are to be opened; `to_csv` writes relative
                 paths.
+            encoding: Text encoding of the file; found from the content by default.
             distinct: As in `from_arrays`.
 
         Raises:
@@ -198,7 +202,8 @@ logits, apply softmax (or the sigmoid for one column) first.
             "magnifications": magnification,
             "subtypes": subtype,
         }
-        arguments, record = read_columns(path, classes, probabilities, named, {"threshold": threshold, "part": part})
+        given = {"threshold": threshold, "part": part, "encoding": encoding}
+        arguments, record = read_columns(path, classes, probabilities, named, given)
         if root is not None and arguments["paths"] is not None:
             arguments["paths"] = [
                 os.path.join(root, name) if isinstance(name, str) else "" for name in arguments["paths"]

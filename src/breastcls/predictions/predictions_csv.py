@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from breastcls.csv_text import write_rows
+from breastcls.datasets.table_columns import match_columns, parse_numbers
 from breastcls.errors import EvaluationError
-from breastcls.files import atomic_path
+from breastcls.files import write_text
+from breastcls.identifiers import clean_name
 from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration, parse_calibration
 from breastcls.predictions import array_arguments as arrays
+from breastcls.table_files import read_text_table
 
 PROBABILITY = "probability_"
 # Columns that hold one value, the same in every row.
@@ -33,47 +38,48 @@ def read_columns(
         classes: Class names, or None.
         probabilities: Columns of the probabilities, or None.
         named: The column of each argument of `from_arrays` that has one value per row.
-        given: `threshold` and `part` of the caller, None where the file is to tell.
+        given: `threshold`, `part` and `encoding` of the caller, None where the file is to tell.
 
     Returns:
         Arguments of `Predictions.from_arrays`, and the fields that it does not take.
 
     Raises:
-        EvaluationError: If the file cannot be read, a column is missing, or a constant column is not constant.
+        EvaluationError: If the file cannot be read, a column is missing, a value is no number where one is needed, or
+            a constant column is not constant.
     """
-    text = [*(named[name] for name in ("cases", "slides", "paths", "subtypes")), *CONSTANT_COLUMNS]
-    try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"Cannot read predictions from {path}: {error}") from error
-    if classes is None:
-        classes = [str(name).removeprefix(PROBABILITY) for name in table if str(name).startswith(PROBABILITY)]
-    if probabilities is None:
-        columns = [f"{PROBABILITY}{name}" for name in classes]
-    else:
-        columns = [probabilities] if isinstance(probabilities, str) else list(probabilities)
+    read = read_text_table(path, EvaluationError, encoding=given.get("encoding"), stacklevel=4)
+    asked = [] if probabilities is None else [probabilities] if isinstance(probabilities, str) else list(probabilities)
+    name = f"The table {os.path.basename(path)}"
+    expected = list(dict.fromkeys([*named.values(), *CONSTANT_COLUMNS, *asked]))
+    table = match_columns(read.frame, expected, name, EvaluationError)
+    written_classes = [one[len(PROBABILITY) :] for one in table if one.lower().startswith(PROBABILITY)]
+    columns = asked or _probability_columns(table, written_classes if classes is None else classes)
     label = named["labels"]
-    missing = [name for name in (*columns, label) if name not in table]
+    missing = [one for one in (*columns, label) if one not in table]
     if missing or not columns:
         raise EvaluationError(
             f"{path} has no columns {missing or [PROBABILITY + '<class>']}; it has {list(table.columns)}. "
             "Name them with `probabilities=`, `classes=` and `label=`."
         )
+    if classes is None:
+        classes = written_classes
     # A constant column that the caller gave a value for, or another meaning, is not read.
     written = {
-        name: _constant(table, name, path)
-        for name in CONSTANT_COLUMNS
-        if given.get(name) is None and name not in {*named.values(), *columns}
+        one: _constant(table, one, path)
+        for one in CONSTANT_COLUMNS
+        if given.get(one) is None and one not in {*named.values(), *columns}
     }
-    # The labels are read again as text without missing values: a class may be called "1", "NA" or "None".
-    labels = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False)[label].tolist()
     threshold = given["threshold"]
-    if "threshold" in written:
-        threshold = arrays.to_number(written["threshold"], "threshold")
+    if written.get("threshold") is not None:
+        threshold = float(parse_numbers(table["threshold"], name, EvaluationError).iloc[0])
+    numbers = {one: parse_numbers(table[one], name, EvaluationError) for one in columns}
+    known = {argument: table.get(column) for argument, column in named.items()}
+    if known["magnifications"] is not None:
+        known["magnifications"] = parse_numbers(known["magnifications"], name, EvaluationError)
     arguments = {
-        **{name: table[column].to_numpy() if column in table else None for name, column in named.items()},
-        "labels": arrays.read_labels(labels, arrays.check_classes(classes)),
-        "probabilities": table[columns].to_numpy(),
+        **{argument: None if values is None else _objects(values) for argument, values in known.items()},
+        "labels": arrays.read_labels(table[label].fillna("").tolist(), arrays.check_classes(classes)),
+        "probabilities": np.stack([values.to_numpy() for values in numbers.values()], axis=1),
         "classes": classes,
         "threshold": threshold,
         "part": written.get("part", given["part"]),
@@ -86,6 +92,17 @@ def read_columns(
     return arguments, record
 
 
+def _probability_columns(table: pd.DataFrame, classes: Sequence[Any]) -> list[str]:
+    """Return the column of each class; letter case of the prefix, and what `clean_name` removes, is ignored."""
+    there = {one.lower()[: len(PROBABILITY)] + one[len(PROBABILITY) :]: one for one in table}
+    wanted = [f"{PROBABILITY}{clean_name(str(name))}" for name in classes]
+    return [there.get(one, one) for one in wanted]
+
+
+def _objects(values: pd.Series) -> np.ndarray:
+    return values.astype(object).where(values.notna(), None).to_numpy(dtype=object)
+
+
 def write_columns(frame: pd.DataFrame, predictions: Any, path: str | os.PathLike[str]) -> Path:
     """Write a table of predictions with relative paths and constant columns; see `Predictions.to_csv`."""
     if predictions.relative_paths is not None:
@@ -94,9 +111,7 @@ def write_columns(frame: pd.DataFrame, predictions: Any, path: str | os.PathLike
         value = name_calibration(predictions.calibration) if name == "calibration" else getattr(predictions, name)
         if value not in (None, "image", UNCALIBRATED):
             frame[name] = value
-    with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False)
-    return Path(path)
+    return write_text(path, write_rows(frame))
 
 
 def _constant(table: pd.DataFrame, name: str, path: Any) -> str | None:
