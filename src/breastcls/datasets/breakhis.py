@@ -19,6 +19,7 @@ from breastcls.datasets.dataset_name import name_collection
 from breastcls.datasets.duplicates import drop_identical_images, drop_repeated_names
 from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
 from breastcls.datasets.image_table import BENIGN_SUBTYPES, MALIGNANCY, SUBTYPES
+from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
 
@@ -84,6 +85,7 @@ def load_breakhis(
     magnification: int | Sequence[int] | None = None,
     target: Literal["malignancy", "subtype"] = "malignancy",
     duplicates: Literal["drop", "keep", "error"] = "drop",
+    distinct: object = (),
 ) -> Dataset:
     """Read a folder of BreakHis images by file name, independent of its layout.
 
@@ -96,6 +98,7 @@ def load_breakhis(
         target: The classes: `"malignancy"` (benign, malignant) or `"subtype"` (eight).
         duplicates: `"drop"` keeps the first of each set of identical images, or none if `target="subtype"` and their
             labels contradict each other; `"keep"` keeps all; both are recorded in the notes. `"error"` raises.
+        distinct: As in `load_table`.
 
     Returns:
         A dataset with the classes `("benign", "malignant")` or the eight subtypes. Its notes count the skipped files.
@@ -152,7 +155,10 @@ def load_breakhis(
     table, more = drop_identical_images(table, duplicates)
     notes += more
     name = name_collection("BreakHis", root, table["case"])
-    return Dataset(table, MALIGNANCY if target == "malignancy" else SUBTYPES, tuple(notes), name, os.fspath(root))
+    classes = MALIGNANCY if target == "malignancy" else SUBTYPES
+    data = Dataset(table, classes, tuple(notes), name, os.fspath(root), distinct)
+    warn_similar_names(data.frame, data.distinct)
+    return data
 
 
 def _check_arguments(magnification: int | Sequence[int] | None, target: str, duplicates: str) -> list[int]:

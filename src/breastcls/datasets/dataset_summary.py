@@ -16,7 +16,7 @@ class Summary(ShownInNotebook):
     """Numbers of images, slides and cases, as `Dataset.summary` returns them.
 
     Attributes:
-        total: Total numbers of images, slides and cases.
+        total: Total numbers of images, slides and cases; 0 cases if they are not known.
         by_class: One row per class, in the order of the classes, with the columns images, slides and cases.
         by_subtype: The same per subtype; empty if no subtype is known.
         by_magnification: The same per magnification; empty if none is known.
@@ -30,7 +30,8 @@ class Summary(ShownInNotebook):
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = ["{images} images, {slides} slides, {cases} cases".format(**self.total)]
+        units = "{slides} slides, {cases} cases" if self.total["cases"] else "cases not known"
+        lines = [f"{{images}} images, {units}".format(**self.total)]
         for frame in (self.by_class, self.by_subtype, self.by_magnification):
             if len(frame):
                 lines += ["", frame.to_string()]

@@ -145,7 +145,7 @@ def describe_level(kind: str) -> str:
         "split": "parts of a split",
         "fold": "folds",
         "magnification": "magnifications",
-        "case": "cases",
+        "case": "cases or other groups",
         "content": "kinds of files",
     }[kind]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pandas as pd
 from pandas.api import types
 
-from breastcls.identifiers import clean_name, format_names
+from breastcls.identifiers import clean_name
 
 # Leading zeros belong to a name: "007" is no number.
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
@@ -34,7 +35,7 @@ def type_further_column(values: pd.Series) -> pd.Series:
     """
     if types.is_bool_dtype(values) and not values.isna().any():
         return values.astype("boolean")
-    if types.is_integer_dtype(values):
+    if types.is_integer_dtype(values) and values.dropna().between(-_LARGEST, _LARGEST).all():
         return values.astype("Int64")
     if types.is_float_dtype(values):
         return _numeric(values.astype("Float64"))
@@ -47,10 +48,13 @@ def type_further_column(values: pd.Series) -> pd.Series:
         return values.astype(object).map(kept).astype("boolean")
     if all(map(_NUMBER.fullmatch, texts)):
         numbers = {value: float(text) for value, text in present.items() if text}
-        if all(abs(number) <= _LARGEST for number in numbers.values()):
+        # A larger whole number is an identifier, which a floating-point number would change.
+        exact = all(
+            abs(numbers[value]) <= _LARGEST or not text.lstrip("-").isdigit() for value, text in present.items() if text
+        )
+        if exact and all(map(math.isfinite, numbers.values())):
             return _numeric(values.astype(object).map(numbers).astype("Float64"))
-    named = format_names(values.astype(object))
-    return named.mask(named == "", pd.NA).astype("string")
+    return values.astype(object).map({value: text or None for value, text in present.items()}).astype("string")
 
 
 def _numeric(values: pd.Series) -> pd.Series:

@@ -15,13 +15,14 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_name import name_collection
 from breastcls.datasets.duplicates import drop_repeated_names
 from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
+from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.errors import LayoutError
 
 IDC_CLASSES = ("negative", "positive")
 _NAME = re.compile(r"([^\n]+)_idx5_x(\d+)_y(\d+)_class([01])\.png", re.IGNORECASE)
 
 
-def load_idc(root: str | os.PathLike[str]) -> Dataset:
+def load_idc(root: str | os.PathLike[str], *, distinct: object = ()) -> Dataset:
     """Read the folder of IDC patches, `<patient>/<0|1>/<patient>_idx5_x<X>_y<Y>_class<C>.png`, by file name.
 
     The patches of a patient tile one slide, so that the patient is both the slide and the case.
@@ -29,6 +30,7 @@ def load_idc(root: str | os.PathLike[str]) -> Dataset:
     Args:
         root: The folder with the patient folders, or one above it. The download from Kaggle contains every file twice;
             the second file of a name is left out and counted in the notes.
+        distinct: As in `load_table`.
 
     Returns:
         A dataset with classes `("negative", "positive")`; the columns `x` and `y` are the position of a patch in
@@ -70,4 +72,6 @@ def load_idc(root: str | os.PathLike[str]) -> Dataset:
     )
     table, more = drop_repeated_names(table, "drop", content=False)
     name = name_collection("IDC", root, table["case"])
-    return Dataset(table, IDC_CLASSES, tuple(notes + more), name, os.fspath(root))
+    data = Dataset(table, IDC_CLASSES, tuple(notes + more), name, os.fspath(root), distinct)
+    warn_similar_names(data.frame, data.distinct)
+    return data

@@ -100,13 +100,14 @@ def leave_one_out(
     """
     names, parts = np.unique(_whole_units(table, by, distinct).astype(str), return_inverse=True)
     if len(names) < 2:
-        raise SplitError(f"Leaving one {by} out needs at least two; all images have the {by} {names[0]!r}.")
+        raise SplitError(f"Leaving one {by} out needs at least two; all images have the {by} {str(names[0])!r}.")
     for index in np.unique(labels):
         holding = np.unique(parts[labels == index])
         if len(holding) == 1:
+            only = str(names[holding[0]])
             raise SplitError(
-                f"All images of the class {classes[index]!r} have the {by} {names[holding[0]]!r}: without it there are "
-                "none for training. Use folds by case, or leave the class out with where()."
+                f"All images of the class {classes[index]!r} have the {by} {only!r}: without it there are none for "
+                "training. Use folds by case, or leave the class out with where()."
             )
     return np.asarray(parts, dtype=np.int64).ravel()
 
