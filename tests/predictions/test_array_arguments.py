@@ -1,6 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from breastcls.errors import EvaluationError
 from breastcls.predictions import array_arguments as arrays
@@ -39,8 +42,6 @@ def test_shares_and_numbers():
     for wrong in (1.1, -0.1, float("nan")):
         with pytest.raises(EvaluationError, match="`share` is"):
             arrays.check_share(wrong, "share")
-    assert arrays.to_number("0.25", "x") == 0.25
-    assert arrays.to_number(None, "x") is None
 
 
 def test_class_names_that_are_their_own_places_may_be_numbers():
@@ -71,3 +72,64 @@ def test_names_are_written_as_those_of_datasets_and_paths_left_alone():
     with pytest.raises(EvaluationError, match="missing in 1 of 2 rows, first in row 1"):
         arrays.check_names(["a", "  "], "cases", 2, required=True)
     assert arrays.check_paths([" a.png", "1.0"], 2).tolist() == [" a.png", "1.0"]
+
+
+PROBABILITIES = st.integers(2, 9).flatmap(
+    lambda k: st.lists(st.lists(st.floats(0.001, 1), min_size=k, max_size=k), min_size=1, max_size=6)
+)
+
+
+def softmax(rows):
+    values = np.array(rows)
+    return values / values.sum(axis=1, keepdims=True)
+
+
+@given(PROBABILITIES, st.sampled_from([2, 3, 4]), st.sampled_from([np.float64, np.float32]))
+def test_rounded_probabilities_are_accepted(rows, decimals, dtype):
+    exact = softmax(rows)
+    names = tuple(f"c{number}" for number in range(exact.shape[1]))
+    found = arrays.check_probabilities(exact.round(decimals).astype(dtype), names)
+    assert np.allclose(found.sum(axis=1), 1, atol=1e-4)
+    assert np.abs(found - exact).max() <= exact.shape[1] * 10.0**-decimals
+
+
+@given(PROBABILITIES, st.sampled_from([tf.bfloat16, tf.float16]))
+def test_half_precision_is_accepted(rows, dtype):
+    exact = softmax(rows)
+    names = tuple(f"c{number}" for number in range(exact.shape[1]))
+    half = tf.nn.softmax(tf.cast(np.log(exact), dtype))
+    for values in (half, half.numpy(), half.numpy().astype(np.float32).tolist()):
+        assert np.allclose(arrays.check_probabilities(values, names).sum(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[0.33, 0.33, 0.31]], "Rounding of 3 values to 2 decimals explains a difference of at most 0.015"),
+        ([[0.331, 0.331, 0.331]], "3 decimals explains a difference of at most 0.0015"),
+        ([[0.3, 0.3, 0.3]], "rounded to 1 decimals, which is too few"),
+        ([[0.5, 0.5, 0.25]], "2 decimals explains a difference of at most 0.015"),
+        ([[0.9, 0.8, 0.123456789]], "explains a difference of at most 0.001"),
+    ],
+)
+def test_the_message_names_rounding(values, message):
+    with pytest.raises(EvaluationError, match=message):
+        arrays.check_probabilities(values, ("a", "b", "c"))
+    with pytest.raises(EvaluationError, match="If they are percentages, divide by 100"):
+        arrays.check_probabilities([[33.0, 33.0, 34.0]], ("a", "b", "c"))
+
+
+def test_magnifications_are_numbers():
+    assert arrays.check_magnifications(["40X", "", 200.0], 3).tolist() == [40, -1, 200]
+    for wrong in (["high"], [1.5]):
+        with pytest.raises(EvaluationError, match="magnifications"):
+            arrays.check_magnifications(wrong, 1)
+
+
+def test_classes_and_labels_that_look_the_same_are_equal():
+    classes = arrays.check_classes(["benign ", "malignant\u200b"])
+    assert classes == ("benign", "malignant")
+    assert arrays.check_labels(["malignant", "\u00a0benign"], classes, 2).tolist() == [1, 0]
+    assert arrays.read_labels(["malignant ", "benign"], classes).tolist() == [1, 0]
+    with pytest.raises(EvaluationError, match="'Benign' and 'benign', which differ in spelling only"):
+        arrays.check_classes(["benign", "Benign", "malignant"])

@@ -17,8 +17,8 @@ from breastcls.identifiers import clean_name, format_name, format_names, list_si
 SUM_TOLERANCE = 1e-3
 # Values that are rounded to so many decimals may add up to one less or more by half a unit for each class.
 _FEWEST_DECIMALS, _MOST_DECIMALS = 2, 4
-# The unit roundoff of half precision, and some for the softmax that was computed in it.
-_HALF_PRECISION = {"bfloat16": 4 * 2.0**-9, "float16": 4 * 2.0**-12}
+# The unit roundoff of half precision, times eight for the softmax that was computed in it.
+_HALF_PRECISION = {"bfloat16": 8 * 2.0**-9, "float16": 8 * 2.0**-12}
 # Rows nearer to one than this are not normalised, so that writing and reading changes nothing.
 ROUNDING = 1e-5
 # Text in files for a class that is not known.
