@@ -26,8 +26,8 @@ from harness import find_real_data, ratio, write_result
 
 import breastcls as bc
 from breastcls.datasets.splitting import assign_parts, equal_fractions
-from breastcls.features.exact_head import fit_linear_probe
 from breastcls.features.feature_store import read_features
+from breastcls.features.linear_probe import fit_linear_probe
 from breastcls.models.model_parts import split_model
 
 TARGET, ROWS, WIDE = 10.0, 839, 1280

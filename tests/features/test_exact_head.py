@@ -12,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 import breastcls as bc
 from breastcls.errors import TrainingError, TrainingWarning
-from breastcls.features.exact_head import find_linear_head, fit_linear_probe, write_probe
+from breastcls.features.exact_head import find_linear_head, write_probe
 from breastcls.features.feature_store import read_features
+from breastcls.features.linear_probe import fit_linear_probe
 from breastcls.features.penalty_search import GRID, choose_penalty, split_cases
 from breastcls.models.model_parts import split_model
 from breastcls.training.class_weights import class_weights

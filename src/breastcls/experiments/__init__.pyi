@@ -2,6 +2,8 @@ from .breakhis_protocol import evaluate_protocol as evaluate_protocol
 from .comparison_of_splits import compare_splits as compare_splits
 from .cross_validation_result import CrossValidation as CrossValidation
 from .fold_runner import ModelTrainer as ModelTrainer
+from .permutation_result import PermutationTest as PermutationTest
+from .permutation_testing import permutation_test as permutation_test
 from .protocol_result import ProtocolResult as ProtocolResult
 from .recipes.model_result import ModelResult as ModelResult
 from .recipes.model_result import SplitResult as SplitResult

@@ -117,7 +117,7 @@ def cross_validate(
         {"folds": folds, "by": by, "val_fraction": val_fraction, "seed": seed, "tta": tta, "fit": fit_options}
     )
     # Before any training: data that cannot be split, or that leaks, is reported now and not in the last fold.
-    parts, fold_of = _make_folds(data, folds, by, val_fraction, seed)
+    parts, fold_of = make_folds(data, folds, by, val_fraction, seed)
     leakage = audit_folds(parts)
     leakage.raise_if_leaking(allowed=allow_leakage or by != "case")
     if not leakage.clean:
@@ -169,7 +169,7 @@ def cross_validate(
     return result
 
 
-def _make_folds(data: Dataset, folds: int, by: Unit, val_fraction: float, seed: int) -> tuple[list[Fold], np.ndarray]:
+def make_folds(data: Dataset, folds: int, by: Unit, val_fraction: float, seed: int) -> tuple[list[Fold], np.ndarray]:
     """Return the folds, and for each image the number of the fold, from 1 on, in which it is tested."""
     row_of = {path: row for row, path in enumerate(data.paths)}
     if len(row_of) < len(data):

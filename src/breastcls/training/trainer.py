@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from breastcls.features.exact_head import fit_linear_probe, write_probe
+from breastcls.features.exact_head import write_probe
+from breastcls.features.linear_probe import fit_linear_probe
 from breastcls.models.keras_internals import find_seed_generators
 from breastcls.models.model_parts import split_model
 from breastcls.models.precision import has_gpu

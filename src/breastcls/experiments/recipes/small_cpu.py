@@ -68,7 +68,8 @@ def train_small_cpu(
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    from breastcls.features.exact_head import LinearProbe, write_probe
+    from breastcls.features.exact_head import write_probe
+    from breastcls.features.linear_probe import LinearProbe
     from breastcls.features.penalty_search import Regression
     from breastcls.models.backbones.stain_texture import BLOCKS, build_stain_texture
     from breastcls.models.inference import run_batches

@@ -1,0 +1,102 @@
+"""Permutations of labels that keep what the null hypothesis of a permutation test does not concern."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.errors import TrainingError
+
+Permute = Literal["cases", "within-cases"]
+NULLS: dict[str, str] = {
+    "cases": "The class of a case does not depend on its images: the labels of whole cases are exchangeable{within}.",
+    "within-cases": (
+        "The class of an image does not depend on its pixels, given its case: the labels of the images of one case are "
+        "exchangeable. Differences between cases are not tested."
+    ),
+}
+
+
+def choose_permutation(labels: npt.NDArray[np.int64], cases: npt.NDArray[np.object_], asked: str | None) -> Permute:
+    """Return what is permuted: whole cases, or images within cases where most cases hold several classes.
+
+    Args:
+        labels: int64 (n,).
+        cases: (n,).
+        asked: "cases", "within-cases", or None to choose.
+
+    Raises:
+        TrainingError: If it is something else, or cannot be permuted.
+    """
+    if asked is not None and asked not in get_args(Permute):
+        raise TrainingError(f'permute is {asked!r}; expected "cases", "within-cases" or None.')
+    _, codes = np.unique(cases.astype(str), return_inverse=True)
+    several = _classes_of(labels, codes).sum(axis=1) > 1
+    if asked == "cases" and several.any():
+        raise TrainingError(
+            f"{int(several.sum())} of {len(several)} cases hold several classes, so a case has no label to permute: "
+            'pass permute="within-cases", or leave out these cases.'
+        )
+    if asked == "within-cases" and not several.any():
+        raise TrainingError('Every case holds one class, so labels cannot be permuted within cases: permute="cases".')
+    if asked is not None:
+        return asked  # type: ignore[return-value]
+    return "within-cases" if several.mean() > 0.5 else "cases"
+
+
+def permute_labels(
+    labels: npt.NDArray[np.int64],
+    cases: npt.NDArray[np.object_],
+    permute: Permute,
+    generator: np.random.Generator,
+    strata: npt.NDArray[np.object_] | None = None,
+) -> npt.NDArray[np.int64]:
+    """Return the labels permuted, int64 (n,).
+
+    Args:
+        labels: int64 (n,).
+        cases: (n,).
+        permute: "cases": every case gets the label of another one of its stratum; cases of several classes keep theirs.
+            "within-cases": the labels of the images of each case are permuted.
+        generator: Of the random order.
+        strata: (n,), the stratum of each image, the same for all images of a case; None for one.
+
+    Example:
+        >>> labels, cases = np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "b"], dtype=object)
+        >>> sorted({tuple(permute_labels(labels, cases, "cases", np.random.default_rng(seed))) for seed in range(9)})
+        [(np.int64(0), np.int64(0), np.int64(1), np.int64(1)), (np.int64(1), np.int64(1), np.int64(0), np.int64(0))]
+    """
+    _, first, codes = np.unique(cases.astype(str), return_index=True, return_inverse=True)
+    if permute == "within-cases":
+        order = np.lexsort((generator.random(len(labels)), codes))
+        found = np.empty_like(labels)
+        found[np.argsort(codes, kind="stable")] = labels[order]
+        return found
+    movable = _classes_of(labels, codes).sum(axis=1) == 1
+    of_case = labels[first].copy()
+    names = np.full(len(first), "") if strata is None else strata[first].astype(str)
+    groups = np.unique(names, return_inverse=True)[1]
+    for group in np.unique(groups):
+        members = np.flatnonzero((groups == group) & movable)
+        of_case[members] = of_case[generator.permutation(members)]
+    return np.where(movable[codes], of_case[codes], labels)
+
+
+def check_strata(strata: npt.NDArray[np.object_], cases: npt.NDArray[np.object_]) -> None:
+    """Raise `TrainingError` unless all images of a case are in one stratum."""
+    _, codes = np.unique(cases.astype(str), return_inverse=True)
+    for code in np.unique(codes):
+        found = sorted(set(strata[codes == code].astype(str).tolist()))
+        if len(found) > 1:
+            raise TrainingError(
+                f"The case {cases[codes == code][0]!r} is in the strata {', '.join(found)}; whole cases are permuted, "
+                "so every case has to be in one stratum."
+            )
+
+
+def _classes_of(labels: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    holds = np.zeros((int(codes.max()) + 1, int(labels.max()) + 1), dtype=bool)
+    holds[codes, labels] = True
+    return holds

@@ -1,0 +1,225 @@
+"""`permutation_test`: how a cross-validation scores where labels carry no information."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import joblib
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.dataset_argument import require_dataset
+from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
+from breastcls.experiments.cross_validation import make_folds
+from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings
+from breastcls.experiments.fold_pooling import audit_folds, pool_predictions
+from breastcls.experiments.fold_runner import RunOptions, run_folds
+from breastcls.experiments.fold_scores import score_pooled_and_folds
+from breastcls.experiments.fold_trainer import FitTrainer
+from breastcls.experiments.label_permutation import (
+    NULLS,
+    Permute,
+    check_strata,
+    choose_permutation,
+    permute_labels,
+)
+from breastcls.experiments.permutation_result import PermutationTest
+from breastcls.experiments.probe_folds import ProbeFolds
+from breastcls.features.exact_head import find_linear_head
+from breastcls.features.feature_store import read_features
+from breastcls.intervals.score_tables import count_units
+from breastcls.metrics.classification_metrics import METRICS
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import split_model
+from breastcls.predictions.aggregation import Aggregation, Level
+from breastcls.predictions.dataset_predictions import predictions_of
+from breastcls.training.fit_settings import FitSettings
+
+Score = Callable[[npt.NDArray[np.int64]], tuple[float, float]]
+
+
+def permutation_test(
+    build: Callable[[], keras.Model],
+    data: Dataset,
+    *,
+    metric: str = "roc_auc",
+    aggregation: Aggregation | Level | None = None,
+    permutations: int = 200,
+    permute: Permute | None = None,
+    strata: str | None = None,
+    folds: int = 5,
+    by: Unit = "case",
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    workers: int | None = None,
+    **fit_options: Any,
+) -> PermutationTest:
+    """Repeat a cross-validation with permuted labels, and compare its score with theirs.
+
+    With few cases the score of a cross-validation that has learnt nothing is not 0.5: leaving a case out shifts the
+    class means of the training part away from it, so that pooled predictions rank below chance on average (Parker et
+    al. 2007, DOI 10.1186/1471-2105-8-326; Airola et al. 2011, DOI 10.1016/j.csda.2010.11.018), and single results vary
+    widely. The null distribution shows where chance is for this procedure, these images and these cases.
+
+    Everything that depends on labels is repeated: the folds, the class weights, the penalty, the training. Features of
+    a frozen backbone do not depend on labels. With `frozen_head="lbfgs", fine_tune=False` they are computed once, and
+    200 permutations take less than a minute for 571 images; all other settings train by `fit`, `folds` times for each
+    permutation.
+
+    Args:
+        build: Makes an untrained model, as in `cross_validate`.
+        data: All images.
+        metric: The metric that is tested, one of `Evaluation.metrics`.
+        aggregation: Score by "image", "slide" or "case"; default: by case, or by image where cases hold several
+            classes.
+        permutations: Number of permutations m; the smallest p-value is 1 / (m + 1).
+        permute: "cases": labels are permuted over whole cases; "within-cases": over the images of each case. Default:
+            "within-cases" where most cases hold several classes, as in IDC. The null hypothesis that is tested differs,
+            and is stated in the result.
+        strata: A column of the data, such as "magnification": labels are permuted over cases of the same value only.
+        folds: Number of folds.
+        by: As in `cross_validate`.
+        val_fraction: As in `cross_validate`.
+        seed: Of the folds, the trainings and the permutations.
+        workers: Processes, where features are kept; default: one per processor. The result does not depend on it.
+        **fit_options: As in `cross_validate`.
+
+    Returns:
+        The observed score, the null distribution and the p-value; print or plot it.
+
+    Raises:
+        TrainingError: If an argument is not valid, or the labels cannot be permuted so.
+        SplitError: If the folds cannot be made.
+        LeakageError: If the folds share files or pictures.
+        ImageError: If an image cannot be read.
+
+    Example:
+        >>> build = lambda: build_model("mobilenet", classes=data.classes)  # doctest: +SKIP
+        >>> found = permutation_test(  # doctest: +SKIP
+        ...     build, data, frozen_head="lbfgs", fine_tune=False, augment="none")
+        >>> print(found)  # doctest: +SKIP
+    """
+    require_dataset("data", data)
+    check_build(build)
+    check_trainings(
+        "permutation_test", fit_options, val_fraction=val_fraction, seed=seed, run_dir=None, resume=False, tta=None
+    )
+    if metric not in METRICS:
+        raise TrainingError(f"metric is {metric!r}; expected one of {', '.join(METRICS)}.")
+    if isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 1:
+        raise TrainingError(f"permutations must be a whole number of at least 1, usually 200; found {permutations!r}.")
+    labels, cases = data.labels, data.cases
+    how = choose_permutation(labels, cases, permute)
+    groups = _strata_of(data, strata, how)
+    # The few cases of several classes keep their labels, and have no class of their own.
+    own = Aggregation("image") if how == "within-cases" else Aggregation("case", mixed_labels="drop")
+    level = own if aggregation is None else Aggregation.of(aggregation)
+    parts, _ = make_folds(data, folds, by, val_fraction, seed)
+    audit_folds(parts).raise_if_leaking(allowed=by != "case")
+    settings = FitSettings.of({**{k: v for k, v in fit_options.items() if k != "callbacks"}, "seed": seed})
+    model = build_new_model(build, seed)
+    kept = _keep_features(model, data, settings, val_fraction)
+    generators = np.random.default_rng(seed).spawn(permutations)
+    drawn = [permute_labels(labels, cases, how, one, groups) for one in generators]
+    if kept is not None:
+        train, test = kept
+        keys = np.array([f"{os.path.basename(p)}|{p}" for p in data.paths], dtype=object) if by == "image" else None
+        probe = ProbeFolds(
+            train, test, data.classes, cases, data.units(by), keys, data.slides, by, folds, seed,
+            settings.class_weight, metric, level,
+        )  # fmt: skip
+        observed = probe.score(labels)
+        scores = _in_parallel(probe.score, drawn, workers)
+    else:
+        score = _refit(build, data, folds, by, val_fraction, seed, fit_options, metric, level)
+        observed = score(labels)
+        scores = [score(one) for one in drawn]
+    return PermutationTest(
+        metric=metric,
+        observed={"pooled": observed[0], "mean_over_folds": observed[1]},
+        null={"pooled": tuple(one[0] for one in scores), "mean_over_folds": tuple(one[1] for one in scores)},
+        null_hypothesis=NULLS[how].format(within="" if strata is None else f" among cases of the same {strata}"),
+        counts=count_units(predictions_of(data, np.full((len(data), len(data.classes)), 1 / len(data.classes)))),
+        settings={
+            "folds": folds, "by": by, "seed": seed, "permute": how, "strata": strata, "level": level.level,
+            "val_fraction": val_fraction, "features_kept": kept is not None,
+        },
+    )  # fmt: skip
+
+
+def _strata_of(data: Dataset, strata: str | None, permute: Permute) -> npt.NDArray[np.object_] | None:
+    if strata is None:
+        return None
+    if permute == "within-cases":
+        raise TrainingError("Labels are permuted within cases, which are the strata already: leave out `strata`.")
+    if strata not in data.table.columns:
+        raise TrainingError(f"strata is {strata!r}; the data has the columns {', '.join(data.table.columns)}.")
+    groups: npt.NDArray[np.object_] = data.table[strata].to_numpy(dtype=object)
+    check_strata(groups, data.cases)
+    return groups
+
+
+def _keep_features(
+    model: keras.Model, data: Dataset, settings: FitSettings, val_fraction: float
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """Return features to train on, (versions, n, d), and to predict from, (n, d); None if trainings change them."""
+    card = get_card(model)
+    stained = settings.preprocessing.stain is not None or (card is not None and card.stain is not None)
+    exact = settings.frozen_head.solver == "lbfgs" and settings.fine_tune is False
+    if not exact or stained or val_fraction > 0 or settings.sampling is not None:
+        return None
+    find_linear_head(model)
+    frozen, _ = split_model(model)
+    options: dict[str, Any] = {
+        "image_size": tuple(model.input_shape[1:3]),
+        "resize": settings.preprocessing.resize or (None if card is None else card.resize) or "stretch",
+        "precision": "auto" if settings.devices.precision == "float16" else settings.devices.precision,
+        "progress": False,
+    }
+    test = read_features(frozen, data, **options)
+    versions = settings.frozen_head.feature_versions
+    if versions is None or settings.augment in ("none", None):
+        return test, test[0]
+    train = read_features(frozen, data, augment=settings.augment, versions=versions, seed=settings.seed, **options)
+    return train, test[0]
+
+
+def _in_parallel(score: Score, drawn: list[npt.NDArray[np.int64]], workers: int | None) -> list[tuple[float, float]]:
+    count = min(os.cpu_count() or 1, len(drawn)) if workers is None else workers
+    if count <= 1:
+        return [score(one) for one in drawn]
+    found: list[tuple[float, float]] = joblib.Parallel(n_jobs=count)(joblib.delayed(score)(one) for one in drawn)
+    return found
+
+
+def _refit(
+    build: Callable[[], keras.Model],
+    data: Dataset,
+    folds: int,
+    by: Unit,
+    val_fraction: float,
+    seed: int,
+    fit_options: dict[str, Any],
+    metric: str,
+    level: Aggregation,
+) -> Score:
+    """Return a function that trains on all folds with other labels, and scores the predictions."""
+    names = np.array(data.classes, dtype=object)
+
+    def score(labels: npt.NDArray[np.int64]) -> tuple[float, float]:
+        permuted = dataclasses.replace(data, frame=data.table.assign(label=names[labels]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeakageWarning)
+            warnings.simplefilter("ignore", EvaluationWarning)
+            parts, fold_of = make_folds(permuted, folds, by, val_fraction, seed)
+            trainer = FitTrainer(build, fit_options, seed, allow_leakage=by != "case")
+            results = run_folds(parts, trainer, RunOptions(seed, None, False, False))
+        return score_pooled_and_folds(pool_predictions(results, permuted), fold_of, metric, level)
+
+    return score
