@@ -21,6 +21,7 @@ from breastcls.evaluation.sections import (
     conformal_section,
     confusion_section,
     decision_curve_section,
+    folds_section,
     metrics_section,
     ood_section,
     operating_section,
@@ -118,6 +119,7 @@ def list_sections() -> SectionTable:
 for _module in (
     metrics_section,
     by_level_section,
+    folds_section,
     colour_baseline_section,
     colour_difference_section,
     baselines_section,

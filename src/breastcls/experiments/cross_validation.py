@@ -23,7 +23,9 @@ from breastcls.experiments.fold_folder import FoldFolder, json_settings
 from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings, describe_model
 from breastcls.experiments.fold_pooling import audit_folds, evaluate_folds, pool_predictions
 from breastcls.experiments.fold_runner import RunOptions, run_folds
+from breastcls.experiments.fold_table import tabulate_folds
 from breastcls.experiments.fold_trainer import FitTrainer
+from breastcls.experiments.repeated_folds import repeat_folds
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
@@ -37,6 +39,7 @@ def cross_validate(
     folds: int = 5,
     by: Unit = "case",
     val_fraction: float = 0.0,
+    repeats: int = 1,
     seed: int = 0,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -49,9 +52,10 @@ def cross_validate(
 ) -> CrossValidation:
     """Train a new model on each fold, and predict every image by the one model that was not fitted on it.
 
-    The predictions of all folds are evaluated together, with confidence intervals over all cases. A mean over folds
-    would weigh folds of few cases like those of many, and its spread is no standard error, because the trainings share
-    images.
+    The predictions of all folds are evaluated together, with confidence intervals over all cases, and the mean over
+    folds is reported beside each pooled value. A mean over folds weighs folds of few cases like those of many, and its
+    spread is no standard error, because the trainings share images; pooling compares predictions of different models.
+    With few cases a score can be below chance where nothing was learnt: see `breastcls.experiments.permutation_test`.
 
     Args:
         build: Makes all of an untrained model; called once per fold. A model that starts from other weights than the
@@ -63,9 +67,13 @@ def cross_validate(
             result.
         val_fraction: Share of each training part that is split off by case for validation, on which `fit` chooses the
             best epoch. With 0 the weights of the last epoch are used.
+        repeats: Above 1, the folds are dealt anew so many times, and the trainings repeated on the first folds with as
+            many seeds, 2 x repeats - 1 cross-validations in all: `result.repeated` separates the spread of the scores
+            by folds, by seed and by cases. Everything else in the result is of the first one.
         seed: Seed of the folds and, in each fold, of the validation part and the training.
         run_dir: New folder: `fold-1` and so on hold what `fit` writes, the model included, and `predictions.csv`;
-            beside them `cross-validation.json`, `folds.csv`, and at the end `predictions.csv` and `result.json`.
+            beside them are `cross-validation.json`, `folds.csv`, with `repeats` the folder `repeats`, and at the end
+            `predictions.csv` and `result.json`.
         resume: Continue what `run_dir` holds: finished folds are read, an interrupted fold continues from its last
             checkpoint. The result equals that of an uninterrupted run bit for bit on one machine.
         tta: Test-time augmentation; see `predict`.
@@ -113,6 +121,8 @@ def cross_validate(
         resume=resume,
         tta=tta,
     )
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise TrainingError(f"repeats must be a whole number of at least 1; found {repeats!r}.")
     settings = json_settings(
         {"folds": folds, "by": by, "val_fraction": val_fraction, "seed": seed, "tta": tta, "fit": fit_options}
     )
@@ -151,9 +161,24 @@ def cross_validate(
         models, described = [folder.path / fold.name / "model.keras" for fold in parts], folder.model or {}
 
     pooled = pool_predictions(results, data)
+    evaluation = _evaluate(results, data, leakage, settings, described, bootstrap)
+
+    def run_again(name: str, fold_seed: int, training_seed: int) -> tuple[Predictions, np.ndarray]:
+        again, again_of = make_folds(data, folds, by, val_fraction, fold_seed)
+        inside = None
+        if folder is not None:
+            noted = {**settings, "seed": [fold_seed, training_seed]}
+            inside = FoldFolder(folder.path / "repeats" / name, noted, data, again_of, resume=resume)
+        trainer = FitTrainer(build, fit_options, training_seed, tta=tta, allow_leakage=allow_leakage)
+        options = RunOptions(training_seed, None if inside is None else inside.path, resume, progress)
+        return pool_predictions(run_folds(again, trainer, options, finished=inside), data), again_of
+
     result = CrossValidation(
         predictions=pooled,
-        evaluation=_evaluate(results, data, leakage, settings, described, bootstrap),
+        evaluation=evaluation.with_sections(folds=tabulate_folds(evaluation, pooled, fold_of)),
+        repeated=None
+        if repeats == 1
+        else repeat_folds((pooled, fold_of), run_again, repeats, seed, bootstrap or Bootstrap()),
         runs=tuple(result.run for result in results if result.run is not None),
         fold_of=fold_of,
         by=by,

@@ -15,6 +15,7 @@ import pandas as pd
 
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.cross_validation_tables import cross_validation_rows
+from breastcls.experiments.repeated_folds import RepeatedFolds
 from breastcls.files import write_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.printed_table import PrintedTable
@@ -31,7 +32,7 @@ from breastcls.training.run import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCHEMA = "breastcls.cross-validation/1"
+SCHEMA = "breastcls.cross-validation/2"
 _SHOWN = ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate")
 
 
@@ -52,6 +53,7 @@ class CrossValidation(Result):
         models: The trained models, one per fold: paths if they were written to a folder, models if they were kept, else
             empty. `build_ensemble(result.models)` takes either.
         run_dir: The folder, or None.
+        repeated: With `repeats`, the scores of all repetitions and their spread by folds, by seed and by cases.
     """
 
     predictions: Predictions
@@ -64,6 +66,7 @@ class CrossValidation(Result):
     settings: dict[str, Any] = field(default_factory=dict)
     models: tuple[Any, ...] = ()
     run_dir: Path | None = None
+    repeated: RepeatedFolds | None = None
 
     @property
     def by_fold(self) -> pd.DataFrame:
@@ -122,6 +125,7 @@ class CrossValidation(Result):
         return (
             f"{self._headline()}\n\n{self.evaluation}\n\n"
             f"Fold by fold (variation only; the confidence intervals above are over all cases)\n{table}"
+            f"{'' if self.repeated is None else f'{chr(10)}{chr(10)}{self.repeated}'}"
         )
 
     def _repr_html_(self) -> str:
@@ -220,5 +224,6 @@ class CrossValidation(Result):
             "settings": self.settings,
             "evaluation": self.evaluation.to_dict(),
             "by_fold": table_to_dict(self.by_fold),
+            "repeated": None if self.repeated is None else self.repeated.to_dict(),
             "runs": [run.to_dict() for run in self.runs],
         }

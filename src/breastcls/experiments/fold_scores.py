@@ -44,8 +44,5 @@ def fold_values(
 ) -> npt.NDArray[np.float64]:
     """Return a metric of each fold, in the order of the folds; NaN where it is not defined."""
     return np.array(
-        [
-            one_metric(predictions[fold_of == fold].aggregate(aggregation), metric)
-            for fold in np.unique(fold_of)
-        ]
+        [one_metric(predictions[fold_of == fold].aggregate(aggregation), metric) for fold in np.unique(fold_of)]
     )

@@ -1,0 +1,46 @@
+"""The table of pooled metrics and means over folds of a cross-validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.evaluation.evaluation import Evaluation
+from breastcls.experiments.fold_scores import fold_values
+from breastcls.intervals.score_tables import wide_score
+from breastcls.predictions.aggregation import Aggregation
+from breastcls.predictions.predictions import Predictions
+
+FOLD_METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
+
+
+def tabulate_folds(evaluation: Evaluation, predictions: Predictions, fold_of: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Return the metrics of the pooled predictions by image and by case, beside the means over folds.
+
+    Args:
+        evaluation: Of the pooled predictions.
+        predictions: The same, by image.
+        fold_of: int64 (n,), the fold of each image.
+
+    Returns:
+        Index `level`, `metric`; columns `pooled`, `pooled_low`, `pooled_high`, `pooled_reason`, `mean_over_folds`,
+        `lowest` and `highest` of single folds, and `folds`, the number in which the metric is defined.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for level in ("image", "case"):
+        if level not in evaluation["by_level"].index.unique("level"):
+            continue
+        aggregation = Aggregation("image") if level == "image" else Aggregation("case", mixed_labels="drop")
+        for metric in FOLD_METRICS:
+            values = fold_values(predictions, fold_of, metric, aggregation)
+            values = values[np.isfinite(values)]
+            score = evaluation["by_level"].loc[(level, metric), ["value", "low", "high", "reason"]]
+            parts = (values.mean(), values.min(), values.max()) if len(values) else (np.nan,) * 3
+            over = dict(zip(("mean_over_folds", "lowest", "highest"), map(float, parts), strict=True))
+            rows[level, metric] = {**wide_score("pooled", score), **over, "folds": len(values)}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(list(rows), names=["level", "metric"])
+    return table
