@@ -3,7 +3,7 @@ import pytest
 
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.sections.folds_section import BELOW_CHANCE
-from breastcls.experiments.fold_table import tabulate_folds
+from breastcls.experiments.fold_table import tabulate_folds, with_folds
 from breastcls.experiments.repeated_folds import repeat_folds
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.metrics.classification_metrics import compute_metrics
@@ -53,7 +53,8 @@ def test_the_mean_over_folds_stands_beside_the_pooled_value(tmp_path):
     assert row["mean_over_folds"] == pytest.approx(np.nanmean(by_hand))
     assert row["folds"] == np.isfinite(by_hand).sum()
     assert row["pooled"] == evaluation["by_level"].loc[("case", "roc_auc"), "value"] < 0.5
-    whole = evaluation.with_sections(folds=table)
+    whole = with_folds(evaluation, some, fold_of)
+    assert whole.folds.equals(table)
     assert BELOW_CHANCE in str(whole)
     report = whole.to_html(tmp_path / "report.html", thumbnails=0).read_text(encoding="utf-8")
     assert "Mean over folds" in report
@@ -61,4 +62,4 @@ def test_the_mean_over_folds_stands_beside_the_pooled_value(tmp_path):
     assert '"mean_over_folds"' in whole.to_json()
     better, fold_of = predict(0, 0, signal=4.0)
     evaluation = evaluate(better, bootstrap=Bootstrap(50))
-    assert BELOW_CHANCE not in str(evaluation.with_sections(folds=tabulate_folds(evaluation, better, fold_of)))
+    assert BELOW_CHANCE not in str(with_folds(evaluation, better, fold_of))

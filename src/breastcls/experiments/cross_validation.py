@@ -23,7 +23,7 @@ from breastcls.experiments.fold_folder import FoldFolder, json_settings
 from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings, describe_model
 from breastcls.experiments.fold_pooling import audit_folds, evaluate_folds, pool_predictions
 from breastcls.experiments.fold_runner import RunOptions, run_folds
-from breastcls.experiments.fold_table import tabulate_folds
+from breastcls.experiments.fold_table import with_folds
 from breastcls.experiments.fold_trainer import FitTrainer
 from breastcls.experiments.repeated_folds import repeat_folds
 from breastcls.intervals.bootstrap import Bootstrap
@@ -175,7 +175,7 @@ def cross_validate(
 
     result = CrossValidation(
         predictions=pooled,
-        evaluation=evaluation.with_sections(folds=tabulate_folds(evaluation, pooled, fold_of)),
+        evaluation=with_folds(evaluation, pooled, fold_of),
         repeated=None
         if repeats == 1
         else repeat_folds((pooled, fold_of), run_again, repeats, seed, bootstrap or Bootstrap()),

@@ -23,7 +23,7 @@ def cross_validation_rows(table: str, evaluation: Evaluation, by_fold: pd.DataFr
     """Return the header and the rows of a table as text.
 
     Args:
-        table: "metrics" (each with its confidence interval in one cell, and the range of the folds where it is known)
+        table: "metrics" (each with its confidence interval in one cell, and mean and range of the folds where known)
             or "by_fold".
         evaluation: The evaluation of all folds together.
         by_fold: `CrossValidation.by_fold`.
@@ -38,10 +38,15 @@ def cross_validation_rows(table: str, evaluation: Evaluation, by_fold: pd.DataFr
         named = by_fold.rename(columns=lambda name: describe_metric(str(name)).short)
         rows, _ = table_cells(named, digits)
         return [[rows[0][0].capitalize(), *rows[0][1:]], *rows[1:]]
-    rows = [["Metric", f"All cases ({evaluation.percent} CI)", "Range of the folds"]]
+    rows = [["Metric", f"All cases ({evaluation.percent} CI)", "Mean over folds (range)"]]
     for name, row in evaluation.metrics.iterrows():
         of_folds = by_fold[name].dropna().to_numpy() if name in by_fold else np.empty(0)
-        ends = [format_number(value, digits) for value in (of_folds.min(), of_folds.max())] if of_folds.size else []
+        over = ""
+        if of_folds.size:
+            mean, low, high = (
+                format_number(value, digits) for value in (of_folds.mean(), of_folds.min(), of_folds.max())
+            )
+            over = f"{mean} ({low}–{high})"
         estimate = format_estimate(row["value"], row["low"], row["high"], digits)
-        rows.append([describe_metric(str(name)).name, estimate, "–".join(ends)])
+        rows.append([describe_metric(str(name)).name, estimate, over])
     return rows

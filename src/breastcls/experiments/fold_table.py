@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.evaluation.evaluation import Evaluation
+from breastcls.evaluation.sections.folds_section import BELOW_CHANCE, is_below_chance
 from breastcls.experiments.fold_scores import fold_values
 from breastcls.intervals.score_tables import wide_score
 from breastcls.predictions.aggregation import Aggregation
@@ -44,3 +46,12 @@ def tabulate_folds(evaluation: Evaluation, predictions: Predictions, fold_of: np
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(list(rows), names=["level", "metric"])
     return table
+
+
+def with_folds(evaluation: Evaluation, predictions: Predictions, fold_of: npt.NDArray[np.int64]) -> Evaluation:
+    """Return the evaluation with the section of means over folds, and what a score below chance means."""
+    table = tabulate_folds(evaluation, predictions, fold_of)
+    whole = evaluation.with_sections(folds=table)
+    if not is_below_chance(table):
+        return whole
+    return dataclasses.replace(whole, general_limitations=(*whole.general_limitations, BELOW_CHANCE))

@@ -28,7 +28,7 @@ def _text(folds: pd.DataFrame, evaluation: EvaluationData) -> list[str]:
         pooled = interval_text({"value": row["pooled"], "low": row["pooled_low"], "high": row["pooled_high"]})
         name = f"{metric_title(str(metric))} by {level}"
         lines.append(f"  {name:<28}{pooled:<28}{_over_folds(row)}")
-    return [*lines, *([BELOW_CHANCE] if is_below_chance(folds) else [])]
+    return lines
 
 
 def _over_folds(row: pd.Series) -> str:
@@ -63,7 +63,10 @@ def _report(folds: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
 
 
 def _verdict(folds: pd.DataFrame, evaluation: EvaluationData) -> Verdict | None:
-    return Verdict("caution", "A ROC AUC is below chance.", BELOW_CHANCE) if is_below_chance(folds) else None
+    if not is_below_chance(folds):
+        return None
+    text = "This is not evidence that reversed predictions would be right; see the limitations."
+    return Verdict("caution", "A ROC AUC is below chance.", text)
 
 
 SECTION = Section(
