@@ -22,10 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from frozen_sides import Task, case_auc, image_auc, mean_loss, train_ours
-from harness import find_real_data, write_result
+from harness import find_real_data, load_images, write_result
 from scipy import stats
-
-import breastcls as bc
 
 POLICIES = {"none": None, "classic": 4}
 MEASURES = ("case_auc", "image_auc", "loss")
@@ -41,9 +39,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     folder = find_real_data()
-    data = bc.load_breakhis(folder / "BreaKHis_200X_224", magnification=200)
-    if arguments.images is not None:
-        data = data[np.unique(np.linspace(0, len(data) - 1, arguments.images).round().astype(int))]
+    data = load_images(folder, arguments.images)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BREASTCLS_CACHE"] = cache
         result = {

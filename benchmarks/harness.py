@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from breastcls.datasets.breakhis import load_breakhis
+from breastcls.datasets.dataset import Dataset
 from breastcls.environment import describe_environment
 from breastcls.files import write_text
 
@@ -23,6 +27,12 @@ def find_real_data() -> Path:
     if not (folder / "BreaKHis_v1").is_dir():
         raise SystemExit(f"This benchmark needs real images and {folder} has none: set BREASTCLS_TEST_DATA.")
     return folder
+
+
+def load_images(folder: Path, count: int | None) -> Dataset:
+    """Return the real images of 200X, or so many of them, spread over all."""
+    data = load_breakhis(folder / "BreaKHis_200X_224", magnification=200)
+    return data if count is None else data[np.unique(np.linspace(0, len(data) - 1, count).round().astype(int))]
 
 
 def run_in_turns(sides: Mapping[str, Callable[[], int]], rounds: int, warm_up: int = 1) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from frozen_sides import keras_layers
 from harness import find_real_data, ratio, run_in_turns, write_result
 
 from breastcls.augmentation.policy_registry import find_policy
@@ -35,20 +35,6 @@ def count_images(batches: Any) -> int:
 
 def list_images(folder: Path) -> list[str]:
     return sorted(str(path) for path in folder.rglob("*.png"))
-
-
-def keras_layers() -> Callable[[Any, Any], Any]:
-    """Return what `classic` does, as the preprocessing layers of Keras."""
-    classic = find_policy("classic")
-    layers = keras.Sequential(
-        [
-            keras.layers.RandomFlip("horizontal_and_vertical"),
-            keras.layers.RandomRotation(classic.rotation / 360),
-            keras.layers.RandomZoom(classic.zoom),
-            keras.layers.RandomTranslation(classic.shift, classic.shift),
-        ]
-    )
-    return lambda images, labels: (layers(images, training=True), labels)
 
 
 def compare(what: str, ours: Any, peer: Any, rounds: int, target: float) -> dict[str, Any]:
@@ -84,7 +70,7 @@ def main() -> None:
             )
 
         plain = peer(breakhis, 224, 32)
-        augmented = plain.map(keras_layers(), num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+        augmented = plain.map(keras_layers("classic"), num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
         results = {}
         note = f"{len(originals)} originals at 224, batch 32"
         for name, policy, reader in (("plain", None, plain), ("classic", "classic", augmented)):

@@ -32,9 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from frozen_sides import Task, case_auc, image_auc, prepare_folder, train_ours, train_peer
-from harness import find_real_data, ratio, write_result
-
-import breastcls as bc
+from harness import find_real_data, load_images, ratio, write_result
 
 ROWS = {
     "mobilenet": {"backbone": "mobilenet", "augment": "none", "views": None, "target": 6.0, "folds": 5},
@@ -60,9 +58,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     folder = find_real_data()
-    data = bc.load_breakhis(folder / "BreaKHis_200X_224", magnification=200)
-    if arguments.images is not None:
-        data = data[np.unique(np.linspace(0, len(data) - 1, arguments.images).round().astype(int))]
+    data = load_images(folder, arguments.images)
     result = {name: measure(name, data, folder / "weights", arguments) for name in arguments.rows}
     write_result("training_frozen", result, arguments.output)
 

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from frozen_sides import MOBILENET, case_auc, image_auc
-from harness import find_real_data, ratio, write_result
+from harness import find_real_data, load_images, ratio, write_result
 
 import breastcls as bc
 from breastcls.datasets.splitting import assign_parts, equal_fractions
@@ -45,9 +45,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     folder = find_real_data()
-    data = bc.load_breakhis(folder / "BreaKHis_200X_224", magnification=200)
-    if arguments.images is not None:
-        data = data[np.unique(np.linspace(0, len(data) - 1, arguments.images).round().astype(int))]
+    data = load_images(folder, arguments.images)
 
     def build() -> Any:
         return bc.build_model(

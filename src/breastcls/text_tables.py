@@ -82,3 +82,8 @@ def escape_markdown(text: str) -> str:
     escaped = _MARKUP.sub(lambda found: f"\\{found[0]}", in_one_line)
     # "<" and "&" have named entities, the others numeric ones.
     return _ENTITIES.sub(lambda found: {"<": "&lt;", "&": "&amp;"}.get(found[0], f"&#{ord(found[0])};"), escaped)
+
+
+def limitation_lines(limitations: Sequence[str]) -> list[str]:
+    """Return the lines that list limitations below a text, none without limitations."""
+    return ["", "Limitations", *(f"  - {limitation}" for limitation in limitations)] if limitations else []

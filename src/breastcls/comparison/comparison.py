@@ -17,7 +17,7 @@ from breastcls.json_values import to_json_values
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_count
 from breastcls.result import Result
-from breastcls.text_tables import markdown_table, wide_table
+from breastcls.text_tables import limitation_lines, markdown_table, wide_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,9 +68,7 @@ class Comparison(Result):
         rows = [list(row) for row in zip(*self._rows("metrics", metrics=SHOWN), strict=True)]
         rows[0][0] = ""
         lines = [f"{self._headline()}.", "", wide_table(rows), "", *self.verdicts]
-        if self.limitations:
-            lines += ["", "Limitations", *(f"  - {limitation}" for limitation in self.limitations)]
-        return "\n".join(lines)
+        return "\n".join([*lines, *limitation_lines(self.limitations)])
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""

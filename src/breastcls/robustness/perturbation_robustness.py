@@ -28,6 +28,7 @@ from breastcls.robustness.perturbed_predictions import (
     predict_perturbed,
     seeded_generator,
 )
+from breastcls.text_tables import limitation_lines
 
 if TYPE_CHECKING:
     import keras
@@ -71,9 +72,7 @@ class Robustness(Result):
                     f"{change_text(row['change'], row['change_low'], row['change_high'])}"
                     for row in scores.to_dict("records")
                 ]
-        if self.limitations:
-            lines += ["", "Limitations", *(f"  - {limitation}" for limitation in self.limitations)]
-        return "\n".join(lines)
+        return "\n".join([*lines, *limitation_lines(self.limitations)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; NaN becomes None."""

@@ -31,6 +31,7 @@ from breastcls.robustness.perturbed_predictions import (
 from breastcls.robustness.reductions import shuffle_blocks, shuffle_pixels, to_grey, to_mean_colour
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.stain.normalizer import StainNormalizer
+from breastcls.text_tables import limitation_lines
 
 if TYPE_CHECKING:
     import keras
@@ -79,9 +80,7 @@ class ShortcutChecks(Result):
             scores = (score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics)
             lines.append(f"  {check!s:<14}" + "".join(f"{score:<24}" for score in scores))
         lines += ["", *(f"- {sentence}" for sentence in self.interpretation)]
-        if self.limitations:
-            lines += ["", "Limitations", *(f"  - {limitation}" for limitation in self.limitations)]
-        return "\n".join(lines)
+        return "\n".join([*lines, *limitation_lines(self.limitations)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; NaN becomes None."""

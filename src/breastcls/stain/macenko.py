@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import ClassVar, Self, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from typing_extensions import override
 
 from breastcls.images.resize import Pixels
-from breastcls.stain.normalizer import StainNormalizer, UnfitImageError, percentiles
+from breastcls.stain.normalizer import UnfitImageError, percentiles
 from breastcls.stain.optical_density import Density, density_table, from_density, to_density
-
-Stains = npt.NDArray[Any]
+from breastcls.stain.two_stains import Stains, TwoStainNormalizer, measure_strengths
 
 LIGHT = 240.0
 _TABLE = density_table(LIGHT)
@@ -27,21 +24,14 @@ _LEAST_ANGLE = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Macenko(StainNormalizer):
+class Macenko(TwoStainNormalizer):
     """Stain normalisation by the extreme directions of the optical densities of an image (Macenko et al. 2009).
 
     DOI 10.1109/ISBI.2009.5193250. Constants of the paper: background intensity 240, tissue above density 0.15, 1st and
     99th percentiles.
-
-    Attributes:
-        stains: Optical density of R, G, B of haematoxylin (first row) and eosin in the reference, unit vectors, (2, 3).
-        strengths: 99th percentile of the concentrations of both stains in the reference, (2,).
     """
 
-    stains: Stains
-    strengths: Stains
     name: ClassVar[str] = "macenko"
-    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"stains": (2, 3), "strengths": (2,)}
 
     @classmethod
     @override
@@ -109,8 +99,4 @@ def find_strengths(density: Density, unmix: Stains) -> Stains:
     Raises:
         UnfitImageError: If the concentration of one of them is almost zero.
     """
-    amounts = (cv2.transform(density, row[np.newaxis]).ravel() for row in unmix)
-    strengths = np.array([percentiles(amount, (99,))[0] for amount in amounts])
-    if strengths.min() < 0.01:
-        raise UnfitImageError("one stain only")
-    return strengths
+    return measure_strengths(cv2.transform(density, row[np.newaxis]).ravel() for row in unmix)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self, cast
 
@@ -13,10 +12,9 @@ from typing_extensions import override
 
 from breastcls.images.resize import Pixels
 from breastcls.stain.macenko import find_stains as find_stains_macenko
-from breastcls.stain.normalizer import StainNormalizer, UnfitImageError, percentiles
+from breastcls.stain.normalizer import UnfitImageError
 from breastcls.stain.optical_density import Density, density_table, from_density, to_density, to_levels
-
-Stains = npt.NDArray[np.float64]
+from breastcls.stain.two_stains import Stains, TwoStainNormalizer, measure_strengths
 
 LIGHT = 256.0
 SPARSITY = 0.1
@@ -29,20 +27,13 @@ _LEAST_ANGLE = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Vahadane(StainNormalizer):
+class Vahadane(TwoStainNormalizer):
     """Stain normalisation by a sparse non-negative factorisation of the optical densities (Vahadane et al. 2016).
 
     DOI 10.1109/TMI.2016.2529665. In contrast to Macenko's method, stain concentrations are never negative.
-
-    Attributes:
-        stains: Optical density of R, G, B of haematoxylin (first row) and eosin in the reference, unit vectors, (2, 3).
-        strengths: 99th percentile of the concentrations of both stains in the reference, (2,).
     """
 
-    stains: Stains
-    strengths: Stains
     name: ClassVar[str] = "vahadane"
-    shapes: ClassVar[Mapping[str, tuple[int, ...]]] = {"stains": (2, 3), "strengths": (2,)}
 
     @classmethod
     @override
@@ -125,7 +116,4 @@ def _sparse_amounts(projected: npt.NDArray[np.float64], stains: Stains, sparsity
 
 def _strengths(amounts: Density) -> Stains:
     flat = amounts.reshape(-1, 2)
-    strengths = np.array([percentiles(np.ascontiguousarray(flat[:, stain]), (99,))[0] for stain in range(2)])
-    if strengths.min() < 0.01:
-        raise UnfitImageError("one stain only")
-    return strengths
+    return measure_strengths(np.ascontiguousarray(flat[:, stain]) for stain in range(2))
