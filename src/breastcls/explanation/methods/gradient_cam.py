@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,12 @@ import numpy as np
 from breastcls.explanation.gradients.score_gradients import feature_gradients
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
+
+_ARGUMENTS = """Args:
+    scored: The model.
+    images: float32 (n, h, w, 3), RGB, values 0..255.
+    targets: int64 (n,), class indices.
+    layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`."""
 
 
 def gradient_cam(
@@ -27,7 +34,7 @@ def gradient_cam(
     def compute(
         scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None
     ) -> Attribution:
-        """Compute the map at `layer`; None selects it, see `ScoredModel.feature_map`."""
         return Attribution(combine(*feature_gradients(scored, images, targets, scored.feature_map(layer))))
 
+    compute.__doc__ = f"{inspect.getdoc(combine)}\n\n{_ARGUMENTS}\n\nReferences:\n    {reference}.\n"
     return Method(name=name, compute=compute, title=title, reference=reference, needs_feature_map=True)
