@@ -2,25 +2,34 @@
 
     python docs/pictures.py
 
-Run it again after a change of an augmentation policy, a normalizer or the synthetic images. It takes one to two
-minutes, most of them for training the model of the heat-maps.
+Run it again after a change of an augmentation policy, a normalizer, the report or the synthetic images; names of
+pictures as arguments generate only these. It takes one to two minutes, most of them for training the model of the
+heat-maps and of the report. The picture of the report needs Chromium. The pictures of the splits and of the cache are
+drawn from stored results of benchmarks on real images.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
+from matplotlib.figure import Figure
 
 import breastcls as bc
 
 PICTURES = Path(__file__).parent / "pictures"
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 MOST_BYTES = 150_000
 GAP = 4
 
@@ -107,8 +116,9 @@ def draw_stain(folder: Path) -> np.ndarray:
     return grid([[bc.images.resize_image(image, (123, 187)) for image in row] for row in rows])
 
 
-def draw_heatmaps(folder: Path) -> np.ndarray:
-    """Image, heat-map and overlay of three test images, from the model of the tutorial."""
+@functools.cache
+def tutorial(folder: Path) -> tuple[Any, bc.Dataset, bc.Evaluation]:
+    """Return the model, the test images and the evaluation of the tutorial; the model is trained once."""
     root = bc.datasets.make_breakhis(
         folder / "images",
         magnifications=[200],
@@ -121,9 +131,58 @@ def draw_heatmaps(folder: Path) -> np.ndarray:
     train, val, test = data.split((0.6, 0.15, 0.25), by="case", seed=7)
     model = bc.build_model("cnn4", classes=data.classes, image_size=(64, 96), seed=7)
     bc.fit(model, train, val, epochs=10, batch_size=8, augment="dihedral", seed=7)
+    return model, test, bc.evaluate(model, test, train=train + val)
+
+
+def draw_heatmaps(folder: Path) -> np.ndarray:
+    """Image, heat-map and overlay of three test images, from the model of the tutorial."""
+    model, test, _ = tutorial(folder)
     bc.explain(model, test[::12]).plot(folder / "heatmaps.png", limit=3)
     picture = bc.images.read_image(folder / "heatmaps.png")
     return bc.images.resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
+
+
+def draw_report(folder: Path) -> np.ndarray:
+    """The first screen of the report of the tutorial."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        raise SystemExit("The picture of the report needs Chromium: install it, or name the other pictures.")
+    _, _, result = tutorial(folder)
+    page, picture = folder / "report.html", folder / "report.png"
+    result.to_html(page)
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1180,1000"]
+    command += [f"--user-data-dir={folder / 'profile'}", f"--screenshot={picture}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True)
+    return bc.images.resize_image(bc.images.read_image(picture), (763, 900))
+
+
+def draw_splits(folder: Path) -> np.ndarray:
+    """AUC of a network and of colour alone with image-wise and case-wise folds, from the benchmark result."""
+    comparison = json.loads((RESULTS / "compare_splits.json").read_text(encoding="utf-8"))["comparison"]
+    table, counts = comparison["table"], comparison["counts"]
+    column = table["columns"].index("roc_auc")
+    values = {tuple(key): row[column : column + 3] for key, row in zip(table["index"], table["data"], strict=True)}
+    names = {"model": "network (frozen MobileNet)", "colour": "colour alone (6 values)"}
+    figure = Figure(figsize=(7.5, 2.4), layout="constrained", dpi=120)
+    axes = figure.subplots()
+    styles = (
+        ("image", "image-wise split (every case in both parts)", "#b9a3d0", -0.13),
+        ("case", "case-wise split", "#5e35b1", 0.13),
+    )
+    for split, label, colour, shift in styles:
+        for row, model in enumerate(names):
+            value, low, high = values[model, split]
+            axes.plot([low, high], [row + shift] * 2, color=colour, linewidth=3, label=label if row == 0 else None)
+            axes.plot(value, row + shift, "o", color=colour, markersize=8)
+            axes.annotate(f"{value:.2f}", (value, row + shift), (0, 6), textcoords="offset points", ha="center")
+    axes.axvline(0.5, color="#777777", linewidth=1, linestyle="dotted")
+    axes.set_yticks(range(len(names)), list(names.values()))
+    axes.set(xlim=(0.48, 1), ylim=(1.5, -0.5))
+    axes.set_xlabel(f"ROC AUC, 95% CI over cases; BreakHis 200×, {counts['images']} images of {counts['cases']} cases")
+    figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(folder / "splits.png")
+    return bc.images.read_image(folder / "splits.png")
 
 
 def draw_check(folder: Path) -> np.ndarray:
@@ -141,13 +200,7 @@ def draw_check(folder: Path) -> np.ndarray:
 
 def draw_prepare(folder: Path) -> np.ndarray:
     """Images per second in an epoch that decodes files and in one that reads the cache, from the benchmark result."""
-    import json
-
-    from matplotlib.figure import Figure
-
-    result = json.loads(
-        (PICTURES.parents[1] / "benchmarks" / "results" / "images_epoch.json").read_text(encoding="utf-8")
-    )
+    result = json.loads((RESULTS / "images_epoch.json").read_text(encoding="utf-8"))
     sides = result["plain_repeated"]["sides"]
     names = ["decoded in every epoch\n(Keras)", "read from the cache\n(breastcls)"]
     values = [sides["keras"]["images_per_second"], sides["breastcls"]["images_per_second"]]
@@ -170,6 +223,8 @@ DRAWINGS = {
     "augmentation": draw_augmentation,
     "stain": draw_stain,
     "heatmaps": draw_heatmaps,
+    "report": draw_report,
+    "splits": draw_splits,
 }
 
 if __name__ == "__main__":

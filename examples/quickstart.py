@@ -57,7 +57,7 @@ def main() -> None:
         val,
         epochs=arguments.epochs,
         batch_size=8,
-        learning_rate=1e-3,
+        learning_rate=bc.training.EpochSchedule(1e-3, decay="cosine"),
         augment="dihedral",
         seed=arguments.seed,
     )
