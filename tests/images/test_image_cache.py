@@ -1,5 +1,7 @@
 """The image cache: images are decoded once, and damage to the cache never changes the pixels."""
 
+import errno
+import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from PIL import Image
 from breastcls.errors import DatasetWarning, ImageError, OutputError
 from breastcls.images import cache_writer as preparing
 from breastcls.images import image_source as source_module
+from breastcls.images.cached_source import find_images
 from breastcls.images.image_cache import cache_folder, cache_size, clear_cache, open_cached, open_images, prepare_images
 from breastcls.images.image_source import FileSource, ReadSettings, file_states
 from support.platforms import NOT_SUPERUSER, POSIX
@@ -41,9 +44,9 @@ def decoded(monkeypatch):
     names = []
     original = source_module.decode_image
 
-    def count(data, name):
+    def count(data, name, max_pixels):
         names.append(Path(name).name)
-        return original(data, name)
+        return original(data, name, max_pixels)
 
     monkeypatch.setattr(source_module, "decode_image", count)
     return names
@@ -289,3 +292,82 @@ def test_a_folder_without_write_permission(make_folder, tmp_path):
     locked.mkdir(mode=0o500)
     with pytest.warns(DatasetWarning, match="Permission denied"):
         open_images(make_folder(2), SETTINGS, cache_dir=locked)
+
+
+@POSIX
+def test_links_in_the_cache_are_not_followed(make_folder, tmp_path, cache):
+    paths = make_folder(3)
+    open_cached(paths, SETTINGS, cache_dir=cache)
+    (segment,) = segments(cache)
+    folder = segment.parent
+    victim = tmp_path / "victim.txt"
+    victim.write_text("keep", encoding="utf-8")
+    (folder / "settings.txt").unlink()
+    (folder / "settings.txt").symlink_to(victim)
+    segment.rename(tmp_path / "moved")
+    segment.symlink_to(tmp_path / "moved")
+    with pytest.warns(DatasetWarning, match="symbolic link or not a regular file"):
+        np.testing.assert_array_equal(everything(open_cached(paths, SETTINGS, cache_dir=cache)), plain(paths))
+    assert victim.read_text(encoding="utf-8") == "keep"
+    assert not (folder / "settings.txt").is_symlink()
+    assert (tmp_path / "moved").exists()
+    (folder / "more").symlink_to(tmp_path)
+    assert cache_size(cache) < 100_000
+    for file in folder.glob("*.images"):
+        file.unlink()
+    (folder / "lock").unlink()
+    (folder / "lock").symlink_to(tmp_path / "new")
+    with pytest.warns(DatasetWarning, match="symbolic link"):
+        np.testing.assert_array_equal(everything(open_images(paths, SETTINGS, cache_dir=cache)), plain(paths))
+    assert not (tmp_path / "new").exists()
+
+
+@POSIX
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENAMETOOLONG, errno.EIO])
+def test_a_folder_that_cannot_be_searched(make_folder, cache, monkeypatch, code):
+    paths = make_folder(2)
+    open_cached(paths, SETTINGS, cache_dir=cache)
+    original = os.listdir
+
+    def refuse(folder):
+        if str(cache) in str(folder):
+            raise OSError(code, os.strerror(code), str(folder))
+        return original(folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(OutputError, match=os.strerror(code)):
+        open_cached(paths, SETTINGS, cache_dir=cache)
+    with pytest.warns(DatasetWarning, match="Images are decoded whenever they are read"):
+        np.testing.assert_array_equal(everything(open_images(paths, SETTINGS, cache_dir=cache)), plain(paths))
+
+
+@POSIX
+def test_a_path_that_is_too_long(make_folder, tmp_path):
+    paths = make_folder(2)
+    long = tmp_path / ("x" * 300)
+    with pytest.warns(DatasetWarning, match="File name too long"):
+        np.testing.assert_array_equal(everything(open_images(paths, SETTINGS, cache_dir=long)), plain(paths))
+    for function in (cache_size, clear_cache):
+        with pytest.raises(OutputError, match="File name too long"):
+            function(long)
+
+
+@POSIX
+def test_too_many_open_files_delete_no_segment(make_folder, cache, monkeypatch):
+    paths = make_folder(4)
+    monkeypatch.setattr(preparing, "_SEGMENT_BYTES", 16 * 16 * 3)
+    open_cached(paths, SETTINGS, cache_dir=cache)
+    original = os.open
+
+    def refuse(path, *args, **options):
+        if str(path).endswith(".images"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+        return original(path, *args, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for repair in (False, True):
+        with pytest.raises(ImageError, match="too many files are open; the file is not damaged"):
+            find_images(segments(cache)[0].parent, file_states(paths), paths, SETTINGS, repair=repair)
+    with pytest.raises(ImageError, match="too many files are open"):
+        open_images(paths, SETTINGS, cache_dir=cache)
+    assert len(segments(cache)) == 4

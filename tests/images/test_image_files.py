@@ -11,7 +11,10 @@ from breastcls.errors import ImageError
 from breastcls.images.decode import read_image
 from breastcls.images.image_files import missing_file_error
 from breastcls.images.image_source import file_state
+from breastcls.images.integrity import check_images
 from support.platforms import POSIX
+
+pytestmark = POSIX
 
 
 def test_missing_files_folders_and_permissions(tmp_path, monkeypatch):
@@ -55,10 +58,10 @@ def test_links(tmp_path, picture):
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc/self/fd")
 def test_too_many_open_files_are_not_damage(tmp_path, picture):
-    import resource
 
     path = tmp_path / "a.png"
     Image.fromarray(picture).save(path)
+    resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     opened = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 10, limits[1]))
@@ -67,6 +70,9 @@ def test_too_many_open_files_are_not_damage(tmp_path, picture):
             opened.extend(os.open(path, os.O_RDONLY) for _ in range(100))
         with pytest.raises(ImageError, match="too many files are open; the file is not damaged"):
             read_image(path)
+        # It is not reported as a missing image, which would be left out.
+        with pytest.raises(ImageError, match="too many files are open"):
+            check_images([str(path)], workers=1)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         for descriptor in opened:

@@ -24,7 +24,7 @@ import numpy as np
 
 from breastcls.augmentation.policy import Policy
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import TrainingError, TrainingWarning
+from breastcls.errors import OutputError, TrainingError, TrainingWarning
 from breastcls.features.augmented_versions import find_version_policy
 from breastcls.features.feature_job import IF_CLOSE, FeatureJob, Positions, entry_keys, folder_name
 from breastcls.features.frozen_inference import Features, preferred_precision
@@ -188,9 +188,13 @@ class _Store:
 
     def _read(self, folder: Path, entries: Positions, *, repair: bool) -> Positions:
         """Read the stored ones of `entries`, and return the others."""
-        segments, places = find_entries(
-            folder, self._keys, self._bytes.shape[1], suffix=SUFFIX, repair=repair, what=_WHAT
-        )
+        try:
+            segments, places = find_entries(
+                folder, self._keys, self._bytes.shape[1], suffix=SUFFIX, repair=repair, what=_WHAT
+            )
+        except OutputError:
+            # A folder that cannot be listed cannot be written to either, which is reported then.
+            return entries
         missing, damaged = [], set()
         for entry in entries.tolist():
             place = int(places[entry])

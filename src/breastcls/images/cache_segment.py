@@ -10,8 +10,10 @@ counted as memory of the process, and a file that another process truncates caus
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 import struct
 import threading
 import weakref
@@ -48,16 +50,27 @@ class Segment:
         keys: The keys of the images, in order.
 
     Raises:
-        DamagedSegmentError: If the footer or the index is damaged.
+        DamagedSegmentError: If the footer or the index is damaged, or it is not a regular file.
+        OSError: If it cannot be opened, for example because too many files are open.
     """
 
     def __init__(self, path: Path, image_bytes: int) -> None:
         self.path = path
         self.image_bytes = image_bytes
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        # Links are not followed, and opening a FIFO does not wait.
+        flags = [getattr(os, name, 0) for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK")]
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | flags[0] | flags[1] | flags[2])
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):
+                raise DamagedSegmentError("it is a symbolic link or not a regular file") from error
+            raise
         self._close = weakref.finalize(self, os.close, self._descriptor)
         self._lock = threading.Lock()
-        size = os.fstat(self._descriptor).st_size
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedSegmentError("it is not a regular file")
+        size = status.st_size
         footer = bytearray(_FOOTER.size)
         if size < _FOOTER.size or not self._read_at(footer, size - _FOOTER.size):
             raise DamagedSegmentError("it is shorter than its footer")
@@ -77,7 +90,8 @@ class Segment:
     def read_into(self, position: int, out: Pixels) -> bool:
         """Read image `position` into `out`, and return whether its checksum is correct.
 
-        The checksum is verified when an image is read for the first time only.
+        The checksum is verified when an image is read for the first time only, since that takes four times as long as
+        reading. An image that cannot be read is not correct either.
         """
         if not self._read_at(memoryview(out).cast("B"), position * self.image_bytes):
             return False
@@ -123,7 +137,7 @@ class SegmentWriter:
         self._lock = threading.Lock()
         # Not the process id: processes of two machines that share the folder can have the same one.
         self._temporary = folder / f"{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-        self._stream = open(self._temporary, "wb+", buffering=0)  # noqa: SIM115 - closed by finish or abandon
+        self._stream = open(self._temporary, "xb+", buffering=0)  # noqa: SIM115 - closed by finish or abandon
 
     def write(self, position: int, image: Pixels) -> None:
         """Write image `position`."""

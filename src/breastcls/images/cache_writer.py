@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from breastcls.errors import DatasetWarning, ImageError, OutputError
+from breastcls.files import write_text
 from breastcls.images.cache_segment import KEY_BYTES, SegmentWriter
 from breastcls.images.cached_source import image_keys
 from breastcls.images.epoch_order import Rows
+from breastcls.images.image_files import is_exhausted
 from breastcls.images.image_source import FileSource, run_in_threads
 from breastcls.images.progress_bar import progress_bar
 
@@ -46,7 +48,8 @@ def write_images(folder: Path, files: FileSource, missing: Rows, progress: bool 
         )
     per_segment = max(1, _SEGMENT_BYTES // image_bytes, -(-len(unique) // _MAX_SEGMENTS))
     failures: dict[int, ImageError] = {}
-    (folder / "settings.txt").write_text(files.settings.key + "\n", encoding="utf-8")
+    # Replaced, not overwritten: it may be a symbolic link to another file.
+    write_text(folder / "settings.txt", files.settings.key + "\n")
     with progress_bar("Preparing images", len(unique), progress) as advance:
         for start in range(0, len(unique), per_segment):
             chunk = unique[start : start + per_segment]
@@ -80,6 +83,8 @@ def _write_segment(
         try:
             image = files.settings.prepare(files.paths[row], files.states[row])
         except ImageError as error:
+            if is_exhausted(error):
+                raise
             failures[row] = error
         else:
             writer.write(position, image)

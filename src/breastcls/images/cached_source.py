@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from breastcls.errors import DatasetWarning
+from breastcls.errors import DatasetWarning, OutputError
 from breastcls.images.cache_segment import KEY_BYTES, SUFFIX, DamagedSegmentError, Segment
 from breastcls.images.epoch_order import Rows
+from breastcls.images.image_files import is_exhausted, missing_file_error
 from breastcls.images.image_source import FileSource, ReadSettings, States
 from breastcls.images.resize import Pixels, empty_images
 
@@ -62,9 +63,16 @@ class CachedSource:
         ):
             if segment < 0:
                 absent.append(place)
-            elif not self._segments[segment].read_into(position, out[place]):
-                self._remove_segment(segment)
-                absent.append(place)
+            else:
+                try:
+                    intact = self._segments[segment].read_into(position, out[place])
+                except OSError:
+                    # An error of the disk or the network is no damage of the segment.
+                    absent.append(place)
+                    continue
+                if not intact:
+                    self._remove_segment(segment)
+                    absent.append(place)
         if absent:
             out[absent] = self._files.read(rows[absent])
         return out
@@ -129,15 +137,23 @@ def find_entries(
 
     Returns:
         As in `find_images`.
+
+    Raises:
+        OutputError: If the folder cannot be listed.
+        ImageError: If too many files are open.
     """
     segments = []
-    for path in sorted(folder.glob("*" + suffix)) if folder.is_dir() else ():
+    for path in _list_segments(folder, suffix):
         try:
             segments.append(Segment(path, entry_bytes))
-        except (DamagedSegmentError, OSError) as error:
+        except DamagedSegmentError as error:
             # Only the process that holds the lock reports it and prepares the images again.
             if repair:
                 remove_damaged(path, str(error), what)
+        except OSError as error:
+            # Without descriptors, intact segments cannot be opened; another segment may be unreadable or just removed.
+            if is_exhausted(error):
+                raise missing_file_error(path, error) from error
     wanted = np.frombuffer(keys, "<u8").reshape(-1, 2)
     places = np.full(len(wanted), -1, np.int64)
     if not segments or not len(wanted):
@@ -151,6 +167,21 @@ def find_entries(
     hit = (stored[order[at]] == wanted).all(axis=1)
     places[hit] = where[order[at[hit]]]
     return segments, places
+
+
+def _list_segments(folder: Path, suffix: str) -> list[Path]:
+    try:
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(suffix))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        if is_exhausted(error):
+            raise missing_file_error(folder, error) from error
+        raise OutputError(
+            f"Cannot read the cache in {folder}: {error.strerror or error}. Set BREASTCLS_CACHE or cache_dir to "
+            "another "
+            "folder."
+        ) from error
 
 
 def remove_damaged(path: Path, reason: str, what: str = "prepared images") -> None:

@@ -16,6 +16,8 @@ from breastcls.images.tiff_directory import TIFF_SIGNATURES
 from breastcls.images.tiff_pages import inspect_tiff
 from breastcls.images.unread_formats import describe_content, is_avif
 
+_NOT_READ = "not a PNG, JPEG, TIFF, JPEG 2000, BMP, WebP, GIF or AVIF image"
+
 
 def inspect_bytes(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Return the header of an image after checking that the file is complete.
@@ -57,5 +59,5 @@ def _inspect(data: bytes) -> Header:
         return Header("avif")
     kind, remedy = describe_content(data)
     if not remedy:
-        raise DamagedImageError(f"not an image: it is {kind}")
-    raise UnsupportedImageError(f"not an image that is read: it is {kind}. {remedy}")
+        raise DamagedImageError(f"{_NOT_READ}: it is {kind}")
+    raise UnsupportedImageError(f"{_NOT_READ}: it is {kind}. {remedy}")

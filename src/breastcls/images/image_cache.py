@@ -52,7 +52,7 @@ def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
     freed = cache_size(cache_dir)
     for folder in _folders(cache_dir):
         try:
-            if folder.exists():
+            if os.path.lexists(folder):
                 shutil.rmtree(folder)
         except OSError as error:
             raise OutputError(f"Cannot delete the prepared images in {folder}: {error.strerror or error}.") from error
@@ -60,9 +60,31 @@ def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
 
 
 def cache_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Return the size of the prepared images and the cached features in bytes."""
-    files = (file for folder in _folders(cache_dir) for file in folder.rglob("*"))
-    return sum(file.stat().st_size for file in files if file.is_file())
+    """Return the size of the prepared images and the cached features in bytes, without following links.
+
+    Raises:
+        OutputError: If the folder cannot be listed.
+    """
+    try:
+        return sum(_folder_size(folder) for folder in _folders(cache_dir))
+    except OSError as error:
+        raise OutputError(f"Cannot list the cache {cache_folder(cache_dir)}: {error.strerror or error}.") from error
+
+
+def _folder_size(folder: str | os.PathLike[str]) -> int:
+    if os.path.islink(folder):
+        return 0
+    try:
+        with os.scandir(folder) as entries:
+            return sum(
+                _folder_size(entry.path)
+                if entry.is_dir(follow_symlinks=False)
+                else entry.stat(follow_symlinks=False).st_size
+                for entry in entries
+            )
+    except FileNotFoundError:
+        # It was removed by another process, or there is no cache.
+        return 0
 
 
 def open_images(
@@ -98,8 +120,12 @@ def open_images(
         return open_cached(paths, settings, states=states, cache_dir=cache_dir, workers=workers, progress=progress)
     except OutputError as error:
         warnings.warn(f"{error} Images are decoded whenever they are read.", DatasetWarning, stacklevel=2)
-        found = find_images(_settings_folder(cache_dir, settings), states, paths, settings)
-        return CachedSource(FileSource(paths, states, settings, workers), *found)
+        files = FileSource(paths, states, settings, workers)
+        try:
+            found = find_images(_settings_folder(cache_dir, settings), states, paths, settings)
+        except OutputError:
+            return files
+        return CachedSource(files, *found)
 
 
 def prepare_images(

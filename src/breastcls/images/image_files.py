@@ -73,8 +73,15 @@ def missing_file_error(path: str | os.PathLike[str], error: OSError) -> ImageErr
         reason = "this is a folder, not an image file"
     elif error.errno == errno.ELOOP:
         reason = "the link leads to itself. Remove the link"
-    elif error.errno in (errno.EMFILE, errno.ENFILE):
+    elif is_exhausted(error):
         reason = "too many files are open; the file is not damaged. Raise the limit with `ulimit -n`"
     else:
         reason = f"the file cannot be read: {error.strerror or error}"
-    return ImageError(f"{os.fspath(path)}: {reason}.")
+    result = ImageError(f"{os.fspath(path)}: {reason}.")
+    result.errno = error.errno
+    return result
+
+
+def is_exhausted(error: OSError) -> bool:
+    """Return whether an error means that too many files are open, which says nothing about the file."""
+    return error.errno in (errno.EMFILE, errno.ENFILE)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from breastcls.errors import ImageError
 from breastcls.images.decode import decode_pixels, hash_array
-from breastcls.images.image_files import read_bytes
+from breastcls.images.image_files import is_exhausted, read_bytes
 from breastcls.images.image_header import MAX_PIXELS, DamagedImageError, UnsupportedImageError
 from breastcls.images.image_source import run_in_threads
 from breastcls.images.perceptual_hash import find_near_pairs, perceptual_hash
@@ -98,6 +98,7 @@ def check_images(
 
     Raises:
         ValueError: If `cases` and `paths` have different lengths.
+        ImageError: If too many files are open.
 
     Example:
         >>> check_images([]).columns.tolist()
@@ -182,6 +183,8 @@ def _inspect_file(path: str, max_pixels: int) -> _Inspection:
     try:
         data = read_bytes(path)
     except ImageError as error:
+        if is_exhausted(error):
+            raise
         return _Inspection("missing", _reason(error, path))
     try:
         image = decode_pixels(data, max_pixels)

@@ -27,9 +27,14 @@ def hold_lock(path: Path) -> Iterator[bool]:
     remains correct, since its files are written atomically, but work may be done twice.
 
     Raises:
-        OSError: If the file cannot be created.
+        OSError: If the file cannot be created, or is a symbolic link, which is not followed.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, f"{path.name} is a symbolic link, which is not followed; remove it") from error
+        raise
     try:
         yield fcntl is not None and _acquire(descriptor, path)
     finally:
