@@ -19,6 +19,7 @@ from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.evaluation_context import EvaluationContext
 from breastcls.evaluation.evaluation_origin import describe_origin
 from breastcls.evaluation.section_registry import SECTIONS
+from breastcls.evaluation.sections.by_column_section import find_columns
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.threshold_origin import apply_threshold, refuse_rule
 from breastcls.intervals.bootstrap import Bootstrap
@@ -41,6 +42,7 @@ def evaluate(
     aggregation: Aggregation | Level = "image",
     threshold: float | Threshold | None = None,
     prevalences: Sequence[float] = PREVALENCES,
+    subgroups: str | Sequence[str] = (),
     bootstrap: Bootstrap | None = None,
     batch_size: int = 32,
     tta: str | None = None,
@@ -63,6 +65,9 @@ def evaluate(
             or the predictions, else 0.5. Choose it on validation images (`choose_threshold`), never on these.
         prevalences: Two classes: prevalences at which predictive values are given, in 0..1: those of the sites where
             the model might be used, which seldom equal that of the test set.
+        subgroups: Columns of the test images or predictions whose groups are scored too, such as `["centre", "age"]`,
+            each group with confidence intervals over its cases: `result.by_column`. Numbers with more than ten values
+            are grouped by quarters. Subtype and magnification are always scored.
         bootstrap: How confidence intervals are computed; 2,000 resamples by default. Where each case gives one
             prediction (`aggregation="case"`), accuracy, precision, recall, specificity and other simple proportions
             get Wilson's interval instead.
@@ -118,6 +123,7 @@ def evaluate(
         train=train,
         ood=ood,
         prevalences=prevalences,
+        subgroups=find_columns(predictions, subgroups),
         prediction_options={"tta": tta, "batch_size": batch_size, "allow_leakage": allow_leakage},
     )
     _warn(predictions, context.counts)

@@ -47,6 +47,7 @@ class EvaluationContext:
         train: The training images, if given.
         ood: Out-of-distribution images or their predictions, if given.
         prevalences: Prevalences at which predictive values are given.
+        subgroups: Names of the columns whose groups are scored.
         prediction_options: `tta`, `batch_size` and `allow_leakage`, for sections that run the model again.
         values: The values of the sections computed so far, by name.
     """
@@ -63,6 +64,7 @@ class EvaluationContext:
     train: Dataset | None = None
     ood: Dataset | Predictions | None = None
     prevalences: Sequence[float] = ()
+    subgroups: Sequence[str] = ()
     prediction_options: Mapping[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -10,6 +10,7 @@ from breastcls.evaluation.evaluation_scores import EvaluationScores
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.sections import (
     baselines_section,
+    by_column_section,
     by_level_section,
     by_magnification_section,
     by_sharpness_section,
@@ -135,6 +136,7 @@ for _module in (
     per_class_section,
     by_subtype_section,
     by_magnification_section,
+    by_column_section,
     by_stain_section,
     by_sharpness_section,
     robustness_section,

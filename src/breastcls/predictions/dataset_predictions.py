@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.predictions.prediction_columns import columns_of
 from breastcls.predictions.predictions import Predictions
 
 
@@ -46,7 +47,7 @@ def predictions_of(
         # The reader of the dataset has warned of similar names.
         distinct=True,
     )
-    return dataclasses.replace(known, distinct=data.distinct, root=data.root)
+    return dataclasses.replace(known, distinct=data.distinct, root=data.root, columns=columns_of(data))
 
 
 def _text(values: pd.Series) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from breastcls.errors import EvaluationError
+from breastcls.predictions.prediction_columns import join_columns
 from breastcls.predictions.predictions import Predictions
 
 _OPTIONAL = ("cases", "slides", "paths", "magnifications", "subtypes")
@@ -59,6 +60,7 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
         labels=np.concatenate([one.labels for one in parts]),
         part=part,
         calibration=_join_calibrations(parts),
+        columns=join_columns([one.columns for one in parts]),
         distinct=frozenset().union(*(one.distinct for one in parts)),
         **known,
     )

@@ -48,6 +48,7 @@ class PredictionRows(Result):
     root: str | None = None
     hidden_files: HiddenFiles = field(default_factory=HiddenFiles, repr=False)
     distinct: Any = frozenset()
+    columns: pd.DataFrame | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         arrays.check_word(self.level, "level", LEVELS)
@@ -76,6 +77,8 @@ class PredictionRows(Result):
         chosen: dict[str, Any] = {name: getattr(self, name) for name in _ROW_FIELDS}
         for name, value in chosen.items():
             chosen[name] = None if value is None else value[rows]
+        if self.columns is not None:
+            chosen["columns"] = self.columns.iloc[rows].reset_index(drop=True)
         return dataclasses.replace(self, **chosen)
 
     @property
@@ -125,7 +128,8 @@ class PredictionRows(Result):
         columns["decision"] = names[self.decisions]
         for index, name in enumerate(self.classes):
             columns[f"{PROBABILITY}{name}"] = self.probabilities[:, index]
-        return pd.DataFrame(columns)
+        table = pd.DataFrame(columns)
+        return table if self.columns is None else pd.concat([table, self.columns], axis=1)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_frame()` as CSV, which `from_csv` reads back, and return the path.
@@ -150,6 +154,9 @@ class PredictionRows(Result):
         for name in _ROW_FIELDS:
             value = self.relative_paths if name == "paths" else getattr(self, name)
             content[name] = None if value is None else value.tolist()
+        if self.columns is not None:
+            values = self.columns.astype(object).where(self.columns.notna(), None)
+            content["columns"] = {str(name): values[name].tolist() for name in values}
         return content
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.errors import EvaluationError
@@ -16,6 +17,7 @@ from breastcls.identifiers import read_distinct
 from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.grouped_rows import combine_rows, common_values, group_rows, label_groups
+from breastcls.predictions.prediction_columns import aggregate_columns, check_columns
 from breastcls.predictions.prediction_rows import PredictionRows
 from breastcls.predictions.predictions_csv import read_columns
 from breastcls.predictions.pseudonyms import Pseudonyms, hide_names
@@ -53,6 +55,8 @@ class Predictions(PredictionRows):
         hidden_files: The files of images whose `paths` are pseudonyms, by pseudonym; see `with_pseudonyms`.
         distinct: Names of cases and slides that are different although they differ in spelling only; see `from_arrays`.
             They are not written to files.
+        columns: Further columns, such as centre or scanner: a table of n rows, or None. `evaluate` scores the groups
+            of a column.
 
     Raises:
         EvaluationError: If `level`, `part` or `aggregation_method` is none of these.
@@ -82,6 +86,7 @@ class Predictions(PredictionRows):
         threshold: float | None = None,
         part: str | None = None,
         distinct: Any = (),
+        columns: Mapping[str, Any] | pd.DataFrame | None = None,
     ) -> Predictions:
         """Make predictions from the output of any model of any framework.
 
@@ -106,6 +111,7 @@ class Predictions(PredictionRows):
             distinct: Names of cases and slides that are different although they differ in letter case, leading zeros,
                 separators or accents only, such as `[("P1", "p1")]`; True for all names. Others count as a possible
                 leak where one is in the training and one in the test set.
+            columns: Further columns by name, each (n,), such as `{"centre": centres}`.
 
         Raises:
             EvaluationError: If shapes disagree, a value is NaN or outside 0..1, a row does not sum to one, a label is
@@ -145,6 +151,7 @@ logits, apply softmax (or the sigmoid for one column) first.
             threshold=arrays.check_threshold(threshold, names),
             part=part,
             distinct=different,
+            columns=check_columns(columns, rows),
         )
 
     @classmethod
@@ -181,7 +188,7 @@ logits, apply softmax (or the sigmoid for one column) first.
             slide: Column of the slide.
             image: Column of the file.
             magnification: Column of the magnification.
-            subtype: Column of the subtype.
+            subtype: Column of the subtype. Columns with other names are kept too; see `columns`.
             threshold: As in `from_arrays`. Default: from the column `threshold`, as `to_csv` writes it.
             part: As in `from_arrays`. Default: from the column `part`. The level of the rows, and how they were
                 aggregated, is read from the columns `level` and `aggregation_method`; without them a row is an image.
@@ -267,6 +274,7 @@ logits, apply softmax (or the sigmoid for one column) first.
             paths=None,
             magnifications=common_values(self.magnifications, groups, -1),
             subtypes=common_values(self.subtypes, groups, ""),
+            columns=aggregate_columns(self.columns, groups),
             # Half of the votes decide; a threshold for the probability of one image has been used in them.
             threshold=None if method == "majority" else self.threshold,
             level=level,

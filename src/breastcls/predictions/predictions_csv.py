@@ -17,6 +17,7 @@ from breastcls.files import write_text
 from breastcls.identifiers import clean_name
 from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration, parse_calibration
 from breastcls.predictions import array_arguments as arrays
+from breastcls.predictions.prediction_columns import is_reserved
 from breastcls.table_files import read_text_table
 
 PROBABILITY = "probability_"
@@ -83,6 +84,7 @@ def read_columns(
         "classes": classes,
         "threshold": threshold,
         "part": written.get("part", given["part"]),
+        "columns": table[[one for one in table if one not in {*named.values(), *columns} and not is_reserved(one)]],
     }
     record = {
         "level": written.get("level") or "image",

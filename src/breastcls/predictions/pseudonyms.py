@@ -163,6 +163,8 @@ def hide_names(predictions: Any, pseudonyms: Pseudonyms) -> dict[str, Any]:
     changes: dict[str, Any] = {"calibration": pseudonyms.replace_in(predictions.calibration), "root": None}
     # The names that were declared distinct are names too; pseudonyms differ in more than spelling.
     changes["distinct"] = bool(predictions.distinct)
+    # Nobody has said which of the further columns hold names.
+    changes["columns"] = None
     for kind, of_rows in (("case", "cases"), ("slide", "slides"), ("image", "paths")):
         names = getattr(predictions, of_rows)
         changes[of_rows] = None if names is None else np.array(pseudonyms.replace(kind, names), dtype=object)

@@ -59,7 +59,7 @@ def group_blocks(evaluation: EvaluationData, table: pd.DataFrame, title: str) ->
 
 def metrics_by_row(table: pd.DataFrame, title: str, metrics: Sequence[str], caption: str) -> Table:
     """Return the counts of each row of a table, and each metric with its confidence interval below it."""
-    counts = [name for name in ("images", "slides", "cases", RAREST) if name in table.columns]
+    counts = [name for name in ("images", "slides", "cases", RAREST) if name in table and table[name].notna().any()]
     # A metric that is defined in no row would be a column of "not defined".
     shown = [name for name in metrics if name in table.columns and table[name].notna().any()]
     columns = [Column(title, "text"), *(Column(describe_metric(name).name, "number") for name in counts)]
