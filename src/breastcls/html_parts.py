@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from breastcls.identifiers import show_controls
+
 
 def html_text(text: str) -> str:
     """Return text of a terminal as HTML that keeps its lines.
@@ -13,12 +15,12 @@ def html_text(text: str) -> str:
         >>> html_text("a < b")
         '<pre style="white-space: pre-wrap">a &lt; b</pre>'
     """
-    return f'<pre style="white-space: pre-wrap">{escape(text)}</pre>'
+    return f'<pre style="white-space: pre-wrap">{_escape(text)}</pre>'
 
 
 def html_paragraph(text: str) -> str:
     """Return a paragraph; nothing for no text."""
-    return f"<p>{escape(text)}</p>" if text else ""
+    return f"<p>{_escape(text)}</p>" if text else ""
 
 
 def html_table(rows: Sequence[Sequence[str]], *, caption: str = "", names: int = 1) -> str:
@@ -33,7 +35,7 @@ def html_table(rows: Sequence[Sequence[str]], *, caption: str = "", names: int =
         >>> html_table([["case", "images"], ["14-22549", "16"]])  # doctest: +ELLIPSIS
         '<table><thead><tr><th scope="col">case</th>...<th scope="row">14-22549</th><td>16</td></tr></tbody></table>'
     """
-    head, *body = ([escape(cell) for cell in row] for row in rows)
+    head, *body = ([_escape(cell) for cell in row] for row in rows)
     titles = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     lines = [
         "<tr>"
@@ -42,7 +44,7 @@ def html_table(rows: Sequence[Sequence[str]], *, caption: str = "", names: int =
         + "</tr>"
         for row in body
     ]
-    above = f"<caption>{escape(caption)}</caption>" if caption else ""
+    above = f"<caption>{_escape(caption)}</caption>" if caption else ""
     return f"<table>{above}<thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
@@ -50,6 +52,10 @@ def html_list(title: str, sentences: Sequence[str]) -> str:
     """Return a list of sentences below its title, if it has one; nothing without sentences."""
     if not sentences:
         return ""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    above = f"<p><strong>{escape(title)}</strong></p>" if title else ""
+    items = "".join(f"<li>{_escape(sentence)}</li>" for sentence in sentences)
+    above = f"<p><strong>{_escape(title)}</strong></p>" if title else ""
     return f"{above}<ul>{items}</ul>"
+
+
+def _escape(text: str) -> str:
+    return escape(show_controls(text))

@@ -10,6 +10,7 @@ PAGES = {"breastcls.evaluation.report": "style.css", "breastcls.experiments.reci
 def test_text_from_outside_is_escaped_and_a_missing_name_is_an_error():
     environment = page_environment("breastcls.evaluation.report")
     assert environment.from_string("{{ name }}").render(name='<a href="x">') == "&lt;a href=&#34;x&#34;&gt;"
+    assert environment.from_string("{{ name }}").render(name="x\u202e\x1b") == r"x\u202e\u001b"
     with pytest.raises(UndefinedError, match="name"):
         environment.from_string("{{ name }}").render()
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from breastcls.drawing.figures import SVG_STYLE
 from breastcls.drawing.theme import LIGHT
+from breastcls.identifiers import show_controls
 
 # Figures are drawn in the light colours; in the SVG text each becomes the variable of that name, which the page sets
 # for either theme. Black, which this package does not draw with, follows the text. The first class has the colour of
@@ -66,7 +67,7 @@ def figure_to_html(figure: Figure, alt: str, *, key: str, caption: str = "") -> 
     root.attrib.clear()
     root.attrib.update(attributes)
     text = ElementTree.tostring(root, encoding="unicode")
-    below = Markup("<figcaption>{}</figcaption>").format(escape(caption)) if caption else ""
+    below = Markup("<figcaption>{}</figcaption>").format(escape(show_controls(caption))) if caption else ""
     return Markup('<figure class="drawn">{}{}</figure>').format(Markup(text), below)
 
 

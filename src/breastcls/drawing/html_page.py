@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from breastcls.drawing.theme import theme_css
+from breastcls.identifiers import show_controls
 
 
 def page_environment(package: str) -> Environment:
     """Return a Jinja environment for the folder `templates` of a package.
 
-    Text from outside (names of files, classes and cases) is escaped, and a name that the template does not get is an
-    error.
+    Text from outside (names of files, classes and cases) is escaped, also control characters and those that change the
+    direction of writing, and a name that the template does not get is an error.
 
     Args:
         package: The dotted name of the package.
@@ -27,11 +29,17 @@ def page_environment(package: str) -> Environment:
     return Environment(
         loader=PackageLoader(package, "templates"),
         autoescape=True,
+        finalize=_show_controls,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _show_controls(value: Any) -> Any:
+    # Markup is made by this package; its parts are escaped where they come from outside.
+    return show_controls(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def read_template(package: str, name: str) -> str:

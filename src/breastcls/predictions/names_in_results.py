@@ -13,8 +13,8 @@ KINDS = ("case", "slide", "image")
 # What the entries of JSON values, the columns and indices of tables, and the fields of results that hold names are
 # called.
 _KEYS = {
-    **dict.fromkeys(("case", "cases", "shared_cases"), "case"),
-    **dict.fromkeys(("slide", "slides", "shared_slides"), "slide"),
+    **dict.fromkeys(("case", "cases", "shared_cases", "similar_cases"), "case"),
+    **dict.fromkeys(("slide", "slides", "shared_slides", "similar_slides"), "slide"),
     **dict.fromkeys(("path", "paths", "identical_files", "identical_pixels", "near_duplicates"), "image"),
 }
 # The attributes of results that hold names further down.

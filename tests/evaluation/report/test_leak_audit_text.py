@@ -35,3 +35,12 @@ def test_a_leak_is_laid_on_what_leaked(evaluate, audit):
     facts = dict(audit_facts(evaluate(leakage=leak)))
     assert facts["Images of a case that was used before (calibration and threshold)"] == "12 of 288 (4%)"
     assert "training" in audit_verdict(evaluate(leakage=audit(**found))).text
+
+
+def test_a_possible_leak_is_called_that(evaluate, audit):
+    possible = audit(similar_cases=(("01", "1"),))
+    assert "possible leak" in audit_verdict(evaluate(leakage=possible)).text
+    assert audit_verdict(evaluate(leakage=possible)).tone == "bad"
+    assert dict(audit_facts(evaluate(leakage=possible)))["Similar names of cases"] == "1: 01 and 1"
+    both = audit(similar_cases=(("01", "1"),), shared_cases=("2",))
+    assert "not independent" in audit_verdict(evaluate(leakage=both)).text

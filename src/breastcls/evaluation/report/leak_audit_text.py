@@ -48,7 +48,16 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
     )
     if "training" not in report.compared_with:
         fitted = join_words([_FITTED[step] for step in report.compared_with])
-        return Verdict("bad", f"There is a leak: {fitted} used cases that are scored here.", consequence)
+        found = "a possible leak" if not report.leaking else "a leak"
+        return Verdict("bad", f"There is {found}: {fitted} used cases that are scored here.", consequence)
+    if not report.leaking:
+        return Verdict(
+            "bad",
+            "There is a possible leak: training and test images have similar names.",
+            "Names of cases or slides in both sets differ in letter case, leading zeros, separators or accents only. "
+            "If they are of the same patients, every value here is too good. The evaluation was continued because the "
+            "caller allowed it (allow_leakage=True).",
+        )
     return Verdict("bad", "There is a leak: training and test images are not independent.", consequence)
 
 
@@ -61,6 +70,11 @@ def audit_facts(evaluation: EvaluationData) -> Facts:
         (f"Shared {name}", _listing(shared))
         for name, shared in (("cases", report.shared_cases), ("slides", report.shared_slides))
         if name in report.compared_by
+    ]
+    facts += [
+        (f"Similar names of {name}", _listing([" and ".join(pair) for pair in pairs]))
+        for name, pairs in (("cases", report.similar_cases), ("slides", report.similar_slides))
+        if pairs
     ]
     if report.pixels_compared:
         facts.append(("Identical files", _listing([_pair(pair) for pair in report.identical_files])))
