@@ -54,7 +54,7 @@ def fit_normalizer(
         seed: Seed of the draw; the result does not depend on the order of the rows.
 
     Returns:
-        The fitted normalizer, for `fit(..., stain=...)` or `Dataset.to_tf(..., normalizer=...)`.
+        The fitted normalizer, for `Preprocessing(stain=...)` of `fit`, or `Dataset.to_tf(..., normalizer=...)`.
 
     Raises:
         RegistryError: If no normalizer has that name.
