@@ -46,7 +46,7 @@ def test_calibration_in_numbers(found):
 def test_predictive_values(found):
     table = operating_points(found.operating, found)
     assert [row[0].text for row in table.rows] == ["1%", "10%", "50%"]
-    assert [float(row[3].value) for row in table.rows] == found.operating["ppv"].tolist()
+    assert [float(row[1].value) for row in table.rows] == found.operating["ppv"].tolist()
     from breastcls.decisions.net_benefit import operating_table
 
     several = operating_table(found.predictions, thresholds=[0.2, 0.8], prevalences=[0.05])
@@ -79,7 +79,7 @@ def test_groups_that_were_attached(found):
     for name in ("by_stain", "by_sharpness"):
         note, table = SECTIONS[name].report(found.value_of(name), found)
         assert note.text.startswith("Few cases make wide intervals")
-        assert ("optical density" if name == "by_stain" else "grey levels") in table.columns[0].title
+        assert ("optical density (a ratio" if name == "by_stain" else "grey levels") in table.caption
         assert [row[0].text for row in table.rows] == ["lowest quarter", "highest quarter"]
 
 

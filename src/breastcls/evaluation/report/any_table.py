@@ -46,15 +46,24 @@ def any_table(evaluation: EvaluationData, table: pd.DataFrame, title: str, capti
     return Table(f"{caption}{below}".strip(), tuple(columns), tuple(rows))
 
 
-def group_table(evaluation: EvaluationData, table: pd.DataFrame, title: str) -> Table:
-    """Return a table of subgroups: their counts, and each metric with its confidence interval below it."""
+def group_table(evaluation: EvaluationData, table: pd.DataFrame, title: str, groups: str = "") -> Table:
+    """Return a table of subgroups: their counts, and each metric with its confidence interval below it.
+
+    Args:
+        evaluation: Which the confidence of the intervals is taken from.
+        table: The table.
+        title: Title of the column of the groups.
+        groups: What the groups are, with the unit of their values; the title if empty.
+    """
     own = [str(name) for name in table.columns if f"{name}_low" in table.columns]
-    return metrics_by_row(table, title, own or GROUP_METRICS, f"{title}, with {evaluation.percent} CI over cases.")
+    return metrics_by_row(
+        table, title, own or GROUP_METRICS, f"{groups or title}, with {evaluation.percent} CI over cases."
+    )
 
 
-def group_blocks(evaluation: EvaluationData, table: pd.DataFrame, title: str) -> list[Block]:
+def group_blocks(evaluation: EvaluationData, table: pd.DataFrame, title: str, groups: str = "") -> list[Block]:
     """Return the note on all subgroups, which the report shows once, and the table of these."""
-    return [Paragraph(_GROUPS, note=True), group_table(evaluation, table, title)]
+    return [Paragraph(_GROUPS, note=True), group_table(evaluation, table, title, groups)]
 
 
 def metrics_by_row(table: pd.DataFrame, title: str, metrics: Sequence[str], caption: str) -> Table:

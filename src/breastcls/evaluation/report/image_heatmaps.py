@@ -64,8 +64,12 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
         return Overlays(found, method)
     decisions = predictions.decisions
     there = [row for row in rows if Path(predictions.file_of(row)).is_file()]
-    for predicted in sorted({int(decisions[row]) for row in there}):
-        chosen = [row for row in there if decisions[row] == predicted]
+    # One call for all rows: each call prepares the model anew. Where the decisions are by another threshold than that of
+    # the model, the rows that it predicts otherwise are explained again, for the class that was predicted here.
+    targets: list[int | None] = [None]
+    while targets and there:
+        target = targets.pop(0)
+        chosen = there if target is None else [row for row in there if row not in found and decisions[row] == target]
         with warnings.catch_warnings():
             # The flag is shown with the picture that it concerns.
             warnings.simplefilter("ignore", ExplanationWarning)
@@ -73,10 +77,14 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
                 model,
                 [predictions.file_of(row) for row in chosen],
                 method,
-                target_class=predicted,
+                target_class=target,
                 classes=predictions.classes,
             )
-        found |= {row: _overlay(made, number, predictions.classes[predicted]) for number, row in enumerate(chosen)}
+        for number, row in enumerate(chosen):
+            if made.targets[number] == decisions[row]:
+                found[row] = _overlay(made, number, predictions.classes[decisions[row]])
+        if target is None:
+            targets = sorted({int(decisions[row]) for row in there if row not in found})
     return Overlays(found, method)
 
 

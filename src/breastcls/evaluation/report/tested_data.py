@@ -17,7 +17,7 @@ from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 
 _PARTS = {"train": "Training", "val": "Validation"}
 # The terms of ImageNet, which every published set of weights in the registry was trained on.
-_IMAGENET = "its images are for non-commercial research and education"
+_IMAGENET = "the images of ImageNet are for non-commercial research and education"
 
 
 def data_facts(evaluation: EvaluationData) -> Facts:
@@ -40,7 +40,8 @@ def lead_in_words(evaluation: EvaluationData) -> str:
     """Return what was tested on what, in one sentence."""
     model = evaluation.model.get("backbone")
     weights = evaluation.model.get("weights")
-    subject = "The model" if not model else f"{model}, trained from {weights or 'random'} initial weights,"
+    origin = f"the weights {weights}" if weights else "random weights"
+    subject = "The model" if not model else f"{model}, trained from {origin},"
     classes = evaluation.classes
     task = f"{classes[0]} or {classes[-1]}, the positive class" if len(classes) == 2 else f"{len(classes)} classes"
     return f"{subject} was tested on {sample_in_words(evaluation)}: {task}."
@@ -81,8 +82,8 @@ def weights_licence(model: Mapping[str, Any]) -> str:
         return ""
     licence = BACKBONES[name].licence
     if weights == "imagenet":
-        return f"{licence}; trained on ImageNet: {_IMAGENET}"
-    return f"{licence} if the file holds the published ImageNet weights of {name}: {_IMAGENET}"
+        return f"{licence}; {_IMAGENET}"
+    return f"{licence} if the file holds the published ImageNet weights of {name}; {_IMAGENET}"
 
 
 def decision_rule(evaluation: EvaluationData) -> str:

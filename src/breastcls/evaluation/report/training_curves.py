@@ -29,7 +29,9 @@ def training_curves(evaluation: EvaluationData) -> Markup | None:
     text = f"Training history of {format_count(len(history), 'epoch')}; after the last one: {', '.join(values)}."
     best = record.get("best_epoch")
     caption = "Loss and validation score by epoch."
-    if best is not None:
+    if record.get("exact_head"):
+        caption = "The head was fitted exactly; its penalty was chosen by cross-validation on the training cases."
+    elif best is not None:
         caption += f" The weights of epoch {best} were kept: it has the best {_monitor(record)}."
     figure = plot_history(history, record.get("exact_head"))
     return figure_to_html(figure, text, key="training", caption=caption)

@@ -37,7 +37,7 @@ def level_verdict(by_level: pd.DataFrame, evaluation: EvaluationData) -> Verdict
     if not is_defined(score.value):
         return None
     interval = f" ({evaluation.percent} CI {score.interval_text})"
-    text = f"Each case counts once, its images aggregated{interval}."
+    text = f"Each case counts once, with its images aggregated{interval}."
     return Verdict("", f"By case the balanced accuracy is {score.value_text}.", text)
 
 

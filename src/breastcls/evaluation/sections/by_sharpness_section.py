@@ -18,6 +18,6 @@ SECTION = Section(
     columns=("images", "cases"),
     rows="sharpness",
     report=lambda table, evaluation: group_blocks(
-        evaluation, table, "Variance of the Laplacian of the luminance (squared grey levels)"
+        evaluation, table, "Quarter", "Quarters by the variance of the Laplacian of the luminance (squared grey levels)"
     ),
 )

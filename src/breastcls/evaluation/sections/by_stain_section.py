@@ -29,6 +29,6 @@ SECTION = Section(
     columns=("images", "cases"),
     rows="stain",
     report=lambda table, evaluation: group_blocks(
-        evaluation, table, "Share of red in the optical density (0 to 1, no unit)"
+        evaluation, table, "Quarter", "Quarters by the share of red in the optical density (a ratio, 0 to 1)"
     ),
 )

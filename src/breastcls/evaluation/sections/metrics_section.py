@@ -109,7 +109,7 @@ SECTION = Section(
     columns=("value", "low", "high", "reason"),
     schema=exact_table_schema("value", "low", "high", "reason"),
     text=_text,
-    figures=(SectionFigure("metrics", _draw, _describe, height=80.0),),
+    figures=(SectionFigure("metrics", _draw, _describe, height=105.0),),
     report=lambda metrics, evaluation: [metrics_table(metrics, evaluation)],
     glossary=(_INTERVAL_OVER_CASES,),
 )

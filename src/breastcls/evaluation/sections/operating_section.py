@@ -24,14 +24,16 @@ def _compute(context: EvaluationContext) -> pd.DataFrame:
 def operating_points(operating: pd.DataFrame, evaluation: EvaluationData) -> Table:
     """Return sensitivity, specificity and the predictive values at each stated prevalence."""
     several = operating.index.unique(0).size > 1
+    # At one threshold sensitivity and specificity are the same at every prevalence; the first page has them.
+    metrics = _METRICS if several else _METRICS[2:]
     rows = []
     for (threshold, prevalence), row in zip(operating.index, operating.to_dict("records"), strict=True):
         cells = [Cell(f"{100 * prevalence:.3g}%", sort_value(prevalence))]
         cells += [Cell(format_number(threshold, 2), sort_value(threshold))] * several
-        cells += [score_cell(Score(row[name], row[f"{name}_low"], row[f"{name}_high"])) for name in _METRICS]
+        cells += [score_cell(Score(row[name], row[f"{name}_low"], row[f"{name}_high"])) for name in metrics]
         rows.append(tuple(cells))
     columns = [Column("Prevalence", "number"), *([Column("Threshold", "number")] * several)]
-    columns += [Column(describe_metric(name).short, "number") for name in _METRICS]
+    columns += [Column(describe_metric(name).short, "number") for name in metrics]
     positive = evaluation.classes[-1]
     caption = (
         f"Predictive values where that share of the {evaluation.unit}s is {positive}, with {evaluation.percent} "
