@@ -54,38 +54,43 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
     Raises:
         ExplanationError: If the model or the method cannot be used.
     """
-    from breastcls.explanation.explain import explain
     from breastcls.models.persistence import load_model
 
     if isinstance(model, (str, os.PathLike)):
         model = load_model(Path(model))
-    found: dict[int, Overlay] = {}
     if predictions.paths is None:
-        return Overlays(found, method)
+        return Overlays({}, method)
     decisions = predictions.decisions
     there = [row for row in rows if Path(predictions.file_of(row)).is_file()]
-    # One call for all rows: each call prepares the model anew. Where the decisions are by another threshold than that of
-    # the model, the rows that it predicts otherwise are explained again, for the class that was predicted here.
-    targets: list[int | None] = [None]
-    while targets and there:
-        target = targets.pop(0)
-        chosen = there if target is None else [row for row in there if row not in found and decisions[row] == target]
-        with warnings.catch_warnings():
-            # The flag is shown with the picture that it concerns.
-            warnings.simplefilter("ignore", ExplanationWarning)
-            made = explain(
-                model,
-                [predictions.file_of(row) for row in chosen],
-                method,
-                target_class=target,
-                classes=predictions.classes,
-            )
-        for number, row in enumerate(chosen):
-            if made.targets[number] == decisions[row]:
-                found[row] = _overlay(made, number, predictions.classes[decisions[row]])
-        if target is None:
-            targets = sorted({int(decisions[row]) for row in there if row not in found})
+    found = _explain(predictions, there, model, method, None)
+    # The decisions may be by another threshold than the model's: the rows that it predicts otherwise are explained again,
+    # for the class that was predicted here.
+    others = [row for row in there if row not in found]
+    for target in sorted({int(decisions[row]) for row in others}):
+        found |= _explain(predictions, [row for row in others if decisions[row] == target], model, method, target)
     return Overlays(found, method)
+
+
+def _explain(
+    predictions: Predictions, rows: list[int], model: Any, method: str, target: int | None
+) -> dict[int, Overlay]:
+    """Return the heat-maps of those rows that are explained for the class that was predicted, by row."""
+    from breastcls.explanation.explain import explain
+
+    if not rows:
+        return {}
+    with warnings.catch_warnings():
+        # The flag is shown with the picture that it concerns.
+        warnings.simplefilter("ignore", ExplanationWarning)
+        files = [predictions.file_of(row) for row in rows]
+        # One call for all of them: each call prepares the model anew.
+        made = explain(model, files, method, target_class=target, classes=predictions.classes)
+    decisions, names = predictions.decisions, predictions.classes
+    return {
+        row: _overlay(made, number, names[decisions[row]])
+        for number, row in enumerate(rows)
+        if made.targets[number] == decisions[row]
+    }
 
 
 def match_rows(predictions: Predictions, rows: list[int], heatmaps: Explanation) -> Overlays:

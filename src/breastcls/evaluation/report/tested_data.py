@@ -77,7 +77,7 @@ def model_in_words(model: Mapping[str, Any]) -> str:
 
 def weights_licence(model: Mapping[str, Any]) -> str:
     """Return the licence of the initial weights of the backbone, or "" where they are random or not known."""
-    name, weights = model.get("backbone"), model.get("weights")
+    name, weights = str(model.get("backbone")), model.get("weights")
     if not weights or name not in BACKBONES:
         return ""
     licence = BACKBONES[name].licence
