@@ -63,8 +63,8 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
     decisions = predictions.decisions
     there = [row for row in rows if Path(predictions.file_of(row)).is_file()]
     found = _explain(predictions, there, model, method, None)
-    # The decisions may be by another threshold than the model's: rows that it predicts otherwise are explained again, for
-    # the class that was predicted here.
+    # The decisions may be by another threshold than the model's: what it predicts otherwise is explained again, for the
+    # class that was predicted here.
     others = [row for row in there if row not in found]
     for target in sorted({int(decisions[row]) for row in others}):
         found |= _explain(predictions, [row for row in others if decisions[row] == target], model, method, target)
