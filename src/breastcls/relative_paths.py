@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath, PureWindowsPath
+from typing import Any
 
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
@@ -35,6 +36,22 @@ def relative_paths(paths: Iterable[str], root: str | os.PathLike[str] | None = N
     ends = zip(min(folders), max(folders), strict=False) if folders else ()
     skipped = max(1, sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], ends)))
     return ["/".join(path.parts[skipped:]) if path.is_absolute() else _text(path) for path in pure]
+
+
+def without_folders(values: Any) -> Any:
+    """Return JSON values in which every absolute path is replaced by the name of its file or folder.
+
+    Example:
+        >>> without_folders({"run_dir": "/home/alice/runs/first", "epochs": 3, "csv": ["curves.csv"]})
+        {'run_dir': 'first', 'epochs': 3, 'csv': ['curves.csv']}
+    """
+    if isinstance(values, Mapping):
+        return {key: without_folders(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return type(values)(map(without_folders, values))
+    if isinstance(values, str) and values and _pure(values).is_absolute():
+        return _pure(values).name
+    return values
 
 
 def _below(path: PurePath, root: str | os.PathLike[str]) -> str | None:

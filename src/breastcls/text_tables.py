@@ -1,4 +1,4 @@
-"""Tables of text: aligned columns for the terminal, or Markdown."""
+"""Text: tables with aligned columns for the terminal or in Markdown, and counts with their noun."""
 
 from __future__ import annotations
 
@@ -9,6 +9,31 @@ from collections.abc import Sequence
 # begin no tag and no entity. Characters that some renderers do not accept after a backslash are written as entities.
 _MARKUP = re.compile(r"[\\`*\[|]|(?<![^\W_])_|_(?![^\W_])")
 _ENTITIES = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|[$~]")
+
+
+def format_count(count: int, singular: str, plural: str | None = None) -> str:
+    """Return a count with its noun.
+
+    Example:
+        >>> format_count(1, "case"), format_count(277524, "patch", "patches")
+        ('1 case', '277,524 patches')
+    """
+    return f"{count:,} {choose_form(count, singular, plural)}"
+
+
+def choose_form(count: int, singular: str, plural: str | None = None) -> str:
+    """Return the form of a noun or a verb that goes with a count.
+
+    Args:
+        count: The count.
+        singular: The form for one: "case", "is".
+        plural: The form for any other count; by default the singular with an s.
+
+    Example:
+        >>> choose_form(1, "is", "are"), choose_form(0, "case")
+        ('is', 'cases')
+    """
+    return singular if count == 1 else f"{singular}s" if plural is None else plural
 
 
 def text_table(rows: Sequence[Sequence[str]], *, rule: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+import zipfile
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import breastcls as bc
 from breastcls.evaluation.report.image_heatmaps import match_rows
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.pseudonyms import Pseudonyms
+from breastcls.predictions.shared_model import save_model_with_pseudonyms
 from support.prediction_fixtures import make_colour_model
 
 
@@ -112,3 +114,16 @@ def test_predictions_that_were_written_are_evaluated_with_their_images(leaking, 
     for again in (bc.Predictions.from_csv(written), bc.Predictions.from_csv(written, root=data.root)):
         found = bc.evaluate(again, data, bootstrap=Bootstrap(20))
         assert found.predictions.paths.tolist() == data.paths
+
+
+def test_a_model_file_can_be_shared(data, tmp_path):
+    record = {"cases": sorted(set(data.cases)), "slides": sorted(set(data.slides)), "trained_on": {"cases": ["14-9"]}}
+    model = make_colour_model(provenance={"training": record, "members": [{"provenance": {"training": record}}]})
+    before = bc.models.get_card(model)
+    path = save_model_with_pseudonyms(model, tmp_path / "shared.keras")
+    with zipfile.ZipFile(path) as archive:
+        text = b"".join(archive.read(name) for name in archive.namelist())
+    assert [name for name in {*data.cases, *data.slides, "14-9"} if name.encode() in text] == []
+    card = bc.models.get_card(bc.load_model(path))
+    assert len(card.provenance["training"]["cases"]) == 10
+    assert bc.models.get_card(model) == before

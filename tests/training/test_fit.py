@@ -111,7 +111,15 @@ def test_the_run_folder(parts, small, quick, tmp_path):
     run = bc.fit(model, *parts[:2], **quick, run_dir=tmp_path / "run")
     folder = tmp_path / "run"
     files = {path.name for path in folder.iterdir()}
-    assert files == {"config.json", "history.csv", "split.csv", "model.keras", "environment.json", "run.json"}
+    assert files == {
+        "config.json",
+        "history.csv",
+        "split.csv",
+        "local.json",
+        "model.keras",
+        "environment.json",
+        "run.json",
+    }
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["fit"]["epochs"] == 2
     assert config["fit"]["class_weight"] == "balanced"

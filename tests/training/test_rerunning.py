@@ -170,8 +170,8 @@ def test_what_cannot_be_built_again_is_said(parts, small, tmp_path):
 
 def test_images_that_are_gone_are_named_and_can_be_given(parts, small, tmp_path):
     bc.fit(small(), parts[0], run_dir=tmp_path / "first", **OPTIONS)
-    split = tmp_path / "first" / "split.csv"
-    split.write_text(split.read_text(encoding="utf-8").replace("easy", "gone"), encoding="utf-8")
+    # As on another machine: the record is relative, and the folder of the images is not part of it.
+    (tmp_path / "first" / "local.json").unlink()
     with pytest.raises(ValueError, match="do not exist"):
         bc.training.rerun(tmp_path / "first", progress=False)
     _, run = bc.training.rerun(tmp_path / "first", train=parts[0], progress=False)

@@ -19,6 +19,7 @@ from breastcls.files import make_folder, write_text
 from breastcls.models.weight_hash import is_same_fingerprint
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.predictions import Predictions
+from breastcls.relative_paths import without_folders
 from breastcls.training.checkpointing.resume import load_run
 from breastcls.training.fit_settings import is_fit_option, setting_to_json
 
@@ -146,8 +147,11 @@ class FoldFolder:
 
 
 def json_settings(values: Any) -> Any:
-    """Return settings as JSON values; an object that JSON cannot hold is replaced by the name of its type."""
-    return json.loads(json.dumps(values, default=_json_value))
+    """Return settings as JSON values; an object that JSON cannot hold is replaced by the name of its type.
+
+    Of absolute paths the last part is kept.
+    """
+    return without_folders(json.loads(json.dumps(values, default=_json_value)))
 
 
 def _json_value(value: Any) -> Any:

@@ -16,7 +16,7 @@ from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
-from breastcls.metrics.number_format import format_estimate
+from breastcls.metrics.number_format import format_count, format_estimate
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 from breastcls.text_tables import escape_markdown, markdown_table, wide_table
@@ -74,9 +74,10 @@ class SplitComparison(Result):
 
     def _headline(self) -> str:
         counts, confidence = self.counts, f"{100 * self.settings['bootstrap']['confidence']:g}%"
+        units = ", ".join(format_count(counts[f"{unit}s"], unit) for unit in ("image", "slide", "case"))
         return (
-            f"{counts['images']} images, {counts['slides']} slides, {counts['cases']} cases; {self.settings['folds']} "
-            f"folds, test folds pooled, seed {self.settings['seed']}; {confidence} confidence intervals over cases"
+            f"{units}; {self.settings['folds']} folds, test folds pooled, seed {self.settings['seed']}; {confidence} "
+            "confidence intervals over cases"
         )
 
     def _rows(self, digits: int = 3) -> list[list[str]]:

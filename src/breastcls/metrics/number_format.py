@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 
+from breastcls.text_tables import choose_form as choose_form
+from breastcls.text_tables import format_count as format_count
+
 NOT_DEFINED = "not defined"
 # A confidence interval of a value that is defined.
 NOT_ESTIMABLE = "not estimable"
@@ -65,31 +68,6 @@ def format_estimate(value: object, low: object, high: object, digits: int = 3) -
     ends = [format_number(low, digits), format_number(high, digits)]
     # After a dash a negative number could not be read.
     return f"{format_number(value, digits)} ({(' to ' if '−' in ''.join(ends) else '–').join(ends)})"
-
-
-def format_count(count: int, singular: str, plural: str | None = None) -> str:
-    """Return a count with its noun.
-
-    Example:
-        >>> format_count(1, "case"), format_count(277524, "patch", "patches")
-        ('1 case', '277,524 patches')
-    """
-    return f"{count:,} {choose_form(count, singular, plural)}"
-
-
-def choose_form(count: int, singular: str, plural: str | None = None) -> str:
-    """Return the form of a noun or a verb that goes with a count.
-
-    Args:
-        count: The count.
-        singular: The form for one: "case", "is".
-        plural: The form for any other count; by default the singular with an s.
-
-    Example:
-        >>> choose_form(1, "is", "are"), choose_form(0, "case")
-        ('is', 'cases')
-    """
-    return singular if count == 1 else f"{singular}s" if plural is None else plural
 
 
 def join_words(words: list[str]) -> str:

@@ -1,3 +1,4 @@
 from .aggregation import Aggregation as Aggregation
 from .member_predictions import predict_members as predict_members
 from .pseudonyms import Pseudonyms as Pseudonyms
+from .shared_model import save_model_with_pseudonyms as save_model_with_pseudonyms

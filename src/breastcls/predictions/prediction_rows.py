@@ -23,6 +23,7 @@ from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.predictions.predictions_csv import PROBABILITY, write_columns
 from breastcls.relative_paths import relative_paths
 from breastcls.result import Result
+from breastcls.text_tables import format_count
 
 PARTS = ("train", "validation", "out-of-fold", "test")
 _ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
@@ -171,7 +172,8 @@ class PredictionRows(Result):
         parts = [f"{name} {count}" for name, count in zip(self.classes, known, strict=True)]
         if (self.labels < 0).any():
             parts.append(f"not known {int((self.labels < 0).sum())}")
-        units = f"{len(self)} {self.level}s" if len(self) != 1 else f"1 {self.level}"
-        cases = "" if self.cases is None or self.level == "case" else f" of {pd.unique(self.cases).size} cases"
+        units = format_count(len(self), self.level)
+        alone = self.cases is None or self.level == "case"
+        cases = "" if alone else f" of {format_count(pd.unique(self.cases).size, 'case')}"
         threshold = "" if self.threshold is None else f", threshold {self.threshold:.4g}"
         return f"Predictions: {units}{cases} ({', '.join(parts)}){threshold}"

@@ -28,7 +28,7 @@ from breastcls.robustness.perturbed_predictions import (
     predict_perturbed,
     seeded_generator,
 )
-from breastcls.text_tables import limitation_lines
+from breastcls.text_tables import format_count, limitation_lines
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +60,8 @@ class Robustness(Result):
     def __str__(self) -> str:
         percent = f"{100 * self.settings['bootstrap']['confidence']:g}%"
         lines = [
-            f"Robustness on {self.counts['images']} images of {self.counts['cases']} cases; {percent} CI over cases; "
+            f"Robustness on {format_count(self.counts['images'], 'image')} of "
+            f"{format_count(self.counts['cases'], 'case')}; {percent} CI over cases; "
             "the change is from the unperturbed images."
         ]
         for name, rows in self.table.groupby("perturbation", sort=False):

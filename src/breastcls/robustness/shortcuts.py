@@ -31,7 +31,7 @@ from breastcls.robustness.perturbed_predictions import (
 from breastcls.robustness.reductions import shuffle_blocks, shuffle_pixels, to_grey, to_mean_colour
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.stain.normalizer import StainNormalizer
-from breastcls.text_tables import limitation_lines
+from breastcls.text_tables import format_count, limitation_lines
 
 if TYPE_CHECKING:
     import keras
@@ -72,7 +72,8 @@ class ShortcutChecks(Result):
     def __str__(self) -> str:
         metrics = _metrics_of(self.table)
         lines = [
-            f"Shortcuts, on {self.counts['images']} images of {self.counts['cases']} cases; "
+            f"Shortcuts, on {format_count(self.counts['images'], 'image')} of "
+            f"{format_count(self.counts['cases'], 'case')}; "
             f"{100 * self.settings['bootstrap']['confidence']:g}% CI over cases",
             f"  {'':<14}" + "".join(f"{metric:<24}" for metric in metrics),
         ]

@@ -14,6 +14,7 @@ import numpy as np
 from breastcls.augmentation.policy import Policy
 from breastcls.augmentation.policy_registry import find_policy
 from breastcls.errors import TrainingError
+from breastcls.relative_paths import without_folders
 from breastcls.training.class_weights import ClassWeight
 from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead, KerasSchedule, Rate, check_rate
@@ -117,12 +118,16 @@ class FitSettings:
         return DEFAULT_RATE if isinstance(self.optimizer, str) else rate_of(self.optimizer)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all settings as JSON types, the default learning rate of a named optimizer as a number."""
+        """Return all settings as JSON types, the default learning rate of a named optimizer as a number.
+
+        Of absolute paths, which decide no weight, the last part is kept: records and model files are passed on.
+        """
         values = {item.name: setting_to_json(getattr(self, item.name)) for item in dataclasses.fields(self)}
         used = self.fine_tune is not False or self.frozen_head.solver == "optimizer"
         if self.learning_rate is None and isinstance(self.optimizer, str) and used:
             values["learning_rate"] = DEFAULT_RATE
-        return values
+        recorded: dict[str, Any] = without_folders(values)
+        return recorded
 
     def _check_exact_head(self, *, mixes: bool) -> None:
         tune = self.fine_tune

@@ -70,5 +70,5 @@ def test_killed_wherever_it_hurts_one_after_the_other_it_ends_with_the_same_bits
     assert (folder / "checkpoints").exists()
     digest, _ = finish("probe", easy, pretrained, folder)
     assert digest == finish("probe", easy, pretrained, tmp_path / "whole")[0]
-    files = {"config.json", "split.csv", "history.csv", "model.keras", "environment.json", "run.json"}
+    files = {"config.json", "split.csv", "local.json", "history.csv", "model.keras", "environment.json", "run.json"}
     assert {path.name for path in folder.iterdir()} == files

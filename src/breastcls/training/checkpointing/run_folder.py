@@ -19,11 +19,12 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import describe_files
 from breastcls.datasets.table_reader import load_table
 from breastcls.errors import OutputError, TrainingError
-from breastcls.files import make_folder, write_text
+from breastcls.files import make_folder, write_json, write_text
 from breastcls.models.persistence import save_model
+from breastcls.relative_paths import relative_paths
 from breastcls.training.run import Run
 
-FILES = ("config.json", "split.csv", "history.csv", "model.keras", "environment.json", "run.json")
+FILES = ("config.json", "split.csv", "local.json", "history.csv", "model.keras", "environment.json", "run.json")
 
 
 def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Path:
@@ -52,13 +53,17 @@ def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Pa
 
 
 def write_start(folder: Path, config: Mapping[str, Any], train: Dataset, val: Dataset | None) -> None:
-    """Write `split.csv`, then `config.json`, which marks the folder as a run."""
+    """Write `split.csv`, then `config.json`, which marks the folder as a run.
+
+    Paths in `split.csv` are relative; the folder that they start from on this machine is in `local.json` alone.
+    """
     write_text(folder / "split.csv", split_text(train, val))
+    write_json({"images": image_root(train, val)}, folder / "local.json")
     write_text(folder / "config.json", json.dumps(config, indent=2))
 
 
 def split_text(train: Dataset, val: Dataset | None) -> str:
-    """Return both sets as one table with a column `part` and absolute paths.
+    """Return both sets as one table with a column `part`, paths relative to `image_root`.
 
     Files of the same name are distinguished by the columns `size` and, where it is known, `sha256`.
     """
@@ -66,8 +71,22 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
     table = pd.concat(parts, ignore_index=True)
     for name, values in describe_files(table["path"].tolist()).items():
         table[name] = values
-    table["path"] = [os.path.abspath(path) for path in table["path"]]
+    table["path"] = relative_paths(map(os.path.abspath, table["path"]), image_root(train, val))
     return write_classes(train.classes) + "\n" + write_rows(table)
+
+
+def image_root(train: Dataset, val: Dataset | None) -> str | None:
+    """Return the folder that holds all images: the one that was read, or their common folder; None on two drives."""
+    parts = [train] if val is None else [train, val]
+    roots = {None if part.root is None else os.path.abspath(part.root) for part in parts}
+    root = roots.pop() if len(roots) == 1 else None
+    paths = [os.path.abspath(path) for part in parts for path in part.paths]
+    if root is not None and all(Path(path).is_relative_to(root) for path in paths):
+        return root
+    try:
+        return os.path.commonpath([os.path.dirname(path) for path in paths])
+    except ValueError:
+        return None
 
 
 def write_end(folder: Path, run: Run, model: keras.Model) -> None:
@@ -109,7 +128,10 @@ def read_split(folder: Path) -> tuple[Dataset, Dataset | None]:
         DatasetError: If it is missing or damaged.
     """
     # Similar names were accepted when the run was started.
-    both = load_table(folder / "split.csv", distinct=True)
+    local = folder / "local.json"
+    # A folder that was passed on has no such file, or that of another machine.
+    root = json.loads(local.read_text(encoding="utf-8"))["images"] if local.exists() else None
+    both = load_table(folder / "split.csv", distinct=True, root=root)
     parts = both.table["part"].to_numpy(dtype=object)
     rows = dataclasses.replace(both, frame=both.table.drop(columns=["part", "size", "sha256"]))
     return rows[parts == "train"], rows[parts == "val"] if (parts == "val").any() else None
