@@ -1,9 +1,17 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics, case_codes, case_strata
-from breastcls.metrics.classification_metrics import METRICS, compute_metrics, count_confusion, per_class_metrics
+from breastcls.metrics.classification_metrics import (
+    METRICS,
+    ClassCounts,
+    compute_metrics,
+    count_confusion,
+    per_class_metrics,
+)
 from breastcls.predictions.predictions import Predictions
 
 # These are defined also where a class has no weight.
@@ -60,7 +68,7 @@ def test_classes_of_weights(draw):
     found = CaseStatistics.of(some).compute_classes(weights).reshape(5, 3, 4)
     for row, values in zip(weights, found, strict=True):
         again = repeat_cases(some, row)
-        expected = per_class_metrics(count_confusion(again.labels, again.decisions, 3))
+        expected = per_class_metrics(ClassCounts.of(count_confusion(again.labels, again.decisions, 3)))
         np.testing.assert_allclose(values.T, np.stack(list(expected.values())), atol=1e-12)
 
 
@@ -156,3 +164,20 @@ def test_without_cases_every_row_is_its_own():
     some = Predictions.from_arrays(probabilities=[0.2, 0.7, 0.9], labels=[0, 1, 1], classes=("a", "b"))
     assert case_codes(some).tolist() == [0, 1, 2]
     assert len(CaseStatistics.of(some).strata) == 3
+
+
+def test_many_classes_need_no_confusion_matrix_of_each_case():
+    count = 300
+    labels = np.arange(count * 2) % count
+    probabilities = np.full((len(labels), count), 0.5 / (count - 1))
+    probabilities[np.arange(len(labels)), labels] = 0.5
+    many = Predictions.from_arrays(
+        probabilities=probabilities, labels=labels, cases=list(map(str, labels)), classes=list(map(str, range(count)))
+    )
+    tracemalloc.start()
+    statistics = CaseStatistics.of(many, rank=False)
+    values = statistics.compute(np.ones((50, statistics.cases)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert values[0, METRICS.index("balanced_accuracy")] == 1.0
+    assert peak < 50e6, "a matrix of 300 x 300 for each of 300 cases has 216 MB"

@@ -79,3 +79,12 @@ def test_one_case_has_a_curve_without_a_band():
     roc, _ = compute_curves(some, Bootstrap(20))
     assert roc["tpr"].tolist()[-1] == 1.0
     assert roc["low"].isna().all()
+
+
+def test_curves_of_many_classes_have_no_bands_and_name_why(draw):
+    few, many = (compute_curves(draw(5, classes=tuple(map(str, range(count)))), Bootstrap(20)) for count in (20, 21))
+    assert "many-classes" not in set(few[0]["reason"]) | set(few[1]["reason"])
+    for table in many:
+        assert table[["low", "high"]].isna().all(axis=None)
+        assert "many-classes" in set(table["reason"])
+        assert table["class"].nunique() > 10

@@ -4,7 +4,13 @@ import pytest
 from sklearn import metrics as reference
 
 from breastcls.errors import EvaluationError
-from breastcls.metrics.classification_metrics import METRICS, compute_metrics, count_confusion, per_class_metrics
+from breastcls.metrics.classification_metrics import (
+    METRICS,
+    ClassCounts,
+    compute_metrics,
+    count_confusion,
+    per_class_metrics,
+)
 from breastcls.predictions.predictions import Predictions
 
 
@@ -89,7 +95,7 @@ def test_per_class_against_scikit_learn(draw):
     some = draw(3, classes=("a", "b", "c", "d"))
     counts = count_confusion(some.labels, some.decisions, 4)
     np.testing.assert_array_equal(counts, reference.confusion_matrix(some.labels, some.decisions))
-    found = per_class_metrics(counts)
+    found = per_class_metrics(ClassCounts.of(counts))
     precision, recall, f1, _ = reference.precision_recall_fscore_support(some.labels, some.decisions)
     np.testing.assert_allclose(found["precision"], precision)
     np.testing.assert_allclose(found["recall"], recall)

@@ -13,6 +13,7 @@ import pandas as pd
 from breastcls.metrics.classification_metrics import (
     METRICS,
     PER_CLASS,
+    ClassCounts,
     log_losses,
     per_class_metrics,
     require_labels,
@@ -85,7 +86,7 @@ class CaseStatistics:
     Attributes:
         codes: int64 (n,), index of the case of each row.
         strata: int64 (cases,), see `case_strata`.
-        confusion: float64 (cases, classes, classes), rows true, columns predicted.
+        counts: Each float64 (cases, classes). The whole confusion matrix of each case would need the square of that.
         squared_errors: float64 (cases,), sum over the case's rows.
         log_losses: float64 (cases,), sum over the case's rows.
         slide_scores: float64 (cases,), sum over its slides of the proportion of correct rows; None without slides.
@@ -95,7 +96,7 @@ class CaseStatistics:
 
     codes: Integers
     strata: Integers
-    confusion: Floats
+    counts: ClassCounts
     squared_errors: Floats
     log_losses: Floats
     slide_scores: Floats | None
@@ -105,17 +106,17 @@ class CaseStatistics:
     @property
     def cases(self) -> int:
         """Number of cases."""
-        return len(self.confusion)
+        return len(self.counts.true)
 
     @property
     def holds(self) -> npt.NDArray[np.bool_]:
         """Whether a case has rows of a class, bool (cases, classes)."""
-        return np.asarray(self.confusion.sum(axis=2) > 0)
+        return np.asarray(self.counts.true > 0)
 
     @property
     def other_cases(self) -> Integers:
         """The number of cases with rows of another class than each class, int64 (classes,)."""
-        images = self.confusion.sum(axis=2)
+        images = self.counts.true
         return np.asarray((images.sum(axis=1, keepdims=True) - images > 0).sum(axis=0))
 
     @classmethod
@@ -125,8 +126,9 @@ class CaseStatistics:
         codes = case_codes(predictions)
         cases, classes = int(codes.max()) + 1, len(predictions.classes)
         labels, predicted = predictions.labels, predictions.decisions
-        cells = (codes * classes + labels) * classes + predicted
-        confusion = np.bincount(cells, minlength=cases * classes * classes).astype(np.float64)
+        hit = labels == predicted
+        cells = [codes[hit] * classes + labels[hit], codes * classes + labels, codes * classes + predicted]
+        counted = (np.bincount(cell, minlength=cases * classes).astype(np.float64) for cell in cells)
         slide_scores: Floats | None = None
         slides: Floats | None = None
         slide_of_row = slide_codes(predictions)
@@ -141,7 +143,7 @@ class CaseStatistics:
         return cls(
             codes=codes,
             strata=case_strata(labels, codes, classes),
-            confusion=confusion.reshape(cases, classes, classes),
+            counts=ClassCounts(*(part.reshape(cases, classes) for part in counted)),
             squared_errors=_sum(codes, squared_errors(predictions), cases),
             log_losses=_sum(codes, log_losses(predictions), cases),
             slide_scores=slide_scores,
@@ -151,10 +153,9 @@ class CaseStatistics:
             ),
         )
 
-    def confusions(self, weights: Floats) -> Floats:
-        """Return the confusion counts of each weighting, (resamples, classes, classes)."""
-        cases, classes, _ = self.confusion.shape
-        return (weights @ self.confusion.reshape(cases, -1)).reshape(-1, classes, classes)
+    def weigh(self, weights: Floats) -> ClassCounts:
+        """Return the counts of each weighting of the cases, each (resamples, classes)."""
+        return ClassCounts(*(weights @ part for part in self.counts))
 
     def compute(self, weights: Floats) -> Floats:
         """Return `METRICS` of each weighting of the cases.
@@ -167,11 +168,11 @@ class CaseStatistics:
             compares classes and a class that the cases hold has no weight: a mean over the remaining classes would be
             another metric.
         """
-        counts = self.confusions(weights)
-        held = self.confusion.sum(axis=(0, 2)) > 0
-        complete = (counts.sum(axis=2)[:, held] > 0).all(axis=1) & (held.sum() > 1)
+        counts = self.weigh(weights)
+        held = self.holds.any(axis=0)
+        complete = (counts.true[:, held] > 0).all(axis=1) & (held.sum() > 1)
         values = _decision_metrics(counts, complete)
-        images = counts.sum(axis=(1, 2))
+        images = counts.true.sum(axis=1)
         values["brier"] = weights @ self.squared_errors / images
         values["log_loss"] = weights @ self.log_losses / images
         nothing = np.full(len(weights), np.nan)
@@ -182,14 +183,15 @@ class CaseStatistics:
         )
         values["roc_auc"], values["average_precision"] = nothing, nothing
         if self.rankings:
-            both = np.stack([np.stack(ranking.score(weights)) for ranking in self.rankings])
+            columns = np.ascontiguousarray(weights.T) if len(self.rankings) > 1 else None
+            both = np.stack([np.stack(ranking.score(weights, columns, images)) for ranking in self.rankings])
             means = _mean_of_defined(both.transpose(1, 2, 0))
             values["roc_auc"], values["average_precision"] = np.where(complete, means, np.nan)
         return np.stack([values[name] for name in METRICS], axis=1)
 
     def compute_classes(self, weights: Floats) -> Floats:
         """Return `PER_CLASS` of each class, (resamples, classes x metrics), the metric as the fastest index."""
-        values = per_class_metrics(self.confusions(weights))
+        values = per_class_metrics(self.weigh(weights))
         return np.stack([values[name] for name in PER_CLASS], axis=2).reshape(len(weights), -1)
 
 
@@ -197,21 +199,21 @@ def _sum(codes: Integers, values: Floats, cases: int) -> Floats:
     return np.asarray(np.bincount(codes, weights=values, minlength=cases), dtype=np.float64)
 
 
-def _decision_metrics(counts: Floats, complete: npt.NDArray[np.bool_]) -> dict[str, Floats]:
-    """Return the metrics of the predicted classes from confusion counts (resamples, classes, classes).
+def _decision_metrics(counts: ClassCounts, complete: npt.NDArray[np.bool_]) -> dict[str, Floats]:
+    """Return the metrics of the predicted classes from counts (resamples, classes).
 
     Those that compare classes are NaN except where `complete`, bool (resamples,).
     """
-    hits = np.diagonal(counts, axis1=1, axis2=2).sum(axis=1)
-    true, predicted, images = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
+    hits, images = counts.hits.sum(axis=1), counts.true.sum(axis=1)
+    true, predicted = counts.true, counts.predicted
     classes = per_class_metrics(counts)
     values = {"accuracy": hits / images, "image_recognition_rate": hits / images}
     values["balanced_accuracy"] = np.where(complete, _mean_of_defined(classes["recall"]), np.nan)
     spread = (images**2 - (true**2).sum(axis=1)) * (images**2 - (predicted**2).sum(axis=1))
     shared = hits * images - (true * predicted).sum(axis=1)
-    correlation = np.divide(shared, np.sqrt(spread), out=np.zeros(len(counts)), where=spread > 0)
+    correlation = np.divide(shared, np.sqrt(spread), out=np.zeros(len(images)), where=spread > 0)
     values["mcc"] = np.where(complete, correlation, np.nan)
-    if counts.shape[1] == 2:
+    if true.shape[1] == 2:
         values["recall"], values["specificity"] = classes["recall"][:, 1], classes["specificity"][:, 1]
         for name in ("precision", "f1"):
             values[name] = np.where(complete, classes[name][:, 1], np.nan)

@@ -20,7 +20,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.metric_bounds import interval_at_cases
 from breastcls.intervals.metric_support import fewest_cases
-from breastcls.intervals.minimum_cases import NO_VARIATION
+from breastcls.intervals.minimum_cases import MANY_CLASSES, NO_VARIATION, Bounds, no_bounds
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 
 FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 201)
 RECALLS = np.linspace(0.01, 1.0, 100)
+# With more classes, curves have no bands: one for each class against the rest takes a bootstrap of its own.
+MOST_CLASSES_WITH_BANDS = 20
 # Bands use at most so many thresholds, at quantiles of the scores; a finer band could not be seen.
 MOST_THRESHOLDS = 1000
 
@@ -44,7 +46,8 @@ def compute_curves(predictions: Predictions, bootstrap: Bootstrap) -> tuple[pd.D
 
     Returns:
         Two tables, `ROC_COLUMNS` and `PRECISION_RECALL_COLUMNS`. With more than two classes both have a first column
-        `class` and hold one curve per class against the rest. A class that is absent, or alone, has no curve.
+        `class` and hold one curve per class against the rest. A class that is absent, or alone, has no curve. With more
+        than 20 classes the curves have no bands.
 
     Raises:
         EvaluationError: If a true class is not known.
@@ -58,7 +61,8 @@ def compute_curves(predictions: Predictions, bootstrap: Bootstrap) -> tuple[pd.D
         positive = predictions.labels == index
         if positive.all() or not positive.any():
             continue
-        tables = _one_curve(predictions.probabilities[:, index], positive, codes, strata, bootstrap)
+        drawn = bootstrap if len(classes) <= MOST_CLASSES_WITH_BANDS else None
+        tables = _one_curve(predictions.probabilities[:, index], positive, codes, strata, drawn)
         if len(classes) > 2:
             for table in tables:
                 table.insert(0, "class", classes[index])
@@ -78,7 +82,7 @@ def _one_curve(
     positive: npt.NDArray[np.bool_],
     codes: npt.NDArray[np.int64],
     strata: npt.NDArray[np.int64],
-    bootstrap: Bootstrap,
+    bootstrap: Bootstrap | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     false, true, thresholds = reference.roc_curve(positive, scores, drop_intermediate=False)
     sensitivity = np.interp(FALSE_POSITIVE_RATES, false, true)
@@ -87,16 +91,11 @@ def _one_curve(
     # Rounding must not push a recall just below the place that it reaches.
     reach = np.searchsorted(true, RECALLS - 1e-12, side="left")
     precision = found[reach] / (found[reach] + wrong[reach])
-    statistic = _WeightedCurves(scores, positive, codes, len(strata)).compute
-    held = np.zeros((len(strata), 2), dtype=bool)
-    held[codes, positive.astype(np.int64)] = True
-    bounds = dataclasses.replace(bootstrap, method="percentile").intervals(statistic, strata, fewest_cases(held))
     values = np.concatenate([sensitivity, precision])
-    still = (bounds.reason == NO_VARIATION) & (np.arange(len(values)) != len(FALSE_POSITIVE_RATES) - 1)
-    # At a false positive rate of 1 everything is predicted positive, by definition; elsewhere the same sensitivity in
-    # every resample is a proportion of few cases.
-    at_cases = interval_at_cases(values, np.ones(len(values)), held[:, 1].sum(), bootstrap.confidence)
-    low, high, reason = bounds.replace(still, *at_cases)
+    if bootstrap is None:
+        low, high, reason = no_bounds(MANY_CLASSES, len(values))
+    else:
+        low, high, reason = _band(values, scores, positive, codes, strata, bootstrap)
     split = len(FALSE_POSITIVE_RATES)
     roc = pd.DataFrame(
         {
@@ -122,6 +121,26 @@ def _one_curve(
         }
     )
     return pd.concat([start, roc], ignore_index=True), precision_recall
+
+
+def _band(
+    values: Floats,
+    scores: npt.NDArray[np.float32],
+    positive: npt.NDArray[np.bool_],
+    codes: npt.NDArray[np.int64],
+    strata: npt.NDArray[np.int64],
+    bootstrap: Bootstrap,
+) -> Bounds:
+    """Return the bounds of both curves at each place of their grids, (301,)."""
+    statistic = _WeightedCurves(scores, positive, codes, len(strata)).compute
+    held = np.zeros((len(strata), 2), dtype=bool)
+    held[codes, positive.astype(np.int64)] = True
+    bounds = dataclasses.replace(bootstrap, method="percentile").intervals(statistic, strata, fewest_cases(held))
+    still = (bounds.reason == NO_VARIATION) & (np.arange(len(values)) != len(FALSE_POSITIVE_RATES) - 1)
+    # At a false positive rate of 1 everything is predicted positive, by definition; elsewhere the same sensitivity in
+    # every resample is a proportion of few cases.
+    at_cases = interval_at_cases(values, np.ones(len(values)), held[:, 1].sum(), bootstrap.confidence)
+    return bounds.replace(still, *at_cases)
 
 
 class _WeightedCurves:

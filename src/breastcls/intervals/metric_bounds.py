@@ -104,7 +104,7 @@ def class_proportions(
     rest = counts.sum() - true
     return {
         # Without an image of the class, or a prediction of it, precision is no proportion; see `per_class_metrics`.
-        "precision": (hits, np.where(true > 0, predicted, 0), (statistics.confusion.sum(axis=1) > 0).sum(axis=0)),
+        "precision": (hits, np.where(true > 0, predicted, 0), (statistics.counts.predicted > 0).sum(axis=0)),
         "recall": (hits, true, statistics.holds.sum(axis=0)),
         "specificity": (rest - (predicted - hits), rest, statistics.other_cases),
     }
@@ -141,8 +141,7 @@ def _add_still_classes(
     confidence: float,
 ) -> Bounds:
     """Widen means of the recall over classes by the classes whose recall is the same in every resample."""
-    hits = np.diagonal(statistics.confusion, axis1=1, axis2=2)
-    images = statistics.confusion.sum(axis=2)
+    hits, images = statistics.counts.hits, statistics.counts.true
     true = counts.sum(axis=1)
     recall = np.divide(np.diagonal(counts), true, out=np.zeros(len(true)), where=true > 0)
     still = (true > 0) & (np.abs(hits - recall * images) < ROUNDING).all(axis=0)

@@ -27,11 +27,13 @@ TOO_FEW_CASES = "too-few-cases"
 NO_VARIATION = "no-variation"
 VALUE_NOT_DEFINED = "value-not-defined"
 CASES_NOT_KNOWN = "cases-not-known"
+MANY_CLASSES = "many-classes"
 REASONS = {
     TOO_FEW_CASES: f"fewer than {MIN_CASES} cases of a class that the value rests on",
     NO_VARIATION: "every resample of the cases has the same value",
     VALUE_NOT_DEFINED: "the value is not defined",
     CASES_NOT_KNOWN: "cases are not known",
+    MANY_CLASSES: "curves of more than 20 classes have no bands",
 }
 
 # Values that are the same in every resample may still differ by a rounding error.

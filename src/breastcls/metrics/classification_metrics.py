@@ -18,6 +18,8 @@ Definitions, where several are in use:
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -99,7 +101,7 @@ def _decision_metrics(
     present = np.flatnonzero(counts.sum(axis=1) > 0)
     binary = len(counts) == 2
     values: dict[str, float] = {}
-    specificities = per_class_metrics(counts)["specificity"]
+    specificities = per_class_metrics(ClassCounts.of(counts))["specificity"]
     if binary and 1 in present:
         values["recall"] = float(reference.recall_score(labels, predicted))
         if len(present) > 1:
@@ -128,16 +130,33 @@ def count_confusion(
     return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
-def per_class_metrics(counts: npt.NDArray[np.generic]) -> dict[str, npt.NDArray[np.float64]]:
+class ClassCounts(NamedTuple):
+    """The counts of each class from which its metrics follow; a confusion matrix without its other cells.
+
+    Attributes:
+        hits: (..., classes), the rows of the class that are predicted as it.
+        true: (..., classes), the rows of the class.
+        predicted: (..., classes), the rows that are predicted as the class.
+    """
+
+    hits: npt.NDArray[Any]
+    true: npt.NDArray[Any]
+    predicted: npt.NDArray[Any]
+
+    @classmethod
+    def of(cls, counts: npt.NDArray[np.generic]) -> ClassCounts:
+        """Take them from confusion counts (..., classes, classes), rows true, columns predicted."""
+        return cls(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1), counts.sum(axis=-2))
+
+
+def per_class_metrics(counts: ClassCounts) -> dict[str, npt.NDArray[np.float64]]:
     """Return precision, recall, specificity and F1 of each class, each (..., classes).
 
     Args:
-        counts: Confusion counts (..., classes, classes), rows true, columns predicted; any leading axes.
+        counts: The counts of each class; any leading axes.
     """
-    wide = np.asarray(counts, dtype=np.float64)
-    hits = np.diagonal(wide, axis1=-2, axis2=-1)
-    true, predicted = wide.sum(axis=-1), wide.sum(axis=-2)
-    rest = wide.sum(axis=(-1, -2))[..., None] - true
+    hits, true, predicted = (np.asarray(part, dtype=np.float64) for part in counts)
+    rest = true.sum(axis=-1, keepdims=True) - true
     present = true > 0
     return {
         # Never predicted: 0, as in scikit-learn; without an image of the class it is not defined.

@@ -48,32 +48,37 @@ class Ranking:
         self._gap = self._count(place[gap], codes[gap], cases)
         tied &= negative
         self._tied = self._count(place[tied], codes[tied], cases) if tied.any() else None
-        self._positives = np.bincount(codes[positive], minlength=cases).astype(np.float64)
-        self._negatives = np.bincount(codes[negative], minlength=cases).astype(np.float64)
+        self._rows = np.bincount(codes, minlength=cases).astype(np.float64)
 
     def _count(self, rows: npt.NDArray[Any], columns: npt.NDArray[Any], cases: int) -> Any:
         counts = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(self.stops, cases), dtype=np.float64)
         return counts.tocsr()  # sums duplicates
 
-    def score(self, weights: Floats) -> tuple[Floats, Floats]:
+    def score(
+        self, weights: Floats, columns: Floats | None = None, totals: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         """Return ROC AUC and average precision, each (resamples,); NaN where a resample holds one class only.
 
         Args:
             weights: float64 (resamples, cases), the weight of each case; whole numbers.
+            columns: float64 (cases, resamples), the same transposed and contiguous, where the caller has it: with
+                hundreds of classes, transposing it for each class takes as long as the rest.
+            totals: float64 (resamples,), the weight of all rows, where the caller has it.
         """
         count = len(weights)
         auc, precision = np.full(count, np.nan), np.full(count, np.nan)
         if self.stops == 0:
             return auc, precision
+        totals = weights @ self._rows if totals is None else totals
         step = max(1, BLOCK // self.stops)
+        if columns is not None and step >= count:
+            return self._score(columns, totals)
         for start in range(0, count, step):
             part = slice(start, min(start + step, count))
-            auc[part], precision[part] = self._score(weights[part])
+            auc[part], precision[part] = self._score(np.ascontiguousarray(weights[part].T), totals[part])
         return auc, precision
 
-    def _score(self, weights: Floats) -> tuple[Floats, Floats]:
-        columns = np.ascontiguousarray(weights.T)
-        positives, negatives = weights @ self._positives, weights @ self._negatives
+    def _score(self, columns: Floats, totals: Floats) -> tuple[Floats, Floats]:
         here = self._positive @ columns  # (stops, resamples): weight of positives at each stop
         false = self._gap @ columns
         if self._tied is None:
@@ -85,12 +90,14 @@ class Ranking:
             np.cumsum(false, axis=0, out=false)
             above = np.einsum("sb,sb->b", here, false) - 0.5 * np.einsum("sb,sb->b", here, level)
         true = np.cumsum(here, axis=0)
+        positives = true[-1].copy()
+        negatives = totals - positives
         false += true
         # Before the first image of a resample the precision is 0 of 0, counted as 0 since `here` is 0 there.
         np.maximum(false, 1.0, out=false)
         np.divide(true, false, out=true)
         found = np.einsum("sb,sb->b", here, true)
         both = (positives > 0) & (negatives > 0)
-        nothing = np.full(len(weights), np.nan)
+        nothing = np.full(len(totals), np.nan)
         auc = 1.0 - np.divide(above, positives * negatives, out=nothing.copy(), where=both)
         return auc, np.divide(found, positives, out=nothing, where=both)
