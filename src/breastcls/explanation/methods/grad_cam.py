@@ -14,7 +14,8 @@ def grad_cam(features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     2016 (arXiv:1512.04150), divided by the number of positions.
     """
     weights = gradients.mean(axis=(1, 2))
-    return np.einsum("nhwc,nc->nhw", features, weights)
+    values: np.ndarray = np.einsum("nhwc,nc->nhw", features, weights)
+    return values
 
 
 GRAD_CAM = gradient_cam("grad-cam", "Grad-CAM", "Selvaraju et al. 2017, DOI 10.1109/ICCV.2017.74", grad_cam)

@@ -23,7 +23,8 @@ def grad_cam_plus_plus(features: np.ndarray, gradients: np.ndarray) -> np.ndarra
     total = alpha.sum(axis=(1, 2), keepdims=True)
     alpha = np.divide(alpha, total, out=np.zeros_like(alpha), where=total != 0.0)
     weights = (np.maximum(gradient, 0.0) * alpha).sum(axis=(1, 2))
-    return np.einsum("nhwc,nc->nhw", features, weights).astype(np.float32)
+    values: np.ndarray = np.einsum("nhwc,nc->nhw", features, weights).astype(np.float32)
+    return values
 
 
 GRAD_CAM_PLUS_PLUS = gradient_cam(

@@ -14,7 +14,8 @@ def hires_cam(features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     bias, so the map shows exactly the contribution of each position. Grad-CAM, which averages gradients first, does not
     have this property.
     """
-    return (features * gradients).sum(axis=-1)
+    values: np.ndarray = (features * gradients).sum(axis=-1)
+    return values
 
 
 HIRES_CAM = gradient_cam("hires-cam", "HiResCAM", "Draelos and Carin 2020, arXiv:2011.08891", hires_cam)

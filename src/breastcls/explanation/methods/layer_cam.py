@@ -12,7 +12,8 @@ def layer_cam(features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
     The method is suited to earlier layers with a higher resolution too: pass one as `layer`.
     """
-    return (features * np.maximum(gradients, 0.0)).sum(axis=-1)
+    values: np.ndarray = (features * np.maximum(gradients, 0.0)).sum(axis=-1)
+    return values
 
 
 LAYER_CAM = gradient_cam("layer-cam", "LayerCAM", "Jiang et al. 2021, DOI 10.1109/TIP.2021.3089943", layer_cam)
