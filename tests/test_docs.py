@@ -285,6 +285,7 @@ def page_runner(tmp_path_factory):
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         yield process, log
+        process.kill()
 
 
 def _run_blocks(page: Path, folder: Path, page_runner: tuple[subprocess.Popen[str], Path]) -> str:
