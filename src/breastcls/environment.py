@@ -31,16 +31,20 @@ def describe_environment() -> dict[str, Any]:
         >>> sorted(describe_environment())
         ['breastcls', 'packages', 'processors', 'python', 'system']
     """
-    packages = {}
-    for name in _PACKAGES:
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = "not installed"
     return {
         "breastcls": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
-        "packages": packages,
+        "packages": {name: _find_version(name) for name in _PACKAGES},
     }
+
+
+def _find_version(name: str) -> str:
+    """Return the version of a package; TensorFlow without GPU code is a package of another name."""
+    for package in (name, f"{name}-cpu"):
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            continue
+    return "not installed"
