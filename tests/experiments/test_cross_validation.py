@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import breastcls as bc
-from breastcls.errors import LeakageError, LeakageWarning, SplitError, TrainingError
+from breastcls.errors import DatasetError, LeakageError, LeakageWarning, SplitError, TrainingError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.experiments.cross_validation import cross_validate
 from breastcls.metrics.classification_metrics import compute_metrics
@@ -215,3 +215,27 @@ def test_invalid_builds_and_data_are_refused(data, build, quick):
         cross_validate(build, data, folds=99, **quick)
     with pytest.raises(TrainingError, match=r"1 of .* rows name a file that another row names too"):
         cross_validate(build, data + data[:1], folds=2, **quick)
+
+
+def test_one_centre_is_left_out_after_the_other(data, tiny, quick):
+    numbers = {case: place for place, case in enumerate(sorted(set(data.cases)))}
+    # Subtypes are numbered in order, two cases each: every centre has both classes.
+    centres = [("Lyon", "Oslo")[numbers[case] % 2] for case in data.cases]
+    split = dataclasses.replace(data, frame=data.table.assign(centre=centres))
+    found = cross_validate(tiny, split, folds="leave-one-out", by="centre", progress=False, **quick)
+    assert found.folds == 2
+    assert found.fold_of.tolist() == [("Lyon", "Oslo").index(name) + 1 for name in centres]
+    assert "2 folds by centre" in str(found)
+    assert "not fitted on its centre" in str(found)
+    assert found.predictions.columns["centre"].tolist() == centres
+    with pytest.raises(TrainingError, match="the same for every seed"):
+        cross_validate(tiny, split, folds="leave-one-out", by="centre", repeats=2, progress=False, **quick)
+
+
+def test_data_without_labels_or_cases_is_refused(data, tiny, quick):
+    bare = data.table.drop(columns=["label", "case", "slide"])
+    with pytest.raises(DatasetError, match=r"Cross-validation .* needs labels"):
+        cross_validate(tiny, bc.Dataset(bare), progress=False, **quick)
+    labelled = bc.Dataset(bare.assign(label=data.table["label"]), data.classes)
+    with pytest.raises(DatasetError, match="case of these images is not known"):
+        cross_validate(tiny, labelled, progress=False, **quick)

@@ -190,3 +190,14 @@ def test_views_of_one_sigmoid_of_half_precision(data):
 def test_views_that_are_not_known(data):
     with pytest.raises(EvaluationError, match="`tta` is 'flips'"):
         predict(make_model(), data, tta="flips")
+
+
+def test_images_without_labels_and_cases(data):
+    model = make_model()
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8)))
+    bare = Dataset.from_columns(path=data.paths)
+    found = predict(model, bare)
+    np.testing.assert_array_equal(found.probabilities, predict(model, data).probabilities)
+    assert (found.classes, found.cases, set(found.labels)) == (BINARY, None, {-1})
+    with pytest.raises(EvaluationError, match="Neither the model, which has no card, nor the dataset"):
+        predict(make_model(), bare)

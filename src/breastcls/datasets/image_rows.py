@@ -106,6 +106,21 @@ class ImageRows:
                 "(load_table) or from one folder per class (load_folder). predict and explain need no labels."
             )
 
+    def require_cases(self, purpose: str) -> None:
+        """Raise an error if the cases are not known.
+
+        Args:
+            purpose: What they are needed for.
+
+        Raises:
+            DatasetError: If they are not known.
+        """
+        if not self.has_cases:
+            raise DatasetError(
+                f"{purpose} needs the case of each image, and these {len(self)} images have none. Read them with a "
+                "column 'case' (load_table), or with group= or layout= (load_folder)."
+            )
+
     def summary(self) -> Summary:
         """Return the numbers of images, slides and cases: total, by class, subtype and magnification."""
         return summarise(self.frame, self.classes, self.notes)
@@ -175,6 +190,7 @@ class ImageRows:
 
         known: dict[str, Any] = {"class_count": len(self.classes)}
         if options.get("sampling") == "case-balanced":
+            self.require_cases("sampling='case-balanced'")
             known["cases"] = self.cases.tolist()
         augment = options.get("augment")
         policy = None if augment is None or augment == "none" else find_policy(augment)

@@ -67,7 +67,7 @@ def assign_parts(
             "Splitting by image puts images of one tumour into several parts, which inflates all metrics. "
             "Use by='case' to estimate the performance for new patients.",
             LeakageWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
     order = np.unique(units if keys is None else keys, return_inverse=True)[1].ravel()
     present = np.unique(labels)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -31,12 +31,15 @@ from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.predictions.predictions import Predictions
 
+# Folds by these units may put one case into several folds.
+TEARING_UNITS = ("slide", "image")
+
 
 def cross_validate(
     build: Callable[[], keras.Model],
     data: Dataset,
     *,
-    folds: int = 5,
+    folds: int | Literal["leave-one-out"] = 5,
     by: Unit = "case",
     val_fraction: float = 0.0,
     repeats: int = 1,
@@ -62,9 +65,9 @@ def cross_validate(
             first is refused, since part of it was made outside `build` and has been trained. Random draws in it follow
             from `seed`.
         data: All images.
-        folds: Number of folds.
-        by: Unit that is kept whole: "case"; "slide" or "image" leak, which causes a warning and is recorded in the
-            result.
+        folds: Number of folds; or "leave-one-out", where each case, or each value of `by`, is tested by itself.
+        by: Unit that is kept whole: "case", or a column such as "centre", of which each case has one value; "slide" or
+            "image" leak, which causes a warning and is recorded in the result.
         val_fraction: Share of each training part that is split off by case for validation, on which `fit` chooses the
             best epoch. With 0 the weights of the last epoch are used.
         repeats: Above 1, the folds are dealt anew so many times, and the trainings repeated on the first folds with as
@@ -112,6 +115,8 @@ def cross_validate(
     """
     require_labelled("data", data, "Cross-validation")
     check_build(build)
+    if repeats > 1 and isinstance(folds, str):
+        raise TrainingError(f"folds={folds!r} are the same for every seed; leave repeats= out.")
     check_trainings(
         "cross_validate",
         fit_options,
@@ -129,7 +134,7 @@ def cross_validate(
     # Before any training: data that cannot be split, or that leaks, is reported now and not in the last fold.
     parts, fold_of = make_folds(data, folds, by, val_fraction, seed)
     leakage = audit_folds(parts)
-    leakage.raise_if_leaking(allowed=allow_leakage or by != "case")
+    leakage.raise_if_leaking(allowed=allow_leakage or by in TEARING_UNITS)
     if not leakage.clean:
         warnings.warn(f"Folds by {by} leak. {leakage}", LeakageWarning, stacklevel=2)
     folder = None if run_dir is None else FoldFolder(run_dir, settings, data, fold_of, resume=resume)
@@ -182,7 +187,7 @@ def cross_validate(
         runs=tuple(result.run for result in results if result.run is not None),
         fold_of=fold_of,
         by=by,
-        folds=folds,
+        folds=len(parts),
         seed=seed,
         settings=settings,
         models=tuple(models),
@@ -194,7 +199,9 @@ def cross_validate(
     return result
 
 
-def make_folds(data: Dataset, folds: int, by: Unit, val_fraction: float, seed: int) -> tuple[list[Fold], np.ndarray]:
+def make_folds(
+    data: Dataset, folds: int | Literal["leave-one-out"], by: Unit, val_fraction: float, seed: int
+) -> tuple[list[Fold], np.ndarray]:
     """Return the folds, and for each image the number of the fold, from 1 on, in which it is tested."""
     row_of = {path: row for row, path in enumerate(data.paths)}
     if len(row_of) < len(data):
@@ -226,7 +233,7 @@ def _evaluate(
     bootstrap: Bootstrap | None,
 ) -> Evaluation:
     folds, by, seed = settings["folds"], settings["by"], settings["seed"]
-    torn = () if by == "case" else (f"The folds keep each {by} whole, but not each case.",)
+    torn = () if by not in TEARING_UNITS else (f"The folds keep each {by} whole, but not each case.",)
     evaluation = evaluate_folds(results, leakage, model, data=data, leak_limitations=torn, bootstrap=bootstrap)
     return dataclasses.replace(
         evaluation,

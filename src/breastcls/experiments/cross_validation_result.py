@@ -114,7 +114,7 @@ class CrossValidation(Result):
         )
 
     def _headline(self) -> str:
-        unit = {"case": "its case", "slide": "its slide", "image": "it, but perhaps on others of its case"}[self.by]
+        unit = "it, but perhaps on others of its case" if self.by == "image" else f"its {self.by}"
         return (
             f"Cross-validation: {self.folds} folds by {self.by}, seed {self.seed}. Each of {len(self.predictions)} "
             f"images was predicted by the one model that was not fitted on {unit}."

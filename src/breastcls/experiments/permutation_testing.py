@@ -13,8 +13,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from breastcls.datasets.dataset import Dataset, Unit
+from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_dataset
+from breastcls.datasets.image_rows import Unit
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
 from breastcls.experiments.cross_validation import make_folds
 from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings

@@ -28,7 +28,7 @@ def check_columns(columns: Mapping[str, Any] | pd.DataFrame | None, rows: int) -
     """
     if columns is None:
         return None
-    given = {clean_name(str(name)): columns[name] for name in columns}
+    given = {clean_name(str(name)): values for name, values in columns.items()}
     for name, values in given.items():
         if is_reserved(name) and name != "source":
             raise EvaluationError(f"`columns` holds {name!r}, which has a meaning of its own. Give it another name.")
@@ -46,7 +46,7 @@ def is_reserved(name: str) -> bool:
 def columns_of(data: Dataset) -> pd.DataFrame | None:
     """Return the further columns of a dataset, and `source` if there are several; "part" becomes "part_of_image"."""
     table = data.table
-    own = [name for name in table if name not in COLUMNS]
+    own = [str(name) for name in table if name not in COLUMNS]
     own += ["source"] if table["source"].nunique() > 1 else []
     if not own:
         return None
@@ -57,7 +57,9 @@ def columns_of(data: Dataset) -> pd.DataFrame | None:
 def join_columns(tables: Sequence[pd.DataFrame | None]) -> pd.DataFrame | None:
     """Return the rows of several tables in one, with the columns that all have."""
     known = [table for table in tables if table is not None]
-    shared = [name for name in known[0] if all(name in table for table in known)] if len(known) == len(tables) else []
+    shared = (
+        [str(name) for name in known[0] if all(name in table for table in known)] if len(known) == len(tables) else []
+    )
     if not shared:
         return None
     joined = pd.concat([table[shared].astype(object) for table in known], ignore_index=True)

@@ -53,7 +53,8 @@ def read_columns(
     name = f"The table {os.path.basename(path)}"
     expected = list(dict.fromkeys([*named.values(), *CONSTANT_COLUMNS, *asked]))
     table = match_columns(read.frame, expected, name, EvaluationError)
-    written_classes = [one[len(PROBABILITY) :] for one in table if one.lower().startswith(PROBABILITY)]
+    there = [str(one) for one in table]
+    written_classes = [one[len(PROBABILITY) :] for one in there if one.lower().startswith(PROBABILITY)]
     columns = asked or _probability_columns(table, written_classes if classes is None else classes)
     label = named["labels"]
     missing = [one for one in (*columns, label) if one not in table]
@@ -84,7 +85,7 @@ def read_columns(
         "classes": classes,
         "threshold": threshold,
         "part": written.get("part", given["part"]),
-        "columns": table[[one for one in table if one not in {*named.values(), *columns} and not is_reserved(one)]],
+        "columns": table[[one for one in there if one not in {*named.values(), *columns} and not is_reserved(one)]],
     }
     record = {
         "level": written.get("level") or "image",
@@ -96,7 +97,7 @@ def read_columns(
 
 def _probability_columns(table: pd.DataFrame, classes: Sequence[Any]) -> list[str]:
     """Return the column of each class; letter case of the prefix, and what `clean_name` removes, is ignored."""
-    there = {one.lower()[: len(PROBABILITY)] + one[len(PROBABILITY) :]: one for one in table}
+    there = {one.lower()[: len(PROBABILITY)] + one[len(PROBABILITY) :]: one for one in map(str, table)}
     wanted = [f"{PROBABILITY}{clean_name(str(name))}" for name in classes]
     return [there.get(one, one) for one in wanted]
 

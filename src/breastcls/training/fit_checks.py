@@ -32,6 +32,8 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
     if not isinstance(model, keras.Model):
         raise TrainingError(f"model must be a keras.Model, such as from build_model; found {type(model).__name__}.")
     require_labelled("train", train, "Training")
+    if settings.sampling == "case-balanced":
+        train.require_cases("sampling='case-balanced'")
     if val is not None:
         require_labelled("val", val, "Validation")
     if settings.selection.patience is not None and val is None:
