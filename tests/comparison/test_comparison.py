@@ -234,7 +234,7 @@ def draw_one():
 
 def test_each_model_has_its_own_interval(three):
     alone = evaluate(draw_one(), bootstrap=Bootstrap(1200)).metrics
-    pd.testing.assert_frame_equal(three.scores.loc["my_net"], alone)
+    pd.testing.assert_frame_equal(alone, three.scores.loc["my_net"])
     value, low, high = alone.loc["roc_auc", ["value", "low", "high"]]
     assert f"{value:.3f} ({low:.3f}–{high:.3f})" in str(three)
     assert max(map(len, str(three).split("\n\n")[1].splitlines())) <= 80

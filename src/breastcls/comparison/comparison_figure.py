@@ -29,7 +29,8 @@ def plot_comparison(scores: pd.DataFrame, differences: pd.DataFrame, metric: str
     if metric not in known:
         raise EvaluationError(f"`metric` is {metric!r}; expected one of {', '.join(map(str, known))}.")
     name, percent = describe_metric(metric).short, f"{100 * confidence:g}%"
-    of_models, of_pairs = scores.xs(metric, level="metric"), differences.xs(metric, level="metric")
+    of_models: pd.DataFrame = scores.loc[scores.index.get_level_values("metric") == metric].droplevel("metric")
+    of_pairs: pd.DataFrame = differences.loc[differences.index.get_level_values("metric") == metric].droplevel("metric")
     several = len(of_pairs) > 1
     ends = ("low_adjusted", "high_adjusted") if several else ("low", "high")
     pairs = [

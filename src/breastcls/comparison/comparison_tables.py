@@ -61,14 +61,18 @@ def _metric_rows(scores: pd.DataFrame, digits: int, percent: str, metrics: Seque
     shown = [name for name in known if metrics is None or name in metrics]
     rows = [[f"Model ({percent} CI)", *(describe_metric(str(name)).short for name in shown)]]
     for model in models:
-        found = scores.xs(model, level="model")
-        cells = [format_estimate(*found.loc[name, ["value", "low", "high"]], digits) for name in shown]
+        found: pd.DataFrame = scores.loc[scores.index.get_level_values("model") == model].droplevel("model")
+        score = {str(name): row for name, row in found.to_dict("index").items()}
+        cells = [
+            format_estimate(score[str(name)]["value"], score[str(name)]["low"], score[str(name)]["high"], digits)
+            for name in shown
+        ]
         rows.append([str(model), *cells])
     return rows
 
 
 def _difference_rows(table: pd.DataFrame, digits: int, percent: str, metrics: Sequence[str] | None) -> Rows:
-    pairs = len(table.index.droplevel("metric").unique())
+    pairs = len({(first, second) for first, second, _ in table.index})
     adjusted = [f"{percent} CI (Holm)", "p (Holm)"] if pairs > 1 else []
     rows = [["First", "Second", "Metric", f"Difference ({percent} CI)", "p", *adjusted]]
     for (first, second, metric), row in zip(table.index, table.to_dict("records"), strict=True):

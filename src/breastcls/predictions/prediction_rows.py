@@ -173,7 +173,8 @@ class PredictionRows(Result):
         if (self.labels < 0).any():
             parts.append(f"not known {int((self.labels < 0).sum())}")
         units = format_count(len(self), self.level)
-        alone = self.cases is None or self.level == "case"
-        cases = "" if alone else f" of {format_count(pd.unique(self.cases).size, 'case')}"
+        cases = ""
+        if self.cases is not None and self.level != "case":
+            cases = f" of {format_count(pd.unique(self.cases).size, 'case')}"
         threshold = "" if self.threshold is None else f", threshold {self.threshold:.4g}"
         return f"Predictions: {units}{cases} ({', '.join(parts)}){threshold}"
