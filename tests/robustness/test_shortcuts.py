@@ -104,7 +104,7 @@ def test_it_prints_serialises_and_can_be_attached(found, pictures, draw):
     assert content["settings"]["grid"] == 4
     assert content["counts"]["not_normalised"] == 0
     attached = bc.evaluate(draw(1), bootstrap=Bootstrap(20)).with_sections(shortcuts=found.table)
-    assert attached.shortcuts is found.table
+    assert attached.shortcuts.equals(found.table)
 
 
 def checks_of(clean, perturbed, metric="roc_auc"):
