@@ -8,6 +8,7 @@ real images, no model. `python benchmarks/interval_coverage.py`
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import write_result
+from harness import RESULTS, write_result
 from scipy.stats import norm
 
 from breastcls.decisions.net_benefit import predictive_values
+from breastcls.files import write_text
 from breastcls.intervals.bootstrap import Bootstrap, IntervalMethod
 from breastcls.intervals.case_statistics import CaseStatistics
+from breastcls.intervals.score_tables import score
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.predictions.predictions import Predictions
 
@@ -46,6 +49,10 @@ UNITS: dict[str, tuple[bool, IntervalMethod]] = {
 }
 # Images are many cases: a fifth of the trials shows what is to be seen.
 SHARE_OVER_IMAGES = 0.2
+FEW_FIGURES = ("accuracy", "balanced_accuracy", "recall", "specificity", "roc_auc")
+# Cases of the first and of the second class.
+FEW_COUNTS = ((2, 10), (3, 3), (3, 10), (5, 10), (15, 15), (16, 54))
+FEW_SHIFTS = {"overlapping classes": SHIFT, "nearly separated classes": 3.0}
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -161,7 +168,9 @@ def run_trials(design: Design, cases: int, trials: int, resamples: int) -> dict[
                 measures[over_cases] = Remembered(to_predictions(sample, design.classes, over_cases), figures)
             measure = measures[over_cases]
             bootstrap = Bootstrap(resamples, 0.95, interval, seed=trial)
-            low, high, _ = bootstrap.intervals(measure, measure.statistics.strata)
+            # Without the minimum number of cases, which these results are a reason for.
+            strata = measure.statistics.strata
+            low, high = bootstrap.bounds(bootstrap.distribution(measure, strata), measure, strata)
             held[unit] += (low <= truth) & (truth <= high)
             width[unit] += high - low
     found: dict[str, Any] = {}
@@ -185,14 +194,86 @@ def make_designs(share: float) -> dict[str, Design]:
     }
 
 
+def draw_few(generator: np.random.Generator, counts: tuple[int, int], shift: float) -> Sample:
+    """Draw so many cases of each class, eight images each on average."""
+    cases = sum(counts)
+    case = np.repeat(np.arange(cases), 1 + generator.poisson(MEAN_IMAGES - 1, cases))
+    labels = (case >= counts[0]).astype(np.int64)
+    logits = shift * (2 * labels - 1) + SPREAD_OF_CASES * generator.normal(size=cases)[case]
+    return case, labels, logits + SPREAD_OF_IMAGES * generator.normal(size=len(case))
+
+
+def true_few(level: str, shift: float) -> dict[str, float]:
+    """Return the true figures of images, or of cases by the mean probability, of equally many cases of both classes."""
+    some = to_predictions(draw_few(np.random.default_rng(0), (40_000, 40_000), shift), ("benign", "malignant"))
+    if level == "image":
+        # One image of each case: the images of a case are not independent.
+        some = some[np.unique(some.cases.astype(str), return_index=True)[1]]
+    return compute_metrics(some.aggregate(level))[list(FEW_FIGURES)].to_dict()
+
+
+def run_few(trials: int, resamples: int) -> dict[str, Any]:
+    """Return the coverage of the intervals of `evaluate`, and of the bootstrap alone, with few cases of one class."""
+    found: dict[str, Any] = {}
+    for name, shift in FEW_SHIFTS.items():
+        truths = {level: true_few(level, shift) for level in ("image", "case")}
+        for counts in FEW_COUNTS:
+            generator = np.random.default_rng(sum(counts))
+            seen: dict[str, list[list[float]]] = {level: [] for level in truths}
+            for trial in range(trials):
+                some = to_predictions(draw_few(generator, counts, shift), ("benign", "malignant"))
+                for level, truth in truths.items():
+                    scored = some.aggregate(level)
+                    statistics, bootstrap = CaseStatistics.of(scored), Bootstrap(resamples, seed=trial)
+                    drawn = bootstrap.distribution(statistics.compute, statistics.strata)
+                    raw = np.stack(bootstrap.bounds(drawn, statistics.compute, statistics.strata))
+                    table = score(scored, statistics, bootstrap)
+                    for figure, true in truth.items():
+                        low, high = table.loc[figure, ["low", "high"]]
+                        first, last = raw[:, METRICS.index(figure)]
+                        still = last - first < 1e-9
+                        seen[level].append(
+                            [low <= true <= high, np.isfinite(low), first <= true <= last, still, high - low]
+                        )
+            for level, rows in seen.items():
+                values = np.array(rows, dtype=float).reshape(trials, len(FEW_FIGURES), 5)
+                for place, figure in enumerate(FEW_FIGURES):
+                    held, given, raw_held, still, width = values[:, place].T
+                    key = f"{counts[0]} and {counts[1]} cases"
+                    found.setdefault(name, {}).setdefault(key, {}).setdefault(level, {})[figure] = {
+                        "given": given.mean(),
+                        "held": held[given > 0].mean() if given.any() else None,
+                        "width": width[given > 0].mean() if given.any() else None,
+                        "bootstrap_held": raw_held.mean(),
+                        "bootstrap_zero_width": still.mean(),
+                        "held_where_zero_width": held[(still > 0) & (given > 0)].mean()
+                        if ((still > 0) & (given > 0)).any()
+                        else None,
+                    }
+            print(
+                f"{name}, {counts}",
+                {f: round(v["held"] or 0, 3) for f, v in found[name][key]["image"].items()},
+                flush=True,
+            )
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=2000, help="test sets of cases of one class; half with mixtures")
     parser.add_argument("--resamples", type=int, default=500)
     parser.add_argument("--cases", type=int, nargs="+", default=CASES)
     parser.add_argument("--malignant", type=float, default=MALIGNANT, help="share of the cases that is malignant")
+    parser.add_argument("--few", action="store_true", help="only few cases of a class, added to the present results")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    if arguments.few:
+        path = arguments.output or RESULTS / "interval_coverage.json"
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        few = {"trials": arguments.trials, "resamples": arguments.resamples}
+        kept["few_cases"] = {**few, "found": run_few(arguments.trials, arguments.resamples)}
+        write_text(path, json.dumps(kept, indent=2) + "\n")
+        return
     designs = make_designs(arguments.malignant)
     found: dict[str, Any] = {}
     for name, design in designs.items():

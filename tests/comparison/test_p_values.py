@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from scipy.stats import binom
 
+from breastcls.comparison.auc_covariance import delong
 from breastcls.comparison.p_values import holm, holm_levels, intervals_and_p, mcnemar
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
@@ -134,6 +135,44 @@ def test_models_that_are_alike_seldom_get_small_p_values(cases):
     assert (small < 0.085).all(), small
     if cases > 4:
         assert (small > 0.02).all(), small
+
+
+@pytest.mark.parametrize("cases", [10, 30, 70])
+@pytest.mark.parametrize("method", ["expanded", "bca"])
+def test_p_values_are_uniform_where_models_are_alike(cases, method):
+    """The difference in balanced accuracy of 1000 pairs of models of the same skill, as columns of one bootstrap."""
+    generator = np.random.default_rng(cases)
+    half, images, pairs = cases // 2, 12, 1000
+    strata = np.repeat([0, 1], [half, cases - half])
+    # Both models share the difficulty of a case, and each has its own.
+    shared = generator.normal(size=(1, cases, pairs))
+    skill = stats.norm.cdf(0.7 + 0.7 * shared + 0.7 * generator.normal(size=(2, cases, pairs)))
+    right = generator.binomial(images, skill) / images
+    difference = right[0] - right[1]
+
+    def measure(weights):
+        of_class = [weights[:, strata == one] for one in (0, 1)]
+        means = [one @ difference[strata == k] / one.sum(axis=1, keepdims=True) for k, one in enumerate(of_class)]
+        return (means[0] + means[1]) / 2
+
+    p = intervals_and_p(Bootstrap(400, method=method), measure, strata, np.int64(half))[1]
+    for level, slack in ((0.05, 0.03 if method == "expanded" else 0.08), (0.2, 0.06), (0.5, 0.07), (0.8, 0.07)):
+        # Few cases: BCa, which is not the default, corrects less.
+        slack = slack if cases > 10 or method == "expanded" else 0.1
+        assert abs((p <= level).mean() - level) < slack, (level, (p <= level).mean())
+
+
+@pytest.mark.parametrize("cases", [10, 30, 70])
+def test_p_values_of_delong_over_cases_are_uniform_where_models_are_alike(cases):
+    generator, found = np.random.default_rng(cases), []
+    labels = (np.arange(cases) % 2).repeat(4)
+    code = np.arange(cases).repeat(4)
+    for _ in range(400):
+        scores = labels + generator.normal(size=cases)[code] + generator.normal(size=(2, cases))[:, code]
+        found.append(delong(scores + 0.5 * generator.normal(size=scores.shape), labels, code).difference(0, 1)[2])
+    p = np.array(found)
+    for level, slack in ((0.05, 0.06 if cases == 10 else 0.035), (0.2, 0.075), (0.5, 0.09), (0.8, 0.07)):
+        assert abs((p <= level).mean() - level) < slack, (level, (p <= level).mean())
 
 
 def test_holm_is_closed_testing_with_bonferroni():
