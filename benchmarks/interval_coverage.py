@@ -51,7 +51,7 @@ UNITS: dict[str, tuple[bool, IntervalMethod]] = {
 SHARE_OVER_IMAGES = 0.2
 FEW_FIGURES = ("accuracy", "balanced_accuracy", "recall", "specificity", "roc_auc")
 # Cases of the first and of the second class.
-FEW_COUNTS = ((2, 10), (3, 3), (3, 10), (5, 10), (15, 15), (16, 54))
+FEW_COUNTS = ((2, 10), (3, 3), (3, 10), (5, 10), (16, 54))
 FEW_SHIFTS = {"overlapping classes": SHIFT, "nearly separated classes": 3.0}
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -49,7 +49,7 @@ class RepeatedFolds:
             f"Standard deviation of the pooled scores, {self.repeats} deals of the folds and {self.repeats} seeds",
             f"  {'':<28}{'mean':>7}{'folds':>8}{'seed':>8}{'cases':>8}",
         ]
-        for (level, metric), row in self.components.iterrows():  # type: ignore[misc, str-unpack]
+        for (level, metric), (_, row) in zip(self.components.index.tolist(), self.components.iterrows(), strict=True):
             name = f"{metric_title(str(metric))} by {level}"
             numbers = [
                 format_number(row[column]) if np.isfinite(row[column]) else "-"

@@ -2,7 +2,8 @@
 
 A bootstrap cannot resample an error that is not in the sample. Where each case has one row, simple proportions have
 Wilson's interval. Where a case has several, and every resample has the same value, their interval is Wilson's at the
-number of cases, since the rows of a case may all be wrong together. The AUC then has the interval of Newcombe 2006. To
+number of cases, since the rows of a case may all be wrong together; the AUC then has the interval of Newcombe 2006.
+With fewer than five cases intervals are never narrower than these: no resample is as far out as they have to be. To
 means of the recall over classes, Wilson's intervals of the classes that do not vary are added by MOVER (method of
 variance estimates recovery, Zou & Donner 2008, DOI 10.1002/sim.3095). Other metrics that do not vary have no interval.
 """
@@ -16,7 +17,8 @@ import numpy.typing as npt
 
 from breastcls.intervals.auc_interval import auc_interval
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.minimum_cases import NO_VARIATION, ROUNDING, Bounds
+from breastcls.intervals.metric_support import fewest_cases
+from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, ROUNDING, Bounds
 from breastcls.intervals.proportions import has_one_row_per_case, wilson_interval
 from breastcls.metrics.classification_metrics import METRICS, PER_CLASS, count_confusion
 from breastcls.predictions.predictions import Predictions
@@ -43,7 +45,9 @@ def bound_proportions(
         return bounds.replace(
             (still | (bounds.reason == "")) & (trials > 0), *wilson_interval(successes, trials, confidence)
         )
-    return bounds.replace(still & (trials > 0), *interval_at_cases(successes, trials, cases, confidence))
+    at_cases = interval_at_cases(successes, trials, cases, confidence)
+    # From three or four cases no resample is as far out as an interval has to be.
+    return bounds.replace(still & (trials > 0), *at_cases).widen(np.asarray(cases) < FEW_CASES, *at_cases)
 
 
 def interval_at_cases(successes: Any, trials: Any, cases: Any, confidence: float) -> tuple[Floats, Floats]:
@@ -68,7 +72,7 @@ def bound_metrics(
     """
     counts = count_confusion(predictions.labels, predictions.decisions, len(predictions.classes))
     correct, images = float(np.trace(counts)), float(counts.sum())
-    shares = {"accuracy": (correct, images, statistics.cases)}
+    shares: dict[str, tuple[float, ...]] = {"accuracy": (correct, images, float(statistics.cases))}
     shares["image_recognition_rate"] = shares["accuracy"]
     if len(counts) == 2:
         of_class = class_proportions(counts, statistics)
@@ -121,16 +125,21 @@ def bound_classes(bounds: Bounds, predictions: Predictions, statistics: CaseStat
 
 
 def _bound_auc(bounds: Bounds, values: Floats, statistics: CaseStatistics, confidence: float) -> Bounds:
-    """Bound an AUC that is the same in every resample; of several classes by the mean of the bounds of each."""
+    """Bound an AUC that is the same in every resample, or rests on fewer than five cases of a class, by Newcombe 2006.
+
+    Of several classes by the mean of the bounds of each.
+    """
     place = METRICS.index("roc_auc")
-    if bounds.reason[place] != NO_VARIATION:
+    few = fewest_cases(statistics.holds) < FEW_CASES
+    if bounds.reason[place] != NO_VARIATION and not (few and bounds.reason[place] == ""):
         return bounds
-    held = statistics.holds.any(axis=0)
+    held = np.asarray(statistics.holds.any(axis=0))
     cases, others = statistics.holds.sum(axis=0)[held], statistics.other_cases[held]
     chosen = slice(1, 2) if len(held) == 2 else slice(None)
     low, high = auc_interval(values[place], cases[chosen], others[chosen], confidence)
     here = np.arange(len(METRICS)) == place
-    return bounds.replace(here, np.full(len(METRICS), low.mean()), np.full(len(METRICS), high.mean()))
+    ends = np.full(len(METRICS), low.mean()), np.full(len(METRICS), high.mean())
+    return bounds.replace(here, *ends) if bounds.reason[place] == NO_VARIATION else bounds.widen(here, *ends)
 
 
 def _add_still_classes(

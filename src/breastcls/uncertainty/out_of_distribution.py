@@ -166,7 +166,7 @@ def measure_detection(
     # Where no resample varies: the AUROC by Newcombe's interval; the rate is a proportion of the OOD images.
     for place, exact in enumerate(
         (
-            auc_interval(value[0], *counts, bootstrap.confidence),
+            auc_interval(value[0], counts[0], counts[1], bootstrap.confidence),
             interval_at_cases(value[1], 1.0, counts[1], bootstrap.confidence),
         )
     ):

@@ -27,7 +27,7 @@ def test_the_baseline_is_beside_the_model():
     axes = plot_metrics(METRICS, baseline=BASELINE, confidence=0.9).axes[0]
     assert intervals(axes) == [(0.7, 0.85), (0.5, 0.7), (0.6, 0.8)]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["model", "colour-only baseline"]
-    assert axes.get_xlabel() == "Value and 90% CI over cases"
+    assert axes.get_xlabel() == "Value and 90% CI over cases\n(open mark: CI not estimable)"
 
 
 def test_metrics_of_other_ranges_do_not_stretch_the_axis():

@@ -61,7 +61,11 @@ def plot_metrics(
                 _draw_score(axes, beside[name], place + shift, BASELINE, "D")
         axes.set_yticks(range(len(scores)), [describe_metric(name).short for name in scores])
         axes.set(xlim=(-0.02, 1.02), ylim=(len(scores) - 0.5, -0.5))
-        axes.set(title="Metrics", xlabel=f"Value and {in_percent(confidence)} CI over cases")
+        label = f"Value and {in_percent(confidence)} CI over cases"
+        shown = [*scores.values(), *beside.values()]
+        if any(is_defined(score.value) and not score.has_interval for score in shown):
+            label += "\n(open mark: CI not estimable)"
+        axes.set(title="Metrics", xlabel=label)
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -99,4 +103,6 @@ def _draw_score(axes: Axes, score: Score, place: float, colour: str, marker: str
     if score.has_interval:
         axes.plot([score.low, score.high], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
     if is_defined(score.value):
-        axes.plot([score.value], [place], marker, color=colour, markersize=4)
+        # An open mark does not look certain.
+        filled = {} if score.has_interval else {"markerfacecolor": "white"}
+        axes.plot([score.value], [place], marker, color=colour, markersize=4, **filled)

@@ -24,7 +24,7 @@ BELOW_CHANCE = (
 
 def _text(folds: pd.DataFrame, evaluation: EvaluationData) -> list[str]:
     lines = ["Pooled over folds, and mean over the folds in which it is defined (lowest to highest)"]
-    for (level, metric), row in folds.iterrows():  # type: ignore[misc, str-unpack]
+    for (level, metric), (_, row) in zip(folds.index.tolist(), folds.iterrows(), strict=True):
         pooled = interval_text({"value": row["pooled"], "low": row["pooled_low"], "high": row["pooled_high"]})
         name = f"{metric_title(str(metric))} by {level}"
         lines.append(f"  {name:<28}{pooled:<28}{_over_folds(row)}")
@@ -46,7 +46,7 @@ def is_below_chance(folds: pd.DataFrame) -> bool:
 
 def _report(folds: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
     rows = []
-    for (level, metric), row in folds.iterrows():  # type: ignore[misc, str-unpack]
+    for (level, metric), (_, row) in zip(folds.index.tolist(), folds.iterrows(), strict=True):
         mean = Cell(format_number(row["mean_over_folds"]), sort_value(row["mean_over_folds"]), _over_folds(row))
         pooled = score_cell(Score(row["pooled"], row["pooled_low"], row["pooled_high"]))
         rows.append((text_cell(f"{describe_metric(str(metric)).name} by {level}"), pooled, mean))
