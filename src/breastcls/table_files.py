@@ -97,7 +97,7 @@ def read_text_table(
     else:
         text, notes = _decode(content, path, error, encoding)
         for note in notes:
-            warnings.warn(note, DatasetWarning, stacklevel=stacklevel + 1)
+            warnings.warn(note, DatasetWarning, stacklevel=stacklevel)
         comment, text = _take_comment(text, comment_prefix)
         rows = parse_rows(text, os.fspath(path), error)
     if not rows:
@@ -182,7 +182,9 @@ def _decode_western(content: bytes, path: Any, error: type[BreastclsError]) -> t
     if "\0" in text:
         raise error(f"{path} is not a CSV table: it contains zero bytes.")
     word = next(word for word in re.findall(r"[^\s,;|]+", text) if not word.isascii())
-    return text, (f"{path} is not UTF-8 and was read as Windows-1252, with names such as {word[:40]!r}. {remedy}",)
+    name = os.path.basename(path)
+    assumed = f"{name} is not UTF-8 and was read as Windows-1252, with names such as {word[:40]!r}."
+    return text, (f"{assumed} {remedy}",)
 
 
 def _take_comment(text: str, prefix: str) -> tuple[str, str]:

@@ -54,8 +54,8 @@ def images(tmp_path, draw):
     return tmp_path
 
 
-WRITTEN = "\ufeff PATH ;Label;Case ;MAGNIFICATION;X;Centre\r\n{};Benign ;M\u00fcller;40X;1,0;Lyon\r\n" + (
-    "images\\b.png;malignant;7.0;200;2;Oslo \r\n;;;;;\r\n images/c.png ;malignant\u00a0;7;200,0;;\r\n"
+WRITTEN = "\ufeff PATH ;Label;Case ;MAGNIFICATION;X;Centre;Age\r\n{};Benign ;M\u00fcller;40X;1,0;Lyon;61,5\r\n" + (
+    "images\\b.png;malignant;7.0;200;2;Oslo ;70\r\n;;;;;;\r\n images/c.png ;malignant\u00a0;7;200,0;;;\r\n"
 )
 
 
@@ -69,6 +69,7 @@ def test_a_table_as_excel_writes_it(images, name, encoding):
     assert data.table["magnification"].tolist() == [40, 200, 200]
     assert data.table["x"].fillna(-1).tolist() == [1, 2, -1]
     assert data.table["Centre"].fillna("").tolist() == ["Lyon", "Oslo", ""]
+    assert data.table["Age"].fillna(-1).tolist() == [61.5, 70, -1]
     assert data.relative_paths == ["images/M\u00fcller_1.png", "images/b.png", "images/c.png"]
 
 

@@ -52,7 +52,7 @@ def check_files_agree(table: pd.DataFrame, *, stacklevel: int = 3) -> None:
         f"{again} of {len(table)} rows repeat a file of another row, first {rows['path'].iloc[0]}: such an image "
         "counts more than once. Remove the repeated rows, or select those of one fold or magnification.",
         DatasetWarning,
-        stacklevel=stacklevel + 1,
+        stacklevel=stacklevel,
     )
 
 

@@ -37,5 +37,5 @@ def warn_similar_names(
                 f"separates them counts as a possible leak. If they are one {column}, write them alike; if not, pass "
                 f"distinct=[{groups[0]}].",
                 DatasetWarning,
-                stacklevel=stacklevel + 1,
+                stacklevel=stacklevel,
             )

@@ -14,6 +14,8 @@ from breastcls.identifiers import clean_name, similarity_key
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WITH_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _MAGNIFICATION = re.compile(r"[xX×]\s*(\d+)|(\d+)\s*[xX×]")
 
 
@@ -82,6 +84,24 @@ def _parse(text: str) -> float | None:
     if "," in text and "." not in text:
         text = text.replace(",", ".")
     return float(text) if _NUMBER.fullmatch(text) else (float("nan") if not text else None)
+
+
+def read_decimal_commas(values: pd.Series) -> pd.Series:
+    """Return text with decimal points, if all of it is numbers, some with a decimal comma; else the same.
+
+    Text in which every comma is followed by three digits is not changed: it may group thousands.
+
+    Example:
+        >>> read_decimal_commas(pd.Series(["0,5", "12", None], dtype="string")).tolist()
+        ['0.5', '12', <NA>]
+        >>> read_decimal_commas(pd.Series(["1,234", "a,b"], dtype="string")).tolist()
+        ['1,234', 'a,b']
+    """
+    texts = [clean_name(text) for text in values.dropna().unique()]
+    decimals = [text for text in texts if "," in text]
+    if not decimals or not all(map(_WITH_COMMA.fullmatch, texts)) or all(map(_THOUSANDS.fullmatch, decimals)):
+        return values
+    return values.map(clean_name, na_action="ignore").str.replace(",", ".", regex=False).astype("string")
 
 
 def find_files(paths: pd.Series, root: str | os.PathLike[str] | None, name: str) -> list[str]:

@@ -15,7 +15,7 @@ from breastcls.datasets.file_agreement import check_files_agree
 from breastcls.datasets.folder import CASES_UNKNOWN
 from breastcls.datasets.image_table import COLUMNS
 from breastcls.datasets.similar_names import warn_similar_names
-from breastcls.datasets.table_columns import find_files, match_columns, parse_numbers
+from breastcls.datasets.table_columns import find_files, match_columns, parse_numbers, read_decimal_commas
 from breastcls.errors import DatasetError, DatasetWarning
 from breastcls.identifiers import format_names
 from breastcls.table_files import read_text_table
@@ -82,6 +82,8 @@ def load_table(
         written = read_classes(read.comment) if read.comment else None
         root = os.path.dirname(os.path.abspath(source)) if root is None else root
     frame = match_columns(frame, COLUMNS, name, DatasetError)
+    if not isinstance(source, pd.DataFrame):
+        frame = frame.apply(lambda column: column if column.name in COLUMNS else read_decimal_commas(column))
     if not len(frame):
         raise DatasetError(f"{name} has no rows.")
     if "path" not in frame:
