@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from breastcls.drawing.html_figure import figure_to_html
 from breastcls.evaluation.evaluation_data import EvaluationData
+from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_count, format_number, is_defined
 
 
@@ -22,9 +23,7 @@ def training_curves(evaluation: EvaluationData) -> Markup | None:
     history = history_table(record)
     last = history.iloc[-1]
     values = [
-        f"{name.replace('_', ' ')} {format_number(last[name])}"
-        for name in record["metrics"]
-        if is_defined(float(last[name]))
+        f"{_title(name)} {format_number(last[name])}" for name in record["metrics"] if is_defined(float(last[name]))
     ]
     text = f"Training history of {format_count(len(history), 'epoch')}; after the last one: {', '.join(values)}."
     best = record.get("best_epoch")
@@ -38,5 +37,11 @@ def training_curves(evaluation: EvaluationData) -> Markup | None:
 
 
 def _monitor(record: Mapping[str, object]) -> str:
-    name = str(record.get("monitor") or "validation score")
-    return name.replace("val_", "validation ").replace("_", " ")
+    monitor = record.get("monitor")
+    return _title(str(monitor)) if monitor else "validation score"
+
+
+def _title(name: str) -> str:
+    """Return the name of a metric of the history: "val_loss" is the validation loss."""
+    title = describe_metric(name.removeprefix("val_")).name
+    return f"validation {title[:1].lower()}{title[1:]}" if name.startswith("val_") else title[:1].lower() + title[1:]
