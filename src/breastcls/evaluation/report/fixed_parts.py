@@ -16,7 +16,7 @@ from breastcls.evaluation.report.blocks import (
 )
 from breastcls.evaluation.report.headline_block import first_limitations, first_page
 from breastcls.evaluation.report.leak_audit_text import audit_facts, audit_verdict
-from breastcls.evaluation.report.model_card_part import GENERAL_LIMITATIONS, GUIDELINES, environment_facts, model_card
+from breastcls.evaluation.report.model_card_part import GENERAL_LIMITATIONS, environment_facts, model_card
 from breastcls.evaluation.report.provenance import is_setting, training_facts
 from breastcls.evaluation.report.training_curves import training_curves
 from breastcls.evaluation.section import without_approval
@@ -95,7 +95,7 @@ def card_part(evaluation: EvaluationData) -> Part:
     )
     blocks: list[Block] = [Paragraph(note, note=True)]
     for title, facts in model_card(evaluation):
-        blocks += [Heading(title), FactList(facts, small=title == GUIDELINES)]
+        blocks += [Heading(title), FactList(facts, small=True)]
     return Part("model-card", "Model card", blocks)
 
 

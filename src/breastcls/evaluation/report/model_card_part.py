@@ -16,7 +16,6 @@ from breastcls.predictions.prediction_fingerprint import fingerprint_predictions
 
 # Settings that the model card has in words.
 _SHOWN_ABOVE = {"bootstrap", "aggregation", "threshold", "average"}
-GUIDELINES = "Where the items of the guidelines are answered"
 GENERAL_LIMITATIONS = (
     "A case is the biological source as far as the names of files and folders show. That one case is one patient is "
     "inferred, not documented.",
@@ -31,7 +30,7 @@ def model_card(evaluation: EvaluationData) -> list[tuple[str, Facts]]:
     return [
         ("Use", _use()),
         ("Study", _study(evaluation)),
-        (GUIDELINES, _guidelines(evaluation)),
+        ("Where the items of the guidelines are answered", _guidelines(evaluation)),
     ]
 
 
