@@ -18,7 +18,7 @@ def test_the_card_names_use_uncertainty_and_missing_items(evaluate):
     assert facts["Confidence intervals"] == "95% intervals by resampling whole cases, 2,000 times (percentile, seed 7)."
     assert facts["Calibration"] == "none is recorded"
     assert facts["Robustness"] == "not measured"
-    assert "ethics" in facts["For the authors to add"]
+    assert "ethics" in card.FOR_THE_AUTHORS
     assert facts_of(change(evaluate(), robustness=1))["Robustness"] == "Robustness"
 
 

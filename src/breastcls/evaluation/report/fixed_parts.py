@@ -16,7 +16,12 @@ from breastcls.evaluation.report.blocks import (
 )
 from breastcls.evaluation.report.headline_block import first_limitations, first_page
 from breastcls.evaluation.report.leak_audit_text import audit_facts, audit_verdict
-from breastcls.evaluation.report.model_card_part import GENERAL_LIMITATIONS, environment_facts, model_card
+from breastcls.evaluation.report.model_card_part import (
+    FOR_THE_AUTHORS,
+    GENERAL_LIMITATIONS,
+    environment_facts,
+    model_card,
+)
 from breastcls.evaluation.report.provenance import is_setting, training_facts
 from breastcls.evaluation.report.training_curves import training_curves
 from breastcls.evaluation.section import without_approval
@@ -96,6 +101,7 @@ def card_part(evaluation: EvaluationData) -> Part:
     blocks: list[Block] = [Paragraph(note, note=True)]
     for title, facts in model_card(evaluation):
         blocks += [Heading(title), FactList(facts, small=True)]
+    blocks.append(Paragraph(FOR_THE_AUTHORS, note=True))
     return Part("model-card", "Model card", blocks)
 
 

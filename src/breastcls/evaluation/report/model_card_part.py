@@ -25,6 +25,14 @@ GENERAL_LIMITATIONS = (
 )
 
 
+FOR_THE_AUTHORS = (
+    "For the authors to add: where and when the tissue was taken, how patients were selected, their age and sex, "
+    "scanner and staining protocol, who labelled the images and how often they agreed, planned sample size, "
+    "ethics approval, registration and protocol, funding and interests, availability of data and code. The images do "
+    "not hold this information."
+)
+
+
 def model_card(evaluation: EvaluationData) -> list[tuple[str, Facts]]:
     """Return the model card as titled groups of facts."""
     return [
@@ -68,17 +76,7 @@ def _study(evaluation: EvaluationData) -> Facts:
     ]
     if len(evaluation.classes) > 2 and settings.get("average"):
         study.append(("Averaged over classes", str(settings["average"])))
-    study += flatten({key: value for key, value in settings.items() if key not in _SHOWN_ABOVE})
-    study.append(
-        (
-            "For the authors to add",
-            "Where and when the tissue was taken, how patients were selected, their age and sex, scanner and staining "
-            "protocol, who labelled the images and how often they agreed, planned sample size, ethics approval, "
-            "registration and protocol, funding and interests, availability of data and code. The images do not hold "
-            "this information.",
-        )
-    )
-    return study
+    return study + flatten({key: value for key, value in settings.items() if key not in _SHOWN_ABOVE})
 
 
 def _calibration(evaluation: EvaluationData, provenance: Mapping[str, Any]) -> str:
