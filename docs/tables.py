@@ -26,6 +26,8 @@ BASELINE_ALL = "<!-- simple baseline, all configurations -->"
 TRAINING = "<!-- checks of training -->"
 FEW_CASES = "<!-- calibration with few cases -->"
 PUBLISHED_SPLITS = "<!-- leakage of published splits -->"
+NULL = "<!-- cross-validation of few cases -->"
+FEW_COVERAGE = "<!-- coverage with few cases -->"
 REPAIR = "<!-- repair of a published split -->"
 NEAR_DUPLICATES = "<!-- detection of near duplicates -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
@@ -47,6 +49,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (TRAINING, training_checks),
         (FEW_CASES, few_case_table),
         (PUBLISHED_SPLITS, published_split_table),
+        (NULL, null_table),
+        (FEW_COVERAGE, few_coverage_table),
         (REPAIR, repair_table),
         (NEAR_DUPLICATES, near_duplicate_table),
     )
@@ -74,6 +78,49 @@ def section_table() -> str:
         needs = "attached" if section.compute is None else needs
         columns = ", ".join(f"`{name}`" for name in section.columns) or "-"
         lines.append(f"| `{section.name}` | {section.title}. {section.description} | {needs} | {columns} |")
+    return "\n".join(lines)
+
+
+def null_table() -> str:
+    """Return the scores of a cross-validation of few cases beside those with permuted labels as a Markdown table."""
+    found = json.loads((RESULTS / "permutation_null.json").read_text(encoding="utf-8"))
+    lines = [
+        "| ROC AUC | true labels | permuted labels, mean (95%) | p |",
+        "|---|---|---|---|",
+    ]
+    for level, key in (("case", "permutation_test"), ("image", "permutation_test_by_image")):
+        table = found[key]["table"]
+        for kind, row in zip(table["index"], table["data"], strict=True):
+            value, mean, low, high, p = row
+            name = f"by {level}, {kind.replace('_', ' ')}"
+            lines.append(f"| {name} | {value:.3f} | {mean:.3f} ({low:.3f} to {high:.3f}) | {p:.2g} |")
+    components = found["repeated"]["components"]
+    row = dict(
+        zip(components["columns"], components["data"][components["index"].index(["case", "roc_auc"])], strict=True)
+    )
+    text = (
+        f"Of the pooled ROC AUC by case, the standard deviation is {row['sd_folds']:.3f} between deals of the folds, "
+        f"{row['sd_seed']:.3f} between seeds, and {row['sd_cases']:.3f} over resampled cases."
+    )
+    return "\n".join([*lines, "", text])
+
+
+def few_coverage_table() -> str:
+    """Return the coverage of the intervals of `evaluate` with few cases of a class as a Markdown table."""
+    few = json.loads((RESULTS / "interval_coverage.json").read_text(encoding="utf-8"))["few_cases"]
+    lines = [
+        "| classes | cases of each class | level | specificity | recall | balanced accuracy | ROC AUC |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, by_counts in few["found"].items():
+        for counts, by_level in by_counts.items():
+            for level, figures in by_level.items():
+                cells = []
+                for figure in ("specificity", "recall", "balanced_accuracy", "roc_auc"):
+                    one = figures[figure]
+                    given = "not estimable" if not one["given"] else f"{100 * one['held']:.0f}%"
+                    cells.append(f"{given} ({100 * one['bootstrap_held']:.0f}%)")
+                lines.append(f"| {name} | {counts.removesuffix(' cases')} | {level} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
