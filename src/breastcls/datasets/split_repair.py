@@ -118,8 +118,8 @@ def propose_repairs(*parts: Dataset, pixels: bool = True, names: Sequence[str] |
         >>> columns = dict(path=[f"{n}.png" for n in range(7)], label=list("bmbbmbm"), case=list("xyxzwvu"))
         >>> data = Dataset.from_columns(("b", "m"), **columns)
         >>> print(propose_repairs(data[:2], data[2:], pixels=False).move.changes.to_string(index=False))
-        case label  images  from   to
-           x     b       1 train test
+        case label  images from    to
+           x     b       1 test train
     """
     if len(parts) < 2:
         raise DatasetError(f"propose_repairs needs at least two parts; found {len(parts)}.")

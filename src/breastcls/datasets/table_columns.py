@@ -32,8 +32,9 @@ def match_columns(frame: pd.DataFrame, known: Sequence[str], name: str, error: t
         error: If two columns have the same name after that.
 
     Example:
-        >>> match_columns(pd.DataFrame(columns=["Path ", "LABEL", "Centre"]), ["path", "label"], "", ValueError).columns
-        Index(['path', 'label', 'Centre'], dtype='str')
+        >>> table = pd.DataFrame(columns=["Path ", "LABEL", "Centre"])
+        >>> match_columns(table, ["path", "label"], "", DatasetError).columns.tolist()
+        ['path', 'label', 'Centre']
     """
     keys = {similarity_key(one): one for one in known}
     names = [str(column) if column in known else clean_name(str(column)) for column in frame.columns]
@@ -60,7 +61,7 @@ def parse_numbers(values: pd.Series, name: str, error: type[BreastclsError]) -> 
         error: If a value is no number; the message names its row.
 
     Example:
-        >>> parse_numbers(pd.Series(["0,25", " 40X", "1e-3", None]), "", ValueError).tolist()
+        >>> parse_numbers(pd.Series(["0,25", " 40X", "1e-3", None]), "", DatasetError).tolist()
         [0.25, 40.0, 0.001, nan]
     """
     if pd.api.types.is_numeric_dtype(values):
