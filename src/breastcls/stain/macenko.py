@@ -12,13 +12,10 @@ from typing_extensions import override
 from breastcls.images.resize import Pixels
 from breastcls.stain.normalizer import UnfitImageError, percentiles
 from breastcls.stain.optical_density import Density, density_table, from_density, to_density
+from breastcls.stain.tissue import LIGHT, check_tissue, tissue_mask
 from breastcls.stain.two_stains import Stains, TwoStainNormalizer, measure_strengths
 
-LIGHT = 240.0
 _TABLE = density_table(LIGHT)
-# Density up to 0.15 is background.
-_TISSUE_LEVEL = int(LIGHT * np.exp(-0.15) - 1)
-_LEAST_TISSUE = 0.005
 # Below this angle in degrees, the image has one stain only.
 _LEAST_ANGLE = 3.0
 
@@ -66,11 +63,9 @@ def find_stains(image: Pixels, density: Density) -> Stains:
     Raises:
         UnfitImageError: If the image does not contain two stains.
     """
-    level = (_TISSUE_LEVEL,) * 3
-    mask = cv2.inRange(image, (0, 0, 0), level)
+    mask = tissue_mask(image)
+    check_tissue(mask)
     tissue = density[mask > 0]
-    if len(tissue) < max(16, _LEAST_TISSUE * image.shape[0] * image.shape[1]):
-        raise UnfitImageError("too little tissue")
     # After subtracting the mean, single precision suffices and is twice as fast.
     centred = tissue - np.array(cv2.mean(density, mask=mask)[:3], np.float32)
     spreads, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(tissue))

@@ -14,12 +14,12 @@ from breastcls.images.resize import Pixels
 from breastcls.stain.macenko import find_stains as find_stains_macenko
 from breastcls.stain.normalizer import UnfitImageError
 from breastcls.stain.optical_density import Density, density_table, from_density, to_density, to_levels
+from breastcls.stain.tissue import tissue_mask
 from breastcls.stain.two_stains import Stains, TwoStainNormalizer, measure_strengths
 
 LIGHT = 256.0
 SPARSITY = 0.1
 _TABLE = density_table(LIGHT)
-_TISSUE_LEVEL = int(LIGHT * np.exp(-0.15) - 1)
 _SAMPLE = 8192
 _STEPS = 200
 _TOLERANCE = 1e-5
@@ -70,7 +70,7 @@ def find_stains(image: Pixels, density: Density, sparsity: float = SPARSITY) -> 
     Raises:
         UnfitImageError: If the image does not contain two stains.
     """
-    tissue = density[cv2.inRange(image, (0, 0, 0), (_TISSUE_LEVEL,) * 3) > 0].astype(np.float64)
+    tissue = density[tissue_mask(image, LIGHT) > 0].astype(np.float64)
     stains = np.maximum(find_stains_macenko(image, density), 1e-3)
     stains /= np.linalg.norm(stains, axis=1, keepdims=True)
     sample = tissue[:: max(1, len(tissue) // _SAMPLE)]
