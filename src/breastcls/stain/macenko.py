@@ -12,7 +12,7 @@ from typing_extensions import override
 from breastcls.images.resize import Pixels
 from breastcls.stain.normalizer import UnfitImageError, percentiles
 from breastcls.stain.optical_density import Density, density_table, from_density, to_density
-from breastcls.stain.tissue import LIGHT, check_tissue, tissue_mask
+from breastcls.stain.tissue_pixels import LIGHT, check_tissue, tissue_mask
 from breastcls.stain.two_stains import Stains, TwoStainNormalizer, measure_strengths
 
 _TABLE = density_table(LIGHT)

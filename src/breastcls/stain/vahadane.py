@@ -14,7 +14,7 @@ from breastcls.images.resize import Pixels
 from breastcls.stain.macenko import find_stains as find_stains_macenko
 from breastcls.stain.normalizer import UnfitImageError
 from breastcls.stain.optical_density import Density, density_table, from_density, to_density, to_levels
-from breastcls.stain.tissue import tissue_mask
+from breastcls.stain.tissue_pixels import tissue_mask
 from breastcls.stain.two_stains import Stains, TwoStainNormalizer, measure_strengths
 
 LIGHT = 256.0

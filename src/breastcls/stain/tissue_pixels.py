@@ -15,7 +15,8 @@ LIGHT = 240.0
 
 # Density up to 0.15 is background (Macenko et al. 2009).
 _LEAST_DENSITY = 0.15
-_LEAST_SHARE = 0.005
+LEAST_SHARE = 0.005
+"""Share of tissue below which an image is not normalised."""
 _LEAST_PIXELS = 16
 
 
@@ -30,11 +31,15 @@ def tissue_mask(image: Pixels, light: float = LIGHT) -> Pixels:
     return cast("Pixels", cv2.inRange(image, (0, 0, 0), (level,) * 3))
 
 
-def check_tissue(mask: Pixels) -> None:
-    """Check that at least 0.5% of an image, and 16 pixels, are tissue.
+def check_tissue(mask: Pixels, least_share: float = LEAST_SHARE) -> None:
+    """Check that a share of an image, and at least 16 pixels, are tissue.
+
+    Args:
+        mask: The result of `tissue_mask`.
+        least_share: The least share.
 
     Raises:
         UnfitImageError: If not: the image shows glass, whose colour must not be changed to that of tissue.
     """
-    if cv2.countNonZero(mask) < max(_LEAST_PIXELS, _LEAST_SHARE * mask.size):
+    if cv2.countNonZero(mask) < max(_LEAST_PIXELS, least_share * mask.size):
         raise UnfitImageError("too little tissue")

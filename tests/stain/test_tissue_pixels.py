@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ImageError
+from breastcls.images.decode import read_image
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.stain.normalizer import UnfitImageError
 from breastcls.stain.normalizer_registry import list_normalizers
-from breastcls.stain.tissue import check_tissue, tissue_mask
+from breastcls.stain.tissue_pixels import check_tissue, tissue_mask
 
 
 def tissue(seed: int, height: int = 40, width: int = 50) -> np.ndarray:
@@ -32,6 +33,27 @@ def test_glass_is_left_unchanged_and_counted(method):
     assert normalizer.fallbacks.total == 2
     with pytest.raises(ImageError, match="too little tissue"):
         fit_normalizer(glass(), method)
+
+
+def test_reinhard_needs_more_tissue_since_it_tints_glass():
+    image = glass()
+    image[:1] = tissue(1)[:1]  # 2.5%
+    reinhard, macenko = (fit_normalizer(tissue(0), method) for method in ("reinhard", "macenko"))
+    np.testing.assert_array_equal(reinhard.transform(image), image)
+    assert reinhard.fallbacks.total == 1
+    assert macenko.transform(image)[5:].mean() > 235
+    assert macenko.fallbacks.total == 0
+
+
+@pytest.mark.real
+def test_white_patches_of_a_slide_stay_white(real_data):
+    paths = sorted((real_data / "IDC_sampled").rglob("*.png"))[::9]
+    images = [image for image in map(read_image, paths) if image.mean() > 225]
+    reference = read_image(next((real_data / "BreaKHis_200X_224").rglob("*.png")))
+    for method in list_normalizers():
+        normalizer = fit_normalizer(reference, method)
+        assert len(images) > 5
+        assert min(normalizer.transform(image).mean() for image in images) > 205, method
 
 
 def test_the_least_tissue_is_half_a_percent():
