@@ -48,12 +48,13 @@ def test_reinhard_needs_more_tissue_since_it_tints_glass():
 @pytest.mark.real
 def test_white_patches_of_a_slide_stay_white(real_data):
     paths = sorted((real_data / "IDC_sampled").rglob("*.png"))[::9]
-    images = [image for image in map(read_image, paths) if image.mean() > 225]
-    reference = read_image(next((real_data / "BreaKHis_200X_224").rglob("*.png")))
-    for method in list_normalizers():
-        normalizer = fit_normalizer(reference, method)
-        assert len(images) > 5
-        assert min(normalizer.transform(image).mean() for image in images) > 205, method
+    images = [image for image in map(read_image, paths) if image.mean() > 230]
+    reference = read_image(min((real_data / "BreaKHis_200X_224").rglob("*.png")))
+    normalizer = fit_normalizer(reference, "reinhard")
+    assert len(images) > 3
+    for image in images:
+        np.testing.assert_array_equal(normalizer.transform(image), image)
+    assert normalizer.fallbacks.reasons == {"too little tissue": len(images)}
 
 
 def test_the_least_tissue_is_half_a_percent():
