@@ -99,7 +99,7 @@ def null_table() -> str:
         zip(components["columns"], components["data"][components["index"].index(["case", "roc_auc"])], strict=True)
     )
     text = (
-        f"Of the pooled ROC AUC by case, the standard deviation is {row['sd_folds']:.3f} between deals of the folds, "
+        f"Of the pooled ROC AUC by case, the standard deviation is {row['sd_folds']:.3f} between divisions into folds, "
         f"{row['sd_seed']:.3f} between seeds, and {row['sd_cases']:.3f} over resampled cases."
     )
     return "\n".join([*lines, "", text])

@@ -40,7 +40,7 @@ def test_the_spread_is_separated_by_folds_seed_and_cases():
     assert row["mean"] == pytest.approx(np.mean(pooled))
     assert row["sd_folds"] == pytest.approx(np.std(pooled, ddof=1))
     assert row["sd_cases"] > row["sd_folds"] > row["sd_seed"] > 0
-    assert "Standard deviation of the pooled scores, 6 deals" in str(found)
+    assert "Standard deviation of the pooled scores, 6 divisions" in str(found)
     assert len(found.to_dict()["scores"]["data"]) == 11 * 2 * 3
 
 

@@ -58,7 +58,7 @@ def cross_validate(
     The predictions of all folds are evaluated together, with confidence intervals over all cases, and the mean over
     folds is reported beside each pooled value. A mean over folds weighs folds of few cases like those of many, and its
     spread is no standard error, because the trainings share images; pooling compares predictions of different models.
-    With few cases a score can be below chance where nothing was learnt: see `breastcls.experiments.permutation_test`.
+    With few cases a score can be below chance where nothing was learned: see `breastcls.experiments.permutation_test`.
 
     Args:
         build: Makes all of an untrained model; called once per fold. A model that starts from other weights than the
@@ -70,9 +70,9 @@ def cross_validate(
             "image" leak, which causes a warning and is recorded in the result.
         val_fraction: Share of each training part that is split off by case for validation, on which `fit` chooses the
             best epoch. With 0 the weights of the last epoch are used.
-        repeats: Above 1, the folds are dealt anew so many times, and the trainings repeated on the first folds with as
-            many seeds, 2 x repeats - 1 cross-validations in all: `result.repeated` separates the spread of the scores
-            by folds, by seed and by cases. Everything else in the result is of the first one.
+        repeats: Above 1, the cases are divided into folds anew so many times, and the trainings repeated on the first
+            folds with as many seeds, 2 x repeats - 1 cross-validations in all: `result.repeated` separates the spread
+            of the scores by folds, by seed and by cases. Everything else in the result is of the first one.
         seed: Seed of the folds and, in each fold, of the validation part and the training.
         run_dir: New folder: `fold-1` and so on hold what `fit` writes, the model included, and `predictions.csv`;
             beside them are `cross-validation.json`, `folds.csv`, with `repeats` the folder `repeats`, and at the end

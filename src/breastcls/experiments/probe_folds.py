@@ -56,7 +56,7 @@ class ProbeFolds:
     aggregation: Aggregation
 
     def predict(self, labels: npt.NDArray[np.int64]) -> tuple[Predictions, npt.NDArray[np.int64]]:
-        """Deal the folds, fit a head on each training part, and return the predictions and the fold of each image."""
+        """Fit a head on each training part of new folds; return the predictions and the fold of each image."""
         parts = assign_parts(
             self.units, labels, self.classes, equal_fractions(self.folds), seed=self.seed, by=self.by, keys=self.keys
         )

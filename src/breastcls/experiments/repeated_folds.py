@@ -1,4 +1,4 @@
-"""Repeated cross-validation: how much a score varies with the deal of the folds, with the seed, and with the cases."""
+"""Repeated cross-validation: how much a score varies with the division into folds, the seed, and the cases."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class RepeatedFolds:
     Attributes:
         scores: One row per repetition, level and metric (`name`, `level`, `metric`): `fold_seed`, `training_seed`,
             `pooled`, `mean_over_folds`.
-        components: Index `level`, `metric`: `mean` over the deals of the folds, and the standard deviations of the
+        components: Index `level`, `metric`: `mean` over the divisions into folds, and the standard deviations of the
             pooled score `sd_folds` (other folds, same seed of the training), `sd_seed` (same folds, other seeds) and
             `sd_cases` (resampled cases, same predictions; NaN below three cases of a class).
-        repeats: Number of deals, and of seeds, the first ones included.
+        repeats: Number of divisions, and of seeds, the first ones included.
     """
 
     scores: pd.DataFrame
@@ -46,7 +46,7 @@ class RepeatedFolds:
 
     def __str__(self) -> str:
         lines = [
-            f"Standard deviation of the pooled scores, {self.repeats} deals of the folds and {self.repeats} seeds",
+            f"Standard deviation of the pooled scores, {self.repeats} divisions into folds and {self.repeats} seeds",
             f"  {'':<28}{'mean':>7}{'folds':>8}{'seed':>8}{'cases':>8}",
         ]
         for (level, metric), (_, row) in zip(self.components.index.tolist(), self.components.iterrows(), strict=True):
@@ -57,7 +57,7 @@ class RepeatedFolds:
             ]
             lines.append(f"  {name:<28}{numbers[0]:>7}{numbers[1]:>8}{numbers[2]:>8}{numbers[3]:>8}")
         lines.append(
-            "  folds: dealt anew, same seed of the training; seed: same folds, other seeds; cases: resampled. "
+            "  folds: divided anew, same seed of the training; seed: same folds, other seeds; cases: resampled. "
             "Repeating reduces the first two only: the spread by cases needs more cases."
         )
         return "\n".join(lines)
@@ -79,7 +79,7 @@ def repeat_folds(
     Args:
         first: Predictions and folds of the cross-validation with `seed` for both.
         run: Runs one more.
-        repeats: Number of deals and of seeds, the first included: 2 x (repeats - 1) more are run.
+        repeats: Number of divisions and of seeds, the first included: 2 x (repeats - 1) more are run.
         seed: The first seed; the others follow it.
         bootstrap: How cases are resampled.
     """

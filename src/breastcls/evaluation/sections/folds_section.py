@@ -16,8 +16,8 @@ COLUMNS = ("pooled", "pooled_low", "pooled_high", "pooled_reason", "mean_over_fo
 CHANCE = 0.5
 BELOW_CHANCE = (
     "A score below chance is not evidence that reversed predictions would be right. In a cross-validation of few cases "
-    "it is common where nothing was learnt: a case that is left out shifts the class means of the training images away "
-    "from it, so that pooled predictions rank below 0.5 on average, and the spread is wide. A permutation test "
+    "it is common where nothing was learned: a case that is left out shifts the class means of the training images "
+    "away from it, so that pooled predictions rank below 0.5 on average, and the spread is wide. A permutation test "
     "(breastcls.experiments.permutation_test) shows where chance is for these images and cases."
 )
 
