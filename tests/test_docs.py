@@ -268,11 +268,29 @@ def test_the_table_of_interval_coverage_comes_from_the_simulation():
     assert "| 100 | images, percentile |" in page
 
 
+def test_a_page_opened_from_disk_loads_the_search_from_the_site():
+    from material.plugins.offline import plugin
+    from mkdocs.structure.files import File
+
+    hook = _load("local_scripts")
+    # The hook replaces the address that this version of the theme writes into the pages.
+    assert f'"{hook.REMOTE}"' in inspect.getsource(plugin)
+    page = File("how-to/train.md", str(DOCS), "site", use_directory_urls=False)
+    found = hook.on_post_page(f'<script src="{hook.REMOTE}">', page=page, config=None)
+    assert found == '<script src="../javascripts/iframe-worker.js">'
+    assert (DOCS / hook.LOCAL).is_file()
+
+
 def _load_tables():
-    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
-    return tables
+    return _load("tables")
+
+
+def _load(name):
+    """Import a hook of the documentation."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    return hook
 
 
 @pytest.fixture(scope="session")
