@@ -104,5 +104,5 @@ def _draw_score(axes: Axes, score: Score, place: float, colour: str, marker: str
         axes.plot([score.low, score.high], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
     if is_defined(score.value):
         # An open mark does not look certain.
-        filled = {} if score.has_interval else {"markerfacecolor": "white"}
-        axes.plot([score.value], [place], marker, color=colour, markersize=4, **filled)
+        face = colour if score.has_interval else "white"
+        axes.plot([score.value], [place], marker, color=colour, markersize=4, markerfacecolor=face)
