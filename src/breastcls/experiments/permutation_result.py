@@ -73,7 +73,7 @@ class PermutationTest(Result):
     @property
     def p(self) -> float:
         """The p-value of the pooled score."""
-        return float(self.table.loc["pooled", "p"])
+        return self._row("pooled")["p"]
 
     def _row(self, kind: str) -> dict[str, float]:
         observed, null = self.observed[kind], np.array(self.null[kind])
