@@ -19,6 +19,7 @@ from breastcls.explanation.scored_model import ScoredModel
 from breastcls.images.resize import resize_image
 from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import get_card
 
 
@@ -85,6 +86,7 @@ def explain(
         >>> explanation.heatmaps.shape, explanation.layer
         ((1, 8, 8), 'conv')
     """
+    check_process()
     entry = METHODS[method]
     check_options(entry, options)
     source = open_images(images)

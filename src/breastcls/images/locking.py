@@ -41,6 +41,31 @@ def hold_lock(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[bool]:
+    """Hold an exclusive lock on a folder during the block, without a file of its own.
+
+    Yields False if another process holds it. On systems and file systems without locks it yields True.
+    """
+    if fcntl is None:
+        yield True
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except BlockingIOError:
+            free = False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            free = True
+        yield free
+    finally:
+        os.close(descriptor)
+
+
 def _acquire(descriptor: int, path: Path) -> bool:
     try:
         try:

@@ -17,6 +17,7 @@ from breastcls.images.resize import check_image_size
 from breastcls.models.backbones.backbone import HEADS, Backbone
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, load_weights
+from breastcls.models.forked_process import check_process
 from breastcls.models.heads import apply_head, default_dropout
 from breastcls.models.input_scaling import apply_scaling
 from breastcls.models.model_card import ModelCard, check_classes, set_card
@@ -65,13 +66,15 @@ def build_model(
     Raises:
         RegistryError: If there is no such backbone; the message lists similar names.
         WeightsError: If the weights cannot be found, downloaded or loaded.
-        ModelError: If another argument has a wrong type or value.
+        ModelError: If another argument has a wrong type or value, or the process was forked after TensorFlow had
+            started.
 
     Example:
         >>> model = build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
         >>> model.input_shape, model.output_shape
         ((None, 32, 32, 3), (None, 2))
     """
+    check_process()
     entry = BACKBONES[backbone]
     names = check_classes(classes)
     size = _fitting_size(entry, image_size)

@@ -11,6 +11,7 @@ import keras
 
 from breastcls.errors import ModelError
 from breastcls.files import atomic_path
+from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import ModelCard, check_classes, get_card, set_card
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
@@ -91,6 +92,7 @@ def load_model(path: str | os.PathLike[str], *, classes: Sequence[str] | None = 
     """
     file = Path(path)
     card = _read_card(file)
+    check_process()
     try:
         with keras.saving.custom_object_scope(_LAYERS):
             model = keras.saving.load_model(file, compile=False, safe_mode=True)

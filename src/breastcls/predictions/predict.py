@@ -15,6 +15,7 @@ import numpy.typing as npt
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
 from breastcls.models import probability_rule
+from breastcls.models.forked_process import check_process
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
@@ -58,7 +59,8 @@ def predict(
     Raises:
         EvaluationError: If the classes of model and dataset differ, there are no images, their size is not that of the
             model, or `tta` is not known.
-        ModelError: If a model file cannot be loaded, or the stain normalizer of its card is not known.
+        ModelError: If a model file cannot be loaded, or the stain normalizer of its card is not known, or the process
+            was forked after TensorFlow had started.
         ImageError: If an image cannot be read.
 
     Example:
@@ -95,6 +97,7 @@ def predict(
 def _classify(
     model: keras.Model, card: ModelCard | None, data: Any, batch_size: int, tta: str | None
 ) -> ClassifiedOutputs:
+    check_process()
     pixels = open_batches(model, card, data, batch_size)
     transforms = list_transforms(tta, pixels.image_size)
     passes = run_passes(model, transform_batches(pixels.batches, transforms), len(transforms))

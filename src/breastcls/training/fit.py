@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
 from breastcls.features.feature_memory import max_feature_bytes
 from breastcls.files import remove_temporaries
 from breastcls.images.epoch_order import sampling_groups
+from breastcls.models.forked_process import check_process
 from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.model_card import get_card
 from breastcls.models.precision import choose_precision, use_precision
@@ -28,7 +30,7 @@ from breastcls.training.callback_checks import check_callbacks
 from breastcls.training.callbacks import BestWeights
 from breastcls.training.checkpointing.checkpoints import Checkpoints
 from breastcls.training.checkpointing.resume import open_run
-from breastcls.training.checkpointing.run_folder import write_end
+from breastcls.training.checkpointing.run_folder import hold_run, write_end
 from breastcls.training.class_weights import ClassWeight, class_weights
 from breastcls.training.distribution.placement import find_workers, placed
 from breastcls.training.fit_checks import check_fit, describe_config, describe_task
@@ -40,6 +42,7 @@ from breastcls.training.run import Run
 from breastcls.training.run_options import Devices, Logging, ModelSelection, Preprocessing
 from breastcls.training.run_summary import describe_run, note_in_card
 from breastcls.training.seeding import seeded
+from breastcls.training.termination import EXIT_STATUS, Termination
 from breastcls.training.trainer import Trainer
 
 
@@ -142,7 +145,9 @@ def fit(
             (the message says at which step), or, with several machines, they differ or one of them is lost.
         RegistryError: If there is no such augmentation policy or stain normalizer.
         DatasetError: If `train` or `val` is not a `Dataset`.
-        OutputError: If `run_dir` cannot be written to or holds a run already.
+        OutputError: If `run_dir` cannot be written to, holds a run already, or another process is training in it.
+        SystemExit: After SIGTERM, with the status 143, if there is a `run_dir`: a checkpoint was written after the
+            present step, and the folder holds the best weights so far.
         ImageError: If an image cannot be read.
 
     Example:
@@ -156,6 +161,7 @@ def fit(
     given = {name: value for name, value in locals().items() if name not in ("model", "train", "val", "callbacks")}
     began = time.perf_counter()
     settings = FitSettings.of(given)
+    check_process()
     image_size = check_fit(model, train, val, settings)
     images = Preprocessing.of(preprocessing)
     normalizer, noted = _normalizer(images.stain, model, train, settings.seed)
@@ -185,16 +191,25 @@ def fit(
         remove_temporaries(log)
     stopped = "interrupted"
     shown = settings if workers.chief else _without_progress(settings)
-    with use_precision(model, number_format), placed(model, workers) as place, seeded(place.model, settings.seed):
+    termination = Termination()
+    with (
+        hold_run(opened.folder if workers.chief else None),
+        termination if checkpoints is not None else nullcontext(),
+        use_precision(model, number_format),
+        placed(model, workers) as place,
+        seeded(place.model, settings.seed),
+    ):
         # The same input mode on all machines, also if one of them has less memory.
         most_bytes = int(workers.gather([max_feature_bytes()]).min())
         data = TrainingData(place, train, val, image_size, resize, normalizer, shown, most_bytes)
-        trainer = Trainer(data, weights, best, all_callbacks, checkpoints, opened.unchanged, log)
+        trainer = Trainer(data, weights, best, all_callbacks, checkpoints, opened.unchanged, log, termination)
         try:
             stopped = trainer.train(phases)
         except KeyboardInterrupt:
             warnings.warn(f"Interrupted: the model has {best}.", TrainingWarning, stacklevel=2)
     if not trainer.rows:
+        if termination.received:
+            raise SystemExit(EXIT_STATUS)
         raise TrainingError(
             "Training was interrupted before the first epoch was finished; the model has its initial weights."
         )
@@ -212,6 +227,8 @@ def fit(
         write_end(opened.folder, run, model)
         if stopped != "interrupted":
             checkpoints.remove()
+    if termination.received:
+        raise SystemExit(EXIT_STATUS)
     if stopped != "interrupted":
         # From here on every worker finds the folder complete.
         workers.wait()

@@ -33,6 +33,7 @@ from breastcls.training.input_modes import (
 )
 from breastcls.training.optimizers import layer_shares, make_loss, make_optimizer, make_schedule
 from breastcls.training.phases import Phase
+from breastcls.training.termination import CheckpointOnTermination, Termination
 from breastcls.training.training_loop import Position, run_epochs
 from breastcls.training.training_step import EpochMeans
 
@@ -49,6 +50,7 @@ class Trainer:
         checkpoints: The checkpoints of the run, or None.
         unchanged: Whether the model has the weights that the run began with, which matters when a run is resumed.
         log: CSV file for one row per epoch, written while training, or None.
+        termination: Whether SIGTERM has come; None if it is not handled.
         rows: One dictionary per epoch, filled here.
         input_modes: For each phase, whether it was trained on "features" or on "images", filled here.
         exact_head: How the penalty of an exact fit of the head was chosen, filled here; None without one.
@@ -61,6 +63,7 @@ class Trainer:
     checkpoints: Checkpoints | None = None
     unchanged: bool = True
     log: Path | None = None
+    termination: Termination | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     input_modes: list[str] = field(default_factory=list)
     exact_head: dict[str, Any] | None = None
@@ -180,6 +183,12 @@ class Trainer:
             ScoreEpoch(mode.score, self.best, self.rows, phase.name),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._write_log()),
         ]
+        write = keep if self.checkpoints is not None and self._workers.chief else None
+        ending: list[keras.callbacks.Callback] = [*self.callbacks]
+        if self._workers.size > 1:
+            ending.append(SameDecision(self._workers))
+        if self.termination is not None:
+            ending.append(CheckpointOnTermination(self.termination, write, lambda: self._position.step == steps))
         bar = ProgressBar(phase.name, self._position.epoch, end, steps) if settings.logging.progress else None
         if bar is not None:
             handlers.append(bar)
@@ -190,8 +199,8 @@ class Trainer:
                 mode.source,
                 self._position,
                 end,
-                [*handlers, *self.callbacks, *([SameDecision(self._workers)] if self._workers.size > 1 else [])],
-                checkpoint=keep if self.checkpoints is not None and self._workers.chief else None,
+                [*handlers, *ending],
+                checkpoint=write,
                 checkpoint_steps=settings.logging.checkpoint_steps,
             )
         finally:

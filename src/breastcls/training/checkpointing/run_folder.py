@@ -6,7 +6,8 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from breastcls.datasets.file_fingerprints import describe_files
 from breastcls.datasets.table_reader import load_table
 from breastcls.errors import OutputError, TrainingError
 from breastcls.files import make_folder, write_json, write_text
+from breastcls.images.locking import hold_folder
 from breastcls.models.persistence import save_model
 from breastcls.relative_paths import relative_paths
 from breastcls.training.run import Run
@@ -50,6 +52,25 @@ def open_run_dir(run_dir: str | os.PathLike[str], *, resume: bool = False) -> Pa
         raise OutputError(
             f"Cannot write to {folder}: {error.strerror}. Choose a run_dir that you may write to."
         ) from error
+
+
+@contextmanager
+def hold_run(folder: Path | None) -> Iterator[None]:
+    """Keep other processes from training in a folder during the block; None is no folder.
+
+    Raises:
+        OutputError: If another process is training in it.
+    """
+    if folder is None:
+        yield
+        return
+    with hold_folder(folder) as free:
+        if not free:
+            raise OutputError(
+                f"Another process is training in {folder}. Wait for its end, or choose another run_dir: two processes "
+                "would overwrite each other's checkpoints."
+            )
+        yield
 
 
 def write_start(folder: Path, config: Mapping[str, Any], train: Dataset, val: Dataset | None) -> None:
