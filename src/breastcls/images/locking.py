@@ -47,7 +47,7 @@ def hold_folder(folder: Path) -> Iterator[bool]:
 
     Yields False if another process holds it. On systems and file systems without locks it yields True.
     """
-    if fcntl is None:
+    if os.name == "nt":
         yield True
         return
     descriptor = os.open(folder, os.O_RDONLY)

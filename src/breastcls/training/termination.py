@@ -47,7 +47,7 @@ class Termination:
             raise KeyboardInterrupt
 
 
-class CheckpointOnTermination(keras.callbacks.Callback):
+class CheckpointOnTermination(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes a checkpoint after the step in which SIGTERM came, and interrupts the training.
 
     Args:
