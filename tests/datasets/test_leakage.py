@@ -2,6 +2,7 @@ import dataclasses
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 import breastcls as bc
@@ -128,3 +129,25 @@ def test_unknown_cases_are_not_compared():
     report = bc.audit_leakage(unknown, _dataset(["b.png"], ["1"]), pixels=False)
     assert report.compared_by == ()
     assert "no names" in str(report)
+
+
+def test_two_tables_are_compared_without_their_images(tmp_path):
+    train = pd.DataFrame({"path": ["a.png", "b.png"], "case": ["1", "2"], "label": ["b", "m"]})
+    test = pd.DataFrame({"slide": ["s1", "s2"], "case": ["2", "3"], "label": ["b", "m"]})
+    test.to_csv(tmp_path / "test.csv", index=False)
+    report = bc.audit_leakage(train, tmp_path / "test.csv")
+    assert report.shared_cases == ("2",)
+    assert not report.pixels_compared
+    assert report.test_images_in_shared_cases == 1
+    assert bc.audit_leakage(train, test.assign(case=["8", "9"])).clean
+    assert bc.audit_leakage(test.assign(case=["6", "7"], slide=["s6", "s7"]), test).clean
+
+
+def test_tables_of_files_that_exist_are_compared_by_pixels(tmp_path, images):
+    copy = str(tmp_path / "copy.png")
+    shutil.copy(images[0], copy)
+    tables = [
+        pd.DataFrame({"path": paths, "case": cases, "label": ["b", "m"]})
+        for paths, cases in ((images[:2], ["1", "2"]), ([copy, images[3]], ["3", "4"]))
+    ]
+    assert bc.audit_leakage(*tables).identical_files == ((images[0], copy),)

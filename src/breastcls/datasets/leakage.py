@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.datasets.near_duplicates import find_near_duplicates
 from breastcls.datasets.similar_names import SPELLING
+from breastcls.datasets.table_reader import NO_PATH, load_table
 from breastcls.errors import LeakageError
 from breastcls.identifiers import read_distinct, similar_pairs
 from breastcls.relative_paths import relative_paths
 from breastcls.result import ShownInNotebook
 
+Images = Dataset | pd.DataFrame | str | os.PathLike[str]
 _SHOWN = 5
 
 
@@ -156,7 +159,7 @@ class LeakageReport(ShownInNotebook):
         }
 
 
-def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True, distinct: Any = ()) -> LeakageReport:
+def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct: Any = ()) -> LeakageReport:
     """Find cases, slides, files and pixels that training and test images share, and near duplicates.
 
     Names that differ in what cannot be seen (Unicode composition, white space, invisible characters) are equal. Names
@@ -166,10 +169,12 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True, distinc
     background looks the same in every slide.
 
     Args:
-        train: The training images; add the validation images with `train + val`.
-        test: The test images.
+        train: The training images, a dataset or a table as `load_table` takes it, with a column `case` or `slide`; add
+            the validation images with `train + val`.
+        test: The test images, likewise.
         pixels: Whether to compare files and pixels too. Every image is then read once, about 250 per second and
-            processor; the hashes are stored. Otherwise files are compared by their path.
+            processor; the hashes are stored. Otherwise files are compared by their path. The files of a table need not
+            exist; where one does not, pixels are not compared, and the report says so.
         distinct: Names of cases and slides that are different although they differ in spelling only, besides those of
             the datasets; see `load_table`.
 
@@ -177,6 +182,7 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True, distinc
         A report, which prints and has `to_dict`.
 
     Raises:
+        DatasetError: If a table cannot be read.
         ImageError: If a file cannot be read.
 
     Example:
@@ -184,6 +190,10 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True, distinc
         >>> print(audit_leakage(a[:1], a[1:], pixels=False))
         No leakage: training and test images share nothing (compared: cases and slides, not pixels).
     """
+    tables = not (isinstance(train, Dataset) and isinstance(test, Dataset))
+    train, test = (data if isinstance(data, Dataset) else load_table(data, files=False) for data in (train, test))
+    if tables and pixels:
+        pixels = all(map(os.path.isfile, train.paths + test.paths))
     both = {
         "cases": (_names(train, "case"), _names(test, "case")),
         "slides": (_names(train, "slide"), _names(test, "slide")),
@@ -199,7 +209,8 @@ def audit_leakage(train: Dataset, test: Dataset, *, pixels: bool = True, distinc
     near_duplicates: list[tuple[str, str]] = []
     if not pixels:
         place = {os.path.realpath(path): path for path in train.paths}
-        equal_bytes += [(place[real], path) for path in test.paths if (real := os.path.realpath(path)) in place]
+        named = [path for path in test.paths if not path.endswith(NO_PATH)]
+        equal_bytes += [(place[real], path) for path in named if (real := os.path.realpath(path)) in place]
     elif len(train) and len(test):
         prints = fingerprint_files(train.paths + test.paths)
         of_train, of_test = prints.iloc[: len(train)], prints.iloc[len(train) :]

@@ -105,7 +105,9 @@ def read_decimal_commas(values: pd.Series) -> pd.Series:
     return values.map(clean_name, na_action="ignore").str.replace(",", ".", regex=False).astype("string")
 
 
-def find_files(paths: pd.Series, root: str | os.PathLike[str] | None, name: str) -> list[str]:
+def find_files(
+    paths: pd.Series, root: str | os.PathLike[str] | None, name: str, *, must_exist: bool = True
+) -> list[str]:
     """Return the paths of existing files, joined to a root.
 
     A path that does not exist is tried with "/" for each backslash, without surrounding white space, and in the other
@@ -115,6 +117,7 @@ def find_files(paths: pd.Series, root: str | os.PathLike[str] | None, name: str)
         paths: Paths as written in the table.
         root: Folder of relative paths, or None for the working directory.
         name: Name of the table, for messages.
+        must_exist: Whether a file that does not exist is an error; otherwise its path is returned as it is.
 
     Raises:
         DatasetError: If a path is missing or the file does not exist.
@@ -132,7 +135,7 @@ def find_files(paths: pd.Series, root: str | os.PathLike[str] | None, name: str)
         found.append(existing or str(path))
         if existing is None:
             missing.append(str(path))
-    if missing:
+    if missing and must_exist:
         raise DatasetError(_describe_missing(missing, len(found), root))
     return found
 

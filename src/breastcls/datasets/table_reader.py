@@ -20,6 +20,9 @@ from breastcls.errors import DatasetError, DatasetWarning
 from breastcls.identifiers import format_names
 from breastcls.table_files import read_text_table
 
+NO_PATH = " without a path"
+"""How the paths end that stand for rows of a table without the column `path`."""
+
 _NUMBERS = ("magnification", "x", "y")
 _SYNONYMS = {
     "path": ("file", "filename", "file name", "filepath", "image", "image path", "image name", "img"),
@@ -35,6 +38,7 @@ def load_table(
     root: str | os.PathLike[str] | None = None,
     encoding: str | None = None,
     distinct: object = (),
+    files: bool = True,
 ) -> Dataset:
     """Read a table of images, such as `Dataset.to_csv` writes, or a spreadsheet program.
 
@@ -51,6 +55,8 @@ def load_table(
         distinct: Names of cases and slides that are different although they differ in letter case, leading zeros,
             separators or accents only: `["01", "1"]`, `[("P1", "p1")]`, or True for all names. Others are kept in one
             part by splits, and count as a possible leak between two datasets.
+        files: Whether every image file must exist. False is for a table without its images, as `audit_leakage` and the
+            splits take it; then `path` may be missing, too.
 
     Returns:
         The dataset. `load_table(data.to_csv(file), root=data.root)` equals `data`. Without a column `label` or `case`
@@ -86,6 +92,8 @@ def load_table(
         frame = frame.apply(lambda column: column if column.name in COLUMNS else read_decimal_commas(column))
     if not len(frame):
         raise DatasetError(f"{name} has no rows.")
+    if "path" not in frame and not files:
+        frame["path"] = [f"row {number}{NO_PATH}" for number in range(len(frame))]
     if "path" not in frame:
         raise DatasetError(
             f"{name} has no column 'path'; found: {', '.join(map(str, frame.columns))}.{_suggest(frame, 'path')} "
@@ -94,7 +102,7 @@ def load_table(
     for column in _NUMBERS:
         if column in frame:
             frame[column] = parse_numbers(frame[column], name, DatasetError)
-    frame["path"] = find_files(frame["path"], root, name)
+    frame["path"] = find_files(frame["path"], root, name, must_exist=files)
     labelled = "label" in frame and bool(frame["label"].notna().any())
     if classes is None:
         classes = written or (sorted(format_names(frame["label"]).dropna().unique()) if labelled else ())
