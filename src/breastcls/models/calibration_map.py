@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
+from breastcls.models.calibration_check import check_calibration
 from breastcls.models.calibration_identity import fingerprint_calibration
 from breastcls.models.log_probabilities import log_probabilities
 
@@ -84,7 +85,12 @@ class CalibrationMap:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the map of which `to_dict` returned the fields."""
+        """Return the map of which `to_dict` returned the fields.
+
+        Raises:
+            ModelError: If a field is missing or has a wrong type or shape.
+        """
+        check_calibration(values)
         return cls(
             method=values["method"],
             classes=tuple(values["classes"]),

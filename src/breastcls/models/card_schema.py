@@ -15,6 +15,10 @@ CARD_SCHEMA = 2
 Version 2 added `training_history`.
 """
 
+# Larger whole numbers are in no card, and cannot become a float.
+_LARGEST = 2**53
+_STEPS = ("training", "calibration", "threshold", "conformal")
+
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "backbone": (str, type(None)),
     "weights": (str, type(None)),
@@ -57,7 +61,28 @@ def read_card(text: str, fields: set[str]) -> dict[str, Any]:
         if name in values and not isinstance(values[name], types):
             expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
             raise ModelError(f"{name} in the model card is {values[name]!r}; expected {expected}.")
+        if float in types and isinstance(values.get(name), int) and abs(values[name]) > _LARGEST:
+            raise ModelError(f"{name} in the model card is too large a number.")
+    _check_provenance(values.get("provenance", {}))
     return values
+
+
+def _check_provenance(provenance: Any) -> None:
+    """Check the names in the records of training, calibration and so on, which the audit for leakage compares."""
+    if not isinstance(provenance, dict):
+        raise ModelError(f"provenance in the model card is {provenance!r}; expected an object.")
+    for step in _STEPS:
+        record = provenance.get(step, {})
+        if not isinstance(record, dict):
+            raise ModelError(f"{step} in the provenance of the model card is {record!r:.80}; expected an object.")
+        for part in (record, record.get("trained_on")):
+            for unit in ("cases", "slides"):
+                names = part.get(unit, []) if isinstance(part, dict) else []
+                if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                    raise ModelError(
+                        f"{unit} of {step} in the provenance of the model card are {names!r:.80}; expected a list of "
+                        "names."
+                    )
 
 
 def _check_schema(schema: Any, writer: Any) -> None:
