@@ -168,6 +168,13 @@ def settings_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TrainingError: If an object cannot be made again.
     """
+    try:
+        return _make_arguments(values)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise TrainingError(f"The recorded settings of the run are damaged ({error}). Start a new run.") from error
+
+
+def _make_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     arguments = dict(values)
     for name in ("optimizer", "loss", "learning_rate"):
         arguments[name] = _from_json(arguments[name])

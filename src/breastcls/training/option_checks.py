@@ -21,7 +21,8 @@ def check_number(
 ) -> None:
     """Raise a TrainingError unless a value is a finite number within the bounds."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= above or not least <= value <= most:
+    # A whole number beyond the range of float is not finite either.
+    if not number or not -1e308 <= value <= 1e308 or value <= above or not least <= value <= most:
         raise TrainingError(f"{name} must be {expected}; found {value!r}.")
 
 

@@ -3,11 +3,12 @@ import pytest
 
 from breastcls.errors import TrainingWarning
 from breastcls.training.checkpointing.checkpoints import Checkpoint, Checkpoints
+from support.checkpoint_states import PHASE_META, STEP_META
 
 
 def state(value):
     arrays = {"learner": [np.full((2, 3), value, np.float32), np.array(value)], "optimizer": [np.arange(12) * value]}
-    return Checkpoint(arrays, {"epoch": value, "rows": [{"loss": 0.1}]})
+    return Checkpoint(arrays, {**STEP_META, "epoch": value})
 
 
 def assert_same(found, expected):
@@ -26,7 +27,7 @@ def test_what_was_written_is_read(tmp_path):
 
 
 def test_more_than_ten_arrays_keep_their_order(tmp_path):
-    many = Checkpoint({"learner": [np.array(number) for number in range(25)]}, {})
+    many = Checkpoint({"learner": [np.array(number) for number in range(25)]}, PHASE_META)
     checkpoints = Checkpoints(tmp_path)
     checkpoints.write("phase-0", many)
     assert [int(value) for value in checkpoints.read("phase-0").arrays["learner"]] == list(range(25))

@@ -4,6 +4,7 @@ import pytest
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.training.checkpointing.checkpoints import Checkpoint, Checkpoints
 from breastcls.training.checkpointing.resume_point import ResumePoint, find_resume_point
+from support.checkpoint_states import PHASE_META, STEP_META
 
 
 @pytest.fixture
@@ -12,11 +13,11 @@ def checkpoints(tmp_path):
 
 
 def keep_phase(checkpoints, number, epoch):
-    return checkpoints.write(f"phase-{number}", Checkpoint({"model": [np.zeros(2)]}, {"epoch": epoch}))
+    return checkpoints.write(f"phase-{number}", Checkpoint({"model": [np.zeros(2)]}, {**PHASE_META, "epoch": epoch}))
 
 
 def keep_step(checkpoints, phase, epoch, whole):
-    state = Checkpoint({"learner": [np.zeros(2)]}, {"phase": phase, "epoch": epoch, "whole": whole})
+    state = Checkpoint({"learner": [np.zeros(2)]}, {**STEP_META, "phase": phase, "epoch": epoch, "whole": whole})
     return checkpoints.write_step(epoch, 0, state)
 
 

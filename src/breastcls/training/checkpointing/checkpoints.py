@@ -15,12 +15,16 @@ import numpy as np
 
 from breastcls.errors import TrainingWarning
 from breastcls.files import atomic_path, make_folder
+from breastcls.training.checkpointing.checkpoint_check import check_meta
 
 FOLDER = "checkpoints"
 _FORMAT = 2
 _KEPT = 2
 _META = "meta"
-_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile)
+_BROKEN = (
+    *(OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, RecursionError),
+    *(zipfile.BadZipFile, zipfile.LargeZipFile),
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Checkpoints:
             meta = json.loads(members.pop(_META).tobytes().decode())
             if meta.pop("format") != _FORMAT:
                 raise ValueError("it has another format")
+            check_meta(meta)
         except _BROKEN as error:
             warnings.warn(
                 f"The checkpoint {path.name} cannot be read ({error}); it is skipped.",

@@ -141,7 +141,7 @@ def is_finished(folder: Path) -> bool:
         return False
     try:
         return bool(json.loads(path.read_text(encoding="utf-8"))["stopped"] != "interrupted")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TrainingError(
             f"{path} is damaged ({error}). Delete it: with resume=True the run is then resumed from its last "
             "checkpoint, or trained again."
@@ -192,16 +192,23 @@ def load_run(run_dir: str | Path) -> Run:
     folder = Path(run_dir)
     path = folder / "run.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         history = pd.DataFrame(values.pop("history"))
         scores = values["scores"].items()
         values["scores"] = {name: float("nan") if score is None else score for name, score in scores}
-        return Run(history=history, run_dir=folder, **values)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        run = Run(history=history, run_dir=folder, **values)
+        # Its text uses every part; a part that is missing or of another type is found here, not when it is printed.
+        str(run)
+        return run
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise TrainingError(
             f"{path} cannot be read as the record of a finished run ({error}). If the run was interrupted, call fit "
             "again with resume=True."
         ) from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"it contains {name}, which is no JSON")
 
 
 def data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[str]:

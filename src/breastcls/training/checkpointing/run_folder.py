@@ -124,6 +124,17 @@ def write_history(path: Path, history: pd.DataFrame | Sequence[Mapping[str, Any]
     write_text(path, table.to_csv(index=False, lineterminator="\n") if len(table) else "")
 
 
+def _read_root(local: Path) -> str | None:
+    """Return the folder of the images on this machine."""
+    try:
+        root = json.loads(local.read_text(encoding="utf-8"))["images"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise TrainingError(f"{local} is damaged ({error}). Delete it: paths then start from the folder.") from error
+    if root is not None and not isinstance(root, str):
+        raise TrainingError(f"{local} is damaged: images is {root!r}. Delete it: paths then start from the folder.")
+    return root
+
+
 def read_config(folder: Path) -> dict[str, Any] | None:
     """Read `config.json`; return None if there is none.
 
@@ -135,7 +146,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(f"{path} is damaged ({error}). Start the run again in another folder.") from error
     if not isinstance(config, dict) or not isinstance(config.get("fit"), dict):
         raise TrainingError(f"{path} is not the record of a run of breastcls. Choose another folder.")
@@ -151,7 +162,7 @@ def read_split(folder: Path) -> tuple[Dataset, Dataset | None]:
     # Similar names were accepted when the run was started.
     local = folder / "local.json"
     # A folder that was passed on has no such file, or that of another machine.
-    root = json.loads(local.read_text(encoding="utf-8"))["images"] if local.exists() else None
+    root = _read_root(local) if local.exists() else None
     both = load_table(folder / "split.csv", distinct=True, root=root)
     parts = both.table["part"].to_numpy(dtype=object)
     rows = dataclasses.replace(both, frame=both.table.drop(columns=["part", "size", "sha256"]))
