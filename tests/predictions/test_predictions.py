@@ -244,4 +244,4 @@ def test_the_positive_class_is_that_of_the_last_column_and_is_told(tmp_path):
     assert right.positive.tolist() == pytest.approx([0.2, 0.9])
     for some, name in ((turned, "benign"), (right, "malignant")):
         with pytest.warns(EvaluationWarning):
-            assert f"positive class {name};" in str(evaluate(some, bootstrap=Bootstrap(10))).splitlines()[1]
+            assert f"positive class {name};" in str(evaluate(some, bootstrap=Bootstrap(10))).splitlines()[2]
