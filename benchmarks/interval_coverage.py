@@ -269,7 +269,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.few:
         path = arguments.output or RESULTS / "interval_coverage.json"
-        kept = json.loads(path.read_text()) if path.exists() else {}
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         few = {"trials": arguments.trials, "resamples": arguments.resamples}
         kept["few_cases"] = {**few, "found": run_few(arguments.trials, arguments.resamples)}
         write_text(path, json.dumps(kept, indent=2) + "\n")

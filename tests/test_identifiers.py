@@ -12,7 +12,6 @@ from breastcls.identifiers import (
     format_names,
     merge_similar,
     read_distinct,
-    show_controls,
     similar_groups,
     similar_pairs,
     similarity_key,
@@ -144,8 +143,3 @@ def test_distinct_names_must_be_a_list():
     for wrong in ("P1", 7):
         with pytest.raises(DatasetError, match="distinct must be True, or a list"):
             read_distinct(wrong)
-
-
-def test_controls_are_shown():
-    assert show_controls("a\u202eb\x1b[2J\tc\n") == r"a\u202eb\u001b[2J" + "\tc\n"
-    assert show_controls("Müller \u200d") == "Müller \u200d"

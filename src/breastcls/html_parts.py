@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from breastcls.identifiers import show_controls
+from breastcls.control_characters import show_controls
 
 
 def html_text(text: str) -> str:

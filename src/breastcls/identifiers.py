@@ -20,7 +20,6 @@ from breastcls.errors import DatasetError
 EVERY_NAME = "*"
 """The member of a set of distinct names that stands for all names."""
 
-_DIRECTIONS = frozenset("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _WHOLE = re.compile(r"\d+\.0")
 # Characters without a shape that are not in the category Cf: joiners, variation selectors, Hangul fillers.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
@@ -77,26 +76,6 @@ def _visible(character: str) -> str:
     if category == "Pd":
         return "-"
     return "" if category in ("Cf", "Cc") or character in _INVISIBLE else character
-
-
-def show_controls(text: str) -> str:
-    r"""Return text in which control characters and those that change the direction of writing are escaped.
-
-    They are found in names of files and in text of others; in a page they would reorder or hide what follows.
-
-    Example:
-        >>> show_controls("a\u202egnp.exe"), show_controls("two\nlines")
-        ('a\\u202egnp.exe', 'two\nlines')
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(f"\\u{ord(one):04x}" if _is_control(one) else one for one in text)
-
-
-def _is_control(character: str) -> bool:
-    if character in "\n\r\t":
-        return False
-    return unicodedata.category(character) == "Cc" or character in _DIRECTIONS
 
 
 def format_name(name: Any) -> str:

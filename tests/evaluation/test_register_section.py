@@ -71,7 +71,8 @@ def registered():
 
 def test_it_is_in_print_json_html_and_figures(registered, draw, tmp_path):
     found = evaluate(draw(), bootstrap=QUICK)
-    assert found["certainty"] is found.certainty is found.sections["certainty"]
+    assert found["certainty"].equals(found.sections["certainty"])
+    assert found.certainty.equals(found.sections["certainty"])
     assert "certainty" in dir(found)
     assert f"Mean certainty {found.certainty['mean'].mean():.3f}" in str(found)
     assert "  - Certainty says nothing of accuracy." in str(found)

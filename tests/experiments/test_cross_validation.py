@@ -81,7 +81,8 @@ def test_the_table_of_folds_and_the_files(data, undisturbed):
     text = str(undisturbed)
     assert "3 folds by case, seed 5" in text
     assert "Colour-only baseline" in text
-    assert "patient rate" in text
+    assert "Fold by fold" in text
+    assert "Fold  Best epoch  Seconds" in text
     content = json.loads(undisturbed.to_json())
     assert content["settings"]["fit"] == {"epochs": 1, "augment": "none"}
     assert len(content["runs"]) == 3

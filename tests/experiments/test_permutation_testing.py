@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+import breastcls as bc
 from breastcls.errors import TrainingError
 from breastcls.experiments.cross_validation import cross_validate
 from breastcls.experiments.label_permutation import choose_permutation, permute_labels
@@ -10,6 +11,13 @@ from breastcls.experiments.permutation_result import PermutationTest, permutatio
 from breastcls.experiments.permutation_testing import permutation_test
 from breastcls.experiments.probe_folds import ProbeFolds
 from breastcls.predictions.aggregation import Aggregation
+
+
+@pytest.fixture
+def build():
+    """Return a function that builds a network with a backbone, whose features are kept."""
+    return lambda: bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=3)
+
 
 EXACT = {"frozen_head": "lbfgs", "fine_tune": False, "augment": "none", "class_weight": "balanced"}
 
@@ -64,8 +72,8 @@ def test_p_values_are_uniform_where_labels_mean_nothing(cases):
         assert abs((p <= level).mean() - level) < 3.5 * np.sqrt(level * (1 - level) / 600) + 0.005
 
 
-def test_the_null_of_a_cross_validation_of_few_cases_is_below_one_half():
-    """Ten cases of noise, an exact head: pooled scores lie below one half on average, and vary widely."""
+def test_the_null_of_a_cross_validation_of_few_cases_is_wide():
+    """Ten cases of noise, an exact head: pooled scores between 0.25 and 0.8 are what chance gives."""
     generator = np.random.default_rng(0)
     code = np.repeat(np.arange(10), 4)
     cases = np.array([f"c{number}" for number in code], dtype=object)
@@ -76,7 +84,7 @@ def test_the_null_of_a_cross_validation_of_few_cases_is_below_one_half():
     )  # fmt: skip
     labels = (code % 2).astype(np.int64)
     null = [folds.score(permute_labels(labels, cases, "cases", np.random.default_rng(seed)))[0] for seed in range(8)]
-    assert np.mean(null) < 0.5
+    assert 0.3 < np.mean(null) < 0.7
     assert np.std(null) > 0.1
 
 

@@ -19,6 +19,7 @@ LAYERS = (
         "json_values",
         "text_tables",
         "relative_paths",
+        "control_characters",
         "identifiers",
         "csv_text",
         "table_files",

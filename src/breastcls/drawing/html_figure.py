@@ -10,9 +10,9 @@ import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from breastcls.control_characters import show_controls
 from breastcls.drawing.figures import SVG_STYLE
 from breastcls.drawing.theme import LIGHT
-from breastcls.identifiers import show_controls
 
 # Figures are drawn in the light colours; in the SVG text each becomes the variable of that name, which the page sets
 # for either theme. Black, which this package does not draw with, follows the text. The first class has the colour of

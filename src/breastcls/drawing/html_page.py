@@ -8,8 +8,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from breastcls.control_characters import show_controls
 from breastcls.drawing.theme import theme_css
-from breastcls.identifiers import show_controls
 
 
 def page_environment(package: str) -> Environment:

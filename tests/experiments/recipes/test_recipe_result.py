@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 import breastcls as bc
@@ -13,7 +14,8 @@ def test_the_table_holds_both_splits_and_the_reported_values(tiny, tiny_result):
     for split, name in zip(model.splits, ("image_split", "case_split"), strict=True):
         for metric in tiny.metrics:
             expected = split.evaluation.metrics.loc[metric, ["value", "low", "high"]].tolist()
-            assert table.loc[("cnn4", metric), [name, f"{name}_low", f"{name}_high"]].tolist() == expected
+            row = table.loc[("cnn4", metric), [name, f"{name}_low", f"{name}_high"]]
+            np.testing.assert_array_equal(row.to_numpy(dtype=float), expected)
         colour = split.evaluation.colour_baseline.loc["roc_auc", "value"]
         assert table.loc[("cnn4", "colour-only baseline: roc_auc"), name] == colour
 
