@@ -123,7 +123,7 @@ def test_levels_of_mixed_units(draw):
     table, sentences = score_levels(some, QUICK)
     # Every case of these holds images of both classes.
     assert "case" not in table.index.unique(0)
-    assert "24 of 24 cases hold images of several classes: the level is skipped." in sentences
+    assert "24 of 24 cases hold images of several classes: there are no metrics by case." in sentences
     assert score_levels(some, QUICK, aggregation=Aggregation(mixed_labels="drop"))[1][-1] == sentences[-1]
     asked, sentences = score_levels(some, QUICK, aggregation=Aggregation(mixed_labels="last"))
     assert sentences == ()
@@ -139,7 +139,7 @@ def test_a_few_mixed_units_are_left_out_and_counted(draw):
     rows = np.flatnonzero(some.cases == some.cases[0])
     labels[rows[0]] = 1 - labels[rows[0]]
     table, sentences = score_levels(dataclasses.replace(some, labels=labels), QUICK)
-    assert any("1 of 24 cases hold images of several classes: they are excluded" in one for one in sentences)
+    assert any("1 of 24 cases hold images of several classes: they are left out" in one for one in sentences)
     others = some[some.cases != some.cases[0]]
     expected = compute_metrics(others.aggregate("case"))
     pd.testing.assert_series_equal(table.loc["case", "value"], expected, check_names=False)

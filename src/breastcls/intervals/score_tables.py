@@ -130,7 +130,7 @@ def score_levels(
         several, units = mixed_units(predictions, level) if level != predictions.level else (0, len(predictions))
         none_left = several == units and aggregation.mixed_labels != "last"
         if none_left or (several and aggregation.mixed_labels == "error"):
-            left = "the level is skipped" if none_left else "they are excluded from that level"
+            left = f"there are no metrics by {level}" if none_left else f"they are left out of the metrics by {level}"
             sentences.append(f"{several} of {units} {level}s hold images of several classes: {left}.")
             if none_left:
                 continue

@@ -39,7 +39,7 @@ def test_what_is_not_known_is_left_out(evaluate):
     ]
     assert page.confusion is None
     assert sample_in_words(evaluation) == "1 image from 1 case"
-    assert page.lead == "The model was tested on 1 image from 1 case: benign or malignant, the positive class."
+    assert page.lead == "The model was tested on 1 image from 1 case: benign against malignant (the positive class)."
     assert dict(page.tested)["Model"] == "not recorded: only its predictions were given"
     assert "Date" not in dict(page.tested)
 

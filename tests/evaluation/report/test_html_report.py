@@ -118,7 +118,7 @@ def test_the_first_page_has_data_metrics_matrix_and_findings(whole_evaluation, w
         "how-to-read-the-values", "model-card", "settings-and-versions",
     ]  # fmt: skip
     words = whole_page.text(id="result")
-    assert "The model was tested on 288 images of 24 slides from 24 cases: benign or malignant" in words
+    assert "The model was tested on 288 images of 24 slides from 24 cases: benign against malignant" in words
     for name in ("balanced_accuracy", "roc_auc", "recall", "specificity"):
         row = whole_evaluation.metrics.loc[name]
         assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in words
@@ -159,7 +159,7 @@ def test_names_of_classes_keep_their_letters(evaluate):
     assert "<h1>a$b$ or idcPos</h1>" in page
     assert "<title>a$b$ or idcPos ·" in page
     assert "idcPos is predicted from" in page
-    assert "cases: a$b$ or idcPos, the positive class." in page
+    assert "cases: a$b$ against idcPos (the positive class)." in page
     assert "A$b$" not in page
     assert "Idcpos" not in page
 

@@ -43,7 +43,9 @@ def lead_in_words(evaluation: EvaluationData) -> str:
     origin = f"the weights {weights}" if weights else "random weights"
     subject = "The model" if not model else f"{model}, trained from {origin},"
     classes = evaluation.classes
-    task = f"{classes[0]} or {classes[-1]}, the positive class" if len(classes) == 2 else f"{len(classes)} classes"
+    task = (
+        f"{classes[0]} against {classes[-1]} (the positive class)" if len(classes) == 2 else f"{len(classes)} classes"
+    )
     return f"{subject} was tested on {sample_in_words(evaluation)}: {task}."
 
 

@@ -36,9 +36,9 @@ def level_verdict(by_level: pd.DataFrame, evaluation: EvaluationData) -> Verdict
     score = levels["case"]["balanced_accuracy"]
     if not is_defined(score.value):
         return None
-    interval = f" ({evaluation.percent} CI {score.interval_text})"
-    text = f"Each case counts once, with its images aggregated{interval}."
-    return Verdict("", f"By case the balanced accuracy is {score.value_text}.", text)
+    interval = f"{evaluation.percent} CI {score.interval_text}"
+    text = "Each case counts once: the probabilities of its images are aggregated first."
+    return Verdict("", f"By case the balanced accuracy is {score.value_text} ({interval}).", text)
 
 
 SECTION = Section(

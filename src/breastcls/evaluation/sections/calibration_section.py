@@ -141,7 +141,8 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
     if is_calibrated(evaluation):
         advice = "They were calibrated; the images they were calibrated on were few, or unlike these."
     tone = "bad" if consistency["p"] < VERY_SELDOM else "caution"
-    return Verdict(tone, f"The probabilities are {direction}.", f"{numbers} {advice}")
+    of_class = f" of {evaluation.classes[-1]}" if one_sided and len(evaluation.classes) == 2 else ""
+    return Verdict(tone, f"The probabilities{of_class} are {direction}.", f"{numbers} {advice}")
 
 
 def is_calibrated(evaluation: EvaluationData) -> bool:
