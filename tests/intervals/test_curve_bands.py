@@ -39,13 +39,19 @@ def test_bands_equal_a_loop_over_repeated_rows(draw, ties):
         precision, recall, _ = precision_recall_curve(some.labels[rows], some.positive[rows])
         reach = [np.flatnonzero(recall[:-1] >= place - 1e-12).max() for place in RECALLS]
         precisions.append(precision[reach])
-    for table, drawn in ((roc[1:], sensitivities), (precision_recall, precisions)):
+    for table, name, drawn in ((roc[1:], "tpr", sensitivities), (precision_recall, "precision", precisions)):
         low, high = np.quantile(drawn, [0.1, 0.9], axis=0)
+        # At 0 and 1 the band is never narrower than that of a proportion of few cases.
+        inside = table[name].between(0.001, 0.999).to_numpy()
         # Where no resample varies the band is that of few cases, or there is none.
         varies = high - low > 1e-9
-        np.testing.assert_allclose(table["low"][varies], low[varies], atol=1e-9)
-        np.testing.assert_allclose(table["high"][varies], high[varies], atol=1e-9)
-        assert ((table["high"] - table["low"])[~varies].fillna(1) > 0.05).all()
+        if name == "tpr":
+            # The bounds of a curve that never falls do not fall.
+            low = np.minimum(low, table["low"].dropna().iloc[-1])
+        np.testing.assert_allclose(table["low"][varies & inside], low[varies & inside], atol=1e-9)
+        np.testing.assert_allclose(table["high"][varies & inside], high[varies & inside], atol=1e-9)
+        assert ((table["high"] - table["low"])[~varies | ~inside].fillna(1) > 0.05).all()
+        assert inside.sum() > 50
 
 
 def test_many_scores_make_no_difference_to_see(draw, monkeypatch):
@@ -88,3 +94,19 @@ def test_curves_of_many_classes_have_no_bands_and_name_why(draw):
         assert table[["low", "high"]].isna().all(axis=None)
         assert "many-classes" in set(table["reason"])
         assert table["class"].nunique() > 10
+
+
+def test_the_band_of_the_roc_curve_never_falls(draw):
+    """Where every resample has the same sensitivity, Wilson's interval alone would be below the band before it."""
+    rng = np.random.default_rng(3)
+    labels = np.repeat(np.arange(24) % 2, 4)
+    scores = np.clip(0.3 * labels + rng.uniform(0, 0.7, 96), 0.01, 0.99)
+    some = Predictions.from_arrays(
+        probabilities=scores, labels=labels, cases=np.repeat(np.arange(24), 4), classes=("a", "b")
+    )
+    roc, _ = compute_curves(some, Bootstrap(200))
+    for name in ("low", "high"):
+        band = roc[name].dropna().to_numpy()
+        assert len(band) > 150
+        assert (np.diff(band) >= 0).all()
+    assert (roc["low"].dropna() <= roc["tpr"][roc["low"].notna()]).all()

@@ -98,7 +98,7 @@ def evaluate(
         ...     probabilities=np.clip(0.3 * labels + 0.7 * generator.random(120), 0, 1), labels=labels,
         ...     cases=np.repeat(np.arange(12), 10).astype(str), classes=("benign", "malignant"))
         >>> result = evaluate(some, bootstrap=Bootstrap(200))
-        >>> result.metrics.loc["recall"].round(2).tolist()
+        >>> result.metrics.loc["recall", ["value", "low", "high"]].astype(float).round(2).tolist()
         [0.77, 0.62, 0.92]
     """
     refuse_rule(threshold)

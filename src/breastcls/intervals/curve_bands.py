@@ -20,7 +20,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.metric_bounds import interval_at_cases
 from breastcls.intervals.metric_support import fewest_cases
-from breastcls.intervals.minimum_cases import MANY_CLASSES, NO_VARIATION, Bounds, no_bounds
+from breastcls.intervals.minimum_cases import MANY_CLASSES, NO_VARIATION, ROUNDING, Bounds, no_bounds
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -140,7 +140,21 @@ def _band(
     # At a false positive rate of 1 everything is predicted positive, by definition; elsewhere the same sensitivity in
     # every resample is a proportion of few cases.
     at_cases = interval_at_cases(values, np.ones(len(values)), held[:, 1].sum(), bootstrap.confidence)
-    return bounds.replace(still, *at_cases)
+    # A proportion of 0 or 1 is nowhere surer than that either: the band would jump where the resamples begin to vary.
+    extreme = (bounds.reason == "") & (np.abs(values - 0.5) > 0.5 - ROUNDING)
+    low = np.where(extreme, np.fmin(bounds.low, at_cases[0]), bounds.low)
+    high = np.where(extreme, np.fmax(bounds.high, at_cases[1]), bounds.high)
+    return _rising(Bounds(low, high, bounds.reason).replace(still, *at_cases))
+
+
+def _rising(bounds: Bounds) -> Bounds:
+    """Widen the bounds of the ROC curve so that they never fall, as the sensitivity never does."""
+    split = len(FALSE_POSITIVE_RATES)
+    low, high = bounds.low.copy(), bounds.high.copy()
+    low[:split] = np.fmin.accumulate(low[:split][::-1])[::-1]
+    high[:split] = np.fmax.accumulate(high[:split])
+    none = bounds.reason != ""
+    return Bounds(np.where(none, bounds.low, low), np.where(none, bounds.high, high), bounds.reason)
 
 
 class _WeightedCurves:
