@@ -38,7 +38,8 @@ def test_the_input_mode_of_each_phase_and_the_penalty_are_printed():
 def test_a_loss_that_diverged_is_kept_and_the_json_stays_json(tmp_path):
     nan = float("nan")
     history = pd.DataFrame({"epoch": [1], "phase": "all", "loss": [nan]})
-    run = Run(history, {}, None, {"loss": nan, "val_loss": 1.0}, "all epochs done", {}, None, {})
+    data = {"train": {"images": 3, "cases": 2}}
+    run = Run(history, {}, None, {"loss": nan, "val_loss": 1.0}, "all epochs done", data, None, {})
     text = run.to_json(tmp_path / "run.json")
     assert "NaN" not in text
     back = load_run(tmp_path)
