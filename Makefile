@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # `make demo` needs the library only; everything else needs the development tools, too.
-LIBRARY := $(VENV)/.library-installed
+LIBRARY := $(VENV)/.package-installed
 STAMP := $(VENV)/.development-installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
