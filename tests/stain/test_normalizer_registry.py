@@ -148,7 +148,7 @@ def test_unchanged_images_are_reported(make_folder, tmp_path):
 
     paths = make_folder(2)
     Image.new("RGB", (40, 52), (255, 255, 255)).save(paths[1])
-    with pytest.warns(DatasetWarning, match=r"1 images were left unchanged: 1 with too little tissue"):
+    with pytest.warns(DatasetWarning, match=r"1 image was left unchanged: 1 with too little tissue"):
         read_batch(paths, image_size=16, normalizer=fit_normalizer(REFERENCE, "reinhard"), cache_dir=tmp_path / "cache")
 
 

@@ -97,17 +97,21 @@ class LeakageReport(ShownInNotebook):
                 f"{sets} are not independent:",
                 f"  {share:.0%} of the test images ({self.test_images_in_shared_cases} of {self.test_images}) belong "
                 f"to a case that was also used for {'training' if not others else 'fitting'}",
-                *_listing("shared cases", self.shared_cases),
-                *_listing("shared slides", self.shared_slides),
-                *_listing("identical files", [f"{a} = {b}" for a, b in self.identical_files]),
-                *_listing("files with identical pixels", [f"{a} = {b}" for a, b in self.identical_pixels]),
-                *_listing("near duplicates", [f"{a} ~ {b}" for a, b in self.near_duplicates]),
+                *_listing("shared case", "shared cases", self.shared_cases),
+                *_listing("shared slide", "shared slides", self.shared_slides),
+                *_listing("identical file", "identical files", [f"{a} = {b}" for a, b in self.identical_files]),
+                *_listing(
+                    "file with identical pixels",
+                    "files with identical pixels",
+                    [f"{a} = {b}" for a, b in self.identical_pixels],
+                ),
+                *_listing("near duplicate", "near duplicates", [f"{a} ~ {b}" for a, b in self.near_duplicates]),
             ]
         if self.possibly_leaking:
             lines += [
                 f"Possible leak: names of {sets[0].lower()}{sets[1:]} {SPELLING}:",
-                *_listing("pairs of cases", [f"{a!r} and {b!r}" for a, b in self.similar_cases]),
-                *_listing("pairs of slides", [f"{a!r} and {b!r}" for a, b in self.similar_slides]),
+                *_listing("pair of cases", "pairs of cases", [f"{a!r} and {b!r}" for a, b in self.similar_cases]),
+                *_listing("pair of slides", "pairs of slides", [f"{a!r} and {b!r}" for a, b in self.similar_slides]),
             ]
             if self.test_images_in_similar_cases:
                 lines.append(f"  {self.test_images_in_similar_cases} of {self.test_images} test images belong to them")
@@ -278,8 +282,8 @@ def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
     )
 
 
-def _listing(what: str, found: Any) -> list[str]:
+def _listing(one: str, several: str, found: Any) -> list[str]:
     if not found:
         return []
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return [f"  {len(found)} {what}: {', '.join(found[:_SHOWN])}{more}"]
+    return [f"  {len(found)} {one if len(found) == 1 else several}: {', '.join(found[:_SHOWN])}{more}"]

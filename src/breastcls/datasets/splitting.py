@@ -107,10 +107,10 @@ def _check_enough(counts: np.ndarray, names: Sequence[str], parts: int, by: str)
 
 
 def _table(counts: np.ndarray, names: Sequence[str], by: str) -> str:
-    rows = [
-        f"  {name}: {int((counts[:, c] > 0).sum())} {by}s, {int(counts[:, c].sum())} images"
-        for c, name in enumerate(names)
-    ]
+    rows = []
+    for c, name in enumerate(names):
+        units, images = int((counts[:, c] > 0).sum()), int(counts[:, c].sum())
+        rows.append(f"  {name}: {units} {by}{'' if units == 1 else 's'}, {images} image{'' if images == 1 else 's'}")
     return "\n".join(["Counts:", *rows])
 
 

@@ -50,7 +50,8 @@ class FallbackCount:
         if not self.total:
             return "every image was normalised"
         parts = ", ".join(f"{count} with {reason}" for reason, count in sorted(self.reasons.items()))
-        return f"{self.total} images were left unchanged: {parts}"
+        left = "1 image was" if self.total == 1 else f"{self.total} images were"
+        return f"{left} left unchanged: {parts}"
 
 
 @dataclass(frozen=True)
