@@ -6,6 +6,7 @@ from typing import Any
 
 from breastcls.errors import EvaluationError
 from breastcls.models.calibration_map import CalibrationMap
+from breastcls.models.card_calibration import is_calibration_in_graph
 from breastcls.models.model_card import require_card, set_card
 
 
@@ -21,7 +22,7 @@ def store_calibration(model: Any, calibrator: CalibrationMap | None) -> None:
     Raises:
         EvaluationError: If the model has no card, other classes, a calibration already, or a threshold or prediction
             sets, which were chosen on probabilities that would now change; or if the calibration was not fitted on
-            images.
+            images, or the model is an exported file that has a calibration in its graph.
 
     Example:
         >>> import numpy as np
@@ -36,6 +37,11 @@ def store_calibration(model: Any, calibrator: CalibrationMap | None) -> None:
         'platt'
     """
     card = require_card(model)
+    if is_calibration_in_graph(card):
+        raise EvaluationError(
+            "The calibration of this exported model is part of its graph and cannot be changed. Calibrate the model in "
+            "its '.keras' file and export it again."
+        )
     if "conformal" in card.provenance:
         raise EvaluationError(
             "The model stores prediction sets, which were fitted to its present probabilities. Remove them with "

@@ -38,6 +38,19 @@ def find_calibration(card: ModelCard | None) -> CalibrationMap | None:
     return CalibrationMap("temperature", card.classes, parameters)
 
 
+def is_calibration_in_graph(card: ModelCard | None) -> bool:
+    """Return whether a model computes calibrated probabilities itself, as an exported file does.
+
+    `breastcls.export.export_model` makes the calibration part of the graph. The card of such a file still stores it, so
+    that predictions record it; it must not be applied again.
+
+    Args:
+        card: The model's card, or None for a model without one.
+    """
+    exported = None if card is None else card.provenance.get("export")
+    return isinstance(exported, dict) and exported.get("calibration_in_graph") is True
+
+
 def name_stored_calibration(card: ModelCard) -> str | None:
     """Return the name of the calibration of a model's predictions; see `name_calibration`."""
     stored = find_calibration(card)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from breastcls.models.card_calibration import find_calibration
+from breastcls.errors import EvaluationError
+from breastcls.models.card_calibration import find_calibration, is_calibration_in_graph
 
 if TYPE_CHECKING:
     from breastcls.models.model_card import ModelCard
@@ -42,13 +43,17 @@ def classify_outputs(passes: Sequence[npt.NDArray[Any]], card: ModelCard | None)
     """Return the probabilities and predicted classes that follow from the outputs of a model.
 
     In this order: outputs in half precision are converted to full precision; the passes of test-time augmentation are
-    averaged; one output is expanded to two classes; the calibration of the card is applied; the class is predicted by
-    the threshold of the card (see `decide`).
+    averaged; one output is expanded to two classes; the calibration of the card is applied, unless the outputs are
+    calibrated already (see `is_calibration_in_graph`); the class is predicted by the threshold of the card (see
+    `decide`).
 
     Args:
         passes: The output of the model for each transform of test-time augmentation, one array without: each
             (n, classes), or (n, 1) with the probability of the positive class of two.
         card: The model's card, or None for a model without one.
+
+    Raises:
+        EvaluationError: If passes are to be averaged whose calibration is part of the graph.
 
     Example:
         >>> classify_outputs([np.array([[0.5], [0.25]])], None).probabilities.tolist()
@@ -56,13 +61,19 @@ def classify_outputs(passes: Sequence[npt.NDArray[Any]], card: ModelCard | None)
     """
     probabilities = _widen(passes[0])
     if len(passes) > 1:
+        if is_calibration_in_graph(card):
+            raise EvaluationError(
+                "The calibration of this exported model is part of its graph, so that it would be applied before the "
+                "mean over the transforms of test-time augmentation and not after it. Leave out `tta`, or use the "
+                "'.keras' file."
+            )
         mean = np.mean([_widen(output) for output in passes], axis=0, dtype=np.float64)
         probabilities = np.asarray(mean, np.float32)
     if probabilities.shape[1] == 1:
         positive = probabilities.astype(np.float64)
         probabilities = np.concatenate([1 - positive, positive], axis=1)
     calibration = find_calibration(card)
-    if calibration is not None:
+    if calibration is not None and not is_calibration_in_graph(card):
         probabilities = calibration(probabilities)
     probabilities = np.asarray(probabilities, np.float32)
     threshold = None if card is None else card.threshold

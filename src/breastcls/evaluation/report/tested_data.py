@@ -12,12 +12,10 @@ from breastcls.evaluation.report.blocks import Cell, Column, Facts, Table
 from breastcls.evaluation.report.provenance import counts_in_words
 from breastcls.evaluation.report.table_cells import count_cell, text_cell
 from breastcls.metrics.number_format import format_count, format_number, join_words
-from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
+from breastcls.models.weights_licence import weights_licence
 
 _PARTS = {"train": "Training", "val": "Validation"}
-# The terms of ImageNet, which every published set of weights in the registry was trained on.
-_IMAGENET = "the images of ImageNet are for non-commercial research and education"
 
 
 def data_facts(evaluation: EvaluationData) -> Facts:
@@ -75,17 +73,6 @@ def model_in_words(model: Mapping[str, Any]) -> str:
     if size:
         parts.append(f"input of {size[0]} × {size[1]} pixels")
     return ", ".join(parts)
-
-
-def weights_licence(model: Mapping[str, Any]) -> str:
-    """Return the licence of the initial weights of the backbone, or "" where they are random or not known."""
-    name, weights = str(model.get("backbone")), model.get("weights")
-    if not weights or name not in BACKBONES:
-        return ""
-    licence = BACKBONES[name].licence
-    if weights == "imagenet":
-        return f"{licence}; {_IMAGENET}"
-    return f"{licence} if the file holds the published ImageNet weights of {name}; {_IMAGENET}"
 
 
 def decision_rule(evaluation: EvaluationData) -> str:

@@ -1,0 +1,30 @@
+"""The licence of the initial weights of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from breastcls.models.backbones.backbone_registry import BACKBONES
+
+# The terms of ImageNet, which every published set of weights in the registry was trained on.
+_IMAGENET = "the images of ImageNet are for non-commercial research and education"
+
+
+def weights_licence(card: Mapping[str, Any]) -> str:
+    """Return the licence of the initial weights of the backbone, or "" where they are random or not known.
+
+    Args:
+        card: Fields of a model card: `backbone` and `weights`.
+
+    Example:
+        >>> weights_licence({"backbone": "vgg16", "weights": "imagenet"}).split(";")[0]
+        'CC BY 4.0'
+    """
+    name, weights = str(card.get("backbone")), card.get("weights")
+    if not weights or name not in BACKBONES:
+        return ""
+    licence = BACKBONES[name].licence
+    if weights == "imagenet":
+        return f"{licence}; {_IMAGENET}"
+    return f"{licence} if the file holds the published ImageNet weights of {name}; {_IMAGENET}"
