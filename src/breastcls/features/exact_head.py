@@ -25,7 +25,8 @@ def find_linear_head(model: keras.Model) -> keras.layers.Dense:
 
     Raises:
         ModelError: If the model cannot be split after its backbone.
-        TrainingError: If its head is anything but dropout, one dense layer with a bias, and a softmax.
+        TrainingError: If its head is anything but dropout, one dense layer with a bias, and a softmax, or a sigmoid of
+            one output.
     """
     _, head = split_model(model)
     layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.InputLayer)]
@@ -34,17 +35,18 @@ def find_linear_head(model: keras.Model) -> keras.layers.Dense:
     if fits:
         place = layers.index(dense[0])
         ends = [_activation(layer) for layer in layers[place:]]
+        last = "sigmoid" if dense[0].units == 1 else "softmax"
         fits = (
             all(isinstance(layer, _DROPOUTS) for layer in layers[:place])
-            and set(ends) <= {"linear", "softmax"}
-            and ends.count("softmax") == 1
+            and set(ends) <= {"linear", last}
+            and ends.count(last) == 1
         )
     if not fits:
         found = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in layers)
         raise TrainingError(
-            "A linear probe needs a head of one dense layer with a bias and a softmax on one vector per image, and "
-            f"dropout at most; the head of {model.name!r} is: {found}. Build the model with head='linear', or train it "
-            "with frozen_head='optimizer'."
+            "A linear probe needs a head of one dense layer with a bias and a softmax (or a sigmoid of one output) on "
+            f"one vector per image, and dropout at most; the head of {model.name!r} is: {found}. Build the model with "
+            "head='linear', or train it with frozen_head='optimizer'."
         )
     return dense[0]
 
@@ -61,12 +63,16 @@ def write_probe(model: keras.Model, probe: LinearProbe) -> None:
     """
     layer = find_linear_head(model)
     shape = tuple(layer.kernel.shape)
-    if shape != probe.kernel.shape:
+    kernel, bias = probe.kernel, probe.bias
+    if layer.units == 1 and kernel.shape[1] == 2:
+        # The sigmoid of the difference of two logits equals their softmax.
+        kernel, bias = kernel[:, 1:] - kernel[:, :1], bias[1:] - bias[:1]
+    if shape != kernel.shape:
         raise TrainingError(
             f"The layer {layer.name!r} of {model.name!r} has a kernel of shape {shape}, the probe one of shape "
             f"{probe.kernel.shape}: it was fitted on other features or classes."
         )
-    layer.set_weights([probe.kernel, probe.bias])
+    layer.set_weights([kernel, bias])
 
 
 def _activation(layer: Any) -> str:

@@ -56,6 +56,14 @@ def sum_gradients_elsewhere(optimizer: Any) -> None:
     optimizer._all_reduce_sum_gradients = lambda pairs: pairs
 
 
+def logits_of(output: Any) -> Any | None:
+    """Return the tensor that a sigmoid or softmax was applied to in the same computation, or None where unknown.
+
+    The losses of Keras use it in the same way.
+    """
+    return getattr(output, "_keras_logits", None)
+
+
 def initial_rate(optimizer: Any) -> Any:
     """Return the learning rate that an optimizer was made with: a variable, a schedule or a function."""
     return optimizer._learning_rate

@@ -43,8 +43,13 @@ def ends_in_softmax(model: keras.Model) -> bool:
         >>> ends_in_softmax(build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7))
         True
     """
+    return find_last_activation(model) == "softmax"
+
+
+def find_last_activation(model: keras.Model) -> str:
+    """Return what `activation_of` returns for the last layer of a model, also of one nested at its end."""
     last = model.layers[-1] if model.layers else None
-    return ends_in_softmax(last) if isinstance(last, keras.Model) else activation_of(last) == "softmax"
+    return find_last_activation(last) if isinstance(last, keras.Model) else activation_of(last)
 
 
 def find_logits(model: keras.Model) -> Any | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from breastcls.errors import EvaluationError
 from breastcls.models.card_calibration import find_calibration, is_calibration_in_graph
+from breastcls.models.single_output import expand_single_output
 
 if TYPE_CHECKING:
     from breastcls.models.model_card import ModelCard
@@ -69,9 +70,7 @@ def classify_outputs(passes: Sequence[npt.NDArray[Any]], card: ModelCard | None)
             )
         mean = np.mean([_widen(output) for output in passes], axis=0, dtype=np.float64)
         probabilities = np.asarray(mean, np.float32)
-    if probabilities.shape[1] == 1:
-        positive = probabilities.astype(np.float64)
-        probabilities = np.concatenate([1 - positive, positive], axis=1)
+    probabilities = expand_single_output(probabilities)
     calibration = find_calibration(card)
     if calibration is not None and not is_calibration_in_graph(card):
         probabilities = calibration(probabilities)

@@ -82,10 +82,10 @@ def fit(
     were trained on "features" and which on "images".
 
     Args:
-        model: From `build_model`, or any Keras model with images in and class probabilities out. One that breastcls did
-            not build is trained as it is, that is its layers that are set to trainable; with `fine_tune=False` or
-            "all", or `frozen_head="lbfgs"`, like one with a pretrained backbone, which has to be nested in it as one
-            layer.
+        model: From `build_model`, or any Keras model with images in and probabilities out: (n, classes), or (n, 1) with
+            the probability of the positive class of two, such as a sigmoid. One that breastcls did not build is trained
+            as it is, that is its layers that are set to trainable; with `fine_tune=False` or "all", or
+            `frozen_head="lbfgs"`, like one with a pretrained backbone, which has to be nested in it as one layer.
         train: Training images.
         val: Validation images, by which the best epoch is chosen. Without them the last weights are kept.
         epochs: Total number of epochs.

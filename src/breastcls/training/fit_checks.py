@@ -15,7 +15,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card
-from breastcls.models.output_layer import ends_in_softmax
+from breastcls.models.output_layer import ends_in_softmax, find_last_activation
 from breastcls.models.weight_hash import hash_shapes, hash_weights
 from breastcls.training.callback_checks import name_callbacks
 from breastcls.training.fit_settings import FitSettings, deciding_settings
@@ -95,10 +95,12 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
             f"The shapes of the model {model.name!r} are not known: it is a subclass of keras.Model, or not built. "
             "Wrap it: inputs = keras.Input((height, width, 3)); model = keras.Model(inputs, yours(inputs))."
         ) from error
-    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] != len(train.classes):
+    fitting = (2, 1) if len(train.classes) == 2 else (len(train.classes),)
+    if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] not in fitting:
         raise TrainingError(
             f"The outputs of the model have the shape {outputs}, but {len(train.classes)} classes need "
-            f"(None, {len(train.classes)}): one probability per class, also for two."
+            f"{' or '.join(f'(None, {count})' for count in fitting)}: one probability per class"
+            f"{', or that of the positive class of two' if len(fitting) == 2 else ''}."
         )
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
         raise TrainingError(
@@ -109,19 +111,36 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
 
 def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
     """Check that the outputs of a model are probabilities: by its last layer, or else on images of noise."""
-    if ends_in_softmax(model):
+    single = model.output_shape[-1] == 1
+    if ends_in_softmax(model) and not single:
         return
+    if single:
+        _check_single_output(model)
     count = model.input_shape[0] or 4
     # Darker and darker images: saturated sigmoids may have a sum of 1 by chance.
     light = np.linspace(255, 25, count).reshape(-1, 1, 1, 1)
     noise = (light * np.random.default_rng(0).random((count, *size, 3))).astype(np.float32)
     outputs = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)), np.float64)
     # In half precision sums may differ from 1 by a hundredth.
-    if not (outputs >= 0).all() or not np.allclose(outputs.sum(axis=1), 1, atol=0.02):
+    if single and (outputs >= 0).all() and (outputs <= 1).all():
+        return
+    if not (outputs >= 0).all() or single or not np.allclose(outputs.sum(axis=1), 1, atol=0.02):
         found = ", ".join(f"{value:.3g}" for value in outputs[0])
         raise TrainingError(
             f"The outputs of the model {model.name!r} for an image are {found}; expected one probability for each "
-            "class, none below 0 and with the sum 1. Add a softmax: keras.layers.Dense(classes, activation='softmax')."
+            "class, none below 0 and with the sum 1, or one probability for the positive class of two. Add a softmax, "
+            "keras.layers.Dense(classes, activation='softmax'), or for one output activation='sigmoid'."
+        )
+
+
+def _check_single_output(model: keras.Model) -> None:
+    last = find_last_activation(model)
+    if last in ("softmax", "linear"):
+        meaning = "a softmax over one output is always 1" if last == "softmax" else "its output is a logit"
+        raise TrainingError(
+            f"The model {model.name!r} has one output and ends {'with' if last == 'softmax' else 'without'} "
+            f"{'a softmax' if last == 'softmax' else 'an activation'}: {meaning}. Use "
+            "keras.layers.Dense(1, activation='sigmoid') for the probability of the positive class."
         )
 
 

@@ -21,6 +21,7 @@ from breastcls.features.feature_store import read_features
 from breastcls.images.epoch_order import EpochOrder, sampling_groups
 from breastcls.models.inference import run_batches
 from breastcls.models.model_parts import split_model, with_inference_backbone
+from breastcls.models.single_output import expand_single_output
 from breastcls.training.batch_sources import BatchSource, ImageBatches
 from breastcls.training.distribution.placement import Place
 from breastcls.training.fit_settings import FitSettings
@@ -228,7 +229,8 @@ def score_exact_head(
 ) -> dict[str, float]:
     """Return the scores of an epoch with a fitted head, on features (versions, n, ...) and (n, ...)."""
     labels = np.tile(data.train.labels, len(features))
-    outputs = np.concatenate(list(run_batches(head, [part[0] for part in _cut(np.concatenate(features), 1024)])))
+    parts = run_batches(head, [part[0] for part in _cut(np.concatenate(features), 1024)])
+    outputs = expand_single_output(np.concatenate(list(parts)))
     chosen = np.clip(outputs[np.arange(len(labels)), labels].astype(np.float64), 1e-7, 1.0)
     row = {"loss": float(-np.log(chosen).mean()), "accuracy": float((outputs.argmax(axis=1) == labels).mean())}
     score = _scorer(head, None if held is None else _cut(held, 1024), data.val)

@@ -33,6 +33,7 @@ from breastcls.training.input_modes import (
 )
 from breastcls.training.optimizers import layer_shares, make_loss, make_optimizer, make_schedule
 from breastcls.training.phases import Phase
+from breastcls.training.single_output_training import accuracy_for, loss_for
 from breastcls.training.termination import CheckpointOnTermination, Termination
 from breastcls.training.training_loop import Position, run_epochs
 from breastcls.training.training_step import EpochMeans
@@ -151,14 +152,14 @@ class Trainer:
         learner, steps = mode.learner, mode.source.steps
         learner.dtype_policy = self.model.dtype_policy
         rate = make_schedule(phase.learning_rate, steps, phase.epochs)
-        loss = make_loss(settings.loss)
+        loss = loss_for(learner, make_loss(settings.loss))
         decay = settings.fine_tune.layer_decay if settings.fine_tune else 1.0
         with place.scope():
             optimizer = make_optimizer(settings.optimizer, rate, layer_shares(self.model, decay))
             learner.compile(
                 optimizer=optimizer,
                 loss=loss,
-                metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+                metrics=[accuracy_for(learner)],
                 # Compiling by XLA slows training on a processor up to fourteen times; Keras would choose it by itself.
                 jit_compile="auto" if has_gpu() and place.strategy is None else False,
             )

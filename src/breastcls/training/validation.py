@@ -11,6 +11,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.models.inference import run_batches
 from breastcls.models.probability_rule import decide
+from breastcls.models.single_output import expand_single_output
 
 SCORES = ("val_case_balanced_accuracy", "val_balanced_accuracy", "val_accuracy", "val_loss")
 """What `score_validation` measures."""
@@ -29,7 +30,7 @@ def score_validation(model: keras.Model, batches: Iterable[Any], data: Dataset) 
         `val_case_balanced_accuracy` (cases classified by the mean probability of their images of one class).
     """
     parts = list(run_batches(model, (batch[0] for batch in batches)))
-    probabilities = np.concatenate(parts).astype(np.float64)
+    probabilities = expand_single_output(np.concatenate(parts)).astype(np.float64)
     labels = data.labels
     chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-7, 1.0)
     decisions = decide(probabilities)

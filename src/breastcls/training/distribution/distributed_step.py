@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from breastcls.errors import TrainingError
 from breastcls.models.keras_internals import find_seed_generators, flatten_layers, sum_gradients_elsewhere
+from breastcls.models.single_output import expand_single_tensor
 from breastcls.training.distribution.batch_sharding import BatchShard
 from breastcls.training.distribution.replicas import ShardedDropout
 from breastcls.training.training_step import as_shares, weight_table
@@ -179,7 +180,7 @@ class DistributedStep:
         variables = learner.trainable_variables
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
         trained = [(one, variable) for one, variable in zip(gradients, variables, strict=True) if one is not None]
-        right = tf.cast(tf.argmax(outputs, axis=-1) == tf.argmax(shares, axis=-1), tf.float32)
+        right = tf.cast(tf.argmax(expand_single_tensor(outputs), axis=-1) == tf.argmax(shares, axis=-1), tf.float32)
         values = tf.stack([loss, tf.reduce_sum(right * counts) / total])
         *summed, values = context.all_reduce(_SUM, [*(tf.convert_to_tensor(one) for one, _ in trained), values])
         optimizer.apply(summed, [variable for _, variable in trained])
