@@ -1,13 +1,19 @@
+import pathlib
+import warnings
+
 import cv2
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, ModelError
+from breastcls.errors import DatasetWarning, EvaluationError, ImageError, ModelError
 from breastcls.models.calibration_map import apply_temperature
 from breastcls.models.model_card import ModelCard, set_card
 from breastcls.predictions.predict import predict
+from breastcls.stain.fitting import fit_normalizer
+from support.image_fixtures import draw
 
 BINARY = ("benign", "malignant")
 
@@ -112,10 +118,8 @@ def test_what_cannot_be_predicted(data):
     images, _ = data.to_numpy((8, 8))
     cases = [
         (images.astype(np.float32), "uint8"),
-        (images[0], "uint8"),
-        (images[:, :, :, :1], "uint8"),
-        (images[:0], "uint8"),
-        (np.zeros((2, 9, 8, 3), np.uint8), "takes images of 8x8"),
+        (images[:, :, :, :1], "one channel"),
+        (images[:0], "is empty"),
     ]
     for wrong, words in cases:
         with pytest.raises(EvaluationError, match=words):
@@ -201,3 +205,65 @@ def test_images_without_labels_and_cases(data):
     assert (found.classes, found.cases, set(found.labels)) == (BINARY, None, {-1})
     with pytest.raises(EvaluationError, match="Neither the model, which has no card, nor the dataset"):
         predict(make_model(), bare)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_the_same_images_give_the_same_bits_in_every_form(make_folder, resize):
+    paths = make_folder(5)
+    model = make_model()
+    stain = fit_normalizer(draw(9), "reinhard").to_dict()
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8), stain=stain, resize=resize))
+    data = Dataset.from_columns(path=paths)
+    expected = predict(model, data, batch_size=2).probabilities
+    assert np.ptp(expected[:, 1]) > 1e-3
+    pixels = [draw(number) for number in range(5)]
+    forms = {
+        "paths": paths,
+        "folder": pathlib.Path(paths[0]).parent,
+        "bytes": [pathlib.Path(path).read_bytes() for path in paths],
+        "Pillow": [Image.open(path) for path in paths],
+        "arrays": pixels,
+        "one array": np.stack(pixels),
+        "generator": (path for path in paths),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for form, images in forms.items():
+            found = predict(model, images, batch_size=2)
+            np.testing.assert_array_equal(found.probabilities, expected, err_msg=form)
+            assert (found.paths is not None) == (form in ("paths", "folder", "generator"))
+        np.testing.assert_array_equal(predict(model, paths[0]).probabilities, predict(model, data[:1]).probabilities)
+
+
+def test_files_are_predicted_without_the_image_cache(make_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("BREASTCLS_CACHE", str(tmp_path / "cache"))
+    found = predict(make_model(), make_folder(2), classes=BINARY)
+    assert not (tmp_path / "cache").exists()
+    assert found.relative_paths.tolist() == ["000.png", "001.png"]
+    assert found.labels.tolist() == [-1, -1]
+
+
+def test_broken_files_are_named_or_skipped(data, tmp_path):
+    model = make_model()
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8)))
+    whole = predict(model, data[[0, 1, 3, 4, 6]], batch_size=2)
+    for number in (2, 5):
+        pathlib.Path(data.paths[number]).write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"2 images cannot be read:\n.*2\.png: not a PNG.*\n.*5\.png: not a PNG"):
+        predict(model, data.paths)
+    with pytest.warns(DatasetWarning, match="2 images of 7"):
+        found = predict(model, data, on_error="skip", batch_size=2)
+    np.testing.assert_array_equal(found.probabilities, whole.probabilities)
+    assert found.cases.tolist() == whole.cases.tolist()
+    assert found.to_dict()["skipped"]["path"] == ["2.png", "5.png"]
+    assert found.to_dict()["skipped"]["reason"][0].startswith("not a PNG")
+    with pytest.warns(DatasetWarning):
+        some = predict(model, data.paths, on_error="skip", labels=list(range(2)) * 3 + [1], cases=list("abcdefg"))
+    assert some.cases.tolist() == list("abdeg")
+    assert some.labels.tolist() == [0, 1, 1, 0, 1]
+    with pytest.warns(DatasetWarning), pytest.raises(EvaluationError, match="`labels` has 3 values; 7 images"):
+        predict(model, data.paths, on_error="skip", labels=[0, 1, 0])
+    with pytest.raises(EvaluationError, match="on_error"):
+        predict(model, data, on_error="ignore")
+    with pytest.raises(EvaluationError, match="known order"):
+        predict(model, tmp_path, labels=[0])

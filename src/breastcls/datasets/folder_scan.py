@@ -16,8 +16,12 @@ _FOREIGN = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "
 _ARCHIVES = {".zip": "unzip", ".gz": "tar -xzf", ".tgz": "tar -xzf", ".tar": "tar -xf"}
 
 
-def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
+def scan_files(root: str | os.PathLike[str], hidden: list[str] | None = None) -> tuple[list[str], list[str]]:
     """List all files below `root` in one pass, sorted by folder and name.
+
+    Args:
+        root: The folder.
+        hidden: A list that gets the paths of what is skipped.
 
     Returns:
         Folder and name of each file, two lists of the same length. Hidden files and folders are skipped, and so are
@@ -40,6 +44,8 @@ def scan_files(root: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
                 for entry in entries:
                     name = entry.name
                     if name[0] == "." or name in _FOREIGN:
+                        if hidden is not None:
+                            hidden.append(entry.path)
                         continue
                     if entry.is_symlink():
                         _check_link(entry.path, top)

@@ -81,7 +81,10 @@ class ReadSettings:
                 f"{path}: the file was changed after the folder was scanned. Scan the folder again, so that a run "
                 "always reads the same images."
             )
-        image = decode_image(data, path, self.max_pixels)
+        return self.convert(decode_image(data, path, self.max_pixels))
+
+    def convert(self, image: Pixels) -> Pixels:
+        """Normalise and resize an image, uint8 (height, width, 3) of any size."""
         if self.normalizer is not None:
             image = self.normalizer.transform(image)
         return resize_image(image, self.image_size, self.resize)

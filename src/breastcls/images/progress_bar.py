@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar(what: str, total: int, show: bool | None = None) -> Iterator[Callable[[], None]]:
+def progress_bar(what: str, total: int | None, show: bool | None = None) -> Iterator[Callable[[], None]]:
     """Show a progress bar during the block; yields a function to call after each step, from any thread.
 
     Args:
         what: Description of the task, at the beginning of the line.
-        total: Number of steps.
+        total: Number of steps; None where it is not known.
         show: Whether to show the progress bar, in a terminal or a notebook; by default if standard error is a terminal.
     """
     if not (sys.stderr.isatty() if show is None else show):

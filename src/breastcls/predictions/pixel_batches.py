@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import EvaluationError, EvaluationWarning, ModelError
+from breastcls.errors import EvaluationError, ModelError
+from breastcls.images.image_source import ReadSettings
 from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.model_card import ModelCard
-
-if TYPE_CHECKING:
-    from breastcls.stain.normalizer import StainNormalizer
+from breastcls.predictions.given_images import GivenImage, GivenImages, open_given
+from breastcls.predictions.image_stream import ON_ERROR, ImageStream
 
 DEFAULT_RESIZE = "stretch"
 
@@ -30,25 +27,37 @@ class PixelBatches:
     Attributes:
         batches: Arrays or tensors uint8 (b, height, width, 3).
         image_size: (height, width) of all of them.
+        stream: The record of what was read; None for a dataset that is read as a whole, and for an array that needs no
+            conversion.
+        root: The folder that was given, if any.
     """
 
     batches: Iterable[Any]
     image_size: tuple[int, int]
+    stream: ImageStream | None = None
+    root: str | None = None
 
 
 def open_batches(
-    model: keras.Model, card: ModelCard | None, data: Dataset | npt.NDArray[np.uint8], batch_size: int
+    model: keras.Model,
+    card: ModelCard | None,
+    data: Any,
+    batch_size: int,
+    *,
+    on_error: str = "raise",
+    progress: bool | None = None,
 ) -> PixelBatches:
     """Open images for a model.
 
-    The stain normalizer of the card is applied to the images of a dataset at their own size, as in training; to images
-    of an array as they are.
+    The stain normalizer of the card is applied to the images at their own size, as in training; then they are resized.
 
     Args:
         model: The model.
         card: Its card, if it has one.
-        data: A dataset, or images uint8 (n, height, width, 3).
+        data: A dataset, or images in any form that `open_given` takes.
         batch_size: Images per batch.
+        on_error: "raise", or "skip" to leave out images that cannot be read.
+        progress: Whether to show a progress bar; by default if standard error is a terminal.
 
     Raises:
         EvaluationError: If the model cannot take these images.
@@ -56,9 +65,15 @@ def open_batches(
     """
     if batch_size < 1:
         raise EvaluationError(f"`batch_size` is {batch_size}; expected 1 or more.")
+    if on_error not in ON_ERROR:
+        raise EvaluationError(f"`on_error` is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}.")
     if isinstance(data, Dataset):
-        return _of_dataset(model, card, data, batch_size)
-    return _of_array(model, card, np.asarray(data), batch_size)
+        data = _check_dataset(model, card, data)
+        if on_error == "raise":
+            return _of_dataset(model, card, data, batch_size)
+        files = GivenImages([GivenImage(path, path, path) for path in data.paths], len(data), data.root)
+        return _of_images(model, card, files, batch_size, on_error, progress)
+    return _of_images(model, card, open_given(data), batch_size, on_error, progress)
 
 
 def input_size(model: keras.Model, card: ModelCard | None) -> tuple[int, int] | None:
@@ -80,7 +95,19 @@ def take_classes(data: Dataset, card: ModelCard | None) -> Dataset:
     return dataclasses.replace(data, classes=card.classes)
 
 
-def _of_dataset(model: keras.Model, card: ModelCard | None, data: Dataset, batch_size: int) -> PixelBatches:
+def check_outputs(model: keras.Model, classes: Sequence[str], owner: str) -> None:
+    """Check that a model has one output for each class, or one for the positive class of two.
+
+    Raises:
+        EvaluationError: If it does not.
+    """
+    outputs = getattr(model, "output_shape", None)
+    width = outputs[-1] if isinstance(outputs, tuple) and len(outputs) == 2 else None
+    if width is not None and width != len(classes) and not (width == 1 and len(classes) == 2):
+        raise EvaluationError(f"The model has {width} outputs; {owner} {len(classes)} classes: {tuple(classes)}.")
+
+
+def _check_dataset(model: keras.Model, card: ModelCard | None, data: Dataset) -> Dataset:
     if len(data) == 0:
         raise EvaluationError("The dataset holds no images, so there is nothing to predict.")
     data = take_classes(data, card)
@@ -89,50 +116,54 @@ def _of_dataset(model: keras.Model, card: ModelCard | None, data: Dataset, batch
             f"The model's classes are {card.classes}, the dataset's {data.classes}. They must be the same in the same "
             "order; load the data with the target that the model was trained for."
         )
-    outputs = getattr(model, "output_shape", None)
     if not data.classes:
         raise EvaluationError(
             "Neither the model, which has no card, nor the dataset, which has no labels, names the classes. Give the "
             "names with dataclasses.replace(data, classes=(...)), positive class last."
         )
-    width = outputs[-1] if isinstance(outputs, tuple) and len(outputs) == 2 else None
-    if width is not None and width != len(data.classes) and not (width == 1 and len(data.classes) == 2):
-        raise EvaluationError(
-            f"The model has {width} outputs; the dataset has {len(data.classes)} classes: {data.classes}."
-        )
+    check_outputs(model, data.classes, "the dataset has")
+    return data
+
+
+def _require_size(model: keras.Model, card: ModelCard | None) -> tuple[int, int]:
     size = input_size(model, card)
     if size is None:
         raise EvaluationError(
             f"The model takes images of any size (input shape {getattr(model, 'input_shape', None)}). Say which with a "
             "card: `set_card(model, ModelCard(classes=..., image_size=(height, width)))`."
         )
-    resize = DEFAULT_RESIZE if card is None or card.resize is None else card.resize
-    pipeline = data.to_tf(image_size=size, batch_size=batch_size, resize=resize, normalizer=find_normalizer(card))
-    return PixelBatches((batch[0] for batch in pipeline), size)
+    return size
 
 
-def _of_array(
-    model: keras.Model, card: ModelCard | None, images: npt.NDArray[np.uint8], batch_size: int
+def _resize_of(card: ModelCard | None) -> str:
+    return DEFAULT_RESIZE if card is None or card.resize is None else card.resize
+
+
+def _of_dataset(model: keras.Model, card: ModelCard | None, data: Dataset, batch_size: int) -> PixelBatches:
+    size = _require_size(model, card)
+    pipeline = data.to_tf(
+        image_size=size, batch_size=batch_size, resize=_resize_of(card), normalizer=find_normalizer(card)
+    )
+    return PixelBatches((batch[0] for batch in pipeline), size, root=data.root)
+
+
+def _of_images(
+    model: keras.Model,
+    card: ModelCard | None,
+    images: GivenImages,
+    batch_size: int,
+    on_error: str,
+    progress: bool | None,
 ) -> PixelBatches:
-    size = input_size(model, card)
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or len(images) == 0:
-        raise EvaluationError(
-            f"Images as an array must be uint8 (n, height, width, 3), RGB 0..255; found {images.dtype} of shape "
-            f"{images.shape}."
-        )
-    height, width = images.shape[1:3]
-    if size is not None and (height, width) != size:
-        raise EvaluationError(
-            f"The model takes images of {size[0]}x{size[1]} (height x width); these are {height}x{width}. Resize them, "
-            "or give a Dataset, which is resized as in training."
-        )
-    batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
     normalizer = find_normalizer(card)
-    return PixelBatches(batches if normalizer is None else _normalised(batches, normalizer), (height, width))
-
-
-def _normalised(batches: Iterator[npt.NDArray[np.uint8]], normalizer: StainNormalizer) -> Iterator[Any]:
-    for batch in batches:
-        yield np.stack([normalizer.transform(np.ascontiguousarray(image)) for image in batch])
-    if normalizer.fallbacks.total:
-        warnings.warn(f"Stain normalizer {normalizer.name}: {normalizer.fallbacks}.", EvaluationWarning, stacklevel=2)
+    array = images.array
+    size = input_size(model, card)
+    if array is not None and size is None:
+        size = (array.shape[1], array.shape[2])
+    if array is not None and array.shape[1:3] == size and normalizer is None:
+        # Nothing is to be converted, so that parts of the array itself are given to the model.
+        parts = (array[start : start + batch_size] for start in range(0, len(array), batch_size))
+        return PixelBatches(parts, size)
+    settings = ReadSettings(_require_size(model, card) if size is None else size, _resize_of(card), normalizer)
+    stream = ImageStream(images, settings, batch_size, on_error, progress)
+    return PixelBatches(stream, settings.image_size, stream, images.root)

@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
@@ -20,85 +19,134 @@ from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
 from breastcls.models.probability_rule import ClassifiedOutputs
+from breastcls.predictions.array_arguments import to_array
 from breastcls.predictions.dataset_predictions import predictions_of
-from breastcls.predictions.pixel_batches import open_batches, take_classes
+from breastcls.predictions.given_paths import is_folder
+from breastcls.predictions.image_stream import ImageStream
+from breastcls.predictions.pixel_batches import PixelBatches, check_outputs, open_batches, take_classes
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.test_time_augmentation import list_transforms, transform_batches
 
 
 def predict(
     model: keras.Model | str | os.PathLike[str],
-    data: Dataset | npt.NDArray[np.uint8],
+    x: Any,
     *,
     batch_size: int = 32,
     tta: str | None = None,
     labels: Any = None,
     cases: Any = None,
     classes: Sequence[str] | None = None,
+    on_error: str = "raise",
+    progress: bool | None = None,
 ) -> Predictions:
     """Predict the class probabilities of images.
 
     The model runs in one compiled step per batch. Its card determines the stain normalizer, the input size, the resize
-    mode, the calibration and the decision threshold.
+    mode, the calibration and the decision threshold. The same images give the same probabilities, bit for bit, in
+    whatever form they are given. Images that are not in a `Dataset` are not written to the image cache.
 
     Args:
         model: A `keras.Model`, built here or elsewhere, or the path of a `.keras` file. Its input is (n, height, width,
             3), RGB 0..255; its output (n, classes), or (n, 1) for the positive class of two.
-        data: A `Dataset`, or images as uint8 (n, height, width, 3) of the model's own size.
+        x: The images, of any size, in one of these forms: the path of an image file, or of a folder, of which all
+            images are taken, in subfolders too, without labels; the bytes of one encoded image, or a binary file that
+            is open; an image of Pillow; an array, or a tensor that converts to one, uint8 (height, width, 3) or
+            (n, height, width, 3), RGB; a list of any of these; an iterator of any of these, which is consumed batch by
+            batch; or a `Dataset`, with or without labels.
         batch_size: Images at a time.
         tta: Test-time augmentation. `"dihedral"`: the probabilities are the mean over the eight dihedral transforms
             (rotations by 0, 90, 180 and 270 degrees, each with and without a flip), or for images that are not square
             over the four that keep the shape. A calibration is applied to the mean. None: the image alone.
-        labels: For images as an array: (n,) class indices or names, where known.
-        cases: For images as an array: (n,) case names, where known.
-        classes: For images as an array and a model without a card: the class names, positive class last.
+        labels: For a list, an array or an iterator: (n,) class indices or names, where known.
+        cases: For a list, an array or an iterator: (n,) case names, where known.
+        classes: For a model without a card, unless `x` is a Dataset: the class names, positive class last.
+        on_error: "raise": an image that cannot be read is an error, which names up to ten of them. "skip": they are
+            left out, with a warning, and `skipped` of the predictions lists them.
+        progress: Whether to show a progress bar with the time left on standard error; by default if it is a terminal.
 
     Returns:
         Predictions in the order of the images, with a record of the calibration if the card stores one.
 
     Raises:
-        EvaluationError: If the classes of model and dataset differ, there are no images, their size is not that of the
-            model, or `tta` is not known.
+        EvaluationError: If the classes of model and dataset differ, there are no images, they are given in another
+            form, an array is not RGB of the type uint8, or `tta` is not known.
         ModelError: If a model file cannot be loaded, or the stain normalizer of its card is not known, or the process
             was forked after TensorFlow had started.
         ImageError: If an image cannot be read.
+
+    Warns:
+        DatasetWarning: If images are left out, or files of a folder are not images.
 
     Example:
         >>> import keras, numpy as np
         >>> pixels = keras.Input((4, 4, 3))
         >>> pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
         >>> model = keras.Model(pixels, keras.layers.Dense(2, activation="softmax", kernel_initializer="zeros")(pooled))
-        >>> some = predict(model, np.zeros((3, 4, 4, 3), np.uint8), classes=("benign", "malignant"))
+        >>> some = predict(model, np.zeros((3, 6, 5, 3), np.uint8), classes=("benign", "malignant"))
         >>> some.probabilities.tolist()
         [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
     """
     if isinstance(model, (str, os.PathLike)):
         model = load_model(Path(model))
     card = get_card(model)
-    if isinstance(data, Dataset):
+    if isinstance(x, Dataset):
         if labels is not None or cases is not None or classes is not None:
             raise EvaluationError("`labels`, `cases` and `classes` come with a Dataset; leave them out.")
-        data = take_classes(data, card)
-        found = _classify(model, card, data, batch_size, tta)
-        made = predictions_of(data, found.probabilities, threshold=found.threshold)
-        return dataclasses.replace(made, calibration=found.calibration)
+        data = take_classes(x, card)
+        found, pixels = _classify(model, card, data, batch_size, tta, on_error, progress)
+        kept = data if pixels.stream is None else data[np.array(pixels.stream.positions)]
+        made = predictions_of(kept, found.probabilities, threshold=found.threshold)
+        return _complete(made, found, pixels)
     names = classes if classes is not None else None if card is None else card.classes
     if names is None:
         raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
     if card is not None and tuple(names) != card.classes:
         raise EvaluationError(f"The model's classes are {card.classes}; `classes` says {tuple(names)}.")
-    found = _classify(model, card, data, batch_size, tta)
+    check_outputs(model, names, "the names are of")
+    if (labels is not None or cases is not None) and isinstance(x, str | os.PathLike) and is_folder(x):
+        raise EvaluationError(
+            "`labels` and `cases` need images in a known order, and a folder is given. Give a list of files, or read "
+            "the folder as a Dataset, for example with `breastcls.load_folder`."
+        )
+    found, pixels = _classify(model, card, x, batch_size, tta, on_error, progress)
     made = Predictions.from_arrays(
-        probabilities=found.probabilities, labels=labels, cases=cases, classes=names, threshold=found.threshold
+        probabilities=found.probabilities,
+        labels=_of_kept("labels", labels, pixels.stream),
+        cases=_of_kept("cases", cases, pixels.stream),
+        classes=names,
+        paths=None if pixels.stream is None else pixels.stream.paths,
+        threshold=found.threshold,
     )
-    return dataclasses.replace(made, calibration=found.calibration)
+    return _complete(dataclasses.replace(made, root=pixels.root), found, pixels)
 
 
 def _classify(
-    model: keras.Model, card: ModelCard | None, data: Any, batch_size: int, tta: str | None
-) -> ClassifiedOutputs:
+    model: keras.Model,
+    card: ModelCard | None,
+    data: Any,
+    batch_size: int,
+    tta: str | None,
+    on_error: str,
+    progress: bool | None,
+) -> tuple[ClassifiedOutputs, PixelBatches]:
     check_process()
-    pixels = open_batches(model, card, data, batch_size)
+    pixels = open_batches(model, card, data, batch_size, on_error=on_error, progress=progress)
     transforms = list_transforms(tta, pixels.image_size)
     passes = run_passes(model, transform_batches(pixels.batches, transforms), len(transforms))
-    return probability_rule.classify_outputs(passes, card)
+    return probability_rule.classify_outputs(passes, card), pixels
+
+
+def _complete(made: Predictions, found: ClassifiedOutputs, pixels: PixelBatches) -> Predictions:
+    skipped = None if pixels.stream is None else pixels.stream.skipped_table()
+    return dataclasses.replace(made, calibration=found.calibration, skipped=skipped)
+
+
+def _of_kept(name: str, values: Any, stream: ImageStream | None) -> Any:
+    """Return the values of the images that were read, where others were skipped."""
+    if values is None or stream is None or not stream.skipped:
+        return values
+    array, count = to_array(values, name), len(stream.positions) + len(stream.skipped)
+    if len(array) != count:
+        raise EvaluationError(f"`{name}` has {len(array)} values; {count} images are given.")
+    return array[np.array(stream.positions)]

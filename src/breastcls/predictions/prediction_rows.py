@@ -50,6 +50,7 @@ class PredictionRows(Result):
     hidden_files: HiddenFiles = field(default_factory=HiddenFiles, repr=False)
     distinct: Any = frozenset()
     columns: pd.DataFrame | None = field(default=None, repr=False)
+    skipped: pd.DataFrame | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         arrays.check_word(self.level, "level", LEVELS)
@@ -158,6 +159,10 @@ class PredictionRows(Result):
         if self.columns is not None:
             values = self.columns.astype(object).where(self.columns.notna(), None)
             content["columns"] = {str(name): values[name].tolist() for name in values}
+        if self.skipped is not None:
+            known = [] if self.paths is None else list(map(str, self.paths))
+            paths = relative_paths([*known, *self.skipped["path"].tolist()], self.root)[len(known) :]
+            content["skipped"] = {"path": paths, "reason": self.skipped["reason"].tolist()}
         return content
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:

@@ -57,6 +57,8 @@ class Predictions(PredictionRows):
             They are not written to files.
         columns: Further columns, such as centre or scanner: a table of n rows, or None. `evaluate` scores the groups
             of a column.
+        skipped: The images that `predict` left out because they cannot be read, with the columns `path` and `reason`;
+            None if there are none.
 
     Raises:
         EvaluationError: If `level`, `part` or `aggregation_method` is none of these.

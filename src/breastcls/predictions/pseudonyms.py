@@ -165,6 +165,8 @@ def hide_names(predictions: Any, pseudonyms: Pseudonyms) -> dict[str, Any]:
     changes["distinct"] = bool(predictions.distinct)
     # Nobody has said which of the further columns hold names.
     changes["columns"] = None
+    # What was left out is no part of the predictions, and its names have no pseudonyms.
+    changes["skipped"] = None
     for kind, of_rows in (("case", "cases"), ("slide", "slides"), ("image", "paths")):
         names = getattr(predictions, of_rows)
         changes[of_rows] = None if names is None else np.array(pseudonyms.replace(kind, names), dtype=object)
