@@ -3,6 +3,11 @@ from .backbones.backbone import WeightsFile as WeightsFile
 from .backbones.backbone_registry import BackboneTable as BackboneTable
 from .backbones.backbone_registry import register_backbone as register_backbone
 from .backbones.stain_texture import build_stain_texture as build_stain_texture
+from .engines.engine_registry import Engine as Engine
+from .engines.engine_registry import EngineTable as EngineTable
+from .engines.engine_registry import list_engines as list_engines
+from .engines.engine_registry import register_engine as register_engine
+from .engines.session import Session as Session
 from .ensemble import Member as Member
 from .ensemble import build_ensemble as build_ensemble
 from .ensemble import list_members as list_members

@@ -10,40 +10,28 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.errors import EvaluationError
+from breastcls.models.engines.keras_session import run_keras_batches
+from breastcls.models.engines.session import BatchRunner
 
 
-def run_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[Any]:
+def run_batches(model: keras.Model | BatchRunner, batches: Iterable[Any]) -> Iterator[Any]:
     """Yield the output of a model in inference mode for each batch.
 
-    A smaller last batch is padded to the size of the others, because TensorFlow traces and compiles every new shape
-    separately, which takes longer than the additional images.
-
     Args:
-        model: A Keras model with one input.
+        model: A Keras model with one input, or a session of another engine; see `run_keras_batches`.
         batches: Arrays or tensors of shape (n, ...), the first one the largest.
 
     Yields:
-        One array (n, ...) per batch; for a model with several outputs its structure of such arrays.
+        One array (n, ...) per batch; for a Keras model with several outputs its structure of such arrays.
     """
-    if not model.compiled and getattr(model, "predict_function", None) is None:
-        # By default Keras compiles with XLA, which is up to 14 times slower on a processor.
-        model.jit_compile = False
-    full = 0
-    for batch in batches:
-        count = len(batch)
-        full = max(full, count)
-        if count < full:
-            batch = keras.ops.convert_to_numpy(batch)
-            batch = np.concatenate([batch, np.repeat(batch[-1:], full - count, axis=0)])
-        output = model.predict_on_batch(batch)
-        yield keras.tree.map_structure(lambda part, count=count: np.asarray(part)[:count], output)
+    return run_keras_batches(model, batches) if isinstance(model, keras.Model) else model.run_batches(batches)
 
 
-def run_passes(model: keras.Model, batches: Iterable[Any], passes: int = 1) -> list[npt.NDArray[Any]]:
+def run_passes(model: keras.Model | BatchRunner, batches: Iterable[Any], passes: int = 1) -> list[npt.NDArray[Any]]:
     """Return the outputs of a model for images that are given in several versions.
 
     Args:
-        model: A Keras model with one input and one output (n, classes).
+        model: A Keras model with one input and one output (n, classes), or a session of another engine.
         batches: Arrays or tensors of shape (n, ...): all versions of the first images, then all of the next images.
         passes: Number of versions of each image.
 

@@ -1,0 +1,1 @@
+"""Engines: programs that run a network forward, such as Keras, OpenVINO and ONNX Runtime."""

@@ -1,0 +1,96 @@
+"""The engine ONNX Runtime: networks in ONNX."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from breastcls.errors import ModelError
+from breastcls.models.engines.engine_packages import check_file, find_version, import_onnxruntime, short_message
+from breastcls.models.engines.session import Session, Shape, as_pixels, image_shapes
+
+_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+
+
+class OnnxSession(Session):
+    """A network that ONNX Runtime runs on the processor.
+
+    Args:
+        runtime: An `onnxruntime.InferenceSession` with one input of images and one output (n, classes).
+        source: What is opened, for messages.
+    """
+
+    engine = "onnxruntime"
+
+    def __init__(self, runtime: Any, source: object = "the network") -> None:
+        self.version = find_version("onnxruntime")
+        self._runtime: Any = runtime
+        self._source = source
+        inputs, outputs = ([_shape(port) for port in ports] for ports in (runtime.get_inputs(), runtime.get_outputs()))
+        self.input_shape, self.output_shape, self._channels_first = image_shapes(source, inputs, outputs)
+        # Some exporters fix the number of images.
+        self._batch_size = inputs[0][0]
+        port = runtime.get_inputs()[0]
+        if port.type not in _TYPES:
+            raise ModelError(f"{source}: expected a network that takes float or uint8; found {port.type}.")
+        self._name, self._type = port.name, _TYPES[port.type]
+
+    @override
+    def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        pixels = as_pixels(batch, self)
+        if self._channels_first:
+            pixels = pixels.transpose(0, 3, 1, 2)
+        pixels = np.ascontiguousarray(pixels, self._type)
+        size = self._batch_size
+        if size is None:
+            return self._compute(pixels)
+        padded = np.concatenate([pixels, np.repeat(pixels[-1:], -len(pixels) % size, axis=0)])
+        parts = [self._compute(padded[start : start + size]) for start in range(0, len(padded), size)]
+        return np.concatenate(parts)[: len(pixels)]
+
+    @override
+    def close(self) -> None:
+        self._runtime = None
+
+    def _compute(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        if self._runtime is None:
+            raise ModelError(f"{self._source}: the session was closed. Open it again.")
+        [output] = self._runtime.run(None, {self._name: pixels})
+        return np.asarray(output, np.float32)
+
+
+def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) -> OnnxSession:
+    """Open a network in ONNX.
+
+    Args:
+        path: The file, `.onnx`.
+        cache_dir: Not used: ONNX Runtime stores nothing.
+
+    Raises:
+        ModelError: If ONNX Runtime is not installed, the file is missing, damaged or of another kind, its opset is not
+            known to the installed ONNX Runtime, or the network is not one from images to (n, classes).
+    """
+    file = check_file(path)
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    # Errors only: they are raised too, and warnings concern the optimisation of the graph.
+    options.log_severity_level = 4
+    try:
+        opened = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    # ONNX Runtime has a class of error for each of its status codes, none of which is public.
+    except Exception as error:
+        raise ModelError(
+            f"ONNX Runtime {find_version('onnxruntime')} cannot open {file}: {short_message(error)} The file is "
+            "damaged, of another kind, or its opset is newer than the installed version knows. Export the model again."
+        ) from error
+    return OnnxSession(opened, file)
+
+
+def _shape(port: Any) -> Shape:
+    # A dimension of any length has a name, or no value.
+    return tuple(side if isinstance(side, int) else None for side in port.shape)

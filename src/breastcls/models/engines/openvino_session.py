@@ -1,0 +1,174 @@
+"""The engine OpenVINO: networks in its own format (`.xml` and `.bin`) or in ONNX."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from breastcls.errors import ModelError
+from breastcls.models.engines.engine_packages import check_file, find_version, import_openvino, short_message
+from breastcls.models.engines.session import Session, Shape, as_pixels, image_shapes
+
+
+class OpenVinoSession(Session):
+    """A network that OpenVINO runs on the processor, in float32 unless its weights are quantized.
+
+    Args:
+        network: An `openvino.Model` with one input of images and one output (n, classes).
+        source: What is opened, for messages.
+        cache_dir: A folder in which OpenVINO stores compiled networks; None stores none.
+    """
+
+    engine = "openvino"
+
+    def __init__(self, network: Any, source: object = "the network", cache_dir: Path | None = None) -> None:
+        self.version = find_version("openvino")
+        self._source = source
+        inputs, outputs = ([_shape(port) for port in ports] for ports in (network.inputs, network.outputs))
+        self.input_shape, self.output_shape, self._channels_first = image_shapes(source, inputs, outputs)
+        if any(node.get_type_name() == "FakeQuantize" for node in network.get_ops()):
+            self.precision = "int8"
+        if inputs[0][0] is not None:
+            network.reshape({network.input(): [-1, *inputs[0][1:]]})
+        self._network: Any = network
+        # On processors with AVX512-BF16, OpenVINO would otherwise compute in bfloat16.
+        self._options = {"INFERENCE_PRECISION_HINT": "f32"}
+        if cache_dir is not None:
+            self._options["CACHE_DIR"] = str(cache_dir)
+        self._compiled: dict[tuple[str, str], _Requests] = {}
+        self._lock = Lock()
+
+    @override
+    def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        pixels = as_pixels(batch, self)
+        # All threads of the processor work on this batch.
+        requests = self._requests("LATENCY", pixels)
+        request = requests.take()
+        try:
+            request.infer([pixels], share_inputs=True)
+            return _output(request)
+        finally:
+            requests.give(request)
+
+    @override
+    def run_batches(self, batches: Iterable[Any]) -> Iterator[npt.NDArray[Any]]:
+        running: deque[tuple[_Requests, Any, npt.NDArray[Any]]] = deque()
+        try:
+            for batch in batches:
+                pixels = as_pixels(batch, self)
+                # The threads of the processor work on different batches, while the next one is read.
+                requests = self._requests("THROUGHPUT", pixels)
+                request = requests.take()
+                # The pixels are stored with the request, which does not copy them.
+                running.append((requests, request, pixels))
+                request.start_async([pixels], share_inputs=True)
+                if len(running) > requests.parallel:
+                    yield _finish(running)
+            while running:
+                yield _finish(running)
+        finally:
+            while running:
+                _finish(running)
+
+    @override
+    def close(self) -> None:
+        self._network = None
+        self._compiled.clear()
+
+    def _requests(self, hint: str, pixels: npt.NDArray[Any]) -> _Requests:
+        """Return the requests of the network compiled for a hint and a type of pixels, each compiled when needed."""
+        key = (hint, pixels.dtype.name)
+        with self._lock:
+            if key not in self._compiled:
+                self._compiled[key] = _Requests(self._compile(*key))
+            return self._compiled[key]
+
+    def _compile(self, hint: str, dtype: str) -> Any:
+        import openvino
+        from openvino.preprocess import PrePostProcessor
+
+        if self._network is None:
+            raise ModelError(f"{self._source}: the session was closed. Open it again.")
+        steps = PrePostProcessor(self._network.clone())
+        steps.input().tensor().set_element_type(openvino.Type.u8 if dtype == "uint8" else openvino.Type.f32)
+        if self._channels_first:
+            steps.input().tensor().set_layout(openvino.Layout("NHWC"))
+            steps.input().model().set_layout(openvino.Layout("NCHW"))
+        steps.output().tensor().set_element_type(openvino.Type.f32)
+        options = {**self._options, "PERFORMANCE_HINT": hint}
+        try:
+            return openvino.Core().compile_model(steps.build(), "CPU", options)
+        except RuntimeError as error:
+            raise ModelError(f"{self._source}: OpenVINO cannot compile it: {short_message(error)}") from error
+
+
+class _Requests:
+    """Inference requests of one compiled network; a request must not be used by two threads at once."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        self.parallel = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+
+    def take(self) -> Any:
+        try:
+            return self._free.get_nowait()
+        except Empty:
+            return self._compiled.create_infer_request()
+
+    def give(self, request: Any) -> None:
+        self._free.put(request)
+
+
+def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) -> OpenVinoSession:
+    """Open a network in the format of OpenVINO, or in ONNX.
+
+    Args:
+        path: The file: `.xml`, with the `.bin` file of the same name beside it, or `.onnx`.
+        cache_dir: A folder in which OpenVINO stores compiled networks; None stores none.
+
+    Raises:
+        ModelError: If OpenVINO is not installed, the file is missing, damaged or of another kind, its operations are
+            not known to the installed OpenVINO, or the network is not one from images to (n, classes).
+    """
+    file = check_file(path)
+    if file.suffix == ".xml":
+        check_file(file.with_suffix(".bin"))
+    core = import_openvino().Core()
+    try:
+        network = core.read_model(file)
+    except RuntimeError as error:
+        raise ModelError(
+            f"OpenVINO {find_version('openvino')} cannot read {file}: {short_message(error)} The file is damaged, of "
+            "another kind, or was written by a newer version. Export the model again."
+        ) from error
+    return OpenVinoSession(network, file, cache_dir)
+
+
+def _shape(port: Any) -> Shape:
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return ()
+    return tuple(None if side.is_dynamic else side.get_length() for side in shape)
+
+
+def _output(request: Any) -> npt.NDArray[np.float32]:
+    # The next use of the request overwrites its own array.
+    return np.array(request.get_output_tensor().data, np.float32)
+
+
+def _finish(running: deque[tuple[_Requests, Any, npt.NDArray[Any]]]) -> npt.NDArray[np.float32]:
+    requests, request, _ = running.popleft()
+    request.wait()
+    output = _output(request)
+    requests.give(request)
+    return output
