@@ -37,9 +37,9 @@ def test_scaling_equals_preprocess_input_of_the_family(name, module):
     np.testing.assert_allclose(scaled(images, BACKBONES[name].scaling), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_unit_scales_to_0_to_1():
+def test_scaling_by_255_gives_to_0_to_1():
     images = np.array([0, 51, 255], dtype="float32").reshape(1, 1, 1, 3)
-    np.testing.assert_allclose(scaled(images, "unit").ravel(), [0, 0.2, 1], rtol=1e-6)
+    np.testing.assert_allclose(scaled(images, "0-1").ravel(), [0, 0.2, 1], rtol=1e-6)
 
 
 def test_scaling_is_float32_in_mixed_precision():

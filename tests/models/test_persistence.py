@@ -148,7 +148,7 @@ def test_a_model_saved_by_keras(tmp_path):
 def test_a_model_without_image_input_gets_no_card(tmp_path):
     inputs = keras.Input((8,))
     keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "vector.keras")
-    with pytest.raises(ModelError, match="fixed size"):
+    with pytest.raises(ModelError, match=r"expected images \(n, height, width, 3\)"):
         load_model(tmp_path / "vector.keras", classes=CLASSES)
 
 
@@ -166,9 +166,6 @@ def test_missing_folder_and_foreign_files(tmp_path):
     (tmp_path / "text.keras").write_text("no model", encoding="utf-8")
     with pytest.raises(ModelError, match=r"not a '\.keras' file"):
         load_model(tmp_path / "text.keras")
-    (tmp_path / "model.h5").write_bytes(b"x")
-    with pytest.raises(ModelError, match="Other formats"):
-        load_model(tmp_path / "model.h5")
     with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
         archive.writestr("readme.txt", "x")
     with pytest.raises(ModelError, match="not a Keras model"):
@@ -235,14 +232,6 @@ def test_paths_outside_of_the_archive_are_refused(saved, tmp_path, member):
     path = with_member(saved, tmp_path / "evil.keras", member, "x")
     with pytest.raises(ModelError, match="outside of the archive"):
         load_model(path)
-
-
-def test_code_in_the_file_is_refused(tmp_path):
-    inputs = keras.Input((8, 8, 3))
-    outputs = keras.layers.Lambda(lambda x: x * 2)(inputs)
-    keras.Model(inputs, outputs).save(tmp_path / "lambda.keras")
-    with pytest.raises(ModelError, match="cannot load"):
-        load_model(tmp_path / "lambda.keras")
 
 
 def test_a_moved_file_still_loads(saved, tmp_path):

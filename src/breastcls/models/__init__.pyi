@@ -11,6 +11,7 @@ from .engines.session import Session as Session
 from .ensemble import Member as Member
 from .ensemble import build_ensemble as build_ensemble
 from .ensemble import list_members as list_members
+from .input_scaling import InputScaling as InputScaling
 from .model_card import ModelCard as ModelCard
 from .model_card import get_card as get_card
 from .model_card import set_card as set_card

@@ -1,27 +1,23 @@
-"""`save_model` and `load_model`: one `.keras` file, which Keras can load too, with the model card inside."""
+"""`save_model` and `load_model`: one `.keras` file with the model card inside, and models of others."""
 
 from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
 
 from breastcls.errors import ModelError
 from breastcls.files import atomic_path
-from breastcls.models.forked_process import check_process
+from breastcls.images.resize import check_image_size
+from breastcls.models.adapted_model import adapt_model, check_images
+from breastcls.models.input_scaling import InputScaling, Scaling, find_scaling
+from breastcls.models.keras_files import CARD_FILE, LARGEST_CARD, load_keras_file
 from breastcls.models.model_card import ModelCard, check_classes, get_card, set_card
-from breastcls.models.spatial_moments import SpatialMoments
-from breastcls.models.stain_separation import StainSeparation
-
-CARD_FILE = "breastcls.json"
-"""Name of the model card in the archive."""
-
-_LARGEST_CARD = 1 << 24
-# The layers of breastcls that a saved model can contain.
-_LAYERS = {keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation)}
+from breastcls.models.model_formats import find_format
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
@@ -57,9 +53,9 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         raise ModelError(f"Expected a keras.Model to save; found {type(model).__name__}.")
     card = get_card(model)
     text = None if card is None else card.to_json()
-    if text is not None and len(text.encode("utf-8")) > _LARGEST_CARD:
+    if text is not None and len(text.encode("utf-8")) > LARGEST_CARD:
         raise ModelError(
-            f"The card of the model {model.name!r} is larger than {_LARGEST_CARD} bytes, the limit of `load_model`. "
+            f"The card of the model {model.name!r} is larger than {LARGEST_CARD} bytes, the limit of `load_model`. "
             "Store the large entries of its provenance in another file."
         )
     with atomic_path(target) as temporary:
@@ -73,45 +69,111 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def load_model(path: str | os.PathLike[str], *, classes: Sequence[str] | None = None) -> keras.Model:
-    """Load a model from a `.keras` file that `save_model` or Keras saved.
+def load_model(
+    path: str | os.PathLike[str],
+    *,
+    classes: Sequence[str] | None = None,
+    scaling: Scaling | None = None,
+    outputs: Literal["probabilities", "logits"] = "probabilities",
+    image_size: int | Sequence[int] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+) -> keras.Model:
+    """Load a model that `save_model` or Keras saved.
 
-    The file is loaded in the safe mode of Keras, which refuses code in the file. The model is not compiled.
+    Models of others are changed so that they take RGB images with values 0..255 and return probabilities, as all models
+    here do. What the network was trained with cannot be read from most files and has to be stated: the classes, the
+    input scaling, and whether the outputs are logits. The card records it.
+
+    The file is loaded in the safe mode of Keras, which refuses code in the file. A Keras model is not compiled.
 
     Args:
-        path: The file.
+        path: A `.keras` file, or an `.h5` file with a whole model, of Keras 3 or 2. The content is checked.
         classes: Class names for a model without a card, in the order of its outputs, the positive class last. For a
             model with a card they must equal those of the card.
+        scaling: What the network expects to be applied to RGB images with values 0..255, for a model without a card
+            that does not contain it: `"0-1"`, `"-1-1"`, `"imagenet"` or `"caffe"`; a number to multiply by, such as
+            `1 / 255`; `(mean, sd)` of values 0..1 as in torchvision; or an `InputScaling`. None or `"none"` if the
+            network takes 0..255.
+        outputs: `"logits"` for a network that ends without softmax or sigmoid, which is then added: a sigmoid of one
+            output, otherwise a softmax.
+        image_size: (height, width) of the images, or one number for squares, for a network that takes any size.
+        custom_objects: Classes of layers that are not of Keras, by their names.
+        safe_mode: False allows code in the file, such as that of Lambda layers. It can do anything on this computer;
+            use it only for files whose origin you trust.
 
     Returns:
-        The model with its card (`get_card`). A model that was saved by Keras has no card unless `classes` is passed.
+        The model with its card (`get_card`). A model of others has no card unless `classes` is passed.
 
     Raises:
-        ModelError: If the file is missing, damaged, not a `.keras` file or unsafe, if a newer version of breastcls
-            wrote its card, or if `classes` does not match the model.
+        ModelError: If the file is missing, damaged, of another kind, or unsafe, if a newer version of breastcls wrote
+            its card, or if an argument does not match the model.
+
+    Example:
+        >>> model = load_model("student.h5", classes=("benign", "malignant"), scaling="0-1")  # doctest: +SKIP
     """
     file = Path(path)
-    card = _read_card(file)
-    check_process()
-    try:
-        with keras.saving.custom_object_scope(_LAYERS):
-            model = keras.saving.load_model(file, compile=False, safe_mode=True)
-    # For damaged files zipfile, h5py and Keras raise many different errors.
-    except Exception as error:
-        raise ModelError(
-            f"Keras cannot load {file}: {' '.join(str(error).split())[:500] or type(error).__name__} The file may be "
-            "damaged, be saved by a newer Keras, or contain custom layers whose package must be imported first."
-        ) from error
-    if classes is not None:
-        names = check_classes(classes)
-        if card is not None and card.classes != names:
-            raise ModelError(
-                f"{file} was saved with the classes {card.classes}; expected classes={names}. Omit `classes`."
-            )
-        card = card or _minimal_card(model, names, file)
+    given = find_scaling(scaling)
+    if outputs not in ("probabilities", "logits"):
+        raise ModelError(f"outputs={outputs!r}; expected 'probabilities' or 'logits'.")
+    names = None if classes is None else check_classes(classes)
+    size = None if image_size is None else check_image_size(image_size, ModelError)
+    kind = find_format(file)
+    if kind not in ("keras", "h5"):
+        raise ModelError(f"{file}: other formats than '.keras' and '.h5' are not supported.")
+    model, card = load_keras_file(file, kind, custom_objects or {}, safe_mode=safe_mode)
     if card is not None:
+        _check_card(file, card, names, given, size, outputs)
         set_card(model, card)
+        return model
+    if names is not None or given is not None or size is not None or outputs == "logits":
+        model = adapt_model(model, file, image_size=size, scaling=given, logits=outputs == "logits")
+    if names is not None:
+        set_card(model, make_card(model, names, file, kind, given, outputs))
     return model
+
+
+def _check_card(file: Path, card: ModelCard, names: Any, scaling: InputScaling | None, size: Any, outputs: str) -> None:
+    """Refuse arguments that contradict the card, or would change a model that is described completely."""
+    if names is not None and card.classes != names:
+        raise ModelError(f"{file} was saved with the classes {card.classes}; expected classes={names}. Omit `classes`.")
+    if size is not None and card.image_size != size:
+        raise ModelError(f"{file} takes images of {card.image_size}; found image_size={size}. Omit `image_size`.")
+    for name, changed in (("scaling", scaling is not None), ("outputs", outputs == "logits")):
+        if changed:
+            raise ModelError(
+                f"{file} has a card: its input scaling and last activation are part of the model. Omit `{name}`."
+            )
+
+
+def make_card(
+    model: Any, names: tuple[str, ...], file: Path, kind: str, scaling: InputScaling | None, outputs: str
+) -> ModelCard:
+    """Return the card of a model of others.
+
+    Raises:
+        ModelError: If the model takes images of any size, or has other outputs than one per class.
+    """
+    size = check_images(model, file, None)
+    if size is None:
+        raise ModelError(
+            f"{file}: the model takes images of any size; pass the size that it was trained with: "
+            "image_size=(height, width)."
+        )
+    found = model.output_shape
+    fitting = (2, 1) if len(names) == 2 else (len(names),)
+    if not (isinstance(found, tuple) and len(found) == 2 and found[1] in fitting):
+        raise ModelError(
+            f"{file}: the model has the output {found}; expected (n, {len(names)}) for classes={names}"
+            f"{' or (n, 1) with the probability of the last one' if len(names) == 2 else ''}."
+        )
+    origin = {
+        "file": file.name,
+        "format": kind,
+        "scaling": None if scaling is None else scaling.to_dict(),
+        "outputs": outputs,
+    }
+    return ModelCard(classes=names, image_size=size, provenance={"loaded_from": origin})
 
 
 def _without_training_state(model: keras.Model) -> keras.Model:
@@ -120,52 +182,3 @@ def _without_training_state(model: keras.Model) -> keras.Model:
     if len(getattr(model, "inputs", None) or ()) != 1 or len(getattr(model, "outputs", None) or ()) != 1:
         return model
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-
-
-def _read_card(file: Path) -> ModelCard | None:
-    if not file.exists():
-        raise ModelError(f"There is no file {file}; expected a model saved by `save_model`.")
-    if file.is_dir():
-        raise ModelError(f"{file} is a folder; expected a '.keras' file as saved by `save_model`.")
-    if file.suffix != ".keras":
-        raise ModelError(f"{file}: expected a '.keras' file as saved by `save_model`. Other formats are not supported.")
-    try:
-        with zipfile.ZipFile(file) as archive:
-            _check_members(file, archive)
-            if CARD_FILE not in archive.namelist():
-                return None
-            if archive.getinfo(CARD_FILE).file_size > _LARGEST_CARD:
-                raise ModelError(f"{file}: {CARD_FILE} has more than {_LARGEST_CARD} bytes and is not a model card.")
-            text = archive.read(CARD_FILE).decode("utf-8")
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, UnicodeDecodeError, OSError) as error:
-        raise ModelError(f"{file} is not a '.keras' file or is damaged ({error}). Copy or save it again.") from error
-    try:
-        return ModelCard.from_json(text)
-    except ModelError as error:
-        raise ModelError(f"{file}: {error}") from error
-
-
-def _check_members(file: Path, archive: zipfile.ZipFile) -> None:
-    names = archive.namelist()
-    for name in names:
-        member = PurePosixPath(name.replace("\\", "/"))
-        if member.is_absolute() or ".." in member.parts or ":" in name:
-            raise ModelError(f"{file} contains {name!r}, a path outside of the archive. Do not use this file.")
-    if len(set(names)) < len(names):
-        raise ModelError(f"{file} contains two files of the same name. It is damaged or was manipulated.")
-    if "config.json" not in names or not any(name.startswith("model.weights.") for name in names):
-        raise ModelError(f"{file} is a zip archive but not a Keras model: config.json or the weights are missing.")
-
-
-def _minimal_card(model: keras.Model, classes: tuple[str, ...], file: Path) -> ModelCard:
-    inputs, outputs = model.input_shape, model.output_shape
-    if not (isinstance(inputs, tuple) and len(inputs) == 4 and None not in inputs[1:3] and inputs[3] == 3):
-        raise ModelError(
-            f"{file}: the model has the input {inputs}; expected images (n, height, width, 3) of a fixed size."
-        )
-    fitting = (len(classes), 1) if len(classes) == 2 else (len(classes),)
-    if not (isinstance(outputs, tuple) and len(outputs) == 2 and outputs[1] in fitting):
-        raise ModelError(
-            f"{file}: the model has the output {outputs}; expected (n, {len(classes)}) for classes={classes}."
-        )
-    return ModelCard(classes=classes, image_size=inputs[1:3])

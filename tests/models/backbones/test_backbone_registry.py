@@ -18,7 +18,7 @@ def build_tiny(input_shape, width=8):
     inputs = keras.Input(input_shape)
     return keras.Model(inputs, keras.layers.Conv2D(width, 3, strides=2, name="top")(inputs))
 
-bc.models.register_backbone("tiny", build_tiny, image_size=(32, 32), scaling="unit", stages=("top",))
+bc.models.register_backbone("tiny", build_tiny, image_size=(32, 32), scaling="0-1", stages=("top",))
 assert "tiny" in bc.list_backbones().names
 
 model = bc.build_model("tiny", classes=("benign", "malignant"), width=4)

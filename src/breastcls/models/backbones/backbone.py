@@ -8,9 +8,10 @@ from typing import Any
 
 from breastcls.errors import ModelError
 from breastcls.images.resize import check_image_size
+from breastcls.models.input_scaling import INPUT_SCALINGS
 
-SCALINGS = ("tf", "torch", "caffe", "unit", "none")
-"""Input scalings: -1..1; ImageNet mean and standard deviation; BGR minus the ImageNet mean; 0..1; none."""
+SCALINGS = tuple(INPUT_SCALINGS)
+"""Names of the input scalings."""
 
 HEADS = ("linear", "mlp", "flatten-mlp")
 """Classification heads that `build_model` can put on a backbone."""

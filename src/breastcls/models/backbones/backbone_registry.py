@@ -43,7 +43,7 @@ def register_backbone(
         >>> def build_thumbnail(input_shape, width=8):
         ...     inputs = keras.Input(input_shape)
         ...     return keras.Model(inputs, keras.layers.Conv2D(width, 3, strides=4, name="conv")(inputs))
-        >>> entry = register_backbone("thumbnail", build_thumbnail, image_size=(64, 64), scaling="unit")
+        >>> entry = register_backbone("thumbnail", build_thumbnail, image_size=(64, 64), scaling="0-1")
         >>> entry.options
         ('width',)
     """

@@ -177,7 +177,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
             name: {"pretrained": _file(f"{_STORE}resnet/", f"{name.lower()}{_NO_TOP}", digest)}
             for name, digest in _RESNET_V2.items()
         },
-        scaling="tf",
+        scaling="-1-1",
         last_convolution="post_relu",
         stages=_RESNET_STAGES,
         licence="BSD-3-Clause (as stated by the Keras documentation)",
@@ -189,7 +189,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
             name: {"pretrained": _file(f"{_STORE}densenet/", f"{name.lower()}{_NO_TOP}", digest)}
             for name, digest in _DENSENET.items()
         },
-        scaling="torch",
+        scaling="imagenet",
         last_convolution="relu",
         stages=_RESNET_STAGES,
         licence="BSD-3-Clause",
@@ -200,7 +200,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
         {"Xception": {}},
         image_size=(299, 299),
         minimum_size=(71, 71),
-        scaling="tf",
+        scaling="-1-1",
         last_convolution="block14_sepconv2_act",
         stages=("block13_", "block5_", "block4_", "block3_", "block2_"),
         pretrained=_file(f"{_STORE}xception/", f"xception{_NO_TOP}", "b0042744bf5b25fce3cb969f33bebb97"),
@@ -212,7 +212,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
         {"InceptionV3": {}},
         image_size=(299, 299),
         minimum_size=(75, 75),
-        scaling="tf",
+        scaling="-1-1",
         last_convolution="mixed10",
         stages=("mixed7", "mixed2"),
         pretrained=_file(f"{_STORE}inception_v3/", f"inception_v3{_NO_TOP}", "bcbd6486424b2319ff4ef7d526e38f63"),
@@ -224,7 +224,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
         {"InceptionResNetV2": {}},
         image_size=(299, 299),
         minimum_size=(75, 75),
-        scaling="tf",
+        scaling="-1-1",
         last_convolution="conv_7b_ac",
         stages=("block17_20_ac", "block35_10_ac", "mixed_5b"),
         pretrained=_file(
@@ -236,7 +236,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
     ),
     *_family(
         {"MobileNet": {}},
-        scaling="tf",
+        scaling="-1-1",
         options=("alpha", "depth_multiplier"),
         last_convolution="conv_pw_13_relu",
         stages=("conv_dw_12", "conv_dw_6", "conv_dw_4", "conv_dw_2"),
@@ -247,7 +247,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
     ),
     *_family(
         {"MobileNetV2": {}},
-        scaling="tf",
+        scaling="-1-1",
         options=("alpha",),
         last_convolution="out_relu",
         stages=("block_13_", "block_6_", "block_3_", "block_1_"),
@@ -294,7 +294,7 @@ KERAS_APPLICATIONS: tuple[Backbone, ...] = (
                 ),
             },
         },
-        scaling="tf",
+        scaling="-1-1",
         licence=_GOOGLE,
         origin="Google: https://github.com/tensorflow/models",
         paper="https://doi.org/10.1109/CVPR.2018.00907",

@@ -1,0 +1,144 @@
+"""Keras models in files: `.keras`, and `.h5` with a whole model."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import keras
+
+from breastcls.errors import ModelError
+from breastcls.models.forked_process import check_process
+from breastcls.models.model_card import ModelCard
+from breastcls.models.saved_layers import check_code, check_known, list_saved_layers
+from breastcls.models.spatial_moments import SpatialMoments
+from breastcls.models.stain_separation import StainSeparation
+
+CARD_FILE = "breastcls.json"
+"""Name of the model card in the archive."""
+
+LARGEST_CARD = 1 << 24
+"""Most bytes of a model card."""
+
+_LARGEST_CONFIG = 1 << 26
+# The layers of breastcls that a saved model can contain.
+_LAYERS = {keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation)}
+
+
+class _DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras ships no types
+    """Keras 2 wrote `groups` into the configuration of this layer, which Keras 3 refuses."""
+
+    def __init__(self, *arguments: Any, groups: int = 1, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+
+
+def load_keras_file(
+    file: Path, kind: str, custom_objects: Mapping[str, Any], *, safe_mode: bool
+) -> tuple[keras.Model, ModelCard | None]:
+    """Load a model, not compiled, and its card.
+
+    Args:
+        file: The file.
+        kind: "keras" or "h5".
+        custom_objects: Classes that the model needs, by their names.
+        safe_mode: Whether code in the file is refused.
+
+    Raises:
+        ModelError: If the file is damaged, has no model in it, needs layers that are not known, or contains code and
+            `safe_mode` is true.
+    """
+    config, card = _read_archive(file) if kind == "keras" else (_read_h5_config(file), None)
+    objects = {**_LAYERS, **custom_objects}
+    layers = list_saved_layers(config, objects)
+    if safe_mode:
+        check_code(file, layers)
+    if kind == "h5":
+        objects = {"DepthwiseConv2D": _DepthwiseConv2D, **objects}
+    check_process()
+    try:
+        with keras.saving.custom_object_scope(objects):
+            model = keras.saving.load_model(file, compile=False, safe_mode=safe_mode)
+    # For damaged files zipfile, h5py and Keras raise many different errors.
+    except Exception as error:
+        check_known(file, layers)
+        raise ModelError(
+            f"Keras cannot load {file}: {_short(error)} The file may be damaged, be saved by a newer Keras, or contain "
+            "custom layers whose package must be imported first."
+        ) from error
+    return model, card
+
+
+def _short(error: Exception) -> str:
+    # Keras' own advice names arguments and functions that are not those of breastcls.
+    text = " ".join(str(error).split()).partition(" If you trust")[0]
+    return text[:500] or type(error).__name__
+
+
+def _read_archive(file: Path) -> tuple[Any, ModelCard | None]:
+    """Return the configuration of a model in a `.keras` file, and its card."""
+    text = None
+    try:
+        with zipfile.ZipFile(file) as archive:
+            _check_members(file, archive)
+            if archive.getinfo("config.json").file_size > _LARGEST_CONFIG:
+                raise ModelError(f"{file}: config.json has more than {_LARGEST_CONFIG} bytes and is no architecture.")
+            config = json.loads(archive.read("config.json"))
+            if CARD_FILE in archive.namelist():
+                if archive.getinfo(CARD_FILE).file_size > LARGEST_CARD:
+                    raise ModelError(f"{file}: {CARD_FILE} has more than {LARGEST_CARD} bytes and is not a model card.")
+                text = archive.read(CARD_FILE).decode("utf-8")
+    except ModelError:
+        raise
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, OSError, RecursionError) as error:
+        raise ModelError(f"{file} is not a '.keras' file or is damaged ({error}). Copy or save it again.") from error
+    if text is None:
+        return config, None
+    try:
+        return config, ModelCard.from_json(text)
+    except ModelError as error:
+        raise ModelError(f"{file}: {error}") from error
+
+
+def _check_members(file: Path, archive: zipfile.ZipFile) -> None:
+    names = archive.namelist()
+    for name in names:
+        member = PurePosixPath(name.replace("\\", "/"))
+        if member.is_absolute() or ".." in member.parts or ":" in name:
+            raise ModelError(f"{file} contains {name!r}, a path outside of the archive. Do not use this file.")
+    if len(set(names)) < len(names):
+        raise ModelError(f"{file} contains two files of the same name. It is damaged or was manipulated.")
+    if "config.json" not in names or not any(name.startswith("model.weights.") for name in names):
+        raise ModelError(f"{file} is a zip archive but not a Keras model: config.json or the weights are missing.")
+
+
+def _read_h5_config(file: Path) -> Any:
+    """Return the configuration of the model in an HDF5 file."""
+    import h5py
+
+    try:
+        with h5py.File(file, "r") as archive:
+            text = archive.attrs.get("model_config")
+            members, weights_only = list(archive), _holds_weights(archive)
+            if text is not None:
+                return json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
+    # For damaged files h5py raises many different errors.
+    except Exception as error:
+        raise ModelError(f"{file} is no HDF5 file of Keras or is damaged: {_short(error)} Copy it again.") from error
+    if weights_only:
+        raise ModelError(
+            f"{file} contains the weights of a model but not its architecture. Build the model by the code that it was "
+            f"trained with, then `model.load_weights({file.name!r})` and `breastcls.models.set_card(model, "
+            "ModelCard(classes=..., image_size=...))`; or save the whole model there: `model.save('model.keras')`."
+        )
+    raise ModelError(
+        f"{file} is an HDF5 file, but contains no Keras model; found "
+        f"{', '.join(map(repr, members[:5])) or 'no entries'}."
+    )
+
+
+def _holds_weights(archive: Any) -> bool:
+    # Keras 2 and 3.
+    return "layer_names" in archive.attrs or "layers" in archive or "_layer_checkpoint_dependencies" in archive
