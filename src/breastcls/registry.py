@@ -133,6 +133,10 @@ class RegistryTable(abc.ABC, Generic[Entry]):
 
         return pd.DataFrame([self.record(entry) for entry in self.entries]).set_index("name")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return all attributes of all entries as JSON values."""
+        return {"entries": [self.record(entry) for entry in self.entries]}
+
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
         return html_table([self.headers, *map(self.cells, self.entries)])

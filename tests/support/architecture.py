@@ -42,6 +42,8 @@ LAYERS = (
     ("training",),
     ("evaluation",),
     ("experiments",),
+    ("cli",),
+    ("__main__",),
 )
 CORE = set(LAYERS[0])
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

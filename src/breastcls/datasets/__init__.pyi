@@ -2,6 +2,8 @@ from .augmentation_preview import preview as preview
 from .breakhis import BreakHisName as BreakHisName
 from .breakhis import parse_breakhis_name as parse_breakhis_name
 from .check_images import CheckReport as CheckReport
+from .data_format import DataFormat as DataFormat
+from .data_format import detect_format as detect_format
 from .dataset_summary import Summary as Summary
 from .leakage import LeakageReport as LeakageReport
 from .published_folds import list_folds as list_folds

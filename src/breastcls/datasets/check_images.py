@@ -55,6 +55,11 @@ class CheckReport(ShownInNotebook, Generic[Images]):
     left_out: tuple[str, ...]
     checked: int
 
+    @property
+    def all_usable(self) -> bool:
+        """Whether no image has to be left out."""
+        return not self.left_out
+
     def __str__(self) -> str:
         return describe_findings(self.findings, self.checked)
 

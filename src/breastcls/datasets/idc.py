@@ -22,6 +22,16 @@ IDC_CLASSES = ("negative", "positive")
 _NAME = re.compile(r"([^\n]+)_idx5_x(\d+)_y(\d+)_class([01])\.png", re.IGNORECASE)
 
 
+def is_idc_name(name: str) -> bool:
+    """Return whether a file has the name of an IDC patch.
+
+    Example:
+        >>> is_idc_name("8863_idx5_x101_y1201_class0.png"), is_idc_name("8863.png")
+        (True, False)
+    """
+    return _NAME.fullmatch(name) is not None
+
+
 def load_idc(root: str | os.PathLike[str], *, distinct: object = ()) -> Dataset:
     """Read the folder of IDC patches, `<patient>/<0|1>/<patient>_idx5_x<X>_y<Y>_class<C>.png`, by file name.
 

@@ -19,6 +19,7 @@ from breastcls.errors import LeakageError
 from breastcls.identifiers import read_distinct, similar_pairs
 from breastcls.relative_paths import relative_paths
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import format_count
 
 Images = Dataset | pd.DataFrame | str | os.PathLike[str]
 _SHOWN = 5
@@ -91,6 +92,7 @@ class LeakageReport(ShownInNotebook):
         if self.clean:
             return f"No leakage: {sets[0].lower()}{sets[1:]} share nothing (compared: {compared})."
         lines = []
+        found = self.to_dict()
         if self.leaking:
             share = self.test_images_in_shared_cases / self.test_images
             lines += [
@@ -99,13 +101,11 @@ class LeakageReport(ShownInNotebook):
                 f"to a case that was also used for {'training' if not others else 'fitting'}",
                 *_listing("shared case", "shared cases", self.shared_cases),
                 *_listing("shared slide", "shared slides", self.shared_slides),
-                *_listing("identical file", "identical files", [f"{a} = {b}" for a, b in self.identical_files]),
-                *_listing(
-                    "file with identical pixels",
-                    "files with identical pixels",
-                    [f"{a} = {b}" for a, b in self.identical_pixels],
+                *_file_lines("identical file", "identical files", found["identical_files"], "="),
+                *_file_lines(
+                    "file with identical pixels", "files with identical pixels", found["identical_pixels"], "="
                 ),
-                *_listing("near duplicate", "near duplicates", [f"{a} ~ {b}" for a, b in self.near_duplicates]),
+                *_file_lines("near duplicate", "near duplicates", found["near_duplicates"], "~"),
             ]
         if self.possibly_leaking:
             lines += [
@@ -287,3 +287,12 @@ def _listing(one: str, several: str, found: Any) -> list[str]:
         return []
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return [f"  {len(found)} {one if len(found) == 1 else several}: {', '.join(found[:_SHOWN])}{more}"]
+
+
+def _file_lines(one: str, several: str, pairs: list[list[str]], sign: str) -> list[str]:
+    """Return a line with the number of pairs of files, and a line for each of the first ones."""
+    if not pairs:
+        return []
+    more = [f"    and {len(pairs) - _SHOWN} more"] if len(pairs) > _SHOWN else []
+    shown = [f"    {train} {sign} {test}" for train, test in pairs[:_SHOWN]]
+    return [f"  {format_count(len(pairs), one, several)}:", *shown, *more]

@@ -1,0 +1,47 @@
+"""`breastcls explain`: heat-maps of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from breastcls.cli.command import ProgramCommand
+from breastcls.cli.data_options import data_options, read_data, take_data_options
+from breastcls.cli.expressions import bc
+from breastcls.cli.library_option import arguments_of, library_option
+from breastcls.cli.model_argument import find_model
+from breastcls.cli.program import Program
+
+
+@click.command("explain", cls=ProgramCommand, short_help="Write heat-maps of the evidence for a class.")
+@click.argument("model")
+@click.argument("data")
+@data_options
+@library_option(
+    "--method",
+    default="grad-cam",
+    function="explain",
+    help="grad-cam, grad-cam++, hires-cam, layer-cam, score-cam, integrated-gradients, smooth-grad or occlusion.",
+)
+@library_option(
+    "--target-class",
+    function="explain",
+    example="malignant",
+    help="The class to explain.  [default: the predicted class of each image]",
+)
+@library_option("--batch-size", type=int, default=8, function="explain", help="Images in one forward pass.")
+@library_option("--limit", type=int, example=8, help="Explain only so many images, the first ones.")
+@library_option("--output", "-o", default="heatmaps", metavar="FOLDER", help="Where to write the heat-maps.")
+@click.option("--overwrite", is_flag=True, help="Replace heat-maps that the folder holds.")
+def explain(program: Program, model: str, data: str, output: str, overwrite: bool, **options: Any) -> None:
+    """Compute heat-maps of the evidence for a class in each image of DATA, a folder or a table."""
+    images = read_data(program, "data", data, take_data_options(options))
+    if options["limit"] is not None:
+        images = images[: options["limit"]]
+    loaded = program.assign("model", bc.load_model(find_model(model)), f"Loading {model}.")
+    maps = program.assign(
+        "heatmaps", bc.explain(loaded, images, **arguments_of("explain", options)), "Computing the heat-maps."
+    )
+    program.show(maps)
+    program.write("heat-maps", maps.save(output, **({"overwrite": True} if overwrite else {})))
