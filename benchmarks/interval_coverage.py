@@ -49,10 +49,16 @@ UNITS: dict[str, tuple[bool, IntervalMethod]] = {
 }
 # Images are many cases: a fifth of the trials shows what is to be seen.
 SHARE_OVER_IMAGES = 0.2
-FEW_FIGURES = ("accuracy", "balanced_accuracy", "recall", "specificity", "roc_auc")
+FEW_FIGURES = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "roc_auc")
 # Cases of the first and of the second class.
-FEW_COUNTS = ((2, 10), (3, 3), (3, 10), (5, 10), (16, 54))
-FEW_SHIFTS = {"overlapping classes": SHIFT, "nearly separated classes": 3.0}
+FEW_COUNTS = ((2, 10), (3, 3), (3, 10), (5, 10), (10, 20), (16, 54))
+# Shift of the logits, and share of the cases that are shifted as much to the wrong side: with few cases, mostly none or
+# one, which then has nearly all the errors.
+FEW_DESIGNS = {
+    "overlapping classes": (SHIFT, 0.0),
+    "nearly separated classes": (3.0, 0.0),
+    "separated but for one case in ten": (4.0, 0.1),
+}
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -194,18 +200,21 @@ def make_designs(share: float) -> dict[str, Design]:
     }
 
 
-def draw_few(generator: np.random.Generator, counts: tuple[int, int], shift: float) -> Sample:
+def draw_few(generator: np.random.Generator, counts: tuple[int, int], design: tuple[float, float]) -> Sample:
     """Draw so many cases of each class, eight images each on average."""
+    shift, misread = design
     cases = sum(counts)
     case = np.repeat(np.arange(cases), 1 + generator.poisson(MEAN_IMAGES - 1, cases))
     labels = (case >= counts[0]).astype(np.int64)
-    logits = shift * (2 * labels - 1) + SPREAD_OF_CASES * generator.normal(size=cases)[case]
+    side = np.where(generator.random(cases) < misread, -1, 1)[case]
+    logits = shift * side * (2 * labels - 1) + SPREAD_OF_CASES * generator.normal(size=cases)[case]
     return case, labels, logits + SPREAD_OF_IMAGES * generator.normal(size=len(case))
 
 
-def true_few(level: str, shift: float) -> dict[str, float]:
-    """Return the true figures of images, or of cases by the mean probability, of equally many cases of both classes."""
-    some = to_predictions(draw_few(np.random.default_rng(0), (40_000, 40_000), shift), ("benign", "malignant"))
+def true_few(level: str, counts: tuple[int, int], design: tuple[float, float]) -> dict[str, float]:
+    """Return the true figures of images, or of cases by the mean probability, of as large a share of each class."""
+    many = tuple(count * (80_000 // sum(counts)) for count in counts)
+    some = to_predictions(draw_few(np.random.default_rng(0), many, design), ("benign", "malignant"))
     if level == "image":
         # One image of each case: the images of a case are not independent.
         some = some[np.unique(some.cases.astype(str), return_index=True)[1]]
@@ -215,13 +224,13 @@ def true_few(level: str, shift: float) -> dict[str, float]:
 def run_few(trials: int, resamples: int) -> dict[str, Any]:
     """Return the coverage of the intervals of `evaluate`, and of the bootstrap alone, with few cases of one class."""
     found: dict[str, Any] = {}
-    for name, shift in FEW_SHIFTS.items():
-        truths = {level: true_few(level, shift) for level in ("image", "case")}
+    for name, design in FEW_DESIGNS.items():
         for counts in FEW_COUNTS:
+            truths = {level: true_few(level, counts, design) for level in ("image", "case")}
             generator = np.random.default_rng(sum(counts))
             seen: dict[str, list[list[float]]] = {level: [] for level in truths}
             for trial in range(trials):
-                some = to_predictions(draw_few(generator, counts, shift), ("benign", "malignant"))
+                some = to_predictions(draw_few(generator, counts, design), ("benign", "malignant"))
                 for level, truth in truths.items():
                     scored = some.aggregate(level)
                     statistics, bootstrap = CaseStatistics.of(scored), Bootstrap(resamples, seed=trial)

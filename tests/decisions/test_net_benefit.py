@@ -65,13 +65,13 @@ def test_the_published_example_of_dcurves():
 
 
 def test_bands_equal_repeated_cases(draw):
-    some = draw(2, images=80, cases=10, ties=False)
+    some = draw(2, images=200, cases=24, ties=False)
     bootstrap = Bootstrap(20, 0.8, "percentile")
-    found = decision_curve(some, thresholds=[0.3], bootstrap=bootstrap).iloc[0]
+    found = decision_curve(some, thresholds=[0.5], bootstrap=bootstrap).iloc[0]
     codes, values = case_codes(some), []
     for weights in np.concatenate(list(bootstrap.weights(case_strata(some.labels, codes, 2)))):
-        rows = np.repeat(np.arange(80), weights[codes].astype(int))
-        values.append(decision_curve(some[rows], thresholds=[0.3], bootstrap=Bootstrap(1)).iloc[0]["model"])
+        rows = np.repeat(np.arange(200), weights[codes].astype(int))
+        values.append(decision_curve(some[rows], thresholds=[0.5], bootstrap=Bootstrap(1)).iloc[0]["model"])
     np.testing.assert_allclose(found[["low", "high"]].astype(float), np.quantile(values, [0.1, 0.9]))
 
 

@@ -27,17 +27,21 @@ def test_counts_against_numpy(draw):
 
 
 def test_bands_equal_repeated_cases(draw):
-    some = draw(2, images=80, cases=10, ties=False)
+    some = draw(2, images=200, cases=24, ties=False)
     bootstrap = Bootstrap(20, 0.8, "percentile")
     found = risk_histogram(some, bins=4, bootstrap=bootstrap)
     codes, values = case_codes(some), []
     for weights in np.concatenate(list(bootstrap.weights(case_strata(some.labels, codes, 2)))):
-        rows = np.repeat(np.arange(80), weights[codes].astype(int))
+        rows = np.repeat(np.arange(200), weights[codes].astype(int))
         values.append(risk_histogram(some[rows], bins=4, bootstrap=Bootstrap(1))["cumulative"].to_numpy())
     low, high = np.quantile(values, [0.1, 0.9], axis=0)
     last = np.arange(8) % 4 == 3
-    np.testing.assert_allclose(found["low"], np.where(last, np.nan, low))
-    np.testing.assert_allclose(found["high"], np.where(last, np.nan, high))
+    few = ~found["cumulative"].between(0.2, 0.8).to_numpy() & ~last
+    assert (~last & ~few).sum() >= 3
+    assert (found["low"][~last] <= low[~last] + 1e-9).all()
+    assert (found["high"][~last] >= high[~last] - 1e-9).all()
+    np.testing.assert_allclose(found["low"][~few], np.where(last, np.nan, low)[~few])
+    np.testing.assert_allclose(found["high"][~few], np.where(last, np.nan, high)[~few])
 
 
 def test_several_classes_are_told_by_right_and_wrong(draw):

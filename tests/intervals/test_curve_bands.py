@@ -22,7 +22,7 @@ def test_points_lie_on_scikit_learns_curves(draw, ties):
 
 @pytest.mark.parametrize("ties", [True, False])
 def test_bands_equal_a_loop_over_repeated_rows(draw, ties):
-    some = draw(4, images=80, cases=10, ties=ties)
+    some = draw(4, images=160, cases=24, ties=ties)
     bootstrap = Bootstrap(30, 0.8, seed=3)
     roc, precision_recall = compute_curves(some, bootstrap)
     codes = np.unique(some.cases, return_inverse=True)[1]
@@ -41,17 +41,17 @@ def test_bands_equal_a_loop_over_repeated_rows(draw, ties):
         precisions.append(precision[reach])
     for table, name, drawn in ((roc[1:], "tpr", sensitivities), (precision_recall, "precision", precisions)):
         low, high = np.quantile(drawn, [0.1, 0.9], axis=0)
-        # At 0 and 1 the band is never narrower than that of a proportion of few cases.
-        inside = table[name].between(0.001, 0.999).to_numpy()
-        # Where no resample varies the band is that of few cases, or there is none.
-        varies = high - low > 1e-9
+        # Near 0 and 1 few cases vary, and the band is no narrower than that of a proportion at the number of cases.
+        inside = table[name].between(0.3, 0.7).to_numpy() & (np.arange(len(table)) > 10)
         if name == "tpr":
             # The bounds of a curve that never falls do not fall.
             low = np.minimum(low, table["low"].dropna().iloc[-1])
-        np.testing.assert_allclose(table["low"][varies & inside], low[varies & inside], atol=1e-9)
-        np.testing.assert_allclose(table["high"][varies & inside], high[varies & inside], atol=1e-9)
-        assert ((table["high"] - table["low"])[~varies | ~inside].fillna(1) > 0.05).all()
-        assert inside.sum() > 50
+        np.testing.assert_allclose(table["low"][inside], low[inside], atol=1e-9)
+        np.testing.assert_allclose(table["high"][inside], high[inside], atol=1e-9)
+        assert (table["low"].fillna(0) <= low + 1e-9).all()
+        assert (table["high"].fillna(1) >= high - 1e-9).all()
+        assert ((table["high"] - table["low"])[~inside].fillna(1) > 0.05).all()
+        assert inside.sum() > 5
 
 
 def test_many_scores_make_no_difference_to_see(draw, monkeypatch):

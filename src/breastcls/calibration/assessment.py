@@ -23,9 +23,9 @@ from breastcls.calibration.consistency_resampling import compare_errors, estimat
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
-from breastcls.intervals.metric_bounds import bound_proportions
 from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.minimum_cases import Bounds
+from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
 from breastcls.predictions.predictions import Predictions
@@ -149,9 +149,7 @@ def _reliability(
     confidence: float,
 ) -> pd.DataFrame:
     table = binned.table()
-    images = table["images"].to_numpy()
-    observed = np.rint(table["frequency"].fillna(0.0).to_numpy() * images)
-    found = bound_proportions(predictions, bounds, (observed, images), table["cases"].to_numpy(), confidence)
+    found = bound_proportions(predictions, bounds, binned.proportions(), confidence)
     table["low"], table["high"], table["reason"] = found
     return table[table["images"] > 0].reset_index(drop=True)
 
@@ -196,6 +194,10 @@ class _Binned:
     def frequencies(self, weights: Floats) -> Floats:
         """Return the observed frequency in each bin, (resamples, bins); NaN in an empty bin."""
         return _divide(weights @ self._observed, weights @ self._images)
+
+    def proportions(self) -> Proportions:
+        """Return the observed frequency in each bin as a proportion of its images."""
+        return Proportions.count(self._observed, self._images)
 
     def errors(self, weights: Floats) -> Floats:
         """Return expected and maximum calibration error, (resamples, 2)."""

@@ -36,7 +36,7 @@ from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
 from breastcls.intervals.limitations import NO_CASES
-from breastcls.intervals.metric_bounds import bound_proportions
+from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
@@ -179,10 +179,9 @@ class ConformalSets(ShownInNotebook):
         support = np.repeat([fewest, *of_classes], len(FIGURES))
         found_bounds = bootstrap.intervals(measure, strata, support)
         # All but the mean size are plain shares.
-        trials = counts.sum(axis=0) * (np.arange(counts.shape[1]) % len(FIGURES) != FIGURES.index("size"))
-        held = np.minimum(counted.sum(axis=0), trials)
-        counted_cases = (counts > 0).sum(axis=0)
-        bounds = bound_proportions(predictions, found_bounds, (held, trials), counted_cases, bootstrap.confidence)
+        is_share = np.arange(counts.shape[1]) % len(FIGURES) != FIGURES.index("size")
+        shares = Proportions.count(np.minimum(counted, counts), counts).mask(is_share)
+        bounds = bound_proportions(predictions, found_bounds, shares, bootstrap.confidence)
         value, *bounds_of = (
             found.reshape(len(groups), len(FIGURES)) for found in (measure(np.ones((1, cases)))[0], *bounds)
         )

@@ -19,8 +19,8 @@ from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
 from breastcls.intervals.curve_bands import count_pairs
-from breastcls.intervals.metric_bounds import interval_at_cases
-from breastcls.intervals.minimum_cases import NO_VARIATION, Bounds
+from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, Bounds
+from breastcls.intervals.proportion_bounds import Proportions, interval_at_cases
 from breastcls.intervals.proportions import has_one_row_per_case, ratio_interval
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import require_labels
@@ -77,9 +77,11 @@ def decision_curve(
     bootstrap = bootstrap or Bootstrap()
     share = float(predictions.labels.mean()) if prevalence is None else prevalence
     bounds = bootstrap.intervals(measure, rates.strata, rates.cases.min())
+    value = measure(np.ones((1, len(rates.strata))))[0]
+    bounds = _bound_net_benefit(bounds, value, rates, (share, (1 - share) * odds), bootstrap.confidence)
     return pd.DataFrame(
         {
-            "model": measure(np.ones((1, len(rates.strata))))[0],
+            "model": value,
             **bounds._asdict(),
             "all": share - (1 - share) * odds,
             "none": 0.0,
@@ -132,7 +134,7 @@ def operating_table(
     point = measure(np.ones((1, len(rates.strata))))[0].reshape(-1, 4)
     support = np.tile(rates.cases[[1, 0]].tolist() + [rates.cases.min()] * 2, len(at) * len(shares))
     bounds = bootstrap.intervals(measure, rates.strata, support).reshape(-1, 4)
-    bounds = _bound_by_wilson(predictions, bounds, point, rates.cases, np.tile(shares, len(at)), bootstrap.confidence)
+    bounds = _bound_by_wilson(predictions, bounds, point, rates, np.tile(shares, len(at)), bootstrap.confidence)
     columns: dict[str, npt.NDArray[Any]] = {}
     for index, name in enumerate(("sensitivity", "specificity", "ppv", "npv")):
         columns |= wide_score(name, [point[:, index], *(part[:, index] for part in bounds)])
@@ -152,15 +154,30 @@ def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floa
     return _share(found, alarms), _share(right, missed)
 
 
-def _bound_by_wilson(
-    predictions: Predictions,
-    bounds: Bounds,
-    point: Floats,
-    cases: npt.NDArray[np.int64],
-    prevalence: Floats,
-    confidence: float,
+def _bound_net_benefit(
+    bounds: Bounds, value: Floats, rates: _Rates, weights: tuple[float, Floats], confidence: float
 ) -> Bounds:
-    """Return bounds, each (rows, 4), by Wilson's interval where each case has one row or no resample varies."""
+    """Return bounds of the net benefit no narrower than Wilson's intervals of both rates, where few cases vary.
+
+    The weights are those of the sensitivity and of the false positive rate; the distances add up by MOVER (Zou & Donner
+    2008, DOI 10.1002/sim.3095).
+    """
+    (low_1, high_1, one), (low_2, high_2, two) = (
+        (*interval_at_cases(rate.successes, rate.trials, rate.cases, confidence), rate.successes / rate.trials)
+        for rate in rates.proportions
+    )
+    below = np.hypot(weights[0] * (one - low_1), weights[1] * (two - low_2))
+    above = np.hypot(weights[0] * (high_1 - one), weights[1] * (high_2 - two))
+    ends = value - below, value + above
+    few = np.minimum(*(rate.varying for rate in rates.proportions)) < FEW_CASES
+    return bounds.replace(bounds.reason == NO_VARIATION, *ends).widen(few, *ends)
+
+
+def _bound_by_wilson(
+    predictions: Predictions, bounds: Bounds, point: Floats, rates: _Rates, prevalence: Floats, confidence: float
+) -> Bounds:
+    """Return bounds, each (rows, 4), by Wilson's interval where each case has one row or few cases vary."""
+    cases = rates.cases
     rows = np.bincount(predictions.labels, minlength=2)
     right = np.rint(point[:, :2] * rows[::-1])  # positives predicted as such, negatives predicted as such
     one_row = has_one_row_per_case(predictions)
@@ -180,8 +197,11 @@ def _bound_by_wilson(
         least, most = ratio_interval(wrong, called, confidence)
         low[:, place] = np.where(inside, 1 / (1 + most * weight), np.nan)
         high[:, place] = np.where(inside, 1 / (1 + least * weight), np.nan)
-    usable = bounds.reason == NO_VARIATION
-    return bounds.replace(usable | (one_row & (bounds.reason == "")), low, high)
+    still = bounds.reason == NO_VARIATION
+    varying = np.stack([rate.varying for rate in rates.proportions], axis=1)
+    few = np.column_stack([varying, varying.min(axis=1), varying.min(axis=1)]) < FEW_CASES
+    few = np.repeat(few, len(point) // len(few), axis=0)
+    return bounds.replace(still | (one_row & (bounds.reason == "")), low, high).widen(few & ~one_row, low, high)
 
 
 class _Rates:
@@ -199,6 +219,11 @@ class _Rates:
         # How many of the ascending thresholds a score reaches; sparse, since cases may be as many as images.
         reached = np.searchsorted(steps, predictions.positive, side="right")
         shape = (len(steps) + 1, len(self.strata))
+        # Sensitivity and specificity at the thresholds.
+        self.proportions = (
+            Proportions.reaching(reached[positive], codes[positive], self._order + 1),
+            Proportions.reaching(reached[~positive], codes[~positive], self._order + 1).complement(),
+        )
         self._positive = count_pairs(reached[positive], codes[positive], shape)
         self._negative = count_pairs(reached[~positive], codes[~positive], shape)
 

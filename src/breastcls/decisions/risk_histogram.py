@@ -14,8 +14,7 @@ from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.curve_bands import count_pairs
-from breastcls.intervals.metric_bounds import interval_at_cases
-from breastcls.intervals.minimum_cases import NO_VARIATION
+from breastcls.intervals.proportion_bounds import Proportions, bound_few
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -71,9 +70,16 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
     images = np.bincount(groups * bins + place, minlength=len(names) * bins)
     of_group = np.repeat(np.bincount(groups, minlength=len(names)), bins)
     value = measure(np.ones((1, len(strata))))[0]
+    parts = [
+        Proportions.reaching(place[groups == group], codes[groups == group], np.arange(1, bins + 1)).complement()
+        if (groups == group).any()
+        else Proportions.count(np.zeros((1, bins)), np.zeros((1, bins)))
+        for group in range(len(names))
+    ]
     # All of a group is below the upper edge of the last bin: that is no estimate.
-    still = (bounds.reason == NO_VARIATION) & (np.arange(len(value)) % bins < bins - 1)
-    bounds = bounds.replace(still, *interval_at_cases(value, np.ones(len(value)), cases, bootstrap.confidence))
+    inside = np.arange(len(value)) % bins < bins - 1
+    shares = Proportions(*map(np.concatenate, zip(*parts, strict=True))).mask(inside)
+    bounds = bound_few(bounds, shares, bootstrap.confidence)
     table = pd.DataFrame(
         {
             "group": np.repeat(np.array(names, dtype=object), bins),

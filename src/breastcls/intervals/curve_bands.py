@@ -18,9 +18,9 @@ from sklearn import metrics as reference
 
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
-from breastcls.intervals.metric_bounds import interval_at_cases
 from breastcls.intervals.metric_support import fewest_cases
-from breastcls.intervals.minimum_cases import MANY_CLASSES, NO_VARIATION, ROUNDING, Bounds, no_bounds
+from breastcls.intervals.minimum_cases import MANY_CLASSES, NO_VARIATION, Bounds, no_bounds
+from breastcls.intervals.proportion_bounds import Proportions, bound_few, cases_reaching
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -95,7 +95,8 @@ def _one_curve(
     if bootstrap is None:
         low, high, reason = no_bounds(MANY_CLASSES, len(values))
     else:
-        low, high, reason = _band(values, scores, positive, codes, strata, bootstrap)
+        limits = np.concatenate([thresholds[at], thresholds[reach]])
+        low, high, reason = _band(values, limits, scores, positive, codes, strata, bootstrap)
     split = len(FALSE_POSITIVE_RATES)
     roc = pd.DataFrame(
         {
@@ -125,6 +126,7 @@ def _one_curve(
 
 def _band(
     values: Floats,
+    limits: Floats,
     scores: npt.NDArray[np.float32],
     positive: npt.NDArray[np.bool_],
     codes: npt.NDArray[np.int64],
@@ -136,15 +138,18 @@ def _band(
     held = np.zeros((len(strata), 2), dtype=bool)
     held[codes, positive.astype(np.int64)] = True
     bounds = dataclasses.replace(bootstrap, method="percentile").intervals(statistic, strata, fewest_cases(held))
-    still = (bounds.reason == NO_VARIATION) & (np.arange(len(values)) != len(FALSE_POSITIVE_RATES) - 1)
-    # At a false positive rate of 1 everything is predicted positive, by definition; elsewhere the same sensitivity in
-    # every resample is a proportion of few cases.
-    at_cases = interval_at_cases(values, np.ones(len(values)), held[:, 1].sum(), bootstrap.confidence)
-    # A proportion of 0 or 1 is nowhere surer than that either: the band would jump where the resamples begin to vary.
-    extreme = (bounds.reason == "") & (np.abs(values - 0.5) > 0.5 - ROUNDING)
-    low = np.where(extreme, np.fmin(bounds.low, at_cases[0]), bounds.low)
-    high = np.where(extreme, np.fmax(bounds.high, at_cases[1]), bounds.high)
-    return _rising(Bounds(low, high, bounds.reason).replace(still, *at_cases))
+    split = len(FALSE_POSITIVE_RATES)
+    # The sensitivity is a proportion of the positive images, the precision of those that are predicted positive.
+    found = Proportions.reaching(scores[positive], codes[positive], limits[:split])
+    called, right, wrong = (
+        cases_reaching(scores[rows], codes[rows], limits[split:])
+        for rows in (np.ones(len(scores), dtype=bool), positive, ~positive)
+    )
+    cases = np.concatenate([found.cases, called])
+    varying = np.concatenate([found.varying, np.minimum(right, wrong)])
+    # At a false positive rate of 1 everything is predicted positive, by definition.
+    shares = Proportions(values, np.ones(len(values)), cases, varying).mask(np.arange(len(values)) != split - 1)
+    return _rising(bound_few(bounds, shares, bootstrap.confidence))
 
 
 def _rising(bounds: Bounds) -> Bounds:

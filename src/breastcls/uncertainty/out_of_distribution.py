@@ -22,9 +22,9 @@ from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.intervals.auc_interval import auc_interval
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import find_ood_limitations
-from breastcls.intervals.metric_bounds import interval_at_cases
-from breastcls.intervals.minimum_cases import NO_VARIATION
+from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION
 from breastcls.intervals.printed_table import PrintedTable
+from breastcls.intervals.proportion_bounds import Proportions, bound_few
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.weighted_ranking import Ranking
 from breastcls.predictions.predictions import Predictions
@@ -163,15 +163,12 @@ def measure_detection(
     value = measure(np.ones((1, sum(counts))))[0]
     bootstrap = bootstrap or Bootstrap()
     bounds = bootstrap.intervals(measure, strata, min(counts))
-    # Where no resample varies: the AUROC by Newcombe's interval; the rate is a proportion of the OOD images.
-    for place, exact in enumerate(
-        (
-            auc_interval(value[0], counts[0], counts[1], bootstrap.confidence),
-            interval_at_cases(value[1], 1.0, counts[1], bootstrap.confidence),
-        )
-    ):
-        here = (np.arange(2) == place) & (bounds.reason == NO_VARIATION)
-        bounds = bounds.replace(here, *(np.full(2, bound) for bound in exact))
+    # Where no resample varies, and below five cases, the AUROC has Newcombe's interval.
+    is_auroc = np.arange(2) == 0
+    ends = [np.full(2, end) for end in auc_interval(value[0], counts[0], counts[1], bootstrap.confidence)]
+    bounds = bounds.replace(is_auroc & (bounds.reason == NO_VARIATION), *ends)
+    bounds = bounds.widen(is_auroc & (min(counts) < FEW_CASES), *ends)
+    bounds = bound_few(bounds, _passed_proportion(sets, codes[1]), bootstrap.confidence)
     found: dict[str, Any] = {}
     for index, name in enumerate(("auroc", "fpr95")):
         low, high, reason = (part[index] for part in bounds)
@@ -179,6 +176,15 @@ def measure_detection(
     for name, one, cases in zip(("test", "ood"), sets, counts, strict=True):
         found |= {f"{name}_images": len(one), f"{name}_cases": cases}
     return found
+
+
+def _passed_proportion(sets: list[Floats], codes: npt.NDArray[Any]) -> Proportions:
+    """Return the share of OOD images that pass (`_passed`) as a proportion, in the second of two places."""
+    ordered = np.sort(sets[0])
+    limit = ordered[int(np.ceil(PASSED * len(ordered) - 1e-6)) - 1]
+    # Scores above the limit do not pass.
+    above = np.nextafter(limit, np.inf)
+    return Proportions.reaching(sets[1], codes, np.full(2, above)).complement().mask(np.arange(2) == 1)
 
 
 def _passed(sets: list[Floats], codes: list[npt.NDArray[Any]], of_test: Floats, of_ood: Floats) -> Floats:

@@ -25,10 +25,9 @@ from scipy import sparse
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
-from breastcls.intervals.metric_bounds import interval_at_cases
 from breastcls.intervals.metric_support import fewest_cases
-from breastcls.intervals.minimum_cases import NO_VARIATION
 from breastcls.intervals.printed_table import PrintedTable
+from breastcls.intervals.proportion_bounds import Proportions, bound_few
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
@@ -87,8 +86,7 @@ def risk_coverage(
     value = measure(np.ones((1, len(order.strata))))[0]
     cases = order.cases_covered(at)
     bounds = bootstrap.intervals(measure, order.strata, np.minimum(cases, order.fewest))
-    still = bounds.reason == NO_VARIATION
-    bounds = bounds.replace(still, *interval_at_cases(value, np.ones(len(at)), cases, bootstrap.confidence))
+    bounds = bound_few(bounds, order.proportions(value, at), bootstrap.confidence)
     return PrintedTable({"coverage": at, "risk": value, **bounds._asdict()})
 
 
@@ -122,8 +120,9 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
     bootstrap = bootstrap or Bootstrap()
     value = measure(np.ones((1, len(order.strata))))[0]
     bounds = bootstrap.intervals(measure, order.strata, order.fewest)
-    still = (bounds.reason == NO_VARIATION) & (np.arange(3) == 2)  # the risk, a proportion of the images
-    bounds = bounds.replace(still, *interval_at_cases(value, np.ones(3), len(order.strata), bootstrap.confidence))
+    # Of the three the risk is a proportion of the images.
+    risk = order.proportions(value, np.ones(3)).mask(np.arange(3) == 2)
+    bounds = bound_few(bounds, risk, bootstrap.confidence)
     index = pd.Index(["aurc", "excess_aurc", "risk"], name="figure")
     return PrintedTable({"value": value, **bounds._asdict()}, index=index)
 
@@ -182,7 +181,17 @@ class _Order:
 
     def cases_covered(self, at: Floats) -> npt.NDArray[np.int64]:
         """Return the number of cases of the images that each coverage predicts, int64 (coverages,)."""
-        first = np.sort(np.unique(self._codes, return_index=True)[1])
+        return self._cases_of(np.ones(len(self._codes), dtype=bool), at)
+
+    def proportions(self, risk: Floats, at: Floats) -> Proportions:
+        """Return the risks at coverages as proportions of the images that these predict."""
+        wrong, right = (self._cases_of(chosen, at) for chosen in (self._wrong > 0, self._wrong == 0))
+        return Proportions(risk, np.ones(len(at)), self.cases_covered(at), np.minimum(wrong, right))
+
+    def _cases_of(self, chosen: npt.NDArray[np.bool_], at: Floats) -> npt.NDArray[np.int64]:
+        """Return the number of cases with one of the chosen images among those that each coverage predicts."""
+        places = np.flatnonzero(chosen)
+        first = np.sort(places[np.unique(self._codes[places], return_index=True)[1]])
         images = np.maximum(np.ceil(at * len(self._codes) - ROUNDING), 1)
         # Images with equal scores are covered together.
         last = self._ends[np.searchsorted(self._ends + 1, images)]
