@@ -82,3 +82,27 @@ def test_without_trials_there_is_no_proportion():
     found = bound_few(no_bounds(NO_VARIATION, 2), shares, 0.95)
     assert found.reason.tolist() == ["", NO_VARIATION]
     assert found.high[0] > 0.4
+
+
+@pytest.mark.parametrize("ties", [True, False])
+def test_misrankings_against_every_pair(draw, ties):
+    some = draw(3, images=60, cases=10, mixed=True, ties=ties)
+    statistics = CaseStatistics.of(some)
+    pairs = some.positive[some.labels == 1][:, None] - some.positive[some.labels == 0]
+    wrong = (pairs < 0) + 0.5 * (pairs == 0)
+    for found, label, axis in zip(statistics.rankings[0].misrankings(), (1, 0), (1, 0), strict=True):
+        codes = statistics.codes[some.labels == label]
+        np.testing.assert_allclose(found, np.bincount(codes, wrong.sum(axis=axis), minlength=statistics.cases))
+
+
+def test_an_auc_with_the_wrong_ranks_of_one_case_is_not_surer_than_perfect_separation():
+    some = erring(1)
+    found = score(some, CaseStatistics.of(some), QUICK).loc["roc_auc"]
+    assert found["reason"] == ""
+    perfect = score(erring(0), CaseStatistics.of(erring(0)), QUICK).loc["roc_auc"]
+    assert found["value"] == perfect["value"] == 1  # the wrong image is above all others
+    scores = np.where(np.arange(len(some)) == 0, 0.05, some.positive)
+    below = bc.Predictions.from_arrays(probabilities=scores, labels=some.labels, classes=some.classes, cases=some.cases)
+    worse = score(below, CaseStatistics.of(below), QUICK).loc["roc_auc"]
+    assert worse["value"] < 1
+    assert worse["low"] < perfect["low"] < 0.85

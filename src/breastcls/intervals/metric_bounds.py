@@ -3,9 +3,8 @@
 Where each case has one row, simple proportions have Wilson's interval; where a case has several and few cases vary, it
 is no narrower than Wilson's at the number of cases (`proportion_bounds`). F1 follows from a proportion, the Jaccard
 index. To means of the recall over classes, Wilson's intervals of the classes with few varying cases are added by MOVER
-(method of variance estimates recovery, Zou & Donner 2008, DOI 10.1002/sim.3095). An AUC that is the same in every
-resample, or rests on fewer than five cases of a class, has the interval of Newcombe 2006. Other metrics that do not
-vary have no interval.
+(method of variance estimates recovery, Zou & Donner 2008, DOI 10.1002/sim.3095). An AUC that few cases support has the
+interval of Newcombe 2006. Other metrics that do not vary have no interval.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from scipy.special import stdtrit
 
 from breastcls.intervals.auc_interval import auc_interval
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, Bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, bound_proportions, interval_at_cases
 from breastcls.metrics.classification_metrics import METRICS, PER_CLASS
@@ -112,21 +110,45 @@ def _f1_of(jaccard: Floats) -> Floats:
 
 
 def _bound_auc(bounds: Bounds, values: Floats, statistics: CaseStatistics, confidence: float) -> Bounds:
-    """Bound an AUC that is the same in every resample, or rests on fewer than five cases of a class, by Newcombe 2006.
+    """Bound an AUC that few cases of a class support by Newcombe 2006, at the number of cases.
 
-    Of several classes by the mean of the bounds of each.
+    These are fewer than five cases, or wrong ranks that mostly come of fewer than five: by Kish's effective number,
+    (sum of w)^2 / sum of w^2, where w is the number of wrongly ranked pairs of a case. Of several classes the distances
+    to the ends are added for those classes, in the mean over all.
     """
     place = METRICS.index("roc_auc")
-    few = fewest_cases(statistics.holds) < FEW_CASES
-    if bounds.reason[place] != NO_VARIATION and not (few and bounds.reason[place] == ""):
+    if bounds.reason[place] not in ("", NO_VARIATION):
         return bounds
-    held = np.asarray(statistics.holds.any(axis=0))
-    cases, others = statistics.holds.sum(axis=0)[held], statistics.other_cases[held]
-    chosen = slice(1, 2) if len(held) == 2 else slice(None)
-    low, high = auc_interval(values[place], cases[chosen], others[chosen], confidence)
+    held = np.flatnonzero(statistics.holds.any(axis=0))
+    classes = [1] if statistics.holds.shape[1] == 2 else held.tolist()
+    ranked = statistics.rankings if len(classes) == 1 else [statistics.rankings[index] for index in classes]
+    rankings = dict(zip(classes, ranked, strict=True))
+    once = np.ones((1, statistics.cases))
+    value, below, above = values[place], 0.0, 0.0
+    for index, ranking in rankings.items():
+        cases, others = statistics.holds[:, index].sum(), statistics.other_cases[index]
+        if min(cases, others, *map(effective_number, ranking.misrankings())) < FEW_CASES:
+            auc = ranking.score(once)[0][0]
+            low, high = auc_interval(auc, cases, others, confidence)
+            below, above = below + (auc - low) / len(rankings), above + (high - auc) / len(rankings)
+    if below == above == 0:
+        return bounds
+    if bounds.reason[place] == "" and len(rankings) > 1:
+        below, above = np.hypot(below, value - bounds.low[place]), np.hypot(above, bounds.high[place] - value)
     here = np.arange(len(METRICS)) == place
-    ends = np.full(len(METRICS), low.mean()), np.full(len(METRICS), high.mean())
+    ends = np.full(len(METRICS), max(value - below, 0.0)), np.full(len(METRICS), min(value + above, 1.0))
     return bounds.replace(here, *ends) if bounds.reason[place] == NO_VARIATION else bounds.widen(here, *ends)
+
+
+def effective_number(weights: Floats) -> float:
+    """Return the number of equal weights whose mean varies as much as that of these (Kish 1965); 0 if all are 0.
+
+    Example:
+        >>> effective_number(np.array([1.0, 1.0, 0.0])), round(effective_number(np.array([9.0, 1.0, 1.0])), 2)
+        (2.0, 1.46)
+    """
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
 
 
 def _add_few_classes(bounds: Bounds, values: Floats, statistics: CaseStatistics, confidence: float) -> Bounds:

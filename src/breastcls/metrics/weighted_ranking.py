@@ -78,6 +78,20 @@ class Ranking:
             auc[part], precision[part] = self._score(np.ascontiguousarray(weights[part].T), totals[part])
         return auc, precision
 
+    def misrankings(self) -> tuple[Floats, Floats]:
+        """Return in how many wrongly ranked pairs of images each case takes part, by its positive and negative images.
+
+        Returns:
+            Two of float64 (cases,); a tie counts as half a pair.
+        """
+        here, gap = (np.asarray(part.sum(axis=1)).ravel() for part in (self._positive, self._gap))
+        from_here = np.cumsum(here[::-1])[::-1]
+        if self._tied is None:
+            return self._positive.T @ np.cumsum(gap), self._gap.T @ from_here
+        tied = np.asarray(self._tied.sum(axis=1)).ravel()
+        of_positives = self._positive.T @ (np.cumsum(gap + tied) - tied / 2)
+        return of_positives, self._gap.T @ from_here + self._tied.T @ (from_here - here / 2)
+
     def _score(self, columns: Floats, totals: Floats) -> tuple[Floats, Floats]:
         here = self._positive @ columns  # (stops, resamples): weight of positives at each stop
         false = self._gap @ columns
