@@ -106,6 +106,7 @@ def test_nothing_called_positive_has_no_predictive_value(draw):
     assert table["npv"].iloc[0] == pytest.approx(0.9)
 
 
+@pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")
 def test_what_rests_on_one_case_has_no_interval():
     rng = np.random.default_rng(0)
     cases = np.repeat(["a", "b", "c", "d"], 20)

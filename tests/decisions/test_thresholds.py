@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from breastcls.decisions.thresholds import choose_threshold
-from breastcls.errors import EvaluationError, LeakageError
+from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.aggregation import Aggregation
@@ -50,6 +50,31 @@ def test_each_rule_against_brute_force(draw, seed, ties):
 
         found = choose_threshold(some, "cost", costs=costs, prevalence=prevalence)
         assert cost(rates(some, found.value)) == pytest.approx(min(cost(pair[1:]) for pair in all_rates))
+
+
+@pytest.mark.parametrize("few", [1, 2, 3, 4])
+@pytest.mark.parametrize("rule", ["youden", "half", "cost", "sensitivity"])
+def test_few_cases_do_not_support_a_choice(draw, few, rule):
+    some = draw(1, images=120, cases=24)
+    benign = sorted(set(some.cases[some.labels == 0]))[:few]
+    some = some[(some.labels == 1) | np.isin(some.cases, benign)]
+    options = {"cost": {"costs": (1, 5)}, "sensitivity": {"target": 0.95}}.get(rule, {})
+    with pytest.warns(EvaluationWarning, match=f"rests on {few} case"):
+        found = choose_threshold(some, rule, **options)
+    assert found.class_cases[0] == few
+    assert found.to_dict()["limitations"][0] in str(found)
+    assert ("not estimable" in found.limitations[0]) == (few < 3)
+    if rule == "sensitivity":
+        assert "reaches 0.95 is not shown" in found.limitations[1]
+    # An evaluation with it repeats the limitation.
+    test = dataclasses.replace(draw(2), cases=np.array([f"new {name}" for name in draw(2).cases], dtype=object))
+    assert found.limitations[0] in evaluate(test, threshold=found, bootstrap=Bootstrap(10)).limitations
+
+
+def test_cases_that_are_not_known_are_a_limitation(draw):
+    found = choose_threshold(dataclasses.replace(draw(), cases=None, slides=None))
+    assert found.class_cases == ()
+    assert "Cases are not known" in str(found)
 
 
 def test_half_is_half(draw):

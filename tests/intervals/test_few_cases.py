@@ -130,6 +130,20 @@ def test_no_interval_is_narrower_than_the_cases_allow(name, few, perfect):
     assert checked
 
 
+@pytest.mark.parametrize("few", [1, 4, 5])
+def test_decisions_on_few_cases_warn_and_print_their_limitation(few):
+    from breastcls.decisions import decision_curve, operating_table
+
+    some = draw(few)
+    for call in (operating_table, decision_curve):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            text = repr(call(some, bootstrap=QUICK))
+        assert len(seen) == (few < 5)
+        assert (f"rests on {few} case" in text) == (few < 5)
+        assert ("(CI not estimable)" in text) == (few < MIN_CASES)
+
+
 @pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")
 @pytest.mark.parametrize("level", ["image", "slide", "case"])
 @pytest.mark.parametrize("few", [1, 2, 3, 5])

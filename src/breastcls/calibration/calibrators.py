@@ -26,6 +26,7 @@ from scipy.special import softmax
 from sklearn.isotonic import IsotonicRegression
 
 from breastcls.errors import EvaluationError, EvaluationWarning
+from breastcls.intervals.few_case_support import warn_few_cases
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_map import CalibrationMap
 from breastcls.models.log_probabilities import log_probabilities
@@ -86,7 +87,8 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
             is asked for with more than two classes.
 
     Warns:
-        EvaluationWarning: If a temperature reaches a bound, as it does for a model that is worse than chance.
+        EvaluationWarning: If a class has fewer than five cases, or a temperature reaches a bound, as it does for a
+            model that is worse than chance.
 
     Example:
         >>> import numpy as np
@@ -110,6 +112,7 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         raise EvaluationError("The predictions do not hold every class, so they cannot be calibrated on.")
     if method == "platt" and classes != 2:
         raise EvaluationError(f'"platt" is for two classes; there are {classes}. "vector" is its counterpart for more.')
+    warn_few_cases(predictions, "The calibration")
     wide = predictions.probabilities.astype(np.float64)
     cases = () if predictions.cases is None else tuple(sorted(set(predictions.cases.tolist())))
     parameters = _fit(wide, predictions.labels, method, len(cases) or len(predictions))

@@ -19,7 +19,9 @@ from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
 from breastcls.intervals.curve_bands import count_pairs
+from breastcls.intervals.few_case_support import warn_few_cases
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, Bounds
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.proportion_bounds import Proportions, interval_at_cases
 from breastcls.intervals.proportions import has_one_row_per_case, ratio_interval
 from breastcls.intervals.score_tables import wide_score
@@ -56,6 +58,9 @@ def decision_curve(
         EvaluationError: If there are not two classes, both present, a threshold is not between 0 and 1, or the
             prevalence is not in 0..1.
 
+    Warns:
+        EvaluationWarning: If a class has fewer than five cases.
+
     Example:
         >>> some = Predictions.from_arrays(
         ...     probabilities=[0.9, 0.6, 0.4, 0.1], labels=[1, 0, 1, 0], classes=("no", "yes"))
@@ -79,7 +84,7 @@ def decision_curve(
     bounds = bootstrap.intervals(measure, rates.strata, rates.cases.min())
     value = measure(np.ones((1, len(rates.strata))))[0]
     bounds = _bound_net_benefit(bounds, value, rates, (share, (1 - share) * odds), bootstrap.confidence)
-    return pd.DataFrame(
+    table = PrintedTable(
         {
             "model": value,
             **bounds._asdict(),
@@ -88,6 +93,8 @@ def decision_curve(
         },
         index=pd.Index(at, name="threshold"),
     )
+    table.attrs["limitations"] = warn_few_cases(predictions, "The net benefit")
+    return table
 
 
 def operating_table(
@@ -116,6 +123,9 @@ def operating_table(
 
     Raises:
         EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.
+
+    Warns:
+        EvaluationWarning: If a class has fewer than five cases.
     """
     own = DEFAULT_THRESHOLD if predictions.threshold is None else predictions.threshold
     at = np.asarray([own] if thresholds is None else thresholds, dtype=np.float64)
@@ -138,7 +148,9 @@ def operating_table(
     columns: dict[str, npt.NDArray[Any]] = {}
     for index, name in enumerate(("sensitivity", "specificity", "ppv", "npv")):
         columns |= wide_score(name, [point[:, index], *(part[:, index] for part in bounds)])
-    return pd.DataFrame(columns, index=pd.MultiIndex.from_product([at, shares], names=["threshold", "prevalence"]))
+    table = PrintedTable(columns, index=pd.MultiIndex.from_product([at, shares], names=["threshold", "prevalence"]))
+    table.attrs["limitations"] = warn_few_cases(predictions, "The table")
+    return table
 
 
 def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floats) -> tuple[Floats, Floats]:

@@ -41,6 +41,8 @@ def find_stored_limitations(
                 "those it was chosen for. Choose one for them on the validation predictions at that level, aggregated "
                 "in the same way."
             )
+    if threshold is not None:
+        limitations += threshold.get("limitations") or ()
     if calibration is not None and calibration.get("level"):
         origin = (calibration["level"], calibration.get("aggregation_method"))
         place = _used_at(predictions, scored.level, method)

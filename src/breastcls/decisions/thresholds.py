@@ -6,6 +6,7 @@ optimistic by an unknown amount.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,13 +15,18 @@ import numpy.typing as npt
 from sklearn import metrics as reference
 
 from breastcls.errors import EvaluationError
+from breastcls.intervals.few_case_support import count_class_cases, warn_few_cases
+from breastcls.intervals.minimum_cases import MIN_CASES
+from breastcls.intervals.proportion_bounds import interval_at_cases
 from breastcls.metrics.classification_metrics import require_labels
+from breastcls.metrics.number_format import format_count, format_number
 from breastcls.models.calibration_identity import name_calibration
 from breastcls.predictions.array_arguments import check_share
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import ShownInNotebook
 
 Rule = Literal["half", "youden", "sensitivity", "specificity", "cost"]
+HALF = "0.5"
 RULES = ("half", "youden", "sensitivity", "specificity", "cost")
 Floats = npt.NDArray[np.float64]
 
@@ -41,6 +47,8 @@ class Threshold(ShownInNotebook):
         aggregation_method: How the images were aggregated, where a row was a slide or a case.
         calibration: Method and fingerprint of the calibration of the predictions it was chosen on, "none" where they
             recorded none, None where that is not known; `evaluate` refuses to use it on those of another.
+        class_cases: The number of cases of the negative and of the positive class; empty where cases are not known.
+        limitations: Sentences on how well these cases support the choice.
     """
 
     value: float
@@ -52,6 +60,22 @@ class Threshold(ShownInNotebook):
     level: str = "image"
     aggregation_method: str | None = None
     calibration: str | None = None
+    class_cases: tuple[int, ...] = ()
+    limitations: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        cases = " of unknown cases"
+        if self.class_cases:
+            negative, positive = self.class_cases
+            cases = f" of {format_count(len(self.cases), 'case')} ({positive} positive, {negative} negative)"
+        lines = [
+            f"Threshold {format_number(self.value)}: {self.rule}",
+            f"Chosen on {format_count(self.images, self.level)}{cases}: sensitivity {format_number(self.sensitivity)}, "
+            f"specificity {format_number(self.specificity)} there, which is optimistic for new cases",
+        ]
+        if self.limitations:
+            lines += ["Limitations", *(f"  - {sentence}" for sentence in self.limitations)]
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON."""
@@ -65,6 +89,8 @@ class Threshold(ShownInNotebook):
             "level": self.level,
             "aggregation_method": self.aggregation_method,
             "calibration": self.calibration,
+            "class_cases": list(self.class_cases),
+            "limitations": list(self.limitations),
         }
 
 
@@ -99,6 +125,9 @@ def choose_threshold(
         EvaluationError: If the predictions are of the training or test set, do not hold both classes, an argument is
             not what it should be, or the target cannot be reached.
 
+    Warns:
+        EvaluationWarning: If a class has fewer than five cases: they do not support the choice.
+
     Example:
         >>> val = Predictions.from_arrays(
         ...     probabilities=[0.125, 0.25, 0.5, 0.75], labels=[0, 0, 1, 1], classes=("benign", "malignant"))
@@ -119,14 +148,15 @@ def choose_threshold(
     false, true, scores = reference.roc_curve(predictions.labels, predictions.positive, drop_intermediate=False)
     values = _between(scores)
     if rule == "half":
-        return _describe(predictions, 0.5, "0.5")
+        return _describe(predictions, 0.5, HALF)
     if rule == "youden":
         return _describe(predictions, values[_first_best(true - false)], "highest sensitivity + specificity")
     if target is not None:
         reached = true >= target if rule == "sensitivity" else 1 - false >= target
         # Lower thresholds find more, higher ones exclude more: of those that reach the target the other end is best.
         index = int(reached.argmax()) if rule == "sensitivity" else len(reached) - 1 - int(reached[::-1].argmax())
-        return _describe(predictions, values[index], f"{rule} of at least {target:g}")
+        found = _describe(predictions, values[index], f"{rule} of at least {target:g}")
+        return dataclasses.replace(found, limitations=(*found.limitations, *_not_shown(found, rule, target)))
     assert costs is not None
     if len(costs) != 2 or not np.isfinite(costs).all() or min(costs) < 0 or max(costs) <= 0:
         raise EvaluationError(f"`costs` are {costs}; expected the costs of a false positive and a false negative.")
@@ -171,11 +201,31 @@ def _first_best(values: Floats) -> int:
     return int(np.flatnonzero(values >= values.max() - 1e-12)[0])
 
 
+def _not_shown(found: Threshold, rule: str, target: float) -> tuple[str, ...]:
+    """Return a sentence where the cases are too few to show that a target is reached on others."""
+    cases = found.class_cases[1 if rule == "sensitivity" else 0] if found.class_cases else 0
+    if cases < MIN_CASES:
+        return ()
+    reached = found.sensitivity if rule == "sensitivity" else found.specificity
+    low = float(interval_at_cases(reached, 1.0, cases, 0.95)[0])
+    if low >= target:
+        return ()
+    of = "positive" if rule == "sensitivity" else "negative"
+    return (
+        f"That the {rule} of new cases reaches {target:g} is not shown by {cases} {of} cases: if the images of a case "
+        f"were right or wrong together, it could be as low as {format_number(low)} (95% confidence).",
+    )
+
+
 def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
     if value > 1:
         raise EvaluationError(
             "Only a threshold above 1 would reach this: images of the negative class have the probability 1."
         )
+    what = "The choice of the threshold" if rule != HALF else "The sensitivity and specificity of the threshold 0.5"
+    limitations = warn_few_cases(predictions, what, stacklevel=4)
+    if predictions.cases is None:
+        limitations = ("Cases are not known, so how many independent observations support the choice is not known.",)
     predicted = predictions.with_threshold(float(value)).decisions
     positive = predictions.labels == 1
     return Threshold(
@@ -188,4 +238,6 @@ def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
         level=predictions.level,
         aggregation_method=predictions.aggregation_method,
         calibration=name_calibration(predictions.calibration),
+        class_cases=tuple(count_class_cases(predictions).values()),
+        limitations=limitations,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from breastcls.html_parts import html_table
+from breastcls.html_parts import html_table, html_text
 from breastcls.metrics.number_format import format_estimate, format_number
 from breastcls.text_tables import wide_table
 
@@ -18,8 +18,9 @@ ENDS = ("low", "high", "reason")
 class PrintedTable(pd.DataFrame):
     """A DataFrame that prints and shows itself whole; what is selected from it is a plain DataFrame.
 
-    A value `x` with the columns `x_low` and `x_high` prints as one column with its confidence interval; all columns are
-    there under their own names.
+    A value `x` with the columns `x_low` and `x_high`, or the one before columns `low` and `high`, prints as one column
+    with its confidence interval; all columns are there under their own names. Below are its limitations, the sentences
+    in `table.attrs["limitations"]`.
 
     Example:
         >>> table = PrintedTable(
@@ -37,11 +38,17 @@ class PrintedTable(pd.DataFrame):
 
     def __repr__(self) -> str:
         rows, names = table_cells(self)
-        return wide_table(rows, names=names)
+        return "\n".join([wide_table(rows, names=names), *limitation_lines(self)])
 
     def _repr_html_(self) -> str:
         rows, names = table_cells(self)
-        return html_table(rows, names=names)
+        return html_table(rows, names=names) + html_text("\n".join(limitation_lines(self)))
+
+
+def limitation_lines(table: pd.DataFrame) -> list[str]:
+    """Return the limitations of a table as lines."""
+    sentences = table.attrs.get("limitations", ())
+    return ["", "Limitations", *(f"  - {sentence}" for sentence in sentences)] if sentences else []
 
 
 def table_cells(table: pd.DataFrame, digits: int = 3) -> tuple[list[list[str]], int]:
@@ -50,7 +57,10 @@ def table_cells(table: pd.DataFrame, digits: int = 3) -> tuple[list[list[str]], 
     A value and its bounds are one cell; the columns keep their names.
     """
     columns = [str(name) for name in table.columns]
-    bounds = {f"{name}_{end}" for name in columns for end in ENDS if f"{name}_low" in columns}
+    ends = {name: f"{name}_" for name in columns if f"{name}_low" in columns}
+    if {"low", "high"} <= set(columns) and columns.index("low"):
+        ends[columns[columns.index("low") - 1]] = ""
+    bounds = {f"{prefix}{end}" for prefix in ends.values() for end in ENDS}
     shown = [name for name in columns if name not in bounds]
     numbered = isinstance(table.index, pd.RangeIndex) and table.index.name is None
     named = [] if numbered else [str(name or "") for name in table.index.names]
@@ -58,8 +68,8 @@ def table_cells(table: pd.DataFrame, digits: int = 3) -> tuple[list[list[str]], 
     for key, row in zip(table.index, table.to_dict("records"), strict=True):
         keys = [] if numbered else [_cell(part, digits) for part in (key if isinstance(key, tuple) else (key,))]
         cells = [
-            format_estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], digits)
-            if f"{name}_low" in columns
+            format_estimate(row[name], row[f"{ends[name]}low"], row[f"{ends[name]}high"], digits)
+            if name in ends
             else _cell(row[name], digits)
             for name in shown
         ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from breastcls.decisions.net_benefit import decision_curve
-from breastcls.evaluation.evaluation_context import Need
+from breastcls.errors import EvaluationWarning
+from breastcls.evaluation.evaluation_context import EvaluationContext, Need
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.figures.figure_text import FigureText
 from breastcls.evaluation.report.blocks import Block, Paragraph
@@ -16,6 +18,13 @@ from breastcls.evaluation.section import Section, SectionFigure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+def _compute(context: EvaluationContext) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # `evaluate` itself warns of few cases.
+        warnings.simplefilter("ignore", EvaluationWarning)
+        return decision_curve(context.scored, bootstrap=context.bootstrap)
 
 
 def _draw(table: pd.DataFrame, evaluation: EvaluationData, axes: Axes | None) -> Figure:
@@ -52,7 +61,7 @@ SECTION = Section(
     part="Decision threshold and net benefit",
     description="Two classes: net benefit; the index is the threshold probability.",
     needs=(Need.TWO_CLASSES,),
-    compute=lambda context: decision_curve(context.scored, bootstrap=context.bootstrap),
+    compute=_compute,
     columns=("model", "low", "high", "all", "none"),
     figures=(SectionFigure("decision-curve", _draw, _describe),),
     report=_report,

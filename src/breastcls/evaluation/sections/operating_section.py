@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 
 from breastcls.decisions.net_benefit import operating_table
+from breastcls.errors import EvaluationWarning
 from breastcls.evaluation.evaluation_context import EvaluationContext, Need
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Cell, Column, Table
@@ -18,7 +21,10 @@ _METRICS = ("sensitivity", "specificity", "ppv", "npv")
 
 
 def _compute(context: EvaluationContext) -> pd.DataFrame:
-    return operating_table(context.scored, prevalences=context.prevalences, bootstrap=context.bootstrap)
+    with warnings.catch_warnings():
+        # `evaluate` itself warns of few cases.
+        warnings.simplefilter("ignore", EvaluationWarning)
+        return operating_table(context.scored, prevalences=context.prevalences, bootstrap=context.bootstrap)
 
 
 def operating_points(operating: pd.DataFrame, evaluation: EvaluationData) -> Table:
