@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -74,6 +73,9 @@ class InputScaling:
         """Return symbolic images (n, height, width, 3) after layers of Keras, which loads them without breastcls."""
         if self.is_identity:
             return images
+        # Here, so that the list of backbones does not load Keras.
+        import keras
+
         if self.channels == "BGR":
             images = keras.ops.flip(images, axis=-1)
         scale, offset = (list(part) if isinstance(part, tuple) else part for part in (self.scale, self.offset))
