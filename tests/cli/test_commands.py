@@ -138,3 +138,29 @@ def test_recipes_are_listed_and_described(call):
     assert "Did you mean 'cancernet-idc'" in call("recipes", "cancernet", status=ExitStatus.ERROR).stderr
     source = call("recipes", "cancernet-idc", "--show-python").stdout
     assert "TF_ENABLE" not in source
+
+
+def test_predict_takes_files_folders_and_tables(trained, call, easy, easy_table, easy_root, tmp_path):
+    folder = trained[2]
+    expected = bc.predict(folder / "model.keras", easy[:2]).probabilities.tolist()
+    files = call("predict", folder, *easy.paths[:2], "--json").json["results"]["predictions"]
+    assert files["probabilities"] == expected
+    assert call("predict", folder, *easy.paths[:2], "-o", "some.csv").stdout == "Predictions  some.csv\n"
+    written = bc.Predictions.from_csv(tmp_path / "some.csv")
+    assert written.probabilities.tolist() == expected
+    whole = call("predict", folder, easy_root, "--json", "-o", "all.json").json
+    assert whole["files"] == {"predictions": "all.json"}
+    table = call("predict", folder, easy_table, "--root", easy_root, "--json").json
+    assert table["results"]["predictions"]["probabilities"][:2] == expected
+    assert ".csv or .json" in call("predict", folder, easy_root, "-o", "x.txt", status=ExitStatus.USAGE).stderr
+
+
+def test_options_of_a_model_of_others_are_passed_to_load_model(call, easy_table):
+    words = ("--scaling", "0.5", "--outputs", "logits", "--input-size", 64, "--no-safe-mode")
+    source = call("predict", "a.h5", "x.jpg", "--class", "no", "--class", "yes", *words, "--show-python").stdout
+    expected = 'classes=["no", "yes"], scaling=0.5, outputs="logits", image_size=64, safe_mode=False'
+    for text in (
+        source,
+        call("evaluate", "a.h5", easy_table, "--class", "no", "--class", "yes", *words, "--show-python").stdout,
+    ):
+        assert expected in " ".join(text.split())

@@ -22,6 +22,7 @@ from breastcls.cli.commands.demo_command import demo
 from breastcls.cli.commands.evaluate_command import evaluate
 from breastcls.cli.commands.explain_command import explain
 from breastcls.cli.commands.init_command import init
+from breastcls.cli.commands.predict_command import predict
 from breastcls.cli.commands.recipes_command import recipes
 from breastcls.cli.commands.report_command import report
 from breastcls.cli.commands.split_command import split
@@ -126,6 +127,7 @@ for _command in (
     cross_validate,
     evaluate,
     report,
+    predict,
     explain,
     compare,
     backbones,

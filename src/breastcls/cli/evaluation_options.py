@@ -10,7 +10,7 @@ import click
 from breastcls.cli.data_options import read_data, take_data_options
 from breastcls.cli.expressions import Expression, bc
 from breastcls.cli.library_option import arguments_of, library_option
-from breastcls.cli.model_argument import find_model
+from breastcls.cli.model_argument import find_model, load_arguments, loaded_model, model_options
 from breastcls.cli.program import Program
 from breastcls.cli.scoring_options import aggregation_options, bootstrap_options, scoring_arguments
 
@@ -45,6 +45,7 @@ def evaluation_options(function: Decorated) -> Decorated:
             help="Test-time augmentation.",
         ),
         library_option("--batch-size", type=int, default=32, function="evaluate", help="Images per batch."),
+        model_options,
         aggregation_options,
         bootstrap_options,
         click.option("--allow-leakage", is_flag=True, help="Continue although training and test share images."),
@@ -65,7 +66,8 @@ def evaluated(program: Program, model: str, test: str | None, options: dict[str,
             "predictions", bc.Predictions.from_csv(model, **root, **classes), f"Reading the predictions {model}."
         )
     else:
-        scored = find_model(model)
+        arguments = load_arguments(options, chosen["class_names"])
+        scored = loaded_model(program, model, arguments) if arguments else find_model(model)
         if test is None:
             raise click.UsageError("Missing argument 'TEST': a model is scored on images.")
     images = [] if test is None else [read_data(program, "test", test, chosen)]

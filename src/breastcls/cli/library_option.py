@@ -12,6 +12,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 TABLES = {
     "data": "The images",
     "model": "The model",
+    "other-models": "A model that breastcls has not trained",
     "training": "The training",
     "intervals": "Aggregation and confidence intervals",
 }

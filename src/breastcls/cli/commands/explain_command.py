@@ -10,7 +10,7 @@ from breastcls.cli.command import ProgramCommand
 from breastcls.cli.data_options import data_options, read_data, take_data_options
 from breastcls.cli.expressions import bc
 from breastcls.cli.library_option import arguments_of, library_option
-from breastcls.cli.model_argument import find_model
+from breastcls.cli.model_argument import load_arguments, loaded_model, model_options
 from breastcls.cli.program import Program
 
 
@@ -18,6 +18,7 @@ from breastcls.cli.program import Program
 @click.argument("model")
 @click.argument("data")
 @data_options
+@model_options
 @library_option(
     "--method",
     default="grad-cam",
@@ -36,10 +37,11 @@ from breastcls.cli.program import Program
 @click.option("--overwrite", is_flag=True, help="Replace heat-maps that the folder holds.")
 def explain(program: Program, model: str, data: str, output: str, overwrite: bool, **options: Any) -> None:
     """Compute heat-maps of the evidence for a class in each image of DATA, a folder or a table."""
-    images = read_data(program, "data", data, take_data_options(options))
+    chosen = take_data_options(options)
+    images = read_data(program, "data", data, chosen)
     if options["limit"] is not None:
         images = images[: options["limit"]]
-    loaded = program.assign("model", bc.load_model(find_model(model)), f"Loading {model}.")
+    loaded = loaded_model(program, model, load_arguments(options, chosen["class_names"]))
     maps = program.assign(
         "heatmaps", bc.explain(loaded, images, **arguments_of("explain", options)), "Computing the heat-maps."
     )

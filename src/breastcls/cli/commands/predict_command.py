@@ -1,0 +1,72 @@
+"""`breastcls predict`: the probabilities of new images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from breastcls.cli.command import ProgramCommand
+from breastcls.cli.expressions import bc
+from breastcls.cli.library_option import arguments_of, library_option
+from breastcls.cli.model_argument import load_arguments, loaded_model, model_options
+from breastcls.cli.program import Program
+from breastcls.cli.terminal import Terminal
+
+TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
+
+
+@click.command("predict", cls=ProgramCommand, short_help="Classify new images: files, folders or a table.")
+@click.argument("model")
+@click.argument("images", nargs=-1, required=True)
+@click.option("--output", "-o", metavar="FILE", help="Write the predictions to this .csv or .json file.")
+@library_option(
+    "--class",
+    "class_names",
+    multiple=True,
+    argument="classes",
+    metavar="NAME",
+    example=("benign", "malignant"),
+    table="other-models",
+    help="Name of a class, the positive one last; repeated for each.",
+)
+@model_options
+@library_option(
+    "--on-error",
+    type=click.Choice(("raise", "skip")),
+    default="raise",
+    function="predict",
+    help='With "skip", images that cannot be read are left out and listed.',
+)
+@library_option(
+    "--tta", type=click.Choice(("dihedral",)), function="predict", example="dihedral", help="Test-time augmentation."
+)
+@library_option("--batch-size", type=int, default=32, function="predict", help="Images per batch.")
+@click.option("--root", type=click.Path(file_okay=False), help="For a table: the folder that its paths refer to.")
+def predict(
+    program: Program, model: str, images: tuple[str, ...], output: str | None, root: str | None, **options: Any
+) -> None:
+    """Predict the class probabilities of IMAGES: image files, folders with their subfolders, or one table of files.
+
+    MODEL is a model file or the folder of a run. No labels are needed.
+    """
+    loaded = loaded_model(program, model, load_arguments(options, options["class_names"]))
+    x: Any = images[0] if len(images) == 1 else list(images)
+    if len(images) == 1 and images[0].lower().endswith(TABLES):
+        reading = bc.load_table(images[0], **({} if root is None else {"root": root}))
+        x = program.assign("images", reading, f"Reading the table {images[0]}.")
+    elif root is not None:
+        raise click.UsageError("--root is for a table of images; IMAGES are files or folders.")
+    terminal = click.get_current_context().ensure_object(Terminal)
+    arguments = {**arguments_of("predict", options), **({"progress": False} if terminal.quiet else {})}
+    predictions = program.assign("predictions", bc.predict(loaded, x, **arguments), "Predicting.")
+    if output is None or terminal.json:
+        program.show(predictions)
+    if output is not None:
+        if not output.lower().endswith((".csv", ".json")):
+            raise click.UsageError(f"--output {output}: expected a name that ends in .csv or .json.")
+        if output.lower().endswith(".csv"):
+            program.write("predictions", predictions.to_csv(output))
+        else:
+            program.do(predictions.to_json(output))
+            program.files["predictions"] = output
