@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 import warnings
 
@@ -8,7 +9,9 @@ import pytest
 from PIL import Image
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import DatasetWarning, EvaluationError, ImageError, ModelError
+from breastcls.decisions.conformal import fit_conformal
+from breastcls.decisions.stored_decisions import store_conformal
+from breastcls.errors import DatasetWarning, EvaluationError, EvaluationWarning, ImageError, ModelError
 from breastcls.models.calibration_map import apply_temperature
 from breastcls.models.model_card import ModelCard, set_card
 from breastcls.predictions.predict import predict
@@ -267,3 +270,20 @@ def test_broken_files_are_named_or_skipped(data, tmp_path):
         predict(model, data, on_error="ignore")
     with pytest.raises(EvaluationError, match="known order"):
         predict(model, tmp_path, labels=[0])
+
+
+def test_stored_prediction_sets_are_those_of_the_fit(data):
+    model = make_model()
+    set_card(model, ModelCard(classes=BINARY, image_size=(8, 8)))
+    assert predict(model, data).prediction_sets is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EvaluationWarning)
+        sets = fit_conformal(predict(model, data), coverage=0.5, per_class=True)
+    store_conformal(model, sets)
+    found = predict(model, data.paths)
+    np.testing.assert_array_equal(found.prediction_sets, sets.sets(found))
+    assert 0 < found.prediction_sets.mean() < 1
+    np.testing.assert_array_equal(found[2:4].prediction_sets, found.prediction_sets[2:4])
+    assert predict(model, data).aggregate("case").prediction_sets is None
+    store_conformal(model, dataclasses.replace(sets, level="case"))
+    assert predict(model, data.paths).prediction_sets is None

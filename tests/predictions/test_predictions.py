@@ -230,7 +230,13 @@ def test_writing_where_one_may_not(draw, tmp_path):
 
 def test_it_prints_its_counts(capsys):
     make(cases=["a", "b", "b"], labels=[1, 0, -1]).print()
-    assert capsys.readouterr().out == ("Predictions: 3 images of 2 cases (benign 1, malignant 1, not known 1)\n")
+    assert capsys.readouterr().out == (
+        "Predictions: 3 images of 2 cases (benign 1, malignant 1, not known 1)\n\n"
+        "image  true       predicted  P(malignant)\n"
+        "0      malignant  malignant  0.900\n"
+        "1      benign     benign     0.200\n"
+        "2                 malignant  0.600\n"
+    )
 
 
 def test_the_positive_class_is_that_of_the_last_column_and_is_told(tmp_path):

@@ -64,6 +64,9 @@ class Calibrator(ShownInNotebook, CalibrationMap):
             predictions,
             probabilities=self(predictions.probabilities),
             threshold=None,
+            # They were found for the probabilities before.
+            prediction_sets=None,
+            ood=None,
             calibration=self.record(predictions.calibration),
         )
 

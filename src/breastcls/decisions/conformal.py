@@ -40,6 +40,7 @@ from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
+from breastcls.models.prediction_sets import ROUNDING, conformity_scores, select_sets
 from breastcls.predictions.independence import count_shared_cases
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import ShownInNotebook
@@ -48,8 +49,6 @@ Score = Literal["aps", "lac"]
 Unit = Literal["case", "image"]
 Floats = npt.NDArray[np.float64]
 FIGURES = ("coverage", "images_covered", "size", "single", "single_right", "empty")
-# Weights are sums of fractions: a share of exactly the coverage may come out a rounding error below it.
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,7 @@ class ConformalSets(ShownInNotebook):
             )
         used = name_calibration(predictions.calibration)
         require_same_calibration(self.calibration, used, "The prediction sets were fitted", "fit_conformal")
-        return np.asarray(
-            conformity_scores(predictions.probabilities, self.score) <= np.asarray(self.limits) + ROUNDING
-        )
+        return select_sets(predictions.probabilities, self.score, self.limits)
 
     def assess(
         self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
@@ -335,16 +332,6 @@ def fit_conformal(
         part=predictions.part,
         calibration=name_calibration(predictions.calibration),
     )
-
-
-def conformity_scores(probabilities: npt.NDArray[Any], score: str) -> Floats:
-    """Return the score of every class for every row, float64 (n, classes): the higher, the less it fits."""
-    wide = np.asarray(probabilities, dtype=np.float64)
-    if score == "lac":
-        return 1.0 - wide
-    # Classes of equal probability get the same score, so that no set depends on their order.
-    above = wide[:, None, :] > wide[:, :, None]
-    return np.asarray((above * wide[:, None, :]).sum(axis=2))
 
 
 def _check(predictions: Any, coverage: float, score: str, by: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import pandas as pd
@@ -39,6 +40,18 @@ class SkippedImage:
     reason: str
 
 
+class NoImageLeftError(EvaluationError):
+    """No image can be read, and all were to be skipped.
+
+    Args:
+        skipped: The images.
+    """
+
+    def __init__(self, skipped: Sequence[SkippedImage]) -> None:
+        super().__init__(f"No image is left. {describe_skipped_images(skipped)}")
+        self.skipped = tuple(skipped)
+
+
 class ImageStream:
     """One pass over given images as batches, with a record of what was read.
 
@@ -47,7 +60,8 @@ class ImageStream:
         settings: Size, resize mode and normalizer.
         batch_size: Images per batch; images that are skipped leave no gap.
         on_error: "raise", or "skip" to leave out images that cannot be read.
-        progress: Whether to show a progress bar; by default if standard error is a terminal.
+        progress: Whether to show a progress bar, by default if standard error is a terminal; or a function that is
+            called after each image.
 
     Attributes:
         paths: The file of each image of the batches so far; "" for an image without one.
@@ -61,7 +75,7 @@ class ImageStream:
         settings: ReadSettings,
         batch_size: int,
         on_error: str = "raise",
-        progress: bool | None = None,
+        progress: bool | Callable[[], None] | None = None,
     ) -> None:
         self._images, self._settings, self._batch_size = images, settings, batch_size
         self._skip, self._progress = on_error == "skip", progress
@@ -82,7 +96,7 @@ class ImageStream:
         """
         batch, filled, checked = self._empty(), 0, 0
         found = read_in_order(self._images, self._read, ahead=_BATCHES_AHEAD * self._batch_size)
-        with progress_bar("Predicting images", self._images.count, self._progress) as advance:
+        with self._show_progress() as advance:
             for position, (image, pixels) in enumerate(found):
                 advance()
                 if isinstance(pixels, ImageError):
@@ -111,6 +125,11 @@ class ImageStream:
             {"path": [one.path for one in self.skipped], "reason": [one.reason for one in self.skipped]}
         )
 
+    def _show_progress(self) -> AbstractContextManager[Callable[[], None]]:
+        if callable(self._progress):
+            return nullcontext(self._progress)
+        return progress_bar("Predicting images", self._images.count, self._progress)
+
     def _read(self, image: GivenImage) -> Pixels:
         return self._settings.convert(image.read())
 
@@ -125,7 +144,7 @@ class ImageStream:
         if self.skipped and not self._skip:
             raise ImageError(describe_skipped_images(self.skipped))
         if not self.positions:
-            raise EvaluationError(f"No image is left. {describe_skipped_images(self.skipped)}")
+            raise NoImageLeftError(self.skipped)
         if self.skipped:
             warnings.warn(
                 f"{format_count(len(self.skipped), 'image')} of {total} cannot be read and "

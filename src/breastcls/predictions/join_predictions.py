@@ -12,7 +12,7 @@ from breastcls.errors import EvaluationError
 from breastcls.predictions.prediction_columns import join_columns
 from breastcls.predictions.predictions import Predictions
 
-_OPTIONAL = ("cases", "slides", "paths", "magnifications", "subtypes")
+_OPTIONAL = ("cases", "slides", "paths", "magnifications", "subtypes", "prediction_sets", "ood")
 
 
 def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of-fold") -> Predictions:

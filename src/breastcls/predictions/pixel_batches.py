@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,8 @@ def open_batches(
     batch_size: int,
     *,
     on_error: str = "raise",
-    progress: bool | None = None,
+    progress: bool | Callable[[], None] | None = None,
+    prepared: bool = True,
 ) -> PixelBatches:
     """Open images for a model.
 
@@ -57,7 +58,9 @@ def open_batches(
         data: A dataset, or images in any form that `open_given` takes.
         batch_size: Images per batch.
         on_error: "raise", or "skip" to leave out images that cannot be read.
-        progress: Whether to show a progress bar; by default if standard error is a terminal.
+        progress: Whether to show a progress bar, by default if standard error is a terminal; or a function that is
+            called after each image.
+        prepared: Whether the images of a dataset are read from the image cache, and written to it.
 
     Raises:
         EvaluationError: If the model cannot take these images.
@@ -68,8 +71,8 @@ def open_batches(
     if on_error not in ON_ERROR:
         raise EvaluationError(f"`on_error` is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}.")
     if isinstance(data, Dataset):
-        data = _check_dataset(model, card, data)
-        if on_error == "raise":
+        data = check_dataset(model, card, data)
+        if on_error == "raise" and prepared:
             return _of_dataset(model, card, data, batch_size)
         files = GivenImages([GivenImage(path, path, path) for path in data.paths], len(data), data.root)
         return _of_images(model, card, files, batch_size, on_error, progress)
@@ -107,7 +110,12 @@ def check_outputs(model: keras.Model, classes: Sequence[str], owner: str) -> Non
         raise EvaluationError(f"The model has {width} outputs; {owner} {len(classes)} classes: {tuple(classes)}.")
 
 
-def _check_dataset(model: keras.Model, card: ModelCard | None, data: Dataset) -> Dataset:
+def check_dataset(model: keras.Model, card: ModelCard | None, data: Dataset) -> Dataset:
+    """Return a dataset that can be predicted, with the classes of the card if it has none of its own.
+
+    Raises:
+        EvaluationError: If it is empty, or its classes are not those of the model.
+    """
     if len(data) == 0:
         raise EvaluationError("The dataset holds no images, so there is nothing to predict.")
     data = take_classes(data, card)
@@ -153,7 +161,7 @@ def _of_images(
     images: GivenImages,
     batch_size: int,
     on_error: str,
-    progress: bool | None,
+    progress: bool | Callable[[], None] | None,
 ) -> PixelBatches:
     normalizer = find_normalizer(card)
     array = images.array

@@ -13,19 +13,19 @@ import numpy as np
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
-from breastcls.models import probability_rule
-from breastcls.models.forked_process import check_process
-from breastcls.models.inference import run_passes
-from breastcls.models.model_card import ModelCard, get_card
+from breastcls.models.model_card import get_card
 from breastcls.models.persistence import load_model
-from breastcls.models.probability_rule import ClassifiedOutputs
 from breastcls.predictions.array_arguments import to_array
-from breastcls.predictions.dataset_predictions import predictions_of
+from breastcls.predictions.classified_images import (
+    PredictionOptions,
+    classify_images,
+    complete_predictions,
+    predict_dataset,
+)
 from breastcls.predictions.given_paths import is_folder
 from breastcls.predictions.image_stream import ImageStream
-from breastcls.predictions.pixel_batches import PixelBatches, check_outputs, open_batches, take_classes
+from breastcls.predictions.pixel_batches import check_outputs, take_classes
 from breastcls.predictions.predictions import Predictions
-from breastcls.predictions.test_time_augmentation import list_transforms, transform_batches
 
 
 def predict(
@@ -90,14 +90,11 @@ def predict(
     if isinstance(model, (str, os.PathLike)):
         model = load_model(Path(model))
     card = get_card(model)
+    options = PredictionOptions(batch_size, tta, on_error, progress)
     if isinstance(x, Dataset):
         if labels is not None or cases is not None or classes is not None:
             raise EvaluationError("`labels`, `cases` and `classes` come with a Dataset; leave them out.")
-        data = take_classes(x, card)
-        found, pixels = _classify(model, card, data, batch_size, tta, on_error, progress)
-        kept = data if pixels.stream is None else data[np.array(pixels.stream.positions)]
-        made = predictions_of(kept, found.probabilities, threshold=found.threshold)
-        return _complete(made, found, pixels)
+        return predict_dataset(model, card, take_classes(x, card), options)
     names = classes if classes is not None else None if card is None else card.classes
     if names is None:
         raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
@@ -109,7 +106,7 @@ def predict(
             "`labels` and `cases` need images in a known order, and a folder is given. Give a list of files, or read "
             "the folder as a Dataset, for example with `breastcls.load_folder`."
         )
-    found, pixels = _classify(model, card, x, batch_size, tta, on_error, progress)
+    found, pixels = classify_images(model, card, x, options)
     made = Predictions.from_arrays(
         probabilities=found.probabilities,
         labels=_of_kept("labels", labels, pixels.stream),
@@ -118,28 +115,7 @@ def predict(
         paths=None if pixels.stream is None else pixels.stream.paths,
         threshold=found.threshold,
     )
-    return _complete(dataclasses.replace(made, root=pixels.root), found, pixels)
-
-
-def _classify(
-    model: keras.Model,
-    card: ModelCard | None,
-    data: Any,
-    batch_size: int,
-    tta: str | None,
-    on_error: str,
-    progress: bool | None,
-) -> tuple[ClassifiedOutputs, PixelBatches]:
-    check_process()
-    pixels = open_batches(model, card, data, batch_size, on_error=on_error, progress=progress)
-    transforms = list_transforms(tta, pixels.image_size)
-    passes = run_passes(model, transform_batches(pixels.batches, transforms), len(transforms))
-    return probability_rule.classify_outputs(passes, card), pixels
-
-
-def _complete(made: Predictions, found: ClassifiedOutputs, pixels: PixelBatches) -> Predictions:
-    skipped = None if pixels.stream is None else pixels.stream.skipped_table()
-    return dataclasses.replace(made, calibration=found.calibration, skipped=skipped)
+    return complete_predictions(dataclasses.replace(made, root=pixels.root), card, pixels.stream)
 
 
 def _of_kept(name: str, values: Any, stream: ImageStream | None) -> Any:

@@ -16,7 +16,11 @@ from breastcls.errors import EvaluationError
 from breastcls.identifiers import clean_name
 
 # Names of columns of a table of predictions that have a meaning of their own.
-RESERVED = (*COLUMNS, "decision", "level", "aggregation_method", "threshold", "part", "calibration")
+RESERVED = (
+    *COLUMNS,
+    *("decision", "prediction_set", "out_of_distribution"),
+    *("level", "aggregation_method", "threshold", "part", "calibration"),
+)
 PREFIX = "probability_"
 
 

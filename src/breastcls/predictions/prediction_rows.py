@@ -21,12 +21,14 @@ from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.aggregation import LEVELS, METHODS, Level
 from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.predictions.predictions_csv import PROBABILITY, write_columns
+from breastcls.predictions.printed_predictions import describe_predictions, name_sets
 from breastcls.relative_paths import relative_paths
 from breastcls.result import Result
-from breastcls.text_tables import format_count
 
 PARTS = ("train", "validation", "out-of-fold", "test")
 _ROW_FIELDS = ("probabilities", "labels", "cases", "slides", "paths", "magnifications", "subtypes")
+# What `predict` adds where the card of the model stores it.
+_CARD_FIELDS = ("prediction_sets", "ood")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +53,8 @@ class PredictionRows(Result):
     distinct: Any = frozenset()
     columns: pd.DataFrame | None = field(default=None, repr=False)
     skipped: pd.DataFrame | None = field(default=None, repr=False)
+    prediction_sets: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    ood: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         arrays.check_word(self.level, "level", LEVELS)
@@ -58,7 +62,7 @@ class PredictionRows(Result):
         for name, known in (("part", PARTS), ("aggregation_method", METHODS)):
             if getattr(self, name) is not None:
                 arrays.check_word(getattr(self, name), name, known)
-        for name in _ROW_FIELDS:
+        for name in (*_ROW_FIELDS, *_CARD_FIELDS):
             value = getattr(self, name)
             if value is not None:
                 view = value.view()  # the caller's own array stays writable
@@ -76,7 +80,7 @@ class PredictionRows(Result):
             rows = np.asarray(rows)
             if rows.size == 0:
                 rows = rows.astype(np.int64)
-        chosen: dict[str, Any] = {name: getattr(self, name) for name in _ROW_FIELDS}
+        chosen: dict[str, Any] = {name: getattr(self, name) for name in (*_ROW_FIELDS, *_CARD_FIELDS)}
         for name, value in chosen.items():
             chosen[name] = None if value is None else value[rows]
         if self.columns is not None:
@@ -115,6 +119,8 @@ class PredictionRows(Result):
     def to_frame(self) -> pd.DataFrame:
         """Return a table, one row an image: what is known of it, `label`, `decision` and `probability_<class>`.
 
+        Where the model stores them, `prediction_set` and `out_of_distribution` follow.
+
         The column `path` has the files as they can be opened; `to_csv` writes them relative to `root`.
         """
         known = {
@@ -130,6 +136,10 @@ class PredictionRows(Result):
         columns["decision"] = names[self.decisions]
         for index, name in enumerate(self.classes):
             columns[f"{PROBABILITY}{name}"] = self.probabilities[:, index]
+        if self.prediction_sets is not None:
+            columns["prediction_set"] = name_sets(self.prediction_sets, self.classes)
+        if self.ood is not None:
+            columns["out_of_distribution"] = self.ood
         table = pd.DataFrame(columns)
         return table if self.columns is None else pd.concat([table, self.columns], axis=1)
 
@@ -138,8 +148,8 @@ class PredictionRows(Result):
 
         Columns `level`, `aggregation_method`, `threshold`, `part` and `calibration` are added where they are not the
         default. Paths are relative to `root`, or to the common folder of the files. What is lost: on which cases a
-        calibration was fitted. A cell that a spreadsheet would run as a formula is preceded by an apostrophe, which
-        `from_csv` removes.
+        calibration was fitted, `prediction_sets` and `ood` (their columns are not read), and `skipped`. A cell that a
+        spreadsheet would run as a formula is preceded by an apostrophe, which `from_csv` removes.
         """
         return write_columns(self.to_frame(), self, path)
 
@@ -156,6 +166,9 @@ class PredictionRows(Result):
         for name in _ROW_FIELDS:
             value = self.relative_paths if name == "paths" else getattr(self, name)
             content[name] = None if value is None else value.tolist()
+        for name in _CARD_FIELDS:
+            if getattr(self, name) is not None:
+                content[name] = getattr(self, name).tolist()
         if self.columns is not None:
             values = self.columns.astype(object).where(self.columns.notna(), None)
             content["columns"] = {str(name): values[name].tolist() for name in values}
@@ -173,13 +186,4 @@ class PredictionRows(Result):
         return text
 
     def __str__(self) -> str:
-        known = np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
-        parts = [f"{name} {count}" for name, count in zip(self.classes, known, strict=True)]
-        if (self.labels < 0).any():
-            parts.append(f"not known {int((self.labels < 0).sum())}")
-        units = format_count(len(self), self.level)
-        cases = ""
-        if self.cases is not None and self.level != "case":
-            cases = f" of {format_count(pd.unique(self.cases).size, 'case')}"
-        threshold = "" if self.threshold is None else f", threshold {self.threshold:.4g}"
-        return f"Predictions: {units}{cases} ({', '.join(parts)}){threshold}"
+        return describe_predictions(self)

@@ -59,6 +59,10 @@ class Predictions(PredictionRows):
             of a column.
         skipped: The images that `predict` left out because they cannot be read, with the columns `path` and `reason`;
             None if there are none.
+        prediction_sets: bool (n, classes), the classes in the prediction set of each image, where `predict` was given a
+            model that stores prediction sets of images (`breastcls.decisions.store_conformal`), else None.
+        ood: bool (n,), whether each image is flagged as out-of-distribution, where the model stores a limit
+            (`breastcls.uncertainty.store_ood_limit`), else None.
 
     Raises:
         EvaluationError: If `level`, `part` or `aggregation_method` is none of these.
@@ -71,6 +75,11 @@ class Predictions(PredictionRows):
         array([1, 0, 1])
         >>> print(some)
         Predictions: 3 images of 3 cases (benign 2, malignant 1)
+        <BLANKLINE>
+        image  true       predicted  P(malignant)
+        0      malignant  malignant  0.900
+        1      benign     benign     0.200
+        2      benign     malignant  0.600
     """
 
     @classmethod
@@ -281,5 +290,8 @@ logits, apply softmax (or the sigmoid for one column) first.
             threshold=None if method == "majority" else self.threshold,
             level=level,
             aggregation_method=method,
+            # They are of single images.
+            prediction_sets=None,
+            ood=None,
         )
         return whole if kept.all() else whole[kept]

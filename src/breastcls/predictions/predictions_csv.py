@@ -108,13 +108,17 @@ def _objects(values: pd.Series) -> np.ndarray:
 
 def write_columns(frame: pd.DataFrame, predictions: Any, path: str | os.PathLike[str]) -> Path:
     """Write a table of predictions with relative paths and constant columns; see `Predictions.to_csv`."""
-    if predictions.relative_paths is not None:
-        frame = frame.assign(path=predictions.relative_paths)
+    return write_text(path, write_rows(complete_columns(frame, predictions, predictions.relative_paths)))
+
+
+def complete_columns(frame: pd.DataFrame, predictions: Any, paths: Any) -> pd.DataFrame:
+    """Return a table of predictions with other paths and with the constant columns that are not the default."""
+    changes = {} if paths is None else {"path": paths}
     for name in CONSTANT_COLUMNS:
         value = name_calibration(predictions.calibration) if name == "calibration" else getattr(predictions, name)
         if value not in (None, "image", UNCALIBRATED):
-            frame[name] = value
-    return write_text(path, write_rows(frame))
+            changes[name] = value
+    return frame.assign(**changes)
 
 
 def _constant(table: pd.DataFrame, name: str, path: Any) -> str | None:

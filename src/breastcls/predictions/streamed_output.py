@@ -1,0 +1,282 @@
+"""`predict_to_file`: predictions of any number of images, written as they are made and continued after a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from typing_extensions import override
+
+from breastcls._version import __version__
+from breastcls.csv_text import write_rows
+from breastcls.datasets.dataset import Dataset
+from breastcls.errors import DatasetWarning, EvaluationError, ImageError
+from breastcls.files import hash_file, write_text
+from breastcls.images.progress_bar import progress_bar
+from breastcls.models.model_card import ModelCard, get_card
+from breastcls.models.persistence import load_model
+from breastcls.models.weight_hash import hash_weights
+from breastcls.predictions.classified_images import PredictionOptions, complete_predictions, predict_dataset
+from breastcls.predictions.dataset_predictions import predictions_of
+from breastcls.predictions.file_list import FileList
+from breastcls.predictions.image_stream import NoImageLeftError
+from breastcls.predictions.output_parts import OutputParts
+from breastcls.predictions.pixel_batches import check_dataset, check_outputs
+from breastcls.predictions.predictions_csv import complete_columns
+from breastcls.predictions.row_files import RowFormat, choose_format
+from breastcls.result import Result
+from breastcls.text_tables import format_count
+
+# About as many images are predicted again after a kill, at most.
+_PART_IMAGES = 4096
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictionFile(Result):
+    """A file of predictions, with what was written.
+
+    Attributes:
+        path: The file.
+        images: Number of rows.
+        predicted: Number of images that are predicted as each class.
+        skipped: The images that cannot be read, with the columns `path` (relative) and `reason`; None if there are
+            none. They are also written to a file beside the output, named `<name>.skipped.csv`.
+        continued: Number of images that an earlier call, which was interrupted, had written.
+    """
+
+    path: Path
+    images: int
+    predicted: dict[str, int]
+    skipped: pd.DataFrame | None = field(default=None, repr=False)
+    continued: int = 0
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        """Return the name of the file, without its folder, and the counts as JSON values."""
+        return {
+            "file": self.path.name,
+            "images": self.images,
+            "predicted": dict(self.predicted),
+            "skipped": None if self.skipped is None else self.skipped.to_dict("list"),
+            "continued": self.continued,
+        }
+
+    @override
+    def __str__(self) -> str:
+        counts = ", ".join(f"{name} {count:,}" for name, count in self.predicted.items())
+        lines = [f"{self.path.name}: {format_count(self.images, 'image')} (predicted: {counts})"]
+        if self.continued:
+            lines.append(f"{format_count(self.continued, 'image')} of an interrupted call were kept.")
+        if self.skipped is not None:
+            lines.append(
+                f"{format_count(len(self.skipped), 'image')} cannot be read: see {skipped_path(self.path).name}."
+            )
+        return "\n".join(lines)
+
+
+def predict_to_file(
+    model: keras.Model | str | os.PathLike[str],
+    x: Any,
+    path: str | os.PathLike[str],
+    *,
+    batch_size: int = 32,
+    tta: str | None = None,
+    classes: Sequence[str] | None = None,
+    on_error: str = "raise",
+    progress: bool | None = None,
+) -> PredictionFile:
+    """Predict image files and write the predictions to a CSV or Parquet file, in memory that does not grow with them.
+
+    The rows are those of `Predictions.to_csv`. They are written in parts to a folder beside the file, named
+    `<name>.parts`, which is joined and removed at the end. If the process is interrupted or killed, the same call
+    continues, and the file is equal, byte for byte, to that of an uninterrupted call. A part whose image files were
+    changed since is predicted again.
+
+    Args:
+        model: As in `predict`.
+        x: A folder, of which all images are taken, in subfolders too, a list of files, or a `Dataset`.
+        path: The file, with the suffix ".csv", or ".parquet" (which needs the extra `breastcls[parquet]`). An existing
+            file is replaced when all rows are there.
+        batch_size: Images at a time.
+        tta: As in `predict`.
+        classes: As in `predict`.
+        on_error: "raise" or "skip", as in `predict`. After an error, the parts before it are kept.
+        progress: Whether to show a progress bar with the time left on standard error; by default if it is a terminal.
+
+    Returns:
+        What was written: it prints.
+
+    Raises:
+        EvaluationError: As `predict` does, or if images are given that are not files.
+        OutputError: If the file cannot be written, its suffix names no format, or an interrupted call had another
+            model, other files or other settings.
+        ImageError: If an image cannot be read.
+
+    Warns:
+        DatasetWarning: If images are left out.
+
+    Example:
+        >>> predict_to_file("model.keras", "patches/", "predictions.csv")  # doctest: +SKIP
+        predictions.csv: 277,524 images (predicted: benign 198,102, malignant 79,422)
+    """
+    target = Path(path)
+    kind = choose_format(target)
+    if isinstance(model, (str, os.PathLike)):
+        model = load_model(Path(model))
+    card = get_card(model)
+    part_images = -(-_PART_IMAGES // max(1, batch_size)) * max(1, batch_size)
+    if isinstance(x, Dataset):
+        if classes is not None:
+            raise EvaluationError("`classes` come with a Dataset; leave them out.")
+        x = check_dataset(model, card, x)
+    names = _find_classes(card, classes, x)
+    check_outputs(model, names, "the names are of")
+    files = FileList.open(x, names, part_images)
+    options = PredictionOptions(batch_size, tta, on_error, prepared=False)
+    rows = kind(_example_rows(files, card))
+    parts = OutputParts(target, _settings(model, card, files, options))
+    return _write(model, card, files, options, rows, parts, target, progress)
+
+
+def skipped_path(path: Path) -> Path:
+    """Return the file beside an output that lists the images that cannot be read."""
+    return path.with_name(f"{path.stem}.skipped.csv")
+
+
+def _write(
+    model: keras.Model,
+    card: ModelCard | None,
+    files: FileList,
+    options: PredictionOptions,
+    rows: RowFormat,
+    parts: OutputParts,
+    target: Path,
+    progress: bool | None,
+) -> PredictionFile:
+    records: list[dict[str, Any]] = []
+    continued = 0
+    with progress_bar("Predicting images", len(files.names), progress) as advance:
+        for number in range(len(files)):
+            state = files.state(number)
+            record = parts.find(number, state)
+            if record is None:
+                record = _write_part(model, card, files, number, options, rows, parts.prepare(number), advance)
+                parts.finish(number, record, state)
+            else:
+                continued += record["images"]
+                for _ in range(record["images"] + len(record["skipped"])):
+                    advance()
+            records.append(record)
+    images = sum(record["images"] for record in records)
+    skipped = [tuple(one) for record in records for one in record["skipped"]]
+    if not images:
+        raise EvaluationError(f"No image is left: none of the {len(files.names)} can be read. First: {skipped[0][1]}")
+    rows.join([parts.path(number) for number in range(len(files))], target)
+    left_out = pd.DataFrame(skipped, columns=["path", "reason"]) if skipped else None
+    _write_skipped(left_out, images, target)
+    parts.remove()
+    predicted: Counter[str] = Counter(dict.fromkeys(files.data.classes, 0))
+    for record in records:
+        predicted.update(record["predicted"])
+    return PredictionFile(target, images, dict(predicted), left_out, continued)
+
+
+def _write_part(
+    model: keras.Model,
+    card: ModelCard | None,
+    files: FileList,
+    number: int,
+    options: PredictionOptions,
+    rows: RowFormat,
+    path: Path,
+    advance: Callable[[], None],
+) -> dict[str, Any]:
+    """Predict the images of a part, write their rows, and return the record of the part."""
+    names = files.shown_names(number)
+    settings = dataclasses.replace(options, progress=advance)
+    try:
+        with warnings.catch_warnings():
+            # One warning at the end names all that were left out.
+            warnings.simplefilter("ignore", DatasetWarning)
+            made = predict_dataset(model, card, files.part(number), settings)
+    except NoImageLeftError as error:
+        rows.write_part(rows.example.iloc[:0], path)
+        skipped = [(names[one.path], one.reason) for one in error.skipped]
+        return {"images": 0, "predicted": {}, "skipped": skipped}
+    except ImageError as error:
+        if number:
+            before = format_count(number * files.part_images, "image")
+            error.add_note(f"The predictions of the first {before} are kept, and the same call continues after them.")
+        raise
+    paths = [] if made.paths is None else [names[str(one)] for one in made.paths]
+    rows.write_part(files.select_columns(complete_columns(made.to_frame(), made, paths)), path)
+    left = [] if made.skipped is None else made.skipped.to_numpy().tolist()
+    counts = Counter(made.classes[decision] for decision in made.decisions)
+    return {
+        "images": len(made),
+        "predicted": dict(counts),
+        "skipped": [(names[one], reason) for one, reason in left],
+    }
+
+
+def _write_skipped(skipped: pd.DataFrame | None, images: int, target: Path) -> None:
+    beside = skipped_path(target)
+    if skipped is None:
+        # That of an earlier output would be taken for this one's.
+        beside.unlink(missing_ok=True)
+        return
+    write_text(beside, write_rows(skipped))
+    warnings.warn(
+        f"{format_count(len(skipped), 'image')} of {images + len(skipped)} cannot be read and were left out; "
+        f"{beside.name} lists the reasons. First: {skipped['path'][0]}: {skipped['reason'][0]}",
+        DatasetWarning,
+        stacklevel=4,
+    )
+
+
+def _find_classes(card: ModelCard | None, classes: Sequence[str] | None, x: Any) -> tuple[str, ...]:
+    if isinstance(x, Dataset):
+        return x.classes
+    names = classes if classes is not None else None if card is None else card.classes
+    if names is None:
+        raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
+    if card is not None and tuple(names) != card.classes:
+        raise EvaluationError(f"The model's classes are {card.classes}; `classes` says {tuple(names)}.")
+    return tuple(names)
+
+
+def _example_rows(files: FileList, card: ModelCard | None) -> pd.DataFrame:
+    """Return one row with the columns and types of all rows."""
+    one = files.data[:1]
+    uniform = np.full((1, len(one.classes)), 1 / len(one.classes), np.float32)
+    made = complete_predictions(predictions_of(one, uniform, threshold=None if card is None else card.threshold), card)
+    return files.select_columns(complete_columns(made.to_frame(), made, files.names[:1]))
+
+
+def _settings(
+    model: keras.Model, card: ModelCard | None, files: FileList, options: PredictionOptions
+) -> dict[str, Any]:
+    """Return what the rows depend on."""
+    weights = hash_weights(model) if isinstance(model, keras.Model) else hash_file(model.path)
+    return {
+        "version": __version__,
+        "weights": weights,
+        "card": None if card is None else hashlib.sha256(card.to_json().encode()).hexdigest(),
+        "classes": list(files.data.classes),
+        "images": len(files.names),
+        "files": files.fingerprint(),
+        "batch_size": options.batch_size,
+        "tta": options.tta,
+        "on_error": options.on_error,
+        "part_images": files.part_images,
+    }
