@@ -199,6 +199,7 @@ class Counted(np.ndarray):
 
 
 def test_memory_does_not_grow_with_the_images(model, make_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(streamed_output, "_PART_IMAGES", 40)
     living, highest = set(), []
 
     def count(number, shape):

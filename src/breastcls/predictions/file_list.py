@@ -59,12 +59,12 @@ class FileList:
 
     def shown_names(self, number: int) -> dict[str, str]:
         """Return the relative name of each file of a part, by its path."""
-        return dict(zip(self.part(number).paths, self.names[self._rows(number)], strict=True))
+        return dict(zip(self._paths(number), self.names[self._rows(number)], strict=True))
 
     def state(self, number: int) -> str:
         """Return a hash of the sizes and modification times of the files of a part."""
         digest = hashlib.sha256()
-        for path in self.part(number).paths:
+        for path in self._paths(number):
             try:
                 status = os.stat(path)
             except OSError:
@@ -93,6 +93,9 @@ class FileList:
         rest = [name for name in rows if name != "path" and name not in _OPTIONAL]
         missing = {name: _OPTIONAL[name] for name in optional if name not in rows}
         return rows.assign(**missing)[["path", *optional, *rest]]
+
+    def _paths(self, number: int) -> list[str]:
+        return [str(path) for path in self.data.frame["path"].iloc[self._rows(number)]]
 
     def _rows(self, number: int) -> slice:
         return slice(number * self.part_images, (number + 1) * self.part_images)
