@@ -14,6 +14,7 @@ from breastcls.decisions.stored_decisions import store_conformal
 from breastcls.errors import DatasetWarning, EvaluationError, EvaluationWarning, ImageError, ModelError
 from breastcls.models.calibration_map import apply_temperature
 from breastcls.models.model_card import ModelCard, set_card
+from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predict import predict
 from breastcls.stain.fitting import fit_normalizer
 from support.image_fixtures import draw
@@ -284,6 +285,6 @@ def test_stored_prediction_sets_are_those_of_the_fit(data):
     np.testing.assert_array_equal(found.prediction_sets, sets.sets(found))
     assert 0 < found.prediction_sets.mean() < 1
     np.testing.assert_array_equal(found[2:4].prediction_sets, found.prediction_sets[2:4])
-    assert predict(model, data).aggregate("case").prediction_sets is None
+    assert predict(model, data).aggregate(Aggregation("case", mixed_labels="last")).prediction_sets is None
     store_conformal(model, dataclasses.replace(sets, level="case"))
     assert predict(model, data.paths).prediction_sets is None
