@@ -12,8 +12,10 @@ from breastcls.errors import ExplanationWarning
 from breastcls.explanation.ensemble_heatmaps import explain_members, open_members
 from breastcls.explanation.explain_arguments import check_options, find_classes, find_resize, find_size, find_target
 from breastcls.explanation.explanation import Explanation
+from breastcls.explanation.forward_model import ForwardModel
 from breastcls.explanation.heatmap import FLAGS, make_heatmaps
 from breastcls.explanation.image_input import open_images
+from breastcls.explanation.methods.method import Method
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.images.resize import resize_image
@@ -21,6 +23,7 @@ from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import get_card
+from breastcls.models.runtime_model import RuntimeModel
 
 
 def explain(
@@ -50,7 +53,8 @@ def explain(
     heat-map and a flag, and a warning is issued.
 
     Args:
-        model: A Keras model that takes RGB images with values 0..255.
+        model: A Keras model that takes RGB images with values 0..255. A `RuntimeModel` for methods that need neither
+            gradients nor feature maps, such as `"occlusion"`.
         images: A `Dataset`, a uint8 array (n, h, w, 3), or a list of arrays (of any sizes) or of paths.
         method: A name of `breastcls.explanation.list_methods()`: `"grad-cam"`, `"grad-cam++"`, `"hires-cam"`,
             `"layer-cam"`, `"score-cam"`, `"integrated-gradients"`, `"smooth-grad"`, `"occlusion"`, or one that was
@@ -101,7 +105,7 @@ def explain(
         return np.asarray(resize_image(normalised, size, resize=resize_mode)), (image.shape[0], image.shape[1])
 
     first = read(0)[0][np.newaxis]
-    scored = ScoredModel(model, first, batch_size)
+    scored = _open(model, first, batch_size, entry)
     names = find_classes(scored.class_count, classes, card, source.classes)
     fixed = find_target(target_class, names)
     members = open_members(model, first, batch_size, options.get("layer")) if entry.needs_feature_map else ()
@@ -147,6 +151,12 @@ def explain(
         options=dict(options),
         source=source,
     )
+
+
+def _open(model: Any, example: np.ndarray, batch_size: int, method: Method) -> Any:
+    if isinstance(model, RuntimeModel):
+        return ForwardModel(model, example, batch_size, method.name, needs_more=method.needs_feature_map)
+    return ScoredModel(model, example, batch_size)
 
 
 def _warn(method: str, flags: list[str]) -> None:

@@ -91,8 +91,8 @@ def _take(source: Any, test: Dataset | None, batch_size: int, tta: str | None) -
     if isinstance(source, (str, os.PathLike)):
         from breastcls.models.persistence import load_model
 
-        fingerprints["model_file"] = hash_file(source)
-        source = load_model(source)
+        path, source = source, load_model(source)
+        fingerprints["model_file"] = hash_file(path)
     card = get_card(source)
     predictions = predict(source, test, batch_size=batch_size, tta=tta)
     # After `predict`, whose error names what is wrong with an object that is no model.

@@ -16,6 +16,7 @@ from .model_card import ModelCard as ModelCard
 from .model_card import get_card as get_card
 from .model_card import set_card as set_card
 from .model_parts import split_model as split_model
+from .runtime_model import RuntimeModel as RuntimeModel
 from .sidecar import Sidecar as Sidecar
 from .sidecar import read_sidecar as read_sidecar
 from .spatial_moments import SpatialMoments as SpatialMoments

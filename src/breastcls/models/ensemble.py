@@ -143,7 +143,7 @@ def list_members(model: keras.Model) -> tuple[Member, ...]:
     """
     card = get_card(model)
     about = None if card is None else card.provenance.get("ensemble")
-    if card is None or not isinstance(about, Mapping):
+    if card is None or not isinstance(about, Mapping) or not isinstance(model, keras.Model):
         return ()
     layers = {layer.name: layer for layer in model.layers}
     found = []

@@ -100,8 +100,12 @@ def _content_format(path: Path, start: bytes) -> str | None:
         return "a pointer of Git LFS and not the file itself. Run `git lfs pull`, or download the file."
     if text[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page and not a model: the download failed or needs a login. Download the file itself."
-    if text.startswith((b"<?xml", b"<net", b"<!DOCTYPE", b"<!--")):
-        return "openvino"
+    if text.startswith((b"<?xml", b"<net", b"<!")):
+        if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
+            return "an XML file with a document type or entities, which no OpenVINO model has. Do not use this file."
+        if b"<net" in start:
+            return "openvino"
+        return "an XML file, but no OpenVINO model: it has no element <net>."
     # Protocols 2 to 5 begin with 0x80 and their number; the end of a pickle cannot be seen from its beginning.
     if len(start) > 1 and start[0] == 0x80 and start[1] in (2, 3, 4, 5):
         return _REFUSED[".pt"] if path.suffix.lower() in (".pt", ".pth", ".ckpt") else _REFUSED[".pkl"]

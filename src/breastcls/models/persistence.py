@@ -1,4 +1,4 @@
-"""`save_model` and `load_model`: one `.keras` file with the model card inside, and models of others."""
+"""`save_model` and `load_model`: one `.keras` file with the model card inside; models of others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from breastcls.errors import ModelError
 from breastcls.files import atomic_path
 from breastcls.images.resize import check_image_size
 from breastcls.models.adapted_model import adapt_model, check_images
+from breastcls.models.forked_process import check_process
 from breastcls.models.input_scaling import InputScaling, Scaling, find_scaling
 from breastcls.models.keras_files import CARD_FILE, LARGEST_CARD, load_keras_file
 from breastcls.models.model_card import ModelCard, check_classes, get_card, set_card
 from breastcls.models.model_formats import find_format
+from breastcls.models.runtime_model import RuntimeModel, open_runtime_file, require_keras
+from breastcls.models.sidecar import read_sidecar
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
@@ -49,6 +52,7 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.suffix != ".keras":
         raise ModelError(f"path={str(path)!r}: the file name of a saved model must end in '.keras'.")
+    require_keras(model, "save_model")
     if not isinstance(model, keras.Model):
         raise ModelError(f"Expected a keras.Model to save; found {type(model).__name__}.")
     card = get_card(model)
@@ -78,17 +82,23 @@ def load_model(
     image_size: int | Sequence[int] | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
-) -> keras.Model:
-    """Load a model that `save_model` or Keras saved.
+) -> keras.Model | RuntimeModel:
+    """Load a model: one that `save_model` or Keras saved, an exported one, or one of another framework.
 
     Models of others are changed so that they take RGB images with values 0..255 and return probabilities, as all models
     here do. What the network was trained with cannot be read from most files and has to be stated: the classes, the
     input scaling, and whether the outputs are logits. The card records it.
 
-    The file is loaded in the safe mode of Keras, which refuses code in the file. A Keras model is not compiled.
+    A file that Keras does not read is opened by its own runtime, which only runs forward: see `RuntimeModel`. Beside a
+    file that `breastcls.export.export_model` wrote, the JSON file with the card is read, and the hashes are compared.
+
+    No pickle is ever read, which excludes the files of PyTorch: export such a model to ONNX. The file is loaded in the
+    safe mode of Keras, which refuses code in the file. A Keras model is not compiled.
 
     Args:
-        path: A `.keras` file, or an `.h5` file with a whole model, of Keras 3 or 2. The content is checked.
+        path: A `.keras` file; an `.h5` file with a whole model, of Keras 3 or 2; `.onnx`; `.xml` of OpenVINO, with the
+            `.bin` beside it; `.tflite` of LiteRT; or the folder of a SavedModel. The content is checked. A network of
+            another framework takes (n, height, width, 3) or (n, 3, height, width), one input and one output.
         classes: Class names for a model without a card, in the order of its outputs, the positive class last. For a
             model with a card they must equal those of the card.
         scaling: What the network expects to be applied to RGB images with values 0..255, for a model without a card
@@ -99,15 +109,16 @@ def load_model(
             output, otherwise a softmax.
         image_size: (height, width) of the images, or one number for squares, for a network that takes any size.
         custom_objects: Classes of layers that are not of Keras, by their names.
-        safe_mode: False allows code in the file, such as that of Lambda layers. It can do anything on this computer;
-            use it only for files whose origin you trust.
+        safe_mode: False allows code in the file, such as that of Lambda layers and of a SavedModel. It can do anything
+            on this computer; use it only for files whose origin you trust.
 
     Returns:
-        The model with its card (`get_card`). A model of others has no card unless `classes` is passed.
+        A `keras.Model`, or a `RuntimeModel`, with its card (`get_card`). A model of others has no card unless `classes`
+        is passed.
 
     Raises:
-        ModelError: If the file is missing, damaged, of another kind, or unsafe, if a newer version of breastcls wrote
-            its card, or if an argument does not match the model.
+        ModelError: If the file is missing, damaged, of another kind, or unsafe, if its runtime is not installed, if a
+            newer version of breastcls wrote its card, or if an argument does not match the model.
 
     Example:
         >>> model = load_model("student.h5", classes=("benign", "malignant"), scaling="0-1")  # doctest: +SKIP
@@ -119,14 +130,30 @@ def load_model(
     names = None if classes is None else check_classes(classes)
     size = None if image_size is None else check_image_size(image_size, ModelError)
     kind = find_format(file)
-    if kind not in ("keras", "h5"):
-        raise ModelError(f"{file}: other formats than '.keras' and '.h5' are not supported.")
-    model, card = load_keras_file(file, kind, custom_objects or {}, safe_mode=safe_mode)
+    if kind == "saved_model" and safe_mode:
+        raise ModelError(
+            f"{file} is a SavedModel, a program of TensorFlow that can read and write files on this computer. If you "
+            "trust its origin, load it with load_model(path, safe_mode=False); otherwise ask for the model as '.keras' "
+            "or ONNX, which contain no code."
+        )
+    if kind in ("keras", "h5"):
+        model, card = load_keras_file(file, kind, custom_objects or {}, safe_mode=safe_mode)
+    else:
+        check_process()
+        sidecar = read_sidecar(file)
+        if sidecar is not None:
+            sidecar.check_files(file)
+        card = None if sidecar is None else sidecar.card
+        model = RuntimeModel(
+            open_runtime_file(file, kind), file, scaling=given, logits=outputs == "logits", image_size=size
+        )
     if card is not None:
         _check_card(file, card, names, given, size, outputs)
         set_card(model, card)
         return model
-    if names is not None or given is not None or size is not None or outputs == "logits":
+    if isinstance(model, RuntimeModel):
+        pass
+    elif names is not None or given is not None or size is not None or outputs == "logits":
         model = adapt_model(model, file, image_size=size, scaling=given, logits=outputs == "logits")
     if names is not None:
         set_card(model, make_card(model, names, file, kind, given, outputs))
@@ -154,7 +181,7 @@ def make_card(
     Raises:
         ModelError: If the model takes images of any size, or has other outputs than one per class.
     """
-    size = check_images(model, file, None)
+    size = _size_of(model, file)
     if size is None:
         raise ModelError(
             f"{file}: the model takes images of any size; pass the size that it was trained with: "
@@ -162,7 +189,7 @@ def make_card(
         )
     found = model.output_shape
     fitting = (2, 1) if len(names) == 2 else (len(names),)
-    if not (isinstance(found, tuple) and len(found) == 2 and found[1] in fitting):
+    if not (isinstance(found, tuple) and len(found) == 2 and found[1] in (None, *fitting)):
         raise ModelError(
             f"{file}: the model has the output {found}; expected (n, {len(names)}) for classes={names}"
             f"{' or (n, 1) with the probability of the last one' if len(names) == 2 else ''}."
@@ -174,6 +201,13 @@ def make_card(
         "outputs": outputs,
     }
     return ModelCard(classes=names, image_size=size, provenance={"loaded_from": origin})
+
+
+def _size_of(model: Any, file: Path) -> tuple[int, int] | None:
+    if not isinstance(model, RuntimeModel):
+        return check_images(model, file, None)
+    height, width = model.input_shape[1:3]
+    return None if height is None or width is None else (height, width)
 
 
 def _without_training_state(model: keras.Model) -> keras.Model:

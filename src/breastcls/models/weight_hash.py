@@ -11,9 +11,16 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
+    from breastcls.models.runtime_model import RuntimeModel
 
-def hash_weights(model: keras.Model) -> str:
-    """Return the SHA-256 of the shapes, types and values of all weights of a model, in their order, in hexadecimal."""
+
+def hash_weights(model: keras.Model | RuntimeModel) -> str:
+    """Return the SHA-256 of the shapes, types and values of all weights of a model, in their order, in hexadecimal.
+
+    Of a model in a file that Keras does not read, it is that of the file.
+    """
+    if hasattr(model, "hash_files"):
+        return str(model.hash_files())
     digest = hashlib.sha256()
     for weight in model.get_weights():
         digest.update(f"{weight.dtype.name}{weight.shape}".encode())

@@ -92,7 +92,8 @@ def check_probabilities(values: Any, classes: tuple[str, ...]) -> npt.NDArray[np
         row = int(outside.any(axis=1).argmax())
         raise EvaluationError(
             f"`probabilities` must lie in 0..1; row {row} is {wide[row].round(4).tolist()}. "
-            "If these are logits, apply softmax (or the sigmoid for one column) first."
+            "If these are logits, apply softmax (or the sigmoid for one column) first, or load the model with "
+            "load_model(path, outputs='logits')."
             + (" If they are percentages, divide by 100." if wide.min() >= 0 and wide.max() <= 100 else "")
         )
     wide = np.clip(wide, 0.0, 1.0)

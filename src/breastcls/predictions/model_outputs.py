@@ -22,6 +22,7 @@ from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import split_model
 from breastcls.models.output_layer import find_logits
 from breastcls.models.persistence import load_model
+from breastcls.models.runtime_model import require_keras
 from breastcls.predictions.member_predictions import predict_members
 from breastcls.predictions.pixel_batches import open_batches
 
@@ -48,6 +49,7 @@ class MultiOutputModel:
     """
 
     def __init__(self, model: keras.Model, batch_size: int) -> None:
+        require_keras(model, "The logits and features of a model")
         self._model, self._batch_size = model, batch_size
         self._card = get_card(model)
         self.is_ensemble = bool(list_members(model))

@@ -16,6 +16,7 @@ from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card
 from breastcls.models.output_layer import ends_in_softmax, find_last_activation
+from breastcls.models.runtime_model import RuntimeModel, describe_runtime_model
 from breastcls.models.weight_hash import hash_shapes, hash_weights
 from breastcls.training.callback_checks import name_callbacks
 from breastcls.training.fit_settings import FitSettings, deciding_settings
@@ -29,6 +30,8 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
         TrainingError: If model, data and settings do not fit together.
         DatasetError: If training or validation set is no `Dataset`.
     """
+    if isinstance(model, RuntimeModel):
+        raise TrainingError(f"fit needs a Keras model; {describe_runtime_model(model)}")
     if not isinstance(model, keras.Model):
         raise TrainingError(f"model must be a keras.Model, such as from build_model; found {type(model).__name__}.")
     require_labelled("train", train, "Training")

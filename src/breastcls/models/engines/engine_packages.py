@@ -55,6 +55,19 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
+def import_litert() -> Any:
+    """Import the interpreter of LiteRT, which sends nothing.
+
+    Raises:
+        ModelError: If it is not installed.
+    """
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        raise _missing("ai-edge-litert", "litert", error) from error
+    return interpreter
+
+
 def is_installed(name: str) -> bool:
     """Return whether a package is installed, without importing it."""
     return name in sys.modules or importlib.util.find_spec(name) is not None

@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import check_file, find_version, import_onnxruntime, short_message
-from breastcls.models.engines.session import Session, Shape, as_pixels, image_shapes
+from breastcls.models.engines.network_ports import Port, check_ports
+from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
 
-_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
 class OnnxSession(Session):
@@ -31,10 +32,10 @@ class OnnxSession(Session):
         self.version = find_version("onnxruntime")
         self._runtime: Any = runtime
         self._source = source
-        inputs, outputs = ([_shape(port) for port in ports] for ports in (runtime.get_inputs(), runtime.get_outputs()))
-        self.input_shape, self.output_shape, self._channels_first = image_shapes(source, inputs, outputs)
+        inputs, outputs = ([_port(port) for port in ports] for ports in (runtime.get_inputs(), runtime.get_outputs()))
+        self.input_shape, self.output_shape, self._channels_first = check_ports(source, inputs, outputs)
         # Some exporters fix the number of images.
-        self._batch_size = inputs[0][0]
+        self._batch_size = inputs[0].shape[0]
         port = runtime.get_inputs()[0]
         if port.type not in _TYPES:
             raise ModelError(f"{source}: expected a network that takes float or uint8; found {port.type}.")
@@ -46,12 +47,7 @@ class OnnxSession(Session):
         if self._channels_first:
             pixels = pixels.transpose(0, 3, 1, 2)
         pixels = np.ascontiguousarray(pixels, self._type)
-        size = self._batch_size
-        if size is None:
-            return self._compute(pixels)
-        padded = np.concatenate([pixels, np.repeat(pixels[-1:], -len(pixels) % size, axis=0)])
-        parts = [self._compute(padded[start : start + size]) for start in range(0, len(padded), size)]
-        return np.concatenate(parts)[: len(pixels)]
+        return compute_in_parts(pixels, self._batch_size, self._compute)
 
     @override
     def close(self) -> None:
@@ -60,8 +56,12 @@ class OnnxSession(Session):
     def _compute(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         if self._runtime is None:
             raise ModelError(f"{self._source}: the session was closed. Open it again.")
-        [output] = self._runtime.run(None, {self._name: pixels})
-        return np.asarray(output, np.float32)
+        try:
+            [output] = self._runtime.run(None, {self._name: pixels})
+        # The class of the error is not public.
+        except Exception as error:
+            raise ModelError(f"{self._source}: ONNX Runtime cannot run it: {short_message(error)}") from error
+        return np.asarray(output, np.float32).reshape(len(pixels), -1)
 
 
 def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) -> OnnxSession:
@@ -91,6 +91,6 @@ def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) ->
     return OnnxSession(opened, file)
 
 
-def _shape(port: Any) -> Shape:
+def _port(port: Any) -> Port:
     # A dimension of any length has a name, or no value.
-    return tuple(side if isinstance(side, int) else None for side in port.shape)
+    return Port(port.name, tuple(side if isinstance(side, int) else None for side in port.shape))

@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import check_file, find_version, import_openvino, short_message
-from breastcls.models.engines.session import Session, Shape, as_pixels, image_shapes
+from breastcls.models.engines.network_ports import Port, check_ports
+from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
 
 
 class OpenVinoSession(Session):
@@ -33,12 +34,12 @@ class OpenVinoSession(Session):
     def __init__(self, network: Any, source: object = "the network", cache_dir: Path | None = None) -> None:
         self.version = find_version("openvino")
         self._source = source
-        inputs, outputs = ([_shape(port) for port in ports] for ports in (network.inputs, network.outputs))
-        self.input_shape, self.output_shape, self._channels_first = image_shapes(source, inputs, outputs)
+        inputs, outputs = ([_port(port) for port in ports] for ports in (network.inputs, network.outputs))
+        self.input_shape, self.output_shape, self._channels_first = check_ports(source, inputs, outputs)
         if any(node.get_type_name() == "FakeQuantize" for node in network.get_ops()):
             self.precision = "int8"
-        if inputs[0][0] is not None:
-            network.reshape({network.input(): [-1, *inputs[0][1:]]})
+        # Some exporters fix the number of images, also inside the network.
+        self._batch_size = inputs[0].shape[0]
         self._network: Any = network
         # On processors with AVX512-BF16, OpenVINO would otherwise compute in bfloat16.
         self._options = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -50,17 +51,25 @@ class OpenVinoSession(Session):
     @override
     def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
         pixels = as_pixels(batch, self)
+        return compute_in_parts(pixels, self._batch_size, self._compute)
+
+    def _compute(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         # All threads of the processor work on this batch.
         requests = self._requests("LATENCY", pixels)
         request = requests.take()
         try:
             request.infer([pixels], share_inputs=True)
             return _output(request)
+        except RuntimeError as error:
+            raise ModelError(f"{self._source}: OpenVINO cannot run it: {short_message(error)}") from error
         finally:
             requests.give(request)
 
     @override
     def run_batches(self, batches: Iterable[Any]) -> Iterator[npt.NDArray[Any]]:
+        if self._batch_size is not None:
+            yield from super().run_batches(batches)
+            return
         running: deque[tuple[_Requests, Any, npt.NDArray[Any]]] = deque()
         try:
             for batch in batches:
@@ -154,21 +163,26 @@ def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) ->
     return OpenVinoSession(network, file, cache_dir)
 
 
-def _shape(port: Any) -> Shape:
+def _port(port: Any) -> Port:
     shape = port.get_partial_shape()
+    names = ", ".join(sorted(port.get_names())) or "unnamed"
     if shape.rank.is_dynamic:
-        return ()
-    return tuple(None if side.is_dynamic else side.get_length() for side in shape)
+        return Port(names, ())
+    return Port(names, tuple(None if side.is_dynamic else side.get_length() for side in shape))
 
 
 def _output(request: Any) -> npt.NDArray[np.float32]:
     # The next use of the request overwrites its own array.
-    return np.array(request.get_output_tensor().data, np.float32)
+    output = np.array(request.get_output_tensor().data, np.float32)
+    return output.reshape(len(output), -1)
 
 
 def _finish(running: deque[tuple[_Requests, Any, npt.NDArray[Any]]]) -> npt.NDArray[np.float32]:
     requests, request, _ = running.popleft()
-    request.wait()
-    output = _output(request)
+    try:
+        request.wait()
+        output = _output(request)
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot run the network: {short_message(error)}") from error
     requests.give(request)
     return output

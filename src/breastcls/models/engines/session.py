@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -92,33 +92,18 @@ def as_pixels(batch: Any, session: Session) -> npt.NDArray[Any]:
     return np.ascontiguousarray(pixels, dtype=np.float32)
 
 
-def image_shapes(source: object, inputs: list[Shape], outputs: list[Shape]) -> tuple[Shape, Shape, bool]:
-    """Return the input and output shape of a network for images, and whether its images have the channels first.
+def compute_in_parts(
+    pixels: npt.NDArray[Any], size: int | None, compute: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
+) -> npt.NDArray[np.float32]:
+    """Return the outputs of a network that takes a fixed number of images, for any number of them.
 
     Args:
-        source: What is described, for messages: the path of a file.
-        inputs: The shapes of all inputs.
-        outputs: The shapes of all outputs.
-
-    Returns:
-        (None, height, width, 3), (None, outputs), and True for a network that takes (n, 3, height, width).
-
-    Raises:
-        ModelError: If the network does not take RGB images, or its output is not (n, outputs).
+        pixels: (b, ...).
+        size: The number of images that the network takes, or None for any number.
+        compute: Returns the outputs (size, k) of `size` images.
     """
-    if len(inputs) != 1 or len(inputs[0]) != 4 or 3 not in (inputs[0][1], inputs[0][3]):
-        raise ModelError(
-            f"{source}: expected a network with one input of shape (n, height, width, 3) or (n, 3, height, width); "
-            f"found {_listed(inputs)}."
-        )
-    if len(outputs) != 1 or len(outputs[0]) != 2 or outputs[0][1] is None:
-        raise ModelError(
-            f"{source}: expected a network with one output of shape (n, classes); found {_listed(outputs)}."
-        )
-    channels_first = inputs[0][3] != 3
-    sides = inputs[0][2:] if channels_first else inputs[0][1:3]
-    return (None, *sides, 3), (None, outputs[0][1]), channels_first
-
-
-def _listed(shapes: list[Shape]) -> str:
-    return ", ".join(map(str, shapes)) or "none"
+    if size is None:
+        return compute(pixels)
+    padded = np.concatenate([pixels, np.repeat(pixels[-1:], -len(pixels) % size, axis=0)])
+    parts = [compute(padded[start : start + size]) for start in range(0, len(padded), size)]
+    return np.concatenate(parts)[: len(pixels)]

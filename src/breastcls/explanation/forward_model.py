@@ -1,0 +1,71 @@
+"""A model that only runs forward, prepared for the explanation methods that need class scores alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from breastcls.errors import ExplanationError
+from breastcls.models.inference import run_passes
+from breastcls.models.log_probabilities import log_probabilities
+from breastcls.models.single_output import expand_single_output
+
+
+class ForwardModel:
+    """The class scores of a model whose layers are not known: the logarithms of its probabilities.
+
+    It takes the place of a `ScoredModel` in methods that need neither gradients nor feature maps, such as occlusion.
+
+    Args:
+        runner: A model that `run_batches` of `breastcls.models.inference` takes, with probabilities as outputs.
+        example: Images of the model's input size (n, h, w, 3).
+        batch_size: Number of images in one forward pass.
+        method: The name of the explanation method, for messages.
+        needs_more: Whether the method is known to need a feature map.
+
+    Raises:
+        ExplanationError: If the method needs a feature map, or `batch_size` is less than 1.
+    """
+
+    score_kind = "log-probability"
+
+    def __init__(self, runner: Any, example: np.ndarray, batch_size: int, method: str, *, needs_more: bool) -> None:
+        if batch_size < 1:
+            raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
+        self.model, self.batch_size, self._method = runner, batch_size, method
+        if needs_more:
+            raise self._refusal()
+        self.class_count = int(self.probabilities(example[:1]).shape[1])
+
+    def outputs(self, images: np.ndarray) -> np.ndarray:
+        """Return the model's own output, (n, classes) or (n, 1), before any calibration."""
+        starts = range(0, len(images), self.batch_size)
+        batches = (images[start : start + self.batch_size] for start in starts)
+        [outputs] = run_passes(self.model, batches)
+        return outputs
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return the probabilities, float32 (n, classes), in batches of `batch_size`."""
+        return np.asarray(expand_single_output(self.outputs(images)), np.float32)
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Return the logarithms of the probabilities, float32 (n, classes)."""
+        return np.asarray(log_probabilities(self.probabilities(images)), np.float32)
+
+    def probabilities_of(self, scores: np.ndarray) -> np.ndarray:
+        """Return the probabilities that belong to class scores, both float32 (n, classes)."""
+        return np.exp(scores)
+
+    def __getattr__(self, name: str) -> Any:
+        # What else a `ScoredModel` has needs the layers of the model.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise self._refusal()
+
+    def _refusal(self) -> ExplanationError:
+        name = getattr(getattr(self.model, "path", None), "name", type(self.model).__name__)
+        return ExplanationError(
+            f"The method {self._method!r} needs the gradients or feature maps of a Keras model; {name} only runs "
+            "forward. Use method='occlusion', or load the '.keras' or '.h5' file that it was exported from."
+        )

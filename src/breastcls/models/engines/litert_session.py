@@ -1,0 +1,131 @@
+"""The engine LiteRT (TensorFlow Lite): networks in its own format (`.tflite`)."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from breastcls.errors import ModelError
+from breastcls.models.engines.engine_packages import check_file, find_version, import_litert, short_message
+from breastcls.models.engines.network_ports import Port, check_ports
+from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
+
+_INTEGERS = (np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.int16))
+
+
+class LiteRtSession(Session):
+    """A network that LiteRT runs on the processor.
+
+    Args:
+        interpreter: An `ai_edge_litert` interpreter with one input of images and one output.
+        source: What is opened, for messages.
+    """
+
+    engine = "litert"
+
+    def __init__(self, interpreter: Any, source: object = "the network") -> None:
+        self.version = find_version("ai-edge-litert")
+        self._source = source
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        ports = check_ports(source, [_port(one) for one in inputs], [_port(one) for one in outputs])
+        self.input_shape, self.output_shape, self._channels_first = ports
+        self._input, self._output = inputs[0], outputs[0]
+        self._batch_size = _port(inputs[0]).shape[0]
+        for port in (self._input, self._output):
+            if port["dtype"] is not np.float32 and np.dtype(port["dtype"]) not in _INTEGERS:
+                raise ModelError(f"{source}: expected float32 or quantized numbers; found {np.dtype(port['dtype'])}.")
+        if any(np.dtype(port["dtype"]) in _INTEGERS for port in (self._input, self._output)):
+            self.precision = "int8"
+        self._interpreter: Any = interpreter
+        self._shape: tuple[int, ...] = ()
+        # An interpreter keeps the tensors of one computation.
+        self._lock = Lock()
+
+    @override
+    def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        pixels = as_pixels(batch, self)
+        if self._channels_first:
+            pixels = pixels.transpose(0, 3, 1, 2)
+        values = _quantize(pixels, self._input)
+        return compute_in_parts(values, self._batch_size, self._compute)
+
+    @override
+    def close(self) -> None:
+        with self._lock:
+            self._interpreter = None
+
+    def _compute(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        with self._lock:
+            if self._interpreter is None:
+                raise ModelError(f"{self._source}: the session was closed. Open it again.")
+            try:
+                if values.shape != self._shape:
+                    self._shape = ()
+                    self._interpreter.resize_tensor_input(self._input["index"], values.shape)
+                    self._interpreter.allocate_tensors()
+                    self._shape = values.shape
+                self._interpreter.set_tensor(self._input["index"], values)
+                self._interpreter.invoke()
+                output = self._interpreter.get_tensor(self._output["index"])
+            except (RuntimeError, ValueError) as error:
+                raise ModelError(f"{self._source}: LiteRT cannot run it: {short_message(error)}") from error
+        return _dequantize(output, self._output)
+
+
+def open_file(path: str | os.PathLike[str]) -> LiteRtSession:
+    """Open a network in the format of LiteRT.
+
+    Args:
+        path: The file, `.tflite`.
+
+    Raises:
+        ModelError: If LiteRT is not installed, the file is missing, damaged or of another kind, its operations are not
+            known to the installed LiteRT, or the network is not one from images to (n, classes).
+    """
+    file = check_file(path)
+    litert = import_litert()
+    try:
+        # From memory the file is verified first. From a path it would be mapped, and could change while it is used.
+        interpreter = litert.Interpreter(model_content=file.read_bytes(), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError, OSError) as error:
+        text = short_message(error)
+        hint = (
+            "It needs operations of TensorFlow, which LiteRT does not contain: convert the model with built-in "
+            "operations only, or to ONNX."
+            if "Flex" in text or "TensorFlow ops" in text
+            else "The file is damaged, of another kind, or was written by a newer version. Export the model again."
+        )
+        raise ModelError(
+            f"LiteRT {find_version('ai-edge-litert')} cannot open {file}: {text.rstrip('.')}. {hint}"
+        ) from error
+    return LiteRtSession(interpreter, file)
+
+
+def _port(details: Any) -> Port:
+    signature = details.get("shape_signature")
+    shape = details["shape"] if signature is None or not len(signature) else signature
+    return Port(str(details["name"]), tuple(None if side < 0 else int(side) for side in shape))
+
+
+def _quantize(pixels: npt.NDArray[Any], port: Any) -> npt.NDArray[Any]:
+    dtype = np.dtype(port["dtype"])
+    scale, zero = port["quantization"]
+    if dtype not in _INTEGERS or not scale:
+        return np.ascontiguousarray(pixels, dtype)
+    limits = np.iinfo(dtype)
+    values = np.clip(np.round(pixels.astype(np.float32) / np.float32(scale)) + zero, limits.min, limits.max)
+    return np.ascontiguousarray(values, dtype)
+
+
+def _dequantize(output: npt.NDArray[Any], port: Any) -> npt.NDArray[np.float32]:
+    scale, zero = port["quantization"]
+    values = output.reshape(len(output), -1)
+    if np.dtype(port["dtype"]) not in _INTEGERS or not scale:
+        return np.array(values, np.float32)
+    return (values.astype(np.float32) - np.float32(zero)) * np.float32(scale)
