@@ -51,9 +51,14 @@ def recorded_calls(model: Any) -> Iterator[Any]:
                 yield node
 
 
-def sum_gradients_elsewhere(optimizer: Any) -> None:
-    """Keep an optimizer from adding up the gradients of all replicas: the caller has added them up already."""
-    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
+def skip_gradient_sum(optimizer: Any) -> None:
+    """Keep an optimizer from summing the gradients over replicas: there is one, or the caller has summed them already.
+
+    On one replica the sum changes no value, but TensorFlow registers a gradient function for it under a new name, which
+    keeps the graph of the training step, some 10 MiB, until the process ends.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = lambda pairs: pairs
 
 
 def logits_of(output: Any) -> Any | None:

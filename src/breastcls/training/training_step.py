@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from breastcls.models.keras_internals import skip_gradient_sum
+
 
 class Step(Protocol):
     """Trains a model on one batch."""
@@ -28,6 +30,8 @@ class KerasStep:
     def __init__(self, model: keras.Model, class_count: int, weights: dict[int, float] | None) -> None:
         self._model, self._class_count = model, class_count
         self._weights = None if weights is None else weight_table(weights)
+        if model.distribute_strategy.num_replicas_in_sync == 1:
+            skip_gradient_sum(model.optimizer)
 
     def __call__(self, inputs: Any, labels: Any) -> tuple[float, float, int]:
         """Train on one batch; return its loss, its accuracy and its number of images."""

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from breastcls.errors import TrainingError
-from breastcls.models.keras_internals import find_seed_generators, flatten_layers, sum_gradients_elsewhere
+from breastcls.models.keras_internals import find_seed_generators, flatten_layers, skip_gradient_sum
 from breastcls.models.single_output import expand_single_tensor
 from breastcls.training.distribution.batch_sharding import BatchShard
 from breastcls.training.distribution.replicas import ShardedDropout
@@ -131,9 +131,8 @@ class DistributedStep:
         common = {id(layer.seed_generator) for layer in dropouts if layer.rate > 0}
         self._own_generators = [found for found in find_seed_generators(learner) if id(found) not in common]
         self._changed: list[Any] = []
-        inner = getattr(learner.optimizer, "inner_optimizer", learner.optimizer)
         # It would add the gradients up after clipping them, and a second time.
-        sum_gradients_elsewhere(inner)
+        skip_gradient_sum(learner.optimizer)
         self._step = tf.function(self._step_on_all_devices, jit_compile=False, reduce_retracing=True, autograph=False)
 
     def __call__(self, inputs: Any, labels: BatchShard) -> tuple[float, float, int]:
