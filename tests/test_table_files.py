@@ -171,7 +171,7 @@ def test_unpacking_is_bounded(tmp_path, monkeypatch):
     for _ in range(60):
         book.active.append(["b" * 30000 + str(_)])
     book.save(tmp_path / "bomb.xlsx")
-    with pytest.raises(DatasetError, match="after unpacking"):
+    with pytest.raises(DatasetError, match="parts unpack to 2 MiB"):
         read(tmp_path / "bomb.xlsx")
 
 

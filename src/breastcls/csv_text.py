@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -12,6 +13,10 @@ from breastcls.errors import BreastclsError
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 50
+LARGEST_CELLS = 20_000_000
+"""Most cells of a table, and most lines: two million rows of ten columns take about 2 GB of memory as text."""
+_LONGEST_LINE = 2**20
+_MOST_LINES_OF_ROW = 10_000
 # A spreadsheet runs a cell that begins so as a formula; see OWASP, "CSV injection".
 _FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]", re.DOTALL)
 _GUARDED = re.compile(r"'+[=+\-@\t\r＝＋－＠]", re.DOTALL)
@@ -68,19 +73,25 @@ def parse_rows(text: str, name: str, error: type[BreastclsError]) -> list[list[s
         error: The exception to raise.
 
     Raises:
-        error: If a row has another number of fields than the first, or a quotation mark is not closed.
+        error: If a row has another number of fields than the first, a quotation mark is not closed, or there are more
+            cells, lines or characters of a line than in a table of images.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     first, _, rest = text.partition("\n")
     given = re.fullmatch(r'"?sep=(.)"?', first.strip(" "))
     skipped = 1 if given else 0
     separator = given[1] if given else _find_separator(text)
-    reader = csv.reader(io.StringIO(rest if given else text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
+    row_began = [0]
+    lines = _bounded_lines(rest if given else text, row_began, name, error)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     try:
         for row in reader:
+            row_began[0] = reader.line_num
             if not any(map(str.strip, row)):
                 continue
+            if len(rows) * len(row) > LARGEST_CELLS:
+                raise error(too_many_cells(name))
             if rows and len(row) != len(rows[0]):
                 raise error(_uneven(name, reader.line_num + skipped, row, rows[0], separator))
             rows.append(row)
@@ -91,8 +102,29 @@ def parse_rows(text: str, name: str, error: type[BreastclsError]) -> list[list[s
     return rows
 
 
+def too_many_cells(name: str) -> str:
+    """Return the message about a table with more than `LARGEST_CELLS` cells."""
+    return (
+        f"{name} has more than {LARGEST_CELLS:,} cells or lines, more than a table of images. Read a larger table with "
+        "pandas, and pass the columns."
+    )
+
+
+def _bounded_lines(text: str, row_began: list[int], name: str, error: type[BreastclsError]) -> Iterator[str]:
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if len(line) > _LONGEST_LINE or number - row_began[0] > _MOST_LINES_OF_ROW:
+            raise error(
+                f"{name}, line {number}: a row of more than {_LONGEST_LINE:,} characters or {_MOST_LINES_OF_ROW:,} "
+                "lines is not a row of a table of images. Check the line ends and the quotation marks."
+            )
+        if number > LARGEST_CELLS:
+            raise error(too_many_cells(name))
+        yield line
+
+
 def _find_separator(text: str) -> str:
     best, found = (False, 1), ","
+    text = text[:_LONGEST_LINE]
     for separator in _SEPARATORS:
         rows = []
         try:

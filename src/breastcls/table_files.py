@@ -17,14 +17,18 @@ from typing import Any
 
 import pandas as pd
 
-from breastcls.csv_text import parse_rows, unguard_cell
+from breastcls.csv_text import LARGEST_CELLS, parse_rows, too_many_cells, unguard_cell
 from breastcls.errors import BreastclsError, DatasetWarning
 from breastcls.identifiers import clean_name
+from breastcls.size_limits import LARGEST_MEMBER, LARGEST_RATIO, SizeError, check_archive
 
 LARGEST_TABLE = 512 * 2**20
 """Largest size of a table in bytes, after unpacking: about three million rows of images."""
-LARGEST_RATIO = 200
-"""Largest ratio of compression beyond 64 MiB; text of tables reaches about 50."""
+# What openpyxl and zipfile raise on damaged, encrypted or manipulated workbooks.
+_DAMAGED_WORKBOOK = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, SyntaxError, RuntimeError, OverflowError),
+    *(EOFError, zipfile.BadZipFile, zlib.error),
+)
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _BYTE_ORDER_MARKS = (
@@ -124,7 +128,7 @@ def _read_file(path: str | os.PathLike[str], error: type[BreastclsError]) -> byt
 
 
 def _unpack(path: str | os.PathLike[str], content: bytes, error: type[BreastclsError]) -> bytes:
-    limit = min(LARGEST_TABLE, max(64 * 2**20, LARGEST_RATIO * len(content)))
+    limit = min(LARGEST_TABLE, max(LARGEST_MEMBER, LARGEST_RATIO * len(content)))
     with gzip.open(path) as stream:
         unpacked = stream.read(limit + 1)
     if len(unpacked) > limit:
@@ -203,15 +207,15 @@ def _read_workbook(path: Path, error: type[BreastclsError]) -> list[list[str]]:
         ) from problem
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size > min(LARGEST_TABLE, max(64 * 2**20, LARGEST_RATIO * path.stat().st_size)):
-                raise error(_too_large(path, size))
+            check_archive(archive, LARGEST_TABLE)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on styles and validations, which have no effect on the cells
             book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
             sheets = {sheet.title: _read_sheet(sheet, path, error) for sheet in book.worksheets}
             book.close()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SyntaxError, zipfile.BadZipFile) as problem:
+    except SizeError as problem:
+        raise error(f"{path} is not read: {problem}. Save the table as CSV.") from problem
+    except _DAMAGED_WORKBOOK as problem:
         if isinstance(problem, BreastclsError):
             raise
         raise error(f"{path} is not an Excel workbook (.xlsx), or is damaged: {problem}.") from problem
@@ -225,8 +229,14 @@ def _read_workbook(path: Path, error: type[BreastclsError]) -> list[list[str]]:
 
 
 def _read_sheet(sheet: Any, path: Path, error: type[BreastclsError]) -> list[list[str]]:
-    rows = []
-    for cells in sheet.iter_rows():
+    rows: list[list[str]] = []
+    # A sheet may declare a million rows of 16,384 cells that it does not have.
+    sheet.reset_dimensions()
+    count = 0
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        count += len(cells)
+        if max(count, number) > LARGEST_CELLS:
+            raise error(too_many_cells(str(path)))
         for cell in cells:
             if cell.data_type == "e":
                 raise error(f"{path}: the cell {cell.coordinate} of {sheet.title} holds the error {cell.value}.")

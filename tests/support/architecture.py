@@ -24,6 +24,7 @@ LAYERS = (
         "csv_text",
         "table_files",
         "html_parts",
+        "size_limits",
         "_version",
     ),
     ("images",),

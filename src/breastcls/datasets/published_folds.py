@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from breastcls.errors import DatasetWarning, LeakageWarning, SplitError
+from breastcls.size_limits import read_text
 
 _CSV_COLUMNS = {"fold", "grp", "filename"}
 
@@ -100,8 +101,8 @@ def assign_fold(
 def _read_rows(path: Path) -> list[tuple[str, int, str]]:
     """Return the file name, fold and part of each row."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path).removeprefix("\ufeff")
+    except (OSError, ValueError) as error:
         raise SplitError(f"Cannot read the fold file {path}: {error}.") from error
     return _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text, path)
 

@@ -20,6 +20,8 @@ from breastcls.models.weight_hash import is_same_fingerprint
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.predictions import Predictions
 from breastcls.relative_paths import without_folders
+from breastcls.size_limits import read_json, read_text
+from breastcls.table_files import LARGEST_TABLE
 from breastcls.training.checkpointing.resume import load_run
 from breastcls.training.fit_settings import is_fit_option, setting_to_json
 
@@ -121,8 +123,8 @@ class FoldFolder:
 
     def _resume(self, images: str) -> None:
         try:
-            old = json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
-            kept = (self.path / _IMAGES).read_text(encoding="utf-8")
+            old = read_json(self.path / _SETTINGS, nan=True)
+            kept = read_text(self.path / _IMAGES, LARGEST_TABLE)
             found = _setting_differences(old["settings"], self._content["settings"])
             found += _differences("", {"classes": old["classes"]}, {"classes": self._content["classes"]})
             found += _image_differences(kept, images)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from breastcls._version import __version__
 from breastcls.errors import ModelError
+from breastcls.size_limits import parse_json
 
 CARD_SCHEMA = 2
 """Version of the JSON of the card. It is raised with every change of the fields; all earlier versions stay readable.
@@ -45,8 +45,8 @@ def read_card(text: str, fields: set[str]) -> dict[str, Any]:
         ModelError: If the text is not JSON, not a card, or a card of a newer schema.
     """
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(text)
+    except ValueError as error:
         raise ModelError(f"The model card is not JSON: {error}") from error
     if not isinstance(values, dict):
         raise ModelError(f"The model card is a JSON {type(values).__name__}; expected an object.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 
 from breastcls.errors import ModelError
+from breastcls.models.declared_sizes import check_h5, check_keras_archive
 from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import ModelCard
 from breastcls.models.saved_layers import check_code, check_known, list_saved_layers
@@ -23,7 +25,11 @@ CARD_FILE = "breastcls.json"
 LARGEST_CARD = 1 << 24
 """Most bytes of a model card."""
 
-_LARGEST_CONFIG = 1 << 26
+# zipfile raises NotImplementedError and RuntimeError for parts that are encrypted or compressed by another method.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, OSError),
+    *(NotImplementedError, RuntimeError, KeyError),
+)
 # The layers of breastcls that a saved model can contain.
 _LAYERS = {keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation)}
 
@@ -83,8 +89,7 @@ def _read_archive(file: Path) -> tuple[Any, ModelCard | None]:
     try:
         with zipfile.ZipFile(file) as archive:
             _check_members(file, archive)
-            if archive.getinfo("config.json").file_size > _LARGEST_CONFIG:
-                raise ModelError(f"{file}: config.json has more than {_LARGEST_CONFIG} bytes and is no architecture.")
+            check_keras_archive(file, archive)
             config = json.loads(archive.read("config.json"))
             if CARD_FILE in archive.namelist():
                 if archive.getinfo(CARD_FILE).file_size > LARGEST_CARD:
@@ -92,7 +97,7 @@ def _read_archive(file: Path) -> tuple[Any, ModelCard | None]:
                 text = archive.read(CARD_FILE).decode("utf-8")
     except ModelError:
         raise
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, OSError, RecursionError) as error:
+    except _DAMAGED as error:
         raise ModelError(f"{file} is not a '.keras' file or is damaged ({error}). Copy or save it again.") from error
     if text is None:
         return config, None
@@ -123,7 +128,11 @@ def _read_h5_config(file: Path) -> Any:
             text = archive.attrs.get("model_config")
             members, weights_only = list(archive), _holds_weights(archive)
             if text is not None:
-                return json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
+                text = text.decode("utf-8") if isinstance(text, bytes) else text
+                check_h5(file, archive, text)
+                return json.loads(text)
+    except ModelError:
+        raise
     # For damaged files h5py raises many different errors.
     except Exception as error:
         raise ModelError(f"{file} is no HDF5 file of Keras or is damaged: {_short(error)} Copy it again.") from error

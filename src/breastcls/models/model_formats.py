@@ -56,6 +56,8 @@ def find_format(path: Path) -> str:
         return _folder_format(path)
     if not path.exists():
         raise ModelError(f"There is no file {path}; expected a model: {_EXPECTED}.")
+    if not path.is_file():
+        raise ModelError(f"{path} is a pipe, a device or another special file, not a model. Expected {_EXPECTED}.")
     try:
         with path.open("rb") as stream:
             start = stream.read(4096)

@@ -29,6 +29,7 @@ from breastcls.files import make_folder, write_text
 from breastcls.images.resize import check_image_size
 from breastcls.metrics.number_format import format_count
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
+from breastcls.size_limits import read_json
 
 SPLITS_BY: tuple[By, By] = ("image", "case")
 
@@ -273,8 +274,8 @@ def _open_output(output: str | os.PathLike[str], recipe: Recipe, settings: Mappi
             "with resume=True."
         )
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        before = read_json(path, nan=True)
+    except (OSError, ValueError) as error:
         raise OutputError(f"{path} is damaged ({error}). Choose another output.") from error
     found = [f"{key}: {before.get(key)!r} there, {asked[key]!r} here" for key in asked if asked[key] != before.get(key)]
     if found:

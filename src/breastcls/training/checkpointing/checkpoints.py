@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 
 from breastcls.errors import TrainingWarning
 from breastcls.files import atomic_path, make_folder
+from breastcls.size_limits import LARGEST_JSON, SizeError, check_archive, check_member, parse_json
 from breastcls.training.checkpointing.checkpoint_check import check_meta
 
 FOLDER = "checkpoints"
@@ -23,7 +26,7 @@ _KEPT = 2
 _META = "meta"
 _BROKEN = (
     *(OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, RecursionError),
-    *(zipfile.BadZipFile, zipfile.LargeZipFile),
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError),
 )
 
 
@@ -67,10 +70,8 @@ class Checkpoints:
         if not path.exists():
             return None
         try:
-            # Reading every member verifies its checksum in the zip file.
-            with np.load(path, allow_pickle=False) as file:
-                members = {key: file[key] for key in file.files}
-            meta = json.loads(members.pop(_META).tobytes().decode())
+            members = _read_arrays(path)
+            meta = parse_json(members.pop(_META).tobytes().decode(), nan=True)
             if meta.pop("format") != _FORMAT:
                 raise ValueError("it has another format")
             check_meta(meta)
@@ -121,3 +122,20 @@ class Checkpoints:
 
     def _steps(self) -> list[Path]:
         return sorted(self.folder.glob("epoch-*-step-*.npz"))
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a checkpoint; what they declare to unpack to is checked first."""
+    with zipfile.ZipFile(path) as archive:
+        check_archive(archive)
+        check_member(archive, f"{_META}.npy", LARGEST_JSON)
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+            if math.prod(shape) * dtype.itemsize > member.file_size:
+                raise SizeError(f"its array {member.filename!r:.80} declares the shape {shape} and stores less")
+    # Reading every member verifies its checksum in the zip file.
+    with np.load(path, allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}

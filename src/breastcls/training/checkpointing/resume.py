@@ -20,6 +20,8 @@ from breastcls.errors import TrainingError
 from breastcls.files import remove_temporaries
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.persistence import load_model
+from breastcls.size_limits import read_json, read_text
+from breastcls.table_files import LARGEST_TABLE
 from breastcls.training.checkpointing.checkpoints import FOLDER
 from breastcls.training.checkpointing.run_folder import FILES, open_run_dir, read_config, split_text, write_start
 from breastcls.training.distribution.worker_group import WorkerGroup
@@ -140,8 +142,8 @@ def is_finished(folder: Path) -> bool:
     if not path.exists():
         return False
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["stopped"] != "interrupted")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return bool(read_json(path)["stopped"] != "interrupted")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{path} is damaged ({error}). Delete it: with resume=True the run is then resumed from its last "
             "checkpoint, or trained again."
@@ -192,7 +194,7 @@ def load_run(run_dir: str | Path) -> Run:
     folder = Path(run_dir)
     path = folder / "run.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        values = read_json(path)
         history = pd.DataFrame(values.pop("history"))
         scores = values["scores"].items()
         values["scores"] = {name: float("nan") if score is None else score for name, score in scores}
@@ -207,17 +209,17 @@ def load_run(run_dir: str | Path) -> Run:
         ) from error
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"it contains {name}, which is no JSON")
-
-
 def data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[str]:
     """Return how images differ from those in `split.csv` of a run, as text; a folder may have moved."""
     path = folder / "split.csv"
     if not path.exists():
         return [f"{path.name} is missing there"]
-    old_table, new_table = _read_split(path.read_text(encoding="utf-8")), _read_split(split_text(train, val))
-    old, new = _identities(old_table), _identities(new_table)
+    new_table = _read_split(split_text(train, val))
+    try:
+        old_table = _read_split(read_text(path, LARGEST_TABLE))
+        old, new = _identities(old_table), _identities(new_table)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{path} is damaged ({error}). Start the run again in another folder.") from error
     found = []
     for part in ("train", "val"):
         there, here = old.get(part, []), new.get(part, [])

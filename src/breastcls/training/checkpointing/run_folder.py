@@ -24,6 +24,7 @@ from breastcls.files import make_folder, write_json, write_text
 from breastcls.images.locking import hold_folder
 from breastcls.models.persistence import save_model
 from breastcls.relative_paths import relative_paths
+from breastcls.size_limits import read_json
 from breastcls.training.run import Run
 
 FILES = ("config.json", "split.csv", "local.json", "history.csv", "model.keras", "environment.json", "run.json")
@@ -127,8 +128,8 @@ def write_history(path: Path, history: pd.DataFrame | Sequence[Mapping[str, Any]
 def _read_root(local: Path) -> str | None:
     """Return the folder of the images on this machine."""
     try:
-        root = json.loads(local.read_text(encoding="utf-8"))["images"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        root = read_json(local)["images"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(f"{local} is damaged ({error}). Delete it: paths then start from the folder.") from error
     if root is not None and not isinstance(root, str):
         raise TrainingError(f"{local} is damaged: images is {root!r}. Delete it: paths then start from the folder.")
@@ -145,8 +146,8 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        config = read_json(path, nan=True)
+    except (OSError, ValueError) as error:
         raise TrainingError(f"{path} is damaged ({error}). Start the run again in another folder.") from error
     if not isinstance(config, dict) or not isinstance(config.get("fit"), dict):
         raise TrainingError(f"{path} is not the record of a run of breastcls. Choose another folder.")
