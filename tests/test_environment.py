@@ -24,3 +24,10 @@ def test_tensorflow_without_gpu_code_counts_as_tensorflow(monkeypatch):
     monkeypatch.setattr(environment_module, "version", find)
     packages = describe_environment()["packages"]
     assert (packages["tensorflow"], packages["keras"]) == ("2.21.0", "not installed")
+
+
+def test_the_switch_of_onednn_is_recorded(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert describe_environment()["onednn"] == "0"
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    assert describe_environment()["onednn"] == "default"

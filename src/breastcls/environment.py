@@ -23,19 +23,23 @@ _PACKAGES = (
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return versions of packages and Python, the system and the number of processors.
+    """Return versions of packages and Python, the system, the number of processors, and the switch of oneDNN.
+
+    The switch is the environment variable `TF_ENABLE_ONEDNN_OPTS`, which TensorFlow reads when it is imported: "1" and
+    "0" give other bits on some processors. "default" is TensorFlow's own choice, which depends on the processor.
 
     Nothing in it identifies the machine or its user.
 
     Example:
         >>> sorted(describe_environment())
-        ['breastcls', 'packages', 'processors', 'python', 'system']
+        ['breastcls', 'onednn', 'packages', 'processors', 'python', 'system']
     """
     return {
         "breastcls": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "packages": {name: _find_version(name) for name in _PACKAGES},
     }
 

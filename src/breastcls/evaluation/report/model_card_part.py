@@ -124,6 +124,11 @@ _FINGERPRINTS = {
 def environment_facts(evaluation: EvaluationData) -> Facts:
     """Return the packages that the report was written with, and the fingerprints of predictions, model and data."""
     here = describe_environment()
-    facts: Facts = [("System", here["system"]), ("Python", here["python"]), *here["packages"].items()]
+    facts: Facts = [
+        ("System", here["system"]),
+        ("Python", here["python"]),
+        ("oneDNN in TensorFlow", here["onednn"]),
+        *here["packages"].items(),
+    ]
     known = {"predictions": fingerprint_predictions(evaluation.predictions), **evaluation.fingerprints}
     return facts + [(title, known[name]) for name, title in _FINGERPRINTS.items() if name in known]

@@ -1,0 +1,61 @@
+"""How long `breastcls --help` takes, beside `python -c "import tensorflow"`.
+
+Whole processes are timed, in turns, and the medians written as JSON: `python benchmarks/command_line_time.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from breastcls.environment import describe_environment
+from breastcls.files import write_text
+
+SIDES = {
+    "breastcls --help": ["-m", "breastcls", "--help"],
+    "breastcls train --help": ["-m", "breastcls", "train", "--help"],
+    "nothing": ["-c", "pass"],
+    "import tensorflow": ["-c", "import tensorflow"],
+}
+TARGET_SECONDS = 0.3
+
+
+def measure(runs: int) -> dict[str, list[float]]:
+    """Time each command `runs` times, in turns, so that a busy moment hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in SIDES}
+    for _ in range(runs):
+        for name, words in SIDES.items():
+            began = time.perf_counter()
+            subprocess.run([sys.executable, *words], check=True, capture_output=True)
+            seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "command_line_time.json")
+    arguments = parser.parse_args()
+    seconds = measure(arguments.runs)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    result = {
+        "what": "seconds a process takes",
+        "seconds": seconds,
+        "median": medians,
+        "target": TARGET_SECONDS,
+        "met": max(medians["breastcls --help"], medians["breastcls train --help"]) < TARGET_SECONDS,
+        "environment": describe_environment(),
+    }
+    write_text(arguments.output, json.dumps(result, indent=2) + "\n")
+    for name, value in medians.items():
+        print(f"{name}: {value:.3f} s")
+
+
+if __name__ == "__main__":
+    main()
