@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from breastcls.errors import TrainingWarning
+from breastcls.features.stacked_regressions import StackedRegressions
+from breastcls.features.standardisation import standardise
 
 Matrix = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -26,8 +28,8 @@ _LEAST_SHARE = 0.1
 # After so many steps without a better score the search ends, since weaker penalties overfit more.
 _PATIENCE = 3
 _MOST_STEPS = 2000
-# Dividing a nearly constant feature by its deviation would make it arbitrarily large on new images.
-_LEAST_DEVIATION = 1e-6
+# Up to so many features the principal axes that `StackedRegressions` works in are found in less time than they save.
+_MOST_STACKED_FEATURES = 512
 
 
 class Regression:
@@ -44,9 +46,7 @@ class Regression:
     def __init__(
         self, features: Matrix, labels: Integers, weights: Sequence[float], tolerance: float, *, exact: bool = True
     ) -> None:
-        deviation = features.std(axis=0)
-        self.mean = features.mean(axis=0)
-        self.scale = np.where(deviation > _LEAST_DEVIATION * max(float(deviation.max()), 1e-300), deviation, 1.0)
+        self.mean, self.scale = standardise(features)
         standard = (features - self.mean) / self.scale
         self._features, self._labels = standard if exact else standard.astype(np.float32), labels
         self._model = LogisticRegression(
@@ -119,21 +119,14 @@ def score_penalties(
     Returns:
         C to log loss and standard error, from a dominating penalty to `_PATIENCE` steps beyond the best.
     """
-    folds = []
-    for held in parts:
-        rest = np.setdiff1d(np.arange(len(labels)), held)
-        folds.append((held, features[held], Regression(features[rest], labels[rest], weights, 1e-5, exact=False)))
+    stacked = len(weights) == 2 and features.shape[1] <= _MOST_STACKED_FEATURES
+    predict = (StackedRegressions if stacked else _FoldRegressions)(features, labels, weights, parts).fit
     # A case of several classes is one for each of them.
     _, first, member = np.unique(groups * len(weights) + labels, return_index=True, return_inverse=True)
     sizes, shares = np.bincount(member), np.asarray(weights)[labels[first]]
     scores: dict[float, tuple[float, float]] = {}
     for c in (c for c in GRID if c * len(labels) >= _LEAST_SHARE):
-        chosen = np.zeros(len(labels))
-        for held, unseen, regression in folds:
-            regression.fit(c)
-            kernel, bias = regression.layer()
-            chosen[held] = softmax(unseen @ kernel + bias, axis=1)[np.arange(len(held)), labels[held]]
-        losses = -np.log(np.clip(np.bincount(member, chosen) / sizes, 1e-12, 1.0))
+        losses = -np.log(np.clip(np.bincount(member, predict(c)) / sizes, 1e-12, 1.0))
         mean = float(np.average(losses, weights=shares))
         error = float(np.sqrt(np.sum((shares * (losses - mean)) ** 2)) / shares.sum())
         # Rounded, so that ties are not broken by rounding errors.
@@ -141,6 +134,26 @@ def score_penalties(
         if list(scores).index(_best(scores)) + _PATIENCE < len(scores):
             break
     return scores
+
+
+class _FoldRegressions:
+    """The same as `StackedRegressions` for several classes, one fold after the other."""
+
+    def __init__(self, features: Matrix, labels: Integers, weights: Sequence[float], parts: Sequence[Integers]) -> None:
+        self._labels, self._folds = labels, []
+        for held in parts:
+            rest = np.setdiff1d(np.arange(len(labels)), held)
+            regression = Regression(features[rest], labels[rest], weights, 1e-5, exact=False)
+            self._folds.append((held, features[held], regression))
+
+    def fit(self, c: float) -> Matrix:
+        """Return the probability of the true class of each row by the fold that left it out, float64 (n,)."""
+        chosen = np.zeros(len(self._labels))
+        for held, unseen, regression in self._folds:
+            regression.fit(c)
+            kernel, bias = regression.layer()
+            chosen[held] = softmax(unseen @ kernel + bias, axis=1)[np.arange(len(held)), self._labels[held]]
+        return chosen
 
 
 def choose_penalty(scores: Mapping[float, tuple[float, float]]) -> float:
