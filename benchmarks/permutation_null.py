@@ -55,7 +55,7 @@ def main() -> None:
             "mobilenet", classes=data.classes, image_size=224, weights=arguments.weights, alpha=0.25, head="linear"
         )
 
-    exact = {"frozen_head": "lbfgs", "fine_tune": False, "augment": "none"}
+    exact: dict[str, Any] = {"frozen_head": "lbfgs", "fine_tune": False, "augment": "none"}
     warnings.simplefilter("ignore")
     if arguments.only_time:
         target = arguments.output or RESULTS / "permutation_null.json"

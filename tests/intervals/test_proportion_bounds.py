@@ -37,7 +37,7 @@ def test_counts_against_a_loop():
         assert reaching[place] == len(right)
     by_case = [[(scores[codes == case] >= limit).sum() for limit in limits] for case in np.unique(codes)]
     rows = np.bincount(codes)[np.unique(codes)][:, None] * np.ones(len(limits))
-    for one, other in zip(Proportions.count(by_case, rows), found, strict=True):
+    for one, other in zip(Proportions.from_cases(by_case, rows), found, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -78,7 +78,7 @@ def test_from_five_erring_cases_on_the_bootstrap_is_kept():
 
 
 def test_without_trials_there_is_no_proportion():
-    shares = Proportions.count(np.zeros((4, 2)), [[1, 0]] * 4)
+    shares = Proportions.from_cases(np.zeros((4, 2)), [[1, 0]] * 4)
     found = bound_few(no_bounds(NO_VARIATION, 2), shares, 0.95)
     assert found.reason.tolist() == ["", NO_VARIATION]
     assert found.high[0] > 0.4

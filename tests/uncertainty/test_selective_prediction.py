@@ -58,14 +58,14 @@ def test_equals_against_all_orders():
 
 @pytest.mark.parametrize("ties", [True, False])
 def test_bands_equal_repeated_cases(draw, ties):
-    some = draw(3, images=90, cases=9, ties=ties)
+    some = draw(3, images=240, cases=24, ties=ties)
     bootstrap = Bootstrap(30, 0.8, "percentile")
-    curve = risk_coverage(some, coverages=[0.3, 0.7], bootstrap=bootstrap)
+    curve = risk_coverage(some, coverages=[0.6, 1.0], bootstrap=bootstrap)
     area = aurc(some, bootstrap=bootstrap)
     codes, curves, areas = case_codes(some), [], []
     for weights in np.concatenate(list(bootstrap.weights(case_strata(some.labels, codes, 2)))):
-        again = some[np.repeat(np.arange(90), weights[codes].astype(int))]
-        curves.append(risk_coverage(again, coverages=[0.3, 0.7], bootstrap=Bootstrap(1))["risk"])
+        again = some[np.repeat(np.arange(240), weights[codes].astype(int))]
+        curves.append(risk_coverage(again, coverages=[0.6, 1.0], bootstrap=Bootstrap(1))["risk"])
         areas.append(aurc(again, bootstrap=Bootstrap(1))["value"])
     np.testing.assert_allclose(curve[["low", "high"]].T, np.quantile(curves, [0.1, 0.9], axis=0))
     np.testing.assert_allclose(area[["low", "high"]].T, np.quantile(areas, [0.1, 0.9], axis=0), atol=1e-12)

@@ -197,7 +197,7 @@ class _Binned:
 
     def proportions(self) -> Proportions:
         """Return the observed frequency in each bin as a proportion of its images."""
-        return Proportions.count(self._observed, self._images)
+        return Proportions.from_cases(self._observed, self._images)
 
     def errors(self, weights: Floats) -> Floats:
         """Return expected and maximum calibration error, (resamples, 2)."""

@@ -177,7 +177,7 @@ class ConformalSets(ShownInNotebook):
         found_bounds = bootstrap.intervals(measure, strata, support)
         # All but the mean size are plain shares.
         is_share = np.arange(counts.shape[1]) % len(FIGURES) != FIGURES.index("size")
-        shares = Proportions.count(np.minimum(counted, counts), counts).mask(is_share)
+        shares = Proportions.from_cases(np.minimum(counted, counts), counts).mask(is_share)
         bounds = bound_proportions(predictions, found_bounds, shares, bootstrap.confidence)
         value, *bounds_of = (
             found.reshape(len(groups), len(FIGURES)) for found in (measure(np.ones((1, cases)))[0], *bounds)

@@ -212,8 +212,8 @@ def _bound_by_wilson(
     still = bounds.reason == NO_VARIATION
     varying = np.stack([rate.varying for rate in rates.proportions], axis=1)
     few = np.column_stack([varying, varying.min(axis=1), varying.min(axis=1)]) < FEW_CASES
-    few = np.repeat(few, len(point) // len(few), axis=0)
-    return bounds.replace(still | (one_row & (bounds.reason == "")), low, high).widen(few & ~one_row, low, high)
+    few = np.repeat(few, len(point) // len(few), axis=0) & (not one_row)
+    return bounds.replace(still | (one_row & (bounds.reason == "")), low, high).widen(few, low, high)
 
 
 class _Rates:

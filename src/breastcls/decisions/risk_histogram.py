@@ -73,7 +73,7 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
     parts = [
         Proportions.reaching(place[groups == group], codes[groups == group], np.arange(1, bins + 1)).complement()
         if (groups == group).any()
-        else Proportions.count(np.zeros((1, bins)), np.zeros((1, bins)))
+        else Proportions.from_cases(np.zeros((1, bins)), np.zeros((1, bins)))
         for group in range(len(names))
     ]
     # All of a group is below the upper edge of the last bin: that is no estimate.

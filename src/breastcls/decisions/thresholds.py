@@ -222,7 +222,7 @@ def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
         raise EvaluationError(
             "Only a threshold above 1 would reach this: images of the negative class have the probability 1."
         )
-    what = "The choice of the threshold" if rule != HALF else "The sensitivity and specificity of the threshold 0.5"
+    what = "The choice of the threshold" if rule != HALF else "The performance of the threshold 0.5"
     limitations = warn_few_cases(predictions, what, stacklevel=4)
     if predictions.cases is None:
         limitations = ("Cases are not known, so how many independent observations support the choice is not known.",)

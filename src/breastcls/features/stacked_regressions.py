@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +72,7 @@ class StackedRegressions:
         units = np.sqrt(curvature)
         start = self._solution.copy()
         start[:, :-1] *= units
-        options = {
+        options: Any = {
             "maxiter": _MOST_STEPS,
             "maxls": _MOST_LINE_SEARCH_STEPS,
             "gtol": _TOLERANCE,
@@ -94,7 +95,7 @@ class StackedRegressions:
         offsets = (coefficients[:, -1] - (self._means * kernels).sum(axis=1)).astype(np.float32)
         return self._sides * (self._along_axes @ along_axes.T + offsets), kernels
 
-    def _loss(self, solution: Matrix, penalties: Matrix, units: Matrix) -> tuple[float, Matrix]:
+    def _loss(self, solution: Any, penalties: Matrix, units: Matrix) -> tuple[float, Any]:
         """Return the sum over folds of the mean loss with penalty, and its gradient, in units of the curvature."""
         coefficients = solution.reshape(len(self._parts), -1).copy()
         coefficients[:, :-1] /= units

@@ -40,7 +40,7 @@ def few_case_support(cases: dict[str, int], what: str) -> tuple[str, ...]:
     are = "is" if sum(few.values()) == 1 else "are"
     differ = "with other cases it may come out very differently"
     if min(few.values()) < MIN_CASES:
-        differ += f", and from fewer than {MIN_CASES} no confidence interval is estimable"
+        differ += f", and from fewer than {MIN_CASES} its confidence interval is not estimable"
     return (f"{what} rests on {named}, which {are} too few to support it: {differ}.",)
 
 

@@ -35,14 +35,11 @@ def bound_metrics(
         statistics: Their statistics by case.
         confidence: Nominal coverage, in 0..1.
     """
-    found = _metric_proportions(predictions, statistics)
-    places = [METRICS.index(name) for name in found]
-    none = np.zeros(len(METRICS))
-    shares = Proportions(none, none, none, none)
-    for field in shares._fields:
-        column = none.copy()
-        column[places] = [getattr(one, field) for one in found.values()]
-        shares = shares._replace(**{field: column})
+    none = np.zeros((1, len(METRICS)))
+    shares = Proportions.from_cases(none, none)
+    for name, found in _metric_proportions(predictions, statistics).items():
+        for column, value in zip(shares, found, strict=True):
+            column[METRICS.index(name)] = value
     bounds = _add_few_classes(bounds, values, statistics, confidence)
     if len(predictions.classes) == 2:
         place = METRICS.index("f1")
@@ -55,14 +52,14 @@ def bound_metrics(
 def _metric_proportions(predictions: Predictions, statistics: CaseStatistics) -> dict[str, Proportions]:
     """Return those of `METRICS` that are proportions of rows, each of one value."""
     counts = statistics.counts
-    accuracy = Proportions.count(counts.hits.sum(axis=1), counts.true.sum(axis=1))
+    accuracy = Proportions.from_cases(counts.hits.sum(axis=1), counts.true.sum(axis=1))
     found = {"accuracy": accuracy, "image_recognition_rate": accuracy}
     if len(predictions.classes) == 2:
         of_class = class_proportions(statistics)
         found |= {name: of_class[name].take(1) for name in ("precision", "recall", "specificity")}
     if statistics.slides is not None and statistics.slide_scores is not None:
         # One row per case is one per slide too, and the mean over slides of one row each is the accuracy.
-        found["patient_recognition_rate"] = Proportions.count(statistics.slide_scores, statistics.slides)
+        found["patient_recognition_rate"] = Proportions.from_cases(statistics.slide_scores, statistics.slides)
     return found
 
 
@@ -73,10 +70,10 @@ def class_proportions(statistics: CaseStatistics) -> dict[str, Proportions]:
     # Without an image of the class precision and F1 are no proportions; see `per_class_metrics`.
     held = true.sum(axis=0) > 0
     return {
-        "precision": Proportions.count(hits, predicted).mask(held),
-        "recall": Proportions.count(hits, true),
-        "specificity": Proportions.count(rest - (predicted - hits), rest),
-        "f1": Proportions.count(hits, true + predicted - hits).mask(held),
+        "precision": Proportions.from_cases(hits, predicted).mask(held),
+        "recall": Proportions.from_cases(hits, true),
+        "specificity": Proportions.from_cases(rest - (predicted - hits), rest),
+        "f1": Proportions.from_cases(hits, true + predicted - hits).mask(held),
     }
 
 

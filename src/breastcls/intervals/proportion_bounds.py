@@ -38,11 +38,11 @@ class Proportions(NamedTuple):
     varying: Integers
 
     @classmethod
-    def count(cls, successes: Any, trials: Any) -> Proportions:
+    def from_cases(cls, successes: Any, trials: Any) -> Proportions:
         """Count them from the successes and the trials of each case, both (cases, values) or (cases,).
 
         Example:
-            >>> two = Proportions.count([[3, 3], [4, 0], [4, 4]], [[4, 4], [4, 4], [4, 4]])
+            >>> two = Proportions.from_cases([[3, 3], [4, 0], [4, 4]], [[4, 4], [4, 4], [4, 4]])
             >>> two.successes.tolist(), two.cases.tolist(), two.varying.tolist()
             ([11.0, 7.0], [3, 3], [1, 2])
         """
