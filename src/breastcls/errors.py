@@ -79,6 +79,10 @@ class DatasetWarning(BreastclsWarning):
     """Files or rows were left out, or something was assumed; the message gives the number."""
 
 
+class ModelWarning(BreastclsWarning):
+    """A model runs otherwise than requested, or may not be suited to the images."""
+
+
 class LeakageWarning(BreastclsWarning):
     """Training and test images are not independent, and the caller has allowed it."""
 

@@ -21,14 +21,15 @@ def student_network(activation="sigmoid", outputs=1, size=16, batch=None, first=
     )
 
 
-def write_torch_like_onnx(path, *, batch="batch", side=16, classes=2, softmax=True, channels=3, inputs=1):
+def write_torch_like_onnx(path, *, batch="batch", side=16, classes=2, softmax=True, channels=3, inputs=1, kernel=None):
     """Write an ONNX file as PyTorch exports it, (n, 3, height, width): a pooling, a linear layer, a softmax.
 
     Returns the function that it computes, from float images (n, height, width, 3) to its outputs.
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    kernel = np.random.default_rng(1).normal(size=(channels if isinstance(channels, int) else 3, classes))
+    if kernel is None:
+        kernel = np.random.default_rng(1).normal(size=(channels if isinstance(channels, int) else 3, classes))
     nodes = [
         helper.make_node("GlobalAveragePool", ["input"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),

@@ -145,7 +145,11 @@ def load_model(
             sidecar.check_files(file)
         card = None if sidecar is None else sidecar.card
         model = RuntimeModel(
-            open_runtime_file(file, kind), file, scaling=given, logits=outputs == "logits", image_size=size
+            open_runtime_file(file, kind, is_intact=sidecar is not None),
+            file,
+            scaling=given,
+            logits=outputs == "logits",
+            image_size=size,
         )
     if card is not None:
         _check_card(file, card, names, given, size, outputs)

@@ -22,7 +22,6 @@ from breastcls.models.sidecar import hash_model
 _OPEN: Mapping[str, Callable[[Path], Session]] = {
     "onnx": onnx_session.open_file,
     "openvino": openvino_session.open_file,
-    "litert": litert_session.open_file,
     "saved_model": saved_model_session.open_file,
 }
 
@@ -46,6 +45,7 @@ class RuntimeModel:
         name: The name of the file without its suffix.
         input_shape: (None, height, width, 3).
         output_shape: (None, outputs).
+        scaling_stated: Whether the input scaling was given, also as "none".
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class RuntimeModel:
         self.session, self.path, self.name = session, path, path.stem
         self.input_shape: Shape = (None, *_find_size(path, session.input_shape[1:3], image_size), 3)
         self.output_shape: Shape = session.output_shape
+        self.scaling_stated = scaling is not None
         self._scaling, self._logits = scaling or InputScaling(), logits
 
     def run_batches(self, batches: Iterable[Any]) -> Iterator[npt.NDArray[Any]]:
@@ -85,12 +86,13 @@ class RuntimeModel:
         return np.asarray(expit(wide) if wide.shape[1] == 1 else softmax(wide, axis=1), np.float32)
 
 
-def open_runtime_file(file: Path, kind: str) -> Session:
+def open_runtime_file(file: Path, kind: str, *, is_intact: bool = False) -> Session:
     """Open a network in a file.
 
     Args:
         file: The file, or the folder of a SavedModel.
         kind: "onnx", "openvino", "litert" or "saved_model".
+        is_intact: Whether the hash of the file was compared.
 
     Raises:
         ModelError: If the runtime is not installed, or the file is damaged or no network for images.
@@ -99,7 +101,7 @@ def open_runtime_file(file: Path, kind: str) -> Session:
     if kind == "onnx" and not is_installed("onnxruntime") and is_installed("openvino"):
         kind = "openvino"
     try:
-        return _OPEN[kind](file)
+        return litert_session.open_file(file, is_intact=is_intact) if kind == "litert" else _OPEN[kind](file)
     except ModelError:
         raise
     # A damaged file may have names that are no text, sizes below zero and so on, of which runtimes raise many errors.

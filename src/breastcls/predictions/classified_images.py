@@ -18,6 +18,7 @@ from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard
 from breastcls.models.prediction_sets import find_sets
 from breastcls.models.probability_rule import ClassifiedOutputs
+from breastcls.models.scaling_check import ScalingCheck
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.image_stream import ImageStream
 from breastcls.predictions.pixel_batches import PixelBatches, open_batches
@@ -59,7 +60,9 @@ def classify_images(
         prepared=options.prepared,
     )
     transforms = list_transforms(options.tta, pixels.image_size)
-    passes = run_passes(model, transform_batches(pixels.batches, transforms), len(transforms))
+    check = ScalingCheck(model, card)
+    passes = run_passes(model, transform_batches(check.watch(pixels.batches), transforms), len(transforms))
+    check.warn(passes[0])
     return probability_rule.classify_outputs(passes, card), pixels
 
 

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import check_file, find_version, import_litert, short_message
+from breastcls.models.engines.litert_check import check_in_process
 from breastcls.models.engines.network_ports import Port, check_ports
 from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
 
@@ -77,11 +78,13 @@ class LiteRtSession(Session):
         return _dequantize(output, self._output)
 
 
-def open_file(path: str | os.PathLike[str]) -> LiteRtSession:
+def open_file(path: str | os.PathLike[str], *, is_intact: bool = False) -> LiteRtSession:
     """Open a network in the format of LiteRT.
 
     Args:
         path: The file, `.tflite`.
+        is_intact: Whether its hash was compared. Any other file is opened in a second process first, because a damaged
+            one can end the process that opens it.
 
     Raises:
         ModelError: If LiteRT is not installed, the file is missing, damaged or of another kind, its operations are not
@@ -89,6 +92,8 @@ def open_file(path: str | os.PathLike[str]) -> LiteRtSession:
     """
     file = check_file(path)
     litert = import_litert()
+    if not is_intact:
+        check_in_process(file)
     try:
         # From memory the file is verified first. From a path it would be mapped, and could change while it is used.
         interpreter = litert.Interpreter(model_content=file.read_bytes(), num_threads=os.cpu_count())
