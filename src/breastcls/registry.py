@@ -139,7 +139,7 @@ class RegistryTable(abc.ABC, Generic[Entry]):
 
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
-        return html_table([self.headers, *map(self.cells, self.entries)])
+        return html_table([self.headers, *map(self.cells, self.entries)], left=True)
 
     @override
     def __str__(self) -> str:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import os
 from typing import Any
 
 from typing_extensions import override
 
 from breastcls.files import write_json
-from breastcls.html_parts import html_text
+from breastcls.html_parts import html_fields, html_text
 
 
 class ShownInNotebook:
-    """Base class of what prints: a notebook shows its text with its lines."""
+    """Base class of what prints: a notebook shows its text, or its fields as a table if it has no text of its own."""
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
+        if type(self).__str__ is object.__str__ and dataclasses.is_dataclass(self):
+            values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.repr}
+            return html_fields(type(self).__name__, values)
         return html_text(str(self))
 
 

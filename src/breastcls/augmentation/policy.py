@@ -7,10 +7,11 @@ from typing import Any
 
 from breastcls.augmentation.policy_parameters import PolicyParameters
 from breastcls.augmentation.resampling import DRAWS, augment_batch
+from breastcls.result import ShownInNotebook
 
 
 @dataclass(frozen=True)
-class Policy(PolicyParameters):
+class Policy(ShownInNotebook, PolicyParameters):
     """Random changes of training images; zero or False for all parameters leaves images unchanged.
 
     Each number is the limit of a uniform distribution, sampled independently for each image. All geometric changes are

@@ -16,6 +16,7 @@ from breastcls.csv_text import write_rows
 from breastcls.datasets.check_images import CheckReport, check_dataset
 from breastcls.datasets.class_list import write_classes
 from breastcls.datasets.dataset_name import join_names
+from breastcls.datasets.dataset_summary import summary_table
 from breastcls.datasets.file_agreement import check_files_agree
 from breastcls.datasets.image_rows import ImageRows, Unit
 from breastcls.datasets.image_table import make_table
@@ -26,6 +27,7 @@ from breastcls.datasets.splitting import equal_fractions
 from breastcls.datasets.unit_splits import assign_units, check_fold_count, leave_one_out
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
+from breastcls.html_parts import html_list, html_paragraph
 from breastcls.identifiers import format_names
 
 
@@ -107,6 +109,12 @@ class Dataset(ImageRows):
         cases = f" of {self.frame['case'].nunique()} cases" if self.has_cases else ", cases unknown"
         labels = f"classes {', '.join(self.classes)}" if self.has_labels else "no labels"
         return f"Dataset({len(self)} images{cases}, {labels})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the numbers of images, slides and cases of each class; no image is read."""
+        summary = self.summary()
+        classes = summary_table(summary.by_class) if self.has_labels else ""
+        return html_paragraph(repr(self)) + classes + html_list("Notes", summary.notes)
 
     # Selection and combination
 

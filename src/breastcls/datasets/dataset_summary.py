@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.result import ShownInNotebook
 
 
@@ -30,22 +31,38 @@ class Summary(ShownInNotebook):
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        units = "{slides} slides, {cases} cases" if self.total["cases"] else "cases not known"
-        lines = [f"{{images}} images, {units}".format(**self.total)]
+        lines = [self._headline()]
         for frame in (self.by_class, self.by_subtype, self.by_magnification):
             if len(frame):
                 lines += ["", frame.to_string()]
-        shared = int(self.by_class["cases"].sum()) - self.total["cases"]
-        if shared > 0:
-            lines += [
-                "",
-                f"Cases per class add up to {shared} more than the total: these cases have images of several classes.",
-            ]
+        shared = self._shared()
+        lines += ["", shared] if shared else []
         if self.notes:
             lines += ["", *(f"Note: {note}" for note in self.notes)]
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        tables = [
+            summary_table(frame) for frame in (self.by_class, self.by_subtype, self.by_magnification) if len(frame)
+        ]
+        return (
+            html_paragraph(self._headline())
+            + f'<div style="display: flex; flex-wrap: wrap; gap: 0 2em">{"".join(tables)}</div>'
+            + html_paragraph(self._shared())
+            + html_list("Notes", self.notes)
+        )
+
+    def _headline(self) -> str:
+        units = "{slides} slides, {cases} cases" if self.total["cases"] else "cases not known"
+        return f"{{images}} images, {units}".format(**self.total)
+
+    def _shared(self) -> str:
+        shared = int(self.by_class["cases"].sum()) - self.total["cases"]
+        text = f"Cases per class add up to {shared} more than the total: these cases have images of several classes."
+        return text if shared > 0 else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
@@ -70,6 +87,14 @@ def summarise(table: pd.DataFrame, classes: Sequence[str], notes: Sequence[str] 
     }
     by_class = _count(counted, "label").reindex(list(classes), fill_value=0)
     return Summary(total, by_class, _count(counted, "subtype"), _count(counted, "magnification"), tuple(notes))
+
+
+def summary_table(frame: pd.DataFrame) -> str:
+    """Return a table of a summary as HTML."""
+    head = [str(frame.index.name), *map(str, frame.columns)]
+    return html_table(
+        [head, *([str(name), *map(str, row)] for name, row in zip(frame.index, frame.to_numpy(), strict=True))]
+    )
 
 
 def _count(table: pd.DataFrame, column: str) -> pd.DataFrame:

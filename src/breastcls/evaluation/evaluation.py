@@ -15,6 +15,7 @@ from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluation_schema import SCHEMA
 from breastcls.evaluation.evaluation_scores import EvaluationScores
 from breastcls.evaluation.headline_text import headline
+from breastcls.evaluation.notebook_view import show_evaluation
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.text_summary import summarise
@@ -127,6 +128,10 @@ class Evaluation(EvaluationScores, Result):
 
     def __str__(self) -> str:
         return summarise(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return show_evaluation(self)
 
     def __repr__(self) -> str:
         return f"Evaluation({headline(self.value_of('metrics'))})"

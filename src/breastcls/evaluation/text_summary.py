@@ -14,17 +14,31 @@ def summarise(evaluation: EvaluationData) -> str:
 
     The first line is why confidence intervals are not estimable, where a class has too few cases.
     """
-    why = not_estimable_sentence(evaluation.counts)
-    blocks = [[*([why] if why else []), headline(evaluation.value_of("metrics")), _scored(evaluation)]]
+    blocks = [opening_lines(evaluation)]
     for section in SECTIONS.values():
         value = evaluation.value_of(section.name)
         lines = [] if value is None else list(section.text(value, evaluation))
         blocks += [lines] if lines else []
-    if evaluation.leak_allowed:
-        blocks.append(["LEAK: training and test images are not independent; the caller allowed this."])
+    leak = leak_sentence(evaluation)
+    blocks += [[leak]] if leak else []
     if evaluation.limitations:
         blocks.append(["Limitations", *(f"  - {limitation}" for limitation in evaluation.limitations)])
     return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def opening_lines(evaluation: EvaluationData) -> list[str]:
+    """Return the headline and what was scored; before them why confidence intervals are not estimable, if so."""
+    why = not_estimable_sentence(evaluation.counts)
+    return [*([why] if why else []), headline(evaluation.value_of("metrics")), _scored(evaluation)]
+
+
+def leak_sentence(evaluation: EvaluationData) -> str:
+    """Return the sentence on a leak that the caller allowed, or nothing."""
+    return (
+        "LEAK: training and test images are not independent; the caller allowed this."
+        if evaluation.leak_allowed
+        else ""
+    )
 
 
 def _scored(evaluation: EvaluationData) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import keras
 
 from breastcls.experiments.fold import Fold, FoldResult
 from breastcls.experiments.fold_folder import FoldFolder
+from breastcls.images.notebook_display import print_progress
 from breastcls.predictions.predict import predict
 from breastcls.predictions.predictions import Predictions
 from breastcls.training.run import Run
@@ -101,10 +101,9 @@ def run_folds(
 def _run_fold(fold: Fold, trainer: ModelTrainer, options: RunOptions, test_model: TestModel | None) -> FoldResult:
     if options.progress:
         val = "" if fold.val is None else f", {len(fold.val)} validation images"
-        print(
+        print_progress(
             f"{fold.title[0].upper()}{fold.title[1:]}: {len(fold.train)} training images{val}, {len(fold.test)} test "
-            "images",
-            file=sys.stderr,
+            "images"
         )
     model, run = trainer.train_model(
         fold,

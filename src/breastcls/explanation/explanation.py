@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
@@ -18,11 +19,15 @@ from breastcls.explanation.input_region import place_heatmap
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.overlay import draw_overlay
 from breastcls.explanation.save_heatmaps import save_heatmaps
+from breastcls.html_parts import html_paragraph, html_pictures, html_text
 from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.predictions.pseudonyms import Pseudonyms
 from breastcls.result import Result
+from breastcls.text_tables import format_count
 
 SCHEMA = "breastcls.explanation/1"
+# A notebook keeps what it shows in its file.
+NOTEBOOK_IMAGES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,6 +272,19 @@ class Explanation(Result):
             f"  {self.flags.count(flag)} {flag}: {meaning}" for flag, meaning in FLAGS.items() if flag in self.flags
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the text, and the first images with their heat-maps at the model's size."""
+        pictures = []
+        for number in range(min(len(self), NOTEBOOK_IMAGES)):
+            image = self.images[number]
+            both = np.hstack([image, draw_overlay(image, self.heatmaps[number])])
+            encoded = cv2.imencode(".webp", both[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])[1]
+            flag = f", flag: {self.flags[number]}" if self.flags[number] else ""
+            pictures.append((encoded.tobytes(), f"{self.caption(number)}{flag}"))
+        left_out = len(self) - len(pictures)
+        more = f"{format_count(left_out, 'further image')}: plot() and save() show all." if left_out else ""
+        return html_text(str(self)) + html_pictures(pictures) + html_paragraph(more)
 
     def __repr__(self) -> str:
         return f"Explanation({len(self)} images, method={self.method!r}, flagged={sum(map(bool, self.flags))})"

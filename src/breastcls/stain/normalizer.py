@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from breastcls.errors import ImageError
 from breastcls.images.resize import Pixels
+from breastcls.result import ShownInNotebook
 
 
 class UnfitImageError(ValueError):
@@ -55,7 +56,7 @@ class FallbackCount:
 
 
 @dataclass(frozen=True)
-class StainNormalizer(ABC):
+class StainNormalizer(ShownInNotebook, ABC):
     """Base class of fitted stain normalizers, which transform images to the staining of the reference.
 
     A subclass is a frozen dataclass with a `name`, the fitted values as fields, and the methods `fit` and `normalize`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from breastcls.errors import TrainingError
+from breastcls.images.notebook_display import NotebookDisplay, describe_progress, in_notebook
 from breastcls.images.progress_bar import make_progress
+from breastcls.text_tables import text_table
 
 
 class BestWeights:
@@ -166,7 +168,7 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows a bar with the remaining time on a terminal, one line per epoch elsewhere.
+    """Shows a bar with the remaining time on a terminal, one line per epoch elsewhere, in a notebook within one output.
 
     Args:
         phase: Name of the phase.
@@ -179,6 +181,9 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._phase, self._first, self._last, self._steps = phase, first, last, steps
         self._console = Console(stderr=True)
+        self._notebook = NotebookDisplay() if in_notebook() else None
+        self._rows: list[list[str]] = []
+        self._done, self._began = 0, time.monotonic()
         self._bar: Progress | None = None
         self._task: Any = None
 
@@ -192,16 +197,36 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Advance the bar."""
+        self._done += 1
         if self._bar is not None:
             self._bar.advance(self._task)
+        elif self._notebook is not None and self._notebook.due():
+            total = (self._last - self._first) * self._steps
+            bar = describe_progress(self._phase, self._done, total, self._began)
+            self._show_table([bar])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the scores of the epoch."""
-        shown = "  ".join(f"{name} {float(value):.3f}" for name, value in (logs or {}).items())
-        self._console.print(f"epoch {epoch + 1}/{self._last} {self._phase}  {shown}", highlight=False, soft_wrap=True)
+        scores = {name: f"{float(value):.3f}" for name, value in (logs or {}).items()}
+        place = f"epoch {epoch + 1}/{self._last} {self._phase}"
+        if self._notebook is None:
+            shown = "  ".join(f"{name} {value}" for name, value in scores.items())
+            self._console.print(f"{place}  {shown}", highlight=False, soft_wrap=True)
+        else:
+            self._rows += [] if self._rows else [["", *scores]]
+            self._rows.append([place, *scores.values()])
+            self._show_table()
 
     def close(self) -> None:
         """Remove the bar, also after an error."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        if self._rows:
+            self._show_table()
+
+    def _show_table(self, below: Sequence[str] = ()) -> None:
+        """Show the scores of the epochs as one table of the notebook, which replaces the one before."""
+        assert self._notebook is not None
+        head, *lines = text_table(self._rows).split("\n") if self._rows else [""]
+        self._notebook.show([*lines, *below], head=[head] if self._rows else [], force=True)

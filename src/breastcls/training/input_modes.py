@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 
 from breastcls.augmentation.policy_registry import find_policy
 from breastcls.datasets.dataset import Dataset
@@ -19,6 +18,7 @@ from breastcls.features.feature_batches import FeatureBatches
 from breastcls.features.feature_memory import count_feature_bytes, max_feature_bytes
 from breastcls.features.feature_store import read_features
 from breastcls.images.epoch_order import EpochOrder, sampling_groups
+from breastcls.images.notebook_display import print_progress
 from breastcls.models.inference import run_batches
 from breastcls.models.model_parts import split_model, with_inference_backbone
 from breastcls.models.single_output import expand_single_output
@@ -124,7 +124,7 @@ def print_phase(phase: Phase, data: TrainingData) -> None:
         inputs = "features computed once" + (f", {versions} versions of each image" if versions > 1 else "")
     how = "an exact fit" if phase.solver == "lbfgs" else f"{phase.epochs} epoch{'s' * (phase.epochs > 1)}"
     text = f"{phase.name}: {how} on {inputs}, in {data.model.dtype_policy.compute_dtype}"
-    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+    print_progress(text)
 
 
 def prepare_input_mode(phase: Phase, data: TrainingData, known: str | None = None) -> InputMode:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from breastcls.html_parts import html_paragraph, html_table
 from breastcls.metrics.number_format import format_count
 from breastcls.result import Result
 
@@ -49,20 +50,36 @@ class Run(Result):
     run_dir: Path | None = None
 
     def __str__(self) -> str:
-        best = "the last epoch" if self.best_epoch is None else f"epoch {self.best_epoch}"
         scores = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
+        return "\n".join([*self._begin(), f"Weights of {self._best()}: {scores}", *self._end()])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        scores = [["score", "value"], *([name, f"{value:.3f}"] for name, value in self.scores.items())]
+        return (
+            "".join(map(html_paragraph, self._begin()))
+            + html_table(scores, caption=f"Weights of {self._best()}")
+            + "".join(map(html_paragraph, self._end()))
+        )
+
+    def _best(self) -> str:
+        return "the last epoch" if self.best_epoch is None else f"epoch {self.best_epoch}"
+
+    def _begin(self) -> list[str]:
         train = self.data["train"]
-        lines = [
+        return [
             f"Trained on {format_count(train['images'], 'image')} of {format_count(train['cases'], 'case')} for "
             f"{format_count(len(self.history), 'epoch')} in {self.seconds:.0f} s ({self.stopped}).",
             *self._how(),
-            f"Weights of {best}: {scores}",
         ]
+
+    def _end(self) -> list[str]:
+        lines = []
         if self.leakage is not None and not self.leakage["clean"]:
             lines.append("Training and validation share cases or pictures: the validation scores are inflated.")
         if self.run_dir is not None:
             lines.append(f"Written to {self.run_dir}")
-        return "\n".join(lines)
+        return lines
 
     def _how(self) -> list[str]:
         """Return lines on the input mode of each phase, the precision, and the penalty of an exact head."""

@@ -12,6 +12,7 @@ import pandas as pd
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.recipes.recipe_folds import By
 from breastcls.experiments.recipes.recipe_model import RecipeModel
+from breastcls.result import ShownInNotebook
 from breastcls.training.run import Run
 
 SPLITS = ("image_split", "case_split")
@@ -22,7 +23,7 @@ BOUNDED = ["value", "low", "high"]
 
 
 @dataclass(frozen=True, eq=False)
-class SplitResult:
+class SplitResult(ShownInNotebook):
     """One model, trained and tested with one kind of split.
 
     Args:
@@ -62,7 +63,7 @@ class SplitResult:
 
 
 @dataclass(frozen=True, eq=False)
-class ModelResult:
+class ModelResult(ShownInNotebook):
     """One model of a recipe with both splits, at one magnification if the recipe takes each separately.
 
     Args:

@@ -12,6 +12,7 @@ from breastcls.errors import LayoutError, RecipeError
 from breastcls.experiments.recipes.recipe_model import RecipeModel, TrainFunction
 from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer
 from breastcls.images.resize import check_image_size
+from breastcls.result import ShownInNotebook
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +24,7 @@ KINDS = ("breakhis", "idc", "any")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(ShownInNotebook):
     """What a project did, so that it can be reproduced: with its own image-wise split and with a case-wise split.
 
     Args:
