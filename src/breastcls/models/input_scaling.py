@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from breastcls.errors import ModelError
 from breastcls.models.imagenet_statistics import MEAN, MEAN_BGR_255, STANDARD_DEVIATION
+from breastcls.result import ShownInNotebook
 
 Factor = float | tuple[float, float, float]
 
@@ -30,7 +31,7 @@ def _factor(name: str, value: Any) -> Factor:
 
 
 @dataclass(frozen=True)
-class InputScaling:
+class InputScaling(ShownInNotebook):
     """What a network computes with RGB images of values 0..255 first: `images * scale + offset`.
 
     Attributes:

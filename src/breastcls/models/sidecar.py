@@ -17,6 +17,7 @@ from breastcls.models.model_card import ModelCard
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.models.sidecar_values import check_sidecar_values, describe_resize
 from breastcls.models.weights_licence import weights_licence
+from breastcls.result import ShownInNotebook
 
 SIDECAR_SCHEMA = 1
 """Version of the JSON. It is raised with every change of the fields; all earlier versions stay readable."""
@@ -25,7 +26,7 @@ _LARGEST = 1 << 24
 
 
 @dataclass(frozen=True)
-class Sidecar:
+class Sidecar(ShownInNotebook):
     """What is needed to use an exported model without breastcls, and the card by which breastcls uses it.
 
     The JSON repeats what the card says in keys that need no knowledge of breastcls. Keys whose meaning equals that of a
