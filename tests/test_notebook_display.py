@@ -83,7 +83,7 @@ def test_the_content_is_that_of_the_text(results):
     row = next(row for row in evaluation.find("tr") if row["text"].startswith("roc_auc"))
     assert f"{value:.3f}" in row["text"]
     assert len([table for table in evaluation.find("table") if "Confusion" in table["text"]]) == 1
-    assert [len(Page(results[name]._repr_html_()).find("table")) for name in ("dataset", "summary", "threshold")] == [
+    assert [len(Page(results[name]._repr_html_()).find("table")) for name in ("dataset", "summary", "card")] == [
         1,
         2,
         1,
