@@ -88,7 +88,7 @@ def test_the_content_is_that_of_the_text(results):
         2,
         1,
     ]
-    assert f"{results['threshold'].value:.4g}" in results["threshold"]._repr_html_()
+    assert "8, 8" in results["card"]._repr_html_()
 
 
 def test_an_explanation_shows_images_beside_their_heatmaps(results, blue_squares):
