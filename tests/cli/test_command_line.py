@@ -136,3 +136,31 @@ def test_commands_are_those_of_the_documentation():
         "demo", "check", "audit", "split", "train", "cross-validate", "evaluate", "report", "predict", "explain",
         "compare", "backbones", "recipes", "init",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("backbones",), ("recipes",), ("--help",), ("train", "--help")])
+def test_lists_and_help_fit_a_terminal_of_80_columns(call, words):
+    assert max(map(len, call(*words).stdout.splitlines())) <= 80
+
+
+def test_sentences_are_wrapped_in_a_terminal_and_tables_are_not(monkeypatch):
+    import io
+
+    from breastcls.cli.terminal import wrap_lines
+
+    class Screen(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "A sentence that is longer than the screen has columns.\n  - so is this item of a list of several items\n"
+    wide = f"column  {'x' * 50}  more\n/{'folder/' * 8}file.png is a path"
+    assert wrap_lines(text + wide, io.StringIO()) == text + wide
+    lines = wrap_lines(text + wide, Screen()).splitlines()
+    assert lines[:4] == [
+        "A sentence that is longer than the",
+        "screen has columns.",
+        "  - so is this item of a list of several",
+        "    items",
+    ]
+    assert "\n".join(lines[4:]) == wide

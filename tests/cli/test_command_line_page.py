@@ -42,7 +42,7 @@ def written_commands():
                     yield page.name, found[1]
 
 
-@pytest.mark.parametrize(("page", "line"), written_commands())
+@pytest.mark.parametrize(("page", "line"), list(written_commands()))
 def test_the_command_lines_of_the_documentation_are_valid(page, line):
     words = shlex.split(re.split(r" (?:\|\||>|\|) ", line)[0], comments=True)
     if words[0].startswith("-"):

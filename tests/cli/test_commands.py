@@ -145,14 +145,18 @@ def test_predict_takes_files_folders_and_tables(trained, call, easy, easy_table,
     expected = bc.predict(folder / "model.keras", easy[:2]).probabilities.tolist()
     files = call("predict", folder, *easy.paths[:2], "--json").json["results"]["predictions"]
     assert files["probabilities"] == expected
-    assert call("predict", folder, *easy.paths[:2], "-o", "some.csv").stdout == "Predictions  some.csv\n"
+    streamed = call("predict", folder, *easy.paths[:2], "-o", "some.csv").stdout
+    assert streamed.startswith("some.csv: 2 images (predicted: ")
     written = bc.Predictions.from_csv(tmp_path / "some.csv")
     assert written.probabilities.tolist() == expected
     whole = call("predict", folder, easy_root, "--json", "-o", "all.json").json
     assert whole["files"] == {"predictions": "all.json"}
     table = call("predict", folder, easy_table, "--root", easy_root, "--json").json
     assert table["results"]["predictions"]["probabilities"][:2] == expected
-    assert ".csv or .json" in call("predict", folder, easy_root, "-o", "x.txt", status=ExitStatus.USAGE).stderr
+    assert (
+        "ends in .csv, .parquet, .json"
+        in call("predict", folder, easy_root, "-o", "x.txt", status=ExitStatus.USAGE).stderr
+    )
 
 
 def test_options_of_a_model_of_others_are_passed_to_load_model(call, easy_table):

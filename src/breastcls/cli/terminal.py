@@ -19,6 +19,7 @@ import click
 from breastcls.errors import BreastclsWarning
 
 _FOR_PROGRAMMERS = (DeprecationWarning, FutureWarning, PendingDeprecationWarning)
+_DEEPEST = 8
 _INDENT = re.compile(r" *(- )?")
 
 
@@ -96,8 +97,9 @@ def wrap_lines(text: str, stream: TextIO, first: int = 0) -> str:
     lines = []
     for number, line in enumerate(text.split("\n")):
         before = first if number == 0 else 0
-        # Columns are separated by two spaces or more.
-        if before + len(line) <= width or "  " in line.strip():
+        # Columns are separated by two spaces or more; a path that is longer than a line remains in one piece.
+        longest = max(map(len, line.split()), default=0)
+        if before + len(line) <= width or "  " in line.strip() or longest > width - _DEEPEST:
             lines.append(line)
             continue
         found = _INDENT.match(line)

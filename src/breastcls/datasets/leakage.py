@@ -294,5 +294,5 @@ def _file_lines(one: str, several: str, pairs: list[list[str]], sign: str) -> li
     if not pairs:
         return []
     more = [f"    and {len(pairs) - _SHOWN} more"] if len(pairs) > _SHOWN else []
-    shown = [f"    {train} {sign} {test}" for train, test in pairs[:_SHOWN]]
+    shown = [f"    {train}" if train == test else f"    {train} {sign} {test}" for train, test in pairs[:_SHOWN]]
     return [f"  {format_count(len(pairs), one, several)}:", *shown, *more]

@@ -20,6 +20,7 @@ from breastcls.images.image_header import MAX_PIXELS, DamagedImageError, Unsuppo
 from breastcls.images.image_source import run_in_threads
 from breastcls.images.perceptual_hash import find_near_pairs, perceptual_hash
 from breastcls.images.progress_bar import progress_bar
+from breastcls.text_tables import choose_form, format_count
 
 PROBLEMS = {
     "missing": "the file does not exist or cannot be opened",
@@ -175,7 +176,11 @@ def describe_findings(findings: pd.DataFrame, count: int) -> str:
         if len(rows) > 3:
             lines.append(f"    ... and {len(rows) - 3} more")
     dropped = findings.loc[findings["drop"], "row"].nunique()
-    lines.append(f"{dropped} images should be left out: they cannot be read, are blank, or are exact copies.")
+    reasons = (
+        "it cannot be read, is blank, or is an exact copy",
+        "they cannot be read, are blank, or are exact copies",
+    )
+    lines.append(f"{format_count(dropped, 'image')} should be left out: {choose_form(dropped, *reasons)}.")
     return "\n".join(lines)
 
 

@@ -66,7 +66,7 @@ def test_the_table_holds_every_backbone_and_is_aligned():
     table = list_backbones()
     assert len(table) == len(BACKBONES) == len(table.to_frame())
     lines = str(table).splitlines()
-    assert len(lines) == len(BACKBONES) + 2
+    assert len(lines) == len(BACKBONES) + 3
     column = lines[0].index("scaling")
     assert all(line[column - 1] == " " and line[column] != " " for line in lines)
     frame = table.to_frame()

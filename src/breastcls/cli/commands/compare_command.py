@@ -55,17 +55,17 @@ def _name_models(models: tuple[str, ...]) -> dict[str, str]:
     """Return the path of each model by its name.
 
     Example:
-        >>> _name_models(("runs/a/model.keras", "runs/b", "big=c.csv"))
-        {'runs/a/model.keras': 'runs/a/model.keras', 'b': 'runs/b', 'big': 'c.csv'}
+        >>> _name_models(("runs/a/model.keras", "runs/b", "big=c.csv", "d.csv"))
+        {'a': 'runs/a/model.keras', 'b': 'runs/b', 'big': 'c.csv', 'd': 'd.csv'}
     """
     named: dict[str, str] = {}
     for text in models:
         name, equals, path = text.partition("=")
         if not equals or not name or "/" in name:
             path = text
-            stem = Path(text).stem
-            same = [other for other in models if Path(other).stem == stem]
-            name = stem if len(same) == 1 and stem != "model" else text
+            file = Path(text)
+            # The files of a run are named alike, and their folder is the name of the run.
+            name = file.parent.name if file.stem in ("model", "predictions") and file.parent.name else file.stem
         if name in named:
             raise click.UsageError(f"Two models are named {name!r}; name them by NAME=FILE.")
         named[name] = path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,13 +14,14 @@ from breastcls.cli.model_argument import load_arguments, loaded_model, model_opt
 from breastcls.cli.program import Program
 from breastcls.cli.terminal import Terminal
 
+OUTPUTS = (".csv", ".parquet", ".json")
 TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
 
 
 @click.command("predict", cls=ProgramCommand, short_help="Classify new images: files, folders or a table.")
 @click.argument("model")
 @click.argument("images", nargs=-1, required=True)
-@click.option("--output", "-o", metavar="FILE", help="Write the predictions to this .csv or .json file.")
+@click.option("--output", "-o", metavar="FILE", help="Write the predictions to this file: .csv, .parquet or .json.")
 @library_option(
     "--class",
     "class_names",
@@ -48,8 +50,11 @@ def predict(
 ) -> None:
     """Predict the class probabilities of IMAGES: image files, folders with their subfolders, or one table of files.
 
-    MODEL is a model file or the folder of a run. No labels are needed.
+    MODEL is a model file or the folder of a run. No labels are needed. CSV and Parquet files are written in parts: any
+    number of images can be predicted, and the same call continues after an interruption.
     """
+    if output is not None and not output.lower().endswith(OUTPUTS):
+        raise click.UsageError(f"--output {output}: expected a name that ends in {', '.join(OUTPUTS)}.")
     loaded = loaded_model(program, model, load_arguments(options, options["class_names"]))
     x: Any = images[0] if len(images) == 1 else list(images)
     if len(images) == 1 and images[0].lower().endswith(TABLES):
@@ -59,14 +64,15 @@ def predict(
         raise click.UsageError("--root is for a table of images; IMAGES are files or folders.")
     terminal = click.get_current_context().ensure_object(Terminal)
     arguments = {**arguments_of("predict", options), **({"progress": False} if terminal.quiet else {})}
+    if output is not None and output.lower().endswith((".csv", ".parquet")):
+        # Written in parts, so that any number of images can be predicted, and a killed call continues.
+        files = [x] if isinstance(x, str) and not Path(x).is_dir() else x
+        written = bc.predictions.predict_to_file(loaded, files, output, **arguments)
+        program.show(program.assign("predictions", written, "Predicting."))
+        program.files["predictions"] = output
+        return
     predictions = program.assign("predictions", bc.predict(loaded, x, **arguments), "Predicting.")
-    if output is None or terminal.json:
-        program.show(predictions)
+    program.show(predictions)
     if output is not None:
-        if not output.lower().endswith((".csv", ".json")):
-            raise click.UsageError(f"--output {output}: expected a name that ends in .csv or .json.")
-        if output.lower().endswith(".csv"):
-            program.write("predictions", predictions.to_csv(output))
-        else:
-            program.do(predictions.to_json(output))
-            program.files["predictions"] = output
+        program.do(predictions.to_json(output))
+        program.files["predictions"] = output

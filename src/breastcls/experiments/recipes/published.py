@@ -109,7 +109,7 @@ PUBLISHED = (
     ),
     Recipe(
         name="vgg16-128-breakhis",
-        title="VGG16 with a dense head at 128x128, and Grad-CAM",
+        title="VGG16 with a dense head, and Grad-CAM",
         summary="VGG16 at 128x128 with flattening, a dense layer, batch normalisation and dropout on BreakHis; "
         "rotation, flips, zoom and shift; ROC, precision-recall, confusion matrix and Grad-CAM.",
         reported="accuracy 86.32%",

@@ -193,6 +193,25 @@ class Recipe(ShownInNotebook):
             return data
         return load_folder(path, **options)
 
+    def __str__(self) -> str:
+        """Return the recipe in words, one setting a line."""
+        models = [
+            f"{model.name}, {model.image_size[0]}x{model.image_size[1]}, head {model.head or 'of the backbone'}"
+            + "".join(f", {name} {value:.4g}" for name, value in model.reported.items())
+            for model in self.models
+        ]
+        settings = ", ".join(f"{name} {value}" for name, value in self.fit.items())
+        lines = [
+            f"{self.name}: {self.title}",
+            self.summary,
+            f"Images: {self.data}{', each magnification by itself' if self.per_magnification else ''}",
+            *(f"Model: {model}" for model in models),
+            f"Split: {self.split_in_words}; augmentation: {self.augment}",
+            f"Training: {settings or ('its own' if self.train is not None else 'the defaults of fit')}",
+            f"Reported: {self.reported}",
+        ]
+        return "\n".join([*lines, *(f"Assumed: {one}" for one in self.assumed)])
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}

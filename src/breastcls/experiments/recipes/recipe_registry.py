@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from breastcls.experiments.recipes.published import PUBLISHED
 from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.experiments.recipes.small_cpu import SMALL_CPU
 from breastcls.registry import Registry, RegistryTable
+from breastcls.text_tables import text_table
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 """Recipes by name, in order of registration."""
@@ -49,6 +52,12 @@ class RecipeTable(RegistryTable[Recipe]):
     def cells(self, entry: Recipe) -> tuple[str, ...]:
         """The cells of a recipe's row."""
         return entry.name, entry.data, _models(entry), _sizes(entry), entry.split_in_words, entry.title
+
+    @override
+    def __str__(self) -> str:
+        """Return the columns that a line of a terminal has room for; `to_frame` has all."""
+        rows = [("recipe", "split", "title"), *((one.name, one.split_in_words, one.title) for one in self.entries)]
+        return text_table(rows, rule=True)
 
     def record(self, entry: Recipe) -> dict[str, Any]:
         """The record of a recipe."""

@@ -6,12 +6,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from breastcls.models.backbones.backbone import Backbone
 from breastcls.models.backbones.cancernet import CANCERNET
 from breastcls.models.backbones.cnn4 import CNN4
 from breastcls.models.backbones.keras_applications import KERAS_APPLICATIONS
 from breastcls.models.backbones.squeezenet import SQUEEZENET
 from breastcls.registry import Registry, RegistryTable
+from breastcls.text_tables import text_table
 
 BACKBONES: Registry[Backbone] = Registry("backbone")
 for _entry in (CNN4, CANCERNET, SQUEEZENET, *KERAS_APPLICATIONS):
@@ -58,6 +61,9 @@ def register_backbone(
     return BACKBONES.register(name, entry)
 
 
+_KERAS = " (as stated by the Keras documentation)"
+
+
 class BackboneTable(RegistryTable[Backbone]):
     """The result of `list_backbones`: a table that can be printed, and a sequence of the backbones."""
 
@@ -76,6 +82,16 @@ class BackboneTable(RegistryTable[Backbone]):
             "yes" if entry.pretrained is not None else "no",
             entry.licence,
         )
+
+    @override
+    def __str__(self) -> str:
+        """Return the columns that a line of a terminal has room for; `to_frame` has all."""
+        rows = [("backbone", "size", "stages", "ImageNet", "licence of the weights")]
+        for entry in self.entries:
+            name, size, _, _, stages, _, imagenet, licence = self.cells(entry)
+            rows.append((name, size, stages, imagenet, licence.replace(_KERAS, " *")))
+        note = "* as stated by the Keras documentation. All columns: list_backbones().to_frame()"
+        return f"{text_table(rows, rule=True)}\n{note}"
 
     def record(self, entry: Backbone) -> dict[str, Any]:
         """Return all fields of a backbone."""
