@@ -30,6 +30,7 @@ NULL = "<!-- cross-validation of few cases -->"
 FEW_COVERAGE = "<!-- coverage with few cases -->"
 REPAIR = "<!-- repair of a published split -->"
 NEAR_DUPLICATES = "<!-- detection of near duplicates -->"
+SERVICE = "<!-- rates of the service -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -53,6 +54,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (FEW_COVERAGE, few_coverage_table),
         (REPAIR, repair_table),
         (NEAR_DUPLICATES, near_duplicate_table),
+        (SERVICE, service_table),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -78,6 +80,22 @@ def section_table() -> str:
         needs = "attached" if section.compute is None else needs
         columns = ", ".join(f"`{name}`" for name in section.columns) or "-"
         lines.append(f"| `{section.name}` | {section.title}. {section.description} | {needs} | {columns} |")
+    return "\n".join(lines)
+
+
+def service_table() -> str:
+    """Return the rates and latencies of the example of a web service as a Markdown table."""
+    lines = [
+        "| engine | requests at a time | images per second | median (ms) | 99% (ms) | lost |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in json.loads((RESULTS / "service.json").read_text(encoding="utf-8")).values():
+        for way in ("one_after_another", "at_a_time") if "engine" in row else ():
+            one = row[way]
+            lines.append(
+                f"| {row['engine']} | {one['number']} | {one['images_per_second']:.0f} | {one['p50_ms']:.0f} | "
+                f"{one['p99_ms']:.0f} | {one['lost']} |"
+            )
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 from .batches import ImageBatches as ImageBatches
 from .cached_source import CachedSource as CachedSource
+from .decode import decode_image as decode_image
 from .decode import read_image as read_image
 from .image_cache import cache_folder as cache_folder
 from .image_cache import cache_size as cache_size

@@ -1,0 +1,197 @@
+"""A web service that predicts uploaded images with a saved model.
+
+It needs `pip install fastapi uvicorn python-multipart` beside breastcls, and a model file:
+
+    python examples/service/app.py demo/model.keras
+    curl -F files=@image.png http://127.0.0.1:8000/predict
+
+The model is loaded once. The images of concurrent requests are predicted together, in batches. The service is a
+research tool and has no user accounts: put it behind a server that has them, and do not send images of patients over a
+network without permission and encryption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import uvicorn
+from batching import BatchQueue, QueueFullError
+from fastapi import FastAPI, File, HTTPException, Response, UploadFile
+from fastapi.responses import HTMLResponse
+from limits import LimitBody, check_kind
+
+import breastcls as bc
+from breastcls.errors import ImageError
+
+PAGE = Path(__file__).with_name("page.html")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the service.
+
+    Attributes:
+        model: A model file that `breastcls.load_model` takes.
+        engine: The engine that runs the network, as in `breastcls.predict`.
+        batch_size: Largest number of images that are predicted together.
+        largest_file: Largest size of one file in bytes.
+        most_files: Largest number of files per request.
+        most_pixels: Largest image, height times width.
+        capacity: Largest number of images that wait; requests beyond it get status 503.
+    """
+
+    model: Path
+    engine: str = "keras"
+    batch_size: int = 32
+    largest_file: int = 20_000_000
+    most_files: int = 32
+    most_pixels: int = 10_000_000
+    capacity: int = 256
+
+
+class Predictor:
+    """A loaded model that predicts encoded images."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.model = bc.load_model(settings.model)
+        self.card = bc.models.get_card(self.model)
+        if self.card is None:
+            raise SystemExit(f"{settings.model} names no classes: load it with `classes=` and save it with breastcls.")
+        self._threads = ThreadPoolExecutor(thread_name_prefix="decode")
+        # The first prediction traces or compiles the network.
+        height, width = self.card.image_size
+        self._predict([np.zeros((height, width, 3), np.uint8)])
+
+    def __call__(self, images: Sequence[bytes]) -> list[dict[str, Any] | ImageError]:
+        """Return one result per encoded image, or the error of an image that cannot be read."""
+        decoded = list(self._threads.map(self._decode, images))
+        readable = [image for image in decoded if not isinstance(image, ImageError)]
+        results = iter(self._predict(readable) if readable else [])
+        return [image if isinstance(image, ImageError) else next(results) for image in decoded]
+
+    def _decode(self, image: bytes) -> npt.NDArray[np.uint8] | ImageError:
+        try:
+            return bc.images.decode_image(image, max_pixels=self._settings.most_pixels)
+        except ImageError as error:
+            return error
+
+    def _predict(self, images: list[npt.NDArray[np.uint8]]) -> list[dict[str, Any]]:
+        found = bc.predict(self.model, images, batch_size=self._settings.batch_size, progress=False)
+        return [
+            {
+                "class": found.classes[predicted],
+                "probabilities": dict(zip(found.classes, map(float, probabilities), strict=True)),
+            }
+            for predicted, probabilities in zip(found.decisions, found.probabilities, strict=True)
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a user of the service should know about the model, without the names of its training cases."""
+        card = self.card
+        return {
+            "classes": card.classes,
+            "positive_class": card.classes[-1],
+            "image_size": card.image_size,
+            "backbone": card.backbone,
+            "weights": card.weights,
+            "threshold": card.threshold,
+            "calibrated": card.temperature is not None or "calibration" in card.provenance,
+            "version": card.version,
+            "engine": self._settings.engine,
+        }
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; the model is loaded when it starts."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        predictor = await asyncio.to_thread(Predictor, settings)
+        queue = BatchQueue(predictor, batch_size=settings.batch_size, capacity=settings.capacity)
+        await queue.start()
+        app.state.predictor, app.state.queue = predictor, queue
+        yield
+        await queue.stop()
+
+    app = FastAPI(title="breastcls", version=bc.__version__, lifespan=lifespan)
+    # The form adds some bytes to each file.
+    app.add_middleware(LimitBody, largest=settings.most_files * (settings.largest_file + 1000))
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def page() -> str:
+        return PAGE.read_text(encoding="utf-8")
+
+    @app.get("/health")
+    def health(response: Response) -> dict[str, Any]:
+        """Whether images are being processed, and how many of them wait."""
+        queue = app.state.queue
+        if not queue.is_running:
+            response.status_code = 503
+        return {"status": "ok" if queue.is_running else "stopped", "waiting": queue.waiting}
+
+    @app.get("/model")
+    def model() -> dict[str, Any]:
+        """The model card."""
+        described: dict[str, Any] = app.state.predictor.describe()
+        return described
+
+    @app.post("/predict")
+    async def predict(files: Annotated[list[UploadFile], File()], response: Response) -> dict[str, Any]:
+        """The class and the probabilities of each uploaded image, in order; an `error` for one that cannot be read."""
+        if len(files) > settings.most_files:
+            raise HTTPException(413, f"At most {settings.most_files} files per request; found {len(files)}.")
+        contents = [await file.read() for file in files]
+        refused = [_refuse(content, settings) for content in contents]
+        taken = [content for content, reason in zip(contents, refused, strict=True) if reason is None]
+        try:
+            results = iter(await app.state.queue.submit(taken))
+        except QueueFullError as error:
+            raise HTTPException(503, str(error), headers={"Retry-After": "1"}) from error
+        answers = [
+            _answer(file.filename or "", reason if reason is not None else next(results))
+            for file, reason in zip(files, refused, strict=True)
+        ]
+        if all("error" in answer for answer in answers):
+            response.status_code = 422
+        return {"results": answers}
+
+    return app
+
+
+def _refuse(content: bytes, settings: Settings) -> str | None:
+    if len(content) > settings.largest_file:
+        return f"The file has {len(content)} bytes; at most {settings.largest_file} are taken."
+    return check_kind(content)
+
+
+def _answer(name: str, result: dict[str, Any] | str | Exception) -> dict[str, Any]:
+    if isinstance(result, Exception) and not isinstance(result, ImageError):
+        raise result
+    return {"file": name, **(result if isinstance(result, dict) else {"error": str(result)})}
+
+
+def main() -> None:
+    """Start the service."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="a model file that breastcls can load")
+    parser.add_argument("--engine", default="keras", help="keras, openvino, onnxruntime or auto")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default this machine alone")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--batch-size", type=int, default=32, help="largest number of images predicted together")
+    arguments = parser.parse_args()
+    settings = Settings(arguments.model, engine=arguments.engine, batch_size=arguments.batch_size)
+    uvicorn.run(create_app(settings), host=arguments.host, port=arguments.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
