@@ -72,16 +72,17 @@ class Predictor:
         height, width = self.card.image_size
         self._predict([np.zeros((height, width, 3), np.uint8)])
 
-    def __call__(self, images: Sequence[bytes]) -> list[dict[str, Any] | ImageError]:
-        """Return one result per encoded image, or the error of an image that cannot be read."""
+    def __call__(self, images: Sequence[tuple[str, bytes]]) -> list[dict[str, Any] | ImageError]:
+        """Return one result per name and encoded image, or the error of an image that cannot be read."""
         decoded = list(self._threads.map(self._decode, images))
         readable = [image for image in decoded if not isinstance(image, ImageError)]
         results = iter(self._predict(readable) if readable else [])
         return [image if isinstance(image, ImageError) else next(results) for image in decoded]
 
-    def _decode(self, image: bytes) -> npt.NDArray[np.uint8] | ImageError:
+    def _decode(self, image: tuple[str, bytes]) -> npt.NDArray[np.uint8] | ImageError:
+        name, content = image
         try:
-            return bc.images.decode_image(image, max_pixels=self._settings.most_pixels)
+            return bc.images.decode_image(content, name, max_pixels=self._settings.most_pixels)
         except ImageError as error:
             return error
 
@@ -150,16 +151,16 @@ def create_app(settings: Settings) -> FastAPI:
         """The class and the probabilities of each uploaded image, in order; an `error` for one that cannot be read."""
         if len(files) > settings.most_files:
             raise HTTPException(413, f"At most {settings.most_files} files per request; found {len(files)}.")
-        contents = [await file.read() for file in files]
-        refused = [_refuse(content, settings) for content in contents]
-        taken = [content for content, reason in zip(contents, refused, strict=True) if reason is None]
+        images = [(file.filename or "image", await file.read()) for file in files]
+        refused = [_refuse(content, settings) for _, content in images]
+        taken = [image for image, reason in zip(images, refused, strict=True) if reason is None]
         try:
             results = iter(await app.state.queue.submit(taken))
         except QueueFullError as error:
             raise HTTPException(503, str(error), headers={"Retry-After": "1"}) from error
         answers = [
-            _answer(file.filename or "", reason if reason is not None else next(results))
-            for file, reason in zip(files, refused, strict=True)
+            _answer(name, reason if reason is not None else next(results))
+            for (name, _), reason in zip(images, refused, strict=True)
         ]
         if all("error" in answer for answer in answers):
             response.status_code = 422
