@@ -32,10 +32,10 @@ class FileList:
 
     data: Dataset
     names: list[str]
-    part_images: int
+    part_images: int = 4096
 
     @classmethod
-    def open(cls, values: Any, classes: tuple[str, ...], part_images: int) -> FileList:
+    def open(cls, values: Any, classes: tuple[str, ...]) -> FileList:
         """Return the files that a caller gave as a folder, a list of paths or a Dataset.
 
         Raises:
@@ -48,7 +48,7 @@ class FileList:
             data = Dataset(make_table({"path": files}), classes, root=root)
         if len(data) == 0:
             raise EvaluationError("There are no images, so there is nothing to predict.")
-        return cls(data, data.relative_paths, part_images)
+        return cls(data, data.relative_paths)
 
     def __len__(self) -> int:
         return -(-len(self.names) // self.part_images)

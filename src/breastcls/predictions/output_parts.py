@@ -70,9 +70,23 @@ class OutputParts:
         remove_temporaries(self.path(number))
         return self.path(number)
 
+    def count_attempt(self, number: int) -> int:
+        """Count that a part is begun, and return how often it was, killed processes included."""
+        with open(self._attempts(number), "ab") as file:
+            file.write(b".")
+            return file.tell()
+
+    def forget_attempts(self) -> None:
+        """Forget how often parts were begun in earlier calls."""
+        for path in self.folder.glob("*.attempts"):
+            path.unlink()
+
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _attempts(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.attempts"
 
     def _record(self, number: int) -> Path:
         return self.folder / f"{number:06d}.json"

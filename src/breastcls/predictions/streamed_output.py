@@ -7,7 +7,7 @@ import hashlib
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,22 @@ from typing_extensions import override
 from breastcls._version import __version__
 from breastcls.csv_text import write_rows
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import DatasetWarning, EvaluationError, ImageError
+from breastcls.errors import DatasetWarning, EvaluationError
 from breastcls.files import hash_file, write_text
 from breastcls.images.progress_bar import progress_bar
 from breastcls.models.model_card import ModelCard, get_card
-from breastcls.models.persistence import load_model
+from breastcls.models.persistence import load_model, save_model
+from breastcls.models.runtime_model import require_keras
 from breastcls.models.weight_hash import hash_weights
-from breastcls.predictions.classified_images import PredictionOptions, complete_predictions, predict_dataset
+from breastcls.predictions.classified_images import PredictionOptions, complete_predictions
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.file_list import FileList
-from breastcls.predictions.image_stream import NoImageLeftError
 from breastcls.predictions.output_parts import OutputParts
+from breastcls.predictions.part_job import PartJob
 from breastcls.predictions.pixel_batches import check_dataset, check_outputs
 from breastcls.predictions.predictions_csv import complete_columns
-from breastcls.predictions.row_files import RowFormat, choose_format
+from breastcls.predictions.ray_workers import RayWorkers, run_parts
+from breastcls.predictions.row_files import choose_format
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
@@ -93,6 +95,7 @@ def predict_to_file(
     tta: str | None = None,
     classes: Sequence[str] | None = None,
     on_error: str = "raise",
+    workers: RayWorkers | None = None,
     progress: bool | None = None,
 ) -> PredictionFile:
     """Predict image files and write the predictions to a CSV or Parquet file, in memory that does not grow with them.
@@ -111,6 +114,7 @@ def predict_to_file(
         tta: As in `predict`.
         classes: As in `predict`.
         on_error: "raise" or "skip", as in `predict`. After an error, the parts before it are kept.
+        workers: Workers of a Ray cluster that predict the parts; None predicts them in this process.
         progress: Whether to show a progress bar with the time left on standard error; by default if it is a terminal.
 
     Returns:
@@ -131,21 +135,21 @@ def predict_to_file(
     """
     target = Path(path)
     kind = choose_format(target)
-    if isinstance(model, (str, os.PathLike)):
-        model = load_model(Path(model))
+    source = Path(model) if isinstance(model, str | os.PathLike) else None
+    model = model if source is None else load_model(source)
     card = get_card(model)
-    part_images = -(-_PART_IMAGES // max(1, batch_size)) * max(1, batch_size)
     if isinstance(x, Dataset):
         if classes is not None:
             raise EvaluationError("`classes` come with a Dataset; leave them out.")
         x = check_dataset(model, card, x)
     names = _find_classes(card, classes, x)
     check_outputs(model, names, "the names are of")
-    files = FileList.open(x, names, part_images)
+    files = FileList.open(x, names)
+    files = dataclasses.replace(files, part_images=_choose_part(len(files.names), batch_size, workers))
     options = PredictionOptions(batch_size, tta, on_error, prepared=False)
     rows = kind(_example_rows(files, card))
     parts = OutputParts(target, _settings(model, card, files, options))
-    return _write(model, card, files, options, rows, parts, target, progress)
+    return _write(PartJob(files, options, rows, parts), model, source, target, workers, progress)
 
 
 def skipped_path(path: Path) -> Path:
@@ -154,79 +158,59 @@ def skipped_path(path: Path) -> Path:
 
 
 def _write(
-    model: keras.Model,
-    card: ModelCard | None,
-    files: FileList,
-    options: PredictionOptions,
-    rows: RowFormat,
-    parts: OutputParts,
+    job: PartJob,
+    model: Any,
+    source: Path | None,
     target: Path,
+    workers: RayWorkers | None,
     progress: bool | None,
 ) -> PredictionFile:
-    records: list[dict[str, Any]] = []
-    continued = 0
+    files = job.files
+    records = {number: record for number in range(len(files)) if (record := job.find(number)) is not None}
+    continued = sum(record["images"] for record in records.values())
+    missing = [number for number in range(len(files)) if number not in records]
     with progress_bar("Predicting images", len(files.names), progress) as advance:
-        for number in range(len(files)):
-            state = files.state(number)
-            record = parts.find(number, state)
-            if record is None:
-                record = _write_part(model, card, files, number, options, rows, parts.prepare(number), advance)
-                parts.finish(number, record, state)
-            else:
-                continued += record["images"]
-                for _ in range(record["images"] + len(record["skipped"])):
-                    advance()
-            records.append(record)
-    images = sum(record["images"] for record in records)
-    skipped = [tuple(one) for record in records for one in record["skipped"]]
+        for record in records.values():
+            _advance(advance, record)
+        if workers is None:
+            records.update((number, job.run(model, number, advance)) for number in missing)
+        elif missing:
+            for number, record in run_parts(job, _find_file(model, source, job.parts), missing, workers):
+                records[number] = record
+                _advance(advance, record)
+    ordered = [records[number] for number in range(len(files))]
+    images = sum(record["images"] for record in ordered)
+    skipped = [tuple(one) for record in ordered for one in record["skipped"]]
     if not images:
         raise EvaluationError(f"No image is left: none of the {len(files.names)} can be read. First: {skipped[0][1]}")
-    rows.join([parts.path(number) for number in range(len(files))], target)
+    job.rows.join([job.parts.path(number) for number in range(len(files))], target)
     left_out = pd.DataFrame(skipped, columns=["path", "reason"]) if skipped else None
     _write_skipped(left_out, images, target)
-    parts.remove()
+    job.parts.remove()
     predicted: Counter[str] = Counter(dict.fromkeys(files.data.classes, 0))
-    for record in records:
+    for record in ordered:
         predicted.update(record["predicted"])
     return PredictionFile(target, images, dict(predicted), left_out, continued)
 
 
-def _write_part(
-    model: keras.Model,
-    card: ModelCard | None,
-    files: FileList,
-    number: int,
-    options: PredictionOptions,
-    rows: RowFormat,
-    path: Path,
-    advance: Callable[[], None],
-) -> dict[str, Any]:
-    """Predict the images of a part, write their rows, and return the record of the part."""
-    names = files.shown_names(number)
-    settings = dataclasses.replace(options, progress=advance)
-    try:
-        with warnings.catch_warnings():
-            # One warning at the end names all that were left out.
-            warnings.simplefilter("ignore", DatasetWarning)
-            made = predict_dataset(model, card, files.part(number), settings)
-    except NoImageLeftError as error:
-        rows.write_part(rows.example.iloc[:0], path)
-        skipped = [(names[one.path], one.reason) for one in error.skipped]
-        return {"images": 0, "predicted": {}, "skipped": skipped}
-    except ImageError as error:
-        if number:
-            before = format_count(number * files.part_images, "image")
-            error.add_note(f"The predictions of the first {before} are kept, and the same call continues after them.")
-        raise
-    paths = [] if made.paths is None else [names[str(one)] for one in made.paths]
-    rows.write_part(files.select_columns(complete_columns(made.to_frame(), made, paths)), path)
-    left = [] if made.skipped is None else made.skipped.to_numpy().tolist()
-    counts = Counter(made.classes[decision] for decision in made.decisions)
-    return {
-        "images": len(made),
-        "predicted": dict(counts),
-        "skipped": [(names[one], reason) for one, reason in left],
-    }
+def _advance(advance: Callable[[], None], record: Mapping[str, Any]) -> None:
+    for _ in range(record["images"] + len(record["skipped"])):
+        advance()
+
+
+def _choose_part(images: int, batch_size: int, workers: RayWorkers | None) -> int:
+    """Return the number of images per part: full batches, and some parts for each worker."""
+    wanted = _PART_IMAGES if workers is None else min(_PART_IMAGES, -(-images // (4 * workers.count)))
+    size = max(1, batch_size)
+    return -(-wanted // size) * size
+
+
+def _find_file(model: Any, source: Path | None, parts: OutputParts) -> Path:
+    """Return the file from which workers load the model."""
+    if source is not None:
+        return source
+    require_keras(model, "Sending a model to workers")
+    return save_model(model, parts.folder / "model.keras")
 
 
 def _write_skipped(skipped: pd.DataFrame | None, images: int, target: Path) -> None:
