@@ -128,3 +128,15 @@ def test_it_equals_the_macenko_of_the_package_on_real_images(real_data):
     result = keras.ops.convert_to_numpy(StainSeparation()(images))
     for image, pictures in zip(images, result, strict=True):
         np.testing.assert_allclose(pictures, reference(image), atol=0.25)
+
+
+@pytest.mark.real
+def test_the_closed_form_changes_real_images_by_less_than_the_rounding_of_float32(real_data, monkeypatch):
+    import breastcls as bc
+
+    data = bc.load_breakhis(real_data / "BreaKHis_200X_224")[::60]
+    images, _ = data.to_numpy(224)
+    result = keras.ops.convert_to_numpy(StainSeparation(colours=True)(images))
+    monkeypatch.setattr("breastcls.models.stain_separation.eigh_3x3", keras.ops.eigh)
+    by_lapack = keras.ops.convert_to_numpy(StainSeparation(colours=True)(images))
+    np.testing.assert_allclose(result / 255, by_lapack / 255, atol=1e-5)
