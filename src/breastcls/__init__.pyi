@@ -9,6 +9,7 @@ from . import errors as errors
 from . import evaluation as evaluation
 from . import experiments as experiments
 from . import explanation as explanation
+from . import export as export
 from . import features as features
 from . import images as images
 from . import intervals as intervals

@@ -43,6 +43,7 @@ LAYERS = (
     ("training",),
     ("evaluation",),
     ("experiments",),
+    ("export",),
     ("cli",),
     ("__main__",),
 )

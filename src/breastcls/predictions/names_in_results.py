@@ -59,6 +59,30 @@ def collect_names(source: Any, names: Mapping[str, set[str]]) -> None:
             collect_names(value, names)
 
 
+def drop_names(values: Any) -> Any:
+    """Return JSON values without names: an empty list, or "", in the place of each.
+
+    Example:
+        >>> drop_names({"method": "platt", "cases": ["14-22549"], "case": "14-22549"})
+        {'method': 'platt', 'cases': [], 'case': ''}
+    """
+    if isinstance(values, Mapping):
+        return {key: _drop_under(str(key), value) for key, value in values.items()}
+    return [drop_names(one) for one in values] if isinstance(values, (list, tuple)) else values
+
+
+def count_names(values: Any) -> dict[str, int]:
+    """Return the number of different names under each key of JSON values, where there are some.
+
+    Example:
+        >>> count_names({"cases": ["a", "b"], "trained_on": {"cases": ["a"], "slides": []}})
+        {'case': 2}
+    """
+    names: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    collect_names(values, names)
+    return {f"{kind}s": len(found) for kind, found in names.items() if found}
+
+
 def replace_names(values: Any, replace: Replace, replace_text: ReplaceText) -> Any:
     """Return JSON values, a table, a dataclass or text in which names are replaced.
 
@@ -93,6 +117,12 @@ def _replace_under(key: str, value: Any, replace: Replace, replace_text: Replace
         # The names were sorted: in their order the list would show that of the names.
         return type(value)(sorted(replace(kind, value)))
     return type(value)(type(pair)(replace(kind, pair)) for pair in value)
+
+
+def _drop_under(key: str, value: Any) -> Any:
+    if key not in _KEYS or not _holds_names(value):
+        return drop_names(value)
+    return "" if isinstance(value, str) else []
 
 
 def _replace_in_table(table: pd.DataFrame, replace: Replace) -> pd.DataFrame:

@@ -1,0 +1,144 @@
+"""The formats of export: their suffixes, their packages and how Keras writes them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from breastcls.errors import ModelError
+from breastcls.models.engines.engine_packages import import_openvino, is_installed, short_message
+
+ONNX_OPSET = 18
+"""The version of the ONNX operator set of exported files; ONNX Runtime reads it from version 1.14."""
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """A format that `export_model` writes.
+
+    Attributes:
+        name: The name that the argument `format` accepts.
+        suffix: The suffix of the file; "" for a folder.
+        keras_format: The format of `keras.Model.export`.
+        packages: The packages that write and read it, besides Keras and TensorFlow.
+        extra: The extra of breastcls that installs them.
+        title: Its name in print.
+    """
+
+    name: str
+    suffix: str
+    keras_format: str
+    packages: tuple[str, ...]
+    extra: str
+    title: str
+
+
+EXPORT_FORMATS = {
+    entry.name: entry
+    for entry in (
+        ExportFormat("saved_model", "", "tf_saved_model", (), "", "TensorFlow SavedModel"),
+        ExportFormat("onnx", ".onnx", "onnx", ("onnx", "onnxruntime", "tf2onnx"), "onnx", "ONNX"),
+        ExportFormat("openvino", ".xml", "openvino", ("openvino",), "openvino", "OpenVINO"),
+        ExportFormat("litert", ".tflite", "litert", ("ai_edge_litert",), "litert", "LiteRT"),
+    )
+}
+
+
+def choose_format(name: str | None, path: Path) -> ExportFormat:
+    """Return the format of a name, or of the suffix of a path.
+
+    Raises:
+        ModelError: If there is no such format, or the path has another suffix.
+    """
+    if name is not None and name not in EXPORT_FORMATS:
+        raise ModelError(f"format={name!r}: expected one of {', '.join(EXPORT_FORMATS)}.")
+    if name is None:
+        fitting = [entry for entry in EXPORT_FORMATS.values() if entry.suffix == path.suffix.lower()]
+        if not fitting:
+            raise ModelError(
+                f"path={str(path)!r}: no format has this suffix. Expected '.onnx', '.xml' (OpenVINO), '.tflite' "
+                "(LiteRT), or no suffix for the folder of a SavedModel; or pass `format`."
+            )
+        return fitting[0]
+    entry = EXPORT_FORMATS[name]
+    if entry.suffix and path.suffix != entry.suffix:
+        raise ModelError(f"path={str(path)!r}: the name of a file in {entry.title} must end in '{entry.suffix}'.")
+    if not entry.suffix and path.suffix in {other.suffix for other in EXPORT_FORMATS.values()} | {".keras", ".h5"}:
+        raise ModelError(f"path={str(path)!r}: a SavedModel is a folder; give a name without '{path.suffix}'.")
+    return entry
+
+
+def require_packages(entry: ExportFormat) -> None:
+    """Check that the packages of a format are installed.
+
+    Raises:
+        ModelError: If one is missing; the message names the extra.
+    """
+    if missing := [name for name in entry.packages if not is_installed(name)]:
+        raise ModelError(
+            f"Export to {entry.title} needs {' and '.join(missing)}, which is not installed. Install it with: "
+            f'pip install "breastcls[{entry.extra}]"'
+        )
+
+
+def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
+    """Write a graph in a format, through `keras.Model.export`.
+
+    Raises:
+        ModelError: If Keras or the converter cannot write it.
+    """
+    if entry.name == "openvino":
+        # Before Keras imports it: without telemetry.
+        import_openvino()
+    options = {"opset_version": ONNX_OPSET} if entry.name == "onnx" else {}
+    signature = [keras.InputSpec(dtype="float32", shape=(None, *graph.input_shape[1:]), name=graph.inputs[0].name)]
+    try:
+        with _quiet():
+            graph.export(str(path), format=entry.keras_format, verbose=False, input_signature=signature, **options)
+            _FINISH.get(entry.name, _leave)(path)
+    except OSError:
+        raise
+    # Keras, TensorFlow and each converter raise errors of many kinds.
+    except Exception as error:
+        raise ModelError(
+            f"The model {graph.name!r} cannot be exported to {entry.title}: {short_message(error)}"
+            f"{_half_precision(graph)}"
+        ) from error
+
+
+def _half_precision(graph: keras.Model) -> str:
+    inner = next((layer for layer in graph.layers if isinstance(layer, keras.Model)), graph)
+    if inner.dtype_policy.compute_dtype == "float32" and all(
+        layer.compute_dtype == "float32" for layer in inner.layers
+    ):
+        return ""
+    return " It computes in half precision, which most converters refuse: build and train it in float32."
+
+
+def _finish_onnx(path: Path) -> None:
+    import onnx
+
+    model = onnx.load(str(path))
+    for port in (*model.graph.input, *model.graph.output):
+        port.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _leave(path: Path) -> None:
+    """Leave a file as it is."""
+
+
+_FINISH: dict[str, Callable[[Path], None]] = {"onnx": _finish_onnx}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
