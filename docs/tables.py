@@ -271,21 +271,32 @@ def recipe_table() -> str:
 def recipe_results() -> str:
     """Return the results of `benchmarks/recipes.py` as a Markdown table, and the departures of its runs."""
     found = json.loads((RESULTS / "recipes.json").read_text(encoding="utf-8"))["recipes"]
-    heads = ("recipe, model", "images, cases", "reported", "accuracy, image-wise split", "accuracy, case-wise split")
-    heads += ("AUC, image-wise split", "AUC, case-wise split", "colour-only baseline, AUC, case-wise split")
+    heads = (
+        "recipe, model",
+        "images of",
+        "images, cases",
+        "reported",
+        "accuracy, image-wise split",
+        "accuracy, case-wise split",
+    )
+    heads += ("AUC, image-wise split", "AUC, case-wise split")
+    heads += ("colour-only baseline, AUC, image-wise split", "colour-only baseline, AUC, case-wise split")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     notes = []
-    for name, result in found.items():
+    for key, result in found.items():
+        # A row is named by its recipe, perhaps another backbone, and its images.
+        recipe, data = key.split(", ")
+        name = recipe.split(" with ")[0]
         for model in result["models"]:
             reported = ", ".join(f"{key} {value:.4g}" for key, value in model["reported"].items()) or "–"
             splits = [model[split]["metrics"] for split in ("image_split", "case_split")]
             cells = [_interval(metrics[metric]) for metric in ("accuracy", "roc_auc") for metrics in splits]
-            baseline = _interval(splits[1]["colour-only baseline: roc_auc"])
+            cells += [_interval(metrics["colour-only baseline: roc_auc"]) for metrics in splits]
             lines.append(
-                f"| `{name}`, {model['model']} | {model['images']}, {model['cases']} | {reported} "
-                f"| {' | '.join(cells)} | {baseline} |"
+                f"| `{name}`, {model['model']} | {data} | {model['images']:,}, {model['cases']} | {reported} "
+                f"| {' | '.join(cells)} |"
             )
-        notes.append(f"- `{name}`: {'; '.join(result['departures'])}.")
+        notes.append(f"- `{name}`{recipe.removeprefix(name)}, {data}: {'; '.join(result['departures'])}.")
     return "\n".join([*lines, "", "Departures of these runs from the recipes:", "", *notes])
 
 

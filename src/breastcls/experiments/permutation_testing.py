@@ -70,8 +70,8 @@ def permutation_test(
 
     Everything that depends on labels is repeated: the folds, the class weights, the penalty, the training. Features of
     a frozen backbone do not depend on labels. With `frozen_head="lbfgs", fine_tune=False` they are computed once: for
-    571 images with 256 features a permutation then takes half a second on one processor, and 200 about a minute on two.
-    All other settings train by `fit`, `folds` times for each permutation.
+    571 images with 256 features a permutation takes a quarter of a second on one processor, and 200 less than a minute
+    on two. All other settings train by `fit`, `folds` times for each permutation.
 
     Args:
         build: Makes an untrained model, as in `cross_validate`.
