@@ -25,6 +25,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
 from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.minimum_cases import Bounds
+from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
@@ -67,7 +68,7 @@ class Calibration(ShownInNotebook):
 
     def __str__(self) -> str:
         tables = (self.errors.join(self.consistency), self.bias, self.brier)
-        return "\n\n".join(table.round(4).to_string() for table in tables)
+        return "\n\n".join(repr(PrintedTable(table)) for table in tables)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values; NaN becomes None."""

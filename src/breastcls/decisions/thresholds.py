@@ -24,6 +24,7 @@ from breastcls.models.calibration_identity import name_calibration
 from breastcls.predictions.array_arguments import check_share
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import limitation_lines
 
 Rule = Literal["half", "youden", "sensitivity", "specificity", "cost"]
 HALF = "0.5"
@@ -73,9 +74,7 @@ class Threshold(ShownInNotebook):
             f"Chosen on {format_count(self.images, self.level)}{cases}: sensitivity {format_number(self.sensitivity)}, "
             f"specificity {format_number(self.specificity)} there, which is optimistic for new cases",
         ]
-        if self.limitations:
-            lines += ["Limitations", *(f"  - {sentence}" for sentence in self.limitations)]
-        return "\n".join(lines)
+        return "\n".join([*lines, *limitation_lines(self.limitations)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain types, for JSON."""

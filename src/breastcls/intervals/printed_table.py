@@ -10,7 +10,7 @@ import pandas as pd
 
 from breastcls.html_parts import html_table, html_text
 from breastcls.metrics.number_format import format_estimate, format_number
-from breastcls.text_tables import wide_table
+from breastcls.text_tables import limitation_lines, wide_table
 
 ENDS = ("low", "high", "reason")
 
@@ -38,17 +38,11 @@ class PrintedTable(pd.DataFrame):
 
     def __repr__(self) -> str:
         rows, names = table_cells(self)
-        return "\n".join([wide_table(rows, names=names), *limitation_lines(self)])
+        return "\n".join([wide_table(rows, names=names), *limitation_lines(self.attrs.get("limitations", ()))])
 
     def _repr_html_(self) -> str:
         rows, names = table_cells(self)
-        return html_table(rows, names=names) + html_text("\n".join(limitation_lines(self)))
-
-
-def limitation_lines(table: pd.DataFrame) -> list[str]:
-    """Return the limitations of a table as lines."""
-    sentences = table.attrs.get("limitations", ())
-    return ["", "Limitations", *(f"  - {sentence}" for sentence in sentences)] if sentences else []
+        return html_table(rows, names=names) + html_text("\n".join(limitation_lines(self.attrs.get("limitations", ()))))
 
 
 def table_cells(table: pd.DataFrame, digits: int = 3) -> tuple[list[list[str]], int]:

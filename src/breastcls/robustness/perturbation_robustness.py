@@ -65,7 +65,7 @@ class Robustness(Result):
             "the change is from the unperturbed images."
         ]
         for name, rows in self.table.groupby("perturbation", sort=False):
-            lines += ["", f"{name} ({rows['unit'].iloc[0]})"]
+            lines += ["", f"{name}, strength: {rows['unit'].iloc[0]}"]
             for metric, scores in rows.groupby("metric", sort=False):
                 lines.append(f"  {'strength':>8}  {metric!s:<26}  change")
                 lines += [

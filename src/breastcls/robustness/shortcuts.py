@@ -31,7 +31,7 @@ from breastcls.robustness.perturbed_predictions import (
 from breastcls.robustness.reductions import shuffle_blocks, shuffle_pixels, to_grey, to_mean_colour
 from breastcls.stain.fitting import fit_normalizer
 from breastcls.stain.normalizer import StainNormalizer
-from breastcls.text_tables import format_count, limitation_lines
+from breastcls.text_tables import format_count, limitation_lines, wide_table
 
 if TYPE_CHECKING:
     import keras
@@ -75,11 +75,12 @@ class ShortcutChecks(Result):
             f"Shortcuts, on {format_count(self.counts['images'], 'image')} of "
             f"{format_count(self.counts['cases'], 'case')}; "
             f"{100 * self.settings['bootstrap']['confidence']:g}% CI over cases",
-            f"  {'':<14}" + "".join(f"{metric:<24}" for metric in metrics),
         ]
-        for check, row in self.table.iterrows():
-            scores = (score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics)
-            lines.append(f"  {check!s:<14}" + "".join(f"{score:<24}" for score in scores))
+        rows = [
+            [f"  {check!s}", *(score_text(row, name, f"{name}_low", f"{name}_high") for name in metrics)]
+            for check, row in self.table.iterrows()
+        ]
+        lines += wide_table([["", *metrics], *rows]).splitlines()
         lines += ["", *(f"- {sentence}" for sentence in self.interpretation)]
         return "\n".join([*lines, *limitation_lines(self.limitations)])
 

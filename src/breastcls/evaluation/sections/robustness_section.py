@@ -34,8 +34,10 @@ def robustness_table(robustness: pd.DataFrame, evaluation: EvaluationData) -> Ta
         name, strength = str(key[0]), float(str(key[1]))
         found = {row["metric"]: Score(row["value"], row["low"], row["high"]) for row in part.to_dict("records")}
         cells = [score_cell(found.get(metric, UNDEFINED)) for metric in metrics]
-        rows.append((Cell(in_words(name), name), Cell(f"{strength:g}", sort_value(strength)), *cells))
+        units = [Cell(str(unit), str(unit)) for unit in part.get("unit", pd.Series(dtype=object))[:1]]
+        rows.append((Cell(in_words(name), name), Cell(f"{strength:g}", sort_value(strength)), *units, *cells))
     columns = [Column("Perturbation", "text"), Column("Strength", "number")]
+    columns += [Column("Unit of the strength", "text")] * ("unit" in robustness)
     columns += [Column(describe_metric(str(metric)).short, "number") for metric in metrics]
     caption = (
         f"The score on perturbed images, with {evaluation.percent} confidence intervals. All rows are "
@@ -57,8 +59,9 @@ def robustness_verdict(robustness: pd.DataFrame, evaluation: EvaluationData) -> 
     unchanged = float(own.iloc[0])
     loss = unchanged - float(worst["value"])
     name = str(worst["perturbation"]).replace("_", " ").replace("-", " ")
+    unit = f" ({worst['unit']})" if "unit" in worst else ""
     words = (
-        f"Balanced accuracy {format_number(worst['value'])} at strength {worst['strength']:g}, "
+        f"Balanced accuracy {format_number(worst['value'])} at strength {worst['strength']:g}{unit}, "
         f"{format_number(unchanged)} on the unperturbed images."
     )
     headline = read_scores(evaluation.value_of("metrics")).get("balanced_accuracy")
