@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +16,7 @@ import keras
 from breastcls.errors import ModelError
 from breastcls.models.declared_sizes import check_h5, check_keras_archive
 from breastcls.models.forked_process import check_process
+from breastcls.models.keras_2_config import translate_keras_2
 from breastcls.models.model_card import ModelCard
 from breastcls.models.saved_layers import check_code, check_known, list_saved_layers
 from breastcls.models.spatial_moments import SpatialMoments
@@ -34,13 +37,6 @@ _DAMAGED = (
 _LAYERS = {keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation)}
 
 
-class _DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras ships no types
-    """Keras 2 wrote `groups` into the configuration of this layer, which Keras 3 refuses."""
-
-    def __init__(self, *arguments: Any, groups: int = 1, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-
-
 def load_keras_file(
     file: Path, kind: str, custom_objects: Mapping[str, Any], *, safe_mode: bool
 ) -> tuple[keras.Model, ModelCard | None]:
@@ -57,30 +53,72 @@ def load_keras_file(
             `safe_mode` is true.
     """
     config, card = _read_archive(file) if kind == "keras" else (_read_h5_config(file), None)
+    translated = translate_keras_2(config) if kind == "h5" else config
     objects = {**_LAYERS, **custom_objects}
-    layers = list_saved_layers(config, objects)
+    layers = list_saved_layers(translated, objects)
     if safe_mode:
         check_code(file, layers)
-    if kind == "h5":
-        objects = {"DepthwiseConv2D": _DepthwiseConv2D, **objects}
     check_process()
     try:
-        with keras.saving.custom_object_scope(objects):
-            model = keras.saving.load_model(file, compile=False, safe_mode=safe_mode)
+        with keras.saving.custom_object_scope(objects), _readable(file, config, translated) as path:
+            model = keras.saving.load_model(path, compile=False, safe_mode=safe_mode)
     # For damaged files zipfile, h5py and Keras raise many different errors.
     except Exception as error:
         check_known(file, layers)
-        raise ModelError(
-            f"Keras cannot load {file}: {_short(error)} The file may be damaged, be saved by a newer Keras, or contain "
-            "custom layers whose package must be imported first."
-        ) from error
+        raise ModelError(f"Keras {keras.__version__} cannot load {file}: {_short(error)} {_advice(file)}") from error
     return model, card
+
+
+@contextmanager
+def _readable(file: Path, config: Any, translated: Any) -> Iterator[Path]:
+    """Yield a file, or a temporary copy of it with another configuration."""
+    if translated == config:
+        yield file
+        return
+    import h5py
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.h5"
+        with h5py.File(file, "r") as source, h5py.File(path, "w") as target:
+            for name, value in source.attrs.items():
+                target.attrs[name] = json.dumps(translated) if name == "model_config" else value
+            source.copy("model_weights", target)
+        yield path
 
 
 def _short(error: Exception) -> str:
     # Keras' own advice names arguments and functions that are not those of breastcls.
     text = " ".join(str(error).split()).partition(" If you trust")[0]
     return text[:500] or type(error).__name__
+
+
+def _advice(file: Path) -> str:
+    """Return what to do about a file that Keras cannot load, which depends on the Keras that saved it."""
+    version = _saving_version(file)
+    if version.startswith("2."):
+        save = " save it as '.h5', which load_model reads, or" if file.suffix == ".keras" else ""
+        return (
+            f"Keras {version} saved it. Load it there, or with the package tf_keras, and{save} write it as ONNX "
+            "(`python -m tf2onnx.convert --keras model.h5 --output model.onnx`)."
+        )
+    return (
+        f"The file may be damaged, be saved by a newer Keras{f' ({version} saved it)' if version else ''}, or contain "
+        "custom layers whose package must be imported first."
+    )
+
+
+def _saving_version(file: Path) -> str:
+    """Return the version of Keras that saved a file, or "" where it cannot be read."""
+    import h5py
+
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                return str(json.loads(archive.read("metadata.json"))["keras_version"])
+        with h5py.File(file, "r") as archive:
+            return str(archive.attrs.get("keras_version", ""))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return ""
 
 
 def _read_archive(file: Path) -> tuple[Any, ModelCard | None]:
