@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ExplanationError, ImageError
@@ -21,6 +22,17 @@ def test_arrays_of_different_sizes_and_paths_give_the_same_images(paths):
         assert len(source) == 3
         for number, image in enumerate(IMAGES):
             np.testing.assert_array_equal(source.read(number), image)
+
+
+def test_bytes_images_of_pillow_and_a_folder(paths):
+    contents = [path.read_bytes() for path in paths]
+    for source in (open_images(contents), open_images(map(Image.open, paths)), open_images([paths[0], *contents[1:]])):
+        assert source.paths is None
+        for number, image in enumerate(IMAGES):
+            np.testing.assert_array_equal(source.read(number), image)
+    folder = open_images(paths[0].parent)
+    assert folder.relative_paths == ("0.png", "1.png", "2.png")
+    np.testing.assert_array_equal(folder.read(2), IMAGES[2])
 
 
 def test_a_dataset_has_paths_labels_and_classes(paths):
@@ -56,11 +68,10 @@ def test_arrays_are_copied():
     ("images", "message"),
     [
         ([], "no images"),
-        (np.zeros((0, 4, 4, 3), np.uint8), "no images"),
-        (np.zeros((2, 4, 4, 1), np.uint8), r"Image 0 has the shape \(4, 4, 1\)"),
-        (np.zeros((2, 4, 4, 3), np.float32), "float32 with values 0 to 0; expected uint8"),
-        (np.zeros((4, 4), np.uint8), "expected \\(n, height, width, 3\\)"),
-        (7, "int; expected a Dataset"),
+        (np.zeros((0, 4, 4, 3), np.uint8), "is empty"),
+        (np.zeros((2, 4, 4, 1), np.uint8), r"the shape \(2, 4, 4, 1\).*one channel"),
+        (np.zeros((2, 4, 4, 3), np.float32), "float32 and values from 0 to 0; expected the type uint8"),
+        (7, "int; expected a path"),
     ],
 )
 def test_anything_but_images_is_refused(images, message):

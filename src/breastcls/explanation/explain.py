@@ -55,7 +55,9 @@ def explain(
     Args:
         model: A Keras model that takes RGB images with values 0..255. A `RuntimeModel` for methods that need neither
             gradients nor feature maps, such as `"occlusion"`.
-        images: A `Dataset`, a uint8 array (n, h, w, 3), or a list of arrays (of any sizes) or of paths.
+        images: A `Dataset`, or images of any size in one of the forms that `breastcls.predict` takes: a path, a folder,
+            bytes, an image of Pillow, an array uint8 (h, w, 3) or (n, h, w, 3), or a list or an iterator of these. All
+            of them are kept in memory.
         method: A name of `breastcls.explanation.list_methods()`: `"grad-cam"`, `"grad-cam++"`, `"hires-cam"`,
             `"layer-cam"`, `"score-cam"`, `"integrated-gradients"`, `"smooth-grad"`, `"occlusion"`, or one that was
             registered with `breastcls.explanation.register_method`.

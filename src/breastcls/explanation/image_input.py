@@ -1,11 +1,8 @@
-"""The images to explain: a Dataset, arrays, or paths."""
+"""The images to explain: a Dataset, or images in any form that `predict` takes."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +10,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ExplanationError
 from breastcls.images.decode import read_image
+from breastcls.predictions.given_images import open_given
 from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.relative_paths import relative_paths
 
@@ -62,10 +60,11 @@ class ImageInput:
 
 
 def open_images(images: Any) -> ImageInput:
-    """Open a Dataset, an array (n, h, w, 3) or (h, w, 3), a path, or a sequence of arrays or of paths.
+    """Open a Dataset, or images in any other form that `breastcls.predict` takes.
 
     Raises:
         ExplanationError: If `images` is something else, empty, or not RGB uint8.
+        ImageError: If bytes or images of Pillow cannot be decoded.
     """
     source = _open(images)
     if len(source) == 0:
@@ -82,34 +81,9 @@ def _open(images: Any) -> ImageInput:
             classes=tuple(images.classes) or None,
             root=images.root,
         )
-    if isinstance(images, str | os.PathLike):
-        images = [images]
-    if isinstance(images, np.ndarray) and images.ndim == 3:
-        images = [images]
-    if isinstance(images, np.ndarray):
-        if images.ndim != 4:
-            raise ExplanationError(f"`images` has the shape {images.shape}; expected (n, height, width, 3).")
-        images = list(images)
-    if not isinstance(images, Sequence):
-        raise ExplanationError(
-            f"`images` is a {type(images).__name__}; expected a Dataset, a uint8 array (n, height, width, 3), "
-            "or a list of arrays or of paths."
-        )
-    if all(isinstance(item, str | os.PathLike) for item in images):
-        paths = tuple(str(Path(item)) for item in images)
-        return ImageInput(paths, None)
-    return ImageInput(None, tuple(_check(item, number) for number, item in enumerate(images)))
-
-
-def _check(image: Any, number: int) -> np.ndarray:
-    array = np.asarray(image)
-    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ExplanationError(f"Image {number} has the shape {array.shape}; expected (height, width, 3), RGB.")
-    if array.dtype != np.uint8:
-        low, high = float(array.min()), float(array.max())
-        raise ExplanationError(
-            f"Image {number} is {array.dtype} with values {low:g} to {high:g}; expected uint8, 0..255. "
-            "Convert it with `.round().astype('uint8')`, after multiplying by 255 where values are 0..1."
-        )
-    # A copy, because the caller may change the array later.
-    return array.copy()
+    given = open_given(images, ExplanationError)
+    opened = list(given)
+    if all(image.path for image in opened):
+        return ImageInput(tuple(image.path for image in opened), None, root=given.root)
+    # A copy, because the caller may change an array later.
+    return ImageInput(None, tuple(image.read().copy() for image in opened), root=given.root)
