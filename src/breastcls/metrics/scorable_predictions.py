@@ -80,7 +80,10 @@ def _take(source: Any, test: Dataset | None, batch_size: int, tta: str | None) -
     if test is None:
         raise EvaluationError("A model needs images to be scored on: `evaluate(model, test)`.")
     if not isinstance(test, Dataset):
-        raise EvaluationError(f"`test` must be a Dataset, not {type(test).__name__}; `load_table` makes one.")
+        raise EvaluationError(
+            f"`test` must be a Dataset with labels, not {type(test).__name__}; `load_folder` and `load_table` make "
+            "one. Images without labels can be predicted: `predict(model, images)`."
+        )
     test.require_labels("Evaluation")
     # Imported here: predictions of another framework are scored without loading Keras.
     from breastcls.models.model_card import get_card

@@ -8,6 +8,7 @@ from typing import Any
 from breastcls.datasets.dataset import Dataset
 from breastcls.identifiers import format_name
 from breastcls.models.model_card import ModelCard
+from breastcls.models.training_images import describe_images
 
 UNITS = ("cases", "slides")
 # Fitted to the outputs of certain weights, and invalid for other weights.
@@ -35,6 +36,7 @@ def record_training(
         **{unit: sorted(seen[unit] | list_seen_names(before, unit)) for unit in UNITS},
         "trained_on": {unit: sorted(trained[unit] | list_trained_names(before, unit)) for unit in UNITS},
         **record,
+        "images": describe_images(train).to_record(),
     }
     if isinstance(before, Mapping):
         training["earlier_training"] = {unit: len(list_seen_names(before, unit)) for unit in UNITS}

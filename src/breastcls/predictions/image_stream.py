@@ -67,6 +67,7 @@ class ImageStream:
         paths: The file of each image of the batches so far; "" for an image without one.
         positions: The position of each among the given images.
         skipped: The images that cannot be read.
+        sizes: The own (height, width) of each image of the batches so far.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class ImageStream:
         self.paths: list[str] = []
         self.positions: list[int] = []
         self.skipped: list[SkippedImage] = []
+        self.sizes: list[tuple[int, int]] = []
 
     def __iter__(self) -> Iterator[Pixels]:
         """Yield batches uint8 (b, height, width, 3).
@@ -97,15 +99,16 @@ class ImageStream:
         batch, filled, checked = self._empty(), 0, 0
         found = read_in_order(self._images, self._read, ahead=_BATCHES_AHEAD * self._batch_size)
         with self._show_progress() as advance:
-            for position, (image, pixels) in enumerate(found):
+            for position, (image, read) in enumerate(found):
                 advance()
-                if isinstance(pixels, ImageError):
-                    self.skipped.append(SkippedImage(position, image.name, _reason(pixels, image.name)))
+                if isinstance(read, ImageError):
+                    self.skipped.append(SkippedImage(position, image.name, _reason(read, image.name)))
                 elif self.skipped and not self._skip:
                     checked += 1
                 else:
-                    batch[filled] = pixels
+                    batch[filled] = read[0]
                     filled += 1
+                    self.sizes.append(read[1])
                     self.paths.append(image.path)
                     self.positions.append(position)
                 if filled == self._batch_size:
@@ -130,8 +133,9 @@ class ImageStream:
             return nullcontext(self._progress)
         return progress_bar("Predicting images", self._images.count, self._progress)
 
-    def _read(self, image: GivenImage) -> Pixels:
-        return self._settings.convert(image.read())
+    def _read(self, image: GivenImage) -> tuple[Pixels, tuple[int, int]]:
+        pixels = image.read()
+        return self._settings.convert(pixels), (pixels.shape[0], pixels.shape[1])
 
     def _empty(self) -> Pixels:
         return empty_images(self._batch_size, (*self._settings.image_size, 3))

@@ -26,6 +26,7 @@ from breastcls.predictions.given_paths import is_folder
 from breastcls.predictions.image_stream import ImageStream
 from breastcls.predictions.pixel_batches import check_outputs, take_classes
 from breastcls.predictions.predictions import Predictions
+from breastcls.predictions.unlike_training import warn_if_unlike
 
 
 def predict(
@@ -77,6 +78,10 @@ def predict(
 
     Warns:
         DatasetWarning: If images are left out, or files of a folder are not images.
+        EvaluationWarning: If images differ from the training images that the card records: in the size or the aspect
+            ratio, in the magnification (a column of the dataset, or in the file name of BreakHis), or in the physical
+            size of a pixel (a column `um_per_pixel` or `mpp` of the dataset). Arrays of the model's own size are not
+            compared.
 
     Example:
         >>> import keras, numpy as np
@@ -94,7 +99,9 @@ def predict(
     if isinstance(x, Dataset):
         if labels is not None or cases is not None or classes is not None:
             raise EvaluationError("`labels`, `cases` and `classes` come with a Dataset; leave them out.")
-        return predict_dataset(model, card, take_classes(x, card), options)
+        made = predict_dataset(model, card, take_classes(x, card), options)
+        warn_if_unlike(card, x)
+        return made
     names = classes if classes is not None else None if card is None else card.classes
     if names is None:
         raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
@@ -107,6 +114,8 @@ def predict(
             "the folder as a Dataset, for example with `breastcls.load_folder`."
         )
     found, pixels = classify_images(model, card, x, options)
+    if pixels.stream is not None:
+        warn_if_unlike(card, pixels.stream)
     made = Predictions.from_arrays(
         probabilities=found.probabilities,
         labels=_of_kept("labels", labels, pixels.stream),

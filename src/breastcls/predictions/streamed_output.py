@@ -36,6 +36,7 @@ from breastcls.predictions.pixel_batches import check_dataset, check_outputs
 from breastcls.predictions.predictions_csv import complete_columns
 from breastcls.predictions.ray_workers import RayWorkers, run_parts
 from breastcls.predictions.row_files import choose_format
+from breastcls.predictions.unlike_training import warn_if_unlike
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
@@ -128,6 +129,7 @@ def predict_to_file(
 
     Warns:
         DatasetWarning: If images are left out.
+        EvaluationWarning: As `predict` does; the sizes of some images are compared, evenly spaced.
 
     Example:
         >>> predict_to_file("model.keras", "patches/", "predictions.csv")  # doctest: +SKIP
@@ -147,6 +149,7 @@ def predict_to_file(
     files = FileList.open(x, names)
     files = dataclasses.replace(files, part_images=_choose_part(len(files.names), batch_size, workers))
     options = PredictionOptions(batch_size, tta, on_error, prepared=False)
+    warn_if_unlike(card, files.data)
     rows = kind(_example_rows(files, card))
     parts = OutputParts(target, _settings(model, card, files, options))
     return _write(PartJob(files, options, rows, parts), model, source, target, workers, progress)
