@@ -38,7 +38,8 @@ class LeakageReport(ShownInNotebook):
         test_images_in_shared_cases: Number of test images that belong to a shared case.
         pixels_compared: Whether files and pixels were compared, and not only names.
         compared_with: The images that the test images were compared with: "training" and, if parameters were fitted on
-            other images, "calibration", "threshold" or "conformal" (prediction sets).
+            other images, "calibration", "threshold", "conformal" (prediction sets) or "ood" (limit of
+            out-of-distribution images).
         compared_by: The names that were compared: "cases", "slides".
         root: The folder that paths in `to_dict` are relative to; their common folder if None.
         near_duplicates: Pairs of similar images: the test image is a resized, recompressed, recoloured, turned or

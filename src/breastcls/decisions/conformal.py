@@ -304,9 +304,9 @@ def fit_conformal(
     units = case_codes(predictions) if by == "case" else np.arange(len(labels), dtype=np.int64)
     if per_class:
         parts = [labels == index for index in range(len(predictions.classes))]
-        limits = tuple(_limit(own[inside], units[inside], coverage) for inside in parts)
+        limits = tuple(conformal_limit(own[inside], units[inside], coverage) for inside in parts)
     else:
-        limits = (_limit(own, units, coverage),) * len(predictions.classes)
+        limits = (conformal_limit(own, units, coverage),) * len(predictions.classes)
     if not all(math.isfinite(limit) for limit in limits):
         least = math.ceil(coverage / (1 - coverage) - ROUNDING)
         warnings.warn(
@@ -358,7 +358,7 @@ def _check(predictions: Any, coverage: float, score: str, by: str) -> None:
     require_labels(predictions)
 
 
-def _limit(scores: Floats, units: npt.NDArray[np.int64], coverage: float) -> float:
+def conformal_limit(scores: Floats, units: npt.NDArray[np.int64], coverage: float) -> float:
     """Return the lowest score up to which units, one more than there are, hold at least the coverage.
 
     The weight of a unit is divided among its rows; the score of the new unit counts as higher than all.

@@ -17,7 +17,7 @@ Version 2 added `training_history`.
 
 # Larger whole numbers are in no card, and cannot become a float.
 _LARGEST = 2**53
-_STEPS = ("training", "calibration", "threshold", "conformal")
+_STEPS = ("training", "calibration", "threshold", "conformal", "ood")
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "backbone": (str, type(None)),

@@ -9,10 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.models import probability_rule
 from breastcls.models.card_calibration import find_calibration
+from breastcls.models.card_ood import collect_colours, find_colour_limit
 from breastcls.models.forked_process import check_process
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard
@@ -45,9 +47,24 @@ class PredictionOptions:
     prepared: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class ClassifiedImages:
+    """What a model gives for images, and what was read.
+
+    Attributes:
+        outputs: The probabilities and predicted classes.
+        ood: bool (n,), whether each image is flagged as out-of-distribution, or None where the card stores no limit.
+        pixels: The batches, with the record of what was read.
+    """
+
+    outputs: ClassifiedOutputs
+    ood: npt.NDArray[np.bool_] | None
+    pixels: PixelBatches
+
+
 def classify_images(
     model: keras.Model, card: ModelCard | None, data: Any, options: PredictionOptions
-) -> tuple[ClassifiedOutputs, PixelBatches]:
+) -> ClassifiedImages:
     """Run a model over images, and return its classified outputs and what was read."""
     check_process()
     pixels = open_batches(
@@ -60,23 +77,30 @@ def classify_images(
         prepared=options.prepared,
     )
     transforms = list_transforms(options.tta, pixels.image_size)
+    limit = find_colour_limit(card)
+    colours: list[npt.NDArray[np.float64]] = []
     check = ScalingCheck(model, card)
-    passes = run_passes(model, transform_batches(check.watch(pixels.batches), transforms), len(transforms))
+    batches = check.watch(pixels.batches if limit is None else collect_colours(pixels.batches, colours))
+    passes = run_passes(model, transform_batches(batches, transforms), len(transforms))
     check.warn(passes[0])
-    return probability_rule.classify_outputs(passes, card), pixels
+    flags = None if limit is None else limit.flags(np.concatenate(colours))
+    return ClassifiedImages(probability_rule.classify_outputs(passes, card), flags, pixels)
 
 
 def predict_dataset(
     model: keras.Model, card: ModelCard | None, data: Dataset, options: PredictionOptions
 ) -> Predictions:
     """Predict the images of a dataset whose classes are those of the model."""
-    found, pixels = classify_images(model, card, data, options)
-    kept = data if pixels.stream is None else data[np.array(pixels.stream.positions)]
-    made = predictions_of(kept, found.probabilities, threshold=found.threshold)
-    return complete_predictions(made, card, pixels.stream)
+    found = classify_images(model, card, data, options)
+    stream = found.pixels.stream
+    kept = data if stream is None else data[np.array(stream.positions)]
+    made = predictions_of(kept, found.outputs.probabilities, threshold=found.outputs.threshold)
+    return complete_predictions(made, card, stream, found.ood)
 
 
-def complete_predictions(made: Predictions, card: ModelCard | None, stream: ImageStream | None = None) -> Predictions:
+def complete_predictions(
+    made: Predictions, card: ModelCard | None, stream: ImageStream | None = None, ood: Any = None
+) -> Predictions:
     """Add to predictions what the card of the model stores, and what was left out."""
     calibration = find_calibration(card)
     return dataclasses.replace(
@@ -84,4 +108,5 @@ def complete_predictions(made: Predictions, card: ModelCard | None, stream: Imag
         calibration=None if calibration is None else calibration.record(),
         skipped=None if stream is None else stream.skipped_table(),
         prediction_sets=find_sets(card, made.probabilities),
+        ood=ood,
     )

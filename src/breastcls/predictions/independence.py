@@ -16,7 +16,7 @@ from breastcls.models.training_cases import UNITS, list_trained_names
 from breastcls.predictions.predictions import Predictions
 
 # The steps that use images: each must have used other cases than those that are scored.
-FITTING_STEPS = ("training", "calibration", "threshold", "conformal")
+FITTING_STEPS = ("training", "calibration", "threshold", "conformal", "ood")
 # The same images, as predictions and, where given, as a dataset.
 Scored = Sequence[Predictions | Dataset]
 

@@ -113,18 +113,19 @@ def predict(
             "`labels` and `cases` need images in a known order, and a folder is given. Give a list of files, or read "
             "the folder as a Dataset, for example with `breastcls.load_folder`."
         )
-    found, pixels = classify_images(model, card, x, options)
-    if pixels.stream is not None:
-        warn_if_unlike(card, pixels.stream)
+    found = classify_images(model, card, x, options)
+    stream = found.pixels.stream
+    if stream is not None:
+        warn_if_unlike(card, stream)
     made = Predictions.from_arrays(
-        probabilities=found.probabilities,
-        labels=_of_kept("labels", labels, pixels.stream),
-        cases=_of_kept("cases", cases, pixels.stream),
+        probabilities=found.outputs.probabilities,
+        labels=_of_kept("labels", labels, stream),
+        cases=_of_kept("cases", cases, stream),
         classes=names,
-        paths=None if pixels.stream is None else pixels.stream.paths,
-        threshold=found.threshold,
+        paths=None if stream is None else stream.paths,
+        threshold=found.outputs.threshold,
     )
-    return complete_predictions(dataclasses.replace(made, root=pixels.root), card, pixels.stream)
+    return complete_predictions(dataclasses.replace(made, root=found.pixels.root), card, stream, found.ood)
 
 
 def _of_kept(name: str, values: Any, stream: ImageStream | None) -> Any:

@@ -23,6 +23,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetWarning, EvaluationError
 from breastcls.files import hash_file, write_text
 from breastcls.images.progress_bar import progress_bar
+from breastcls.models.card_ood import find_colour_limit
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.models.runtime_model import require_keras
@@ -246,7 +247,9 @@ def _example_rows(files: FileList, card: ModelCard | None) -> pd.DataFrame:
     """Return one row with the columns and types of all rows."""
     one = files.data[:1]
     uniform = np.full((1, len(one.classes)), 1 / len(one.classes), np.float32)
-    made = complete_predictions(predictions_of(one, uniform, threshold=None if card is None else card.threshold), card)
+    threshold = None if card is None else card.threshold
+    flags = None if find_colour_limit(card) is None else np.zeros(1, bool)
+    made = complete_predictions(predictions_of(one, uniform, threshold=threshold), card, ood=flags)
     return files.select_columns(complete_columns(made.to_frame(), made, files.names[:1]))
 
 

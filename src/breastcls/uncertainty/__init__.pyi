@@ -1,6 +1,9 @@
 from .out_of_distribution import score_ood as score_ood
 from .selective_prediction import aurc as aurc
 from .selective_prediction import risk_coverage as risk_coverage
+from .stored_ood_limit import OODLimit as OODLimit
+from .stored_ood_limit import fit_ood_limit as fit_ood_limit
+from .stored_ood_limit import store_ood_limit as store_ood_limit
 from .uncertainty_scores import UncertaintyScore as UncertaintyScore
 from .uncertainty_scores import list_uncertainty_scores as list_uncertainty_scores
 from .uncertainty_scores import register_uncertainty_score as register_uncertainty_score

@@ -10,7 +10,12 @@ from breastcls.evaluation.report.provenance import Facts, file_name
 from breastcls.metrics.number_format import join_words
 
 _LONGEST_LISTING = 8
-_FITTED = {"calibration": "the calibration", "threshold": "the threshold", "conformal": "the prediction sets"}
+_FITTED = {
+    "calibration": "the calibration",
+    "threshold": "the threshold",
+    "conformal": "the prediction sets",
+    "ood": "the limit of out-of-distribution images",
+}
 
 
 def audit_verdict(evaluation: EvaluationData) -> Verdict:

@@ -16,7 +16,7 @@ Facts = list[tuple[str, str]]
 
 _LONGEST_LIST = 8
 # Of the provenance: shown above, or in a section of its own.
-_SHOWN_APART = ("training", "threshold", "calibration", "conformal")
+_SHOWN_APART = ("training", "threshold", "calibration", "conformal", "ood")
 # How the titles of those facts begin that belong to the settings at the end of the report.
 _SETTINGS = (
     "Fit:", "Scores:", "Trained with", "Leakage", "Format", "Environment", "Cases seen", "Slides seen", "Schema",
