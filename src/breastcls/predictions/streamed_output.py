@@ -21,7 +21,7 @@ from breastcls._version import __version__
 from breastcls.csv_text import write_rows
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetWarning, EvaluationError
-from breastcls.files import hash_file, write_text
+from breastcls.files import write_text
 from breastcls.images.progress_bar import progress_bar
 from breastcls.models.card_ood import find_colour_limit
 from breastcls.models.model_card import ModelCard, get_card
@@ -257,7 +257,7 @@ def _settings(
     model: keras.Model, card: ModelCard | None, files: FileList, options: PredictionOptions
 ) -> dict[str, Any]:
     """Return what the rows depend on."""
-    weights = hash_weights(model) if isinstance(model, keras.Model) else hash_file(model.path)
+    weights = hash_weights(model)
     return {
         "version": __version__,
         "weights": weights,
