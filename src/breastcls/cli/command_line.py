@@ -71,7 +71,6 @@ class CommandLine(click.Group):
     def invoke(self, ctx: click.Context) -> int:
         """Run a command and return its exit status; write errors of the library, and others as bugs."""
         terminal = ctx.ensure_object(Terminal)
-        status = ExitStatus.SUCCESS
         error: BaseException
         try:
             status = ExitStatus(super().invoke(ctx) or 0)
@@ -84,7 +83,10 @@ class CommandLine(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return ExitStatus.CLOSED_PIPE
         except KeyboardInterrupt as caught:
-            status, error, message = ExitStatus.INTERRUPTED, caught, "Interrupted."
+            command = self.commands.get(ctx.invoked_subcommand or "")
+            resumable = command is not None and any(option.name == "resume" for option in command.params)
+            status, error = ExitStatus.INTERRUPTED, caught
+            message = "Interrupted." + (" The same command with --resume continues." if resumable else "")
         except BreastclsError as caught:
             command = self.commands.get(ctx.invoked_subcommand or "")
             status, error, message = ExitStatus.ERROR, caught, name_options(str(caught), command)
