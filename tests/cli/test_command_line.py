@@ -134,7 +134,7 @@ def test_json_of_lists(call):
 def test_commands_are_those_of_the_documentation():
     assert list(command_line.commands) == [
         "demo", "check", "audit", "split", "train", "cross-validate", "evaluate", "report", "predict", "explain",
-        "compare", "backbones", "recipes", "init",
+        "compare", "export", "backbones", "recipes", "init",
     ]  # fmt: skip
 
 

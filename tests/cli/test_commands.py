@@ -168,3 +168,12 @@ def test_options_of_a_model_of_others_are_passed_to_load_model(call, easy_table)
         call("evaluate", "a.h5", easy_table, "--class", "no", "--class", "yes", *words, "--show-python").stdout,
     ):
         assert expected in " ".join(text.split())
+
+
+def test_export_passes_its_options_on(call, easy_table, easy_root):
+    words = ("export", "run", "model.xml", "--check", easy_table, "--quantize", easy_table, "--root", easy_root)
+    source = call(*words, "--to", "openvino", "--case-names", "keep", "--overwrite", "--show-python").stdout
+    expected = 'format="openvino", case_names="keep", check=check_images, quantize=quantize_images, overwrite=True'
+    assert expected in " ".join(source.split())
+    refused = call("export", "model.keras", "model.xyz", status=ExitStatus.ERROR)
+    assert refused.stderr.startswith("Exporting model.keras.\nError: ")

@@ -6,8 +6,8 @@ import re
 
 import click
 
-# A word that only an argument can be: one with a value, or with an underscore.
-_ARGUMENT = re.compile(r"\b(?:([a-z_]+)=|([a-z]+_[a-z_]+)\b)")
+# A word that only an argument can be: one with a value, with an underscore, or written as code.
+_ARGUMENT = re.compile(r"\b([a-z_]+)=|\b([a-z]+_[a-z_]+)\b|`([a-z]+)`")
 
 
 def name_options(message: str, command: click.Command | None) -> str:

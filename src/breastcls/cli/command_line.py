@@ -21,6 +21,7 @@ from breastcls.cli.commands.cross_validate_command import cross_validate
 from breastcls.cli.commands.demo_command import demo
 from breastcls.cli.commands.evaluate_command import evaluate
 from breastcls.cli.commands.explain_command import explain
+from breastcls.cli.commands.export_command import export
 from breastcls.cli.commands.init_command import init
 from breastcls.cli.commands.predict_command import predict
 from breastcls.cli.commands.recipes_command import recipes
@@ -132,6 +133,7 @@ for _command in (
     predict,
     explain,
     compare,
+    export,
     backbones,
     recipes,
     init,
