@@ -47,6 +47,7 @@ def evaluate(
     batch_size: int = 32,
     tta: str | None = None,
     ood: Dataset | Predictions | None = None,
+    engine: str | None = None,
 ) -> Evaluation:
     """Score a model, or the predictions of any model, with a confidence interval over cases for every metric.
 
@@ -75,6 +76,8 @@ def evaluate(
         tta: Test-time augmentation of a model, `"dihedral"` or None; see `predict`.
         ood: Out-of-distribution images, or their predictions where predictions are evaluated: how well the model's
             uncertainty detects them is measured too; see `score_ood`.
+        engine: What runs a Keras model on the test images: `"keras"`, also if None, `"openvino"`, `"onnxruntime"` or
+            `"auto"`; see `predict`.
 
     Returns:
         The evaluation: print it, or write it with `to_html`.
@@ -102,7 +105,7 @@ def evaluate(
         [0.77, 0.62, 0.92]
     """
     refuse_rule(threshold)
-    source = predict_or_take(model_or_predictions, test, batch_size, tta)
+    source = predict_or_take(model_or_predictions, test, batch_size, tta, engine)
     predictions, origin, provenance = apply_threshold(source.predictions, threshold, source.card)
     predictions = dataclasses.replace(predictions, part=predictions.part or "test")
     if test is not None:
@@ -132,7 +135,7 @@ def evaluate(
     return Evaluation(
         predictions=context.scored,
         counts=context.counts,
-        settings=_settings(context, tta),
+        settings=_settings(context, tta, predictions.engine),
         sections=context.values,
         images=None if context.scored.level == predictions.level else predictions,
         leakage=leakage,
@@ -145,7 +148,7 @@ def evaluate(
             "predictions": fingerprint_predictions(predictions),
             **{name: fingerprint_table(data) for name, data in tables.items() if data},
         },
-        origin=describe_origin(test, train),
+        origin=describe_origin(test, train, predictions.engine),
         source=SourceReferences(source.model, test),
     )
 
@@ -209,7 +212,7 @@ def _general_limitations(context: EvaluationContext, leakage: LeakageReport | No
     return (*found, *few_cases_in_groups(groups))
 
 
-def _settings(context: EvaluationContext, tta: str | None) -> dict[str, Any]:
+def _settings(context: EvaluationContext, tta: str | None, engine: Mapping[str, Any] | None) -> dict[str, Any]:
     scored = context.scored
     settings = {
         "bootstrap": dataclasses.asdict(context.bootstrap),
@@ -218,7 +221,8 @@ def _settings(context: EvaluationContext, tta: str | None) -> dict[str, Any]:
         "threshold": scored.threshold,
         "average": f"positive class {scored.classes[-1]}" if len(scored.classes) == 2 else "macro",
     }
-    return settings if tta is None else {**settings, "tta": tta}
+    optional = {"tta": tta, "engine": None if engine is None else dict(engine)}
+    return settings | {name: value for name, value in optional.items() if value is not None}
 
 
 def _warn(predictions: Predictions, counts: Mapping[str, Any]) -> None:

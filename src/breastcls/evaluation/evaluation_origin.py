@@ -8,13 +8,22 @@ from typing import Any
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.environment import describe_environment
+from breastcls.models.engines.engine_record import engine_title
 
 # The packages that decide what a model computes, by their names in sentences.
 _PACKAGES = {"tensorflow": "TensorFlow", "keras": "Keras"}
 
 
-def describe_origin(test: Dataset | None, train: Dataset | None) -> dict[str, Any]:
-    """Return `date` (of today, UTC), the names of `test_data` and `train_data` where known, and `versions`."""
+def describe_origin(
+    test: Dataset | None, train: Dataset | None, engine: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return `date` (of today, UTC), the names of `test_data` and `train_data` where known, and `versions`.
+
+    Args:
+        test: The test images, if known.
+        train: The training images, if known.
+        engine: The record of the engine that ran the model, which is named among the versions, if known.
+    """
     environment = describe_environment()
     names = {"test_data": test, "train_data": train}
     return {
@@ -24,6 +33,7 @@ def describe_origin(test: Dataset | None, train: Dataset | None) -> dict[str, An
             "breastcls": environment["breastcls"],
             "Python": environment["python"],
             **{title: environment["packages"][name] for name, title in _PACKAGES.items()},
+            **({engine_title(engine["name"]): engine["version"]} if engine and engine["name"] != "keras" else {}),
         },
     }
 

@@ -18,10 +18,10 @@ import numpy.typing as npt
 from breastcls.augmentation.policy import Policy
 from breastcls.features.augmented_versions import augment_versions
 from breastcls.features.frozen_inference import Features, compile_frozen, settle_precision
-from breastcls.features.frozen_key import hash_frozen
 from breastcls.images.cache_segment import KEY_BYTES
 from breastcls.images.image_source import ImageSource, ReadSettings
 from breastcls.images.resize import Pixels
+from breastcls.models.frozen_key import hash_frozen
 
 Positions = npt.NDArray[np.int64]
 

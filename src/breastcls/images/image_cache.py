@@ -25,12 +25,15 @@ from breastcls.images.image_source import FileSource, ImageSource, Normalizer, R
 from breastcls.images.locking import hold_lock
 from breastcls.images.resize import check_image_size
 
+ENGINES_FOLDER = "engines"
+"""The folder of models that were converted for other engines; see `breastcls.models.engines.converted_network`."""
+
 # "features" contains the features of frozen backbones, see `breastcls.features.feature_store`.
-_FOLDERS = ("prepared", "features")
+_FOLDERS = ("prepared", "features", ENGINES_FOLDER)
 
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return the cache folder of prepared images, features and hashes.
+    """Return the cache folder of prepared images, features, hashes and converted models.
 
     Args:
         cache_dir: The folder, if given; otherwise the environment variable `BREASTCLS_CACHE`, or else the cache folder
@@ -41,7 +44,7 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Delete all prepared images and cached features, and return the number of bytes that were freed.
+    """Delete all prepared images, cached features and converted models, and return the number of bytes that were freed.
 
     Args:
         cache_dir: As in `cache_folder`.
@@ -60,7 +63,7 @@ def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
 
 
 def cache_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Return the size of the prepared images and the cached features in bytes, without following links.
+    """Return the size of prepared images, cached features and converted models in bytes, without following links.
 
     Raises:
         OutputError: If the folder cannot be listed.

@@ -32,7 +32,7 @@ class ScorablePredictions:
 
 
 def predict_or_take(
-    source: Any, test: Dataset | None, batch_size: int = 32, tta: str | None = None
+    source: Any, test: Dataset | None, batch_size: int = 32, tta: str | None = None, engine: str | None = None
 ) -> ScorablePredictions:
     """Return the predictions of a model on `test`, or given predictions, checked that they can be scored.
 
@@ -41,12 +41,13 @@ def predict_or_take(
         test: The images; optional for predictions.
         batch_size: Images per batch.
         tta: Test-time augmentation of a model; see `predict`.
+        engine: What runs a model; see `predict`.
 
     Raises:
         EvaluationError: If there are no images, they are not those of the predictions, a true class is not known, or
             the predictions are of the training or validation part.
     """
-    found = _take(source, test, batch_size, tta)
+    found = _take(source, test, batch_size, tta, engine)
     predictions = found.predictions
     if test is not None:
         check_same_images(predictions, test)
@@ -72,10 +73,14 @@ def scored_predictions(source: Any, test: Dataset | None, batch_size: int = 32) 
     return found.predictions
 
 
-def _take(source: Any, test: Dataset | None, batch_size: int, tta: str | None) -> ScorablePredictions:
+def _take(
+    source: Any, test: Dataset | None, batch_size: int, tta: str | None, engine: str | None
+) -> ScorablePredictions:
     if isinstance(source, Predictions):
         if tta is not None:
             raise EvaluationError(f"`tta` is {tta!r}, but these predictions are made already: give it to `predict`.")
+        if engine is not None:
+            raise EvaluationError(f"`engine` is {engine!r}, but these predictions are made already.")
         return ScorablePredictions(source)
     if test is None:
         raise EvaluationError("A model needs images to be scored on: `evaluate(model, test)`.")
@@ -97,7 +102,7 @@ def _take(source: Any, test: Dataset | None, batch_size: int, tta: str | None) -
         path, source = source, load_model(source)
         fingerprints["model_file"] = hash_file(path)
     card = get_card(source)
-    predictions = predict(source, test, batch_size=batch_size, tta=tta)
+    predictions = predict(source, test, batch_size=batch_size, tta=tta, engine=engine)
     # After `predict`, whose error names what is wrong with an object that is no model.
     fingerprints["weights"] = hash_weights(source)
     return ScorablePredictions(predictions, source, {} if card is None else card.to_dict(), fingerprints)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.models import probability_rule
 from breastcls.models.card_calibration import find_calibration
 from breastcls.models.card_ood import collect_colours, find_colour_limit
+from breastcls.models.engines.engine_record import record_engine
+from breastcls.models.engines.session import BatchRunner
 from breastcls.models.forked_process import check_process
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard
@@ -38,6 +40,7 @@ class PredictionOptions:
         on_error: "raise" or "skip".
         progress: Whether to show a progress bar, or a function that is called after each image.
         prepared: Whether the images of a dataset are read from the image cache, and written to it.
+        engine: What runs a Keras model, for those who open it themselves.
     """
 
     batch_size: int = 32
@@ -45,6 +48,7 @@ class PredictionOptions:
     on_error: str = "raise"
     progress: bool | Callable[[], None] | None = None
     prepared: bool = True
+    engine: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +67,9 @@ class ClassifiedImages:
 
 
 def classify_images(
-    model: keras.Model, card: ModelCard | None, data: Any, options: PredictionOptions
+    model: keras.Model | BatchRunner, card: ModelCard | None, data: Any, options: PredictionOptions
 ) -> ClassifiedImages:
-    """Run a model over images, and return its classified outputs and what was read."""
+    """Run a model, or a session, over images, and return its classified outputs and what was read."""
     check_process()
     pixels = open_batches(
         model,
@@ -88,25 +92,30 @@ def classify_images(
 
 
 def predict_dataset(
-    model: keras.Model, card: ModelCard | None, data: Dataset, options: PredictionOptions
+    model: keras.Model | BatchRunner, card: ModelCard | None, data: Dataset, options: PredictionOptions
 ) -> Predictions:
     """Predict the images of a dataset whose classes are those of the model."""
     found = classify_images(model, card, data, options)
     stream = found.pixels.stream
     kept = data if stream is None else data[np.array(stream.positions)]
     made = predictions_of(kept, found.outputs.probabilities, threshold=found.outputs.threshold)
-    return complete_predictions(made, card, stream, found.ood)
+    return complete_predictions(made, card, stream, found.ood, record_engine(model))
 
 
 def complete_predictions(
-    made: Predictions, card: ModelCard | None, stream: ImageStream | None = None, ood: Any = None
+    made: Predictions,
+    card: ModelCard | None,
+    stream: ImageStream | None = None,
+    ood: Any = None,
+    engine: Mapping[str, Any] | None = None,
 ) -> Predictions:
-    """Add to predictions what the card of the model stores, and what was left out."""
+    """Add to predictions what the card of the model stores, what ran the model, and what was left out."""
     calibration = find_calibration(card)
     return dataclasses.replace(
         made,
         calibration=None if calibration is None else calibration.record(),
         skipped=None if stream is None else stream.skipped_table(),
+        engine=engine,
         prediction_sets=find_sets(card, made.probabilities),
         ood=ood,
     )

@@ -61,6 +61,7 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
         part=part,
         calibration=_join_calibrations(parts),
         columns=join_columns([one.columns for one in parts]),
+        engine=first.engine if all(one.engine == first.engine for one in parts) else None,
         distinct=frozenset().union(*(one.distinct for one in parts)),
         **known,
     )

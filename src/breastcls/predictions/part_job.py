@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from breastcls.errors import DatasetWarning, ImageError
+from breastcls.models.engines.choose_engine import open_runner
 from breastcls.models.model_card import get_card
 from breastcls.predictions.classified_images import PredictionOptions, predict_dataset
 from breastcls.predictions.file_list import FileList
@@ -65,7 +66,8 @@ class PartJob:
             with warnings.catch_warnings():
                 # One warning at the end names all that were left out.
                 warnings.simplefilter("ignore", DatasetWarning)
-                made = predict_dataset(model, get_card(model), files.part(number), settings)
+                runner = open_runner(model, settings.engine)
+                made = predict_dataset(runner, get_card(model), files.part(number), settings)
         except NoImageLeftError as error:
             self.rows.write_part(self.rows.example.iloc[:0], path)
             skipped = [(names[one.path], one.reason) for one in error.skipped]

@@ -13,6 +13,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, ModelError
 from breastcls.images.image_source import ReadSettings
 from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.engines.session import BatchRunner
 from breastcls.models.model_card import ModelCard
 from breastcls.predictions.given_images import GivenImage, GivenImages, open_given
 from breastcls.predictions.image_stream import ON_ERROR, ImageStream
@@ -39,7 +40,7 @@ class PixelBatches:
 
 
 def open_batches(
-    model: keras.Model,
+    model: keras.Model | BatchRunner,
     card: ModelCard | None,
     data: Any,
     batch_size: int,
@@ -79,7 +80,7 @@ def open_batches(
     return _of_images(model, card, open_given(data), batch_size, on_error, progress)
 
 
-def input_size(model: keras.Model, card: ModelCard | None) -> tuple[int, int] | None:
+def input_size(model: keras.Model | BatchRunner, card: ModelCard | None) -> tuple[int, int] | None:
     """Return the image size (height, width) of a model, or None if it accepts any."""
     if card is not None:
         return card.image_size
@@ -98,7 +99,7 @@ def take_classes(data: Dataset, card: ModelCard | None) -> Dataset:
     return dataclasses.replace(data, classes=card.classes)
 
 
-def check_outputs(model: keras.Model, classes: Sequence[str], owner: str) -> None:
+def check_outputs(model: keras.Model | BatchRunner, classes: Sequence[str], owner: str) -> None:
     """Check that a model has one output for each class, or one for the positive class of two.
 
     Raises:
@@ -110,7 +111,7 @@ def check_outputs(model: keras.Model, classes: Sequence[str], owner: str) -> Non
         raise EvaluationError(f"The model has {width} outputs; {owner} {len(classes)} classes: {tuple(classes)}.")
 
 
-def check_dataset(model: keras.Model, card: ModelCard | None, data: Dataset) -> Dataset:
+def check_dataset(model: keras.Model | BatchRunner, card: ModelCard | None, data: Dataset) -> Dataset:
     """Return a dataset that can be predicted, with the classes of the card if it has none of its own.
 
     Raises:
@@ -133,7 +134,7 @@ def check_dataset(model: keras.Model, card: ModelCard | None, data: Dataset) -> 
     return data
 
 
-def _require_size(model: keras.Model, card: ModelCard | None) -> tuple[int, int]:
+def _require_size(model: keras.Model | BatchRunner, card: ModelCard | None) -> tuple[int, int]:
     size = input_size(model, card)
     if size is None:
         raise EvaluationError(
@@ -147,16 +148,21 @@ def _resize_of(card: ModelCard | None) -> str:
     return DEFAULT_RESIZE if card is None or card.resize is None else card.resize
 
 
-def _of_dataset(model: keras.Model, card: ModelCard | None, data: Dataset, batch_size: int) -> PixelBatches:
+def _of_dataset(
+    model: keras.Model | BatchRunner, card: ModelCard | None, data: Dataset, batch_size: int
+) -> PixelBatches:
     size = _require_size(model, card)
-    pipeline = data.to_tf(
+    # Other engines take arrays, and read the next batch while earlier ones are computed.
+    open_pipeline = data.to_tf if isinstance(model, keras.Model) else data.to_keras
+    pipeline = open_pipeline(
         image_size=size, batch_size=batch_size, resize=_resize_of(card), normalizer=find_normalizer(card)
     )
-    return PixelBatches((batch[0] for batch in pipeline), size, root=data.root)
+    batches = pipeline if isinstance(model, keras.Model) else (pipeline[number] for number in range(len(pipeline)))
+    return PixelBatches((batch[0] for batch in batches), size, root=data.root)
 
 
 def _of_images(
-    model: keras.Model,
+    model: keras.Model | BatchRunner,
     card: ModelCard | None,
     images: GivenImages,
     batch_size: int,

@@ -55,6 +55,7 @@ class PredictionRows(Result):
     skipped: pd.DataFrame | None = field(default=None, repr=False)
     prediction_sets: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
     ood: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    engine: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         arrays.check_word(self.level, "level", LEVELS)
@@ -148,8 +149,8 @@ class PredictionRows(Result):
 
         Columns `level`, `aggregation_method`, `threshold`, `part` and `calibration` are added where they are not the
         default. Paths are relative to `root`, or to the common folder of the files. What is lost: on which cases a
-        calibration was fitted, `prediction_sets` and `ood` (their columns are not read), and `skipped`. A cell that a
-        spreadsheet would run as a formula is preceded by an apostrophe, which `from_csv` removes.
+        calibration was fitted, `prediction_sets` and `ood` (their columns are not read), `skipped` and `engine`. A cell
+        that a spreadsheet would run as a formula is preceded by an apostrophe, which `from_csv` removes.
         """
         return write_columns(self.to_frame(), self, path)
 
@@ -162,6 +163,7 @@ class PredictionRows(Result):
             "part": self.part,
             "aggregation_method": self.aggregation_method,
             "calibration": None if self.calibration is None else dict(self.calibration),
+            "engine": None if self.engine is None else dict(self.engine),
         }
         for name in _ROW_FIELDS:
             value = self.relative_paths if name == "paths" else getattr(self, name)

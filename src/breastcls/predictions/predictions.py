@@ -63,6 +63,8 @@ class Predictions(PredictionRows):
             model that stores prediction sets of images (`breastcls.decisions.store_conformal`), else None.
         ood: bool (n,), whether each image is flagged as out-of-distribution, where the model stores a limit
             (`breastcls.uncertainty.store_ood_limit`), else None.
+        engine: What ran the model: `name`, `version`, `precision` and, where another engine was asked for, a `note`
+            with the reason; None for given predictions.
 
     Raises:
         EvaluationError: If `level`, `part` or `aggregation_method` is none of these.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.control_characters import show_controls
+from breastcls.models.engines.engine_record import engine_in_words
 from breastcls.text_tables import choose_form, format_count, text_table
 
 _ROWS = 10
@@ -39,7 +40,10 @@ def _describe_counts(predictions: Any) -> str:
     else:
         counted = f"predicted: {_count(predictions.classes, predictions.decisions)}"
     threshold = "" if predictions.threshold is None else f", threshold {predictions.threshold:.4g}"
-    return f"Predictions: {units} ({counted}){threshold}"
+    engine = predictions.engine
+    # The default is not worth a word.
+    ran = f", by {engine_in_words(engine)}" if engine and (engine["name"] != "keras" or "note" in engine) else ""
+    return f"Predictions: {units} ({counted}){threshold}{ran}"
 
 
 def _count(classes: tuple[str, ...], indices: np.ndarray) -> str:

@@ -24,6 +24,9 @@ from breastcls.errors import DatasetWarning, EvaluationError
 from breastcls.files import write_text
 from breastcls.images.progress_bar import progress_bar
 from breastcls.models.card_ood import find_colour_limit
+from breastcls.models.engines.choose_engine import open_runner
+from breastcls.models.engines.engine_record import record_engine
+from breastcls.models.engines.session import Session
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model, save_model
 from breastcls.models.runtime_model import require_keras
@@ -99,6 +102,7 @@ def predict_to_file(
     on_error: str = "raise",
     workers: RayWorkers | None = None,
     progress: bool | None = None,
+    engine: str | None = None,
 ) -> PredictionFile:
     """Predict image files and write the predictions to a CSV or Parquet file, in memory that does not grow with them.
 
@@ -118,6 +122,7 @@ def predict_to_file(
         on_error: "raise" or "skip", as in `predict`. After an error, the parts before it are kept.
         workers: Workers of a Ray cluster that predict the parts; None predicts them in this process.
         progress: Whether to show a progress bar with the time left on standard error; by default if it is a terminal.
+        engine: As in `predict`. An interrupted call is continued by the same engine only.
 
     Returns:
         What was written: it prints.
@@ -140,6 +145,8 @@ def predict_to_file(
     kind = choose_format(target)
     source = Path(model) if isinstance(model, str | os.PathLike) else None
     model = model if source is None else load_model(source)
+    if isinstance(model, Session):
+        raise EvaluationError("A session does not name its weights: give the model, and `engine`.")
     card = get_card(model)
     if isinstance(x, Dataset):
         if classes is not None:
@@ -149,10 +156,13 @@ def predict_to_file(
     check_outputs(model, names, "the names are of")
     files = FileList.open(x, names)
     files = dataclasses.replace(files, part_images=_choose_part(len(files.names), batch_size, workers))
-    options = PredictionOptions(batch_size, tta, on_error, prepared=False)
+    ran = record_engine(open_runner(model, engine))
+    # Workers run the engine that was chosen here, whatever is installed there.
+    chosen = ran["name"] if isinstance(model, keras.Model) else None
+    options = PredictionOptions(batch_size, tta, on_error, prepared=False, engine=chosen)
     warn_if_unlike(card, files.data)
     rows = kind(_example_rows(files, card))
-    parts = OutputParts(target, _settings(model, card, files, options))
+    parts = OutputParts(target, _settings(model, card, files, options) | {"engine": ran})
     return _write(PartJob(files, options, rows, parts), model, source, target, workers, progress)
 
 

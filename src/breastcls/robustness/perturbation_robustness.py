@@ -19,6 +19,7 @@ from breastcls.intervals.paired_scores import change_text, check_metrics, score_
 from breastcls.intervals.score_tables import count_units
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.classification_metrics import require_labels
+from breastcls.models.engines.engine_record import engine_in_words
 from breastcls.result import Result
 from breastcls.robustness.perturbations import PERTURBATIONS, Perturbation
 from breastcls.robustness.perturbed_predictions import (
@@ -47,7 +48,7 @@ class Robustness(Result):
             `low`, `high`, and `change`, `change_low`, `change_high`: the difference from the unperturbed images,
             whose confidence interval is paired and so narrower than the others suggest. Strength 0 is the unperturbed
             images.
-        settings: `bootstrap`, `seed`.
+        settings: `bootstrap`, `seed`, `engine` (see `Predictions`).
         counts: `images`, `cases`.
         limitations: Sentences on the limitations of these numbers.
     """
@@ -64,6 +65,8 @@ class Robustness(Result):
             f"{format_count(self.counts['cases'], 'case')}; {percent} CI over cases; "
             "the change is from the unperturbed images."
         ]
+        if self.settings.get("engine", {}).get("name", "keras") != "keras":
+            lines.append(f"Computed by {engine_in_words(self.settings['engine'])}.")
         for name, rows in self.table.groupby("perturbation", sort=False):
             lines += ["", f"{name}, strength: {rows['unit'].iloc[0]}"]
             for metric, scores in rows.groupby("metric", sort=False):
@@ -124,6 +127,7 @@ def measure_robustness(
     seed: int = 0,
     batch_size: int = 32,
     allow_leakage: bool = False,
+    engine: str | None = None,
 ) -> Robustness:
     """Score a model on perturbed images of increasing strength, with confidence intervals over cases.
 
@@ -141,6 +145,7 @@ def measure_robustness(
             (for stains of its slide), not on the order of the images.
         batch_size: Images per batch.
         allow_leakage: Continue although the card lists some of these cases among the training cases.
+        engine: What runs a Keras model; see `predict`.
 
     Returns:
         The metrics by perturbation and strength; strength 0 equals `evaluate` by image, without `tta`.
@@ -165,7 +170,7 @@ def measure_robustness(
     names = _names_by(data)
     changes: list[ImageChange] = [_image_change(one, strength, names, seed) for one, strength in steps]
     clean, *changed = predict_perturbed(
-        model, data, [keep_image, *changes], batch_size=batch_size, allow_leakage=allow_leakage
+        model, data, [keep_image, *changes], batch_size=batch_size, allow_leakage=allow_leakage, engine=engine
     )
     require_labels(clean)
     unchanged, *tables = score_against(clean, [clean, *changed], wanted, bootstrap)
@@ -183,7 +188,7 @@ def measure_robustness(
             ]
     return Robustness(
         table=pd.DataFrame(rows),
-        settings={"bootstrap": asdict(bootstrap), "seed": seed},
+        settings={"bootstrap": asdict(bootstrap), "seed": seed, "engine": dict(clean.engine or {})},
         counts={unit: counts[unit] for unit in ("images", "cases")},
         limitations=find_paired_limitations(clean, unchanged, counts),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ from breastcls.images.image_source import run_in_threads
 from breastcls.images.resize import Pixels, resize_image
 from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.engines.choose_engine import open_runner
+from breastcls.models.engines.engine_record import record_engine
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
@@ -52,6 +55,7 @@ def predict_perturbed(
     *,
     batch_size: int = 32,
     allow_leakage: bool = False,
+    engine: str | None = None,
 ) -> list[Predictions]:
     """Predict a dataset once for each perturbation.
 
@@ -64,6 +68,7 @@ def predict_perturbed(
         changes: The perturbations; `keep_image` gives the same as `predict`.
         batch_size: Images per batch.
         allow_leakage: Continue although the card lists some of these cases among the training cases.
+        engine: What runs a Keras model; see `predict`.
 
     Returns:
         Predictions in the order of the images, one for each perturbation.
@@ -98,10 +103,12 @@ def predict_perturbed(
             for change in changes:
                 yield _perturb(originals, start, change, prepare)
 
+    runner = open_runner(model, engine)
     results = [
-        probability_rule.classify_outputs([outputs], card) for outputs in run_passes(model, batches(), len(changes))
+        probability_rule.classify_outputs([outputs], card) for outputs in run_passes(runner, batches(), len(changes))
     ]
-    return [predictions_of(data, found.probabilities, threshold=found.threshold) for found in results]
+    made = [predictions_of(data, found.probabilities, threshold=found.threshold) for found in results]
+    return [dataclasses.replace(one, engine=record_engine(runner)) for one in made]
 
 
 def refuse_leak(card: ModelCard | None, data: Dataset, *, allowed: bool) -> None:

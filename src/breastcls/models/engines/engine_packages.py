@@ -23,21 +23,15 @@ def import_openvino() -> Any:
     Raises:
         ModelError: If it is not installed.
     """
-    if "openvino" in sys.modules:
+    if "openvino" in sys.modules and sys.modules.get(_TELEMETRY) is not None:
         _replace_telemetry()
-        return sys.modules["openvino"]
-    before = sys.modules.get(_TELEMETRY)
-    # An import of a name whose module is None raises ImportError.
+    # An import of a name whose module is None raises ImportError. It stays, because OpenVINO imports some of its
+    # modules later.
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
     try:
         import openvino
     except ImportError as error:
         raise _missing("openvino", "openvino", error) from error
-    finally:
-        if before is None:
-            del sys.modules[_TELEMETRY]
-        else:
-            sys.modules[_TELEMETRY] = before
     return openvino
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from breastcls.models.engines import onnx_session, openvino_session
-from breastcls.models.engines.engine_packages import find_version, is_installed
+from breastcls.models.engines.engine_packages import find_version, import_onnxruntime, import_openvino, is_installed
 from breastcls.models.engines.session import Session
 from breastcls.registry import Registry, RegistryTable
 
@@ -22,7 +22,8 @@ class Engine:
         extra: The extra of breastcls that installs them.
         export_format: The format of `keras.Model.export` that it runs.
         suffix: The suffix of a file in this format.
-        open_file: `open_file(path, cache_dir=folder)` returns a `Session`, and may use the folder as its cache.
+        open_file: `open_file(path)` returns a `Session`.
+        load: Imports its packages with their telemetry switched off; it is called before Keras exports a model.
         summary: One line for the table of engines.
     """
 
@@ -32,6 +33,7 @@ class Engine:
     export_format: str
     suffix: str
     open_file: Callable[..., Session]
+    load: Callable[[], Any]
     summary: str
 
     @property
@@ -71,6 +73,7 @@ register_engine(
         export_format="openvino",
         suffix=".xml",
         open_file=openvino_session.open_file,
+        load=import_openvino,
         summary="OpenVINO on the processor, float32",
     )
 )
@@ -82,6 +85,7 @@ register_engine(
         export_format="onnx",
         suffix=".onnx",
         open_file=onnx_session.open_file,
+        load=import_onnxruntime,
         summary="ONNX Runtime on the processor, float32",
     )
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,12 +63,11 @@ class OnnxSession(Session):
         return np.asarray(output, np.float32).reshape(len(pixels), -1)
 
 
-def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) -> OnnxSession:
+def open_file(path: str | os.PathLike[str]) -> OnnxSession:
     """Open a network in ONNX.
 
     Args:
         path: The file, `.onnx`.
-        cache_dir: Not used: ONNX Runtime stores nothing.
 
     Raises:
         ModelError: If ONNX Runtime is not installed, the file is missing, damaged or of another kind, its opset is not

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any
@@ -26,12 +25,11 @@ class OpenVinoSession(Session):
     Args:
         network: An `openvino.Model` with one input of images and one output (n, classes).
         source: What is opened, for messages.
-        cache_dir: A folder in which OpenVINO stores compiled networks; None stores none.
     """
 
     engine = "openvino"
 
-    def __init__(self, network: Any, source: object = "the network", cache_dir: Path | None = None) -> None:
+    def __init__(self, network: Any, source: object = "the network") -> None:
         self.version = find_version("openvino")
         self._source = source
         inputs, outputs = ([_port(port) for port in ports] for ports in (network.inputs, network.outputs))
@@ -41,10 +39,6 @@ class OpenVinoSession(Session):
         # Some exporters fix the number of images, also inside the network.
         self._batch_size = inputs[0].shape[0]
         self._network: Any = network
-        # On processors with AVX512-BF16, OpenVINO would otherwise compute in bfloat16.
-        self._options = {"INFERENCE_PRECISION_HINT": "f32"}
-        if cache_dir is not None:
-            self._options["CACHE_DIR"] = str(cache_dir)
         self._compiled: dict[tuple[str, str], _Requests] = {}
         self._lock = Lock()
 
@@ -113,7 +107,8 @@ class OpenVinoSession(Session):
             steps.input().tensor().set_layout(openvino.Layout("NHWC"))
             steps.input().model().set_layout(openvino.Layout("NCHW"))
         steps.output().tensor().set_element_type(openvino.Type.f32)
-        options = {**self._options, "PERFORMANCE_HINT": hint}
+        # On processors with AVX512-BF16, OpenVINO would otherwise compute in bfloat16.
+        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": hint}
         try:
             return openvino.Core().compile_model(steps.build(), "CPU", options)
         except RuntimeError as error:
@@ -138,12 +133,11 @@ class _Requests:
         self._free.put(request)
 
 
-def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) -> OpenVinoSession:
+def open_file(path: str | os.PathLike[str]) -> OpenVinoSession:
     """Open a network in the format of OpenVINO, or in ONNX.
 
     Args:
         path: The file: `.xml`, with the `.bin` file of the same name beside it, or `.onnx`.
-        cache_dir: A folder in which OpenVINO stores compiled networks; None stores none.
 
     Raises:
         ModelError: If OpenVINO is not installed, the file is missing, damaged or of another kind, its operations are
@@ -160,7 +154,7 @@ def open_file(path: str | os.PathLike[str], *, cache_dir: Path | None = None) ->
             f"OpenVINO {find_version('openvino')} cannot read {file}: {short_message(error)} The file is damaged, of "
             "another kind, or was written by a newer version. Export the model again."
         ) from error
-    return OpenVinoSession(network, file, cache_dir)
+    return OpenVinoSession(network, file)
 
 
 def _port(port: Any) -> Port:

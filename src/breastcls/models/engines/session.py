@@ -29,6 +29,7 @@ class Session(abc.ABC):
         engine: `"keras"`, `"openvino"`, `"onnxruntime"` or the name of another engine.
         version: The version of the engine.
         precision: The precision of the computation: `"float32"`, `"int8"` and so on.
+        note: Why another engine than the one that was asked for runs; "" if it is that one.
         input_shape: (None, height, width, 3); None for a dimension of any length.
         output_shape: (None, outputs).
     """
@@ -36,6 +37,7 @@ class Session(abc.ABC):
     engine: str
     version: str
     precision: str = "float32"
+    note: str = ""
     input_shape: Shape
     output_shape: Shape
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.features.frozen_key import hash_frozen
 from breastcls.models.backbones.backbone_registry import list_backbones
+from breastcls.models.frozen_key import hash_frozen
 from breastcls.models.model_parts import split_model
 
 
