@@ -107,8 +107,10 @@ def test_what_needs_keras_refuses_it(tmp_path, easy):
         bc.explain(model, easy[:1])
     with pytest.raises(ModelError, match="needs a Keras model"):
         bc.uncertainty.score_ood(model, easy[:4], easy[4:8])
-    with pytest.raises(ModelError, match=r"expected a keras\.Model"):
+    with pytest.raises(ModelError, match=r"build_ensemble needs a Keras model; net\.onnx"):
         bc.models.build_ensemble([model, model])
+    with pytest.raises(ModelError, match="needs a Keras model"):
+        bc.models.list_stages(model)
 
 
 def test_it_is_evaluated_perturbed_and_explained(tmp_path, easy):
@@ -121,6 +123,8 @@ def test_it_is_evaluated_perturbed_and_explained(tmp_path, easy):
     assert heatmaps.score == "log-probability"
     assert heatmaps.heatmaps.shape == (2, 32, 32)
     np.testing.assert_allclose(heatmaps.probabilities, compute(heatmaps.images / 255), atol=1e-5)
+    faithfulness = bc.explanation.measure_faithfulness(model, heatmaps, steps=4)
+    np.testing.assert_allclose(faithfulness.deletion[:, 0], heatmaps.probabilities[[0, 1], heatmaps.targets], atol=1e-5)
 
 
 def test_damaged_files_are_errors_of_ours(exported, tmp_path):

@@ -12,18 +12,15 @@ from breastcls.errors import ExplanationWarning
 from breastcls.explanation.ensemble_heatmaps import explain_members, open_members
 from breastcls.explanation.explain_arguments import check_options, find_classes, find_resize, find_size, find_target
 from breastcls.explanation.explanation import Explanation
-from breastcls.explanation.forward_model import ForwardModel
+from breastcls.explanation.forward_model import open_scores
 from breastcls.explanation.heatmap import FLAGS, make_heatmaps
 from breastcls.explanation.image_input import open_images
-from breastcls.explanation.methods.method import Method
 from breastcls.explanation.methods.method_registry import METHODS
-from breastcls.explanation.scored_model import ScoredModel
 from breastcls.images.resize import resize_image
 from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import get_card
-from breastcls.models.runtime_model import RuntimeModel
 
 
 def explain(
@@ -107,7 +104,7 @@ def explain(
         return np.asarray(resize_image(normalised, size, resize=resize_mode)), (image.shape[0], image.shape[1])
 
     first = read(0)[0][np.newaxis]
-    scored = _open(model, first, batch_size, entry)
+    scored = open_scores(model, first, batch_size, method, needs_more=entry.needs_feature_map)
     names = find_classes(scored.class_count, classes, card, source.classes)
     fixed = find_target(target_class, names)
     members = open_members(model, first, batch_size, options.get("layer")) if entry.needs_feature_map else ()
@@ -153,12 +150,6 @@ def explain(
         options=dict(options),
         source=source,
     )
-
-
-def _open(model: Any, example: np.ndarray, batch_size: int, method: Method) -> Any:
-    if isinstance(model, RuntimeModel):
-        return ForwardModel(model, example, batch_size, method.name, needs_more=method.needs_feature_map)
-    return ScoredModel(model, example, batch_size)
 
 
 def _warn(method: str, flags: list[str]) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from breastcls.errors import ExplanationError
+from breastcls.explanation.scored_model import ScoredModel
 from breastcls.models.inference import run_passes
 from breastcls.models.log_probabilities import log_probabilities
+from breastcls.models.runtime_model import RuntimeModel
 from breastcls.models.single_output import expand_single_output
 
 
@@ -55,7 +57,7 @@ class ForwardModel:
 
     def probabilities_of(self, scores: np.ndarray) -> np.ndarray:
         """Return the probabilities that belong to class scores, both float32 (n, classes)."""
-        return np.exp(scores)
+        return np.asarray(np.exp(scores), np.float32)
 
     def __getattr__(self, name: str) -> Any:
         # What else a `ScoredModel` has needs the layers of the model.
@@ -69,3 +71,21 @@ class ForwardModel:
             f"The method {self._method!r} needs the gradients or feature maps of a Keras model; {name} only runs "
             "forward. Use method='occlusion', or load the '.keras' or '.h5' file that it was exported from."
         )
+
+
+def open_scores(model: Any, example: np.ndarray, batch_size: int, method: str, *, needs_more: bool = False) -> Any:
+    """Return a `ScoredModel` of a Keras model, or a `ForwardModel` of one that only runs forward.
+
+    Args:
+        model: A Keras model or a `RuntimeModel`.
+        example: Images of the model's input size (n, h, w, 3).
+        batch_size: Number of images in one forward pass.
+        method: What the scores are for, for messages.
+        needs_more: Whether it needs a feature map.
+
+    Raises:
+        ExplanationError: If the model cannot be explained.
+    """
+    if isinstance(model, RuntimeModel):
+        return ForwardModel(model, example, batch_size, method, needs_more=needs_more)
+    return ScoredModel(model, example, batch_size)

@@ -16,6 +16,7 @@ import keras
 
 from breastcls.errors import ExplanationError
 from breastcls.models.keras_internals import is_functional, recorded_calls
+from breastcls.models.runtime_model import RuntimeModel, describe_runtime_model
 
 Observer = Callable[[int, Any], Any]
 
@@ -127,6 +128,8 @@ def unroll(model: Any) -> LayerGraph:
         >>> [step.path for step in unroll(outer).steps]
         ['inner/conv', 'flat']
     """
+    if isinstance(model, RuntimeModel):
+        raise ExplanationError(f"The layers of a Keras model are needed; {describe_runtime_model(model)}")
     if not isinstance(model, keras.Model):
         raise ExplanationError(
             f"The model is a {type(model).__name__}; expected a keras.Model. Explain the models of a list one at a "

@@ -10,11 +10,13 @@ import keras
 
 from breastcls.errors import ModelError
 from breastcls.models.model_card import ModelCard, get_card
+from breastcls.models.runtime_model import require_keras
 from breastcls.models.training_cases import UNITS, list_seen_names, list_trained_names
 
 
 def check_member(number: int, model: Any) -> ModelCard:
     """Return the card of a model, or raise a `ModelError` if it cannot be a member."""
+    require_keras(model, "build_ensemble")
     if not isinstance(model, keras.Model):
         raise ModelError(f"Member {number} is a {type(model).__name__}; expected a keras.Model or a path.")
     card = get_card(model)

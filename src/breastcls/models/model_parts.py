@@ -8,6 +8,7 @@ import keras
 
 from breastcls.errors import ModelError
 from breastcls.models.model_card import get_card, set_card
+from breastcls.models.runtime_model import require_keras
 
 # Layers that are counted to the features: they have no weights and are the same in training and inference.
 _SUMMARIES = (
@@ -26,6 +27,7 @@ def find_backbone(model: keras.Model) -> keras.Model:
     Raises:
         ModelError: If it has no nested model, or several.
     """
+    require_keras(model, "What works on the backbone of a model")
     nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     if len(nested) != 1:
         raise ModelError(f"The model {model.name!r} has {len(nested)} nested models; expected one, its backbone.")
@@ -58,8 +60,9 @@ def split_model(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         >>> features.output_shape, head.output_shape
         ((None, 256), (None, 2))
     """
+    backbone = find_backbone(model)
     layers = list(model.layers)
-    behind = layers[layers.index(find_backbone(model)) + 1 :]
+    behind = layers[layers.index(backbone) + 1 :]
     if not behind:
         raise ModelError(f"The model {model.name!r} ends with its backbone; expected a head after it.")
     cut = behind[0].input

@@ -9,8 +9,8 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explanation import Explanation
+from breastcls.explanation.forward_model import open_scores
 from breastcls.explanation.methods.baseline_image import make_baseline
-from breastcls.explanation.scored_model import ScoredModel
 from breastcls.result import Result
 
 
@@ -88,7 +88,7 @@ def measure_faithfulness(
     if steps < 1:
         raise ExplanationError(f"steps is {steps}; expected 1 or more.")
     images = explanation.images.astype(np.float32)
-    scored = ScoredModel(model, explanation.images, batch_size)
+    scored = open_scores(model, explanation.images, batch_size, "faithfulness")
     fractions = np.linspace(0.0, 1.0, steps + 1)
     count = explanation.heatmaps[0].size
     # Equal values, such as the zeros of a sparse map, are in random order: row after row would be a spatial pattern.
