@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import socket
 
 import keras
@@ -54,18 +55,17 @@ def load(path):
     return bc.load_model(path, **({"safe_mode": False} if path.is_dir() else {}))
 
 
-def check_round_trip(model, path, **options):
+def check_loaded(model, path):
     expected = bc.predict(model, IMAGES)
-    report = export_model(model, path, check=IMAGES, **options)
-    found = bc.predict(load(path), IMAGES)
+    loaded = load(path)
+    found = bc.predict(loaded, IMAGES)
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=5e-5)
     assert found.threshold == expected.threshold
     assert (found.calibration or {}).get("fingerprint") == (expected.calibration or {}).get("fingerprint")
     np.testing.assert_array_equal(found.decisions, expected.decisions)
     # One image gives what it gives in a batch.
-    one = bc.predict(load(path), IMAGES[:1])
+    one = bc.predict(loaded, IMAGES[:1])
     np.testing.assert_allclose(one.probabilities, expected.probabilities[:1], atol=5e-5)
-    return report
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +73,32 @@ def calibrated():
     return calibrate(make_model(), "platt")
 
 
-@pytest.mark.parametrize("format", NAMES)
-def test_every_format_gives_what_predict_gives_without_a_network(format, tmp_path, calibrated, monkeypatch):
+@pytest.fixture(scope="module")
+def exported(calibrated, tmp_path_factory):
+    """Export the calibrated model in a format, once and without a network; return the report and a copy of the files."""
+
     def refuse(*_):
         raise AssertionError("a connection was opened")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    path = tmp_path / NAMES[format]
-    report = check_round_trip(calibrated, path)
+    made = {}
+
+    def export(format, folder):
+        if format not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(socket.socket, "connect", refuse)
+                patch.setattr(socket, "create_connection", refuse)
+                path = tmp_path_factory.mktemp(format) / NAMES[format]
+                made[format] = export_model(calibrated, path, check=IMAGES)
+        shutil.copytree(made[format].path.parent, folder, dirs_exist_ok=True)
+        return made[format], folder / NAMES[format]
+
+    return export
+
+
+@pytest.mark.parametrize("format", NAMES)
+def test_every_format_gives_what_predict_gives(format, tmp_path, calibrated, exported):
+    report, path = exported(format, tmp_path)
+    check_loaded(calibrated, path)
     assert report.sidecar.format == format
     assert report.parity.images == len(IMAGES)
     assert report.parity.near_images > 4
@@ -91,7 +108,7 @@ def test_every_format_gives_what_predict_gives_without_a_network(format, tmp_pat
     assert {file.name for file in tmp_path.iterdir()} == expected
     for file in (file for file in tmp_path.rglob("*") if file.is_file()):
         content = file.read_bytes()
-        assert str(tmp_path).encode() not in content
+        assert str(report.path.parent.parent).encode() not in content
         assert b"site-packages" not in content
 
 
@@ -101,7 +118,8 @@ def test_every_format_gives_what_predict_gives_without_a_network(format, tmp_pat
 )
 def test_every_calibration_is_in_the_graph(classes, method, tmp_path):
     model = calibrate(make_model(classes), method)
-    check_round_trip(model, tmp_path / "model.onnx")
+    export_model(model, tmp_path / "model.onnx", check=IMAGES)
+    check_loaded(model, tmp_path / "model.onnx")
     # Without breastcls, the outputs are calibrated already.
     session = pytest.importorskip("onnxruntime").InferenceSession(str(tmp_path / "model.onnx"))
     [outputs] = session.run(["probabilities"], {"image": IMAGES.astype(np.float32)})
@@ -109,7 +127,7 @@ def test_every_calibration_is_in_the_graph(classes, method, tmp_path):
     assert np.abs(outputs - model.predict_on_batch(IMAGES)).max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", ["mlp", "flatten-mlp", "one output", "ensemble"])
+@pytest.mark.parametrize("kind", ["mlp", "flatten-mlp", "one output", "ensemble", "ensemble of two sizes"])
 def test_every_kind_of_model(kind, tmp_path):
     if kind == "one output":
         inner = make_model()
@@ -117,16 +135,21 @@ def test_every_kind_of_model(kind, tmp_path):
         model = keras.Model(inner.inputs[0], positive(inner.get_layer("logits").output))
         set_card(model, bc.models.ModelCard(classes=BINARY, image_size=(32, 32)))
     elif kind.startswith("ensemble"):
-        model = bc.models.build_ensemble([make_model(), make_model(seed=2)])
+        other = make_model(seed=2)
+        if kind == "ensemble of two sizes":
+            other = bc.build_model("cnn4", classes=BINARY, image_size=(24, 20), filters=(4, 4, 4, 8), seed=2)
+        set_card(other, get_card(other).replace(temperature=2.0))
+        model = bc.models.build_ensemble([make_model(), other], average="logits", weights=[1, 3])
     else:
         model = make_model(head=kind)
-    check_round_trip(model, tmp_path / "model.xml")
+    export_model(model, tmp_path / "model.xml", check=IMAGES)
+    check_loaded(model, tmp_path / "model.xml")
 
 
-def test_the_names_of_inputs_and_outputs_and_the_batch(tmp_path, calibrated):
+def test_the_names_of_inputs_and_outputs_and_the_batch(tmp_path, exported):
     onnx = pytest.importorskip("onnx")
-    report = export_model(calibrated, tmp_path / "model.onnx")
-    model = onnx.load(str(tmp_path / "model.onnx"))
+    report, path = exported("onnx", tmp_path)
+    model = onnx.load(str(path))
     ports = [
         (port.name, [side.dim_param or side.dim_value for side in port.type.tensor_type.shape.dim])
         for port in (*model.graph.input, *model.graph.output)
@@ -165,9 +188,8 @@ def test_names_of_cases_are_kept_on_request_so_that_leaks_are_found(tmp_path, ca
         export_model(calibrated, path, case_names="hide", overwrite=True)
 
 
-def test_an_existing_file_is_replaced_on_request_only(tmp_path, calibrated):
-    path = tmp_path / "model"
-    export_model(calibrated, path)
+def test_an_existing_file_is_replaced_on_request_only(tmp_path, calibrated, exported):
+    _, path = exported("saved_model", tmp_path)
     first = read_sidecar(path).files
     with pytest.raises(OutputError, match=r"model and .*model\.json exist already.*overwrite=True"):
         export_model(calibrated, path)
@@ -180,9 +202,8 @@ def test_an_existing_file_is_replaced_on_request_only(tmp_path, calibrated):
         export_model(calibrated, tmp_path / "other", overwrite=True)
 
 
-def test_nothing_is_left_where_the_probabilities_differ_or_writing_fails(tmp_path, calibrated, monkeypatch):
-    path = tmp_path / "model.xml"
-    export_model(calibrated, path)
+def test_nothing_is_left_where_the_probabilities_differ_or_writing_fails(tmp_path, calibrated, exported, monkeypatch):
+    _, path = exported("openvino", tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
     with pytest.raises(ModelError, match=r"differ from those of Keras by up to .*No file was written"):
         export_model(calibrated, path, tolerance=1e-12, overwrite=True)
@@ -222,11 +243,10 @@ def test_wrong_arguments(path, options, message, tmp_path, calibrated):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_exported(tmp_path, calibrated):
-    path = tmp_path / "model.onnx"
+def test_what_cannot_be_exported(tmp_path, calibrated, exported):
     with pytest.raises(ModelError, match=r"has no card.*load_model\(path, classes="):
-        export_model(keras.Model(calibrated.inputs[0], calibrated.outputs[0]), path)
-    export_model(calibrated, path)
+        export_model(keras.Model(calibrated.inputs[0], calibrated.outputs[0]), tmp_path / "again.onnx")
+    _, path = exported("onnx", tmp_path)
     with pytest.raises(ModelError, match="needs a Keras model"):
         export_model(bc.load_model(path), tmp_path / "again.onnx")
     with pytest.raises(EvaluationError, match="part of its graph"):
@@ -242,9 +262,8 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, calibrated, monkeyp
 
 
 @pytest.mark.parametrize("format", NAMES)
-def test_a_truncated_file_is_an_error(format, tmp_path, calibrated):
-    path = tmp_path / NAMES[format]
-    export_model(calibrated, path)
+def test_a_truncated_file_is_an_error(format, tmp_path, exported):
+    _, path = exported(format, tmp_path)
     file = {"openvino": path.with_suffix(".bin"), "saved_model": path / "saved_model.pb"}.get(format, path)
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(ModelError, match=r"not the file that was exported: its SHA-256 differs"):
@@ -255,16 +274,39 @@ def test_a_truncated_file_is_an_error(format, tmp_path, calibrated):
             load(path)
 
 
-def test_evaluate_takes_an_exported_file(tmp_path, calibrated):
+def test_evaluate_takes_an_exported_file(tmp_path, calibrated, exported):
     data = bc.datasets.make_breakhis(
-        tmp_path / "images", magnifications=(200,), slides_per_subtype=2, image_size=(40, 60), seed=3
+        tmp_path / "images", magnifications=(200,), slides_per_subtype=2, images_per_slide=1, image_size=(40, 60)
     )
     test = bc.load_breakhis(data)
-    export_model(calibrated, tmp_path / "model.onnx", check=test)
-    expected = bc.evaluate(calibrated, test)
-    found = bc.evaluate(tmp_path / "model.onnx", test)
-    np.testing.assert_allclose(found.predictions.probabilities, expected.predictions.probabilities, atol=1e-5)
-    np.testing.assert_array_equal(found.predictions.decisions, expected.predictions.decisions)
+    _, path = exported("onnx", tmp_path)
+    found = bc.evaluate(path, test, bootstrap=bc.intervals.Bootstrap(20), sections=["metrics"])
+    expected = bc.predict(calibrated, test)
+    np.testing.assert_allclose(found.predictions.probabilities, expected.probabilities, atol=5e-5)
+    np.testing.assert_array_equal(found.predictions.decisions, expected.decisions)
+
+
+def test_int8_states_how_it_changes_the_predictions(tmp_path, calibrated):
+    pytest.importorskip("nncf")
+    folder = bc.datasets.make_breakhis(
+        tmp_path / "images", magnifications=(200,), slides_per_subtype=3, images_per_slide=1, image_size=(40, 60)
+    )
+    data = bc.load_breakhis(folder)
+    path = tmp_path / "model.xml"
+    report = export_model(calibrated, path, quantize=data)
+    found = report.quantization
+    assert found["calibration_images"] == found["change"]["images"] == len(data)
+    assert 0 < found["change"]["largest_difference"] < 0.5
+    metric = found["metric"]
+    assert metric["difference"] == pytest.approx(metric["int8"] - metric["float32"])
+    assert "balanced accuracy" in str(report).lower()
+    loaded = bc.load_model(path)
+    assert loaded.session.precision == "int8"
+    assert read_sidecar(path).quantization == found
+    expected = bc.predict(calibrated, data)
+    change = np.abs(bc.predict(loaded, data).probabilities - expected.probabilities).max()
+    assert change == pytest.approx(found["change"]["largest_difference"], abs=1e-4)
+    assert {file.name for file in tmp_path.iterdir()} == {"images", "model.xml", "model.bin", "model.xml.json"}
 
 
 def test_parity_counts_what_is_not_a_number_as_different():

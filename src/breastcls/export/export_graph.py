@@ -8,7 +8,9 @@ import keras
 from keras import ops
 
 from breastcls.export.calibration_graph import apply_calibration
+from breastcls.export.ensemble_graph import join_members
 from breastcls.models.card_calibration import find_calibration
+from breastcls.models.ensemble import list_members
 from breastcls.models.model_card import ModelCard
 
 INPUT, OUTPUT = "image", "probabilities"
@@ -25,9 +27,13 @@ def build_export_graph(model: keras.Model, card: ModelCard) -> keras.Model:
         card: Its card.
     """
     image = keras.Input((*card.image_size, 3), dtype="float32", name=INPUT)
-    # A model of its own around the same layers, so that no node is added to the graph of the given one.
-    nested = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    outputs = _all_classes(nested(image, training=False))
+    members = list_members(model)
+    if any(member.resize is not None for member in members):
+        outputs = join_members(model, members, image)
+    else:
+        # A model of its own around the same layers, so that no node is added to the graph of the given one.
+        outputs = keras.Model(model.inputs[0], model.outputs[0], name=model.name)(image, training=False)
+    outputs = _all_classes(outputs)
     calibration = find_calibration(card)
     if calibration is not None:
         outputs = apply_calibration(outputs, calibration)

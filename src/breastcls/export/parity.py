@@ -82,7 +82,10 @@ def measure_parity(model: Any, card: ModelCard, other: Any, other_card: ModelCar
         other_card: Its card.
         check: A `Dataset`, or images in any form that `predict` takes; None for synthetic images.
     """
-    expected, found, pixels, near = [], [], [], []
+    expected: list[ClassifiedOutputs] = []
+    found: list[ClassifiedOutputs] = []
+    pixels: list[npt.NDArray[Any]] = []
+    near: list[npt.NDArray[Any]] = []
     threshold = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
     for batch in _open(model, card, check):
         expected.append(classify_outputs(run_passes(model, [batch]), card))

@@ -115,14 +115,14 @@ def _compare_metric(first: Any, second: Any, card: ModelCard, data: Any) -> tupl
             found = compare(both, metric=MAIN_METRIC, bootstrap=Bootstrap(_RESAMPLES))
     except EvaluationError as error:
         return None, str(error).rstrip(".")
-    row = found.differences.loc[("int8", "float32", MAIN_METRIC)]
+    row = found.differences.xs(MAIN_METRIC, level="metric").iloc[0]
     values = found.metrics.loc[MAIN_METRIC]
     return to_json_values(
         {
             "name": MAIN_METRIC,
             "title": metric_title(MAIN_METRIC),
             "cases": found.counts["cases"],
-            **{name: float(values[name]) for name in both},
+            **{name: float(values.to_dict()[name]) for name in both},
             **{name: float(row[name]) for name in ("difference", "low", "high")},
         }
     ), None
