@@ -75,7 +75,7 @@ def calibrated():
 
 @pytest.fixture(scope="module")
 def exported(calibrated, tmp_path_factory):
-    """Export the calibrated model in a format, once and without a network; return the report and a copy of the files."""
+    """Export the calibrated model in a format, once, without a network; return the report and a copy of the files."""
 
     def refuse(*_):
         raise AssertionError("a connection was opened")
@@ -280,12 +280,13 @@ def test_evaluate_takes_an_exported_file(tmp_path, calibrated, exported):
     )
     test = bc.load_breakhis(data)
     _, path = exported("onnx", tmp_path)
-    found = bc.evaluate(path, test, bootstrap=bc.intervals.Bootstrap(20), sections=["metrics"])
+    found = bc.evaluate(path, test, bootstrap=bc.intervals.Bootstrap(20))
     expected = bc.predict(calibrated, test)
     np.testing.assert_allclose(found.predictions.probabilities, expected.probabilities, atol=5e-5)
     np.testing.assert_array_equal(found.predictions.decisions, expected.decisions)
 
 
+@pytest.mark.slow
 def test_int8_states_how_it_changes_the_predictions(tmp_path, calibrated):
     pytest.importorskip("nncf")
     folder = bc.datasets.make_breakhis(

@@ -119,9 +119,10 @@ def _quantization_lines(found: Mapping[str, Any] | None) -> list[str]:
     metric = found["metric"]
     if metric is None:
         return [*lines, f"The change of a metric was not measured: {found['metric_reason']}."]
-    interval = "no interval" if metric["low"] is None else f"95% CI {metric['low']:+.4f} to {metric['high']:+.4f}"
+    interval = f"95% CI {metric['low']:+.4f} to {metric['high']:+.4f}" if metric["low"] is not None else "no CI"
     return [
         *lines,
         f"{metric['title']}: {metric['float32']:.4f} in float32, {metric['int8']:.4f} in int8; difference "
         f"{metric['difference']:+.4f} ({interval} over {metric['cases']} cases).",
+        *([f"There is no CI: {metric['reason']}."] if metric["reason"] else []),
     ]

@@ -22,8 +22,7 @@ from breastcls.result import Result
 NEAR = 1e-3
 """Probabilities within this distance of the threshold are near it."""
 
-_BATCH = 16
-_MIXED = 8
+_BATCH = _MIXED = 8
 # Images whose pixels are kept.
 _KEPT = 256
 
@@ -88,8 +87,8 @@ def measure_parity(model: Any, card: ModelCard, other: Any, other_card: ModelCar
     near: list[npt.NDArray[Any]] = []
     threshold = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
     for batch in _open(model, card, check):
-        expected.append(classify_outputs(run_passes(model, [batch]), card))
-        found.append(classify_outputs(run_passes(other, [batch]), other_card))
+        expected.append(_classify(model, card, np.asarray(batch)))
+        found.append(_classify(other, other_card, np.asarray(batch)))
         # Not all pixels of a large dataset are kept.
         if len(pixels) * _BATCH < _KEPT:
             pixels.append(np.asarray(batch))
@@ -106,9 +105,7 @@ def measure_parity(model: Any, card: ModelCard, other: Any, other_card: ModelCar
     if not near:
         return parity
     blended = np.stack(near)
-    of_keras = classify_outputs(run_passes(model, _split(blended)), card)
-    of_other = classify_outputs(run_passes(other, _split(blended)), other_card)
-    largest, _, changed = _differences([of_keras], [of_other])
+    largest, _, changed = _differences([_classify(model, card, blended)], [_classify(other, other_card, blended)])
     return dataclasses.replace(
         parity, near_images=len(near), near_largest_difference=largest, near_decisions_changed=changed
     )
@@ -124,11 +121,18 @@ def _split(pixels: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
     return (pixels[start : start + _BATCH] for start in range(0, len(pixels), _BATCH))
 
 
+def _classify(model: Any, card: ModelCard, images: npt.NDArray[Any]) -> ClassifiedOutputs:
+    # Every batch has one size, because TensorFlow traces a model again for another.
+    padded = np.concatenate([images, np.repeat(images[-1:], -len(images) % _BATCH, axis=0)])
+    [outputs] = run_passes(model, _split(padded))
+    return classify_outputs([outputs[: len(images)]], card)
+
+
 def _mix(model: Any, card: ModelCard, pixels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     threshold = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
 
     def classify(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return classify_outputs(run_passes(model, _split(images)), card).probabilities[:, 1]
+        return _classify(model, card, images).probabilities[:, 1]
 
     return mix_to_threshold(classify, pixels, positive, threshold, within=NEAR, most=_MIXED)
 

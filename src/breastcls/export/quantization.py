@@ -6,7 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from breastcls.errors import BreastclsError, EvaluationError, EvaluationWarning,
 from breastcls.export.export_formats import ExportFormat
 from breastcls.export.parity import measure_parity
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.minimum_cases import REASONS
 from breastcls.json_values import to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.models.engines.engine_packages import find_version, import_openvino, is_installed, short_message
@@ -73,7 +74,8 @@ def quantize_file(path: Path, card: ModelCard, calibration: Dataset, check: Any)
     used = calibration[:LARGEST_SUBSET]
     pixels = open_batches(session, card, used, 1, progress=False)
     try:
-        with _nncf() as nncf:
+        # NNCF shows its progress on standard output.
+        with _nncf() as nncf, redirect_stdout(sys.stderr):
             data = nncf.Dataset(np.asarray(batch, np.float32) for batch in pixels.batches)
             quantized = nncf.quantize(openvino.Core().read_model(path), data, subset_size=len(used))
     except BreastclsError:
@@ -124,6 +126,7 @@ def _compare_metric(first: Any, second: Any, card: ModelCard, data: Any) -> tupl
             "cases": found.counts["cases"],
             **{name: float(values.to_dict()[name]) for name in both},
             **{name: float(row[name]) for name in ("difference", "low", "high")},
+            "reason": REASONS.get(str(row["reason"])),
         }
     ), None
 
