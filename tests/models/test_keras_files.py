@@ -120,3 +120,16 @@ def test_files_of_another_kind_than_their_name_says(tmp_path):
     for name, message in expected.items():
         with pytest.raises(ModelError, match=message):
             load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize("version", ["3.12.0", "2.15.0"])
+def test_weights_in_another_file_are_refused(tmp_path, version):
+    student_network().save(tmp_path / "other.h5")
+    student_network(first=[keras.layers.BatchNormalization(name="norm")]).save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        if version.startswith("2"):
+            file.attrs["model_config"] = file.attrs["model_config"].replace('"axis": -1', '"axis": [3]')
+        del file["model_weights"]
+        file["model_weights"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/model_weights")
+    with pytest.raises(ModelError, match=r"model\.h5"):
+        load_model(tmp_path / "model.h5")

@@ -62,6 +62,8 @@ def load_keras_file(
     try:
         with keras.saving.custom_object_scope(objects), _readable(file, config, translated) as path:
             model = keras.saving.load_model(path, compile=False, safe_mode=safe_mode)
+    except ModelError:
+        raise
     # For damaged files zipfile, h5py and Keras raise many different errors.
     except Exception as error:
         check_known(file, layers)
@@ -82,6 +84,8 @@ def _readable(file: Path, config: Any, translated: Any) -> Iterator[Path]:
         with h5py.File(file, "r") as source, h5py.File(path, "w") as target:
             for name, value in source.attrs.items():
                 target.attrs[name] = json.dumps(translated) if name == "model_config" else value
+            if not isinstance(source.get("model_weights", getlink=True), h5py.HardLink):
+                raise ModelError(f"{file}: the weights are not in the file itself. Do not use it.")
             source.copy("model_weights", target)
         yield path
 
