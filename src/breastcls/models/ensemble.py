@@ -88,7 +88,9 @@ def build_ensemble(
         raise ModelError(f"average={average!r}: expected {' or '.join(map(repr, AVERAGES))}.")
     if isinstance(models, (str, os.PathLike)) or len(models) < 2:
         raise ModelError("`models` must be a sequence of at least two models, or paths of '.keras' files.")
-    opened = [load_model(Path(item)) if isinstance(item, (str, os.PathLike)) else item for item in models]
+    opened: list[keras.Model] = [
+        load_model(Path(item)) if isinstance(item, (str, os.PathLike)) else item for item in models
+    ]
     cards = [check_member(number, model) for number, model in enumerate(opened, start=1)]
     check_no_shared_weights(opened)
     size = max((card.image_size for card in cards), key=lambda sides: sides[0] * sides[1])

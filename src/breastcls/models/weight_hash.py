@@ -21,8 +21,9 @@ def hash_weights(model: keras.Model | RuntimeModel) -> str:
     """
     if hasattr(model, "hash_files"):
         return str(model.hash_files())
+    network: keras.Model = model
     digest = hashlib.sha256()
-    for weight in model.get_weights():
+    for weight in network.get_weights():
         digest.update(f"{weight.dtype.name}{weight.shape}".encode())
         digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()

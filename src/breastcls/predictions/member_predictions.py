@@ -65,7 +65,8 @@ def predict_members(
         passes = [[one] for one in run_passes(model, batches, len(transforms))]
     else:
         # One model with all members as outputs: the layers before the members are computed once per image.
-        network = keras.Model(model.inputs[0], [member.probabilities for member in members])
+        ensemble: keras.Model = model
+        network = keras.Model(ensemble.inputs[0], [member.probabilities for member in members])
         parts: list[list[list[npt.NDArray[Any]]]] = [[] for _ in transforms]
         for number, outputs in enumerate(run_batches(network, batches)):
             parts[number % len(transforms)].append([check_output(output) for output in outputs])

@@ -174,7 +174,7 @@ def restore_finished(folder: Path, model: keras.Model) -> Run:
     Raises:
         ModelError: If the saved model is damaged.
     """
-    saved = load_model(folder / "model.keras")
+    saved: keras.Model = load_model(folder / "model.keras")
     model.set_weights(saved.get_weights())
     card = get_card(saved)
     if card is not None:
