@@ -10,7 +10,7 @@ import click
 from breastcls.cli.data_options import read_data, take_data_options
 from breastcls.cli.expressions import Expression, bc
 from breastcls.cli.library_option import arguments_of, library_option
-from breastcls.cli.model_argument import find_model, load_arguments, loaded_model, model_options
+from breastcls.cli.model_argument import ENGINES, find_model, load_arguments, loaded_model, model_options
 from breastcls.cli.program import Program
 from breastcls.cli.scoring_options import aggregation_options, bootstrap_options, scoring_arguments
 
@@ -45,6 +45,13 @@ def evaluation_options(function: Decorated) -> Decorated:
             help="Test-time augmentation.",
         ),
         library_option("--batch-size", type=int, default=32, function="evaluate", help="Images per batch."),
+        library_option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            function="evaluate",
+            example="openvino",
+            help="What runs a Keras model: openvino is faster on processors; auto takes it if it can.",
+        ),
         model_options,
         aggregation_options,
         bootstrap_options,

@@ -14,6 +14,8 @@ from breastcls.cli.program import Program
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+ENGINES = ("keras", "openvino", "onnxruntime", "auto")
+
 
 def find_model(path: str) -> str:
     """Return the model file of the folder of a run, and any other path unchanged."""

@@ -10,7 +10,7 @@ import click
 from breastcls.cli.command import ProgramCommand
 from breastcls.cli.expressions import bc
 from breastcls.cli.library_option import arguments_of, library_option
-from breastcls.cli.model_argument import load_arguments, loaded_model, model_options
+from breastcls.cli.model_argument import ENGINES, load_arguments, loaded_model, model_options
 from breastcls.cli.program import Program
 from breastcls.cli.terminal import Terminal
 
@@ -42,6 +42,13 @@ TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
 )
 @library_option(
     "--tta", type=click.Choice(("dihedral",)), function="predict", example="dihedral", help="Test-time augmentation."
+)
+@library_option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    function="predict",
+    example="openvino",
+    help="What runs a Keras model: openvino is faster on processors; auto takes it if it can.",
 )
 @library_option("--batch-size", type=int, default=32, function="predict", help="Images per batch.")
 @click.option("--root", type=click.Path(file_okay=False), help="For a table: the folder that its paths refer to.")
