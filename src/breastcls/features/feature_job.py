@@ -17,10 +17,13 @@ import numpy.typing as npt
 
 from breastcls.augmentation.policy import Policy
 from breastcls.features.augmented_versions import augment_versions
+from breastcls.features.engine_features import open_feature_session
 from breastcls.features.frozen_inference import Features, compile_frozen, settle_precision
 from breastcls.images.cache_segment import KEY_BYTES
 from breastcls.images.image_source import ImageSource, ReadSettings
 from breastcls.images.resize import Pixels
+from breastcls.models.engines.choose_engine import KERAS
+from breastcls.models.engines.engine_registry import ENGINES
 from breastcls.models.frozen_key import hash_frozen
 
 Positions = npt.NDArray[np.int64]
@@ -47,6 +50,7 @@ class FeatureJob:
         precision: "float32", "bfloat16", or "bfloat16 if close".
         versions: Number of the version of each entry.
         images: Position of the image of each entry in the source.
+        engine: What runs the model: "keras", or the name of another engine, in float32.
     """
 
     frozen: keras.Model
@@ -56,6 +60,7 @@ class FeatureJob:
     precision: str
     versions: Positions
     images: Positions
+    engine: str = KERAS
 
     @property
     def batch_size(self) -> int:
@@ -83,6 +88,7 @@ class FeatureJob:
             "precision": self.precision,
             "batch_size": self.batch_size,
             "keras": f"{keras.__version__} {keras.backend.backend()}",
+            **({} if self.engine == KERAS else {"engine": f"{self.engine} {ENGINES[self.engine].version}"}),
         }
 
     def is_close(self, source: ImageSource) -> bool:
@@ -115,12 +121,32 @@ class FeatureJob:
         Raises:
             ImageError: If a file cannot be read.
         """
-        run = compile_frozen(self.frozen, self.batch_size, self.precision.removesuffix(IF_CLOSE))
         # Versions of one image are adjacent, so that it is read once for several of them.
         entries = entries[np.lexsort((self.versions[entries], self.images[entries]))]
+        if self.engine != KERAS:
+            self._compute_by_engine(source, entries, out, done)
+            return
+        run = compile_frozen(self.frozen, self.batch_size, self.precision.removesuffix(IF_CLOSE))
         for batch, pixels in self._read_ahead(source, entries):
             out[batch] = run(pixels)
             done(batch)
+
+    def _compute_by_engine(
+        self, source: ImageSource, entries: Positions, out: Features, done: Callable[[Positions], None]
+    ) -> None:
+        waiting: deque[Positions] = deque()
+
+        def full_batches() -> Iterator[Pixels]:
+            for batch, pixels in self._read_ahead(source, entries):
+                waiting.append(batch)
+                missing = self.batch_size - len(pixels)
+                yield np.concatenate([pixels, np.repeat(pixels[-1:], missing, axis=0)]) if missing else pixels
+
+        with open_feature_session(self.frozen, self.engine) as session:
+            for features in session.run_batches(full_batches()):
+                batch = waiting.popleft()
+                out[batch] = features[: len(batch)].reshape(len(batch), *out.shape[1:])
+                done(batch)
 
     def read(self, source: ImageSource, entries: Positions) -> Pixels:
         """Return the images of some entries, augmented, uint8 of shape (b, height, width, 3)."""

@@ -36,6 +36,7 @@ from breastcls.images.image_source import ImageSource, Normalizer, ReadSettings,
 from breastcls.images.locking import hold_lock
 from breastcls.images.progress_bar import progress_bar
 from breastcls.images.resize import check_image_size
+from breastcls.models.engines.choose_engine import KERAS
 
 SUFFIX = ".features"
 _WHAT = "stored features"
@@ -56,6 +57,7 @@ def read_features(
     versions: int = 1,
     seed: int = 0,
     precision: str = "auto",
+    engine: str = KERAS,
     cache: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
@@ -74,6 +76,7 @@ def read_features(
         seed: The seed of the augmentation.
         precision: `"auto"` for the fastest whose features are within 1e-2 of those in float32 for sixteen images spread
             over `data`, `"float32"` or `"bfloat16"`.
+        engine: `"keras"`, `"openvino"` or `"onnxruntime"`; other engines than Keras compute in float32.
         cache: Whether to store features, and images too.
         cache_dir: Where they are stored; see `breastcls.images.image_cache.cache_folder`.
         progress: Whether to show a progress bar; by default if standard error is a terminal.
@@ -106,9 +109,10 @@ def read_features(
         ReadSettings(check_image_size(image_size), resize, normalizer),
         policy,
         seed,
-        _precision(frozen, precision),
+        _precision(frozen, precision) if engine == KERAS else "float32",
         first // len(data),
         first % len(data),
+        engine,
     )
     out = np.empty((len(numbers), *shape), np.float32)
     store = _Store(job, b"".join(numbers), out, data.paths, {"cache": cache, "cache_dir": cache_dir}, progress)

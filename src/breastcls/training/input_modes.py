@@ -170,6 +170,7 @@ def read_training_features(
         "progress": settings.logging.progress,
         # Features are computed once, so that float16 would save little, and they could exceed its range.
         "precision": "auto" if precision == "float16" else precision,
+        "engine": settings.devices.engine,
     }
     train = read_features(
         frozen,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from breastcls.errors import TrainingError
+from breastcls.models.engines.engine_registry import ENGINES
 from breastcls.training.option_checks import check_choice, check_count
 from breastcls.training.validation import SCORES
 
@@ -101,20 +102,27 @@ class Devices:
         precision: "float32", "bfloat16", "float16" (the latter two mixed: weights stay float32, and so do the scaling
             of images and the last layer), or "auto": bfloat16 on GPUs and on processors where it makes this backbone
             faster, else float32.
+        engine: What computes the features of a frozen backbone, which are computed once: "keras", or "openvino" or
+            "onnxruntime" in float32. Features of different engines differ in their last bits, and so do the weights
+            that are learnt from them: `rerun` uses the recorded engine, and `resume` requires it. The rest of a
+            training runs in Keras.
 
     Raises:
-        TrainingError: If the precision is not valid; `fit` checks the strategy.
+        TrainingError: If the precision or the engine is not valid; `fit` checks the strategy.
 
     Example:
         >>> Devices("mirrored", precision="bfloat16")
-        Devices(strategy='mirrored', precision='bfloat16')
+        Devices(strategy='mirrored', precision='bfloat16', engine='keras')
     """
 
     strategy: Any = None
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    engine: str = "keras"
 
     def __post_init__(self) -> None:
         check_choice("Devices.precision", self.precision, ("auto", "float32", "bfloat16", "float16"))
+        # Not "auto": what is installed must not change what is learnt.
+        check_choice("Devices.engine", self.engine, ("keras", *ENGINES))
 
     @classmethod
     def of(cls, value: Any) -> Devices:

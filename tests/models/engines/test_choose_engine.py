@@ -106,6 +106,7 @@ def test_a_model_whose_layers_may_change_is_not_stored(images, tmp_path, monkeyp
     inputs = keras.Input((32, 32, 3))
     own = keras.Model(inputs, Own()(inputs))
     session = open_session(own, "openvino")
+    assert predict(own, images, classes=("a", "b", "c"), engine="openvino").engine["name"] == "openvino"
     np.testing.assert_allclose(session.run(images), own.predict(images, verbose=0), atol=1e-6)
     assert not (tmp_path / "engines").exists()
 

@@ -92,13 +92,7 @@ def _choose(
     if engine in (None, KERAS):
         return model
     if engine != AUTO:
-        entry = ENGINES[str(engine)]
-        if not entry.is_installed:
-            raise ModelError(
-                f"engine={engine!r}: {' and '.join(entry.packages)} must be installed. Install them with: "
-                f'pip install "breastcls[{entry.extra}]"'
-            )
-        return open_engine(model, entry)
+        return open_engine(model, find_engine(str(engine)))
     name, reason = choose_automatically()
     if name != KERAS:
         try:
@@ -109,6 +103,22 @@ def _choose(
     session = KerasSession(model)
     session.note = reason
     return session
+
+
+def find_engine(name: str) -> Engine:
+    """Return a registered engine that is installed.
+
+    Raises:
+        RegistryError: If there is no such engine.
+        ModelError: If it is not installed.
+    """
+    entry = ENGINES[name]
+    if not entry.is_installed:
+        raise ModelError(
+            f"engine={name!r}: {' and '.join(entry.packages)} must be installed. Install them with: "
+            f'pip install "breastcls[{entry.extra}]"'
+        )
+    return entry
 
 
 def choose_automatically() -> tuple[str, str]:

@@ -32,7 +32,7 @@ from breastcls.models.frozen_key import hash_frozen
 from breastcls.models.keras_internals import flatten_layers, is_functional
 
 TOLERANCE = 1e-4
-"""The largest difference between an output of an engine and that of Keras."""
+"""The largest difference between an output of an engine and that of Keras, for features relative to their norm."""
 
 _CHECK = "check.json"
 # The side of the images of the check, for a model that takes any size.
@@ -40,17 +40,23 @@ _ANY_SIDE = 128
 _KNOWN_PACKAGES = ("keras", "breastcls")
 
 
-def open_converted(model: keras.Model, engine: Engine) -> Session:
+def open_converted(model: keras.Model, engine: Engine, *, relative: bool = False) -> Session:
     """Return a session of another engine with the network of a Keras model, as the model is now.
 
     Args:
         model: A model with one input of images and one output (n, classes).
         engine: The engine; its packages are installed.
+        relative: Whether differences are divided by the norm of the outputs of an image, for features, which are not
+            bounded as probabilities are.
 
     Raises:
         ModelError: If the model cannot be converted, or an output differs from that of Keras by more than `TOLERANCE`.
     """
-    folder = cache_folder() / ENGINES_FOLDER / f"{engine.name}-{_key(model, engine)}" if _is_storable(model) else None
+    folder = (
+        cache_folder() / ENGINES_FOLDER / f"{engine.name}-{_key(model, engine, relative)}"
+        if _is_storable(model)
+        else None
+    )
     if folder is not None:
         stored = _open_stored(folder, engine)
         if stored is not None:
@@ -59,7 +65,7 @@ def open_converted(model: keras.Model, engine: Engine) -> Session:
             folder.mkdir(parents=True, exist_ok=True)
             with hold_lock(folder / "lock"):
                 # Another process may have converted the model while this one waited.
-                return _open_stored(folder, engine) or _convert(model, engine, folder)
+                return _open_stored(folder, engine) or _convert(model, engine, folder, relative)
         except OSError as error:
             if not isinstance(error, OutputError) and error.filename is None:
                 raise
@@ -70,23 +76,32 @@ def open_converted(model: keras.Model, engine: Engine) -> Session:
                 stacklevel=3,
             )
     temporary = tempfile.TemporaryDirectory(prefix="breastcls-", ignore_cleanup_errors=True)
-    session = _convert(model, engine, Path(temporary.name))
+    session = _convert(model, engine, Path(temporary.name), relative)
     # The engine may read weights from the file for as long as it is open.
     weakref.finalize(session, temporary.cleanup)
     return session
 
 
-def measure_difference(expected: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> float:
-    """Return the largest absolute difference between outputs; infinity where one is not a finite number."""
+def measure_difference(expected: npt.NDArray[Any], outputs: npt.NDArray[Any], relative: bool) -> float:
+    """Return the largest difference between outputs (n, outputs); infinity where one is not a finite number.
+
+    Args:
+        expected: The outputs of Keras.
+        outputs: Those of the engine.
+        relative: Whether the result is the norm of the difference over that of the outputs, else the absolute one.
+    """
     difference = np.abs(expected.astype(np.float64) - outputs)
+    if relative:
+        lengths = np.linalg.norm(expected.astype(np.float64), axis=1)
+        difference = np.linalg.norm(difference, axis=1) / np.maximum(lengths, np.finfo(np.float32).tiny)
     return float(difference.max()) if np.isfinite(difference).all() else float("inf")
 
 
-def _key(model: keras.Model, engine: Engine) -> str:
+def _key(model: keras.Model, engine: Engine, relative: bool) -> str:
     """Return a name for everything that a converted network depends on."""
     policies = [layer.dtype_policy.name for layer in flatten_layers(model)]
     versions = [find_version(name) for name in ("keras", *engine.packages)]
-    texts = [hash_frozen(model), str(model.input_shape), *policies, keras.backend.backend(), *versions]
+    texts = [hash_frozen(model), str(model.input_shape), str(relative), *policies, keras.backend.backend(), *versions]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:32]
 
 
@@ -120,7 +135,7 @@ def _open_stored(folder: Path, engine: Engine) -> Session | None:
     return engine.open_file(folder / f"network{engine.suffix}")
 
 
-def _convert(model: keras.Model, engine: Engine, folder: Path) -> Session:
+def _convert(model: keras.Model, engine: Engine, folder: Path, relative: bool) -> Session:
     """Convert a model, compare it with Keras, and store the network and the result of the comparison."""
     error: str | None = None
     height, width = (_ANY_SIDE if side is None else int(side) for side in model.input_shape[1:3])
@@ -137,7 +152,7 @@ def _convert(model: keras.Model, engine: Engine, folder: Path) -> Session:
             error = str(found)
     if error is None:
         session = engine.open_file(folder / f"network{engine.suffix}")
-        difference = measure_difference(expected, session.run(images))
+        difference = measure_difference(expected, session.run(images), relative)
         if difference <= TOLERANCE:
             files = {name: hash_file(folder / name) for name in names}
             write_json({"error": None, "largest_difference": difference, "files": files}, folder / _CHECK)
