@@ -85,6 +85,7 @@ def measure(part: str) -> dict[str, Any]:
             call()
             if number % (count // POINTS) == 0:
                 states.append(state())
+                print(part, number, states[-1], file=sys.stderr, flush=True)
         seconds = time.perf_counter() - began
     descriptors, megabytes = map(list, zip(*states, strict=True))
     return {
@@ -108,7 +109,7 @@ def main() -> None:
         return
     parts: dict[str, Any] = {}
     for part in COUNTS:
-        done = subprocess.run([sys.executable, __file__, "--part", part], check=True, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, __file__, "--part", part], check=True, stdout=subprocess.PIPE, text=True)
         found = parts[part] = json.loads(done.stdout.splitlines()[-1])
         print(
             f"{found['calls']:>5} x {part}: descriptors {found['descriptors_grown']:+d}, resident memory "

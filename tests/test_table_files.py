@@ -117,7 +117,7 @@ def test_western_text_is_read_with_a_warning(tmp_path):
     [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
-        (b"path,label\na.png\n", "line 2: 1 fields .* but the first line has 2"),
+        (b"path,label\na.png\n", "line 2: 1 field .* but the first line has 2"),
         (b"path,p\na.png,0,5\n", "line 2: 3 fields.*decimal commas"),
         (b'path,label\n"a.png,b\n', "not a CSV table: unexpected end of data"),
         (b"path,label,path\na,b,c\n", "'path' more than once"),

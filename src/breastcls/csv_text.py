@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from breastcls.errors import BreastclsError
+from breastcls.text_tables import format_count
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE = 50
@@ -145,6 +146,6 @@ def _uneven(name: str, line: int, row: list[str], header: list[str], separator: 
     shown = separator.join(row)[:80]
     decimal = " Numbers with decimal commas need another separator, or quotation marks." if separator == "," else ""
     return (
-        f"{name}, line {line}: {len(row)} fields ({shown!r}), but the first line has {len(header)}, separated by "
-        f"{separator!r}.{decimal} Put quotation marks around fields that contain the separator."
+        f"{name}, line {line}: {format_count(len(row), 'field')} ({shown!r}), but the first line has {len(header)}, "
+        f"separated by {separator!r}.{decimal} Put quotation marks around fields that contain the separator."
     )

@@ -1,8 +1,8 @@
 """Names of cases, slides, classes and other groups: one spelling for each, and names that may be the same.
 
 Two names are *equal* if they are the same after `clean_name`, which removes only differences that cannot be meant. Two
-names are *similar* if they differ only in letter case, leading zeros, separators, accents or letters of another
-alphabet with the same shape: they may be one patient or two, which only the user can decide.
+names are *similar* if they differ only in letter case, leading zeros, separators, punctuation around them, accents
+or letters of another alphabet with the same shape: they may be one patient or two, which only the user can decide.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ import numpy as np
 import pandas as pd
 
 from breastcls.errors import DatasetError
+
+TEXT = pd.StringDtype("python")
+"""The dtype of text. Text of pyarrow, which pandas takes by default where it is installed, has no room for the names of
+files that are not UTF-8."""
 
 EVERY_NAME = "*"
 """The member of a set of distinct names that stands for all names."""
@@ -40,6 +44,8 @@ _LOOKALIKES = str.maketrans(
         "Œ": "Oe",
     }
 )
+# Around a name they come of lists and quoting: "P1.", "P1:", "'P1'", "(P1)".
+_PUNCTUATION = " .,;:'\"()[]{}"
 _TOKENS = re.compile(r"\d+|[^\W\d_]+|[\s_\-]+|.", re.DOTALL)
 
 
@@ -111,8 +117,9 @@ def format_names(values: pd.Series) -> pd.Series:
         # Called for every selection of a dataset; distinct names are few, and nearly always unchanged.
         written = {name: format_name(name) for name in values.dropna().unique()}
         if any(name != text for name, text in written.items()):
-            values = values.astype(object).map(written)
-    return values.astype("string")
+            # Not by the dict itself, whose keys pandas would make an index of its own type of text.
+            values = values.astype(object).map(lambda name: written[name], na_action="ignore")
+    return values.astype(TEXT)
 
 
 def similarity_key(name: str) -> str:
@@ -128,6 +135,7 @@ def similarity_key(name: str) -> str:
     """
     text = unicodedata.normalize("NFKD", clean_name(name).translate(_LOOKALIKES)).translate(_LOOKALIKES)
     bare = "".join(_digit(one) for one in text.casefold() if not unicodedata.combining(one))
+    bare = bare.strip(_PUNCTUATION) or bare
     tokens = _TOKENS.findall(bare)
     key: list[str] = []
     for place, token in enumerate(tokens):

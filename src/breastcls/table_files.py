@@ -19,7 +19,7 @@ import pandas as pd
 
 from breastcls.csv_text import LARGEST_CELLS, parse_rows, too_many_cells, unguard_cell
 from breastcls.errors import BreastclsError, DatasetWarning
-from breastcls.identifiers import clean_name
+from breastcls.identifiers import TEXT, clean_name
 from breastcls.size_limits import LARGEST_MEMBER, LARGEST_RATIO, SizeError, check_archive
 
 LARGEST_TABLE = 512 * 2**20
@@ -267,6 +267,6 @@ def _to_frame(rows: list[list[str]], path: Any, error: type[BreastclsError]) -> 
             notes = ("The first column, numbers of rows without a name, was left out.",)
         elif any(value.strip() for value in values):
             raise error(f"Column {number} of the table {path} has no name. Add one to the first line, or remove it.")
-    frame = pd.DataFrame(kept, dtype="string")
+    frame = pd.DataFrame(kept, dtype=TEXT)
     empty = frame.apply(lambda column: column.str.strip().isin(["", "nan", "NaN", "<NA>"]))
     return frame.mask(empty, pd.NA), notes

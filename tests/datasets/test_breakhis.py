@@ -70,7 +70,7 @@ def test_other_files_are_counted(flat):
     assert any("2 other files" in note and ".csv" in note for note in data.notes)
     assert "2 other files" in str(data.summary())
     (flat / "holiday.png").write_bytes(b"x")
-    with pytest.warns(DatasetWarning, match=r"1 images .* do not have names of BreakHis.*holiday\.png"):
+    with pytest.warns(DatasetWarning, match=r"1 image .* without a name of BreakHis was skipped.*holiday\.png"):
         bc.load_breakhis(flat)
 
 
@@ -102,7 +102,7 @@ def test_copies_of_one_name(tmp_path, flat, draw):
     with pytest.raises(DatasetError, match="24 files are copies"):
         bc.load_breakhis(flat, duplicates="error")
     draw(flat / "again" / "SOB_B_F-14-2-40-001.png", seed=999)
-    with pytest.raises(LayoutError, match=r"1 names are those of different images, first SOB_B_F-14-2-40-001\.png"):
+    with pytest.raises(LayoutError, match=r"1 name is that of different images, first SOB_B_F-14-2-40-001\.png"):
         bc.load_breakhis(flat)
 
 
@@ -120,7 +120,7 @@ def test_an_image_under_two_names(double):
     data = bc.load_breakhis(double)
     kept = [Path(p).name for p in data.where(case="14-9").paths]
     assert sorted(kept) == [f"SOB_M_DC-14-9-40-00{n}.png" for n in (1, 2, 3)] + ["SOB_M_LC-14-9-40-001.png"]
-    assert any("1 images occur under two names (case 14-9)" in note for note in data.notes)
+    assert any("1 image occurs under two names (case 14-9)" in note for note in data.notes)
     assert len(bc.load_breakhis(double, target="subtype").where(case="14-9")) == 3
     assert len(bc.load_breakhis(double, duplicates="keep").where(case="14-9")) == 5
     with pytest.raises(DatasetError, match=r"14-9.*drop"):

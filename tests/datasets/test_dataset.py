@@ -57,7 +57,7 @@ def test_invalid_columns_are_refused():
         bc.Dataset.from_columns(("a",), label=["a"], case=["1"])
     with pytest.raises(DatasetError, match=r"labels \['c'\] are not among"):
         bc.Dataset.from_columns(("a", "b"), path=["x"], label=["c"], case=["1"])
-    with pytest.raises(DatasetError, match="empty in 1 rows, first in row 1"):
+    with pytest.raises(DatasetError, match="empty in 1 row, first in row 1"):
         bc.Dataset.from_columns(("a",), path=["x", "y"], label=["a", "a"], case=["1", None])
     with pytest.raises(DatasetError, match="magnification"):
         bc.Dataset.from_columns(("a",), path=["x"], label=["a"], case=["1"], magnification=["high"])

@@ -8,7 +8,7 @@ def test_repeated_names_by_file_size(tmp_path, draw):
     table = pd.DataFrame({"path": [str(path) for path in paths], "name": ["a.png"] * 2})
     kept, notes = drop_repeated_names(table, "drop", content=False)
     assert kept["path"].tolist() == [str(paths[0])]
-    assert notes == ["1 copies under the same name in another folder were left out."]
+    assert notes == ["1 copy under the same name in another folder was left out."]
 
 
 def test_only_cases_of_several_subtypes_are_read(tmp_path):

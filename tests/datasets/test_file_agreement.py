@@ -24,7 +24,7 @@ def test_a_file_has_one_label_and_one_case(tmp_path, draw, kind):
         read([path, more, other], ["b", "b", "m"], ["1", "2", "1"])
     with pytest.raises(DatasetError, match=r"different cases \(row 0: .*case '1'; row 2: .*case '3'\)"):
         read([path, more, other], ["b", "m", "b"], ["1", "2", "3"])
-    with pytest.warns(DatasetWarning, match="1 of 3 rows repeat a file"):
+    with pytest.warns(DatasetWarning, match="1 of 3 rows repeats a file"):
         assert len(read([path, more, other], ["b", "m", "b"], ["1", "2", "1"])) == 3
 
 

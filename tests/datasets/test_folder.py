@@ -41,9 +41,9 @@ def test_classes_can_be_ordered_and_omitted(tree, draw):
 def test_other_files_are_counted(tree, draw):
     (tree / "b/notes.txt").write_text("", encoding="utf-8")
     draw(tree / "loose.png", 9)
-    with pytest.warns(DatasetWarning, match="1 images directly in tree"):
+    with pytest.warns(DatasetWarning, match="1 image directly in tree"):
         data = bc.load_folder(tree, group=r"(P\d)")
-    assert any("1 other files" in note for note in data.notes)
+    assert any("1 other file was skipped" in note for note in data.notes)
 
 
 def test_folders_without_classes_and_wrong_groups_are_refused(tree, tmp_path):

@@ -82,7 +82,7 @@ def test_a_split_keeps_a_column_whole(data):
     with pytest.raises(SplitError, match=r"60 of 60 cases have images of several values of 'scanner'"):
         data.split((0.5, 0.5), by="scanner")
     unknown = bc.Dataset.from_columns(("b", "m"), path=["1", "2"], label=["b", "m"], centre=["x", None])
-    with pytest.raises(DatasetError, match="'centre' is empty in 1 rows"):
+    with pytest.raises(DatasetError, match="'centre' is empty in 1 row"):
         unknown.split(by="centre")
 
 

@@ -18,7 +18,7 @@ def test_columns_are_completed_ordered_and_typed():
 
 
 def test_empty_text_is_missing():
-    with pytest.raises(DatasetError, match="'path' is empty in 1 rows, first in row 1"):
+    with pytest.raises(DatasetError, match="'path' is empty in 1 row, first in row 1"):
         make_table({"path": ["x", ""], "label": ["a", "a"], "case": ["1", "1"]})
 
 

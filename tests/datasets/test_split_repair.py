@@ -112,5 +112,5 @@ def test_bad_arguments():
         repair_split(first, second, how="delete", pixels=False)
     with pytest.raises(DatasetError, match="different classes"):
         propose_repairs(first, second.with_classes(("b", "m", "x"), "label"), pixels=False)
-    with pytest.raises(DatasetError, match="1 names for 2 parts"):
+    with pytest.raises(DatasetError, match="1 name for 2 parts"):
         propose_repairs(first, second, pixels=False, names=["train"])

@@ -156,7 +156,7 @@ def test_tables_without_labels_or_cases(images):
         data.split((0.5, 0.5))
     with pytest.warns(DatasetWarning, match="no column 'label'.*'Diagnosis'"):
         bc.load_table(labelled.rename(columns={"label": "Diagnosis"}), root=images)
-    with pytest.raises(DatasetError, match="'label' is empty in 1 rows, first in row 1"):
+    with pytest.raises(DatasetError, match="'label' is empty in 1 row, first in row 1"):
         bc.load_table(labelled.assign(label=["x", None]), root=images)
 
 
@@ -166,7 +166,7 @@ def test_tables_without_labels_or_cases(images):
         (["C:\\Users\\me\\a.png"], "absolute path of Windows"),
         (["\\\\server\\share\\a.png"], "absolute path of Windows"),
         (["https://host/a.png"], "an address and not a file"),
-        (["images/b.png", None], "'path' is empty in 1 rows, first in row 1"),
+        (["images/b.png", None], "'path' is empty in 1 row, first in row 1"),
         (["images/b.png", "images/none.png"], r"1 of 2 image files do not exist, first images/none.png \(below"),
     ],
 )

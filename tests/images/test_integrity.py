@@ -129,7 +129,7 @@ def test_no_images():
 
 
 def test_cases_must_fit(make_folder):
-    with pytest.raises(ValueError, match="cases has 1 values for 2 images"):
+    with pytest.raises(ValueError, match="cases has 1 value for 2 images"):
         check_images(make_folder(2), cases=["a"])
 
 

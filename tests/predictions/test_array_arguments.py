@@ -22,7 +22,7 @@ def test_magnifications_may_be_missing():
     assert found.tolist() == [40, -1]
     assert found.dtype == np.int64
     assert arrays.check_magnifications(pd.array([None, None], dtype="Int64"), 2) is None
-    with pytest.raises(EvaluationError, match="1 values"):
+    with pytest.raises(EvaluationError, match="1 value"):
         arrays.check_magnifications([40], 2)
 
 

@@ -55,5 +55,5 @@ def test_what_cannot_be_joined():
         join_predictions([])
     with pytest.raises(EvaluationError, match="must agree"):
         join_predictions([_some(["1", "2"]), _some(["3", "4"], classes=("x", "y"))])
-    with pytest.raises(EvaluationError, match="1 images are in several parts, first 2"):
+    with pytest.raises(EvaluationError, match="1 image is in several parts, first 2"):
         join_predictions([_some(["1", "2"]), _some(["2", "3"])])

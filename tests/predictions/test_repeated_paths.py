@@ -50,7 +50,7 @@ def test_one_file_of_two_classes_is_refused_where_both_are_known():
     labels[95] = -1
     assert len(make(paths, cases=None, labels=labels)) == 200
     paths[10] = paths[20]
-    with pytest.raises(EvaluationError, match=r"2 cases .* 1 more paths likewise"):
+    with pytest.raises(EvaluationError, match=r"2 cases .* 1 more path likewise"):
         make(paths)
 
 

@@ -120,7 +120,7 @@ def test_an_overwritten_image_is_named(parts, small, tmp_path):
     bc.fit(small(), train, run_dir=tmp_path / "run", **OPTIONS)
     with Path(paths[0]).open("ab") as file:
         file.write(b"more")
-    with pytest.raises(TrainingError, match="1 images have the same names but other content"):
+    with pytest.raises(TrainingError, match="1 image has the same names but other content"):
         bc.training.rerun(tmp_path / "run")
 
 

@@ -32,6 +32,7 @@ from breastcls.models.calibration_map import CalibrationMap
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import format_count
 
 Method = Literal["temperature", "platt", "isotonic", "vector", "dirichlet"]
 METHODS = ("temperature", "platt", "isotonic", "vector", "dirichlet")
@@ -133,7 +134,7 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
 
 
 def _warn_at_bounds(temperature: float, predictions: Predictions, cases: int) -> None:
-    on = f"{cases} cases" if cases else f"{len(predictions)} {predictions.level}s of unknown cases"
+    on = format_count(cases, "case") if cases else f"{len(predictions)} {predictions.level}s of unknown cases"
     if temperature > 0.999 * HIGHEST_TEMPERATURE:
         warnings.warn(
             f"The temperature stopped at its bound of {HIGHEST_TEMPERATURE:g}, on {on}: the predicted classes are "

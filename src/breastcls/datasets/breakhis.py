@@ -22,6 +22,7 @@ from breastcls.datasets.image_table import BENIGN_SUBTYPES, MALIGNANCY, SUBTYPES
 from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
+from breastcls.text_tables import choose_form, format_count
 
 MAGNIFICATIONS = (40, 100, 200, 400)
 LAYOUTS = (
@@ -127,7 +128,8 @@ def load_breakhis(
     if not rows:
         known = "\n  ".join(LAYOUTS)
         raise LayoutError(
-            f"No BreakHis image was found among the {len(names)} files in {root}.{archive_hint(root, names)}\n"
+            f"No BreakHis image was found among the {format_count(len(names), 'file')} in "
+            f"{root}.{archive_hint(root, names)}\n"
             f"Expected names such as SOB_B_TA-14-22549AB-40-001.png. Supported layouts:\n  {known}\n"
             "For other images use load_folder or load_table."
         )
@@ -136,13 +138,14 @@ def load_breakhis(
     unparsed = [name for name in others if is_image_name(name)]
     if unparsed:
         warnings.warn(
-            f"{len(unparsed)} images in {root} do not have names of BreakHis and were skipped, "
+            f"{format_count(len(unparsed), 'image')} in {root} without a name of BreakHis "
+            f"{choose_form(len(unparsed), 'was', 'were')} skipped, "
             f"e.g. {', '.join(unparsed[:3])}.",
             DatasetWarning,
             stacklevel=2,
         )
     columns = ["path", "name", "label", "case", "slide", "magnification", "subtype"]
-    table = pd.DataFrame(rows, columns=columns).assign(source="breakhis")
+    table = pd.DataFrame(rows, columns=columns, dtype=object).assign(source="breakhis")
     if wanted:
         found = sorted(table["magnification"].unique().tolist())
         table = table[table["magnification"].isin(wanted)]

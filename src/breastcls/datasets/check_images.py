@@ -11,6 +11,7 @@ import pandas as pd
 from breastcls.errors import DatasetError, ImageError
 from breastcls.images.integrity import check_images, describe_findings
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import choose_form, format_count
 
 
 class CheckedImages(Protocol):
@@ -82,5 +83,12 @@ def check_dataset(data: Images, on_error: str, **options: Any) -> CheckReport[Im
         )
     left_out = tuple(data.paths[row] for row in bad)
     keep = np.setdiff1d(np.arange(len(data)), bad)
-    note = (f"{len(bad)} of {len(data)} images were left out by check(on_error='drop').",) if len(bad) else ()
+    note = (
+        (
+            f"{len(bad)} of {format_count(len(data), 'image')} {choose_form(len(bad), 'was', 'were')} left out by "
+            "check(on_error='drop').",
+        )
+        if len(bad)
+        else ()
+    )
     return CheckReport(findings, data[keep].with_notes(*note), left_out, len(data))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from breastcls.errors import DatasetError
+from breastcls.size_limits import parse_json
 
 CLASSES_LINE = "# classes: "
 
@@ -32,8 +33,11 @@ def read_classes(line: str) -> tuple[str, ...]:
     if not names.startswith("["):
         return tuple(names.split("|"))
     try:
-        return tuple(map(str, json.loads(names)))
+        found = parse_json(names)
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            raise ValueError("it is not a list of texts")
     except ValueError as error:
         raise DatasetError(
-            f"The line {line.strip()!r} should list the classes, as JSON or separated by '|'."
+            f"The line {line.strip()!r:.80} should list the classes, as JSON or separated by '|': {error}."
         ) from error
+    return tuple(found)

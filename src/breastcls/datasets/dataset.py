@@ -28,7 +28,8 @@ from breastcls.datasets.unit_splits import assign_units, check_fold_count, leave
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
 from breastcls.html_parts import html_list, html_paragraph
-from breastcls.identifiers import format_names
+from breastcls.identifiers import TEXT, format_names
+from breastcls.text_tables import format_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +107,9 @@ class Dataset(ImageRows):
         return (self[position] for position in range(len(self)))
 
     def __repr__(self) -> str:
-        cases = f" of {self.frame['case'].nunique()} cases" if self.has_cases else ", cases unknown"
+        cases = f" of {format_count(self.frame['case'].nunique(), 'case')}" if self.has_cases else ", cases unknown"
         labels = f"classes {', '.join(self.classes)}" if self.has_labels else "no labels"
-        return f"Dataset({len(self)} images{cases}, {labels})"
+        return f"Dataset({format_count(len(self), 'image')}{cases}, {labels})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the numbers of images, slides and cases of each class; no image is read."""
@@ -136,14 +137,16 @@ class Dataset(ImageRows):
         keep = select_rows(self.frame, condition, equals)
         if not keep.any():
             conditions = describe_conditions(condition, equals)
-            raise DatasetError(f"None of the {len(self)} images satisfies {conditions}.\n{self.summary()}")
+            raise DatasetError(
+                f"None of the {format_count(len(self), 'image')} satisfies {conditions}.\n{self.summary()}"
+            )
         return self._rows(np.flatnonzero(keep))
 
     def __getitem__(self, selection: int | slice | Sequence[int] | Sequence[bool] | np.ndarray) -> Dataset:
         """Select images by position, slice, list of positions or mask; the result is always a dataset."""
         if isinstance(selection, (int, np.integer)):
             if not -len(self) <= selection < len(self):
-                raise IndexError(f"Position {selection} is outside a dataset of {len(self)} images.")
+                raise IndexError(f"Position {selection} is outside a dataset of {format_count(len(self), 'image')}.")
             return self._rows(np.array([int(selection) % len(self)]))
         return self._rows(np.arange(len(self))[selection])
 
@@ -312,5 +315,5 @@ class Dataset(ImageRows):
         Raises:
             OutputError: If the file cannot be written.
         """
-        table = self.frame.assign(path=self.relative_paths)
+        table = self.frame.assign(path=pd.array(self.relative_paths, dtype=TEXT))
         return write_text(path, write_classes(self.classes) + "\n" + write_rows(table))

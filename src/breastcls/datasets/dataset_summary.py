@@ -10,6 +10,7 @@ import pandas as pd
 
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import format_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +57,9 @@ class Summary(ShownInNotebook):
         )
 
     def _headline(self) -> str:
-        units = "{slides} slides, {cases} cases" if self.total["cases"] else "cases not known"
-        return f"{{images}} images, {units}".format(**self.total)
+        units = ("image", "slide", "case") if self.total["cases"] else ("image",)
+        counts = [format_count(self.total[f"{unit}s"], unit) for unit in units]
+        return ", ".join(counts) + ("" if self.total["cases"] else ", cases not known")
 
     def _shared(self) -> str:
         shared = int(self.by_class["cases"].sum()) - self.total["cases"]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.errors import DatasetError, LayoutError
+from breastcls.text_tables import choose_form, format_count
 
 
 def drop_repeated_names(
@@ -39,17 +40,26 @@ def drop_repeated_names(
     if different.any():
         name = different.index[int(different.to_numpy().argmax())]
         places = "\n  ".join(repeated.loc[repeated["name"] == name, "path"].head(3))
+        count = int(different.sum())
         raise LayoutError(
-            f"{int(different.sum())} names are those of different images, first {name}:\n  {places}\n"
+            f"{format_count(count, 'name')} {choose_form(count, 'is that', 'are those')} of "
+            f"different images, first {name}:\n  {places}\n"
             "The folder seems to contain two versions of the data set: give the folder of one of them."
         )
     copies = int(table.duplicated("name").sum())
-    example = f"{copies} files are copies of a file of the same name, e.g. {paths[0]} and {paths[-1]}"
+    are = choose_form(copies, "is a copy", "are copies")
+    example = f"{format_count(copies, 'file')} {are} of a file of the same name, e.g. {paths[0]} and {paths[-1]}"
     if duplicates == "error":
         raise DatasetError(f"{example}. Pass duplicates='drop' to keep one of each.")
     if duplicates == "keep":
-        return table, [f"{copies} copies under the same name were kept (duplicates='keep')."]
-    return table.drop_duplicates("name"), [f"{copies} copies under the same name in another folder were left out."]
+        return table, [
+            f"{format_count(copies, 'copy', 'copies')} under the same name {choose_form(copies, 'was', 'were')} kept "
+            "(duplicates='keep')."
+        ]
+    return table.drop_duplicates("name"), [
+        f"{format_count(copies, 'copy', 'copies')} under the same name in another folder "
+        f"{choose_form(copies, 'was', 'were')} left out."
+    ]
 
 
 def drop_identical_images(table: pd.DataFrame, duplicates: str) -> tuple[pd.DataFrame, list[str]]:
@@ -82,15 +92,18 @@ def drop_identical_images(table: pd.DataFrame, duplicates: str) -> tuple[pd.Data
     contradicted = groups["label"].transform("nunique") > 1
     pairs = groups["name"].agg(lambda names: " = ".join(names)).tolist()
     cases = ", ".join(sorted(doubled["case"].unique()))
-    found = f"{len(pairs)} images occur under two names (case {cases}), e.g. {pairs[0]}"
+    images = f"{format_count(len(pairs), 'image')} {choose_form(len(pairs), 'occurs', 'occur')}"
+    found = f"{images} under two names (case {cases}), e.g. {pairs[0]}"
     if duplicates == "error":
         raise DatasetError(f"{found}. Pass duplicates='drop' or 'keep'.")
     if duplicates == "keep":
         return table, [f"{found}; all were kept (duplicates='keep')."]
     dropped = doubled[contradicted | doubled.duplicated("pixels")]
     both = (
-        f", among them both copies of {int(contradicted.sum())} files with contradictory labels"
+        f", among them both copies of {format_count(int(contradicted.sum()), 'file')} with contradictory labels"
         if contradicted.any()
         else ""
     )
-    return table.drop(index=dropped.index), [f"{found}; {len(dropped)} files were left out{both}."]
+    return table.drop(index=dropped.index), [
+        f"{found}; {format_count(len(dropped), 'file')} {choose_form(len(dropped), 'was', 'were')} left out{both}."
+    ]

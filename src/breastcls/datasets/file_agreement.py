@@ -8,6 +8,7 @@ import warnings
 import pandas as pd
 
 from breastcls.errors import DatasetError, DatasetWarning
+from breastcls.text_tables import choose_form, format_count
 
 _SHOWN = 3
 
@@ -42,14 +43,16 @@ def check_files_agree(table: pd.DataFrame, *, stacklevel: int = 3) -> None:
                 f"row {row}: {path}, {column} {value!r}"
                 for row, path, value in zip(given.index[:_SHOWN], given["path"], given[column], strict=False)
             )
-            more = f" {len(several) - 1} more files likewise." if len(several) > 1 else ""
+            more = f" {format_count(len(several) - 1, 'more file')} likewise." if len(several) > 1 else ""
             raise DatasetError(
-                f"One file is in {len(given)} rows with different {what} ({listed}).{more} A file is one image, of "
+                f"One file is in {format_count(len(given), 'row')} with different {what} ({listed}).{more} A file is "
+                "one image, of "
                 "one case and one class: correct the rows, or remove all but one of them."
             )
     again = int(repeated.sum()) - rows["file"].nunique()
     warnings.warn(
-        f"{again} of {len(table)} rows repeat a file of another row, first {rows['path'].iloc[0]}: such an image "
+        f"{again} of {format_count(len(table), 'row')} {choose_form(again, 'repeats', 'repeat')} a file of another "
+        f"row, first {rows['path'].iloc[0]}: such an image "
         "counts more than once. Remove the repeated rows, or select those of one fold or magnification.",
         DatasetWarning,
         stacklevel=stacklevel,

@@ -19,8 +19,9 @@ from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_
 from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.datasets.table_columns import parse_numbers
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
-from breastcls.identifiers import clean_name, format_name
+from breastcls.identifiers import TEXT, clean_name, format_name
 from breastcls.images.decode import is_image_name
+from breastcls.text_tables import choose_form, format_count
 
 CASES_UNKNOWN = (
     "It is unknown which images come from the same patient, so each counts as a case of its own in metrics and "
@@ -87,7 +88,7 @@ def load_folder(
     if layout is None:
         _check_layout(root, found)
     deep = [len(of_image) >= len(levels) for of_image in found.folders]
-    table = pd.DataFrame({"path": [path for path, keep in zip(found.paths, deep, strict=True) if keep]}, dtype="string")
+    table = pd.DataFrame({"path": [path for path, keep in zip(found.paths, deep, strict=True) if keep]}, dtype=TEXT)
     kept = [of_image for of_image, keep in zip(found.folders, deep, strict=True) if keep]
     for place, level in enumerate(levels):
         if level != "*":
@@ -101,17 +102,18 @@ def load_folder(
     names = tuple(classes or ())
     if "label" in table:
         names, notes = _choose_classes(root, table, classes, notes, found)
-        table = table.assign(below=below)
+        table = table.assign(below=pd.array(below, dtype=TEXT))
         table = table[table["label"].isin(names)]
         below = table.pop("below").tolist()
     elif not len(table):
         raise LayoutError(f"{root} contains no image in folders {'/'.join(levels) or '(any)'}.{_hint(root, found)}")
     if len(kept) < len(deep):
-        within = f"directly in {Path(root).name} have no class" if levels == ("class",) else f"are not in {layout}"
-        notes.append(f"{len(deep) - len(kept)} images {within} and were skipped.")
+        left = len(deep) - len(kept)
+        within = f"directly in {Path(root).name}, without a class," if levels == ("class",) else f"not in {layout}"
+        notes.append(f"{format_count(left, 'image')} {within} {choose_form(left, 'was', 'were')} skipped.")
         warnings.warn(notes[-1], DatasetWarning, stacklevel=2)
     if group is not None:
-        table["case"] = [_case_of(path, group) for path in below]
+        table["case"] = pd.array([_case_of(path, group) for path in below], dtype=TEXT)
     elif "case" not in table and "label" in table:
         warnings.warn(
             CASES_UNKNOWN.format(remedy="group=, a pattern that matches the patient in the path, or layout="),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from breastcls.errors import DatasetWarning, LayoutError
 from breastcls.images.decode import is_image_name
+from breastcls.text_tables import choose_form, format_count
 
 # Folders of operating systems and network storage.
 _FOREIGN = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
@@ -49,7 +51,7 @@ def scan_files(root: str | os.PathLike[str], hidden: list[str] | None = None) ->
                         continue
                     if entry.is_symlink():
                         _check_link(entry.path, top)
-                    if entry.is_dir():
+                    if _is_folder(entry):
                         below.append(entry.path)
                     else:
                         inside.append(name)
@@ -60,6 +62,16 @@ def scan_files(root: str | os.PathLike[str], hidden: list[str] | None = None) ->
         folders += [folder] * len(inside)
         pending += sorted(below, reverse=True)
     return folders, names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        # A link that leads to itself is an error when it is read, as a link to nothing.
+        if error.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def _check_link(link: str, top: str) -> None:
@@ -89,7 +101,8 @@ def describe_skipped(names: Sequence[str]) -> str:
     """Return a sentence with the number of skipped files, their suffixes and three examples."""
     suffixes = Counter(Path(name).suffix.lower() or "no suffix" for name in names)
     kinds = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(4))
-    return f"{len(names)} other files were skipped ({kinds}), e.g. {', '.join(names[:3])}."
+    skipped = f"{format_count(len(names), 'other file')} {choose_form(len(names), 'was', 'were')} skipped"
+    return f"{skipped} ({kinds}), e.g. {', '.join(names[:3])}."
 
 
 def archive_hint(folder: str | os.PathLike[str], names: Iterable[str]) -> str:

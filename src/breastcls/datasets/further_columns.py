@@ -8,7 +8,7 @@ import re
 import pandas as pd
 from pandas.api import types
 
-from breastcls.identifiers import clean_name
+from breastcls.identifiers import TEXT, clean_name
 
 # Leading zeros belong to a name: "007" is no number.
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
@@ -42,7 +42,7 @@ def type_further_column(values: pd.Series) -> pd.Series:
     present = {value: clean_name(str(value)) for value in values.dropna().unique()}
     texts = set(present.values()) - {""}
     if not texts:
-        return pd.Series(pd.NA, index=values.index, dtype="string")
+        return pd.Series(pd.NA, index=values.index, dtype=TEXT)
     if texts <= {"True", "False"}:
         kept = {value: text == "True" for value, text in present.items() if text}
         return values.astype(object).map(kept).astype("boolean")
@@ -54,7 +54,7 @@ def type_further_column(values: pd.Series) -> pd.Series:
         )
         if exact and all(map(math.isfinite, numbers.values())):
             return _numeric(values.astype(object).map(numbers).astype("Float64"))
-    return values.astype(object).map({value: text or None for value, text in present.items()}).astype("string")
+    return values.astype(object).map(lambda value: present[value] or None, na_action="ignore").astype(TEXT)
 
 
 def _numeric(values: pd.Series) -> pd.Series:

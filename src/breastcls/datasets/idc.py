@@ -17,6 +17,8 @@ from breastcls.datasets.duplicates import drop_repeated_names
 from breastcls.datasets.folder_scan import archive_hint, describe_skipped, scan_files
 from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.errors import LayoutError
+from breastcls.identifiers import TEXT
+from breastcls.text_tables import format_count
 
 IDC_CLASSES = ("negative", "positive")
 _NAME = re.compile(r"([^\n]+)_idx5_x(\d+)_y(\d+)_class([01])\.png", re.IGNORECASE)
@@ -62,7 +64,8 @@ def load_idc(root: str | os.PathLike[str], *, distinct: object = ()) -> Dataset:
     kept = [(folder, m) for folder, m in zip(folders, found, strict=True) if m is not None]
     if not kept:
         raise LayoutError(
-            f"No IDC patch was found among the {len(names)} files in {root}.{archive_hint(root, names)}\n"
+            f"No IDC patch was found among the {format_count(len(names), 'file')} in "
+            f"{root}.{archive_hint(root, names)}\n"
             "Expected names such as 8863/0/8863_idx5_x51_y1251_class0.png."
         )
     others = [name for name, m in zip(names, found, strict=True) if m is None]
@@ -70,7 +73,7 @@ def load_idc(root: str | os.PathLike[str], *, distinct: object = ()) -> Dataset:
     patient = [m[1] for _, m in kept]
     table = pd.DataFrame(
         {
-            "path": [folder + os.sep + m.string for folder, m in kept],
+            "path": pd.array([folder + os.sep + m.string for folder, m in kept], dtype=TEXT),
             "name": [m.string for _, m in kept],
             "label": np.array(IDC_CLASSES, dtype=object)[[int(m[4]) for _, m in kept]],
             "case": patient,

@@ -17,6 +17,7 @@ from breastcls.errors import DatasetError
 from breastcls.identifiers import read_distinct
 from breastcls.images.pipeline import make_pipeline, read_batch
 from breastcls.relative_paths import relative_paths
+from breastcls.text_tables import choose_form, format_count
 
 Unit = str
 """What is kept whole by a split: "case", "slide", "image", or a column of the table."""
@@ -102,7 +103,8 @@ class ImageRows:
         """
         if not self.has_labels:
             raise DatasetError(
-                f"{purpose} needs labels, and these {len(self)} images have none. Read them with a column 'label' "
+                f"{purpose} needs labels, and these {format_count(len(self), 'image')} "
+                f"{choose_form(len(self), 'has', 'have')} none. Read them with a column 'label' "
                 "(load_table) or from one folder per class (load_folder). predict and explain need no labels."
             )
 
@@ -117,7 +119,8 @@ class ImageRows:
         """
         if not self.has_cases:
             raise DatasetError(
-                f"{purpose} needs the case of each image, and these {len(self)} images have none. Read them with a "
+                f"{purpose} needs the case of each image, and these {format_count(len(self), 'image')} "
+                f"{choose_form(len(self), 'has', 'have')} none. Read them with a "
                 "column 'case' (load_table), or with group= or layout= (load_folder)."
             )
 

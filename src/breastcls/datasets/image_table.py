@@ -9,7 +9,8 @@ import pandas as pd
 
 from breastcls.datasets.further_columns import type_further_column
 from breastcls.errors import DatasetError
-from breastcls.identifiers import clean_name, format_name, format_names, list_similar, similar_groups
+from breastcls.identifiers import TEXT, clean_name, format_name, format_names, list_similar, similar_groups
+from breastcls.text_tables import format_count
 
 TEXT_COLUMNS = ("path", "label", "case", "slide", "subtype", "source")
 COLUMNS = ("path", "label", "case", "slide", "magnification", "subtype", "x", "y", "source")
@@ -66,11 +67,11 @@ def _check_whole(table: pd.DataFrame, name: str) -> None:
     if not empty.any():
         return
     if empty.all() and name != "path":
-        table[name] = pd.Series(pd.NA, index=table.index, dtype="string")
+        table[name] = pd.Series(pd.NA, index=table.index, dtype=TEXT)
         return
     none = "" if name == "path" else f" A dataset without {name}s has an empty value in every row."
     raise DatasetError(
-        f"Column {name!r} is empty in {int(empty.sum())} rows, first in row {int(empty.argmax())}. "
+        f"Column {name!r} is empty in {format_count(int(empty.sum()), 'row')}, first in row {int(empty.argmax())}. "
         f"Fill in these values, or remove the rows.{none}"
     )
 
@@ -114,7 +115,7 @@ def _meant(unknown: Sequence[str], classes: Sequence[str]) -> str:
 
 def _typed(name: str, values: pd.Series) -> pd.Series:
     if name == "path":
-        return values.astype("string")
+        return values.astype(TEXT)
     if name in TEXT_COLUMNS:
         return format_names(values)
     try:

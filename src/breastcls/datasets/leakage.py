@@ -227,7 +227,9 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
         equal = {path for _, path in equal_bytes + equal_pixels}
         near_duplicates = [
             pair
-            for pair in find_near_duplicates(of_train.assign(path=train.paths), of_test.assign(path=test.paths))
+            for pair in find_near_duplicates(
+                of_train.assign(path=train.frame["path"].array), of_test.assign(path=test.frame["path"].array)
+            )
             if pair[1] not in equal
         ]
     return LeakageReport(

@@ -7,11 +7,12 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.datasets.near_duplicates import find_near_duplicates
-from breastcls.identifiers import merge_similar
+from breastcls.identifiers import TEXT, merge_similar
 
 
 def link_images(parts: Sequence[Dataset], *, pixels: bool = True) -> npt.NDArray[np.int64]:
@@ -30,7 +31,7 @@ def link_images(parts: Sequence[Dataset], *, pixels: bool = True) -> npt.NDArray
     pairs: list[tuple[int, int]] = []
     if pixels:
         paths = [path for part in parts for path in part.paths]
-        prints = fingerprint_files(paths).assign(path=paths)
+        prints = fingerprint_files(paths).assign(path=pd.array(paths, dtype=TEXT))
         # An image without a hash of its pixels has a single colour, and is linked to no other.
         unlinked = np.array([f"none {number}" for number in range(len(paths))], dtype=object)
         empty = prints["pixels"].isna().to_numpy()

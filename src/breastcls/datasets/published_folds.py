@@ -12,6 +12,7 @@ import numpy as np
 
 from breastcls.errors import DatasetWarning, LeakageWarning, SplitError
 from breastcls.size_limits import read_text
+from breastcls.text_tables import choose_form, format_count
 
 _CSV_COLUMNS = {"fold", "grp", "filename"}
 
@@ -76,13 +77,17 @@ def assign_fold(
     train, test = found == "train", found == "test"
     if not train.any() or not test.any():
         raise SplitError(
-            f"Of {len(names)} images, {fold_file} lists {int(train.sum())} in train and {int(test.sum())} in test; "
-            "neither may be empty. The images must be those of BreakHis, with the original file names."
+            f"Of {format_count(len(names), 'image')}, {fold_file} lists {int(train.sum())} in train and "
+            f"{int(test.sum())} in test; neither may be empty. The images must be those of BreakHis, with the "
+            "original file names."
         )
     notes = []
     unlisted = len(names) - int(train.sum()) - int(test.sum())
     if unlisted:
-        notes.append(f"{unlisted} images are not listed in {Path(fold_file).name} and were left out.")
+        notes.append(
+            f"{format_count(unlisted, 'image')} {choose_form(unlisted, 'was', 'were')} left out, not "
+            f"listed in {Path(fold_file).name}."
+        )
         warnings.warn(notes[-1], DatasetWarning, stacklevel=3)
     shared = np.isin(cases[test], np.unique(cases[train].astype(str)))
     if shared.any():

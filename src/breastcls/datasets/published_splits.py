@@ -18,6 +18,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.image_table import BENIGN_SUBTYPES, MALIGNANCY
 from breastcls.errors import DatasetWarning, LeakageWarning, SplitError
 from breastcls.registry import Registry, RegistryTable
+from breastcls.text_tables import choose_form, format_count
 
 _AUTHORS = "Spanhol et al. 2016, DOI 10.1109/TBME.2015.2496264"
 
@@ -113,13 +114,16 @@ def split_as_published(data: Dataset, name: str) -> tuple[Dataset, ...]:
     if not all(counts.values()):
         listed = ", ".join(f"{count} in {part}" for part, count in counts.items())
         raise SplitError(
-            f"Of {len(data)} images, the published split {name!r} contains {listed}; no part may be empty. It is: "
-            f"{split.summary} The images must be those of BreakHis, read by load_breakhis."
+            f"Of {format_count(len(data), 'image')}, the published split {name!r} contains {listed}; no part may be "
+            f"empty. It is: {split.summary} The images must be those of BreakHis, read by load_breakhis."
         )
     notes = [f"Published split {name!r} ({split.reference})."]
     left_out = len(data) - sum(counts.values())
     if left_out:
-        notes.append(f"{left_out} of {len(data)} images are not in the published split {name!r} and were left out.")
+        notes.append(
+            f"{left_out} of {format_count(len(data), 'image')} {choose_form(left_out, 'was', 'were')} left "
+            f"out, not in the published split {name!r}."
+        )
         warnings.warn(notes[-1], DatasetWarning, stacklevel=2)
     shared = _in_shared_cases(data.cases.astype(str), found, split.parts)
     if shared.any():

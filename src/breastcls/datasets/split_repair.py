@@ -14,7 +14,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.linked_images import link_images
 from breastcls.errors import DatasetError, SplitError
 from breastcls.result import Result
-from breastcls.text_tables import text_table
+from breastcls.text_tables import choose_form, format_count, text_table
 
 _NAMES = {2: ("train", "test"), 3: ("train", "val", "test")}
 
@@ -54,7 +54,8 @@ class SplitRepair(Result):
         table += [tuple(map(str, row)) for row in self.cost.itertuples(index=False)]
         return "\n\n".join(
             [
-                f"{done}: {self.images} images of {self.changes['case'].nunique()} cases.",
+                f"{done}: {format_count(self.images, 'image')} of "
+                f"{format_count(self.changes['case'].nunique(), 'case')}.",
                 text_table(rows, rule=True),
                 text_table(table, rule=True),
             ]
@@ -127,7 +128,7 @@ def propose_repairs(*parts: Dataset, pixels: bool = True, names: Sequence[str] |
         raise DatasetError(f"The parts have different classes: {[part.classes for part in parts]}.")
     given = tuple(names or _NAMES.get(len(parts)) or (f"part {number}" for number in range(1, len(parts) + 1)))
     if len(given) != len(parts):
-        raise DatasetError(f"names has {len(given)} names for {len(parts)} parts.")
+        raise DatasetError(f"names has {format_count(len(given), 'name')} for {len(parts)} parts.")
     groups = link_images(parts, pixels=pixels)
     return RepairProposals(_repair(parts, given, groups, "move"), _repair(parts, given, groups, "drop"))
 
@@ -180,7 +181,14 @@ def _repair(parts: Sequence[Dataset], names: tuple[str, ...], groups: npt.NDArra
     joined = parts[0]
     for one in parts[1:]:
         joined = joined + one
-    note = () if not changed.any() else (f"The split was repaired: {int(changed.sum())} images were {_done(how)}.",)
+    note = (
+        ()
+        if not changed.any()
+        else (
+            f"The split was repaired: {format_count(int(changed.sum()), 'image')} "
+            f"{choose_form(int(changed.sum()), 'was', 'were')} {_done(how)}.",
+        )
+    )
     table = changes.reset_index()[["case", "label", "images", "from", "to"]]
     return SplitRepair(
         how,

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from breastcls.errors import BreastclsError, DatasetError
-from breastcls.identifiers import clean_name, similarity_key
+from breastcls.identifiers import TEXT, clean_name, similarity_key
+from breastcls.text_tables import format_count
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -102,7 +103,7 @@ def read_decimal_commas(values: pd.Series) -> pd.Series:
     decimals = [text for text in texts if "," in text]
     if not decimals or not all(map(_WITH_COMMA.fullmatch, texts)) or all(map(_THOUSANDS.fullmatch, decimals)):
         return values
-    return values.map(clean_name, na_action="ignore").str.replace(",", ".", regex=False).astype("string")
+    return values.map(clean_name, na_action="ignore").str.replace(",", ".", regex=False).astype(TEXT)
 
 
 def find_files(
@@ -122,10 +123,11 @@ def find_files(
     Raises:
         DatasetError: If a path is missing or the file does not exist.
     """
-    empty = (paths.isna() | (paths.astype("string").str.strip() == "")).to_numpy(dtype=bool, na_value=True)
+    empty = (paths.isna() | (paths.astype(TEXT).str.strip() == "")).to_numpy(dtype=bool, na_value=True)
     if empty.any():
         raise DatasetError(
-            f"{name}: column 'path' is empty in {int(empty.sum())} rows, first in row {int(empty.argmax())}. Fill in "
+            f"{name}: column 'path' is empty in {format_count(int(empty.sum()), 'row')}, first in row "
+            f"{int(empty.argmax())}. Fill in "
             "these values, or remove the rows."
         )
     found, missing = [], []

@@ -12,7 +12,8 @@ import pandas as pd
 from breastcls.datasets import splitting
 from breastcls.datasets.row_selection import require_column
 from breastcls.errors import DatasetError, SplitError
-from breastcls.identifiers import format_names, merge_similar
+from breastcls.identifiers import TEXT, format_names, merge_similar
+from breastcls.text_tables import choose_form, format_count
 
 LEAVE_ONE_OUT = "leave-one-out"
 
@@ -46,7 +47,8 @@ def unit_names(table: pd.DataFrame, by: str) -> np.ndarray:
         )
     if missing.any():
         raise DatasetError(
-            f"Column {by!r} is empty in {int(missing.sum())} rows, first in row {int(missing.argmax())} "
+            f"Column {by!r} is empty in {format_count(int(missing.sum()), 'row')}, first in row "
+            f"{int(missing.argmax())} "
             f"({table['path'].iloc[int(missing.argmax())]}). Fill in these values, or leave the rows out with where()."
         )
     return format_names(values).to_numpy(dtype=object)
@@ -122,7 +124,8 @@ def _whole_units(table: pd.DataFrame, by: str, distinct: Collection[str]) -> np.
         torn = per_case[per_case > 1]
         if len(torn):
             raise SplitError(
-                f"{len(torn)} of {len(per_case)} cases have images of several values of {by!r}, first case "
+                f"{len(torn)} of {format_count(len(per_case), 'case')} {choose_form(len(torn), 'has', 'have')} images "
+                f"of several values of {by!r}, first case "
                 f"{torn.index[0]!r}: a split by {by} would put one case into several parts. Split by='case', with "
                 f"stratify={by!r} if the parts should be alike."
             )
@@ -130,7 +133,7 @@ def _whole_units(table: pd.DataFrame, by: str, distinct: Collection[str]) -> np.
 
 
 def _strata(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    values = [require_column(table, column).astype("string").fillna("") for column in columns]
+    values = [require_column(table, column).astype(TEXT).fillna("") for column in columns]
     return np.asarray(pd.factorize(pd.MultiIndex.from_arrays(values), sort=True)[0], dtype=np.int64)
 
 

@@ -30,6 +30,7 @@ from breastcls.intervals.score_tables import count_units, wide_score
 from breastcls.metrics.classification_metrics import LOSSES
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import format_count
 from breastcls.training.run import Run
 
 MODEL = "model"
@@ -248,7 +249,8 @@ def _verdicts(
 def _limitations(counts: Mapping[str, Any]) -> tuple[str, ...]:
     fewest = min(counts["classes"].items(), key=lambda entry: entry[1]["cases"])
     return (
-        f"The class {fewest[0]} has {fewest[1]['cases']} cases. The confidence intervals are over cases; they do not "
+        f"The class {fewest[0]} has {format_count(fewest[1]['cases'], 'case')}. The confidence intervals are over "
+        "cases; they do not "
         "include the variation between seeds.",
         *few_cases(counts),
     )

@@ -30,6 +30,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import format_count
 
 # Folds by these units may put one case into several folds.
 TEARING_UNITS = ("slide", "image")
@@ -206,7 +207,8 @@ def make_folds(
     row_of = {path: row for row, path in enumerate(data.paths)}
     if len(row_of) < len(data):
         raise TrainingError(
-            f"{len(data) - len(row_of)} of {len(data)} rows name a file that another row names too; each image must "
+            f"{len(data) - len(row_of)} of {format_count(len(data), 'row')} name a file that another row names too; "
+            "each image must "
             "be in the data once, so that it is tested once."
         )
     fold_of = np.zeros(len(data), dtype=np.int64)

@@ -22,6 +22,7 @@ from breastcls.predictions.predictions import Predictions
 from breastcls.relative_paths import without_folders
 from breastcls.size_limits import read_json, read_text
 from breastcls.table_files import LARGEST_TABLE
+from breastcls.text_tables import choose_form, format_count
 from breastcls.training.checkpointing.resume import load_run
 from breastcls.training.fit_settings import is_fit_option, setting_to_json
 
@@ -203,11 +204,16 @@ def _image_differences(there: str, here: str) -> list[str]:
     before, now = ([tuple(row) for row in table[columns].to_numpy()] for table in (old, new))
     if before == now:
         moved = int((old["fold"] != new["fold"]).sum())
-        return [f"folds: {moved} images are in another fold"] if moved else []
+        return (
+            [f"folds: {format_count(moved, 'image')} {choose_form(moved, 'is', 'are')} in another fold"]
+            if moved
+            else []
+        )
     gone, come = set(before) - set(now), set(now) - set(before)
     if not gone and not come:
-        return [f"data: the same {len(now)} images, in another order"]
+        return [f"data: the same {format_count(len(now), 'image')}, in another order"]
     return [
-        f"data: {len(before)} images there, {len(now)} here; {len(gone)} are gone or changed file, label, case or "
+        f"data: {format_count(len(before), 'image')} there, {len(now)} here; {len(gone)} are gone or changed file, "
+        "label, case or "
         f"slide, {len(come)} are new, such as {sorted(come or gone)[0][0]}"
     ]

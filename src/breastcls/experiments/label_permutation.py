@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.errors import TrainingError
+from breastcls.text_tables import choose_form, format_count
 
 Permute = Literal["cases", "within-cases"]
 NULLS: dict[str, str] = {
@@ -36,7 +37,8 @@ def choose_permutation(labels: npt.NDArray[np.int64], cases: npt.NDArray[np.obje
     several = _classes_of(labels, codes).sum(axis=1) > 1
     if asked == "cases" and several.any():
         raise TrainingError(
-            f"{int(several.sum())} of {len(several)} cases hold several classes, so a case has no label to permute: "
+            f"{int(several.sum())} of {format_count(len(several), 'case')} "
+            f"{choose_form(int(several.sum()), 'holds', 'hold')} several classes, so a case has no label to permute: "
             'pass permute="within-cases", or leave out these cases.'
         )
     if asked == "within-cases" and not several.any():

@@ -14,6 +14,7 @@ from breastcls.datasets.breakhis import parse_breakhis_name
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.published_folds import list_folds, read_fold
 from breastcls.errors import TrainingError
+from breastcls.text_tables import choose_form, format_count
 
 FoldFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 SHOWN_NAMES = 3
@@ -82,8 +83,8 @@ def check_magnifications(data: Dataset, magnifications: Sequence[int] | None) ->
     column = data.table["magnification"]
     if column.isna().any():
         raise TrainingError(
-            f"The magnification of {int(column.isna().sum())} of {len(data)} images is not known; the protocol takes "
-            "one at a time. `load_breakhis` reads it from the file names."
+            f"The magnification of {int(column.isna().sum())} of {format_count(len(data), 'image')} is not known; the "
+            "protocol takes one at a time. `load_breakhis` reads it from the file names."
         )
     there = sorted(int(value) for value in column.unique())
     wanted = there if magnifications is None else sorted({int(value) for value in magnifications})
@@ -119,7 +120,10 @@ def cut_parts(
             )
         unlisted = int(here.sum()) - int(np.isin(names[here], list(listed.get(magnification, ()))).sum())
         if unlisted:
-            missing.append(f"{magnification}X: {unlisted} images are in no fold file, and are left out.")
+            missing.append(
+                f"{magnification}X: {format_count(unlisted, 'image')} {choose_form(unlisted, 'is', 'are')} left out, "
+                "in no fold file."
+            )
         for fold, groups in folds.items():
             group = np.array([groups.get(name, "") for name in names])
             train, test = data[here & (group == "train")], data[here & (group == "test")]

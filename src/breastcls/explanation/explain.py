@@ -21,6 +21,7 @@ from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import get_card
+from breastcls.text_tables import format_count
 
 
 def explain(
@@ -157,7 +158,7 @@ def _warn(method: str, flags: list[str]) -> None:
         count = flags.count(flag)
         if count:
             warnings.warn(
-                f"{count} of {len(flags)} heat-maps by {method!r} are flagged {flag!r}: {meaning}.",
+                f"{count} of {format_count(len(flags), 'heat-map')} by {method!r} are flagged {flag!r}: {meaning}.",
                 ExplanationWarning,
                 stacklevel=3,
             )

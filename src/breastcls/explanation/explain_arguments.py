@@ -10,6 +10,7 @@ from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.method import Method
 from breastcls.images.resize import Resize, check_image_size, check_resize
 from breastcls.models.model_card import ModelCard
+from breastcls.text_tables import format_count
 
 
 def check_options(method: Method, options: dict[str, Any]) -> None:
@@ -51,7 +52,9 @@ def find_classes(
 ) -> tuple[str, ...]:
     """Return one name per output: the argument, else those of the card, of the dataset, or `"0"`, `"1"`, ..."""
     if classes is not None and len(classes) != count:
-        raise ExplanationError(f"classes has {len(classes)} names; the model has {count} outputs.")
+        raise ExplanationError(
+            f"classes has {format_count(len(classes), 'name')}; the model has {format_count(count, 'output')}."
+        )
     for names in (classes, card.classes if card is not None else None, known):
         if names is not None and len(names) == count:
             return tuple(str(name) for name in names)

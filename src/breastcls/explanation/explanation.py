@@ -287,4 +287,5 @@ class Explanation(Result):
         return html_text(str(self)) + html_pictures(pictures) + html_paragraph(more)
 
     def __repr__(self) -> str:
-        return f"Explanation({len(self)} images, method={self.method!r}, flagged={sum(map(bool, self.flags))})"
+        flagged = sum(map(bool, self.flags))
+        return f"Explanation({format_count(len(self), 'image')}, method={self.method!r}, flagged={flagged})"

@@ -27,6 +27,7 @@ from breastcls.features.penalty_search import (
     warn_assumed_penalty,
 )
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import format_count
 
 _ASSUMED_C = 1e-2
 
@@ -143,9 +144,10 @@ def _check(
     present = np.unique(y)
     if present.tolist() != list(range(class_count)):
         raise TrainingError(
-            f"A linear probe needs images of each of the {class_count} classes; the labels are {present.tolist()}."
+            f"A linear probe needs images of each of the {format_count(class_count, 'class', 'classes')}; the labels "
+            f"are {present.tolist()}."
         )
     if not np.isfinite(x).all():
         rows = np.flatnonzero(~np.isfinite(x).all(axis=1))
-        raise TrainingError(f"{len(rows)} rows of features are not finite, the first is row {rows[0]}.")
+        raise TrainingError(f"{format_count(len(rows), 'row')} of features are not finite, the first is row {rows[0]}.")
     return x, y.astype(np.int64), np.unique(groups.astype(str), return_inverse=True)[1].ravel()

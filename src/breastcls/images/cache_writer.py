@@ -17,6 +17,7 @@ from breastcls.images.epoch_order import Rows
 from breastcls.images.image_files import is_exhausted
 from breastcls.images.image_source import FileSource, run_in_threads
 from breastcls.images.progress_bar import progress_bar
+from breastcls.text_tables import format_count
 
 _SEGMENT_BYTES = 64 * 2**20
 # Each open segment uses a file descriptor, the number of which is limited to about a thousand per process.
@@ -43,7 +44,8 @@ def write_images(folder: Path, files: FileSource, missing: Rows, progress: bool 
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OutputError(
-            f"Preparing {len(unique)} images needs {needed / 2**20:.1f} MiB, and {folder} has {free / 2**20:.1f} MiB "
+            f"Preparing {format_count(len(unique), 'image')} needs {needed / 2**20:.1f} MiB, and {folder} has "
+            f"{free / 2**20:.1f} MiB "
             "left. Set BREASTCLS_CACHE or cache_dir to a folder on a larger disk, or free space with clear_cache()."
         )
     per_segment = max(1, _SEGMENT_BYTES // image_bytes, -(-len(unique) // _MAX_SEGMENTS))
@@ -64,7 +66,9 @@ def write_images(folder: Path, files: FileSource, missing: Rows, progress: bool 
         if len(named) == 1:
             raise ImageError(named[0])
         raise ImageError(
-            f"{len(named)} of {len(unique)} images cannot be read:\n" + "\n".join(named[:_MAX_NAMED]) + more
+            f"{len(named)} of {format_count(len(unique), 'image')} cannot be read:\n"
+            + "\n".join(named[:_MAX_NAMED])
+            + more
         )
 
 

@@ -150,24 +150,6 @@ def hash_array(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def hash_pixels(path: str | os.PathLike[str]) -> str | None:
-    """Return a hash of the pixels of an image file, independent of its name, format and metadata.
-
-    Args:
-        path: An image file, read as by `read_image`.
-
-    Returns:
-        64 hexadecimal digits, or None for an image of a single colour, since such images are legitimate duplicates.
-
-    Raises:
-        ImageError: As for `read_image`.
-    """
-    pixels = read_image(path)
-    if (pixels == pixels[0, 0]).all():
-        return None
-    return hash_array(pixels)
-
-
 def is_image_name(path: str | os.PathLike[str]) -> bool:
     """Return whether a file has the suffix of an image and is not hidden (as files of macOS in archives are)."""
     name = Path(path).name

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.text_tables import format_count
+
 Rows = npt.NDArray[np.int64]
 Sampling = Literal["class-balanced", "case-balanced"]
 
@@ -138,7 +140,9 @@ def sampling_groups(
         raise ValueError(f"sampling is {sampling!r}; expected None, {', '.join(map(repr, get_args(Sampling)))}.")
     values = np.asarray(labels) if sampling == "class-balanced" else np.asarray(cases, dtype=object)
     if values.shape != (count,):
-        raise ValueError(f"sampling={sampling!r} needs one value per image; found {values.shape} for {count} images.")
+        raise ValueError(
+            f"sampling={sampling!r} needs one value per image; found {values.shape} for {format_count(count, 'image')}."
+        )
     return np.unique(values.astype(str), return_inverse=True)[1].astype(np.int64)
 
 

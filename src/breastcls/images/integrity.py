@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.errors import ImageError
+from breastcls.identifiers import TEXT
 from breastcls.images.decode import decode_pixels, hash_array
 from breastcls.images.image_files import is_exhausted, read_bytes
 from breastcls.images.image_header import MAX_PIXELS, DamagedImageError, UnsupportedImageError
@@ -43,10 +44,10 @@ _DROPPED = frozenset(
 )
 _COLUMNS = {
     "row": "int64",
-    "path": "string",
-    "problem": "string",
-    "detail": "string",
-    "other": "string",
+    "path": TEXT,
+    "problem": TEXT,
+    "detail": TEXT,
+    "other": TEXT,
     "across_cases": "boolean",
     "drop": "bool",
 }
@@ -106,7 +107,7 @@ def check_images(
         ['row', 'path', 'problem', 'detail', 'other', 'across_cases', 'drop']
     """
     if cases is not None and len(cases) != len(paths):
-        raise ValueError(f"cases has {len(cases)} values for {len(paths)} images.")
+        raise ValueError(f"cases has {format_count(len(cases), 'value')} for {format_count(len(paths), 'image')}.")
     files: list[_Inspection] = [_Inspection()] * len(paths)
     with progress_bar("Checking images", len(paths), progress) as advance:
 
@@ -146,7 +147,7 @@ def check_images(
         _find_near(files, [row for row in readable if files[row].spread >= near_constant], near_distance, copies, add)
     order = list(PROBLEMS)
     findings.sort(key=lambda finding: (finding["row"], order.index(finding["problem"])))
-    return pd.DataFrame(findings, columns=list(_COLUMNS)).astype(_COLUMNS)
+    return pd.DataFrame(findings, columns=list(_COLUMNS), dtype=object).astype(_COLUMNS)
 
 
 def describe_findings(findings: pd.DataFrame, count: int) -> str:
@@ -162,8 +163,8 @@ def describe_findings(findings: pd.DataFrame, count: int) -> str:
         0 images checked: no problems found.
     """
     if not len(findings):
-        return f"{count} images checked: no problems found."
-    lines = [f"{count} images checked, {findings['row'].nunique()} with findings:"]
+        return f"{format_count(count, 'image')} checked: no problems found."
+    lines = [f"{format_count(count, 'image')} checked, {findings['row'].nunique()} with findings:"]
     for problem, meaning in PROBLEMS.items():
         rows = findings[findings["problem"] == problem]
         if not len(rows):

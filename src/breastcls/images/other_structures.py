@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from breastcls.images.image_header import DamagedImageError, Header, UnsupportedImageError, check_frames
+from breastcls.text_tables import format_count
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 JPEG2000_SIGNATURES = (_CODESTREAM, b"\0\0\0\x0cjP  \r\n\x87\n")
@@ -82,7 +83,8 @@ def inspect_jpeg2000(data: bytes) -> Header:
     (channels,) = struct.unpack_from(">H", data, start + 40)
     if channels > 4:
         raise UnsupportedImageError(
-            f"a JPEG 2000 image with {channels} channels is not read, because RGB has three. Save three of them as RGB"
+            f"a JPEG 2000 image with {format_count(channels, 'channel')} is not read, because RGB has three. Save "
+            "three of them as RGB"
         )
     if channels and start + 42 < len(data):
         return Header("jpeg2000", bottom - top, right - left, (data[start + 42] & 0x7F) + 1, channels)

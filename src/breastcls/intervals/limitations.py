@@ -174,7 +174,8 @@ def find_limitations(
         limitations.append(f"The model never predicted {', '.join(never)}: its precision is set to 0.")
     if scored.level != predictions.level:
         limitations.append(
-            f"Scored by {scored.level}: {len(scored)} {scored.level}s, aggregated from {counts['images']} images."
+            f"Scored by {scored.level}: {format_count(len(scored), scored.level)}, aggregated from "
+            f"{format_count(counts['images'], 'image')}."
         )
     if predictions.aggregation_method is None:
         limitations += _no_probabilities(scored, aggregation.method, joined)

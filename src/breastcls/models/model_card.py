@@ -15,6 +15,7 @@ from breastcls.images.resize import check_image_size
 from breastcls.models.card_schema import CARD_SCHEMA, read_card
 from breastcls.models.training_history import check_history
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import format_count
 
 _ATTRIBUTE = "breastcls_card"
 
@@ -201,7 +202,8 @@ def set_card(model: Any, card: ModelCard) -> None:
     fitting = (None, len(card.classes), 1 if len(card.classes) == 2 else None)
     if isinstance(outputs, tuple) and len(outputs) == 2 and outputs[1] not in fitting:
         raise ModelError(
-            f"The card names {len(card.classes)} classes {card.classes}, the model has {outputs[1]} outputs."
+            f"The card names {format_count(len(card.classes), 'class', 'classes')} {card.classes}, the model has "
+            f"{format_count(outputs[1], 'output')}."
         )
     if isinstance(inputs, tuple) and len(inputs) == 4 and None not in inputs[1:3] and inputs[1:3] != card.image_size:
         raise ModelError(f"The card has image_size={card.image_size}; the model takes images of {inputs[1:3]}.")

@@ -11,7 +11,8 @@ import pandas as pd
 
 from breastcls.datasets.table_columns import parse_numbers
 from breastcls.errors import EvaluationError
-from breastcls.identifiers import clean_name, format_name, format_names, list_similar, similar_groups
+from breastcls.identifiers import TEXT, clean_name, format_name, format_names, list_similar, similar_groups
+from breastcls.text_tables import format_count
 
 # Tolerance of the sum of a row, of single precision and of text with many decimals.
 SUM_TOLERANCE = 1e-3
@@ -84,7 +85,8 @@ def check_probabilities(values: Any, classes: tuple[str, ...]) -> npt.NDArray[np
     unusable = ~np.isfinite(wide).all(axis=1)
     if unusable.any():
         raise EvaluationError(
-            f"`probabilities` holds NaN or infinite values in {unusable.sum()} of {len(wide)} rows, first in row "
+            f"`probabilities` holds NaN or infinite values in {unusable.sum()} of {format_count(len(wide), 'row')}, "
+            "first in row "
             f"{int(unusable.argmax())}. Such predictions cannot be scored; check the model and its input."
         )
     outside = (wide < -SUM_TOLERANCE) | (wide > 1 + SUM_TOLERANCE)
@@ -127,7 +129,8 @@ def _rounding(wide: npt.NDArray[np.float64]) -> tuple[float, str]:
                     f"The values are rounded to {decimals} decimals, which is too few: give two or more."
                 )
             return max(SUM_TOLERANCE, allowed), (
-                f"Rounding of {classes} values to {decimals} decimals explains a difference of at most {allowed:g}."
+                f"Rounding of {format_count(classes, 'value')} to {decimals} decimals explains a difference of at "
+                f"most {allowed:g}."
             )
     for name, mask in (("bfloat16", 0xFFFF), ("float16", 0x1FFF)):
         if not (single.view(np.uint32) & np.uint32(mask)).any() and (single == wide).all():
@@ -146,7 +149,7 @@ def check_labels(values: Any, classes: tuple[str, ...], rows: int) -> npt.NDArra
     if raw.ndim == 2 and raw.shape[1] == len(classes):
         raise EvaluationError("`labels` is one-hot, (n, classes). Give indices: `labels.argmax(axis=1)`.")
     if raw.shape != (rows,):
-        raise EvaluationError(f"`labels` has shape {raw.shape}; `probabilities` has {rows} rows.")
+        raise EvaluationError(f"`labels` has shape {raw.shape}; `probabilities` has {format_count(rows, 'row')}.")
     if raw.dtype.kind in "OUT":
         return _labels_from_names(raw, classes)
     if raw.dtype.kind not in "iubf" or (raw.dtype.kind == "f" and not np.array_equal(raw, np.round(raw))):
@@ -227,7 +230,7 @@ def check_names(values: Any, name: str, rows: int, *, required: bool = False) ->
 
 def check_paths(values: Any, rows: int) -> npt.NDArray[np.object_] | None:
     """Return unchanged paths as an object array of str (n,) (missing ones ""), or None where nothing was given."""
-    return _check_text(values, "paths", rows, required=False, write=lambda series: series.astype("string"))
+    return _check_text(values, "paths", rows, required=False, write=lambda series: series.astype(TEXT))
 
 
 def _check_text(
@@ -237,14 +240,14 @@ def _check_text(
         return None
     raw = to_array(values, name)
     if raw.shape != (rows,):
-        raise EvaluationError(f"`{name}` has shape {raw.shape}; `probabilities` has {rows} rows.")
+        raise EvaluationError(f"`{name}` has shape {raw.shape}; `probabilities` has {format_count(rows, 'row')}.")
     series = write(pd.Series(raw, dtype=object)).fillna("")
     missing = series == ""
     if missing.all() and rows:
         return None
     if required and missing.any():
         raise EvaluationError(
-            f"`{name}` is missing in {int(missing.sum())} of {rows} rows, first in row "
+            f"`{name}` is missing in {int(missing.sum())} of {format_count(rows, 'row')}, first in row "
             f"{int(missing.to_numpy().argmax())}. Every image needs one, since confidence intervals are over cases."
         )
     return series.to_numpy(dtype=object)
@@ -256,7 +259,9 @@ def check_magnifications(values: Any, rows: int) -> npt.NDArray[np.int64] | None
         return None
     raw = pd.Series(to_array(values, "magnifications"), dtype=object, name="magnifications")
     if len(raw) != rows:
-        raise EvaluationError(f"`magnifications` has {len(raw)} values; `probabilities` has {rows} rows.")
+        raise EvaluationError(
+            f"`magnifications` has {format_count(len(raw), 'value')}; `probabilities` has {format_count(rows, 'row')}."
+        )
     numbers = parse_numbers(raw.replace("", None), "The predictions", EvaluationError)
     if not (numbers.dropna() == numbers.dropna().round()).all():
         raise EvaluationError("`magnifications` must be whole numbers, such as 200.")

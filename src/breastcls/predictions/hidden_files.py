@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from breastcls.text_tables import format_count
+
 
 class HiddenFiles:
     """The file of each image whose path is a pseudonym.
@@ -30,7 +32,7 @@ class HiddenFiles:
         return self._files.get(path, path)
 
     def __repr__(self) -> str:
-        return f"HiddenFiles({len(self._files)} files)"
+        return f"HiddenFiles({format_count(len(self._files), 'file')})"
 
     def __reduce__(self) -> tuple[type[HiddenFiles], tuple[()]]:
         return HiddenFiles, ()

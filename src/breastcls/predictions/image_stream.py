@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from breastcls.errors import DatasetWarning, EvaluationError, EvaluationWarning, ImageError
+from breastcls.identifiers import TEXT
 from breastcls.images.image_source import ReadSettings
 from breastcls.images.ordered_reading import read_in_order
 from breastcls.images.progress_bar import progress_bar
@@ -125,7 +126,7 @@ class ImageStream:
         if not self.skipped:
             return None
         return pd.DataFrame(
-            {"path": [one.path for one in self.skipped], "reason": [one.reason for one in self.skipped]}
+            {"path": [one.path for one in self.skipped], "reason": [one.reason for one in self.skipped]}, dtype=TEXT
         )
 
     def _show_progress(self) -> AbstractContextManager[Callable[[], None]]:
@@ -175,7 +176,7 @@ def describe_skipped_images(skipped: Sequence[SkippedImage]) -> str:
     if len(named) == 1:
         return named[0]
     more = f"\n... and {len(named) - _MOST_NAMED} more." if len(named) > _MOST_NAMED else ""
-    return f"{len(named)} images cannot be read:\n" + "\n".join(named[:_MOST_NAMED]) + more
+    return f"{format_count(len(named), 'image')} cannot be read:\n" + "\n".join(named[:_MOST_NAMED]) + more
 
 
 def _reason(error: ImageError, name: str) -> str:

@@ -14,6 +14,7 @@ from breastcls.errors import EvaluationError
 from breastcls.identifiers import format_name, similar_pairs
 from breastcls.models.training_cases import UNITS, list_trained_names
 from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import choose_form, format_count
 
 # The steps that use images: each must have used other cases than those that are scored.
 FITTING_STEPS = ("training", "calibration", "threshold", "conformal", "ood")
@@ -193,7 +194,8 @@ def check_same_images(predictions: Predictions, test: Dataset) -> None:
     """Raise `EvaluationError` unless the predictions match the images of the dataset, in its order."""
     if predictions.level != "image" or len(predictions) != len(test):
         raise EvaluationError(
-            f"There are {len(predictions)} predictions by {predictions.level} and {len(test)} test images; give the "
+            f"There are {format_count(len(predictions), 'prediction')} by {predictions.level} and {len(test)} test "
+            "images; give the "
             "predictions of exactly these images, in their order, or leave `test` out."
         )
     if predictions.classes != test.classes:
@@ -201,7 +203,8 @@ def check_same_images(predictions: Predictions, test: Dataset) -> None:
     if not np.array_equal(predictions.labels, test.labels):
         differing = int((predictions.labels != test.labels).sum())
         raise EvaluationError(
-            f"The labels of {differing} predictions differ from those of the test images; check the order."
+            f"The labels of {format_count(differing, 'prediction')} {choose_form(differing, 'differs', 'differ')} "
+            "from those of the test images; check the order."
         )
     if predictions.paths is not None and not _same_files(predictions, test):
         raise EvaluationError(

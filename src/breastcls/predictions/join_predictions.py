@@ -11,6 +11,7 @@ import numpy as np
 from breastcls.errors import EvaluationError
 from breastcls.predictions.prediction_columns import join_columns
 from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import choose_form, format_count
 
 _OPTIONAL = ("cases", "slides", "paths", "magnifications", "subtypes", "prediction_sets", "ood")
 
@@ -51,7 +52,9 @@ def join_predictions(parts: Sequence[Predictions], *, part: str | None = "out-of
         paths, counts = np.unique(known["paths"].astype(str), return_counts=True)
         if (counts > 1).any():
             raise EvaluationError(
-                f"{int((counts > 1).sum())} images are in several parts, first {paths[counts > 1][0]}: each would be "
+                f"{format_count(int((counts > 1).sum()), 'image')} "
+                f"{choose_form(int((counts > 1).sum()), 'is', 'are')} in several parts, first {paths[counts > 1][0]}: "
+                "each would be "
                 "counted more than once. Join folds whose test parts do not overlap."
             )
     return dataclasses.replace(

@@ -17,6 +17,7 @@ from breastcls.models.engines.session import BatchRunner
 from breastcls.models.model_card import ModelCard
 from breastcls.predictions.given_images import GivenImage, GivenImages, open_given
 from breastcls.predictions.image_stream import ON_ERROR, ImageStream
+from breastcls.text_tables import format_count
 
 DEFAULT_RESIZE = "stretch"
 
@@ -108,7 +109,10 @@ def check_outputs(model: keras.Model | BatchRunner, classes: Sequence[str], owne
     outputs = getattr(model, "output_shape", None)
     width = outputs[-1] if isinstance(outputs, tuple) and len(outputs) == 2 else None
     if width is not None and width != len(classes) and not (width == 1 and len(classes) == 2):
-        raise EvaluationError(f"The model has {width} outputs; {owner} {len(classes)} classes: {tuple(classes)}.")
+        raise EvaluationError(
+            f"The model has {width} outputs; {owner} {format_count(len(classes), 'class', 'classes')}: "
+            f"{tuple(classes)}."
+        )
 
 
 def check_dataset(model: keras.Model | BatchRunner, card: ModelCard | None, data: Dataset) -> Dataset:

@@ -29,6 +29,7 @@ from breastcls.predictions.image_stream import ImageStream
 from breastcls.predictions.pixel_batches import check_outputs, take_classes
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.unlike_training import warn_if_unlike
+from breastcls.text_tables import choose_form, format_count
 
 
 def predict(
@@ -143,5 +144,8 @@ def _of_kept(name: str, values: Any, stream: ImageStream | None) -> Any:
         return values
     array, count = to_array(values, name), len(stream.positions) + len(stream.skipped)
     if len(array) != count:
-        raise EvaluationError(f"`{name}` has {len(array)} values; {count} images are given.")
+        raise EvaluationError(
+            f"`{name}` has {format_count(len(array), 'value')}; {format_count(count, 'image')} "
+            f"{choose_form(count, 'is', 'are')} given."
+        )
     return array[np.array(stream.positions)]

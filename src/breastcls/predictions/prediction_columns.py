@@ -14,6 +14,7 @@ from breastcls.datasets.further_columns import type_further_column
 from breastcls.datasets.image_table import COLUMNS
 from breastcls.errors import EvaluationError
 from breastcls.identifiers import clean_name
+from breastcls.text_tables import format_count
 
 # Names of columns of a table of predictions that have a meaning of their own.
 RESERVED = (
@@ -37,7 +38,10 @@ def check_columns(columns: Mapping[str, Any] | pd.DataFrame | None, rows: int) -
         if is_reserved(name) and name != "source":
             raise EvaluationError(f"`columns` holds {name!r}, which has a meaning of its own. Give it another name.")
         if len(values) != rows:
-            raise EvaluationError(f"The column {name!r} has {len(values)} values; `probabilities` has {rows} rows.")
+            raise EvaluationError(
+                f"The column {name!r} has {format_count(len(values), 'value')}; `probabilities` has "
+                f"{format_count(rows, 'row')}."
+            )
     table = {name: type_further_column(pd.Series(values).reset_index(drop=True)) for name, values in given.items()}
     return pd.DataFrame(table) if table else None
 

@@ -19,6 +19,7 @@ from breastcls.errors import EvaluationError
 from breastcls.files import write_text
 from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.predictions.names_in_results import KINDS, collect_names, replace_names
+from breastcls.text_tables import format_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,8 @@ class Pseudonyms:
         return write_text(path, stream.getvalue())
 
     def __repr__(self) -> str:
-        return f"Pseudonyms({len(self.cases)} cases, {len(self.slides)} slides, {len(self.images)} images)"
+        counts = ((len(self.cases), "case"), (len(self.slides), "slide"), (len(self.images), "image"))
+        return f"Pseudonyms({', '.join(format_count(*count) for count in counts)})"
 
     def _of_kind(self, kind: str) -> Mapping[str, str]:
         return {"case": self.cases, "slide": self.slides, "image": self.images}[kind]

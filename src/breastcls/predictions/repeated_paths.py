@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.errors import EvaluationError
+from breastcls.text_tables import choose_form, format_count
 
 
 def check_paths_agree(
@@ -40,9 +41,10 @@ def check_paths_agree(
         if len(several):
             given = [str(one) for one in several.iloc[0] if one is not None]
             listed = ", ".join(given[:5]) + (", ..." if len(given) > 5 else "")
-            more = f"; {len(several) - 1} more paths likewise" if len(several) > 1 else ""
+            more = f"; {format_count(len(several) - 1, 'more path')} likewise" if len(several) > 1 else ""
             raise EvaluationError(
-                f"`paths` holds {several.index[0]!r} in {int((paths == several.index[0]).sum())} rows, with "
+                f"`paths` holds {several.index[0]!r} in "
+                f"{format_count(int((paths == several.index[0]).sum()), 'row')}, with "
                 f"{len(given)} {what} ({listed}){more}. A file is one image, of one case and one class: give each row "
                 "the path of its own file, or leave `paths` out."
             )
@@ -64,12 +66,14 @@ def describe_repeats(paths: npt.NDArray[Any] | None, written: npt.NDArray[Any] |
     files, names = shown[rows[inside]], shown[rows[~inside]]
     if len(files):
         sentences.append(
-            f"{len(files)} of {len(paths)} rows share their file with another row (different files: "
+            f"{len(files)} of {format_count(len(paths), 'row')} {choose_form(len(files), 'shares', 'share')} their "
+            "file with another row (different files: "
             f"{_different(files)}, such as {files[0]!r}): these images count more than once. Remove the repeated rows."
         )
     if len(names):
         sentences.append(
-            f"{len(names)} of {len(paths)} rows share the name of their file with another row (different names: "
+            f"{len(names)} of {format_count(len(paths), 'row')} {choose_form(len(names), 'shares', 'share')} the name "
+            "of their file with another row (different names: "
             f"{_different(names)}, such as {names[0]!r}). Without folders it is not known whether they are the same "
             "images, which would then count more than once."
         )

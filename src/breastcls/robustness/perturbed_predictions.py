@@ -28,6 +28,7 @@ from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.independence import check_independence
 from breastcls.predictions.pixel_batches import DEFAULT_RESIZE, input_size
 from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import format_count
 
 ImageChange = Callable[[Pixels, int], Pixels]
 """From an image as its file holds it, uint8 (height, width, 3), and its row in the dataset to the perturbed image."""
@@ -84,7 +85,8 @@ def predict_perturbed(
     size = input_size(model, card)
     if len(data) == 0 or size is None or batch_size < 1:
         raise EvaluationError(
-            f"Nothing can be predicted: {len(data)} images, batches of {batch_size}, and the model takes "
+            f"Nothing can be predicted: {format_count(len(data), 'image')}, batches of {batch_size}, and the model "
+            "takes "
             f"{'images of any size; give it a card' if size is None else f'{size[0]}x{size[1]} pixels'}."
         )
     if card is not None and card.classes != data.classes:

@@ -17,6 +17,7 @@ from typing_extensions import override
 from breastcls.errors import ImageError
 from breastcls.images.resize import Pixels
 from breastcls.result import ShownInNotebook
+from breastcls.text_tables import choose_form, format_count
 
 
 class UnfitImageError(ValueError):
@@ -51,8 +52,8 @@ class FallbackCount:
         if not self.total:
             return "every image was normalised"
         parts = ", ".join(f"{count} with {reason}" for reason, count in sorted(self.reasons.items()))
-        left = "1 image was" if self.total == 1 else f"{self.total} images were"
-        return f"{left} left unchanged: {parts}"
+        images = f"{format_count(self.total, 'image')} {choose_form(self.total, 'was', 'were')}"
+        return f"{images} left unchanged: {parts}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from breastcls.models.model_card import get_card
 from breastcls.models.output_layer import ends_in_softmax, find_last_activation
 from breastcls.models.runtime_model import RuntimeModel, describe_runtime_model
 from breastcls.models.weight_hash import hash_shapes, hash_weights
+from breastcls.text_tables import choose_form, format_count
 from breastcls.training.callback_checks import name_callbacks
 from breastcls.training.fit_settings import FitSettings, deciding_settings
 from breastcls.training.phases import Phase
@@ -101,7 +102,9 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
     fitting = (2, 1) if len(train.classes) == 2 else (len(train.classes),)
     if not isinstance(outputs, tuple) or len(outputs) != 2 or outputs[1] not in fitting:
         raise TrainingError(
-            f"The outputs of the model have the shape {outputs}, but {len(train.classes)} classes need "
+            f"The outputs of the model have the shape {outputs}, but "
+            f"{format_count(len(train.classes), 'class', 'classes')} "
+            f"{choose_form(len(train.classes), 'needs', 'need')} "
             f"{' or '.join(f'(None, {count})' for count in fitting)}: one probability per class"
             f"{', or that of the positive class of two' if len(fitting) == 2 else ''}."
         )

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from breastcls.drawing.figures import BASELINE, MODEL, MUTED, TWO_COLUMNS, drawing_style, new_figure
 from breastcls.errors import TrainingError
+from breastcls.text_tables import format_count
 from breastcls.training.single_epoch_panels import draw_penalties, draw_values, metric_title
 
 _NOT_METRICS = {"epoch", "phase", "seconds", "time", "learning_rate"}
@@ -53,7 +54,7 @@ def plot_history(history: pd.DataFrame, exact_head: Mapping[str, Any] | None = N
     )
     if history.empty or not metrics:
         raise TrainingError(
-            f"The history has {len(history)} rows and the columns {list(map(str, history.columns))}; "
+            f"The history has {format_count(len(history), 'row')} and the columns {list(map(str, history.columns))}; "
             "expected at least one epoch and one metric, such as 'loss'."
         )
     panels: list[Callable[[Axes], None]] = []

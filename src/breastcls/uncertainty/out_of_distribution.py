@@ -28,6 +28,7 @@ from breastcls.intervals.proportion_bounds import Proportions, bound_few
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.weighted_ranking import Ranking
 from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import format_count
 from breastcls.uncertainty.feature_distance import MOST_CHANNELS, FeatureDistance
 from breastcls.uncertainty.uncertainty_scores import (
     UNCERTAINTY_SCORES,
@@ -223,7 +224,8 @@ def _check_leak(test: Dataset, train: Dataset | None, allowed: bool) -> None:
     shared = sorted(set(test.cases.tolist()) & set(train.cases.tolist()))
     if shared:
         raise LeakageError(
-            f"`test` and `train` share {len(shared)} cases, such as {shared[0]!r}: the model was trained on these "
+            f"`test` and `train` share {format_count(len(shared), 'case')}, such as {shared[0]!r}: the model was "
+            "trained on these "
             "cases. Give test images of other cases, or `allow_leakage=True`."
         )
 

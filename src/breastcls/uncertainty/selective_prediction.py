@@ -32,6 +32,7 @@ from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import format_count
 from breastcls.uncertainty.uncertainty_scores import score_predictions
 
 Floats = npt.NDArray[np.float64]
@@ -167,7 +168,8 @@ class _Order:
         scores = np.asarray(uncertainty, dtype=np.float64)
         if scores.shape != (len(predictions),) or not np.isfinite(scores).all():
             raise EvaluationError(
-                f"`uncertainty` must be one finite number for each of {len(predictions)} predictions; found an array "
+                f"`uncertainty` must be one finite number for each of {format_count(len(predictions), 'prediction')}; "
+                "found an array "
                 f"of shape {scores.shape}{'' if np.isfinite(scores).all() else ' with NaN or infinite values'}."
             )
         codes = case_codes(predictions)

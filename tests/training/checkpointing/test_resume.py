@@ -62,7 +62,7 @@ def test_a_moved_folder_is_the_same_data_and_other_pictures_of_the_same_names_ar
     name = Path(first.paths[-1]).name
     # Where the leak audit has read the files their hash is known, else their size alone.
     other = copies_of(parts[0], tmp_path / "other", b"aa", last=b"ab" if validated else b"a")
-    with pytest.raises(TrainingError, match=f"1 images have the same names but other content, such as {name}"):
+    with pytest.raises(TrainingError, match=f"1 image has the same names but other content, such as {name}"):
         bc.fit(make(1), other, val, **options)
     moved = copies_of(parts[0], tmp_path / "moved", b"aa")
     assert bc.fit(make(1), moved, val, **options).stopped == "all epochs done"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from breastcls.errors import OutputError
 from breastcls.files import make_folder
+from breastcls.text_tables import format_count
 
 
 def run_jobs(jobs: Sequence[Callable[[], None]], workers: int) -> None:
@@ -78,7 +79,7 @@ def _check_target(target: Path, name: re.Pattern[str], overwrite: bool) -> None:
     if foreign:
         # These may be real images, which are never deleted.
         raise OutputError(
-            f"{target} contains {len(foreign)} files that are not synthetic images, for example "
+            f"{target} contains {format_count(len(foreign), 'file')} that are not synthetic images, for example "
             f"{foreign[0].name}. They are not replaced even with overwrite=True: choose another root."
         )
     if files and not overwrite:

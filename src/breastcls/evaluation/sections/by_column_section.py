@@ -14,6 +14,7 @@ from breastcls.evaluation.report.any_table import group_blocks, group_table
 from breastcls.evaluation.report.blocks import Block
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.subgroup_columns import GROUP_COLUMNS
+from breastcls.identifiers import TEXT
 from breastcls.intervals.score_tables import score_groups
 from breastcls.predictions.predictions import Predictions
 
@@ -58,7 +59,7 @@ def group_values(values: pd.Series) -> np.ndarray:
         }
         found = ["" if unknown else names[of] for unknown, of in zip(values.isna(), quarter, strict=True)]
         return np.array(found, dtype=object)
-    return values.astype("string").fillna("").to_numpy(dtype=object)
+    return values.astype(TEXT).fillna("").to_numpy(dtype=object)
 
 
 def _compute(context: EvaluationContext) -> pd.DataFrame | None:

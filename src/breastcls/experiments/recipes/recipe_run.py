@@ -256,7 +256,9 @@ def _departures(
     if folds is not None:
         found.append(f"{folds} folds, with both splits, instead of one split {recipe.split_in_words}")
     if limit is not None:
-        found.append(f"at most {limit} images{' of each magnification' if recipe.per_magnification else ''}")
+        found.append(
+            f"at most {format_count(limit, 'image')}{' of each magnification' if recipe.per_magnification else ''}"
+        )
     return tuple(found)
 
 

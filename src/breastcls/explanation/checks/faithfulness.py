@@ -12,6 +12,7 @@ from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.forward_model import open_scores
 from breastcls.explanation.methods.baseline_image import make_baseline
 from breastcls.result import Result
+from breastcls.text_tables import format_count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,7 +55,7 @@ class Faithfulness(Result):
         return (
             f"deletion {areas['deletion']:.3f} (random {areas['random_deletion']:.3f}, lower is better), "
             f"insertion {areas['insertion']:.3f} (random {areas['random_insertion']:.3f}, higher is better), "
-            f"{len(self.deletion)} images"
+            f"{format_count(len(self.deletion), 'image')}"
         )
 
 

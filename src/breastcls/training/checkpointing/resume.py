@@ -22,6 +22,7 @@ from breastcls.models.model_card import get_card, set_card
 from breastcls.models.persistence import load_model
 from breastcls.size_limits import read_json, read_text
 from breastcls.table_files import LARGEST_TABLE
+from breastcls.text_tables import choose_form, format_count
 from breastcls.training.checkpointing.checkpoints import FOLDER
 from breastcls.training.checkpointing.run_folder import FILES, open_run_dir, read_config, split_text, write_start
 from breastcls.training.distribution.worker_group import WorkerGroup
@@ -227,11 +228,11 @@ def data_differences(folder: Path, train: Dataset, val: Dataset | None) -> list[
             continue
         gone, come = set(there) - set(here), set(here) - set(there)
         if not gone and not come:
-            found.append(f"{part}: the same {len(here)} images, in another order")
+            found.append(f"{part}: the same {format_count(len(here), 'image')}, in another order")
             continue
         found.append(
-            f"{part}: {len(there)} images there, {len(here)} here; {len(gone)} are missing or have another label, "
-            f"case or slide, {len(come)} are new, such as {sorted(come or gone)[0][0]}"
+            f"{part}: {format_count(len(there), 'image')} there, {len(here)} here; missing or with another "
+            f"label, case or slide: {len(gone)}, new: {len(come)}, such as {sorted(come or gone)[0][0]}"
         )
     return found or _changed_pictures(old_table, new_table)
 
@@ -245,7 +246,10 @@ def _changed_pictures(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
     if not changed.any():
         return []
     names = new["name"][changed]
-    return [f"{len(names)} images have the same names but other content, such as {names.iloc[0]}"]
+    return [
+        f"{format_count(len(names), 'image')} {choose_form(len(names), 'has', 'have')} the same names but other "
+        f"content, such as {names.iloc[0]}"
+    ]
 
 
 def _read_split(text: str) -> pd.DataFrame:
