@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-
-from breastcls.models.keras_internals import logits_of
 
 
 def expand_single_output(probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -32,6 +29,11 @@ def expand_single_tensor(output: Any) -> Any:
     """
     if output.shape[-1] != 1:
         return output
+    # Not at the top of the file: predictions of another framework are scored without Keras.
+    import keras
+
+    from breastcls.models.keras_internals import logits_of
+
     logits = logits_of(output)
     if logits is not None:
         logits = keras.ops.cast(logits, "float32")
