@@ -104,6 +104,7 @@ def write(folder, name):
         (lambda folder: write(folder, "model.keras"), "first argument"),
         (lambda folder: write(folder, "images.zip"), "unzip"),
         (lambda folder: [], "sequence is empty"),
+        (lambda folder: ["a.png", "b\udcff.png"], r"b\\udcff\.png: the name has bytes that are not UTF-8"),
         (lambda folder: None, "type NoneType"),
         (lambda folder: 7, "type int"),
         (lambda folder: {"image": 1}, "type dict"),

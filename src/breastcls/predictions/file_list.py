@@ -14,7 +14,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.image_table import make_table
 from breastcls.errors import EvaluationError
-from breastcls.predictions.given_paths import find_files, is_folder
+from breastcls.predictions.given_paths import check_name, find_files, is_folder
 
 # Columns of `Predictions.to_frame` that are there only where one image has a value, and what stands for no value.
 _OPTIONAL: dict[str, Any] = {"case": "", "slide": "", "magnification": -1, "subtype": ""}
@@ -122,4 +122,4 @@ def _expand(values: Iterable[Any]) -> Iterator[str]:
         if is_folder(value):
             yield from find_files(value, EvaluationError)[0]
         else:
-            yield os.fsdecode(value)
+            yield check_name(value, EvaluationError)

@@ -16,7 +16,7 @@ from breastcls.errors import BreastclsError, EvaluationError
 from breastcls.images.array_pixels import check_pixels, pillow_pixels
 from breastcls.images.decode import decode_image, read_image
 from breastcls.images.resize import Pixels
-from breastcls.predictions.given_paths import find_files, is_folder
+from breastcls.predictions.given_paths import check_name, find_files, is_folder
 
 Encoded = (bytes, bytearray, memoryview)
 _TABLES = (pd.Series, pd.Index, pd.DataFrame)
@@ -118,9 +118,9 @@ def _expand(values: Iterable[Any], error: type[BreastclsError]) -> Iterator[Give
     number = 0
     for value in _leaves(values, error):
         if isinstance(value, str | os.PathLike):
-            files = find_files(value, error)[0] if is_folder(value) else [os.fspath(value)]
+            files = find_files(value, error)[0] if is_folder(value) else [check_name(value, error)]
             for path in files:
-                yield GivenImage(path, str(path), str(path))
+                yield GivenImage(path, path, path)
             number += len(files)
         elif _is_array(value):
             pixels = check_pixels(value, f"Image {number}", error)

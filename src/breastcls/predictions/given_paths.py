@@ -23,6 +23,24 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return not is_image_name(path) and os.path.isdir(path)
 
 
+def check_name(path: str | os.PathLike[str], error: type[BreastclsError]) -> str:
+    """Return a path as text that can be written to a table.
+
+    Raises:
+        error: If it has bytes that are not UTF-8, as names of old archives have.
+    """
+    text = os.fsdecode(path)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = text.encode("utf-8", "backslashreplace").decode()
+        raise error(
+            f"{shown}: the name has bytes that are not UTF-8 and cannot be written to a table. Rename the file, for "
+            "example with `convmv -f latin1 -t utf8 --notest`."
+        ) from None
+    return text
+
+
 def find_files(path: str | os.PathLike[str], error: type[BreastclsError]) -> tuple[list[str], str]:
     """Return the image files that a path stands for, and the folder that they are relative to.
 
@@ -36,7 +54,7 @@ def find_files(path: str | os.PathLike[str], error: type[BreastclsError]) -> tup
     Warns:
         DatasetWarning: If files of a folder are ignored: hidden ones, and those without the suffix of an image.
     """
-    text = os.fsdecode(path)
+    text = check_name(path, error)
     if os.path.isdir(text):
         return _find_in_folder(text, error), text
     if not os.path.lexists(text):
@@ -60,7 +78,10 @@ def _find_in_folder(folder: str, error: type[BreastclsError]) -> list[str]:
     images: list[str] = []
     others: list[str] = []
     for inside, name in zip(folders, names, strict=True):
-        (images if is_image_name(name) else others).append(os.path.join(inside, name))
+        if is_image_name(name):
+            images.append(check_name(os.path.join(inside, name), error))
+        else:
+            others.append(os.path.join(inside, name))
     shown = [Path(name).name for name in others]
     if not images:
         found = f" {describe_skipped(shown)}" if shown else ""
