@@ -255,6 +255,18 @@ def test_what_cannot_be_exported(tmp_path, calibrated, exported):
         bc.predict(path, IMAGES, tta="dihedral")
 
 
+def test_half_precision_is_exported_as_a_saved_model_only(tmp_path):
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = bc.build_model("cnn4", classes=BINARY, image_size=32, filters=(4, 4, 4, 8), seed=1)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    with pytest.raises(ModelError, match=r"computes in bfloat16.*format='saved_model'"):
+        export_model(model, tmp_path / "model.onnx")
+    assert export_model(model, tmp_path / "model").parity.largest_difference < 1e-6
+
+
 def test_a_missing_package_is_named_with_its_extra(tmp_path, calibrated, monkeypatch):
     monkeypatch.setattr("breastcls.export.export_formats.is_installed", lambda name: name != "tf2onnx")
     with pytest.raises(ModelError, match=r'tf2onnx, which is not installed.*"breastcls\[onnx\]"'):

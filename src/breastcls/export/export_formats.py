@@ -107,17 +107,7 @@ def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
     except Exception as error:
         raise ModelError(
             f"The model {graph.name!r} cannot be exported to {entry.title}: {short_message(error)}"
-            f"{_half_precision(graph)}"
         ) from error
-
-
-def _half_precision(graph: keras.Model) -> str:
-    inner = next((layer for layer in graph.layers if isinstance(layer, keras.Model)), graph)
-    if inner.dtype_policy.compute_dtype == "float32" and all(
-        layer.compute_dtype == "float32" for layer in inner.layers
-    ):
-        return ""
-    return " It computes in half precision, which most converters refuse: build and train it in float32."
 
 
 def _finish_onnx(path: Path) -> None:

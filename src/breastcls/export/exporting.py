@@ -17,7 +17,7 @@ from breastcls.export.parity import Parity, measure_parity
 from breastcls.export.quantization import quantize_file, require_quantization
 from breastcls.export.shared_card import OMIT, make_shared_card
 from breastcls.models.forked_process import check_process
-from breastcls.models.keras_internals import is_functional
+from breastcls.models.keras_internals import flatten_layers, is_functional
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
 from breastcls.models.runtime_model import open_runtime_file, require_keras
@@ -89,7 +89,7 @@ def export_model(
         require_quantization(entry, quantize)
     check_target(target, overwrite)
     opened = load_model(Path(model)) if isinstance(model, (str, os.PathLike)) else model
-    card = _check_model(opened)
+    card = _check_model(opened, entry)
     shared = make_shared_card(card, case_names, entry.name)
     with new_model_files(target) as temporary:
         write_format(build_export_graph(opened, card), entry, temporary)
@@ -109,13 +109,19 @@ def export_model(
     return ExportReport(target, sidecar, parity, tolerance, engine, _count_bytes(target), found)
 
 
-def _check_model(model: Any) -> ModelCard:
+def _check_model(model: Any, entry: ExportFormat) -> ModelCard:
     require_keras(model, "`export_model`")
     if not isinstance(model, keras.Model) or not is_functional(model):
         raise ModelError(f"Expected a functional keras.Model to export; found {type(model).__name__}.")
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ModelError(
             f"The model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each."
+        )
+    precisions = {layer.compute_dtype for layer in flatten_layers(model)} & {"bfloat16", "float16"}
+    if precisions and entry.name != "saved_model":
+        raise ModelError(
+            f"The model computes in {precisions.pop()}, which {entry.title} does not run here. Build and train it in "
+            "float32, or export it with format='saved_model'."
         )
     card = get_card(model)
     if card is None:
@@ -130,7 +136,11 @@ def _check_model(model: Any) -> ModelCard:
 def _compare(
     model: keras.Model, card: ModelCard, path: Path, shared: ModelCard, entry: ExportFormat, check: Any
 ) -> tuple[Parity, str]:
-    session = open_runtime_file(path, entry.name)
+    try:
+        session = open_runtime_file(path, entry.name)
+    except ModelError as error:
+        reason = str(error).replace(str(path), path.name)
+        raise ModelError(f"{entry.title} cannot run the exported model, and no file was written: {reason}") from error
     try:
         return measure_parity(model, card, session, shared, check), f"{session.engine} {session.version}"
     finally:
