@@ -13,7 +13,7 @@ from breastcls.cli.library_option import TABLES, LibraryOption
 
 COMMANDS = "<!-- commands of the command line -->"
 STATUSES = "<!-- exit statuses of the command line -->"
-GENERAL = {"config", "as_json", "quiet", "show_python", "traceback", "help"}
+GENERAL = {"--config", "--json", "--quiet", "--show-python", "--traceback", "--help", "-h"}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -41,8 +41,8 @@ def command_sections() -> str:
             table = option.table if isinstance(option, LibraryOption) else ""
             if not isinstance(option, click.Option):
                 continue
-            if option.name in GENERAL:
-                general[str(option.name)] = option
+            if option.opts[0] in GENERAL:
+                general[option.opts[0]] = option
             elif table:
                 shared.setdefault(table, {})[option.opts[0]] = option
                 groups += [] if table in groups else [table]

@@ -53,7 +53,7 @@ class ProgramCommand(click.Command):
             record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
             if record is None:
                 continue
-            if option.name in (*_COMMON, "help"):
+            if option.name in _COMMON or "--help" in option.opts:
                 general.append(record)
             else:
                 table = option.table if isinstance(option, LibraryOption) else ""
