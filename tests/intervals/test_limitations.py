@@ -8,7 +8,7 @@ from breastcls.errors import EvaluationWarning
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.limitations import few_cases, find_limitations
+from breastcls.intervals.limitations import few_cases, find_limitations, not_estimable_sentence
 from breastcls.intervals.score_tables import count_units, score
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
@@ -146,3 +146,13 @@ def test_drawn_votes_are_counted():
     assert "is tied" not in " ".join(
         evaluate(some, aggregation=Aggregation(method="majority"), bootstrap=Bootstrap(20)).limitations
     )
+
+
+def test_many_classes_of_few_cases_are_counted_in_one_sentence():
+    cases = {**{f"a{number}": 2 for number in range(500)}, **{f"b{number}": 4 for number in range(400)}, "c": 9, "d": 3}
+    found = few_cases({"classes": {name: {"cases": count} for name, count in cases.items()}})
+    assert len(found) == 2
+    assert found[0].startswith("500 of 902 classes have fewer than 3 cases scored, such as a0, a1 and a2:")
+    assert found[1].startswith("401 of 902 classes have fewer than 5 cases scored, such as b0, b1 and b2:")
+    sentence = not_estimable_sentence({"classes": {name: {"cases": count} for name, count in cases.items()}})
+    assert "2 cases of a2 and fewer than 3 of 497 more were scored" in sentence

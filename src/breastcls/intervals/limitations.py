@@ -27,13 +27,28 @@ NO_PROBABILITIES = {"majority": "shares of votes", "maximum": "the highest among
 PATIENT_RATE = "patient_recognition_rate"
 # The column of the tables of groups with the number of cases of the class with the fewest.
 RAREST = "cases_of_rarest_class"
+# Of more classes than this, one sentence counts them and names the first three.
+_NAMED = 6
 
 
 def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each class that was scored on fewer than five cases."""
-    sentences = []
-    for name, of_class in counts["classes"].items():
-        cases = of_class["cases"]
+    """Return a sentence per class that was scored on fewer than five cases; of many classes one that counts them."""
+    scored = {name: of_class["cases"] for name, of_class in counts["classes"].items()}
+    sentences: list[str] = []
+    counted: set[str] = set()
+    for most, what in (
+        (MIN_CASES, "are not estimable, and their values may be due to chance"),
+        (FEW_CASES, "have to be interpreted with care, they are likely too narrow"),
+    ):
+        few = [name for name, cases in scored.items() if 0 < cases < most and name not in counted]
+        if len(few) > _NAMED:
+            sentences.append(
+                f"{len(few):,} of {len(scored):,} classes have fewer than {most} cases scored, such as "
+                f"{join_words(few[:3])}: confidence intervals of metrics that rest on them {what}."
+            )
+            counted |= set(few)
+    for name in [name for name in scored if name not in counted]:
+        cases = scored[name]
         if 0 < cases < MIN_CASES:
             sentences.append(
                 f"The class {name} has only {format_count(cases, 'case')} scored: confidence intervals of metrics that "
@@ -67,7 +82,8 @@ def not_estimable_sentence(counts: Mapping[str, Any]) -> str:
     few = classes_not_estimable(counts)
     if not few:
         return ""
-    named = join_words([f"{format_count(count, 'case')} of {name}" for name, count in few.items()])
+    each = [f"{format_count(count, 'case')} of {name}" for name, count in few.items()]
+    named = join_words(each if len(each) <= _NAMED else [*each[:3], f"fewer than {MIN_CASES} of {len(each) - 3} more"])
     were = "was" if sum(few.values()) == 1 else "were"
     return (
         f"Confidence intervals are not estimable: only {named} {were} scored, and {MIN_CASES} of each class are needed."
@@ -129,7 +145,7 @@ def describe_cases(predictions: Predictions, scored: Predictions, counts: Mappin
         whole = scored.level == predictions.level
         absent_from = f"The test set holds no {predictions.level}" if whole else f"No {scored.level} that was scored is"
         limitations.append(
-            f"{absent_from} of {', '.join(absent)}: metrics that need it are not defined, and means over classes "
+            f"{absent_from} of {_shorten(absent)}: metrics that need it are not defined, and means over classes "
             "exclude it."
         )
     if predictions.cases is None:
@@ -137,6 +153,10 @@ def describe_cases(predictions: Predictions, scored: Predictions, counts: Mappin
     else:
         limitations += few_cases(counts)
     return limitations
+
+
+def _shorten(names: Sequence[str]) -> str:
+    return ", ".join(names if len(names) <= _NAMED else [*names[:3], f"and {len(names) - 3} more"])
 
 
 def find_limitations(
