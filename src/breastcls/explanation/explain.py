@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from breastcls.errors import ExplanationWarning
+from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.ensemble_heatmaps import explain_members, open_members
 from breastcls.explanation.explain_arguments import check_options, find_classes, find_resize, find_size, find_target
 from breastcls.explanation.explanation import Explanation
@@ -19,6 +19,7 @@ from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.images.resize import resize_image
 from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.engines.choose_engine import KERAS
 from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import get_card
 from breastcls.text_tables import format_count
@@ -34,6 +35,7 @@ def explain(
     classes: Sequence[str] | None = None,
     image_size: int | Sequence[int] | None = None,
     resize: str | None = None,
+    engine: str | None = None,
     **options: Any,
 ) -> Explanation:
     """Compute heat-maps of the evidence for a class in each image.
@@ -65,6 +67,8 @@ def explain(
         image_size: (height, width) of the model's input in pixels, or one number for a square. None takes it from the
             model.
         resize: `"stretch"`, `"crop"` or `"pad"`. None takes it from the model's card, else `"stretch"`.
+        engine: For occlusion and Score-CAM, which run the model on many perturbed images: what runs a Keras model, as
+            in `predict`.
         **options: Options of the method, such as `layer="conv5"` or `steps=64`.
 
     Returns:
@@ -93,6 +97,11 @@ def explain(
     check_process()
     entry = METHODS[method]
     check_options(entry, options)
+    if engine not in (None, KERAS) and not entry.perturbs:
+        raise ExplanationError(
+            f"engine={engine!r}: the method {method!r} needs the gradients or feature maps of Keras. Omit `engine`, or "
+            "use a method that runs the model on perturbed images, such as 'occlusion'."
+        )
     source = open_images(images)
     card = get_card(model)
     size = find_size(model, card, image_size)
@@ -105,7 +114,7 @@ def explain(
         return np.asarray(resize_image(normalised, size, resize=resize_mode)), (image.shape[0], image.shape[1])
 
     first = read(0)[0][np.newaxis]
-    scored = open_scores(model, first, batch_size, method, needs_more=entry.needs_feature_map)
+    scored = open_scores(model, first, batch_size, method, needs_more=entry.needs_feature_map, engine=engine)
     names = find_classes(scored.class_count, classes, card, source.classes)
     fixed = find_target(target_class, names)
     members = open_members(model, first, batch_size, options.get("layer")) if entry.needs_feature_map else ()
@@ -150,6 +159,7 @@ def explain(
         layer=layer,
         options=dict(options),
         source=source,
+        engine=scored.engine,
     )
 
 

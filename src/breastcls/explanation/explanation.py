@@ -52,6 +52,7 @@ class Explanation(Result):
         layer: Path of the layer whose feature map was used, or None for methods that use no feature map.
         options: The options passed to the method.
         source: The original images. Files are read again when they are needed.
+        engine: What ran the model on perturbed images: `name`, `version`, `precision`.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Explanation(Result):
     layer: str | None
     options: Mapping[str, Any]
     source: ImageInput
+    engine: Mapping[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.heatmaps)
@@ -248,6 +250,7 @@ class Explanation(Result):
             "options": dict(self.options),
             "score": self.score,
             "layer": self.layer,
+            "engine": None if self.engine is None else dict(self.engine),
             "classes": list(self.classes),
             "image_size": [int(side) for side in self.heatmaps.shape[1:]],
             "resize": self.resize,

@@ -8,6 +8,8 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.scored_model import ScoredModel
+from breastcls.models.engines.choose_engine import open_runner
+from breastcls.models.engines.engine_record import record_engine
 from breastcls.models.inference import run_passes
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.models.runtime_model import RuntimeModel
@@ -39,6 +41,11 @@ class ForwardModel:
         if needs_more:
             raise self._refusal()
         self.class_count = int(self.probabilities(example[:1]).shape[1])
+
+    @property
+    def engine(self) -> dict[str, str]:
+        """The record of what runs the model."""
+        return record_engine(self.model)
 
     def outputs(self, images: np.ndarray) -> np.ndarray:
         """Return the model's own output, (n, classes) or (n, 1), before any calibration."""
@@ -73,7 +80,15 @@ class ForwardModel:
         )
 
 
-def open_scores(model: Any, example: np.ndarray, batch_size: int, method: str, *, needs_more: bool = False) -> Any:
+def open_scores(
+    model: Any,
+    example: np.ndarray,
+    batch_size: int,
+    method: str,
+    *,
+    needs_more: bool = False,
+    engine: str | None = None,
+) -> Any:
     """Return a `ScoredModel` of a Keras model, or a `ForwardModel` of one that only runs forward.
 
     Args:
@@ -82,10 +97,12 @@ def open_scores(model: Any, example: np.ndarray, batch_size: int, method: str, *
         batch_size: Number of images in one forward pass.
         method: What the scores are for, for messages.
         needs_more: Whether it needs a feature map.
+        engine: What computes the class scores of a Keras model; see `ScoredModel`.
 
     Raises:
         ExplanationError: If the model cannot be explained.
     """
     if isinstance(model, RuntimeModel):
+        open_runner(model, engine)
         return ForwardModel(model, example, batch_size, method, needs_more=needs_more)
-    return ScoredModel(model, example, batch_size)
+    return ScoredModel(model, example, batch_size, engine)

@@ -10,10 +10,12 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.class_score import ClassScore, find_class_score
+from breastcls.explanation.engine_scores import open_score_session
 from breastcls.explanation.feature_map import FeatureMap, find_feature_map, measure_shapes
 from breastcls.explanation.gradients.tensorflow_gradients import TracedFunction
 from breastcls.explanation.layer_graph import Observer, unroll
 from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.engines.engine_record import record_engine
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import find_backbone
@@ -29,12 +31,13 @@ class ScoredModel:
         example: One or more images of the model's input size, uint8 or float32 (n, h, w, 3), values 0..255. The first
             is used to check that calling layer after layer gives the output of the model.
         batch_size: Number of images in one forward pass.
+        engine: What computes class scores that need no gradients; see `predict`. All else is computed by Keras.
 
     Raises:
         ExplanationError: If the model cannot be explained, or calling layer after layer does not give its output.
     """
 
-    def __init__(self, model: Any, example: np.ndarray, batch_size: int = 8) -> None:
+    def __init__(self, model: Any, example: np.ndarray, batch_size: int = 8, engine: str | None = None) -> None:
         if batch_size < 1:
             raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
         self.model = model
@@ -64,7 +67,13 @@ class ScoredModel:
                 f"difference {np.abs(followed - expected).max():.2g}): the model computes outside of its layers, or is "
                 "random in inference. Rebuild it as a functional model."
             )
+        self._forward = open_score_session(model, engine)
         self.class_count = int(self.probabilities(one).shape[1])
+
+    @property
+    def engine(self) -> dict[str, str]:
+        """The record of what computes class scores that need no gradients."""
+        return record_engine(self.model if self._forward is None else self._forward)
 
     @property
     def score_kind(self) -> str:
@@ -96,6 +105,11 @@ class ScoredModel:
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Return the class scores, float32 (n, classes), in batches of `batch_size`."""
+        if self._forward is not None:
+            starts = range(0, len(images), self.batch_size)
+            return np.concatenate(
+                list(self._forward.run_batches(images[start : start + self.batch_size] for start in starts))
+            )
         compute = self.traced("scores", self.score_tensor)
         parts = [
             keras.ops.convert_to_numpy(compute(images[start : start + self.batch_size]))

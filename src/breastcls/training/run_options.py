@@ -104,7 +104,7 @@ class Devices:
             faster, else float32.
         engine: What computes the features of a frozen backbone, which are computed once: "keras", or "openvino" or
             "onnxruntime" in float32. Features of different engines differ in their last bits, and so do the weights
-            that are learnt from them: `rerun` uses the recorded engine, and `resume` requires it. The rest of a
+            that are learned from them: `rerun` uses the recorded engine, and `resume` requires it. The rest of a
             training runs in Keras.
 
     Raises:
@@ -121,7 +121,7 @@ class Devices:
 
     def __post_init__(self) -> None:
         check_choice("Devices.precision", self.precision, ("auto", "float32", "bfloat16", "float16"))
-        # Not "auto": what is installed must not change what is learnt.
+        # Not "auto": what is installed must not change what is learned.
         check_choice("Devices.engine", self.engine, ("keras", *ENGINES))
 
     @classmethod

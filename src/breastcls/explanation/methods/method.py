@@ -42,6 +42,7 @@ class Method:
         smoothing: Standard deviation of the Gaussian that smooths the map, as a fraction of its shorter side.
             Gradients of single pixels alternate in sign from one pixel to the next; only their local sum is readable.
         shows: What a high value means, for the title of a figure.
+        perturbs: Whether it runs the model forward on perturbed images, which another engine than Keras can do.
     """
 
     name: str
@@ -52,3 +53,4 @@ class Method:
     upper_percentile: float = 100.0
     smoothing: float = 0.0
     shows: str = "evidence for the class"
+    perturbs: bool = False

@@ -68,6 +68,7 @@ OCCLUSION = Method(
     compute=occlusion,
     title="Occlusion",
     reference="Zeiler and Fergus 2014, DOI 10.1007/978-3-319-10590-1_53",
+    perturbs=True,
 )
 
 
