@@ -50,7 +50,7 @@ class Settings:
     """
 
     model: Path
-    engine: str = "keras"
+    engine: str | None = None
     batch_size: int = 32
     largest_file: int = 20_000_000
     most_files: int = 32
@@ -70,7 +70,8 @@ class Predictor:
         self._threads = ThreadPoolExecutor(thread_name_prefix="decode")
         # The first prediction traces or compiles the network.
         height, width = self.card.image_size
-        self._predict([np.zeros((height, width, 3), np.uint8)])
+        blank = np.zeros((1, height, width, 3), np.uint8)
+        self.engine = bc.predict(self.model, blank, engine=settings.engine).engine
 
     def __call__(self, images: Sequence[tuple[str, bytes]]) -> list[dict[str, Any] | ImageError]:
         """Return one result per name and encoded image, or the error of an image that cannot be read."""
@@ -87,7 +88,9 @@ class Predictor:
             return error
 
     def _predict(self, images: list[npt.NDArray[np.uint8]]) -> list[dict[str, Any]]:
-        found = bc.predict(self.model, images, batch_size=self._settings.batch_size, progress=False)
+        found = bc.predict(
+            self.model, images, batch_size=self._settings.batch_size, engine=self._settings.engine, progress=False
+        )
         return [
             {
                 "class": found.classes[predicted],
@@ -108,7 +111,7 @@ class Predictor:
             "threshold": card.threshold,
             "calibrated": card.temperature is not None or "calibration" in card.provenance,
             "version": card.version,
-            "engine": self._settings.engine,
+            "engine": self.engine,
         }
 
 
@@ -185,7 +188,7 @@ def main() -> None:
     """Start the service."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="a model file that breastcls can load")
-    parser.add_argument("--engine", default="keras", help="keras, openvino, onnxruntime or auto")
+    parser.add_argument("--engine", help="keras, openvino, onnxruntime or auto; by default that of the model file")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default this machine alone")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--batch-size", type=int, default=32, help="largest number of images predicted together")
