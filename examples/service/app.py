@@ -63,15 +63,18 @@ class Predictor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.model = bc.load_model(settings.model)
-        self.card = bc.models.get_card(self.model)
+        model = bc.load_model(settings.model)
+        self.card = bc.models.get_card(model)
         if self.card is None:
             raise SystemExit(f"{settings.model} names no classes: load it with `classes=` and save it with breastcls.")
+        # A session is bound to the weights of the model, which `predict` would otherwise compare in each call.
+        is_keras = settings.model.suffix == ".keras"
+        self.model = bc.models.open_session(model, settings.engine) if is_keras and settings.engine else model
         self._threads = ThreadPoolExecutor(thread_name_prefix="decode")
         # The first prediction traces or compiles the network.
         height, width = self.card.image_size
         blank = np.zeros((1, height, width, 3), np.uint8)
-        self.engine = bc.predict(self.model, blank, engine=settings.engine).engine
+        self.engine = bc.predict(self.model, blank).engine
 
     def __call__(self, images: Sequence[tuple[str, bytes]]) -> list[dict[str, Any] | ImageError]:
         """Return one result per name and encoded image, or the error of an image that cannot be read."""
@@ -88,9 +91,7 @@ class Predictor:
             return error
 
     def _predict(self, images: list[npt.NDArray[np.uint8]]) -> list[dict[str, Any]]:
-        found = bc.predict(
-            self.model, images, batch_size=self._settings.batch_size, engine=self._settings.engine, progress=False
-        )
+        found = bc.predict(self.model, images, batch_size=self._settings.batch_size, progress=False)
         return [
             {
                 "class": found.classes[predicted],
