@@ -136,6 +136,7 @@ def test_concurrent_requests_are_batched_and_none_is_lost(app, model_file):
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert sum(sizes) == 40
     assert max(sizes) > 1
+    assert set(sizes) <= {1, 2, 4, 8}
 
 
 def test_a_full_queue_answers_503(app, model_file):

@@ -71,10 +71,11 @@ class Predictor:
         is_keras = settings.model.suffix == ".keras"
         self.model = bc.models.open_session(model, settings.engine) if is_keras and settings.engine else model
         self._threads = ThreadPoolExecutor(thread_name_prefix="decode")
-        # The first prediction traces or compiles the network.
+        # The first prediction of each number of images traces or compiles the network.
         height, width = self.card.image_size
-        blank = np.zeros((1, height, width, 3), np.uint8)
-        self.engine = bc.predict(self.model, blank).engine
+        for power in range(settings.batch_size.bit_length()):
+            blank = np.zeros((1 << power, height, width, 3), np.uint8)
+            self.engine = bc.predict(self.model, blank, batch_size=settings.batch_size).engine
 
     def __call__(self, images: Sequence[tuple[str, bytes]]) -> list[dict[str, Any] | ImageError]:
         """Return one result per name and encoded image, or the error of an image that cannot be read."""

@@ -24,7 +24,7 @@ class BatchQueue(Generic[Item, Result]):
     Args:
         process: Takes up to `batch_size` items and returns one result per item; an exception as a result is raised for
             that item only.
-        batch_size: Largest number of items per call.
+        batch_size: Largest number of items per call. The number is always a power of two.
         capacity: Largest number of items that wait; beyond it `submit` raises `QueueFullError`.
     """
 
@@ -79,7 +79,9 @@ class BatchQueue(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
-            batch, self._waiting = self._waiting[: self._batch_size], self._waiting[self._batch_size :]
+            # A power of two: engines prepare the network anew for each number of images that they have not met.
+            size = 1 << (min(len(self._waiting), self._batch_size).bit_length() - 1)
+            batch, self._waiting = self._waiting[:size], self._waiting[size:]
             if not self._waiting:
                 self._arrived.clear()
             # The items of a request that was cancelled need no result.
