@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: demo test lint types doctest tests coverage docs wheel benchmarks clean
+.PHONY: demo test lint types doctest tests coverage docs notebooks wheel benchmarks clean
 
 # Installed anew only when what is to be installed changes; pip's own cache makes a second environment quick.
 $(LIBRARY): pyproject.toml
@@ -49,6 +49,11 @@ coverage: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/mkdocs build --strict --site-dir site
+
+# After a change of notebooks/*.md or of what they show: runs them and writes the .ipynb files with outputs.
+notebooks: $(STAMP)
+	$(BIN)/python notebooks/convert.py
+	$(BIN)/ruff format --check notebooks
 
 # The wheel must stand alone: built, installed into an empty environment, imported from elsewhere, used.
 wheel: $(STAMP)

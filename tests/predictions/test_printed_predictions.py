@@ -31,7 +31,7 @@ def test_the_first_rows_with_what_the_model_stores():
     assert lines[-2] == "... 2 further rows; `to_frame()` has all."
     assert lines[-1] == "1 image that cannot be read was left out; `skipped` has the reasons."
     assert max(map(len, lines)) < 120
-    assert "<pre" in some._repr_html_()
+    assert "<table" in some._repr_html_()
     table = some.to_frame()
     assert table["prediction_set"].tolist()[:3] == ["benign", "benign, malignant", "none"]
     assert table["out_of_distribution"].tolist()[:2] == [False, True]

@@ -21,7 +21,7 @@ from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.aggregation import LEVELS, METHODS, Level
 from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.predictions.predictions_csv import PROBABILITY, write_columns
-from breastcls.predictions.printed_predictions import describe_predictions, name_sets
+from breastcls.predictions.printed_predictions import describe_predictions, name_sets, show_predictions
 from breastcls.relative_paths import relative_paths
 from breastcls.result import Result
 
@@ -189,3 +189,7 @@ class PredictionRows(Result):
 
     def __str__(self) -> str:
         return describe_predictions(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return show_predictions(self)

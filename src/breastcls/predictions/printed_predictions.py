@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.control_characters import show_controls
+from breastcls.html_parts import html_paragraph, html_table
 from breastcls.models.engines.engine_record import engine_in_words
 from breastcls.text_tables import choose_form, format_count, text_table
 
@@ -17,16 +18,29 @@ _WIDTH = 44
 
 def describe_predictions(predictions: Any) -> str:
     """Return the counts, the first rows as a table, and what was left out, as text for a terminal."""
-    parts = [_describe_counts(predictions), "", _first_rows(predictions)]
+    return "\n".join([_describe_counts(predictions), "", text_table(_first_rows(predictions)), *_left_out(predictions)])
+
+
+def show_predictions(predictions: Any) -> str:
+    """Return the same as HTML for a notebook."""
+    return (
+        html_paragraph(_describe_counts(predictions))
+        + html_table(_first_rows(predictions), left=True)
+        + "".join(map(html_paragraph, _left_out(predictions)))
+    )
+
+
+def _left_out(predictions: Any) -> list[str]:
+    lines = []
     if len(predictions) > _ROWS:
-        parts.append(f"... {format_count(len(predictions) - _ROWS, 'further row')}; `to_frame()` has all.")
+        lines.append(f"... {format_count(len(predictions) - _ROWS, 'further row')}; `to_frame()` has all.")
     if predictions.skipped is not None:
         count = len(predictions.skipped)
-        parts.append(
+        lines.append(
             f"{format_count(count, 'image')} that cannot be read {choose_form(count, 'was', 'were')} left out; "
             "`skipped` has the reasons."
         )
-    return "\n".join(parts)
+    return lines
 
 
 def _describe_counts(predictions: Any) -> str:
@@ -51,7 +65,7 @@ def _count(classes: tuple[str, ...], indices: np.ndarray) -> str:
     return ", ".join(f"{name} {count}" for name, count in zip(classes, counts, strict=True))
 
 
-def _first_rows(predictions: Any) -> str:
+def _first_rows(predictions: Any) -> list[list[str]]:
     first = predictions[:_ROWS]
     binary = len(first.classes) == 2
     decisions = first.decisions
@@ -66,7 +80,7 @@ def _first_rows(predictions: Any) -> str:
     if first.ood is not None:
         columns["out-of-distribution"] = ["yes" if flag else "no" for flag in first.ood]
     rows = [list(columns), *(list(row) for row in zip(*columns.values(), strict=True))]
-    return text_table([[_shorten(show_controls(cell)) for cell in row] for row in rows])
+    return [[_shorten(show_controls(cell)) for cell in row] for row in rows]
 
 
 def _names(predictions: Any) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from breastcls.models.engines.session import Session
+from breastcls.models.retracing_advice import hide_retracing_advice
 
 
 class KerasSession(Session):
@@ -54,6 +55,7 @@ def run_keras_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[An
     if not model.compiled and getattr(model, "predict_function", None) is None:
         # By default Keras compiles with XLA, which is up to 14 times slower on a processor.
         model.jit_compile = False
+    hide_retracing_advice()
     full = 0
     for batch in batches:
         count = len(batch)
