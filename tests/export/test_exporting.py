@@ -127,12 +127,19 @@ def test_every_calibration_is_in_the_graph(classes, method, tmp_path):
     assert np.abs(outputs - model.predict_on_batch(IMAGES)).max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", ["mlp", "flatten-mlp", "one output", "ensemble", "ensemble of two sizes"])
+@pytest.mark.parametrize(
+    "kind", ["mlp", "flatten-mlp", "one output", "normalization", "ensemble", "ensemble of two sizes"]
+)
 def test_every_kind_of_model(kind, tmp_path):
     if kind == "one output":
         inner = make_model()
         positive = keras.layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.RandomNormal(0, 0.5, 1))
         model = keras.Model(inner.inputs[0], positive(inner.get_layer("logits").output))
+        set_card(model, bc.models.ModelCard(classes=BINARY, image_size=(32, 32)))
+    elif kind == "normalization":
+        inner, image = make_model(), keras.Input((32, 32, 3))
+        scaled = keras.layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 1.1, 1.2])(image)
+        model = keras.Model(image, keras.Model(inner.inputs[0], inner.outputs[0])(scaled))
         set_card(model, bc.models.ModelCard(classes=BINARY, image_size=(32, 32)))
     elif kind.startswith("ensemble"):
         other = make_model(seed=2)
@@ -142,8 +149,9 @@ def test_every_kind_of_model(kind, tmp_path):
         model = bc.models.build_ensemble([make_model(), other], average="logits", weights=[1, 3])
     else:
         model = make_model(head=kind)
-    export_model(model, tmp_path / "model.xml", check=IMAGES)
-    check_loaded(model, tmp_path / "model.xml")
+    name = "model.onnx" if kind == "normalization" else "model.xml"
+    export_model(model, tmp_path / name, check=IMAGES)
+    check_loaded(model, tmp_path / name)
 
 
 def test_the_names_of_inputs_and_outputs_and_the_batch(tmp_path, exported):
