@@ -18,8 +18,9 @@ class ShownInNotebook:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        if type(self).__str__ is object.__str__ and dataclasses.is_dataclass(self):
-            values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.repr}
+        shown: Any = self
+        if type(self).__str__ is object.__str__ and dataclasses.is_dataclass(shown):
+            values = {field.name: getattr(self, field.name) for field in dataclasses.fields(shown) if field.repr}
             return html_fields(type(self).__name__, values)
         return html_text(str(self))
 

@@ -92,7 +92,7 @@ class NotebookFigure(Figure):
         drawn, target = io.BytesIO(), io.BytesIO()
         self.savefig(drawn, format="png", dpi=_NOTEBOOK_SCALE * _NOTEBOOK_DPI)
         picture = Image.open(drawn).convert("RGB")
-        has_photographs = any(np.ndim(image.get_array()) == 3 for axes in self.axes for image in axes.images)
+        has_photographs = any(np.asarray(one.get_array()).ndim == 3 for axes in self.axes for one in axes.images)
         if has_photographs:
             picture.save(target, format="JPEG", quality=85)
         else:

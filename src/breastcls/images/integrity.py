@@ -42,7 +42,7 @@ PROBLEMS = {
 _DROPPED = frozenset(
     ("missing", "zero-byte", "truncated", "unreadable", "unsupported", "blank", "same-file", "same-pixels")
 )
-_COLUMNS = {
+_COLUMNS: dict[str, Any] = {
     "row": "int64",
     "path": TEXT,
     "problem": TEXT,

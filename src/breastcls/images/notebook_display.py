@@ -59,7 +59,7 @@ class NotebookDisplay:
         text = "\n".join([*head, *shown])
         bundle = {"text/plain": text, "text/html": html_text(text) if text else ""}
         if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(bundle, raw=True)
 
