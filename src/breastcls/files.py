@@ -76,13 +76,15 @@ def remove_temporaries(target: str | os.PathLike[str]) -> None:
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> Path:
-    """Write `text` to `target` as UTF-8, atomically, and return the path.
+    r"""Write `text` to `target` as UTF-8, atomically, and return the path.
+
+    Bytes of file names that are not UTF-8 are written as `\udcff`.
 
     Raises:
         OutputError: If it cannot be written.
     """
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
     return Path(target)
 
 

@@ -1,7 +1,10 @@
+import os
+
 import pytest
 
 import breastcls as bc
 from breastcls.errors import DatasetError, DatasetWarning, LayoutError
+from support.platforms import POSIX
 
 
 @pytest.fixture
@@ -143,3 +146,16 @@ def test_a_link_to_an_image_of_another_class_is_refused(tree):
     (tree / "m/P9_1.jpg").symlink_to(tree / "b/P1_2.jpg")
     with pytest.raises(DatasetError, match=r"One file is in 2 rows with different labels \(row 1: .*P1_2"):
         bc.load_folder(tree, group=r"(P\d)")
+
+
+@POSIX
+def test_file_names_that_are_not_utf8_are_read_audited_and_written(tree, tmp_path):
+    folder = os.fsencode(tree / "b")
+    try:
+        os.rename(os.path.join(folder, sorted(os.listdir(folder))[0]), os.path.join(folder, b"\xff\xfe.png"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    data = bc.load_folder(tree, group=lambda path: path)
+    assert any("\udcff" in path for path in data.paths)
+    bc.audit_leakage(data[:1], data[1:])
+    assert "udcff" in data.to_csv(tmp_path / "images.csv").read_text(encoding="utf-8")

@@ -114,6 +114,11 @@ def _connect() -> sqlite3.Connection:
     return connection
 
 
+def _row(key: tuple[str, int, int]) -> tuple[str, int, int]:
+    """Return a key as it is stored: SQLite takes no name of a file that is not UTF-8."""
+    return key[0].encode("utf-8", "backslashreplace").decode("utf-8"), key[1], key[2]
+
+
 def _load_stored(keys: Sequence[tuple[str, int, int]]) -> None:
     try:
         if not _database_path().exists():
@@ -121,7 +126,8 @@ def _load_stored(keys: Sequence[tuple[str, int, int]]) -> None:
         with closing(_connect()) as connection:
             for key in keys:
                 row = connection.execute(
-                    "SELECT bytes, pixels, perceptual FROM prints WHERE path = ? AND size = ? AND changed = ?", key
+                    "SELECT bytes, pixels, perceptual FROM prints WHERE path = ? AND size = ? AND changed = ?",
+                    _row(key),
                 ).fetchone()
                 if row:
                     _hashes[key] = row
@@ -138,7 +144,7 @@ def _store(keys: Sequence[tuple[str, int, int]]) -> None:
         with closing(_connect()) as connection, connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO prints VALUES (?, ?, ?, ?, ?, ?)",
-                [(*key, *_hashes[key]) for key in keys],
+                [(*_row(key), *_hashes[key]) for key in keys],
             )
     except (OSError, sqlite3.Error):
         # If the cache folder is not writable, the hashes are kept in memory only.

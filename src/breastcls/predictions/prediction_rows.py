@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.files import write_text
-from breastcls.identifiers import read_distinct
+from breastcls.identifiers import TEXT, read_distinct
 from breastcls.models.probability_rule import decide
 from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.aggregation import LEVELS, METHODS, Level
@@ -125,7 +125,7 @@ class PredictionRows(Result):
         The column `path` has the files as they can be opened; `to_csv` writes them relative to `root`.
         """
         known = {
-            "path": self.paths,
+            "path": None if self.paths is None else pd.array(self.paths, dtype=TEXT),
             "case": self.cases,
             "slide": self.slides,
             "magnification": self.magnifications,

@@ -21,6 +21,7 @@ from breastcls.datasets.file_fingerprints import describe_files
 from breastcls.datasets.table_reader import load_table
 from breastcls.errors import OutputError, TrainingError
 from breastcls.files import make_folder, write_json, write_text
+from breastcls.identifiers import TEXT
 from breastcls.images.locking import hold_folder
 from breastcls.models.persistence import save_model
 from breastcls.relative_paths import relative_paths
@@ -93,7 +94,7 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
     table = pd.concat(parts, ignore_index=True)
     for name, values in describe_files(table["path"].tolist()).items():
         table[name] = values
-    table["path"] = relative_paths(map(os.path.abspath, table["path"]), image_root(train, val))
+    table["path"] = pd.array(relative_paths(map(os.path.abspath, table["path"]), image_root(train, val)), dtype=TEXT)
     return write_classes(train.classes) + "\n" + write_rows(table)
 
 
