@@ -14,7 +14,7 @@ from breastcls.csv_text import write_rows
 from breastcls.datasets.table_columns import match_columns, parse_numbers
 from breastcls.errors import EvaluationError
 from breastcls.files import write_text
-from breastcls.identifiers import clean_name
+from breastcls.identifiers import TEXT, clean_name
 from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration, parse_calibration
 from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.prediction_columns import is_reserved
@@ -113,7 +113,7 @@ def write_columns(frame: pd.DataFrame, predictions: Any, path: str | os.PathLike
 
 def complete_columns(frame: pd.DataFrame, predictions: Any, paths: Any) -> pd.DataFrame:
     """Return a table of predictions with other paths and with the constant columns that are not the default."""
-    changes = {} if paths is None else {"path": paths}
+    changes = {} if paths is None else {"path": pd.array(paths, dtype=TEXT)}
     for name in CONSTANT_COLUMNS:
         value = name_calibration(predictions.calibration) if name == "calibration" else getattr(predictions, name)
         if value not in (None, "image", UNCALIBRATED):
