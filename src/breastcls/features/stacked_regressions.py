@@ -16,7 +16,7 @@ Matrix = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 # Largest element of the gradient of the sum of mean losses, in coordinates in which the curvature is about 1.
-_TOLERANCE = 3e-5
+_TOLERANCE = 1e-5
 _MOST_STEPS = 2000
 _MOST_LINE_SEARCH_STEPS = 50
 
