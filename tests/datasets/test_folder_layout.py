@@ -32,6 +32,7 @@ CASES = tuple(f"P{number:03}" for number in range(12))
         ((CASES, CLASSES), "case/class"),
         ((CASES, ("0", "1")), "case/class"),
         ((("8863", "8864"), ("0", "1")), "case/class"),
+        ((("1", "2", "3"), CLASSES), "case/class"),
         ((("Lyon", "Oslo"), CLASSES), "case/class"),
         ((("train", "test"), CASES, CLASSES), "split/case/class"),
         ((CASES,), "case"),

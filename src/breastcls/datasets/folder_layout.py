@@ -180,7 +180,10 @@ def _are_cases(folders: Collection[Folders]) -> bool:
     second = set().union(*below.values())
     if len(second) > 1 and not _kind(second):
         simple = {clean_name(name).casefold().replace("_", " ").replace("-", " ") for name in second}
-        classes_above = any(clean_name(name).casefold().replace("_", " ") in _CLASS_WORDS for name in first)
+        # Numbers above folders of class words, such as 1/benign, are patients.
+        words_below = simple <= _CLASS_WORDS and not any(name.isdecimal() for name in simple)
+        above = {clean_name(name).casefold().replace("_", " ") for name in first}
+        classes_above = any(name in _CLASS_WORDS and not (words_below and name.isdecimal()) for name in above)
         repeated = all(sum(name in of for of in below.values()) > 1 for name in second)
         if not classes_above and len(first) > 1 and (simple <= _CLASS_WORDS or (repeated and len(second) < len(first))):
             return True

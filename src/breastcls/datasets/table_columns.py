@@ -152,7 +152,7 @@ def _spellings(path: str) -> Iterable[str]:
 
 def _exists(path: str) -> bool:
     try:
-        return os.path.exists(path)
+        return os.path.exists(path) and not os.path.isdir(path)
     except ValueError:  # a zero byte
         return False
 
@@ -166,6 +166,8 @@ def _describe_missing(missing: Sequence[str], total: int, root: str | os.PathLik
             "This is an absolute path of Windows: write paths relative to the folder of the images, and pass that "
             "folder as root=."
         )
+    elif os.path.isdir(os.path.join(root or "", first)):
+        remedy = f"{first!r} is a folder: write the paths of the images in it."
     elif re.match(r"[a-z]+://", first):
         remedy = "This is an address and not a file: download the images, and write their paths."
     return f"{len(missing)} of {total} image files do not exist, first {first}{below}. {remedy}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from breastcls.datasets.class_list import CLASSES_LINE, read_classes
+from breastcls.datasets.damaged_names import check_names
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_name import base_name
 from breastcls.datasets.file_agreement import check_files_agree
@@ -63,13 +64,13 @@ def load_table(
         it can be used by `predict` and `explain`; training and evaluation need labels, splits by case need cases.
 
     Raises:
-        DatasetError: If the file cannot be read, a column is missing or partly empty, a label is unknown, classes
-            differ in spelling only, a file has several labels or cases, or image files do not exist; the message names
-            the first.
+        DatasetError: If the file cannot be read, a column is missing or partly empty, a name is an error value of a
+            spreadsheet, a label is unknown, classes differ in spelling only, a file has several labels or cases, or
+            image files do not exist; the message names the first.
 
     Warns:
-        DatasetWarning: If cases are not known, names differ in spelling only, rows repeat a file, or the encoding was
-            assumed.
+        DatasetWarning: If cases are not known, a name may mark a missing value or be a rounded number, names differ in
+            spelling only, rows repeat a file, or the encoding was assumed.
 
     Example:
         >>> frame = pd.DataFrame({"path": ["a.png"], "label": ["benign"], "case": ["7"]})
@@ -102,6 +103,7 @@ def load_table(
     for column in _NUMBERS:
         if column in frame:
             frame[column] = parse_numbers(frame[column], name, DatasetError)
+    check_names(frame, name)
     frame["path"] = find_files(frame["path"], root, name, must_exist=files)
     labelled = "label" in frame and bool(frame["label"].notna().any())
     if classes is None:
