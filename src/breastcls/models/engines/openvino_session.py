@@ -108,7 +108,8 @@ class OpenVinoSession(Session):
             steps.input().model().set_layout(openvino.Layout("NCHW"))
         steps.output().tensor().set_element_type(openvino.Type.f32)
         # On processors with AVX512-BF16, OpenVINO would otherwise compute in bfloat16.
-        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": hint}
+        # Threads that are bound to cores wait for each other where other programs use these cores.
+        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": hint, "ENABLE_CPU_PINNING": False}
         try:
             return openvino.Core().compile_model(steps.build(), "CPU", options)
         except RuntimeError as error:
