@@ -11,6 +11,8 @@ one round that does not count, and the ratios are medians over rounds.
   requests on the array. The time of ours includes the hash of the model by which its converted network is found.
 * `one`: a batch of one image: `session.run`, against `keras.Model.predict_on_batch` and the compiled OpenVINO network.
 * `files`: original images that are not in the cache, against decoding by `tf.io` in parallel and `keras.Model.predict`.
+* `features`: the features of a frozen backbone that `fit` computes once, by OpenVINO and by Keras, without a cache of
+  features.
 * `start`: seconds of the first prediction in a new process, when the converted network is stored and when it is not.
 """
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -31,7 +34,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from harness import find_real_data, load_images, ratio, run_in_turns, update_rows
 
-ROWS = ("predict-mobilenetv2", "predict-resnet50", "one-mobilenetv2", "files-mobilenetv2", "start-mobilenetv2")
+ROWS = (
+    "predict-mobilenetv2",
+    "predict-resnet50",
+    "one-mobilenetv2",
+    "features-mobilenetv2",
+    "features-vgg16",
+    "files-mobilenetv2",
+    "start-mobilenetv2",
+)
 SWITCHES = {"defaults": "", "onednn": "1"}
 BATCH = 32
 
@@ -72,7 +83,8 @@ def _measure(row: str, count: int | None, rounds: int) -> dict[str, Any]:
     kind, backbone = row.split("-")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BREASTCLS_CACHE"] = folder
-        return {"predict": _predict, "one": _one, "files": _files, "start": _start}[kind](backbone, count, rounds)
+        measure = {"predict": _predict, "one": _one, "features": _features, "files": _files, "start": _start}[kind]
+        return measure(backbone, count, rounds)
 
 
 def _build(backbone: str) -> Any:
@@ -200,6 +212,34 @@ def _one(backbone: str, count: int | None, rounds: int) -> dict[str, Any]:
         },
         **result,
     }
+
+
+def _features(backbone: str, count: int | None, rounds: int) -> dict[str, Any]:
+    import numpy as np
+
+    from breastcls.features.feature_store import read_features
+    from breastcls.models.model_parts import split_model
+
+    data = load_images(find_real_data(), count)
+    frozen = split_model(_build(backbone))[0]
+    outputs: dict[str, Any] = {}
+
+    def compute(engine: str, precision: str) -> Any:
+        def work() -> int:
+            # A new cache of features each time, with the prepared images and the converted network of the warm-up.
+            for folder in Path(os.environ["BREASTCLS_CACHE"]).glob("features/*"):
+                shutil.rmtree(folder)
+            options = {"image_size": 224, "progress": False, "precision": precision}
+            outputs[engine] = read_features(frozen, data, engine=engine, **options)
+            return len(data)
+
+        return work
+
+    # "auto" is the precision that `fit` uses: bfloat16 for VGG on processors that have it.
+    result = run_in_turns({"ours": compute("openvino", "float32"), "keras": compute("keras", "auto")}, rounds)
+    difference = float(np.abs(outputs["openvino"] - outputs["keras"]).max() / np.abs(outputs["keras"]).max())
+    ratios = {"ours/keras": round(ratio(result, "ours", "keras"), 2)}
+    return {"images": len(data), "ratios": ratios, "largest_relative_difference": difference, **result}
 
 
 def _files(backbone: str, count: int | None, rounds: int) -> dict[str, Any]:
