@@ -117,8 +117,6 @@ def kernel():
     from jupyter_client.manager import start_new_kernel
 
     manager, client = start_new_kernel(kernel_name="python3")
-    # The kernel of this environment, whatever is installed elsewhere under that name.
-    assert Path(manager.kernel_cmd[0]).name.startswith("python")
     client.stop_channels()
     yield manager
     manager.shutdown_kernel(now=True)
@@ -147,9 +145,9 @@ def test_it_runs(name, tmp_path, kernel):
 @pytest.mark.slow
 @pytest.mark.real
 def test_it_runs_on_real_images(real_data, tmp_path, kernel):
-    """The one with all five calls, on the images of ten slides."""
+    """The one with all five calls, on four images of every second slide."""
     some = tmp_path / "BreaKHis_v1"
-    slides = sorted(real_data.glob("BreaKHis_200X_224/**/SOB_*-*-*"))
+    slides = sorted(real_data.glob("BreaKHis_200X_224/**/SOB_*"))
     slides = [path for path in slides if path.is_dir()]
     assert len(slides) > 20
     for slide in slides[::2]:
