@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from breastcls.errors import ModelError
+from breastcls.models.constant_statistics import constant_statistics
 from breastcls.models.engines.engine_packages import import_openvino, is_installed, short_message
-from breastcls.models.keras_internals import flatten_layers
 
 ONNX_OPSET = 18
 """The version of the ONNX operator set of exported files; ONNX Runtime reads it from version 1.14."""
@@ -100,7 +99,7 @@ def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
     options = {"opset_version": ONNX_OPSET} if entry.name == "onnx" else {}
     signature = [keras.InputSpec(dtype="float32", shape=(None, *graph.input_shape[1:]), name=graph.inputs[0].name)]
     try:
-        with _quiet(), _constant_statistics(graph):
+        with _quiet(), constant_statistics(graph):
             graph.export(str(path), format=entry.keras_format, verbose=False, input_signature=signature, **options)
             _FINISH.get(entry.name, _leave)(path)
     except OSError:
@@ -110,20 +109,6 @@ def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
         raise ModelError(
             f"The model {graph.name!r} cannot be exported to {entry.title}: {short_message(error)}"
         ) from error
-
-
-@contextmanager
-def _constant_statistics(graph: keras.Model) -> Iterator[None]:
-    """Make the statistics of `Normalization` layers constants: as tensors they become inputs of an ONNX graph."""
-    layers = [layer for layer in flatten_layers(graph) if isinstance(layer, keras.layers.Normalization)]
-    before = [(layer, layer.mean, layer.variance) for layer in layers]
-    try:
-        for layer, mean, variance in before:
-            layer.mean, layer.variance = np.asarray(mean), np.asarray(variance)
-        yield
-    finally:
-        for layer, mean, variance in before:
-            layer.mean, layer.variance = mean, variance
 
 
 def _finish_onnx(path: Path) -> None:

@@ -187,3 +187,15 @@ def test_every_engine_runs_without_network_and_telemetry(tmp_path):
     assert found.returncode == 0, found.stderr[-3000:]
     assert found.stdout.split() == ["keras", "openvino", "onnxruntime", "openvino", "None"]
     assert not (tmp_path / "intel").exists()
+
+
+def test_a_model_with_normalization_layers_runs_on_onnx_runtime(images):
+    """EfficientNet has one, whose statistics would become inputs of the ONNX graph."""
+    layer = keras.layers.Normalization(mean=(120.0, 100.0, 90.0), variance=(60.0**2,) * 3)
+    pixels = keras.Input((32, 32, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(layer(pixels))
+    model = keras.Model(pixels, keras.layers.Dense(2, activation="softmax")(pooled))
+    mean = layer.mean
+    found = predict(model, images, classes=CLASSES, engine="onnxruntime")
+    np.testing.assert_allclose(found.probabilities, predict(model, images, classes=CLASSES).probabilities, atol=1e-5)
+    assert layer.mean is mean

@@ -24,6 +24,7 @@ from breastcls.errors import ModelError, ModelWarning, OutputError
 from breastcls.files import hash_file, write_json
 from breastcls.images.image_cache import ENGINES_FOLDER, cache_folder
 from breastcls.images.locking import hold_lock
+from breastcls.models.constant_statistics import constant_statistics
 from breastcls.models.engines.comparison_images import make_comparison_images
 from breastcls.models.engines.engine_packages import find_version, short_message
 from breastcls.models.engines.engine_registry import Engine
@@ -169,7 +170,7 @@ def _convert(model: keras.Model, engine: Engine, folder: Path, relative: bool) -
 def _export(model: keras.Model, engine: Engine, path: Path) -> None:
     engine.load()
     try:
-        with _quiet():
+        with _quiet(), constant_statistics(model):
             model.export(str(path), format=engine.export_format, verbose=False)
     # Keras, TensorFlow and each converter raise errors of many kinds.
     except Exception as error:
