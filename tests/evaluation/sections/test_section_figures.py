@@ -25,7 +25,7 @@ def two(whole):
 
 @pytest.fixture(scope="module")
 def eight(whole):
-    with pytest.warns(EvaluationWarning, match="only 3 cases"):
+    with pytest.warns(EvaluationWarning, match="8 of 8 classes have fewer than 5 cases"):
         return whole(EIGHT)
 
 
