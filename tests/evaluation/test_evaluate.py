@@ -186,7 +186,7 @@ def test_predictions_with_a_training_set(data):
 
 def test_an_object_that_is_no_model_raises_the_error_of_predict(data):
     for judge in (predict, lambda *given: evaluate(*given, **QUICK)):
-        with pytest.raises(ModelError, match="Expected a keras.Model or the path of a model file; found int"):
+        with pytest.raises(ModelError, match=r"Expected a keras\.Model or the path of a model file; found int"):
             judge(3, data)
 
 
