@@ -76,7 +76,7 @@ def count_names(values: Any) -> dict[str, int]:
 
     Example:
         >>> count_names({"cases": ["a", "b"], "trained_on": {"cases": ["a"], "slides": []}})
-        {'case': 2}
+        {'cases': 2}
     """
     names: dict[str, set[str]] = {kind: set() for kind in KINDS}
     collect_names(values, names)

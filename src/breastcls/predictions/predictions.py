@@ -138,7 +138,7 @@ class Predictions(PredictionRows):
             Traceback (most recent call last):
             ...
             breastcls.errors.EvaluationError: `probabilities` must lie in 0..1; row 0 is [2.0, -1.0]. If these are \
-logits, apply softmax (or the sigmoid for one column) first.
+logits, apply softmax (or the sigmoid for one column) first, or load the model with load_model(path, outputs='logits').
         """
         names = arrays.check_classes(classes)
         checked = arrays.check_probabilities(probabilities, names)
