@@ -42,7 +42,7 @@ from breastcls.predictions.ray_workers import RayWorkers, run_parts
 from breastcls.predictions.row_files import choose_format
 from breastcls.predictions.unlike_training import warn_if_unlike
 from breastcls.result import Result
-from breastcls.text_tables import format_count
+from breastcls.text_tables import choose_form, format_count
 
 # About as many images are predicted again after a kill, at most.
 _PART_IMAGES = 4096
@@ -235,7 +235,8 @@ def _write_skipped(skipped: pd.DataFrame | None, images: int, target: Path) -> N
         return
     write_text(beside, write_rows(skipped))
     warnings.warn(
-        f"{format_count(len(skipped), 'image')} of {images + len(skipped)} cannot be read and were left out; "
+        f"{format_count(len(skipped), 'image')} of {images + len(skipped)} cannot be read and "
+        f"{choose_form(len(skipped), 'was', 'were')} left out; "
         f"{beside.name} lists the reasons. First: {skipped['path'][0]}: {skipped['reason'][0]}",
         DatasetWarning,
         stacklevel=4,
