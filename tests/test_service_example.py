@@ -112,6 +112,12 @@ def test_a_body_of_unknown_length_is_stopped_at_the_limit(client):
     assert reply.status_code == 413
 
 
+def test_after_a_request_without_a_readable_kind_the_service_goes_on(client):
+    assert client.post("/predict", files=upload(b"")).status_code == 422
+    assert client.post("/predict", files=upload(encoded(1))).status_code == 200
+    assert client.get("/health").status_code == 200
+
+
 def test_requests_without_files_are_refused(client):
     assert client.post("/predict").status_code == 422
 

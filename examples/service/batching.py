@@ -68,6 +68,10 @@ class BatchQueue(Generic[Item, Result]):
         """
         if len(self._waiting) + len(items) > self._capacity:
             raise QueueFullError(f"{len(self._waiting)} images wait; the queue takes {self._capacity}.")
+        if not items:
+            return []
+        if not self.is_running:
+            raise RuntimeError("The queue is not running.")
         loop = asyncio.get_running_loop()
         futures = [loop.create_future() for _ in items]
         self._waiting.extend(zip(items, futures, strict=True))

@@ -36,7 +36,7 @@ def test_numbers_that_a_spreadsheet_rounded_give_a_warning(value):
 
 def test_a_table_is_checked_when_it_is_read(tmp_path):
     file = tmp_path / "table.csv"
-    file.write_text("path,label,case\na.png,benign,7\nb.png,malignant,#REF!\n")
+    file.write_text("path,label,case\na.png,benign,7\nb.png,malignant,#REF!\n", encoding="utf-8")
     with pytest.raises(DatasetError, match="an error value of a spreadsheet"):
         load_table(file, files=False)
 

@@ -95,11 +95,11 @@ def test_files_of_another_kind_than_their_name_says(tmp_path):
     for name in ("e.pkl", "f.onnx", "g.pth"):
         (tmp_path / name).write_bytes(pickle.dumps(Boom()))
     (tmp_path / "h.joblib").write_bytes(b"\x78\x9c\x00")
-    (tmp_path / "i.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0")
-    (tmp_path / "j.h5").write_text("<!DOCTYPE html><html></html>")
+    (tmp_path / "i.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0", encoding="utf-8")
+    (tmp_path / "j.h5").write_text("<!DOCTYPE html><html></html>", encoding="utf-8")
     (tmp_path / "k.h5").write_bytes(b"")
     (tmp_path / "l.bin").write_bytes(b"\x00\x01")
-    (tmp_path / "m.txt").write_text("weights")
+    (tmp_path / "m.txt").write_text("weights", encoding="utf-8")
     (tmp_path / "n.safetensors").write_bytes(b"\x00")
     expected = {
         "a.keras": r"content of a '\.h5' file .* Rename it to 'a\.h5'",

@@ -143,7 +143,9 @@ def test_damaged_files_are_errors_of_ours(exported, tmp_path):
     (tmp_path / "folder" / "saved_model.pb").write_bytes(b"\x08\x01nothing")
     with pytest.raises(ModelError, match="SavedModel"):
         load_model(tmp_path / "folder", safe_mode=False)
-    (tmp_path / "entity.xml").write_text('<?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "b">]><net name="&a;"></net>')
+    (tmp_path / "entity.xml").write_text(
+        '<?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "b">]><net name="&a;"></net>', encoding="utf-8"
+    )
     with pytest.raises(ModelError, match="entities"):
         load_model(tmp_path / "entity.xml")
 

@@ -77,7 +77,7 @@ def test_a_folder_of_classes_has_images_only_and_names_what_is_ignored(tmp_path,
     for name in ("benign/a.png", "malignant/deep/b.PNG", ".hidden/c.png", "benign/.d.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(tmp_path / name, "PNG")
-    (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "notes.txt").write_text("text", encoding="utf-8")
     with pytest.warns(DatasetWarning, match=r"ignored: 1 .*notes\.txt.* 2 hidden files"):
         assert names(tmp_path) == [str(tmp_path / "benign/a.png"), str(tmp_path / "malignant/deep/b.PNG")]
     (tmp_path / "notes.txt").unlink()

@@ -173,8 +173,8 @@ def test_what_cannot_be_trained(easy, parts, small, quick):
     three = bc.build_model("cnn4", classes=("a", "b", "c"), image_size=32, weights=None)
     with pytest.raises(TrainingError, match="built for the classes"):
         bc.fit(three, train, **quick)
-    plain = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
-    with pytest.raises(TrainingError, match=r"have the shape \(None, 1\)"):
+    plain = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+    with pytest.raises(TrainingError, match=r"have the shape \(None, 3\)"):
         bc.fit(plain, train, **quick)
     free = keras.Sequential(
         [keras.Input((None, None, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]

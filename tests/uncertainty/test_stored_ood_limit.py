@@ -61,7 +61,7 @@ def test_new_cases_are_accepted_and_other_colours_are_flagged_in_every_form(data
     np.testing.assert_array_equal(predict(model, array, tta="dihedral").ood, found.ood)
     predict_to_file(model, data["test"], tmp_path / "out.csv", batch_size=7)
     found.to_csv(tmp_path / "expected.csv")
-    assert (tmp_path / "out.csv").read_text() == (tmp_path / "expected.csv").read_text()
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8") == (tmp_path / "expected.csv").read_text(encoding="utf-8")
     assert Predictions.from_csv(tmp_path / "out.csv").columns is None
 
 

@@ -113,7 +113,7 @@ def test_a_model_whose_layers_may_change_is_not_stored(images, tmp_path, monkeyp
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(model, images, tmp_path, monkeypatch):
     blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
+    blocked.write_text("not a folder", encoding="utf-8")
     monkeypatch.setenv("BREASTCLS_CACHE", str(blocked))
     with pytest.warns(ModelWarning, match="cannot be stored"):
         session = open_session(model, "openvino")
