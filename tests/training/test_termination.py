@@ -2,10 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,20 +16,6 @@ from breastcls.training.termination import EXIT_STATUS, Termination
 from support.platforms import POSIX
 
 pytestmark = POSIX
-
-PROJECT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _own_process(request):
-    """Run a test in a process of its own where OpenVINO has run, which then does not survive signals."""
-    if "openvino" in sys.modules:
-        command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
-        command.append(f"{Path(__file__).resolve()}::{request.node.name}")
-        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=os.environ)
-        assert done.returncode == 0, done.stdout[-3000:]
-        pytest.skip("passed in a process of its own, because OpenVINO has run in this one")
-
 
 OPTIONS = {"epochs": 3, "batch_size": 8, "augment": "dihedral", "logging": Logging(progress=False)}
 

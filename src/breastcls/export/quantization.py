@@ -22,6 +22,7 @@ from breastcls.intervals.minimum_cases import REASONS
 from breastcls.json_values import to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.models.engines.engine_packages import find_version, import_openvino, is_installed, short_message
+from breastcls.models.engines.openvino_core import open_core
 from breastcls.models.engines.openvino_session import open_file
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard
@@ -77,7 +78,7 @@ def quantize_file(path: Path, card: ModelCard, calibration: Dataset, check: Any)
         # NNCF shows its progress on standard output.
         with _nncf() as nncf, redirect_stdout(sys.stderr):
             data = nncf.Dataset(np.asarray(batch, np.float32) for batch in pixels.batches)
-            quantized = nncf.quantize(openvino.Core().read_model(path), data, subset_size=len(used))
+            quantized = nncf.quantize(open_core().read_model(path), data, subset_size=len(used))
     except BreastclsError:
         raise
     except Exception as error:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from breastcls.errors import ModelError
-from breastcls.models.engines.engine_packages import check_file, find_version, import_openvino, short_message
+from breastcls.models.engines.engine_packages import check_file, find_version, short_message
 from breastcls.models.engines.network_ports import Port, check_ports
+from breastcls.models.engines.openvino_core import open_core
 from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
 
 
@@ -111,7 +112,7 @@ class OpenVinoSession(Session):
         # Threads that are bound to cores wait for each other where other programs use these cores.
         options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": hint, "ENABLE_CPU_PINNING": False}
         try:
-            return openvino.Core().compile_model(steps.build(), "CPU", options)
+            return open_core().compile_model(steps.build(), "CPU", options)
         except RuntimeError as error:
             raise ModelError(f"{self._source}: OpenVINO cannot compile it: {short_message(error)}") from error
 
@@ -147,7 +148,7 @@ def open_file(path: str | os.PathLike[str]) -> OpenVinoSession:
     file = check_file(path)
     if file.suffix == ".xml":
         check_file(file.with_suffix(".bin"))
-    core = import_openvino().Core()
+    core = open_core()
     try:
         network = core.read_model(file)
     except RuntimeError as error:
