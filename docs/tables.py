@@ -387,10 +387,14 @@ def backbone_table() -> str:
         options = ", ".join(f"`{name}`" for name in entry.options) or "–"
         pretrained = "yes" if entry.pretrained is not None else "no"
         lines.append(
-            f"| `{entry.name}` | {height}×{width} | `{entry.scaling}` | {options} | {pretrained} | {entry.licence} "
+            f"| `{entry.name}` | {height}×{width} | {_scaling(entry)} | {options} | {pretrained} | {entry.licence} "
             f"| {_link(entry.paper)} |"
         )
     return "\n".join(lines)
+
+
+def _scaling(entry: Any) -> str:
+    return f"`{entry.scaling}`" if isinstance(entry.scaling, str) else entry.scaling_text
 
 
 def _link(paper: str) -> str:

@@ -83,6 +83,10 @@ class ModelWarning(BreastclsWarning):
     """A model runs otherwise than requested, or may not be suited to the images."""
 
 
+class LicenceWarning(BreastclsWarning):
+    """The licence of pretrained weights restricts their use; the message says how."""
+
+
 class LeakageWarning(BreastclsWarning):
     """Training and test images are not independent, and the caller has allowed it."""
 

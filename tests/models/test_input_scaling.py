@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from breastcls.models.backbones.backbone_registry import BACKBONES
-from breastcls.models.input_scaling import apply_scaling
+from breastcls.models.input_scaling import INPUT_SCALINGS
 
 FAMILIES = {
     "xception": "xception",
@@ -27,7 +27,7 @@ FAMILIES = {
 
 def scaled(images, scaling):
     inputs = keras.Input(images.shape[1:])
-    return np.asarray(keras.Model(inputs, apply_scaling(inputs, scaling))(images))
+    return np.asarray(keras.Model(inputs, INPUT_SCALINGS[scaling].scale_tensor(inputs))(images))
 
 
 @pytest.mark.parametrize(("name", "module"), FAMILIES.items())

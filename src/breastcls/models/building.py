@@ -16,10 +16,9 @@ from breastcls.files import hash_file
 from breastcls.images.resize import check_image_size
 from breastcls.models.backbones.backbone import HEADS, Backbone
 from breastcls.models.backbones.backbone_registry import BACKBONES
-from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, load_weights
+from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, find_weights_file, load_weights
 from breastcls.models.forked_process import check_process
 from breastcls.models.heads import apply_head, default_dropout
-from breastcls.models.input_scaling import apply_scaling
 from breastcls.models.model_card import ModelCard, check_classes, set_card
 
 
@@ -48,7 +47,8 @@ def build_model(
         image_size: (height, width) of the images in pixels, or one number for a square. None takes the default of the
             backbone.
         weights: `"imagenet"` for ImageNet weights, which Keras downloads unless they are in its cache; the path of a
-            weight file of the backbone without classification layers; None for random weights. `"default"` is
+            weight file of the backbone without classification layers, or for a vision transformer the file of timm or
+            transformers (`.safetensors`, `.bin`, `.pth`) or its folder; None for random weights. `"default"` is
             `"imagenet"` where such weights are published and None elsewhere (`cnn4`, `cancernet`).
         head: `"linear"` (global average pooling, dropout, dense layer), `"mlp"` (global average pooling, a hidden layer
             of 256 units, dropout, dense layer) or `"flatten-mlp"` (flattening, a hidden layer of 256 units with batch
@@ -93,7 +93,7 @@ def build_model(
     inputs = keras.Input((*size, 3), dtype="float32", name="image")
     # Another seed, so that the head does not depend on the number of random numbers drawn for the backbone.
     with _seeded(seed if seed is None else seed + 1):
-        maps = features(apply_scaling(inputs, entry.scaling))
+        maps = features(entry.input_scaling.scale_tensor(inputs))
         outputs = apply_head(maps, kind, classes=len(names), dropout=rate)
     model = keras.Model(inputs, outputs, name=f"breastcls_{backbone.replace('/', '_')}")
     card = ModelCard(
@@ -105,7 +105,7 @@ def build_model(
         head=kind,
         dropout=rate,
         seed=seed,
-        provenance={} if file is None else {"weights_sha256": hash_file(file)},
+        provenance={} if file is None else {"weights_sha256": hash_file(file), **_terms(entry, label)},
     )
     set_card(model, card)
     return model
@@ -144,7 +144,14 @@ def _weights_file(
     if not isinstance(weights, (str, os.PathLike)):
         raise ModelError(f"weights={weights!r}: expected 'imagenet', a path or None.")
     path = Path(os.fspath(weights)).expanduser()
-    return path, path.name
+    return find_weights_file(entry, path), path.name
+
+
+def _terms(entry: Backbone, label: str | None) -> dict[str, Any]:
+    """Return the terms of weights that have restrictions, which the card keeps where the backbone is not registered."""
+    if not entry.restriction or label == "imagenet":
+        return {}
+    return {"weights_terms": {"licence": entry.licence, "restriction": entry.restriction, "origin": entry.origin}}
 
 
 def _fitting_size(entry: Backbone, image_size: object) -> tuple[int, int]:

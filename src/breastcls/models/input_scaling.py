@@ -118,19 +118,6 @@ torchvision does; the mode `torch`. `"caffe"` reverses the channels to BGR and s
 Scaling = str | float | InputScaling | Sequence[Any]
 
 
-def apply_scaling(images: Any, scaling: str) -> Any:
-    """Apply a named input scaling to RGB images with values 0..255.
-
-    Args:
-        images: Symbolic tensor float32 (n, height, width, 3).
-        scaling: A name of `INPUT_SCALINGS`.
-
-    Returns:
-        Symbolic tensor float32 of the same shape.
-    """
-    return INPUT_SCALINGS[scaling].scale_tensor(images)
-
-
 def find_scaling(scaling: Scaling | None) -> InputScaling | None:
     """Return the input scaling that an argument describes, or None for None.
 

@@ -15,16 +15,21 @@ def weights_licence(card: Mapping[str, Any]) -> str:
     """Return the licence of the initial weights of the backbone, or "" where they are random or not known.
 
     Args:
-        card: Fields of a model card: `backbone` and `weights`.
+        card: Fields of a model card: `backbone`, `weights` and `provenance`.
 
     Example:
         >>> weights_licence({"backbone": "vgg16", "weights": "imagenet"}).split(";")[0]
         'CC BY 4.0'
     """
     name, weights = str(card.get("backbone")), card.get("weights")
+    terms = (card.get("provenance") or {}).get("weights_terms")
+    if isinstance(terms, Mapping):
+        return f"{terms.get('licence')} if the file holds the published weights of {name}: {terms.get('restriction')}"
     if not weights or name not in BACKBONES:
         return ""
     licence = BACKBONES[name].licence
     if weights == "imagenet":
         return f"{licence}; {_IMAGENET}"
+    if BACKBONES[name].obtain:
+        return f"{licence} if the file holds the published weights of {name}"
     return f"{licence} if the file holds the published ImageNet weights of {name}; {_IMAGENET}"

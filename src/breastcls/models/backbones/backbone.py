@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from breastcls.errors import ModelError
 from breastcls.images.resize import check_image_size
-from breastcls.models.input_scaling import INPUT_SCALINGS
+from breastcls.models.input_scaling import INPUT_SCALINGS, InputScaling, Scaling, find_scaling
 
 SCALINGS = tuple(INPUT_SCALINGS)
 """Names of the input scalings."""
@@ -49,8 +50,8 @@ class Backbone:
             without a classification layer.
         image_size: The default (height, width) in pixels.
         minimum_size: The smallest (height, width) that the architecture accepts.
-        scaling: The scaling of RGB images with values 0..255 before the backbone, one of `SCALINGS`. It becomes part of
-            the model.
+        scaling: The scaling of RGB images with values 0..255 before the backbone: one of `SCALINGS`, `(mean, sd)` of
+            values 0..1 as torchvision's `Normalize` takes them, or an `InputScaling`. It becomes part of the model.
         options: Names of the options of `factory`, for example `("alpha",)`.
         head: The default head, one of `HEADS`.
         last_convolution: Name of the layer in the backbone whose output (n, rows, columns, channels) is the feature map
@@ -59,27 +60,39 @@ class Backbone:
             name, of its first layer. Fine-tuning unfreezes them in this order.
         pretrained: `pretrained(image_size, options)` returns the matching ImageNet weights, or raises `WeightsError`.
             None if no weights are published.
+        load_checkpoint: `load_checkpoint(model, path)` loads a file of another framework (`.safetensors`, `.pth`,
+            `.bin`), or raises `WeightsError` and leaves the model as it was. None if only files of Keras are read.
         after_loading: Called with the backbone after weights were loaded, for architectures whose files need a
             correction.
         licence: Licence of the published weights as stated by their publisher.
         origin: Who trained the published weights, with an address.
         paper: DOI or address of the paper that describes the architecture.
+        restriction: What the licence of the published weights does not allow, in one sentence, or "". A warning shows
+            it before the weights are loaded; the card, the report and the export keep it.
+        pooling: How the features are pooled inside the backbone, or "" where the head pools feature maps.
+        obtain: How to obtain weights that are not downloaded: the file, its address, and what to agree to.
+        unverified: What was not compared with the published weights themselves, or "".
     """
 
     name: str
     factory: Callable[..., Any]
     image_size: tuple[int, int] = (224, 224)
     minimum_size: tuple[int, int] = (32, 32)
-    scaling: str = "none"
+    scaling: Scaling = "none"
     options: tuple[str, ...] = ()
     head: str = "linear"
     last_convolution: str | None = None
     stages: tuple[str, ...] = ()
     pretrained: Callable[[tuple[int, int], Mapping[str, Any]], WeightsFile] | None = None
+    load_checkpoint: Callable[[Any, Path], None] | None = None
     after_loading: Callable[[Any], None] | None = None
     licence: str = "not stated"
     origin: str = "not stated"
     paper: str = ""
+    restriction: str = ""
+    pooling: str = ""
+    obtain: str = ""
+    unverified: str = ""
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -87,10 +100,10 @@ class Backbone:
             raise ModelError(f"name={self.name!r}: expected a non-empty str as the name of a backbone.")
         if not callable(self.factory):
             raise ModelError(f"The factory of the backbone {self.name!r} is {self.factory!r}; expected a function.")
-        if self.scaling not in SCALINGS:
-            raise ModelError(
-                f"The backbone {self.name!r} has the scaling {self.scaling!r}; expected one of {', '.join(SCALINGS)}."
-            )
+        try:
+            find_scaling(self.scaling)
+        except ModelError as error:
+            raise ModelError(f"The backbone {self.name!r}: {error}") from error
         if self.head not in HEADS:
             raise ModelError(
                 f"The backbone {self.name!r} has the head {self.head!r}; expected one of {', '.join(HEADS)}."
@@ -102,3 +115,22 @@ class Backbone:
             if isinstance(value, str) or not all(isinstance(item, str) for item in value):
                 raise ModelError(f"{field} of the backbone {self.name!r} must be a tuple of names; found {value!r}.")
             object.__setattr__(self, field, tuple(value))
+
+    @property
+    def input_scaling(self) -> InputScaling:
+        """The scaling before the backbone."""
+        return find_scaling(self.scaling) or InputScaling()
+
+    @property
+    def scaling_text(self) -> str:
+        """The name of the scaling, or its mean and standard deviation in words."""
+        if isinstance(self.scaling, str):
+            return self.scaling
+        if isinstance(self.scaling, InputScaling):
+            return self.scaling.name or f"x * {self.scaling.scale} + {self.scaling.offset}"
+        mean, deviation = self.scaling if not isinstance(self.scaling, int | float) else (0.0, 1 / (255 * self.scaling))
+        return f"mean {_listed(mean)}, sd {_listed(deviation)}"
+
+
+def _listed(values: Any) -> str:
+    return " ".join(f"{value:.4g}" for value in (values if isinstance(values, tuple | list) else (values,)))

@@ -75,7 +75,7 @@ class BackboneTable(RegistryTable[Backbone]):
         return (
             entry.name,
             f"{height}x{width}",
-            entry.scaling,
+            entry.scaling_text,
             entry.head,
             str(len(entry.stages)),
             ", ".join(entry.options) or "-",
@@ -101,7 +101,7 @@ class BackboneTable(RegistryTable[Backbone]):
             "width": entry.image_size[1],
             "minimum_height": entry.minimum_size[0],
             "minimum_width": entry.minimum_size[1],
-            "scaling": entry.scaling,
+            "scaling": entry.scaling_text,
             "head": entry.head,
             "options": ", ".join(entry.options),
             "imagenet": entry.pretrained is not None,
@@ -110,6 +110,10 @@ class BackboneTable(RegistryTable[Backbone]):
             "licence": entry.licence,
             "origin": entry.origin,
             "paper": entry.paper,
+            "restriction": entry.restriction,
+            "pooling": entry.pooling,
+            "obtain": entry.obtain,
+            "unverified": entry.unverified,
         }
 
 

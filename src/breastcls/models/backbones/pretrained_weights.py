@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from breastcls.errors import WeightsError
+from breastcls.errors import LicenceWarning, WeightsError
 from breastcls.files import hash_file
 from breastcls.models.backbones.backbone import Backbone, WeightsFile
+from breastcls.models.checkpoints.tensor_file import INDEX_SUFFIX, TENSOR_SUFFIXES, find_tensor_file
 
 _SUFFIXES = (".h5", ".hdf5", ".keras")
 _TIMEOUT_SECONDS = 20.0
@@ -39,9 +40,10 @@ def find_imagenet_weights(backbone: Backbone, image_size: tuple[int, int], optio
             address, the folder for it, and the argument that takes a path.
     """
     if backbone.pretrained is None:
+        obtain = f" To obtain its weights: {backbone.obtain}" if backbone.obtain else ""
         raise WeightsError(
             f"There are no ImageNet weights for the backbone {backbone.name!r}. Pass weights=None for random initial "
-            "weights, or weights=<path of a weight file>."
+            f"weights, or weights=<path of a weight file>.{obtain}"
         )
     file = backbone.pretrained(image_size, options)
     cached = weights_folder() / file.name
@@ -75,19 +77,48 @@ def load_weights(backbone: Backbone, model: Any, path: str | os.PathLike[str]) -
     Args:
         backbone: The backbone.
         model: The `keras.Model`. After an error some of its weights may have been loaded.
-        path: A file in one of the formats of Keras, without classification layers.
+        path: A file in one of the formats of Keras, without classification layers; for a backbone with
+            `load_checkpoint` also one of the formats of other frameworks.
 
     Raises:
         WeightsError: If the file is missing or damaged, or belongs to another architecture or other options.
     """
+    file = find_weights_file(backbone, path)
+    if backbone.restriction:
+        warnings.warn(
+            f"The published weights of {backbone.name!r} have the licence {backbone.licence}: {backbone.restriction}",
+            LicenceWarning,
+            stacklevel=3,
+        )
+    if backbone.load_checkpoint is not None and file.name.lower().endswith((*TENSOR_SUFFIXES, INDEX_SUFFIX)):
+        backbone.load_checkpoint(model, file)
+    else:
+        _load_keras(backbone, model, file)
+    if backbone.after_loading is not None:
+        backbone.after_loading(model)
+
+
+def find_weights_file(backbone: Backbone, path: str | os.PathLike[str]) -> Path:
+    """Return the file of weights that a path names: itself, or the one in a folder of Hugging Face.
+
+    Raises:
+        WeightsError: If there is none, or its name ends otherwise than those that the backbone takes.
+    """
     file = Path(path).expanduser()
+    suffixes: tuple[str, ...] = _SUFFIXES
+    if backbone.load_checkpoint is not None:
+        suffixes = (*_SUFFIXES, *TENSOR_SUFFIXES, INDEX_SUFFIX)
+        if file.is_dir():
+            file = find_tensor_file(file)
     if not file.is_file():
         found = "a folder" if file.is_dir() else "nothing"
         raise WeightsError(f"weights={str(path)!r}: expected a weight file; found {found}.")
-    if file.suffix.lower() not in _SUFFIXES:
-        raise WeightsError(
-            f"weights={str(path)!r}: expected a Keras weight file, whose name ends in {', '.join(_SUFFIXES)}."
-        )
+    if not file.name.lower().endswith(suffixes):
+        raise WeightsError(f"weights={str(path)!r}: expected a weight file, whose name ends in {', '.join(suffixes)}.")
+    return file
+
+
+def _load_keras(backbone: Backbone, model: Any, file: Path) -> None:
     try:
         with warnings.catch_warnings():
             # Keras only warns here, but the layers concerned would keep random weights.
@@ -101,8 +132,6 @@ def load_weights(backbone: Backbone, model: Any, path: str | os.PathLike[str]) -
             f"({', '.join(backbone.options) or 'it has none'}), without the classification layers (such files are "
             "often called 'notop' or 'no_top')."
         ) from error
-    if backbone.after_loading is not None:
-        backbone.after_loading(model)
 
 
 def _check_digest(path: Path, file: WeightsFile) -> None:
