@@ -31,6 +31,7 @@ FEW_COVERAGE = "<!-- coverage with few cases -->"
 REPAIR = "<!-- repair of a published split -->"
 NEAR_DUPLICATES = "<!-- detection of near duplicates -->"
 SERVICE = "<!-- rates of the service -->"
+EXPLANATION_METHODS = "<!-- table of explanation methods -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -55,6 +56,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (REPAIR, repair_table),
         (NEAR_DUPLICATES, near_duplicate_table),
         (SERVICE, service_table),
+        (EXPLANATION_METHODS, explanation_method_table),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -395,6 +397,16 @@ def backbone_table() -> str:
 
 def _scaling(entry: Any) -> str:
     return f"`{entry.scaling}`" if isinstance(entry.scaling, str) else entry.scaling_text
+
+
+def explanation_method_table() -> str:
+    """Return every registered explanation method as a Markdown table."""
+    from breastcls.explanation.methods.method_registry import METHODS
+
+    lines = ["| name | shows | passes | reference |", "|---|---|---|---|"]
+    for entry in METHODS.values():
+        lines.append(f"| `{entry.name}` | {entry.shows} | {entry.passes} | {entry.reference} |")
+    return "\n".join(lines)
 
 
 def _link(paper: str) -> str:

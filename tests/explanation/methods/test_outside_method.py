@@ -9,7 +9,7 @@ import breastcls as bc
 from breastcls.errors import ExplanationError, RegistryError
 from breastcls.explanation.methods.method_registry import METHODS
 
-NAME = "gradient-times-input"
+NAME = "own-gradient-times-input"
 
 
 def gradient_times_input(scored, images, targets, *, power: float = 1.0):

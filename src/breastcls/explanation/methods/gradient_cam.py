@@ -37,4 +37,11 @@ def gradient_cam(
         return Attribution(combine(*feature_gradients(scored, images, targets, scored.feature_map(layer))))
 
     compute.__doc__ = f"{inspect.getdoc(combine)}\n\n{_ARGUMENTS}\n\nReferences:\n    {reference}.\n"
-    return Method(name=name, compute=compute, title=title, reference=reference, needs_feature_map=True)
+    return Method(
+        name=name,
+        compute=compute,
+        title=title,
+        reference=reference,
+        needs_feature_map=True,
+        passes="1 forward, and the layers behind the feature map backward",
+    )

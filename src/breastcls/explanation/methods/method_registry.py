@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from breastcls.explanation.methods.ablation_cam import ABLATION_CAM
+from breastcls.explanation.methods.eigen_cam import EIGEN_CAM
 from breastcls.explanation.methods.grad_cam import GRAD_CAM
 from breastcls.explanation.methods.grad_cam_plus_plus import GRAD_CAM_PLUS_PLUS
+from breastcls.explanation.methods.gradient_x_input import GRADIENT_X_INPUT
+from breastcls.explanation.methods.guided_backpropagation import GUIDED_BACKPROPAGATION
 from breastcls.explanation.methods.hires_cam import HIRES_CAM
 from breastcls.explanation.methods.integrated_gradients import INTEGRATED_GRADIENTS
+from breastcls.explanation.methods.kernel_shap import KERNEL_SHAP
 from breastcls.explanation.methods.layer_cam import LAYER_CAM
 from breastcls.explanation.methods.method import Method
 from breastcls.explanation.methods.occlusion import OCCLUSION
+from breastcls.explanation.methods.rise import RISE
 from breastcls.explanation.methods.score_cam import SCORE_CAM
 from breastcls.explanation.methods.smooth_grad import SMOOTH_GRAD
+from breastcls.explanation.methods.xgrad_cam import XGRAD_CAM
 from breastcls.registry import Registry
 
 METHODS: Registry[Method] = Registry("explanation method")
@@ -19,10 +26,17 @@ for _method in (
     GRAD_CAM_PLUS_PLUS,
     HIRES_CAM,
     LAYER_CAM,
+    XGRAD_CAM,
+    EIGEN_CAM,
     SCORE_CAM,
+    ABLATION_CAM,
+    GRADIENT_X_INPUT,
     INTEGRATED_GRADIENTS,
     SMOOTH_GRAD,
+    GUIDED_BACKPROPAGATION,
     OCCLUSION,
+    RISE,
+    KERNEL_SHAP,
 ):
     METHODS.register(_method.name, _method)
 
@@ -40,13 +54,13 @@ def register_method(method: Method) -> Method:
         RegistryError: If the name is taken.
 
     Example:
+        >>> import numpy as np
         >>> from breastcls.explanation import Attribution, Method, image_gradients
-        >>> def gradient_times_input(scored, images, targets):
-        ...     return Attribution((images * image_gradients(scored, images, targets)).sum(axis=-1))
-        >>> reference = "Shrikumar et al. 2016, arXiv:1605.01713"
-        >>> method = Method("gradient-times-input", gradient_times_input, "Gradient x input", reference)
+        >>> def saliency(scored, images, targets):
+        ...     return Attribution(np.abs(image_gradients(scored, images, targets)).max(axis=-1))
+        >>> method = Method("saliency", saliency, "Saliency map", "Simonyan et al. 2014, arXiv:1312.6034")
         >>> registered = register_method(method)
-        >>> "gradient-times-input" in list_methods()
+        >>> "saliency" in list_methods()
         True
     """
     return METHODS.register(method.name, method)

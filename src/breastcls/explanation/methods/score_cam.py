@@ -66,6 +66,7 @@ SCORE_CAM = Method(
     reference="Wang et al. 2020, DOI 10.1109/CVPRW50498.2020.00020",
     needs_feature_map=True,
     perturbs=True,
+    passes="65 forward (`channels`)",
 )
 
 

@@ -1,0 +1,45 @@
+"""Eigen-CAM: the first principal component of a feature map, for no class in particular."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from breastcls.explanation.methods.method import Attribution, Method
+from breastcls.explanation.scored_model import ScoredModel
+
+
+def eigen_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None) -> Attribution:
+    """Project each position of a feature map onto the first right singular vector of the positions x channels matrix.
+
+    The map shows where the features of the network are strong, in the direction in which they are strongest. It is the
+    same for every class, and neither scores nor gradients are needed. As in the paper the features are not centred. A
+    singular vector has no sign; that with the larger sum over positions is used.
+
+    Args:
+        scored: The model.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
+        targets: int64 (n,), class indices; the map does not depend on them.
+        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
+
+    References:
+        Muhammad and Yeasin 2020, DOI 10.1109/IJCNN48605.2020.9206626.
+    """
+    features = scored.features(images, scored.feature_map(layer)).astype(np.float64)
+    count, height, width, channels = features.shape
+    values = np.empty((count, height, width), dtype=np.float32)
+    for number, feature in enumerate(features.reshape(count, height * width, channels)):
+        left, sizes, _ = np.linalg.svd(feature, full_matrices=False)
+        projected = left[:, 0] * sizes[0]
+        values[number] = (projected if projected.sum() >= 0.0 else -projected).reshape(height, width)
+    return Attribution(values)
+
+
+EIGEN_CAM = Method(
+    name="eigen-cam",
+    compute=eigen_cam,
+    title="Eigen-CAM",
+    reference="Muhammad and Yeasin 2020, DOI 10.1109/IJCNN48605.2020.9206626",
+    needs_feature_map=True,
+    shows="where the features are strong, for no class in particular",
+    passes="1 forward",
+)
