@@ -56,7 +56,7 @@ class TextTable:
 
     Attributes:
         frame: Text of all cells, dtype "string"; missing where the cell is empty or holds "nan".
-        comment: The first line, if it begins with the prefix that the reader accepts; else empty.
+        comment: The lines before the header that begin with a prefix that the reader accepts; empty without any.
         notes: What was assumed or left out, as sentences.
     """
 
@@ -70,7 +70,7 @@ def read_text_table(
     error: type[BreastclsError],
     *,
     encoding: str | None = None,
-    comment_prefix: str = "# classes: ",
+    comment_prefix: str | tuple[str, ...] = "# classes: ",
     stacklevel: int = 3,
 ) -> TextTable:
     """Read the table in a file as text.
@@ -84,7 +84,7 @@ def read_text_table(
         path: The file.
         error: The exception to raise.
         encoding: Text encoding, such as "cp1250"; found from the content by default.
-        comment_prefix: How the first line may begin, if it is not the header.
+        comment_prefix: How the lines before the header may begin: one such line, or one for each of several.
         stacklevel: Of warnings; 3 for the caller of the function that calls this one.
 
     Raises:
@@ -191,11 +191,15 @@ def _decode_western(content: bytes, path: Any, error: type[BreastclsError]) -> t
     return text, (f"{assumed} {remedy}",)
 
 
-def _take_comment(text: str, prefix: str) -> tuple[str, str]:
-    first, _, rest = text.partition("\n")
-    if first.startswith(prefix):
-        return first.rstrip("\r"), rest
-    return "", text
+def _take_comment(text: str, prefixes: str | tuple[str, ...]) -> tuple[str, str]:
+    lines = []
+    for _ in (prefixes,) if isinstance(prefixes, str) else prefixes:
+        first, _, rest = text.partition("\n")
+        if not first.startswith(prefixes):
+            break
+        lines.append(first.rstrip("\r"))
+        text = rest
+    return "\n".join(lines), text
 
 
 def _read_workbook(path: Path, error: type[BreastclsError]) -> list[list[str]]:

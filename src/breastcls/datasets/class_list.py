@@ -1,4 +1,4 @@
-"""The first line of a CSV table of images, which lists the classes in order."""
+"""The first lines of a CSV table of images: the classes in order, and the file of its vectors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from breastcls.errors import DatasetError
 from breastcls.size_limits import parse_json
 
 CLASSES_LINE = "# classes: "
+VECTORS_LINE = "# vectors: "
 
 
 def write_classes(classes: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from breastcls.csv_text import write_rows
 from breastcls.datasets.check_images import CheckReport, check_dataset
-from breastcls.datasets.class_list import write_classes
+from breastcls.datasets.class_list import VECTORS_LINE, write_classes
 from breastcls.datasets.dataset_name import join_names
 from breastcls.datasets.dataset_summary import summary_table
 from breastcls.datasets.file_agreement import check_files_agree
@@ -25,6 +25,8 @@ from breastcls.datasets.row_selection import describe_conditions, require_column
 from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.datasets.splitting import equal_fractions
 from breastcls.datasets.unit_splits import assign_units, check_fold_count, leave_one_out
+from breastcls.datasets.vectors.vector_archive import write_vectors
+from breastcls.datasets.vectors.vector_rows import join_vectors
 from breastcls.errors import DatasetError
 from breastcls.files import write_text
 from breastcls.html_parts import html_list, html_paragraph
@@ -49,6 +51,8 @@ class Dataset(ImageRows):
         root: The folder that was read, which paths in CSV and JSON files are relative to; else their common folder.
         distinct: Names of cases and slides that differ in spelling only and are nevertheless different; see
             `load_table`.
+        vector_rows: The vectors of the images, which `breastcls.features.load_embeddings` and `extract_features` set;
+            they follow every selection of rows, and `vectors` returns them.
 
     Raises:
         DatasetError: If a column is missing, a label is not among the classes, or classes differ in spelling only.
@@ -109,7 +113,8 @@ class Dataset(ImageRows):
     def __repr__(self) -> str:
         cases = f" of {format_count(self.frame['case'].nunique(), 'case')}" if self.has_cases else ", cases unknown"
         labels = f"classes {', '.join(self.classes)}" if self.has_labels else "no labels"
-        return f"Dataset({format_count(len(self), 'image')}{cases}, {labels})"
+        vectors = f", vectors of {self.vector_rows.size} components" if self.vector_rows is not None else ""
+        return f"Dataset({format_count(len(self), 'image')}{cases}, {labels}{vectors})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the numbers of images, slides and cases of each class; no image is read."""
@@ -151,7 +156,7 @@ class Dataset(ImageRows):
         return self._rows(np.arange(len(self))[selection])
 
     def __add__(self, other: Dataset) -> Dataset:
-        """Concatenate two datasets with the same classes."""
+        """Concatenate two datasets with the same classes; both have vectors of one encoder, or none."""
         if not isinstance(other, Dataset):
             return NotImplemented
         if self.classes != other.classes:
@@ -160,7 +165,8 @@ class Dataset(ImageRows):
         notes = tuple(dict.fromkeys(self.notes + other.notes))
         root = self.root if self.root == other.root else None
         distinct = self.distinct | other.distinct
-        return Dataset(rows, self.classes, notes, join_names(self.name, other.name), root, distinct)
+        vectors = join_vectors(self.vector_rows, other.vector_rows)
+        return Dataset(rows, self.classes, notes, join_names(self.name, other.name), root, distinct, vectors)
 
     def with_classes(self, classes: Sequence[str], label: Mapping[str, str] | str) -> Dataset:
         """Replace the labels.
@@ -185,7 +191,8 @@ class Dataset(ImageRows):
         return dataclasses.replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
     def _rows(self, positions: np.ndarray) -> Dataset:
-        return dataclasses.replace(self, frame=self.frame.iloc[positions])
+        vectors = None if self.vector_rows is None else self.vector_rows.take(positions)
+        return dataclasses.replace(self, frame=self.frame.iloc[positions], vector_rows=vectors)
 
     # Splits
 
@@ -307,7 +314,8 @@ class Dataset(ImageRows):
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the table and the classes as CSV; `load_table(path, root=data.root)` restores the dataset.
 
-        Paths are written relative to `root`, so that the file holds on every machine that has the images.
+        Paths are written relative to `root`, so that the file holds on every machine that has the images. Vectors are
+        written beside the table, `data.vectors.npz` for `data.csv`, and its second line names them.
 
         A cell that a spreadsheet would run as a formula (text beginning with =, +, -, @) is preceded by an apostrophe,
         which `load_table` removes.
@@ -316,4 +324,9 @@ class Dataset(ImageRows):
             OutputError: If the file cannot be written.
         """
         table = self.frame.assign(path=pd.array(self.relative_paths, dtype=TEXT))
-        return write_text(path, write_classes(self.classes) + "\n" + write_rows(table))
+        lines = write_classes(self.classes) + "\n"
+        if self.vector_rows is not None:
+            beside = Path(path).with_name(f"{Path(path).stem}.vectors.npz")
+            write_vectors(beside, self.vectors, self.relative_paths, self.encoder)
+            lines += f"{VECTORS_LINE}{beside.name}\n"
+        return write_text(path, lines + write_rows(table))

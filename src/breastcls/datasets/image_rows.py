@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from breastcls.datasets.dataset_summary import Summary, summarise
 from breastcls.datasets.image_table import check_labels, make_table
 from breastcls.datasets.unit_splits import unit_names
+from breastcls.datasets.vectors.vector_rows import VectorRows, Vectors
 from breastcls.errors import DatasetError
 from breastcls.identifiers import read_distinct
 from breastcls.images.pipeline import make_pipeline, read_batch
@@ -33,6 +34,7 @@ class ImageRows:
     name: str = ""
     root: str | None = None
     distinct: Any = frozenset()
+    vector_rows: VectorRows | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         table = make_table(self.frame)
@@ -41,6 +43,12 @@ class ImageRows:
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "root", None if self.root is None else os.fspath(self.root))
         object.__setattr__(self, "distinct", read_distinct(self.distinct))
+        if self.vector_rows is not None and len(self.vector_rows) != len(table):
+            raise DatasetError(
+                f"There are {format_count(len(self.vector_rows), 'vector')} for {format_count(len(table), 'row')}. "
+                f"Select "
+                "rows by where() or data[...], which selects both."
+            )
 
     # Contents
 
@@ -83,6 +91,24 @@ class ImageRows:
     def slides(self) -> np.ndarray:
         """The slide of each image, an object array of str of shape (n,); the case if the slide is unknown."""
         return self.frame["slide"].fillna(self.frame["case"]).fillna(self.frame["path"]).to_numpy(dtype=object)
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """The vectors of the images, float32 of shape (n, d), not writable; None for a dataset of images alone.
+
+        They may be mapped from a file. A large selection of rows is copied at each use.
+        """
+        return None if self.vector_rows is None else self.vector_rows.array
+
+    @property
+    def encoder(self) -> Mapping[str, Any]:
+        """What computed the vectors, as JSON values; empty where it is not known, or without vectors."""
+        return {} if self.vector_rows is None else self.vector_rows.source.encoder
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the rows have image files; those of a dataset of vectors need not."""
+        return self.vector_rows is None or self.vector_rows.source.has_images
 
     def units(self, by: Unit) -> np.ndarray:
         """Return the case, slide or position of each image, or its value of another column, as text.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.equal_vectors import find_equal_vectors
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.datasets.near_duplicates import find_near_duplicates
 from breastcls.datasets.similar_names import SPELLING
@@ -48,6 +49,10 @@ class LeakageReport(ShownInNotebook):
             they were declared distinct.
         similar_slides: The same for slides.
         test_images_in_similar_cases: Number of test images of the cases in `similar_cases`.
+        identical_vectors: Pairs of rows with the same vector; each test image is listed once.
+        similar_vectors: Pairs of rows whose vectors differ by less than a thousandth of their length, as by rounding or
+            another engine; each test image is listed once.
+        vectors_compared: Whether the vectors of both datasets were compared.
     """
 
     shared_cases: tuple[str, ...]
@@ -64,12 +69,16 @@ class LeakageReport(ShownInNotebook):
     similar_cases: tuple[tuple[str, str], ...] = ()
     similar_slides: tuple[tuple[str, str], ...] = ()
     test_images_in_similar_cases: int = 0
+    identical_vectors: tuple[tuple[str, str], ...] = ()
+    similar_vectors: tuple[tuple[str, str], ...] = ()
+    vectors_compared: bool = False
 
     @property
     def leaking(self) -> bool:
-        """Whether something is certainly shared: a case, a slide, a file, the pixels of an image or nearly so."""
+        """Whether something is certainly shared: a case, a slide, a file, a vector, or pixels, at least nearly."""
         names = self.shared_cases or self.shared_slides
-        return bool(names or self.identical_files or self.identical_pixels or self.near_duplicates)
+        vectors = self.identical_vectors or self.similar_vectors
+        return bool(names or self.identical_files or self.identical_pixels or self.near_duplicates or vectors)
 
     @property
     def possibly_leaking(self) -> bool:
@@ -86,6 +95,8 @@ class LeakageReport(ShownInNotebook):
         compared = f"{names}, not pixels"
         if self.pixels_compared:
             compared = f"{', '.join(self.compared_by)}, files and pixels"
+        if self.vectors_compared:
+            compared = f"{', '.join(self.compared_by)}{', files, pixels' if self.pixels_compared else ''} and vectors"
         others = tuple(step for step in self.compared_with if step != "training")
         sets = "Training and test images"
         if others:
@@ -107,6 +118,8 @@ class LeakageReport(ShownInNotebook):
                     "file with identical pixels", "files with identical pixels", found["identical_pixels"], "="
                 ),
                 *_file_lines("near duplicate", "near duplicates", found["near_duplicates"], "~"),
+                *_file_lines("identical vector", "identical vectors", found["identical_vectors"], "="),
+                *_file_lines("similar vector", "similar vectors", found["similar_vectors"], "~"),
             ]
         if self.possibly_leaking:
             lines += [
@@ -141,21 +154,19 @@ class LeakageReport(ShownInNotebook):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with relative paths."""
-        pairs = (*self.identical_files, *self.identical_pixels, *self.near_duplicates)
+        names = ("identical_files", "identical_pixels", "near_duplicates", "identical_vectors", "similar_vectors")
+        pairs = [pair for name in names for pair in getattr(self, name)]
         relative = iter(relative_paths([path for pair in pairs for path in pair], self.root))
-        files = [list(pair) for pair in zip(relative, relative, strict=True)]
-        same_bytes = len(self.identical_files)
-        same_pixels = same_bytes + len(self.identical_pixels)
+        files = {name: [[next(relative), next(relative)] for _ in getattr(self, name)] for name in names}
         return {
             "clean": self.clean,
             "shared_cases": list(self.shared_cases),
             "shared_slides": list(self.shared_slides),
-            "identical_files": files[:same_bytes],
-            "identical_pixels": files[same_bytes:same_pixels],
-            "near_duplicates": files[same_pixels:],
+            **files,
             "test_images": self.test_images,
             "test_images_in_shared_cases": self.test_images_in_shared_cases,
             "pixels_compared": self.pixels_compared,
+            "vectors_compared": self.vectors_compared,
             "compared_with": list(self.compared_with),
             "compared_by": list(self.compared_by),
             "similar_cases": [list(pair) for pair in self.similar_cases],
@@ -171,7 +182,8 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
     that differ in letter case, leading zeros, separators or accents are reported as a possible leak. Near
     duplicates are test images that are resized, recompressed, recoloured, turned or mirrored copies of training images.
     They are found by perceptual hashes and verified by pixels. Images of a single colour are not compared: empty
-    background looks the same in every slide.
+    background looks the same in every slide. Datasets of vectors are searched for equal vectors, and for vectors that
+    are equal up to rounding.
 
     Args:
         train: The training images, a dataset or a table as `load_table` takes it, with a column `case` or `slide`; add
@@ -179,7 +191,8 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
         test: The test images, likewise.
         pixels: Whether to compare files and pixels too. Every image is then read once, about 250 per second and
             processor; the hashes are stored. Otherwise files are compared by their path. The files of a table need not
-            exist; where one does not, pixels are not compared, and the report says so.
+            exist; where one does not, pixels are not compared, and the report says so. The same holds for datasets of
+            vectors.
         distinct: Names of cases and slides that are different although they differ in spelling only, besides those of
             the datasets; see `load_table`.
 
@@ -199,6 +212,7 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
     train, test = (data if isinstance(data, Dataset) else load_table(data, files=False) for data in (train, test))
     if tables and pixels:
         pixels = all(map(os.path.isfile, train.paths + test.paths))
+    pixels = pixels and train.has_images and test.has_images
     both = {
         "cases": (_names(train, "case"), _names(test, "case")),
         "slides": (_names(train, "slide"), _names(test, "slide")),
@@ -212,6 +226,7 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
     equal_bytes: list[tuple[str, str]] = []
     equal_pixels: list[tuple[str, str]] = []
     near_duplicates: list[tuple[str, str]] = []
+    plain: set[str] = set()
     if not pixels:
         place = {os.path.realpath(path): path for path in train.paths}
         named = [path for path in test.paths if not path.endswith(NO_PATH)]
@@ -224,6 +239,7 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
             for value, empty, path in zip(of_test[column], of_test["pixels"].isna(), test.paths, strict=True):
                 if not empty and value in first:
                     pairs.append((first[value], path))
+        plain = {path for path, empty in zip(test.paths, of_test["pixels"].isna(), strict=True) if empty}
         equal = {path for _, path in equal_bytes + equal_pixels}
         near_duplicates = [
             pair
@@ -232,6 +248,7 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
             )
             if pair[1] not in equal
         ]
+    vectors = find_equal_vectors(train, test, plain)
     return LeakageReport(
         tuple(shared["cases"].tolist()),
         tuple(shared["slides"].tolist()),
@@ -246,6 +263,9 @@ def audit_leakage(train: Images, test: Images, *, pixels: bool = True, distinct:
         similar_cases=similar["cases"],
         similar_slides=similar["slides"],
         test_images_in_similar_cases=int(test.frame["case"].isin([pair[1] for pair in similar["cases"]]).sum()),
+        identical_vectors=vectors.identical,
+        similar_vectors=vectors.similar,
+        vectors_compared=vectors.compared,
     )
 
 
@@ -271,6 +291,9 @@ def join_reports(reports: Sequence[LeakageReport]) -> LeakageReport:
         identical_files=gather("identical_files"),
         identical_pixels=gather("identical_pixels"),
         near_duplicates=gather("near_duplicates"),
+        identical_vectors=gather("identical_vectors"),
+        similar_vectors=gather("similar_vectors"),
+        vectors_compared=all(report.vectors_compared for report in reports),
         test_images=sum(report.test_images for report in reports),
         test_images_in_shared_cases=sum(report.test_images_in_shared_cases for report in reports),
         pixels_compared=all(report.pixels_compared for report in reports),

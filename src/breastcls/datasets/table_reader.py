@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from breastcls.datasets.class_list import CLASSES_LINE, read_classes
+from breastcls.datasets.class_list import CLASSES_LINE, VECTORS_LINE, read_classes
 from breastcls.datasets.damaged_names import check_names
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_name import base_name
@@ -17,8 +18,10 @@ from breastcls.datasets.folder import CASES_UNKNOWN
 from breastcls.datasets.image_table import COLUMNS
 from breastcls.datasets.similar_names import warn_similar_names
 from breastcls.datasets.table_columns import find_files, match_columns, parse_numbers, read_decimal_commas
+from breastcls.datasets.vectors.attached_vectors import attach_vectors
+from breastcls.datasets.vectors.vector_files import read_vectors
 from breastcls.errors import DatasetError, DatasetWarning
-from breastcls.identifiers import format_names
+from breastcls.identifiers import TEXT, format_names
 from breastcls.table_files import read_text_table
 
 NO_PATH = " without a path"
@@ -60,8 +63,9 @@ def load_table(
             splits take it; then `path` may be missing, too.
 
     Returns:
-        The dataset. `load_table(data.to_csv(file), root=data.root)` equals `data`. Without a column `label` or `case`
-        it can be used by `predict` and `explain`; training and evaluation need labels, splits by case need cases.
+        The dataset. `load_table(data.to_csv(file), root=data.root)` equals `data`, also with vectors. Without a column
+        `label` or `case` it can be used by `predict` and `explain`; training and evaluation need labels, splits by case
+        need cases.
 
     Raises:
         DatasetError: If the file cannot be read, a column is missing or partly empty, a name is an error value of a
@@ -80,13 +84,18 @@ def load_table(
         breastcls.errors.DatasetError: 1 of 1 image files do not exist, first a.png. Correct the paths...
     """
     written: tuple[str, ...] | None = None
+    vectors: Path | None = None
     notes: tuple[str, ...] = ()
     if isinstance(source, pd.DataFrame):
         frame, name = source.copy(), "The table"
     else:
-        read = read_text_table(source, DatasetError, encoding=encoding, comment_prefix=CLASSES_LINE)
+        read = read_text_table(source, DatasetError, encoding=encoding, comment_prefix=(CLASSES_LINE, VECTORS_LINE))
         frame, notes, name = read.frame, read.notes, f"The table {os.path.basename(source)}"
-        written = read_classes(read.comment) if read.comment else None
+        for line in read.comment.splitlines():
+            if line.startswith(CLASSES_LINE):
+                written = read_classes(line)
+            else:
+                vectors = _beside(source, line.removeprefix(VECTORS_LINE).strip())
         root = os.path.dirname(os.path.abspath(source)) if root is None else root
     frame = match_columns(frame, COLUMNS, name, DatasetError)
     if not isinstance(source, pd.DataFrame):
@@ -104,16 +113,31 @@ def load_table(
         if column in frame:
             frame[column] = parse_numbers(frame[column], name, DatasetError)
     check_names(frame, name)
-    frame["path"] = find_files(frame["path"], root, name, must_exist=files)
+    ids = frame["path"].astype(TEXT).tolist()
+    # A table that was written with vectors can be used without the images.
+    frame["path"] = find_files(frame["path"], root, name, must_exist=files and vectors is None)
     labelled = "label" in frame and bool(frame["label"].notna().any())
     if classes is None:
         classes = written or (sorted(format_names(frame["label"]).dropna().unique()) if labelled else ())
     title = "" if isinstance(source, pd.DataFrame) else f"table {base_name(source)}"
     data = Dataset(frame, tuple(classes), notes, title, None if root is None else os.fspath(root), distinct)
+    data = data if vectors is None else attach_vectors(data, read_vectors(vectors), vectors.name, [ids])
     data = _note_unknown(data, name)
     check_files_agree(data.frame)
     warn_similar_names(data.frame, data.distinct)
     return data
+
+
+def _beside(source: str | os.PathLike[str], name: str) -> Path:
+    """Return the file of vectors that a table names, which is in the folder of the table."""
+    path = Path(os.path.abspath(source)).parent / os.path.basename(name)
+    if os.path.basename(name) != name or not path.is_file():
+        raise DatasetError(
+            f"The table {os.path.basename(source)} names the file of its vectors, {name!r}, which is not beside it. "
+            f"Copy "
+            f"both, or remove the line '{VECTORS_LINE}...' to read the table alone."
+        )
+    return path
 
 
 def _note_unknown(data: Dataset, name: str) -> Dataset:

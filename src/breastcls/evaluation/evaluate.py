@@ -16,14 +16,14 @@ from breastcls.decisions.stored_decision_limitations import find_stored_limitati
 from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationWarning, LeakageWarning
 from breastcls.evaluation.evaluation import Evaluation
-from breastcls.evaluation.evaluation_context import EvaluationContext
+from breastcls.evaluation.evaluation_context import NEEDS_OF_IMAGES, EvaluationContext
 from breastcls.evaluation.evaluation_origin import describe_origin
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.sections.by_column_section import find_columns
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.threshold_origin import apply_threshold, refuse_rule
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.limitations import NO_CASES, few_cases, few_cases_in_groups, find_limitations
+from breastcls.intervals.limitations import NO_CASES, NO_IMAGES, few_cases, few_cases_in_groups, find_limitations
 from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.scorable_predictions import predict_or_take
 from breastcls.predictions.aggregation import Aggregation, Level
@@ -208,8 +208,16 @@ def _general_limitations(context: EvaluationContext, leakage: LeakageReport | No
         if leakage is None:
             compared = "Neither cases nor slides of these images are known: nothing was compared with the training set"
         found += (f"{compared}, and the colour-only baseline was not scored.",)
+    if context.lacks_images:
+        found += (describe_left_out(),)
     groups = {section.rows: context.values.get(section.name) for section in SECTIONS.values() if section.rows}
     return (*found, *few_cases_in_groups(groups))
+
+
+def describe_left_out() -> str:
+    """Return which sections are left out for vectors without image files, as a limitation."""
+    named = [section.title for section in SECTIONS.values() if set(section.needs) & set(NEEDS_OF_IMAGES)]
+    return f"{NO_IMAGES}: {', '.join(dict.fromkeys(named))}."
 
 
 def _settings(context: EvaluationContext, tta: str | None, engine: Mapping[str, Any] | None) -> dict[str, Any]:

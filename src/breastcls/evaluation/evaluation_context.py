@@ -30,6 +30,10 @@ class Need(enum.Enum):
     SEVERAL_LEVELS = "more than one level (image, slide, case)"
 
 
+NEEDS_OF_IMAGES = (Need.TEST_IMAGES, Need.TRAINING_SET, Need.MODEL)
+"""What cannot be met by vectors without image files."""
+
+
 @dataclass(frozen=True, eq=False)
 class EvaluationContext:
     """The predictions, data and settings of one call of `evaluate`.
@@ -80,6 +84,8 @@ class EvaluationContext:
             return len(self.scored.classes) == 2 and len(np.unique(self.scored.labels)) == 2
         if need is Need.SEVERAL_LEVELS:
             return self.predictions.cases is not None or self.predictions.slides is not None
+        if need in NEEDS_OF_IMAGES and self.lacks_images:
+            return False
         given = {
             Need.CASES: self.predictions.cases,
             Need.TEST_IMAGES: self.test,
@@ -88,6 +94,11 @@ class EvaluationContext:
             Need.OOD_IMAGES: self.ood,
         }
         return given[need] is not None
+
+    @property
+    def lacks_images(self) -> bool:
+        """Whether the test or the training set has vectors without image files."""
+        return any(data is not None and not data.has_images for data in (self.test, self.train))
 
     def compute_once(self, key: str, compute: Callable[[], Result]) -> Result:
         """Return what `compute` returns, and the same again for the same key: sections may share a computation."""

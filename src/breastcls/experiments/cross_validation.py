@@ -31,6 +31,7 @@ from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.predictions.predictions import Predictions
 from breastcls.text_tables import format_count
+from breastcls.training.vector_training import hash_vectors
 
 # Folds by these units may put one case into several folds.
 TEARING_UNITS = ("slide", "image")
@@ -132,6 +133,8 @@ def cross_validate(
     settings = json_settings(
         {"folds": folds, "by": by, "val_fraction": val_fraction, "seed": seed, "tta": tta, "fit": fit_options}
     )
+    if data.vector_rows is not None:
+        settings["vectors_sha256"] = hash_vectors(data)
     # Before any training: data that cannot be split, or that leaks, is reported now and not in the last fold.
     parts, fold_of = make_folds(data, folds, by, val_fraction, seed)
     leakage = audit_folds(parts)

@@ -12,7 +12,7 @@ from breastcls.baselines.baseline_predictions import predict_folds_by_baselines
 from breastcls.baselines.colour_comparison import score_against_colour_baseline
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
-from breastcls.evaluation.evaluate import evaluate
+from breastcls.evaluation.evaluate import describe_left_out, evaluate
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.fold import Fold, FoldResult
 from breastcls.intervals.bootstrap import Bootstrap
@@ -58,6 +58,8 @@ def evaluate_folds(
 ) -> Evaluation:
     """Evaluate the predictions of all folds together, and compare them with the colour-only baseline.
 
+    Vectors without image files have no colours, so that a limitation takes the place of the comparison.
+
     Args:
         results: From `run_folds`.
         leakage: From `audit_folds`.
@@ -73,13 +75,18 @@ def evaluate_folds(
     bootstrap = bootstrap or Bootstrap()
     pooled = pool_predictions(results, data)
     pairs = [(result.fold.fitted_on, result.fold.test) for result in results]
-    by_colour = _in_order(predict_folds_by_baselines(("colour",), pairs)["colour"], results, data)
     evaluation = evaluate(pooled, bootstrap=bootstrap)
-    baseline, difference = score_against_colour_baseline(pooled, by_colour, bootstrap)
+    sections: dict[str, Any] = {}
+    if all(part.has_images for pair in pairs for part in pair):
+        by_colour = _in_order(predict_folds_by_baselines(("colour",), pairs)["colour"], results, data)
+        baseline, difference = score_against_colour_baseline(pooled, by_colour, bootstrap)
+        sections = {"colour_baseline": baseline, "colour_difference": difference}
+    else:
+        limitations = (*limitations, describe_left_out())
     leaks = () if leakage.clean else (LEAKING, *leak_limitations)
     return dataclasses.replace(
         evaluation,
-        sections={**evaluation.sections, "colour_baseline": baseline, "colour_difference": difference},
+        sections={**evaluation.sections, **sections},
         leakage=leakage,
         general_limitations=(*leaks, *evaluation.general_limitations, *limitations),
         model=model,

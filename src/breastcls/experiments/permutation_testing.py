@@ -38,9 +38,11 @@ from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.classification_metrics import METRICS
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import split_model
+from breastcls.models.vector_input import vector_size
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.training.fit_settings import FitSettings
+from breastcls.training.vector_training import settle_settings
 
 Score = Callable[[npt.NDArray[np.int64]], tuple[float, float]]
 
@@ -125,6 +127,7 @@ def permutation_test(
     audit_folds(parts).raise_if_leaking(allowed=by != "case")
     settings = FitSettings.of({**{k: v for k, v in fit_options.items() if k != "callbacks"}, "seed": seed})
     model = build_new_model(build, seed)
+    settings = settle_settings(model, settings)
     kept = _keep_features(model, data, settings, val_fraction)
     generators = np.random.default_rng(seed).spawn(permutations)
     drawn = [permute_labels(labels, cases, how, one, groups) for one in generators]
@@ -178,7 +181,7 @@ def _keep_features(
     find_linear_head(model)
     frozen, _ = split_model(model)
     options: dict[str, Any] = {
-        "image_size": tuple(model.input_shape[1:3]),
+        "image_size": None if vector_size(model) is not None else tuple(model.input_shape[1:3]),
         "resize": settings.preprocessing.resize or (None if card is None else card.resize) or "stretch",
         "precision": "auto" if settings.devices.precision == "float16" else settings.devices.precision,
         "progress": False,

@@ -10,6 +10,7 @@ from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.method import Method
 from breastcls.images.resize import Resize, check_image_size, check_resize
 from breastcls.models.model_card import ModelCard
+from breastcls.models.vector_input import vector_size
 from breastcls.text_tables import format_count
 
 
@@ -26,6 +27,10 @@ def check_options(method: Method, options: dict[str, Any]) -> None:
 
 def find_size(model: Any, card: ModelCard | None, image_size: int | Sequence[int] | None) -> tuple[int, int]:
     """Return (height, width) of the model's input: that of the model, else the argument, else that of the card."""
+    if vector_size(model) is not None:
+        raise ExplanationError(
+            "Heat-maps need a model that takes images; this one takes vectors, in which positions of an image are lost."
+        )
     shape = getattr(model, "input_shape", None)
     known = isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:3]
     fixed = (int(shape[1]), int(shape[2])) if known and shape is not None else None

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from breastcls.datasets.synthetic.tissue import SUBTYPES, generate_image, sample_slide
 from breastcls.images.resize import resize_image
 from breastcls.models.model_card import ModelCard
+from breastcls.models.vector_input import require_image_size
 
 SYNTHETIC_IMAGES = 8
 _LEAST_SIDE = 32
@@ -18,7 +19,7 @@ _SEED = 7
 
 def generate_check_images(card: ModelCard) -> npt.NDArray[np.uint8]:
     """Generate synthetic images in the size of a model, one of each subtype; uint8 (8, height, width, 3)."""
-    height, width = card.image_size
+    height, width = require_image_size(card, "Export")
     size = (max(height, _LEAST_SIDE), max(width, _LEAST_SIDE))
     images = []
     for number, subtype in enumerate(SUBTYPES[:SYNTHETIC_IMAGES]):

@@ -12,6 +12,7 @@ from breastcls.export.ensemble_graph import join_members
 from breastcls.models.card_calibration import find_calibration
 from breastcls.models.ensemble import list_members
 from breastcls.models.model_card import ModelCard
+from breastcls.models.vector_input import require_image_size
 
 INPUT, OUTPUT = "image", "probabilities"
 
@@ -26,7 +27,7 @@ def build_export_graph(model: keras.Model, card: ModelCard) -> keras.Model:
         model: A functional model with one input and one output.
         card: Its card.
     """
-    image = keras.Input((*card.image_size, 3), dtype="float32", name=INPUT)
+    image = keras.Input((*require_image_size(card, "Export"), 3), dtype="float32", name=INPUT)
     members = list_members(model)
     if any(member.resize is not None for member in members):
         outputs = join_members(model, members, image)

@@ -13,6 +13,7 @@ from breastcls.export.export_formats import EXPORT_FORMATS
 from breastcls.export.parity import Parity
 from breastcls.metrics.number_format import format_count
 from breastcls.models.sidecar import Sidecar, sidecar_path
+from breastcls.models.vector_input import require_image_size
 from breastcls.models.weights_licence import weights_licence
 from breastcls.result import Result
 
@@ -52,6 +53,7 @@ class ExportReport(Result):
     @override
     def __str__(self) -> str:
         card, title = self.sidecar.card, EXPORT_FORMATS[self.sidecar.format].title
+        height, width = require_image_size(card, "An exported model")
         opset = f", opset {self.sidecar.opset}" if self.sidecar.opset else ""
         precision = ", int8" if self.quantization else ""
         lines = [
@@ -60,7 +62,7 @@ class ExportReport(Result):
             f"Compared with Keras by {self.engine}; accepted: {self.tolerance:.0e}.",
             str(self.parity),
             *_quantization_lines(self.quantization),
-            f"Input `image`: float32 (n, {card.image_size[0]}, {card.image_size[1]}, 3), RGB 0..255. Output "
+            f"Input `image`: float32 (n, {height}, {width}, 3), RGB 0..255. Output "
             f"`probabilities`: float32 (n, {len(card.classes)}): {', '.join(card.classes)}.",
         ]
         lines += [f"- {line}" for line in self._notes()]

@@ -22,6 +22,7 @@ from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
 from breastcls.models.runtime_model import open_runtime_file, require_keras
 from breastcls.models.sidecar import Sidecar, hash_model, write_sidecar
+from breastcls.models.vector_input import require_image_size
 from breastcls.predictions.pseudonyms import Pseudonyms
 
 
@@ -130,6 +131,7 @@ def _check_model(model: Any, entry: ExportFormat) -> ModelCard:
             "`load_model(path, classes=...)`, or call `breastcls.models.set_card(model, "
             "breastcls.models.ModelCard(classes=..., image_size=...))`."
         )
+    require_image_size(card, "`export_model`")
     return card
 
 

@@ -28,6 +28,7 @@ from breastcls.errors import OutputError, TrainingError, TrainingWarning
 from breastcls.features.augmented_versions import find_version_policy
 from breastcls.features.feature_job import IF_CLOSE, FeatureJob, Positions, entry_keys, folder_name
 from breastcls.features.frozen_inference import Features, preferred_precision
+from breastcls.features.vector_features import read_vector_features
 from breastcls.files import write_text
 from breastcls.images.cache_segment import KEY_BYTES, TEMPORARY_SUFFIX, SegmentWriter
 from breastcls.images.cached_source import find_entries, image_keys, remove_damaged
@@ -37,6 +38,7 @@ from breastcls.images.locking import hold_lock
 from breastcls.images.progress_bar import progress_bar
 from breastcls.images.resize import check_image_size
 from breastcls.models.engines.choose_engine import KERAS
+from breastcls.models.vector_input import check_vector_data, vector_size
 
 SUFFIX = ".features"
 _WHAT = "stored features"
@@ -50,7 +52,7 @@ def read_features(
     frozen: keras.Model,
     data: Dataset,
     *,
-    image_size: int | Sequence[int],
+    image_size: int | Sequence[int] | None,
     resize: str = "stretch",
     normalizer: Normalizer | None = None,
     augment: str | Policy | None = "none",
@@ -64,10 +66,12 @@ def read_features(
 ) -> Features:
     """Return the output of a frozen model for each image; only features that are not stored yet are computed.
 
+    For a model of vectors the vectors of the dataset take the place of the images; nothing is stored then.
+
     Args:
         frozen: The model that computes the features, run as in inference; from `split_model`.
         data: The images.
-        image_size: (height, width) of the images, or one number.
+        image_size: (height, width) of the images, or one number; None for a model of vectors.
         resize: `"stretch"`, `"crop"` or `"pad"`.
         normalizer: A stain normalizer.
         augment: Name of an augmentation policy that does not mix images, a `Policy`, or `"none"`.
@@ -98,6 +102,15 @@ def read_features(
     policy = find_version_policy(augment)
     _check(data, policy, versions)
     shape = _feature_shape(frozen)
+    check_vector_data(frozen, data, TrainingError)
+    if vector_size(frozen) is not None:
+        if policy is not None or normalizer is not None:
+            raise TrainingError(
+                "Vectors cannot be augmented or normalised in stain: pass augment='none' and no normalizer."
+            )
+        return read_vector_features(frozen, data)
+    if image_size is None:
+        raise TrainingError("image_size is None; expected (height, width), since the frozen model takes images.")
     states = file_states(data.paths)
     # The same file may be in the data twice; it is computed once.
     keys = entry_keys(image_keys(data.paths, states), versions)

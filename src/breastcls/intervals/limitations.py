@@ -18,6 +18,7 @@ from breastcls.predictions.repeated_paths import describe_repeats
 from breastcls.predictions.unit_labels import mixed_units, scored_images
 
 LEAKING = "Training and test images are not independent: these scores are too optimistic for new cases."
+NO_IMAGES = "The data are vectors without image files, so that these sections were not computed"
 NO_CASES = (
     "Cases are not known, so every image counts as its own: confidence intervals are too narrow if cases have several "
     "images."

@@ -17,6 +17,7 @@ from breastcls.images.resize import check_image_size
 from breastcls.models.backbones.backbone import HEADS, Backbone
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, find_weights_file, load_weights
+from breastcls.models.embedding_model import EMBEDDINGS, apply_embedding_head
 from breastcls.models.forked_process import check_process
 from breastcls.models.heads import apply_head, default_dropout
 from breastcls.models.model_card import ModelCard, check_classes, set_card
@@ -33,7 +34,7 @@ def build_model(
     seed: int | None = None,
     **backbone_options: Any,
 ) -> keras.Model:
-    """Build a classifier: a functional Keras model from RGB images to probabilities.
+    """Build a classifier: a functional Keras model from RGB images, or from vectors, to probabilities.
 
     The model takes RGB images (n, height, width, 3) of type uint8 or float32 with values 0..255; the input scaling of
     the backbone is part of the model. Its output is softmax probabilities, float32 (n, classes), also in mixed
@@ -41,8 +42,12 @@ def build_model(
     layer `logits`, and `probabilities`. All of them are layers of Keras itself, and all are trainable; see
     `breastcls.models.set_trainable` to freeze some of them.
 
+    With the name "embeddings" it takes vectors float32 (n, d) in place of images, such as those of
+    `breastcls.features.load_embeddings`: `build_model("embeddings", classes=..., dimensions=d)`. `image_size` and
+    `weights` do not apply to it.
+
     Args:
-        backbone: A name of `list_backbones()`.
+        backbone: A name of `list_backbones()`, or `"embeddings"`.
         classes: Class names in the order of the outputs, the positive class last, at least two.
         image_size: (height, width) of the images in pixels, or one number for a square. None takes the default of the
             backbone.
@@ -58,7 +63,8 @@ def build_model(
         seed: Seed of all random initial weights and of all dropout layers; equal seeds give equal bits. The global
             random state of Python is set and restored, so threads must not build models with seeds at the same time.
             None uses the global random state, as Keras does.
-        **backbone_options: Options of the backbone, for example `alpha=0.25` for `"mobilenet"`.
+        **backbone_options: Options of the backbone, for example `alpha=0.25` for `"mobilenet"`; `dimensions`, the
+            number of components of a vector, for `"embeddings"`.
 
     Returns:
         A `keras.Model` with a `ModelCard` (see `breastcls.models.get_card`).
@@ -73,8 +79,12 @@ def build_model(
         >>> model = build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
         >>> model.input_shape, model.output_shape
         ((None, 32, 32, 3), (None, 2))
+        >>> build_model("embeddings", classes=("benign", "malignant"), dimensions=384).input_shape
+        (None, 384)
     """
     check_process()
+    if backbone == EMBEDDINGS:
+        return _build_embedding_model(classes, image_size, weights, head, dropout, seed, backbone_options)
     entry = BACKBONES[backbone]
     names = check_classes(classes)
     size = _fitting_size(entry, image_size)
@@ -106,6 +116,38 @@ def build_model(
         dropout=rate,
         seed=seed,
         provenance={} if file is None else {"weights_sha256": hash_file(file), **_terms(entry, label)},
+    )
+    set_card(model, card)
+    return model
+
+
+def _build_embedding_model(
+    classes: Sequence[str],
+    image_size: object,
+    weights: object,
+    head: str | None,
+    dropout: float | None,
+    seed: int | None,
+    options: Mapping[str, Any],
+) -> keras.Model:
+    names, kind = check_classes(classes), head or "linear"
+    if image_size is not None or weights not in ("default", None):
+        raise ModelError("A model of vectors has no image_size and no pretrained weights; leave both out.")
+    if unknown := sorted(set(options) - {"dimensions"}):
+        raise ModelError(f"{unknown[0]!r} is no argument of build_model({EMBEDDINGS!r}); it takes dimensions=.")
+    rate = default_dropout(_known_head(kind)) if dropout is None else _checked_dropout(dropout)
+    _check_seed(seed)
+    with _seeded(seed if seed is None else seed + 1):
+        inputs, outputs = apply_embedding_head(options.get("dimensions"), kind, classes=len(names), dropout=rate)
+    model = keras.Model(inputs, outputs, name=f"breastcls_{EMBEDDINGS}")
+    card = ModelCard(
+        classes=names,
+        image_size=None,
+        backbone=EMBEDDINGS,
+        backbone_options=dict(options),
+        head=kind,
+        dropout=rate,
+        seed=seed,
     )
     set_card(model, card)
     return model

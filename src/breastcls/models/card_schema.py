@@ -20,6 +20,7 @@ _LARGEST = 2**53
 _STEPS = ("training", "calibration", "threshold", "conformal", "ood")
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
+    "image_size": (list, type(None)),
     "backbone": (str, type(None)),
     "weights": (str, type(None)),
     "head": (str, type(None)),

@@ -22,6 +22,7 @@ from breastcls.models.ensemble_checks import (
 from breastcls.models.log_probabilities import SMALLEST_PROBABILITY
 from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.persistence import load_model
+from breastcls.models.vector_input import require_image_size
 
 Average = Literal["probabilities", "logits"]
 AVERAGES = ("probabilities", "logits")
@@ -93,18 +94,19 @@ def build_ensemble(
     ]
     cards = [check_member(number, model) for number, model in enumerate(opened, start=1)]
     check_no_shared_weights(opened)
-    size = max((card.image_size for card in cards), key=lambda sides: sides[0] * sides[1])
+    sizes = [require_image_size(card, "An ensemble") for card in cards]
+    size = max(sizes, key=lambda sides: sides[0] * sides[1])
     resize = check_compatible(cards, size)
     shares = normalise_weights(weights, len(opened))
 
     inputs = keras.Input((*size, 3), dtype="float32", name="image")
     terms = []
-    for number, (model, card, share) in enumerate(zip(opened, cards, shares, strict=True), start=1):
+    for number, (model, card, own, share) in enumerate(zip(opened, cards, sizes, shares, strict=True), start=1):
         images = inputs
-        if card.image_size != size:
+        if own != size:
             # The layer Resizing has the default `training=True`, which Keras passes on to all following layers if the
             # model is called without this argument: batch normalisation and dropout would be in training mode.
-            images = keras.ops.image.resize(inputs, card.image_size, interpolation="bilinear", antialias=True)
+            images = keras.ops.image.resize(inputs, own, interpolation="bilinear", antialias=True)
             # float32, because in bfloat16 251.3 and 251.9 are the same number.
             images = keras.layers.Identity(dtype="float32", name=f"images_{number}")(images)
         # A unique name, because two models of `build_model` have the same name.

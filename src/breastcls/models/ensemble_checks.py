@@ -12,6 +12,7 @@ from breastcls.errors import ModelError
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.runtime_model import require_keras
 from breastcls.models.training_cases import UNITS, list_seen_names, list_trained_names
+from breastcls.models.vector_input import require_image_size
 
 
 def check_member(number: int, model: Any) -> ModelCard:
@@ -79,7 +80,8 @@ def check_compatible(cards: Sequence[ModelCard], size: tuple[int, int]) -> str |
     if len(modes) > 1:
         raise ModelError(f"The members have the resize modes {' and '.join(sorted(modes))}; expected one mode.")
     if modes != {"stretch"}:
-        odd = [card.image_size for card in cards if card.image_size[0] * size[1] != card.image_size[1] * size[0]]
+        sizes = [require_image_size(card, "An ensemble") for card in cards]
+        odd = [own for own in sizes if own[0] * size[1] != own[1] * size[0]]
         if odd:
             raise ModelError(
                 f"The members take images of {size} and {odd[0]}, which have different proportions, with the resize "

@@ -26,7 +26,7 @@ class ModelCard(ShownInNotebook):
 
     Attributes:
         classes: Class names in the order of the model's outputs, the positive class last.
-        image_size: (height, width) in pixels of the images that the model takes.
+        image_size: (height, width) in pixels of the images that the model takes; None for a model of vectors.
         backbone: Name of the backbone, or None for a model that `build_model` did not build.
         backbone_options: Options of the backbone.
         weights: `"imagenet"`, the name of the file of the initial weights, or None for random initial weights.
@@ -58,7 +58,7 @@ class ModelCard(ShownInNotebook):
     """
 
     classes: tuple[str, ...]
-    image_size: tuple[int, int]
+    image_size: tuple[int, int] | None
     backbone: str | None = None
     backbone_options: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
@@ -76,7 +76,8 @@ class ModelCard(ShownInNotebook):
     def __post_init__(self) -> None:
         """Check the fields, and copy those that the caller could change afterwards."""
         object.__setattr__(self, "classes", check_classes(self.classes))
-        object.__setattr__(self, "image_size", check_image_size(self.image_size, ModelError))
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", check_image_size(self.image_size, ModelError))
         for name in ("backbone_options", "provenance"):
             object.__setattr__(self, name, _json_values(name, getattr(self, name)))
         if self.stain is not None:

@@ -22,6 +22,7 @@ from breastcls.models.keras_internals import is_functional, recorded_calls
 from breastcls.models.model_card import ModelCard
 from breastcls.models.runtime_model import RuntimeModel
 from breastcls.models.single_output import expand_single_output
+from breastcls.models.vector_input import vector_size
 
 _SATURATED = 0.999
 """A largest probability from which an output counts as saturated."""
@@ -50,9 +51,11 @@ _WEIGHTED = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras
 def may_lack_scaling(model: Any, card: ModelCard | None) -> bool:
     """Return whether a model gets images as they are, for all that its card and its graph say.
 
-    False for a model that breastcls built, trained or exported, one whose scaling was stated when it was loaded, and
-    one with a scaling, a normalisation or an arithmetic operation before its first layer with weights.
+    False for a model of vectors, one that breastcls built, trained or exported, one whose scaling was stated when it
+    was loaded, and one with a scaling, a normalisation or an arithmetic operation before its first layer with weights.
     """
+    if vector_size(model) is not None:
+        return False
     if card is not None:
         stated = card.provenance.get("loaded_from")
         known = card.backbone is not None or card.training_history is not None

@@ -16,6 +16,7 @@ from breastcls.models.card_calibration import find_calibration, is_calibration_i
 from breastcls.models.model_card import ModelCard
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.models.sidecar_values import check_sidecar_values, describe_resize
+from breastcls.models.vector_input import require_image_size
 from breastcls.models.weights_licence import weights_licence
 from breastcls.result import ShownInNotebook
 
@@ -62,7 +63,7 @@ class Sidecar(ShownInNotebook):
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON values of the file."""
         card = self.card
-        height, width = card.image_size
+        height, width = require_image_size(card, "An exported model")
         calibration = find_calibration(card)
         normalizer = {} if card.stain is None else {"name": "NormalizeStain", "arguments": dict(card.stain)}
         threshold = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
@@ -80,7 +81,7 @@ class Sidecar(ShownInNotebook):
             "positive_class": card.classes[-1] if binary else None,
             "patch_size_pixels": height if height == width else [height, width],
             "spacing_um_px": None,
-            "transform": [*([normalizer] if normalizer else []), describe_resize(card.resize, card.image_size)],
+            "transform": [*([normalizer] if normalizer else []), describe_resize(card.resize, (height, width))],
             "input": {
                 "name": "image",
                 "dtype": "float32",

@@ -36,12 +36,19 @@ def record_training(
         **{unit: sorted(seen[unit] | list_seen_names(before, unit)) for unit in UNITS},
         "trained_on": {unit: sorted(trained[unit] | list_trained_names(before, unit)) for unit in UNITS},
         **record,
-        "images": describe_images(train).to_record(),
+        **_describe_inputs(card, train),
     }
     if isinstance(before, Mapping):
         training["earlier_training"] = {unit: len(list_seen_names(before, unit)) for unit in UNITS}
     bare = drop_weight_dependent(card)
     return bare.replace(provenance={**bare.provenance, "training": training})
+
+
+def _describe_inputs(card: ModelCard, train: Dataset) -> dict[str, Any]:
+    if card.image_size is None:
+        # A model of vectors can be used on the vectors of the same encoder only.
+        return {"encoder": dict(train.encoder)}
+    return {"images": describe_images(train).to_record()}
 
 
 def drop_weight_dependent(card: ModelCard) -> ModelCard:

@@ -15,11 +15,14 @@ from breastcls.images.image_source import ReadSettings
 from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.engines.session import BatchRunner
 from breastcls.models.model_card import ModelCard
+from breastcls.models.vector_input import check_vector_data, vector_size
 from breastcls.predictions.given_images import GivenImage, GivenImages, open_given
+from breastcls.predictions.given_vectors import check_encoder, check_given_vectors
 from breastcls.predictions.image_stream import ON_ERROR, ImageStream
 from breastcls.text_tables import format_count
 
 DEFAULT_RESIZE = "stretch"
+_LEAST_VECTORS = 1024
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,15 @@ class PixelBatches:
     """Batches of images, opened during iteration.
 
     Attributes:
-        batches: Arrays or tensors uint8 (b, height, width, 3).
-        image_size: (height, width) of all of them.
+        batches: Arrays or tensors uint8 (b, height, width, 3), or vectors float32 (b, d).
+        image_size: (height, width) of all of them; None for vectors.
         stream: The record of what was read; None for a dataset that is read as a whole, and for an array that needs no
             conversion.
         root: The folder that was given, if any.
     """
 
     batches: Iterable[Any]
-    image_size: tuple[int, int]
+    image_size: tuple[int, int] | None
     stream: ImageStream | None = None
     root: str | None = None
 
@@ -72,8 +75,11 @@ def open_batches(
         raise EvaluationError(f"`batch_size` is {batch_size}; expected 1 or more.")
     if on_error not in ON_ERROR:
         raise EvaluationError(f"`on_error` is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}.")
+    if vector_size(model) is not None:
+        return _of_vectors(model, card, data, batch_size)
     if isinstance(data, Dataset):
         data = check_dataset(model, card, data)
+        check_vector_data(model, data, EvaluationError)
         if on_error == "raise" and prepared:
             return _of_dataset(model, card, data, batch_size)
         files = GivenImages([GivenImage(path, path, path) for path in data.paths], len(data), data.root)
@@ -163,6 +169,20 @@ def _of_dataset(
     )
     batches = pipeline if isinstance(model, keras.Model) else (pipeline[number] for number in range(len(pipeline)))
     return PixelBatches((batch[0] for batch in batches), size, root=data.root)
+
+
+def _of_vectors(model: keras.Model | BatchRunner, card: ModelCard | None, data: Any, batch_size: int) -> PixelBatches:
+    if isinstance(data, Dataset):
+        data = check_dataset(model, card, data)
+        check_vector_data(model, data, EvaluationError)
+        check_encoder(card, data.encoder)
+        vectors, root = data.vectors, data.root
+    else:
+        vectors, root = check_given_vectors(data, vector_size(model)), None
+    assert vectors is not None, "checked above"
+    # A row is small, so that batches may be larger than those of images.
+    size = max(batch_size, _LEAST_VECTORS)
+    return PixelBatches((vectors[start : start + size] for start in range(0, len(vectors), size)), None, root=root)
 
 
 def _of_images(

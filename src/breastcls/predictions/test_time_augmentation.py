@@ -18,14 +18,14 @@ Transform = tuple[int, bool]
 """Number of rotations by 90 degrees anticlockwise, and whether the image is flipped left to right before."""
 
 
-def list_transforms(tta: str | None, image_size: tuple[int, int]) -> tuple[Transform, ...]:
+def list_transforms(tta: str | None, image_size: tuple[int, int] | None) -> tuple[Transform, ...]:
     """Return the transforms that are applied to images of a size, the identity first.
 
     Args:
         tta: `"dihedral"`: the eight symmetries of the square, four rotations with and without a flip; for images that
             are not square the four of them that keep the shape (identity, rotation by 180 degrees, and both flips).
             None: the identity alone.
-        image_size: (height, width).
+        image_size: (height, width); None for vectors, which have no transforms.
 
     Raises:
         EvaluationError: If `tta` is something else.
@@ -38,6 +38,8 @@ def list_transforms(tta: str | None, image_size: tuple[int, int]) -> tuple[Trans
         return ((0, False),)
     if tta not in TTA:
         raise EvaluationError(f"`tta` is {tta!r}; expected {', '.join(map(repr, TTA))} or None.")
+    if image_size is None:
+        raise EvaluationError(f"`tta` is {tta!r}, but the model takes vectors, which cannot be rotated. Leave it out.")
     rotations = (0, 1, 2, 3) if image_size[0] == image_size[1] else (0, 2)
     return tuple((rotation, flipped) for flipped in (False, True) for rotation in rotations)
 

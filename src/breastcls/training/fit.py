@@ -44,6 +44,7 @@ from breastcls.training.run_summary import describe_run, note_in_card
 from breastcls.training.seeding import seeded
 from breastcls.training.termination import EXIT_STATUS, Termination
 from breastcls.training.trainer import Trainer
+from breastcls.training.vector_training import hash_vectors, settle_settings
 
 
 def fit(
@@ -79,7 +80,8 @@ def fit(
 
     While the backbone is frozen, its output for an image does not change: it is computed once, kept beside the
     prepared images, and the head is trained on it. `run.config["input_modes"]` and `print(run)` report which phases
-    were trained on "features" and which on "images".
+    were trained on "features" and which on "images". A model of vectors, such as of `build_model("embeddings", ...)`,
+    is trained on the vectors of the datasets, without augmentation.
 
     Args:
         model: From `build_model`, or any Keras model with images in and probabilities out: (n, classes), or (n, 1) with
@@ -162,6 +164,8 @@ def fit(
     began = time.perf_counter()
     settings = FitSettings.of(given)
     check_process()
+    if isinstance(model, keras.Model):
+        settings = settle_settings(model, settings)
     image_size = check_fit(model, train, val, settings)
     images = Preprocessing.of(preprocessing)
     normalizer, noted = _normalizer(images.stain, model, train, settings.seed)
@@ -174,6 +178,8 @@ def fit(
     leakage = None if val is None else _audit(model, train, val, allowed=allow_leakage)
     number_format = choose_precision(settings.devices.precision, model)
     config = describe_config(settings, model, train.classes, phases, image_size, resize, number_format, callbacks)
+    if image_size is None:
+        config["model"]["vectors_sha256"] = hash_vectors(train, val)
 
     workers = find_workers(Devices.of(devices).strategy)
     for what, known in describe_task(settings, phases, number_format, train, val).items():
@@ -222,7 +228,7 @@ def fit(
         config["exact_head"] = trainer.exact_head
     run = describe_run(train, val, config, trainer.rows, best, stopped, leakage)
     run = dataclasses.replace(run, seconds=time.perf_counter() - began, run_dir=opened.folder)
-    note_in_card(model, train, val, run, resize, noted)
+    note_in_card(model, train, val, run, None if image_size is None else resize, noted)
     if opened.folder is not None and checkpoints is not None and workers.chief:
         write_end(opened.folder, run, model)
         if stopped != "interrupted":

@@ -17,6 +17,7 @@ from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.models.model_card import get_card
 from breastcls.models.output_layer import ends_in_softmax, find_last_activation
 from breastcls.models.runtime_model import RuntimeModel, describe_runtime_model
+from breastcls.models.vector_input import check_vector_data, vector_size
 from breastcls.models.weight_hash import hash_shapes, hash_weights
 from breastcls.text_tables import choose_form, format_count
 from breastcls.training.callback_checks import name_callbacks
@@ -24,8 +25,10 @@ from breastcls.training.fit_settings import FitSettings, deciding_settings
 from breastcls.training.phases import Phase
 
 
-def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: FitSettings) -> tuple[int, int]:
+def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: FitSettings) -> tuple[int, int] | None:
     """Check model, data and settings before anything is changed; return the (height, width) of the model.
+
+    Of a model of vectors it is None.
 
     Raises:
         TrainingError: If model, data and settings do not fit together.
@@ -57,6 +60,9 @@ def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings:
             "classes=data.classes."
         )
     size = _check_shapes(model, train)
+    for data in (train, val):
+        if data is not None:
+            check_vector_data(model, data, TrainingError)
     _check_probabilities(model, size)
     return size
 
@@ -91,7 +97,7 @@ def _check_classes(train: Dataset, val: Dataset | None, *, every_one: bool) -> N
             )
 
 
-def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
+def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int] | None:
     try:
         outputs, shape = model.output_shape, model.input_shape
     except (AttributeError, ValueError) as error:
@@ -108,15 +114,19 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int]:
             f"{' or '.join(f'(None, {count})' for count in fitting)}: one probability per class"
             f"{', or that of the positive class of two' if len(fitting) == 2 else ''}."
         )
+    if vector_size(model) is not None:
+        return None
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
         raise TrainingError(
-            f"The model takes inputs of shape {shape}; needed is (None, height, width, 3) with a fixed size."
+            f"The model takes inputs of shape {shape}; needed is (None, height, width, 3) with a fixed size, or (None, "
+            f"d) "
+            "for vectors."
         )
     return (shape[1], shape[2])
 
 
-def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
-    """Check that the outputs of a model are probabilities: by its last layer, or else on images of noise."""
+def _check_probabilities(model: keras.Model, size: tuple[int, int] | None) -> None:
+    """Check that the outputs of a model are probabilities: by its last layer, or else on images or vectors of noise."""
     single = model.output_shape[-1] == 1
     if ends_in_softmax(model) and not single:
         return
@@ -124,8 +134,12 @@ def _check_probabilities(model: keras.Model, size: tuple[int, int]) -> None:
         _check_single_output(model)
     count = model.input_shape[0] or 4
     # Darker and darker images: saturated sigmoids may have a sum of 1 by chance.
-    light = np.linspace(255, 25, count).reshape(-1, 1, 1, 1)
-    noise = (light * np.random.default_rng(0).random((count, *size, 3))).astype(np.float32)
+    generator = np.random.default_rng(0)
+    if size is None:
+        noise = generator.normal(size=(count, model.input_shape[1])).astype(np.float32)
+    else:
+        light = np.linspace(255, 25, count).reshape(-1, 1, 1, 1)
+        noise = (light * generator.random((count, *size, 3))).astype(np.float32)
     outputs = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)), np.float64)
     # In half precision sums may differ from 1 by a hundredth.
     if single and (outputs >= 0).all() and (outputs <= 1).all():
@@ -173,7 +187,7 @@ def describe_config(
     model: keras.Model,
     classes: Sequence[str],
     phases: Sequence[Phase],
-    image_size: tuple[int, int],
+    image_size: tuple[int, int] | None,
     resize: str,
     precision: str,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -192,7 +206,7 @@ def describe_config(
             "head": None if card is None else card.head,
             "dropout": None if card is None else card.dropout,
             "seed": None if card is None else card.seed,
-            "image_size": list(image_size),
+            "image_size": None if image_size is None else list(image_size),
             "resize": resize,
             "weights_sha256": hash_weights(model),
             "shapes_sha256": hash_shapes(model),

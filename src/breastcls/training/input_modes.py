@@ -39,7 +39,7 @@ class TrainingData:
         place: The devices that the model is trained on.
         train: Training images.
         val: Validation images, or None.
-        image_size: (height, width) of the model.
+        image_size: (height, width) of the model; None for a model of vectors.
         resize: How images are brought to that size.
         normalizer: A stain normalizer, or None.
         settings: All settings.
@@ -49,7 +49,7 @@ class TrainingData:
     place: Place
     train: Dataset
     val: Dataset | None
-    image_size: tuple[int, int]
+    image_size: tuple[int, int] | None
     resize: str
     normalizer: Any
     settings: FitSettings
@@ -66,7 +66,7 @@ class InputMode:
     """What a phase is trained on.
 
     Args:
-        name: "features" or "images".
+        name: "features", "images" or "vectors".
         learner: The model that is trained: the whole, or its head alone, which shares its weights.
         source: Its batches.
         score: Returns the validation scores, or None without a validation set.
@@ -81,8 +81,10 @@ class InputMode:
 def choose_input_mode(phase: Phase, data: TrainingData) -> str:
     """Return "features" if the phase can be trained on features and these fit into memory, else "images".
 
-    An exact fit of the head always uses features.
+    An exact fit of the head always uses features. A model of vectors is trained on "vectors".
     """
+    if data.image_size is None:
+        return "vectors"
     if phase.solver == "lbfgs":
         return "features"
     return "features" if can_use_features(phase, data.settings) and _fits(phase, data) else "images"
@@ -119,7 +121,9 @@ def print_phase(phase: Phase, data: TrainingData) -> None:
     if not settings.logging.progress:
         return
     inputs = "images"
-    if choose_input_mode(phase, data) == "features":
+    if data.image_size is None:
+        inputs = "vectors"
+    elif choose_input_mode(phase, data) == "features":
         versions = count_versions(phase, settings)
         inputs = "features computed once" + (f", {versions} versions of each image" if versions > 1 else "")
     how = "an exact fit" if phase.solver == "lbfgs" else f"{phase.epochs} epoch{'s' * (phase.epochs > 1)}"
@@ -136,6 +140,8 @@ def prepare_input_mode(phase: Phase, data: TrainingData, known: str | None = Non
         known: The input mode of a phase that is resumed, or None at its beginning. It is kept also if another amount of
             memory is installed now.
     """
+    if data.image_size is None:
+        return _vector_mode(phase, data)
     if (known or choose_input_mode(phase, data)) == "features":
         return _feature_mode(phase, data)
     if can_use_features(phase, data.settings) and not _fits(phase, data):
@@ -223,6 +229,20 @@ def _image_mode(phase: Phase, data: TrainingData) -> InputMode:
     sharded = place.shard(source, len(data.train), settings.batch_size, whole=whole)
     batches = None if data.val is None else data.val.to_tf(**common)
     return InputMode("images", learner, sharded, _on_chief(place, _scorer(place.scorer, batches, data.val)))
+
+
+def _vector_mode(phase: Phase, data: TrainingData) -> InputMode:
+    settings, train, place = data.settings, data.train, data.place
+    vectors = train.vectors
+    assert vectors is not None, "checked before training"
+    with place.scope():
+        learner = with_inference_backbone(data.model) if phase.trainable == "head" else data.model
+    groups = sampling_groups(settings.sampling, train.labels, train.cases.tolist(), len(train))
+    order = EpochOrder(len(train), settings.batch_size, shuffle=True, seed=settings.seed, groups=groups)
+    source = place.shard(FeatureBatches(vectors[None], train.labels, order), len(train), settings.batch_size)
+    held = None if data.val is None else data.val.vectors
+    batches = None if held is None else _cut(held, max(settings.batch_size, 256))
+    return InputMode("vectors", learner, source, _on_chief(place, _scorer(place.scorer, batches, data.val)))
 
 
 def score_exact_head(

@@ -20,6 +20,7 @@ from breastcls.training.fit import fit
 from breastcls.training.fit_settings import settings_arguments
 from breastcls.training.run import Run
 from breastcls.training.run_options import Logging
+from breastcls.training.vector_training import hash_vectors
 
 
 def rerun(
@@ -68,8 +69,16 @@ def rerun(
             f"The run in {folder} had the callbacks {config.get('callbacks', [])}, which may have changed its weights; "
             f"found {name_callbacks(callbacks)}. Pass callbacks= of the same types, with the same settings."
         )
+    if config["model"].get("vectors_sha256") is not None and train is None:
+        raise TrainingError(
+            f"The run in {folder} was trained on vectors, which are not in the folder: pass the datasets with their "
+            "vectors as train= and val=."
+        )
     old_train, old_val = read_split(folder) if train is None else (train, None)
     train, val = old_train, val if val is not None else old_val
+    known = config["model"].get("vectors_sha256")
+    if known is not None and known != hash_vectors(train, val):
+        raise TrainingError(f"These are not the vectors of the run in {folder}. To train on others, call fit.")
     if found := data_differences(folder, train, val):
         raise TrainingError(
             f"These are not the images of the run in {folder}: " + "; ".join(found) + ". To train on others, call fit."
@@ -102,7 +111,7 @@ def _rebuild(folder: Path, config: Mapping[str, Any], weights: str | os.PathLike
         model = build_model(
             known["backbone"],
             classes=config["classes"],
-            image_size=tuple(known["image_size"]),
+            image_size=None if known["image_size"] is None else tuple(known["image_size"]),
             weights=label if weights is None else weights,
             head=known["head"],
             dropout=known["dropout"],

@@ -26,8 +26,8 @@ class Run(Result):
     Args:
         history: One row per epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
         config: Every setting of `fit` under "fit", with defaults filled in; "phases", and for each of them in
-            "input_modes" whether it was trained on "features" or on "images"; "precision"; "model"; "classes"; and in
-            "exact_head" how the penalty of a head fitted exactly was chosen.
+            "input_modes" whether it was trained on "features", "images" or "vectors"; "precision"; "model"; "classes";
+            and in "exact_head" how the penalty of a head fitted exactly was chosen.
         best_epoch: The epoch whose weights the model has now; None if there was no validation set, then the last.
         scores: The scores of that epoch.
         stopped: Why training ended: "all epochs done", "patience" or "interrupted".

@@ -45,7 +45,7 @@ def describe_run(
 
 
 def note_in_card(
-    model: keras.Model, train: Dataset, val: Dataset | None, run: Run, resize: str, stain: Any = None
+    model: keras.Model, train: Dataset, val: Dataset | None, run: Run, resize: str | None, stain: Any = None
 ) -> None:
     """Write the training history and the training cases into the card of a model.
 

@@ -26,6 +26,7 @@ from breastcls.training.distribution.worker_group import WorkerGroup
 from breastcls.training.input_modes import (
     InputMode,
     TrainingData,
+    choose_input_mode,
     prepare_input_mode,
     print_phase,
     read_training_features,
@@ -53,7 +54,7 @@ class Trainer:
         log: CSV file for one row per epoch, written while training, or None.
         termination: Whether SIGTERM has come; None if it is not handled.
         rows: One dictionary per epoch, filled here.
-        input_modes: For each phase, whether it was trained on "features" or on "images", filled here.
+        input_modes: For each phase, whether it was trained on "features", "images" or "vectors", filled here.
         exact_head: How the penalty of an exact fit of the head was chosen, filled here; None without one.
     """
 
@@ -235,7 +236,7 @@ class Trainer:
         except BaseException:
             self.best.restore(self.model, head)
             raise
-        self.input_modes.append("features")
+        self.input_modes.append(choose_input_mode(phase, self.data))
         self._position = Position(self._position.epoch + 1)
         seconds = time.perf_counter() - began
         self.rows.append({"epoch": self._position.epoch, "phase": phase.name, **row, "seconds": seconds})

@@ -15,7 +15,7 @@ from breastcls.evaluation.report.blocks import Block, Column, Paragraph, Table, 
 from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.sections.metrics_section import shown_metrics
-from breastcls.intervals.limitations import not_estimable_sentence
+from breastcls.intervals.limitations import NO_IMAGES, not_estimable_sentence
 from breastcls.intervals.paired_scores import change_text
 from breastcls.intervals.score_values import UNDEFINED, interval_text, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
@@ -120,6 +120,9 @@ def _report(baseline: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
 
 
 def _report_absent(evaluation: EvaluationData) -> list[Block]:
+    without = [one for one in evaluation.general_limitations if one.startswith(NO_IMAGES)]
+    if without:
+        return [Paragraph("Not measured: the data are vectors without image files, and so without colours.")]
     text = (
         "Not measured: the colour-only baseline is fitted on the training images, which were not given. Give them to "
         "evaluate (train=...) to see how much of the score staining alone reaches."

@@ -17,6 +17,7 @@ from breastcls.models.engines.session import BatchRunner, Session
 from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.precision import has_gpu
+from breastcls.models.vector_input import vector_size
 
 KERAS, AUTO = "keras", "auto"
 # The order in which "auto" looks for an engine that is installed.
@@ -91,6 +92,12 @@ def _choose(
     check_engine(engine)
     if engine in (None, KERAS):
         return model
+    if vector_size(model) is not None:
+        if engine == AUTO:
+            return model
+        raise ModelError(
+            f"engine={engine!r}: a model of vectors runs in Keras only, which takes microseconds per vector."
+        )
     if engine != AUTO:
         return open_engine(model, find_engine(str(engine)))
     name, reason = choose_automatically()

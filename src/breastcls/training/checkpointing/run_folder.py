@@ -81,7 +81,7 @@ def write_start(folder: Path, config: Mapping[str, Any], train: Dataset, val: Da
     Paths in `split.csv` are relative; the folder that they start from on this machine is in `local.json` alone.
     """
     write_text(folder / "split.csv", split_text(train, val))
-    write_json({"images": image_root(train, val)}, folder / "local.json")
+    write_json({"images": image_root(train, val) if train.has_images else None}, folder / "local.json")
     write_text(folder / "config.json", json.dumps(config, indent=2))
 
 
@@ -92,6 +92,9 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
     """
     parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
     table = pd.concat(parts, ignore_index=True)
+    if not train.has_images:
+        # The rows of vectors without images are named by themselves.
+        return write_classes(train.classes) + "\n" + write_rows(table)
     for name, values in describe_files(table["path"].tolist()).items():
         table[name] = values
     table["path"] = pd.array(relative_paths(map(os.path.abspath, table["path"]), image_root(train, val)), dtype=TEXT)
