@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.explanation.feature_map import FeatureMap
 from breastcls.explanation.heatmap import Heatmaps, make_heatmaps
 from breastcls.explanation.methods.method import Method
 from breastcls.explanation.scored_model import ScoredModel
@@ -26,32 +27,35 @@ class ScoredMember:
     Attributes:
         scored: The model of the member.
         member: Its weight, and how its images are resized.
-        layer: Path of its feature map, preceded by the name of the member.
+        maps: Its feature maps.
+        layer: Paths of their layers, preceded by the name of the member.
     """
 
     scored: ScoredModel
     member: Member
+    maps: tuple[FeatureMap, ...]
     layer: str
 
 
-def open_members(model: Any, example: np.ndarray, batch_size: int, layer: str | None) -> tuple[ScoredMember, ...]:
+def open_members(scored: Any, example: np.ndarray, layer: str | None) -> tuple[ScoredMember, ...]:
     """Return the members of an ensemble with a positive weight; nothing for any other model.
 
     Args:
-        model: A Keras model.
+        scored: The `ScoredModel` of any model.
         example: One or more images (n, h, w, 3) of the input size of the ensemble.
-        batch_size: Number of images in one forward pass.
         layer: Name of the layer of the feature map in each member; None selects it for each member.
 
     Raises:
         ExplanationError: If a member cannot be explained, or has no such feature map.
     """
     opened = []
-    for member in list_members(model):
+    # The members are new models each time, so that what is prepared of them is kept with the ensemble.
+    for member in scored.keep("members", lambda: list_members(scored.model)):
         if member.weight > 0:
-            scored = ScoredModel(member.model, _images_of(member, example), batch_size)
-            path = scored.feature_map(layer).path
-            opened.append(ScoredMember(scored, member, f"{member.model.name}/{path}"))
+            own = ScoredModel(member.model, _images_of(member, example), scored.batch_size)
+            maps = own.feature_maps(layer)
+            paths = [f"{member.model.name}/{item.path}" for item in maps]
+            opened.append(ScoredMember(own, member, maps, ", ".join(paths)))
     return tuple(opened)
 
 

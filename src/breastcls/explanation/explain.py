@@ -8,20 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from breastcls.errors import ExplanationError, ExplanationWarning
-from breastcls.explanation.ensemble_heatmaps import explain_members, open_members
-from breastcls.explanation.explain_arguments import check_options, find_classes, find_resize, find_size, find_target
+from breastcls.errors import ExplanationWarning
+from breastcls.explanation.explainer import open_explainer
 from breastcls.explanation.explanation import Explanation
-from breastcls.explanation.forward_model import open_scores
-from breastcls.explanation.heatmap import FLAGS, make_heatmaps
-from breastcls.explanation.image_input import open_images
-from breastcls.explanation.methods.method_registry import METHODS
-from breastcls.images.resize import resize_image
-from breastcls.models import probability_rule
-from breastcls.models.card_normalizer import find_normalizer
-from breastcls.models.engines.choose_engine import KERAS
-from breastcls.models.forked_process import check_process
-from breastcls.models.model_card import get_card
+from breastcls.explanation.heatmap import FLAGS
 from breastcls.text_tables import format_count
 
 
@@ -94,72 +84,39 @@ def explain(
         >>> explanation.heatmaps.shape, explanation.layer
         ((1, 8, 8), 'conv')
     """
-    check_process()
-    entry = METHODS[method]
-    check_options(entry, options)
-    if engine not in (None, KERAS) and not entry.perturbs:
-        raise ExplanationError(
-            f"engine={engine!r}: the method {method!r} needs the gradients or feature maps of Keras. Omit `engine`, or "
-            "use a method that runs the model on perturbed images, such as 'occlusion'."
-        )
-    source = open_images(images)
-    card = get_card(model)
-    size = find_size(model, card, image_size)
-    resize_mode = find_resize(resize, card)
-    normalizer = find_normalizer(card)
-
-    def read(number: int) -> tuple[np.ndarray, tuple[int, int]]:
-        image = source.read(number)
-        normalised = image if normalizer is None else normalizer.transform(np.ascontiguousarray(image))
-        return np.asarray(resize_image(normalised, size, resize=resize_mode)), (image.shape[0], image.shape[1])
-
-    first = read(0)[0][np.newaxis]
-    scored = open_scores(model, first, batch_size, method, needs_more=entry.needs_feature_map, engine=engine)
-    names = find_classes(scored.class_count, classes, card, source.classes)
-    fixed = find_target(target_class, names)
-    members = open_members(model, first, batch_size, options.get("layer")) if entry.needs_feature_map else ()
-    layer = ", ".join(member.layer for member in members) or None
-    if entry.needs_feature_map and not members:
-        layer = scored.feature_map(options.get("layer")).path
-
-    opened = [read(number) for number in range(len(source))]
-    resized = np.stack([image for image, _ in opened])
-    classified = probability_rule.classify_outputs([scored.outputs(resized)], card)
-    targets = classified.predicted if fixed is None else np.full(len(resized), fixed, dtype=np.int64)
-
-    heatmaps, shares = [], []
-    flags: list[str] = []
-    for start in range(0, len(source), batch_size):
-        pixels = resized[start : start + batch_size].astype(np.float32)
-        batch_targets = targets[start : start + batch_size]
-        if members:
-            made = explain_members(members, entry, pixels, batch_targets, options)
-        else:
-            attribution = entry.compute(scored, pixels, batch_targets, **options)
-            made = make_heatmaps(attribution, size, entry.upper_percentile, entry.smoothing)
-        heatmaps.append(made.values)
-        shares.append(made.positive_share)
-        flags += made.flags
+    opened = open_explainer(
+        model,
+        images,
+        method,
+        target_class=target_class,
+        batch_size=batch_size,
+        classes=classes,
+        image_size=image_size,
+        resize=resize,
+        engine=engine,
+        options=options,
+    )
+    parts = list(opened.batches())
+    flags = [flag for part in parts for flag in part.heatmaps.flags]
     _warn(method, flags)
-    if normalizer is not None and normalizer.fallbacks.total:
-        warnings.warn(f"Stain normalizer {normalizer.name}: {normalizer.fallbacks}.", ExplanationWarning, stacklevel=2)
+    opened.warn_of_fallbacks()
     return Explanation(
         method=method,
-        heatmaps=np.concatenate(heatmaps),
-        images=resized,
-        probabilities=classified.probabilities,
-        predicted=classified.predicted,
-        targets=targets,
-        classes=names,
-        positive_share=np.concatenate(shares),
+        heatmaps=np.concatenate([part.heatmaps.values for part in parts]),
+        images=np.concatenate([part.images for part in parts]),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        predicted=np.concatenate([part.predicted for part in parts]),
+        targets=np.concatenate([part.targets for part in parts]),
+        classes=opened.classes,
+        positive_share=np.concatenate([part.heatmaps.positive_share for part in parts]),
         flags=tuple(flags),
-        sizes=np.array([own for _, own in opened], dtype=np.int64),
-        resize=resize_mode,
-        score=scored.score_kind,
-        layer=layer,
+        sizes=np.concatenate([part.sizes for part in parts]),
+        resize=opened.resize,
+        score=opened.scored.score_kind,
+        layer=opened.layer,
         options=dict(options),
-        source=source,
-        engine=scored.engine,
+        source=opened.source,
+        engine=opened.scored.engine,
     )
 
 

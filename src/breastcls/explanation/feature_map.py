@@ -1,9 +1,10 @@
-"""Find the feature map for a class activation map, in models nested at any depth."""
+"""The feature maps of a model: which tensors are feature maps, and which of them class activation maps use."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ _POOLING = (
     keras.layers.GlobalMaxPooling2D,
     keras.layers.GlobalAveragePooling2D,
 )
+Shapes = Mapping[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class FeatureMap:
     shape: tuple[int, int, int]
 
 
-def measure_shapes(graph: LayerGraph, images: Any) -> dict[int, tuple[int, ...]]:
-    """Return the shape of every tensor of a model, measured in one forward pass.
+def measure_shapes(graph: LayerGraph, images: Any) -> tuple[dict[int, tuple[int, ...]], Any]:
+    """Return the shape of every tensor of a model, measured in one forward pass, and the output of that pass.
 
     The shapes that Keras recorded are not sufficient: a backbone built for any image size has none, even inside a model
     of a fixed size.
@@ -47,66 +49,92 @@ def measure_shapes(graph: LayerGraph, images: Any) -> dict[int, tuple[int, ...]]
         shapes[slot] = tuple(getattr(value, "shape", ()))
         return value
 
-    graph.run(images, observe=record)
-    return shapes
+    output = graph.run(images, observe=record)
+    return shapes, output
 
 
-def find_feature_map(graph: LayerGraph, shapes: Mapping[int, tuple[int, ...]], layer: str | None = None) -> FeatureMap:
-    """Find the feature map for class activation maps.
+def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[FeatureMap, ...]:
+    """Find the feature maps through which the score depends on the image, those nearest to the score.
 
-    Without a name it is the last tensor (n, height, width, channels) with more than one position that is computed after
-    a convolution and is not the output of a pooling layer, because pooling only makes the map coarser.
+    From the score backwards, every path to the image ends at the first tensor (n, height, width, channels) with more
+    than one position that is computed by a convolution or from the output of one, and is not the output of a pooling
+    layer, because pooling only makes the map coarser. A model without branches after its last convolution has one such
+    map; two backbones whose features are joined have two.
 
     Args:
         graph: The layer calls of the model.
         shapes: The shape of each tensor, see `measure_shapes`.
-        layer: Name of a layer, or its path where several layers have the same name. The name of a nested model
-            selects its output.
+        score: The slot from which the class scores are computed.
+
+    Returns:
+        The maps in the order of their computation. Whether the score depends on the image by other paths too is found
+        by `find_bypass`.
 
     Raises:
-        ExplanationError: If there is no such tensor or no such layer.
+        ExplanationError: If there is no such tensor.
     """
-    if layer is not None:
-        return _find_named(graph, shapes, layer)
-    found: FeatureMap | None = None
-    convolved = False
-    for step in graph.steps:
-        convolved = convolved or _holds_a_convolution(step.operation)
-        if not convolved or isinstance(step.operation, _POOLING):
+    candidates = {item.slot: item for item in _list_maps(graph, shapes)}
+    found: dict[int, FeatureMap] = {}
+    waiting, seen = [score], {score}
+    while waiting:
+        slot = waiting.pop()
+        if slot in candidates:
+            found[slot] = candidates[slot]
             continue
-        for slot in step.outputs:
-            if _is_map(shapes[slot]):
-                found = _describe(slot, step.path, shapes)
-    if found is None:
+        step = graph.producer(slot)
+        for source in () if step is None else step.inputs:
+            if source not in seen:
+                seen.add(source)
+                waiting.append(source)
+    if not found:
         raise ExplanationError(
             "The model has no feature map: no layer after a convolution has an output (n, height, width, channels) "
             "with more than one position. Class activation maps need one; use 'occlusion', "
             "'integrated-gradients' or 'smooth-grad'."
         )
-    producer = graph.producer(found.slot)
-    if producer is not None and getattr(producer.operation, "data_format", None) == "channels_first":
-        raise ExplanationError(
-            f"The layer {found.path!r} has the channels first; expected (n, height, width, channels)."
-        )
-    return found
+    for item in found.values():
+        producer = graph.producer(item.slot)
+        if producer is not None and getattr(producer.operation, "data_format", None) == "channels_first":
+            raise ExplanationError(
+                f"The layer {item.path!r} has the channels first; expected (n, height, width, channels)."
+            )
+    return tuple(found[slot] for slot in sorted(found))
 
 
-def _find_named(graph: LayerGraph, shapes: Mapping[int, tuple[int, ...]], layer: str) -> FeatureMap:
+def find_named_maps(graph: LayerGraph, shapes: Shapes, score: int, layer: str) -> tuple[FeatureMap, ...]:
+    """Find the feature map of a layer; of a layer that is called on several branches, those of all its calls.
+
+    Args:
+        graph: The layer calls of the model.
+        shapes: The shape of each tensor, see `measure_shapes`.
+        score: The slot from which the class scores are computed.
+        layer: Name of the layer, or its path where several layers have the same name. The name of a nested model
+            selects its output.
+
+    Raises:
+        ExplanationError: If there is no such layer, or its output is not a feature map.
+    """
     outputs = {step.path: step.outputs for step in graph.steps} | graph.models
-    matches = [path for path in outputs if path == layer] or [path for path in outputs if path.endswith(f"/{layer}")]
+    # Every call of a layer has its name; only a path such as "backbone#2/conv" selects one of several calls.
+    matches = [path for path in outputs if layer in (path, _without_calls(path))] or [
+        path for path in outputs if path.endswith(f"/{layer}") or _without_calls(path).endswith(f"/{layer}")
+    ]
     maps = [
         _describe(slot, path, shapes)
         for path in matches
         for slot in outputs[path]
         if slot in shapes and _is_map(shapes[slot])
     ]
-    if len(maps) == 1:
-        return maps[0]
-    if len(maps) > 1:
+    if len({_without_calls(item.path) for item in maps}) > 1:
         raise ExplanationError(
             f"Several layers are named {layer!r}: {', '.join(item.path for item in maps)}. Pass one of these paths."
         )
-    usable = [step.path for step in graph.steps for slot in step.outputs if _is_map(shapes[slot])]
+    if maps:
+        # Where a layer is called on its own output, only the last call acts on the score directly.
+        _, read = graph.needed_for(score, [item.slot for item in maps])
+        direct = {item.slot: item for item in maps if item.slot in read}
+        return tuple(direct[slot] for slot in sorted(direct)) or (maps[0],)
+    usable = [item.path for item in _list_maps(graph, shapes, any_map=True)]
     if matches:
         sizes = [tuple(shapes[slot]) for path in matches for slot in outputs[path] if slot in shapes]
         raise ExplanationError(
@@ -119,7 +147,51 @@ def _find_named(graph: LayerGraph, shapes: Mapping[int, tuple[int, ...]], layer:
     )
 
 
-def _describe(slot: int, path: str, shapes: Mapping[int, tuple[int, ...]]) -> FeatureMap:
+def find_bypass(graph: LayerGraph, shapes: Shapes, score: int, maps: Sequence[FeatureMap]) -> tuple[str, ...]:
+    """Return the layers through which the score depends on the image without passing through any of the given maps.
+
+    Args:
+        graph: The layer calls of the model.
+        shapes: The shape of each tensor, see `measure_shapes`.
+        score: The slot from which the class scores are computed.
+        maps: The feature maps.
+
+    Returns:
+        Nothing if the maps carry the whole score: without them no path leads from the image to the score. Else the
+        last layers with a feature map on the other paths, or, where these have none, the layers that read the image.
+    """
+    steps, read = graph.needed_for(score, [item.slot for item in maps])
+    if 0 not in read:
+        return ()
+    around = {0}
+    other = []
+    for step in steps:
+        if around.intersection(step.inputs):
+            around.update(step.outputs)
+            other.append(step)
+    with_map = [step.path for step in other if any(_is_map(shapes[slot]) for slot in step.outputs)]
+    return tuple(with_map[-3:] or [step.path for step in other if 0 in step.inputs])
+
+
+def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> list[FeatureMap]:
+    """Return the tensors that can be a feature map, or all of rank four, in the order of their computation."""
+    convolved: set[int] = set()
+    found = []
+    for step in graph.steps:
+        if _holds_a_convolution(step.operation) or convolved.intersection(step.inputs):
+            convolved.update(step.outputs)
+        for slot in step.outputs:
+            usable = slot in convolved and not isinstance(step.operation, _POOLING)
+            if _is_map(shapes[slot]) and (usable or any_map):
+                found.append(_describe(slot, step.path, shapes))
+    return found
+
+
+def _without_calls(path: str) -> str:
+    return re.sub(r"#\d+(?=/|$)", "", path)
+
+
+def _describe(slot: int, path: str, shapes: Shapes) -> FeatureMap:
     _, height, width, channels = shapes[slot]
     return FeatureMap(slot, path, (int(height), int(width), int(channels)))
 

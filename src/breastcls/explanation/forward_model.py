@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,8 @@ class ForwardModel:
         """The record of what runs the model."""
         return record_engine(self.model)
 
-    def outputs(self, images: np.ndarray) -> np.ndarray:
-        """Return the model's own output, (n, classes) or (n, 1), before any calibration."""
+    def outputs(self, images: np.ndarray, maps: Sequence[Any] = ()) -> np.ndarray:
+        """Return the model's own output, (n, classes) or (n, 1), before any calibration; it has no feature maps."""
         starts = range(0, len(images), self.batch_size)
         batches = (images[start : start + self.batch_size] for start in starts)
         [outputs] = run_passes(self.model, batches)

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.class_score import ClassScore, find_class_score
 from breastcls.explanation.engine_scores import open_score_session
-from breastcls.explanation.feature_map import FeatureMap, find_feature_map, measure_shapes
-from breastcls.explanation.gradients.tensorflow_gradients import TracedFunction
-from breastcls.explanation.layer_graph import Observer, unroll
+from breastcls.explanation.feature_map import FeatureMap, find_bypass, find_feature_maps, find_named_maps
+from breastcls.explanation.layer_graph import Observer
+from breastcls.explanation.prepared_model import prepare_model
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.engines.engine_record import record_engine
-from breastcls.models.inference import run_passes
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import find_backbone
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """What one forward pass gives for one batch.
+
+    Attributes:
+        images: The batch.
+        output: The model's own output (n, classes) or (n, 1).
+        scores: Class scores, float32 (n, classes).
+        features: The feature maps as tensors of the backend, by their slot.
+    """
+
+    images: np.ndarray
+    output: Any
+    scores: Any
+    features: dict[int, Any]
 
 
 class ScoredModel:
     """A Keras model whose class scores and intermediate tensors can be computed and observed.
 
-    The model is never changed: no layer is added, called symbolically, or given other weights.
+    The model is never changed: no layer is added, called symbolically, or given other weights. What is prepared at the
+    first call for a model and size of images is kept with the model: later calls neither unroll nor trace it again.
 
     Args:
         model: A Keras model with one image input and one output (n, classes).
@@ -42,33 +59,13 @@ class ScoredModel:
             raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
         self.model = model
         self.batch_size = batch_size
-        self.graph = unroll(model)
-        self._traced: dict[str, TracedFunction] = {}
-        one = np.asarray(example[:1], dtype=np.float32)
-        try:
-            expected = np.asarray(keras.ops.convert_to_numpy(model(one, training=False)), dtype=np.float32)
-        except (ValueError, TypeError) as error:
-            raise ExplanationError(
-                f"The model {model.name!r} cannot be called on images of the shape {one.shape[1:]}; "
-                f"its input is {getattr(model, 'input_shape', 'unknown')}. {error}"
-            ) from error
-        if expected.ndim != 2:
-            raise ExplanationError(
-                f"The model {model.name!r} has an output of the shape {expected.shape}; expected (n, classes)."
-            )
-        self._score: ClassScore = find_class_score(self.graph, expected.shape[1])
-        self.shapes = measure_shapes(self.graph, one)
-        followed = np.asarray(keras.ops.convert_to_numpy(self.graph.run(one)), dtype=np.float32)
-        if not np.all(np.isfinite(expected)):
-            raise ExplanationError(f"The model {model.name!r} has NaN or infinite outputs; expected finite numbers.")
-        if not np.allclose(followed, expected, rtol=1e-3, atol=1e-4):
-            raise ExplanationError(
-                f"Calling the layers of the model {model.name!r} one by one does not give its output (largest "
-                f"difference {np.abs(followed - expected).max():.2g}): the model computes outside of its layers, or is "
-                "random in inference. Rebuild it as a functional model."
-            )
+        self._prepared = prepare_model(model, example)
+        self.graph = self._prepared.graph
+        self.shapes = self._prepared.shapes
+        self.class_count = self._prepared.class_count
+        self._score = self._prepared.score
+        self._last: ForwardPass | None = None
         self._forward = open_score_session(model, engine)
-        self.class_count = int(self.probabilities(one).shape[1])
 
     @property
     def engine(self) -> dict[str, str]:
@@ -80,55 +77,137 @@ class ScoredModel:
         """`"logit"` or `"log-probability"`."""
         return self._score.kind
 
-    def feature_map(self, layer: str | None = None) -> FeatureMap:
-        """Return the feature map for class activation maps.
+    def feature_maps(self, layer: str | None = None) -> tuple[FeatureMap, ...]:
+        """Return the feature maps for class activation maps, one for each branch of the model.
 
         Args:
-            layer: Name or path of its layer. None selects the layer `last_convolution` of the registered backbone for a
-                model of `build_model`, and the last feature map for any other model.
+            layer: Name or path of a layer. None selects the layer `last_convolution` of the registered backbone for a
+                model of `build_model`, and the maps nearest to the score for any other model.
 
         Raises:
             ExplanationError: If there is no such layer or no feature map.
         """
-        return find_feature_map(self.graph, self.shapes, layer or _registered_layer(self.model))
+        found: tuple[FeatureMap, ...] = self.keep(f"feature maps {layer}", lambda: self._find_maps(layer))
+        return found
 
-    def score_tensor(self, images: Any, observe: Observer | None = None) -> Any:
-        """Return the class scores of one batch as a backend tensor, float32 (n, classes)."""
-        return self._score.scores(self.graph.run(images, wanted=self._score.slot, observe=observe))
+    def _find_maps(self, layer: str | None) -> tuple[FeatureMap, ...]:
+        if layer is not None:
+            return find_named_maps(self.graph, self.shapes, self._score.slot, layer)
+        registered = _registered_layer(self.model)
+        if registered is not None:
+            maps = find_named_maps(self.graph, self.shapes, self._score.slot, registered)
+            if not self.bypass(maps):
+                return maps
+        return find_feature_maps(self.graph, self.shapes, self._score.slot)
 
-    def traced(self, name: str, function: Callable[..., Any]) -> TracedFunction:
-        """Return the function that is kept under a name, so that it is traced at most once; the first one is kept."""
-        if name not in self._traced:
-            traceable = not getattr(self.model, "run_eagerly", False)
-            self._traced[name] = TracedFunction(function, traceable=traceable)
-        return self._traced[name]
+    def feature_map(self, layer: str | None = None) -> FeatureMap:
+        """Return the one feature map for class activation maps.
+
+        Args:
+            layer: As for `feature_maps`.
+
+        Raises:
+            ExplanationError: If there is no such layer, no feature map, or one for each of several branches.
+        """
+        maps = self.feature_maps(layer)
+        if len(maps) > 1:
+            raise ExplanationError(
+                f"The model has a feature map on each of {len(maps)} branches: {', '.join(item.path for item in maps)}."
+                " Pass one of them as `layer`, or use a method that sums over the branches, such as 'grad-cam'."
+            )
+        return maps[0]
+
+    def bypass(self, maps: Sequence[FeatureMap]) -> tuple[str, ...]:
+        """Return the layers by which the score depends on the image around the maps; none if they carry it all."""
+        return find_bypass(self.graph, self.shapes, self._score.slot, maps)
+
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what is kept with the model under a name, made by a function at the first call."""
+        known = self._prepared.kept
+        if name not in known:
+            known[name] = make()
+        return known[name]
+
+    def score_tensor(self, images: Any, observe: Observer | None = None, given: Any = None) -> Any:
+        """Return the class scores of one batch as a backend tensor, float32 (n, classes).
+
+        Args:
+            images: float32 (n, h, w, 3), values 0..255; see `LayerGraph.run` for all arguments.
+            observe: Called with the number and the value of each tensor.
+            given: The values of some tensors by their number, which are not computed.
+        """
+        return self._score.scores(self.graph.run(images, wanted=self._score.slot, observe=observe, given=given))
+
+    def traced(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the compiled function that is kept under a name.
+
+        It is kept with the model, also for later calls of `explain`: whatever the function depends on, other than its
+        arguments and the model, must be part of the name.
+
+        Args:
+            name: The name.
+            function: Takes arrays or tensors (n, ...) with any n, and returns tensors.
+        """
+        return self._prepared.compiled(name, function)
+
+    def differentiate(self, function: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the gradient of the sum of the values (n,) of a function for each input; see `GradientBackend`."""
+        return self._prepared.differentiate(function, inputs)
+
+    def forward(self, images: np.ndarray, maps: Sequence[FeatureMap] = ()) -> ForwardPass:
+        """Return output, class scores and feature maps of one batch by one forward pass.
+
+        The pass of the last batch is kept: another call with the same array computes nothing.
+
+        Args:
+            images: float32 (n, h, w, 3), values 0..255.
+            maps: The feature maps to return.
+        """
+        slots = tuple(item.slot for item in maps)
+        last = self._last
+        if last is not None and last.images is images and all(slot in last.features for slot in slots):
+            return last
+        graph, score = self.graph, self._score
+
+        def compute(pixels: Any) -> tuple[Any, ...]:
+            seen: dict[int, Any] = {}
+
+            def record(slot: int, value: Any) -> Any:
+                if slot in slots or slot == score.slot:
+                    seen[slot] = value
+                return value
+
+            output = graph.run(pixels, observe=record)
+            return (output, score.scores(seen[score.slot]), *(seen[slot] for slot in slots))
+
+        output, scores, *features = self.traced(f"forward {slots}", compute)(images)
+        self._last = ForwardPass(images, output, scores, dict(zip(slots, features, strict=True)))
+        return self._last
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Return the class scores, float32 (n, classes), in batches of `batch_size`."""
+        starts = range(0, len(images), self.batch_size)
+        batches = (images[start : start + self.batch_size] for start in starts)
         if self._forward is not None:
-            starts = range(0, len(images), self.batch_size)
-            return np.concatenate(
-                list(self._forward.run_batches(images[start : start + self.batch_size] for start in starts))
-            )
+            return np.concatenate(list(self._forward.run_batches(batches)))
         compute = self.traced("scores", self.score_tensor)
-        parts = [
-            keras.ops.convert_to_numpy(compute(images[start : start + self.batch_size]))
-            for start in range(0, len(images), self.batch_size)
-        ]
-        return np.concatenate(parts).astype(np.float32)
+        return np.concatenate([_to_float32(compute(batch)) for batch in batches])
 
-    def outputs(self, images: np.ndarray) -> np.ndarray:
-        """Return the model's own output as `predict` computes it, (n, classes) or (n, 1), before any calibration.
+    def outputs(self, images: np.ndarray, maps: Sequence[FeatureMap] = ()) -> np.ndarray:
+        """Return the model's own output for one batch, (n, classes) or (n, 1), before any calibration.
 
         An output without an activation is logits: the softmax or sigmoid that is missing is applied.
+
+        Args:
+            images: float32 (n, h, w, 3), values 0..255.
+            maps: Feature maps that a method needs next, so that one forward pass gives both.
         """
-        starts = range(0, len(images), self.batch_size)
-        # A subclassed model may compute with the images before any layer converts them, which uint8 does not allow.
-        batches = (images[start : start + self.batch_size].astype(np.float32) for start in starts)
-        [outputs] = run_passes(self.model, batches)
-        if not self._score.output_is_logits:
-            return outputs
-        return self.probabilities_of(np.asarray(keras.ops.convert_to_numpy(self._score.scores(outputs))))
+        if self._forward is not None and not maps:
+            return self.probabilities(images)
+        done = self.forward(images, maps)
+        if self._score.output_is_logits:
+            return self.probabilities_of(_to_float32(done.scores))
+        return np.asarray(keras.ops.convert_to_numpy(done.output))
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return the probabilities, float32 (n, classes), in batches of `batch_size`."""
@@ -140,8 +219,11 @@ class ScoredModel:
 
     def features(self, images: np.ndarray, feature_map: FeatureMap) -> np.ndarray:
         """Return the values of a feature map for one batch, float32 (n, height, width, channels)."""
-        value = self.graph.run(images, wanted=feature_map.slot)
-        return np.asarray(keras.ops.convert_to_numpy(value), dtype=np.float32)
+        return _to_float32(self.forward(images, [feature_map]).features[feature_map.slot])
+
+
+def _to_float32(tensor: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))
 
 
 def _registered_layer(model: Any) -> str | None:

@@ -51,6 +51,11 @@ def recorded_calls(model: Any) -> Iterator[Any]:
                 yield node
 
 
+def is_in_stateless_scope() -> bool:
+    """Return whether the values of variables are replaced by those of a `keras.StatelessScope`."""
+    return keras.src.backend.common.stateless_scope.in_stateless_scope()  # type: ignore[no-any-return]
+
+
 def skip_gradient_sum(optimizer: Any) -> None:
     """Keep an optimizer from summing the gradients over replicas: there is one, or the caller has summed them already.
 

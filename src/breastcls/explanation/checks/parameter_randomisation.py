@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.explain import explain
 from breastcls.explanation.explanation import Explanation
-from breastcls.explanation.layer_graph import unroll
+from breastcls.explanation.unrolling import unroll
 
 
 def randomise_parameters(

@@ -1,1 +1,1 @@
-"""Gradients of class scores: one small module for each backend of Keras, today TensorFlow."""
+"""Gradients of class scores: one interface, and one small module for each backend of Keras."""

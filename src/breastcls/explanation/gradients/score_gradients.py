@@ -1,7 +1,8 @@
-"""Gradients of each image's target score, with respect to a feature map or to the pixels."""
+"""Gradients of each image's target score, with respect to feature maps or to the pixels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,7 +10,6 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.feature_map import FeatureMap
-from breastcls.explanation.gradients.tensorflow_gradients import pixel_gradient, tensor_gradient
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -30,17 +30,54 @@ def feature_gradients(
     Raises:
         ExplanationError: If the score does not depend on the feature map in a differentiable way.
     """
+    [pair] = branch_gradients(scored, images, targets, [feature_map])
+    return pair
 
-    def differentiate(pixels: Any, classes: Any) -> tuple[Any, Any]:
-        return tensor_gradient(scored.score_tensor, pixels, classes, feature_map.slot)
 
-    features, gradient = scored.traced(f"feature gradients {feature_map.slot}", differentiate)(images, targets)
-    if gradient is None:
-        raise ExplanationError(
-            f"The class score has no gradient with respect to {feature_map.path!r}. "
-            "Choose another layer, or the gradient-free method 'occlusion'."
-        )
-    return _to_float32(features), _to_float32(gradient)
+def branch_gradients(
+    scored: ScoredModel, images: np.ndarray, targets: np.ndarray, maps: Sequence[FeatureMap]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return several feature maps and the gradient of each image's target score with respect to each of them.
+
+    The network is run forward once; only the part between the maps and the score is differentiated. The gradient of one
+    map is taken with the others held constant, so that of two maps in a row each has the part of the score that does
+    not pass through the other.
+
+    Args:
+        scored: The model.
+        images: float32 (n, h, w, 3), RGB, values 0..255.
+        targets: int64 (n,), class indices.
+        maps: The tensors.
+
+    Returns:
+        For each map features and gradients, both float32 (n, height, width, channels).
+
+    Raises:
+        ExplanationError: If the score does not depend on one of the maps in a differentiable way.
+    """
+    slots = tuple(item.slot for item in maps)
+    passed = scored.forward(images, maps)
+    features = [passed.features[slot] for slot in slots]
+    # Where the maps carry the whole score, it is computed from them without the images.
+    around = [images] if scored.bypass(maps) else []
+
+    def differentiate(classes: Any, *tensors: Any) -> tuple[Any, ...]:
+        values, pixels = tensors[: len(slots)], tensors[len(slots) :]
+
+        def target_scores(*of_maps: Any) -> Any:
+            given = dict(zip(slots, of_maps, strict=True))
+            return _pick_targets(scored.score_tensor(pixels[0] if pixels else None, given=given), classes)
+
+        return scored.differentiate(target_scores, values)
+
+    gradients = scored.traced(f"gradients of {slots}", differentiate)(targets, *features, *around)
+    for item, gradient in zip(maps, gradients, strict=True):
+        if gradient is None:
+            raise ExplanationError(
+                f"The class score has no gradient with respect to {item.path!r}. "
+                "Choose another layer, or the gradient-free method 'occlusion'."
+            )
+    return [(_to_float32(value), _to_float32(slope)) for value, slope in zip(features, gradients, strict=True)]
 
 
 def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -56,15 +93,23 @@ def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
     """
 
     def differentiate(pixels: Any, classes: Any) -> Any:
-        return pixel_gradient(scored.score_tensor, pixels, classes)
+        def target_scores(values: Any) -> Any:
+            return _pick_targets(scored.score_tensor(values), classes)
 
-    gradient = scored.traced("image gradients", differentiate)(images.astype(np.float32), targets)
+        return scored.differentiate(target_scores, [pixels])
+
+    [gradient] = scored.traced("gradients of the pixels", differentiate)(images.astype(np.float32), targets)
     if gradient is None:
         raise ExplanationError(
             "The class score has no gradient with respect to the pixels: the model rounds or looks up "
             "(an integer input, for example). Use the gradient-free method 'occlusion'."
         )
     return _to_float32(gradient)
+
+
+def _pick_targets(scores: Any, targets: Any) -> Any:
+    """Return the score of each image's target class, (n,)."""
+    return keras.ops.take_along_axis(scores, keras.ops.expand_dims(targets, -1), axis=-1)[:, 0]
 
 
 def _to_float32(tensor: Any) -> np.ndarray:

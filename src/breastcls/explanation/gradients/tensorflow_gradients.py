@@ -1,85 +1,60 @@
-"""Gradients and traced functions on the TensorFlow backend. No other module of `explanation` names TensorFlow.
-
-Support for another backend of Keras is one more module with the three names of this one.
-"""
+"""Gradients and compiled functions on the TensorFlow backend. No other module of `explanation` names TensorFlow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from breastcls.explanation.layer_graph import Observer
 
-# Tracing costs about as much as a few eager calls, and a traced call takes a fifth of the time of an eager one.
-EAGER_CALLS = 4
+class TensorFlowGradients:
+    """Compiled functions and gradients by TensorFlow; see `GradientBackend`."""
+
+    def compile(
+        self, function: Callable[..., Any], variables: Sequence[Any], *, traceable: bool = True
+    ) -> Callable[..., Any]:
+        """Return the function as a graph; a graph reads the present values of its variables by itself."""
+        del variables
+        return TracedFunction(function) if traceable else function
+
+    def differentiate(self, function: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the gradient of the sum of the values of a function with respect to each of its inputs."""
+        tensors = [tf.convert_to_tensor(value) for value in inputs]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(tensors)
+            total = tf.reduce_sum(function(*tensors))
+        return tuple(tape.gradient(total, tensors))
 
 
 class TracedFunction:
-    """A function of tensors that is traced to a graph once it has been called a few times.
+    """A function of tensors (n, ...) that is traced once for all numbers of images n.
+
+    It is traced at the first call and not after some calls without a graph: TensorFlow joins operations in a graph, so
+    that results with and without one differ in the last bits, and equal calls have to give equal heat-maps.
 
     Args:
-        function: Takes and returns tensors.
-        traceable: Whether it may be traced at all.
+        function: Takes tensors (n, ...) and returns tensors.
     """
 
-    def __init__(self, function: Callable[..., Any], *, traceable: bool = True) -> None:
-        self._eager = function
-        self._traced = tf.function(function, reduce_retracing=True) if traceable else function
-        self._calls = 0
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = tf.function(function)
+        self._graphs: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
-        self._calls += 1
-        return (self._eager if self._calls <= EAGER_CALLS else self._traced)(*arguments)
+        tensors = [tf.convert_to_tensor(argument) for argument in arguments]
+        key = tuple((tuple(tensor.shape[1:]), tensor.dtype) for tensor in tensors)
+        if key not in self._graphs:
+            self._graphs[key] = self._trace(tensors)
+        return self._graphs[key](*tensors)
 
-
-def tensor_gradient(
-    compute_scores: Callable[[Any, Observer], Any], pixels: Any, targets: Any, slot: int
-) -> tuple[Any, Any]:
-    """Return one tensor inside a model and the gradient of the target scores with respect to it.
-
-    Args:
-        compute_scores: Returns class scores (n, classes) for a batch, and calls the observer with the number and the
-            value of each tensor that is computed on the way.
-        pixels: float32 (n, h, w, 3).
-        targets: int64 (n,), class indices.
-        slot: The number of the tensor.
-
-    Returns:
-        The tensor and its gradient; the gradient is None if the scores do not depend on the tensor in a
-        differentiable way.
-    """
-    recorded: list[Any] = []
-    # Only what comes after the tensor is recorded: the layers before it are run forward and not differentiated.
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-
-        def record(number: int, value: Any) -> Any:
-            if number == slot:
-                tape.watch(value)
-                recorded.append(value)
-            return value
-
-        score = _sum_target_scores(compute_scores(pixels, record), targets)
-    return recorded[0], tape.gradient(score, recorded[0])
-
-
-def pixel_gradient(compute_scores: Callable[[Any], Any], pixels: Any, targets: Any) -> Any:
-    """Return the gradient of the target scores with respect to the pixels, or None if there is none.
-
-    Args:
-        compute_scores: Returns class scores (n, classes) for a batch.
-        pixels: float32 (n, h, w, 3).
-        targets: int64 (n,), class indices.
-    """
-    pixels = tf.convert_to_tensor(pixels)
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(pixels)
-        score = _sum_target_scores(compute_scores(pixels), targets)
-    return tape.gradient(score, pixels)
-
-
-def _sum_target_scores(scores: Any, targets: Any) -> Any:
-    """Return the sum of the target scores of a batch: in inference no image affects the score of another."""
-    return tf.reduce_sum(tf.gather(scores, targets, batch_dims=1))
+    def _trace(self, tensors: Sequence[Any]) -> Callable[..., Any]:
+        specifications = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in tensors]
+        try:
+            graph: Callable[..., Any] = self._function.get_concrete_function(*specifications)
+        # A layer that computes with the number of images as a Python number fails in its own way.
+        except (TypeError, ValueError, NotImplementedError):
+            # One graph for each number of images.
+            return self._function
+        return graph

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from breastcls.explanation.gradients.score_gradients import feature_gradients
+from breastcls.explanation.branch_sum import sum_branches
+from breastcls.explanation.gradients.score_gradients import branch_gradients
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
@@ -15,7 +16,8 @@ _ARGUMENTS = """Args:
     scored: The model.
     images: float32 (n, h, w, 3), RGB, values 0..255.
     targets: int64 (n,), class indices.
-    layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`."""
+    layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_maps`. The maps of several
+        branches are summed."""
 
 
 def gradient_cam(
@@ -34,7 +36,8 @@ def gradient_cam(
     def compute(
         scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, layer: str | None = None
     ) -> Attribution:
-        return Attribution(combine(*feature_gradients(scored, images, targets, scored.feature_map(layer))))
+        pairs = branch_gradients(scored, images, targets, scored.feature_maps(layer))
+        return Attribution(sum_branches([combine(features, gradients) for features, gradients in pairs]))
 
     compute.__doc__ = f"{inspect.getdoc(combine)}\n\n{_ARGUMENTS}\n\nReferences:\n    {reference}.\n"
     return Method(

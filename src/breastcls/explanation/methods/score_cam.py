@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
+from breastcls.explanation.branch_sum import sum_branches
 from breastcls.explanation.methods.baseline_image import make_baseline
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
@@ -29,7 +30,8 @@ def score_cam(
         scored: The model.
         images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
+        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_maps`.
+            The maps of several branches are summed.
         channels: The number of channels used per image, those with the largest standard deviation ("Faster
             Score-CAM"). None uses all channels, as in the paper: 2048 forward passes per image for a ResNet50.
         baseline: The image where the mask is 0, see `make_baseline`; black in the paper.
@@ -42,8 +44,34 @@ def score_cam(
     """
     if channels is not None and channels < 1:
         raise ExplanationError(f"channels is {channels}; expected 1 or more, or None for all.")
-    features = scored.features(images, scored.feature_map(layer))
     empty = make_baseline(images, baseline)
+    branches = []
+    for feature_map in scored.feature_maps(layer):
+        features = scored.features(images, feature_map)
+        branches.append(_weigh_channels(scored, images, targets, features, empty, channels))
+    return Attribution(sum_branches(branches))
+
+
+SCORE_CAM = Method(
+    name="score-cam",
+    compute=score_cam,
+    title="Score-CAM",
+    reference="Wang et al. 2020, DOI 10.1109/CVPRW50498.2020.00020",
+    needs_feature_map=True,
+    perturbs=True,
+    passes="65 forward (`channels`)",
+)
+
+
+def _weigh_channels(
+    scored: ScoredModel,
+    images: np.ndarray,
+    targets: np.ndarray,
+    features: np.ndarray,
+    empty: np.ndarray,
+    channels: int | None,
+) -> np.ndarray:
+    """Return the weighted sum of the channels of one feature map, (n, height, width)."""
     values = np.zeros(features.shape[:3], dtype=np.float32)
     for number, feature in enumerate(features):
         spread = feature.std(axis=(0, 1))
@@ -56,18 +84,7 @@ def score_cam(
             masked = masks * images[number] + (1.0 - masks) * empty[number]
             weights = scored.probabilities(masked.astype(np.float32))[:, targets[number]]
             values[number] += feature[..., part] @ weights
-    return Attribution(values)
-
-
-SCORE_CAM = Method(
-    name="score-cam",
-    compute=score_cam,
-    title="Score-CAM",
-    reference="Wang et al. 2020, DOI 10.1109/CVPRW50498.2020.00020",
-    needs_feature_map=True,
-    perturbs=True,
-    passes="65 forward (`channels`)",
-)
+    return values
 
 
 def _masks(feature: np.ndarray, size: tuple[int, int]) -> np.ndarray:

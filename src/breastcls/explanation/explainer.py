@@ -1,0 +1,210 @@
+"""A model, a method and images opened for `explain`, batch by batch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from breastcls.errors import ExplanationError, ExplanationWarning
+from breastcls.explanation.ensemble_heatmaps import ScoredMember, explain_members, open_members
+from breastcls.explanation.explain_arguments import check_options, find_classes, find_resize, find_size, find_target
+from breastcls.explanation.feature_map import FeatureMap
+from breastcls.explanation.forward_model import open_scores
+from breastcls.explanation.heatmap import Heatmaps, make_heatmaps
+from breastcls.explanation.image_input import ImageInput, open_images
+from breastcls.explanation.methods.method import Method
+from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.images.resize import Resize, resize_image
+from breastcls.models import probability_rule
+from breastcls.models.card_normalizer import find_normalizer
+from breastcls.models.engines.choose_engine import KERAS
+from breastcls.models.forked_process import check_process
+from breastcls.models.model_card import ModelCard, get_card
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedBatch:
+    """The heat-maps of one batch.
+
+    Attributes:
+        heatmaps: The heat-maps.
+        images: uint8 (n, h, w, 3): the input of the model.
+        sizes: int64 (n, 2), height and width of each original image in pixels.
+        probabilities: float32 (n, classes), as `predict` computes them.
+        predicted: int64 (n,), the index of the predicted class.
+        targets: int64 (n,), the index of the explained class.
+    """
+
+    heatmaps: Heatmaps
+    images: np.ndarray
+    sizes: np.ndarray
+    probabilities: np.ndarray
+    predicted: np.ndarray
+    targets: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Explainer:
+    """Everything that `explain` needs for a batch.
+
+    Attributes:
+        method: The method.
+        options: Its options.
+        scored: The model; a `ForwardModel` where it only runs forward.
+        members: The members of an ensemble, where the method explains each of them.
+        maps: The feature maps that the method uses.
+        layer: The paths of their layers, or None.
+        source: The images.
+        image_size: (height, width) of the model's input.
+        resize: How images are resized.
+        classes: Class names.
+        target: The index of the explained class; None for the predicted one.
+        batch_size: Number of images in one forward pass.
+        card: The card of the model, or None.
+        normalizer: The stain normalizer of the card, or None.
+    """
+
+    method: Method
+    options: Mapping[str, Any]
+    scored: Any
+    members: tuple[ScoredMember, ...]
+    maps: tuple[FeatureMap, ...]
+    layer: str | None
+    source: ImageInput
+    image_size: tuple[int, int]
+    resize: Resize
+    classes: tuple[str, ...]
+    target: int | None
+    batch_size: int
+    card: ModelCard | None
+    normalizer: Any
+
+    def batches(self) -> Iterator[ExplainedBatch]:
+        """Yield the heat-maps of batch after batch; only one batch of images is in memory at a time."""
+        for start in range(0, len(self.source), self.batch_size):
+            yield self._explain(range(start, min(start + self.batch_size, len(self.source))))
+
+    def _explain(self, numbers: range) -> ExplainedBatch:
+        images, sizes = [], []
+        for number in numbers:
+            image, size = read_input(self.source, number, self.image_size, self.resize, self.normalizer)
+            images.append(image)
+            sizes.append(size)
+        batch = np.stack(images)
+        pixels = batch.astype(np.float32)
+        # Methods get this array, and what one forward pass gave for it is used again.
+        pixels.flags.writeable = False
+        outputs = self.scored.outputs(pixels, self.maps)
+        classified = probability_rule.classify_outputs([outputs], self.card)
+        targets = classified.predicted if self.target is None else np.full(len(pixels), self.target, dtype=np.int64)
+        if self.members:
+            made = explain_members(self.members, self.method, pixels, targets, self.options)
+        else:
+            attribution = self.method.compute(self.scored, pixels, targets, **self.options)
+            made = make_heatmaps(attribution, self.image_size, self.method.upper_percentile, self.method.smoothing)
+        return ExplainedBatch(
+            heatmaps=made,
+            images=batch,
+            sizes=np.array(sizes, dtype=np.int64),
+            probabilities=classified.probabilities,
+            predicted=classified.predicted,
+            targets=targets,
+        )
+
+    def warn_of_fallbacks(self) -> None:
+        """Warn if images could not be normalised."""
+        if self.normalizer is not None and self.normalizer.fallbacks.total:
+            text = f"Stain normalizer {self.normalizer.name}: {self.normalizer.fallbacks}."
+            warnings.warn(text, ExplanationWarning, stacklevel=3)
+
+
+def open_explainer(
+    model: Any,
+    images: Any,
+    method: str,
+    *,
+    target_class: int | str | None,
+    batch_size: int,
+    classes: Sequence[str] | None,
+    image_size: int | Sequence[int] | None,
+    resize: str | None,
+    engine: str | None,
+    options: dict[str, Any],
+) -> Explainer:
+    """Check the arguments of `explain` and open model and images; the arguments and errors are those of `explain`."""
+    check_process()
+    entry = METHODS[method]
+    check_options(entry, options)
+    if engine not in (None, KERAS) and not entry.perturbs:
+        raise ExplanationError(
+            f"engine={engine!r}: the method {method!r} needs the gradients or feature maps of Keras. Omit `engine`, or "
+            "use a method that runs the model on perturbed images, such as 'occlusion'."
+        )
+    source = open_images(images)
+    card = get_card(model)
+    size = find_size(model, card, image_size)
+    resize_mode = find_resize(resize, card)
+    normalizer = find_normalizer(card)
+    first = read_input(source, 0, size, resize_mode, normalizer)[0][np.newaxis]
+    scored = open_scores(model, first, batch_size, method, needs_more=entry.needs_feature_map, engine=engine)
+    names = find_classes(scored.class_count, classes, card, source.classes)
+    target = find_target(target_class, names)
+    members: tuple[ScoredMember, ...] = ()
+    maps: tuple[FeatureMap, ...] = ()
+    layer = None
+    if entry.needs_feature_map:
+        members = open_members(scored, first, options.get("layer"))
+        if members:
+            layer = ", ".join(member.layer for member in members)
+            for member in members:
+                warn_of_bypass(member.scored, member.maps)
+        else:
+            maps = scored.feature_maps(options.get("layer"))
+            layer = ", ".join(item.path for item in maps)
+            warn_of_bypass(scored, maps)
+    return Explainer(
+        method=entry,
+        options=options,
+        scored=scored,
+        members=members,
+        maps=maps,
+        layer=layer,
+        source=source,
+        image_size=size,
+        resize=resize_mode,
+        classes=names,
+        target=target,
+        batch_size=batch_size,
+        card=card,
+        normalizer=normalizer,
+    )
+
+
+def read_input(
+    source: ImageInput, number: int, size: tuple[int, int], resize: Resize, normalizer: Any
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return one image as the input of the model, uint8 (h, w, 3), and its own (height, width).
+
+    Raises:
+        ImageError: If its file cannot be read.
+    """
+    image = source.read(number)
+    normalised = image if normalizer is None else normalizer.transform(np.ascontiguousarray(image))
+    return np.asarray(resize_image(normalised, size, resize=resize)), (image.shape[0], image.shape[1])
+
+
+def warn_of_bypass(scored: Any, maps: Sequence[FeatureMap]) -> None:
+    """Warn if the score depends on the image by paths around the feature maps, which a heat-map does not show."""
+    around = scored.bypass(maps)
+    if around:
+        warnings.warn(
+            f"Heat-maps of {', '.join(item.path for item in maps)} show a part of the evidence only: the score also "
+            f"depends on the image through {', '.join(around)}. Use a layer behind which these paths have joined, or a "
+            "method without feature maps, such as 'integrated-gradients' or 'occlusion'.",
+            ExplanationWarning,
+            stacklevel=5,
+        )
