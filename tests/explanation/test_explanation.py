@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from breastcls.datasets.dataset import Dataset
 from breastcls.errors import ExplanationError, ImageError
 from breastcls.explanation.explain import explain
 
@@ -82,3 +84,33 @@ def test_an_explanation_is_immutable(blue_squares):
     with pytest.raises(AttributeError):
         explanation.method = "other"
     assert len(explanation) == 4
+
+
+def test_weak_maps_are_drawn_weakly_and_glass_is_left_out(blue_squares):
+    """A map with a share of 0.02 changes an image a twenty-fifth as much as one with 0.5, and glass not at all."""
+    images = np.stack([blue_squares.images[0]] * 4)
+    images[:, :, 16:] = 250
+    made = explain(blue_squares.model, images, target_class=1)
+    full = np.ones_like(made.heatmaps)
+    some = replace(made, heatmaps=full, positive_share=np.array([0.02, 0.25, 0.5, 1.0], np.float32))
+    change = np.array([np.abs(some.overlay(one).astype(float) - images[one])[:, :14].sum() for one in range(4)])
+    strongest = [
+        np.abs(some.overlay(one, by_share=False).astype(float) - images[one])[:, :14].sum() for one in range(4)
+    ]
+    np.testing.assert_allclose(change / strongest, [0.04, 0.5, 1.0, 1.0], atol=0.03)
+    np.testing.assert_array_equal(some.overlay(3)[:, 18:], images[3, :, 18:])
+    assert (some.overlay(3, tissue_only=False)[:, 18:] != images[3, :, 18:]).any()
+    np.testing.assert_allclose(some.glass_share, 0.5, atol=0.05)
+    assert some.caption(0).endswith(f"positive share 0.02, on glass {some.glass_share[0]:.2f}")
+    assert json.loads(some.to_json())["images"][0]["glass_share"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_cases_are_kept_and_replaced_by_pseudonyms(blue_squares, files):
+    data = Dataset.from_columns(
+        ("none", "square"), path=[str(one) for one in files], label=["square"] * 4, case=list("aabb")
+    )
+    made = explain(blue_squares.model, data, target_class=1)
+    assert made.cases == ("a", "a", "b", "b")
+    hidden = made.with_pseudonyms()
+    assert hidden.cases[0] == hidden.cases[1] != hidden.cases[2]
+    assert set(hidden.cases) == {"case-001", "case-002"}

@@ -19,8 +19,9 @@ def test_each_row_holds_image_heatmap_and_overlay(explanation):
         np.testing.assert_array_equal(drawn[3 * number], explanation.image(number))
         np.testing.assert_array_equal(drawn[3 * number + 1], explanation.heatmap(number))
         np.testing.assert_array_equal(drawn[3 * number + 2], explanation.overlay(number))
-    assert figure.axes[12].get_ylabel() == "scaled per image"
+    assert figure.axes[12].get_ylabel() == "evidence, scaled per image;\nopacity by positive share"
     assert figure.axes[1].get_title(loc="left") == "class explained: square"
+    assert figure.axes[1].get_xlabel() == explanation.evidence(0)
 
 
 def test_the_figure_states_how_many_images_there_are(explanation):

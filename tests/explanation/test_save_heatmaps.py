@@ -1,9 +1,11 @@
 import csv
 import stat
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from breastcls.errors import ExplanationError, OutputError
 from breastcls.explanation.explain import explain
@@ -28,6 +30,8 @@ def test_overlays_heatmaps_and_index_are_written(explanation, tmp_path):
         np.testing.assert_array_equal(drawn, explanation.overlay(number))
         assert drawn.shape == (int(row["height"]), int(row["width"]), 3) == (50, 40 + number, 3)
         assert row["target"] == "square"
+        assert float(row["opacity"]) == pytest.approx(min(1.0, 2 * float(row["positive_share"])), abs=1e-5)
+        assert float(row["glass_share"]) == pytest.approx(explanation.glass_share[number], abs=1e-5)
         assert float(row["target_probability"]) == pytest.approx(explanation.probabilities[number, 1], abs=1e-6)
     with np.load(folder / "heatmaps.npz", allow_pickle=False) as stored:
         np.testing.assert_array_equal(stored["heatmaps"], explanation.heatmaps)
@@ -56,6 +60,23 @@ def test_existing_files_are_not_overwritten_by_default(explanation, tmp_path):
     assert cv2.imread(str(tmp_path / "0002.png")) is not None
     with pytest.raises(OutputError):
         explanation.save(tmp_path)
+
+
+def test_raw_maps_are_read_back_by_other_libraries(explanation, tmp_path):
+    made = replace(explanation, resize="crop")  # Part of each image was then no input of the model.
+    folder = made.save(tmp_path, raw=("tiff", "npy"))
+    for number in range(4):
+        own = made.heatmap(number)
+        assert np.isnan(own).any()
+        stem = folder / f"{number:04d}_heatmap"
+        read = cv2.imread(f"{stem}.tiff", cv2.IMREAD_UNCHANGED), np.array(Image.open(f"{stem}.tiff"))
+        for values in (*read, np.load(f"{stem}.npy", allow_pickle=False)):
+            assert values.dtype == np.float32
+            np.testing.assert_array_equal(values, own)
+    with pytest.raises(ExplanationError, match="raw='exr'; expected 'tiff' or 'npy'"):
+        made.save(tmp_path, raw="exr")
+    with pytest.raises(OutputError, match="0000"):
+        made.save(tmp_path, raw="tiff")
 
 
 def test_an_error_while_saving_leaves_no_partial_file_and_no_index(explanation, tmp_path, monkeypatch):

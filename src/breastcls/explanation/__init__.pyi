@@ -2,6 +2,8 @@ from .checks.faithfulness import Faithfulness as Faithfulness
 from .checks.faithfulness import measure_faithfulness as measure_faithfulness
 from .checks.sanity_checks import SanityReport as SanityReport
 from .checks.sanity_checks import check_explanation as check_explanation
+from .colour_maps import COLOUR_MAPS as COLOUR_MAPS
+from .evidence_scale import evidence_opacity as evidence_opacity
 from .feature_map import FeatureMap as FeatureMap
 from .gradients.score_gradients import feature_gradients as feature_gradients
 from .gradients.score_gradients import image_gradients as image_gradients
@@ -11,3 +13,4 @@ from .methods.method import Method as Method
 from .methods.method_registry import list_methods as list_methods
 from .methods.method_registry import register_method as register_method
 from .scored_model import ScoredModel as ScoredModel
+from .viewer.write_viewer import write_viewer as write_viewer

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
+from breastcls.explanation.evidence_scale import find_glass
+from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.heatmap import FLAGS
-from breastcls.explanation.image_input import ImageInput
-from breastcls.explanation.input_region import place_heatmap
 from breastcls.explanation.methods.method_registry import METHODS
-from breastcls.explanation.overlay import draw_overlay
+from breastcls.explanation.overlay import OverlayStyle, draw_overlay
 from breastcls.explanation.save_heatmaps import save_heatmaps
 from breastcls.html_parts import html_paragraph, html_pictures, html_text
-from breastcls.predictions.hidden_files import HiddenFiles
-from breastcls.predictions.pseudonyms import Pseudonyms
-from breastcls.result import Result
 from breastcls.text_tables import format_count
+
+if TYPE_CHECKING:
+    from breastcls.features.similar_images import SimilarImages
 
 SCHEMA = "breastcls.explanation/1"
 # A notebook keeps what it shows in its file.
 NOTEBOOK_IMAGES = 6
 
 
-@dataclass(frozen=True, eq=False)
-class Explanation(Result):
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(ExplainedImages):
     """Heat-maps of the evidence for the target class in each image.
 
     Attributes:
@@ -43,7 +43,8 @@ class Explanation(Result):
         predicted: int64 (n,), the index of the predicted class.
         targets: int64 (n,), the index of the explained class.
         classes: Class names.
-        positive_share: float32 (n,): evidence for the target class, divided by all evidence for and against it.
+        positive_share: float32 (n,): evidence for the target class, divided by all evidence for and against it. The
+            opacity of overlays depends on it; see `overlay`.
         flags: Per image `""`, or why the heat-map must not be interpreted as it is: `"negative"`, `"empty"` or
             `"incomplete"`.
         sizes: int64 (n, 2), height and width of each original image in pixels.
@@ -55,91 +56,6 @@ class Explanation(Result):
         engine: What ran the model on perturbed images: `name`, `version`, `precision`.
     """
 
-    method: str
-    heatmaps: np.ndarray
-    images: np.ndarray
-    probabilities: np.ndarray
-    predicted: np.ndarray
-    targets: np.ndarray
-    classes: tuple[str, ...]
-    positive_share: np.ndarray
-    flags: tuple[str, ...]
-    sizes: np.ndarray
-    resize: str
-    score: str
-    layer: str | None
-    options: Mapping[str, Any]
-    source: ImageInput
-    engine: Mapping[str, Any] | None = None
-
-    def __len__(self) -> int:
-        return len(self.heatmaps)
-
-    @property
-    def paths(self) -> tuple[str, ...] | None:
-        """The files of the images, or None for images passed as arrays."""
-        return self.source.paths
-
-    @property
-    def relative_paths(self) -> tuple[str, ...] | None:
-        """The files as `index.csv` and the JSON have them: relative to the folder of the data, or None."""
-        return self.source.relative_paths
-
-    @property
-    def labels(self) -> tuple[str, ...] | None:
-        """The names of the true classes, or None where they are unknown."""
-        return self.source.labels
-
-    def with_pseudonyms(self, pseudonyms: Pseudonyms | None = None) -> Explanation:
-        """Return the same explanation with pseudonyms for the files; see `Predictions.with_pseudonyms`.
-
-        Args:
-            pseudonyms: The pseudonyms, to use the same for several results. Without them, new ones are drawn.
-
-        Raises:
-            EvaluationError: If a file has no pseudonym.
-        """
-        if self.paths is None:
-            return self
-        new = tuple((pseudonyms or Pseudonyms.of(self)).replace("image", self.paths))
-        hidden = HiddenFiles({name: self.source.file_of(number) for number, name in enumerate(new)})
-        return replace(self, source=replace(self.source, paths=new, root=None, hidden_files=hidden))
-
-    def image(self, number: int) -> np.ndarray:
-        """Return one image at its original size, uint8 (height, width, 3), RGB.
-
-        Raises:
-            ImageError: If its file can no longer be read.
-            ExplanationError: If its file now has another size.
-        """
-        image = self.source.read(number)
-        expected = tuple(int(side) for side in self.sizes[number])
-        if image.shape[:2] != expected:
-            name = self.paths[number] if self.paths else f"image {number}"
-            raise ExplanationError(
-                f"{name} has the size {image.shape[:2]}; it had {expected} when it was explained. Explain it again."
-            )
-        return image
-
-    def heatmap(self, number: int) -> np.ndarray:
-        """Return one heat-map at the size of its image, float32 (height, width); NaN outside of the model's input."""
-        height, width = (int(side) for side in self.sizes[number])
-        return place_heatmap(self.heatmaps[number], (height, width), self.resize)
-
-    def overlay(self, number: int, *, alpha: float = 0.6, colour_map: str = "viridis") -> np.ndarray:
-        """Return one image at its original size with its heat-map blended over it, uint8 (height, width, 3), RGB."""
-        return draw_overlay(self.image(number), self.heatmap(number), alpha=alpha, colour_map=colour_map)
-
-    def caption(self, number: int) -> str:
-        """Return the predicted, the true and the explained class of one image in a line: `"malignant 0.98"`."""
-        predicted, target = int(self.predicted[number]), int(self.targets[number])
-        text = f"{self.classes[predicted]} {self.probabilities[number, predicted]:.2f}"
-        if self.labels is not None:
-            text += f" (true: {self.labels[number]})"
-        if target != predicted:
-            text += f", explained: {self.classes[target]} {self.probabilities[number, target]:.2f}"
-        return text
-
     def save(
         self,
         folder: str | os.PathLike[str],
@@ -147,20 +63,32 @@ class Explanation(Result):
         overwrite: bool = False,
         alpha: float = 0.6,
         colour_map: str = "viridis",
+        contours: bool = False,
+        tissue_only: bool = True,
+        by_share: bool = True,
+        raw: str | Sequence[str] = (),
     ) -> Path:
         """Write one overlay per image at its original size, `heatmaps.npz` and `index.csv`, and return the folder.
 
-        Each file is written completely or not at all. `index.csv` is written last and lists the other files.
+        Each file is written completely or not at all. `index.csv` is written last and lists the other files, with the
+        positive share, the share on glass and the opacity of each overlay.
 
         Args:
             folder: Created if it does not exist.
             overwrite: Whether to replace files of the same names. If False and such files exist, nothing is written.
             alpha: Opacity where the heat-map is 1, between 0 and 1.
-            colour_map: A Matplotlib colour map.
+            colour_map: See `overlay`.
+            contours: See `overlay`.
+            tissue_only: See `overlay`.
+            by_share: See `overlay`.
+            raw: `"tiff"`, `"npy"` or both: each heat-map also as a file of its own at the size of its image, float32,
+                0..1, NaN outside of the model's input. The TIFF has one channel and no compression that needs a
+                further library; ImageJ, QuPath, OpenCV, Pillow and tifffile read it.
 
         Raises:
             OutputError: If files of the same names exist and `overwrite` is False, or the folder cannot be
                 written to.
+            ExplanationError: If an argument is wrong.
         """
         files = self.relative_paths
         rows = [
@@ -169,9 +97,11 @@ class Explanation(Result):
                 "label": self.labels[number] if self.labels else "",
                 "method": self.method,
                 "predicted": self.classes[int(self.predicted[number])],
-                "target": self.classes[int(self.targets[number])],
+                "target": self.target_name(number),
                 "target_probability": f"{self.probabilities[number, int(self.targets[number])]:.6f}",
                 "positive_share": f"{self.positive_share[number]:.6f}",
+                "glass_share": f"{self.glass_share[number]:.6f}",
+                "opacity": f"{self.opacity(number) if by_share else 1.0:.6f}",
                 "flag": self.flags[number],
                 "height": int(self.sizes[number, 0]),
                 "width": int(self.sizes[number, 1]),
@@ -184,8 +114,9 @@ class Explanation(Result):
             "probabilities": self.probabilities,
             "classes": np.array(self.classes, dtype=np.str_),
         }
-        overlay = partial(self.overlay, alpha=alpha, colour_map=colour_map)
-        return save_heatmaps(Path(folder), rows, overlay, arrays, overwrite=overwrite)
+        style = {"alpha": alpha, "colour_map": colour_map, "contours": contours, "tissue_only": tissue_only}
+        overlay = partial(self.overlay, **style, by_share=by_share)  # type: ignore[arg-type]
+        return save_heatmaps(Path(folder), rows, overlay, arrays, heatmap=self.heatmap, raw=raw, overwrite=overwrite)
 
     def plot(
         self,
@@ -194,6 +125,9 @@ class Explanation(Result):
         limit: int = 8,
         alpha: float = 0.6,
         colour_map: str = "viridis",
+        contours: bool = False,
+        tissue_only: bool = True,
+        by_share: bool = True,
     ) -> Any:
         """Draw image, heat-map and overlay on one `matplotlib.figure.Figure`; given a path, save it.
 
@@ -201,7 +135,10 @@ class Explanation(Result):
             path: Where to save; the suffix `.svg`, `.png` or `.pdf` chooses the format.
             limit: Draw at most so many images, the first ones; the figure says how many were left out.
             alpha: Opacity where the heat-map is 1, between 0 and 1.
-            colour_map: A Matplotlib colour map.
+            colour_map: See `overlay`.
+            contours: See `overlay`.
+            tissue_only: See `overlay`.
+            by_share: See `overlay`.
         """
         # Not at the top of the file: `explain` needs no Matplotlib.
         from breastcls.drawing.figures import save_figure
@@ -209,23 +146,42 @@ class Explanation(Result):
 
         if limit < 1:
             raise ExplanationError(f"limit is {limit}; expected 1 or more.")
-        rows = [
-            PanelRow(
-                image=self.image(number),
+        style = OverlayStyle(alpha, colour_map, contours, tissue_only, by_share)
+        rows = []
+        for number in range(min(limit, len(self))):
+            image = self.image(number)
+            row = PanelRow(
+                image=image,
                 heatmap=self.heatmap(number),
-                overlay=self.overlay(number, alpha=alpha, colour_map=colour_map),
-                caption=self.caption(number),
-                target=self.classes[int(self.targets[number])],
+                overlay=self.draw(number, image, style),
+                opacity=self.opacity(number) if by_share else 1.0,
+                glass=find_glass(image) if tissue_only else np.zeros(image.shape[:2], bool),
+                caption=self.caption(number).removesuffix(f", {self.evidence(number)}"),
+                target=self.target_name(number),
+                evidence=self.evidence(number),
                 flag=self.flags[number],
                 name=Path(self.paths[number]).stem if self.paths else "",
             )
-            for number in range(min(limit, len(self)))
-        ]
+            rows.append(row)
         method = METHODS[self.method]
         figure = draw_panel(rows, f"{method.title}: {method.shows}", total=len(self), colour_map=colour_map)
         if path is not None:
             save_figure(figure, path, dpi=150)
         return figure
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        similar: SimilarImages | None = None,
+        limit: int = 200,
+        longest: int = 1024,
+    ) -> Path:
+        """Write an HTML page in which the heat-maps are looked at; see `breastcls.explanation.write_viewer`."""
+        from breastcls.explanation.viewer.write_viewer import write_viewer
+
+        return write_viewer(self, path, title=title, similar=similar, limit=limit, longest=longest)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything except pixels and heat-maps as JSON values."""
@@ -235,9 +191,10 @@ class Explanation(Result):
                 "path": files[number] if files else None,
                 "label": self.labels[number] if self.labels else None,
                 "predicted": self.classes[int(self.predicted[number])],
-                "target": self.classes[int(self.targets[number])],
+                "target": self.target_name(number),
                 "probabilities": [float(value) for value in self.probabilities[number]],
                 "positive_share": float(self.positive_share[number]),
+                "glass_share": float(self.glass_share[number]),
                 "flag": self.flags[number],
                 "height": int(self.sizes[number, 0]),
                 "width": int(self.sizes[number, 1]),
@@ -271,6 +228,9 @@ class Explanation(Result):
                 # Some methods find only evidence for a class: their share is always 1 and carries no information.
                 positive = f", median share of positive evidence {share:.2f}" if share < 1.0 else ""
                 lines.append(f"  {name}: {int(explained.sum())} explained{positive}")
+        glass = float(np.median(self.glass_share))
+        if glass >= 0.01:
+            lines.append(f"  median share of the evidence on glass {glass:.2f}; overlays are drawn on tissue only")
         lines += [
             f"  {self.flags.count(flag)} {flag}: {meaning}" for flag, meaning in FLAGS.items() if flag in self.flags
         ]
@@ -281,7 +241,8 @@ class Explanation(Result):
         pictures = []
         for number in range(min(len(self), NOTEBOOK_IMAGES)):
             image = self.images[number]
-            both = np.hstack([image, draw_overlay(image, self.heatmaps[number])])
+            overlay = draw_overlay(image, self.heatmaps[number], opacity=self.opacity(number), glass=find_glass(image))
+            both = np.hstack([image, overlay])
             encoded = cv2.imencode(".webp", both[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])[1]
             flag = f", flag: {self.flags[number]}" if self.flags[number] else ""
             pictures.append((encoded.tobytes(), f"{self.caption(number)}{flag}"))

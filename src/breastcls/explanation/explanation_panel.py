@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from breastcls.drawing.figures import BASELINE, MUTED, TWO_COLUMNS, drawing_style, new_figure
-from breastcls.explanation.overlay import find_colour_map
+from breastcls.explanation.colour_maps import find_colour_map
+
+SMALL = {"fontsize": 7.0, "fontweight": "normal"}
+SCALE = "evidence, scaled per image;\nopacity by positive share"
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +23,11 @@ class PanelRow:
         image: uint8 (height, width, 3), RGB.
         heatmap: float32 (height, width), 0..1 or NaN.
         overlay: uint8 (height, width, 3), RGB.
+        opacity: Factor of the opacity of the heat-map, 0..1.
+        glass: bool (height, width), where nothing is drawn.
         caption: Above the image.
         target: Name of the explained class.
+        evidence: The positive share and the share on glass, as text.
         flag: The flag of the heat-map, or `""`.
         name: Below the image, or `""`.
     """
@@ -29,8 +35,11 @@ class PanelRow:
     image: np.ndarray
     heatmap: np.ndarray
     overlay: np.ndarray
+    opacity: float
+    glass: np.ndarray
     caption: str
     target: str
+    evidence: str
     flag: str
     name: str
 
@@ -42,50 +51,67 @@ def draw_panel(rows: Sequence[PanelRow], title: str, *, total: int, colour_map: 
         rows: At least one.
         title: Above all rows.
         total: How many images there are; where that is more than the rows, the figure says so.
-        colour_map: A Matplotlib colour map.
+        colour_map: A perceptually uniform Matplotlib colour map.
     """
-    from matplotlib.cm import ScalarMappable
-
     count = len(rows)
     heights = [row.image.shape[0] / row.image.shape[1] for row in rows]
     column = (TWO_COLUMNS - 16.0) / 3.0
-    small = {"fontsize": 7.0, "fontweight": "normal"}
     with drawing_style():
-        figure = new_figure(TWO_COLUMNS, sum(heights) * column + 10.0 * count + 9.0)
+        figure = new_figure(TWO_COLUMNS, sum(heights) * column + 13.0 * count + 9.0)
         figure.suptitle(title, fontsize=9.0)
         axes = figure.subplots(count, 3, squeeze=False, height_ratios=heights)
-        shades = find_colour_map(colour_map).with_extremes(bad="0.85")
         for row, cells in zip(rows, axes, strict=True):
             cells[0].imshow(row.image)
-            cells[1].imshow(row.heatmap, cmap=shades, vmin=0.0, vmax=1.0)
+            draw_heatmap(cells[1], row.heatmap, row.glass, row.opacity, colour_map)
             cells[2].imshow(row.overlay)
-            cells[0].set_title(row.caption, **small)
-            cells[1].set_title(f"class explained: {row.target}", **small)
+            cells[0].set_title(row.caption, **SMALL)
+            cells[1].set_title(f"class explained: {row.target}", **SMALL)
+            cells[1].set_xlabel(row.evidence, color=MUTED, fontsize=6.5, loc="left")
             if row.flag:
                 cells[2].set_title(f"flag: {row.flag}", color=BASELINE, fontsize=7.0)
             if row.name:
-                cells[0].set_xlabel(_shorten(row.name), color=MUTED, fontsize=6.5, loc="left")
+                cells[0].set_xlabel(shorten(row.name), color=MUTED, fontsize=6.5, loc="left")
             for axis in cells:
-                axis.set_xticks([])
-                axis.set_yticks([])
-                for spine in axis.spines.values():
-                    spine.set_visible(False)
-        bar = figure.colorbar(
-            ScalarMappable(cmap=shades),
-            ax=list(np.ravel(axes)),
-            location="right",
-            aspect=30,
-            fraction=0.03,
-            shrink=max(0.4, 1.0 / count),
-        )
-        bar.set_label("scaled per image")
-        bar.set_ticks([0.0, 0.5, 1.0])
-        bar.outline.set_visible(False)
+                hide_frame(axis)
+        add_colour_bar(figure, np.ravel(axes), colour_map, count)
         if count < total:
             figure.supxlabel(f"the first {count} of {total} images", color=MUTED, fontsize=7.5)
     return figure
 
 
-def _shorten(name: str, longest: int = 44) -> str:
+def draw_heatmap(axis: Any, heatmap: np.ndarray, glass: np.ndarray, opacity: float, colour_map: str) -> None:
+    """Draw a heat-map without its image: as transparent over white as it is over the image; glass stays white."""
+    axis.set_facecolor("white")
+    shades = find_colour_map(colour_map).with_extremes(bad="0.85")
+    weight = np.where(glass, 0.0, np.where(np.isfinite(heatmap), opacity, 1.0))
+    axis.imshow(heatmap, cmap=shades, vmin=0.0, vmax=1.0, alpha=weight)
+
+
+def add_colour_bar(figure: Any, axes: Any, colour_map: str, rows: int) -> None:
+    """Add the colour bar that all heat-maps of a figure share."""
+    from matplotlib.cm import ScalarMappable
+
+    bar = figure.colorbar(
+        ScalarMappable(cmap=find_colour_map(colour_map)),
+        ax=list(axes),
+        location="right",
+        aspect=30,
+        fraction=0.03,
+        shrink=max(0.4, 1.0 / rows),
+    )
+    bar.set_label(SCALE)
+    bar.set_ticks([0.0, 0.5, 1.0])
+    bar.outline.set_visible(False)
+
+
+def hide_frame(axis: Any) -> None:
+    """Remove ticks and lines around a picture."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+def shorten(name: str, longest: int = 44) -> str:
     """Keep the end of a long name, by which images of one slide differ."""
     return name if len(name) <= longest else f"…{name[1 - longest :]}"

@@ -26,6 +26,8 @@ class ImageInput:
         classes: The class names, or None where they are unknown.
         root: The folder that `relative_paths` are relative to; the common folder of the files if None.
         hidden_files: The files of images whose paths are pseudonyms.
+        cases: The names of the cases, or None where they are unknown.
+        magnifications: One per image, or None where they are unknown.
     """
 
     paths: tuple[str, ...] | None
@@ -34,6 +36,8 @@ class ImageInput:
     classes: tuple[str, ...] | None = None
     root: str | None = None
     hidden_files: HiddenFiles = field(default_factory=HiddenFiles, repr=False)
+    cases: tuple[str, ...] | None = None
+    magnifications: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.arrays if self.arrays is not None else self.paths or ())
@@ -80,6 +84,8 @@ def _open(images: Any) -> ImageInput:
             labels=tuple(str(label) for label in images.table["label"]) if images.has_labels else None,
             classes=tuple(images.classes) or None,
             root=images.root,
+            cases=tuple(str(case) for case in images.table["case"]) if images.has_cases else None,
+            magnifications=_magnifications(images),
         )
     given = open_given(images, ExplanationError)
     opened = list(given)
@@ -87,3 +93,8 @@ def _open(images: Any) -> ImageInput:
         return ImageInput(tuple(image.path for image in opened), None, root=given.root)
     # A copy, because the caller may change an array later.
     return ImageInput(None, tuple(image.read().copy() for image in opened), root=given.root)
+
+
+def _magnifications(images: Dataset) -> tuple[int, ...] | None:
+    found = images.table["magnification"]
+    return None if found.isna().any() else tuple(int(magnification) for magnification in found)

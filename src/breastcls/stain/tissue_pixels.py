@@ -15,6 +15,11 @@ LIGHT = 240.0
 
 # Density up to 0.15 is background (Macenko et al. 2009).
 _LEAST_DENSITY = 0.15
+# The light of the lamp is that of the brightest pixels, where these are bright and white enough to be glass.
+_BRIGHTEST_PERCENT = 99.5
+_LEAST_LIGHT = 215.0
+_MOST_TINT = 35.0
+_SAMPLED_ROWS = 150
 LEAST_SHARE = 0.005
 """Share of tissue below which an image is not normalised."""
 _LEAST_PIXELS = 16
@@ -29,6 +34,23 @@ def tissue_mask(image: Pixels, light: float = LIGHT) -> Pixels:
     """
     level = int(light * np.exp(-_LEAST_DENSITY) - 1)
     return cast("Pixels", cv2.inRange(image, (0, 0, 0), (level,) * 3))
+
+
+def glass_mask(image: Pixels) -> Pixels:
+    """Return 255 for pixels with an optical density of at most 0.15 in all channels and 0 for others, (height, width).
+
+    Pale tissue absorbs in some channels only: it is neither tissue by `tissue_mask`, from whose colour stains are
+    estimated, nor glass. The density is relative to the light of this image, because lamps are tinted.
+
+    Args:
+        image: uint8 of shape (height, width, 3).
+    """
+    step = max(1, min(image.shape[:2]) // _SAMPLED_ROWS)
+    brightest = np.percentile(image[::step, ::step].reshape(-1, 3), _BRIGHTEST_PERCENT, axis=0)
+    is_lamp = brightest.min() >= _LEAST_LIGHT and np.ptp(brightest) <= _MOST_TINT
+    light = brightest if is_lamp else np.full(3, LIGHT)
+    least = tuple(float(level) for level in light * np.exp(-_LEAST_DENSITY))
+    return cast("Pixels", cv2.inRange(image, least, (255.0,) * 3))
 
 
 def check_tissue(mask: Pixels, least_share: float = LEAST_SHARE) -> None:

@@ -1,0 +1,66 @@
+"""How strongly a heat-map is drawn: by the share of the evidence that is for the class, and on tissue only."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from breastcls.stain.tissue_pixels import glass_mask
+
+FULL_SHARE = 0.5
+"""The share of positive evidence from which on a heat-map is drawn at full opacity."""
+
+# Smaller regions are neither glass nor tissue of their own: as a share of the shorter side, and of the area.
+_SPECK_ACROSS = 0.01
+_SPECK_AREA = 0.0005
+
+
+def evidence_opacity(positive_share: float) -> float:
+    """Return the opacity of a heat-map, 0..1: `positive_share / 0.5`, and 1 from a share of 0.5 on.
+
+    The scale is the same for all images, methods and models. A heat-map is scaled to its own maximum, so that without
+    this factor a map of hardly any evidence would be drawn as strongly as any other.
+
+    Example:
+        >>> evidence_opacity(0.02), evidence_opacity(0.25), evidence_opacity(0.8)
+        (0.04, 0.5, 1.0)
+    """
+    return float(min(max(positive_share, 0.0) / FULL_SHARE, 1.0))
+
+
+def find_glass(image: np.ndarray) -> np.ndarray:
+    """Return where an image shows glass and no tissue, bool (height, width); specks are left out.
+
+    Args:
+        image: uint8 (height, width, 3), RGB.
+
+    Example:
+        >>> image = np.full((20, 20, 3), 250, np.uint8)
+        >>> image[:, :10] = (200, 120, 170)
+        >>> find_glass(image)[10].astype(int).tolist()
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+    """
+    mask = np.asarray(glass_mask(np.ascontiguousarray(image)))
+    across = max(3, round(_SPECK_ACROSS * min(mask.shape)) | 1)
+    mask = np.asarray(cv2.medianBlur(mask, across))
+    _, regions, facts, _ = cv2.connectedComponentsWithStats(mask)
+    large = facts[:, cv2.CC_STAT_AREA] >= _SPECK_AREA * mask.size
+    # Region 0 is what is not glass.
+    large[0] = False
+    return np.asarray(large[regions])
+
+
+def share_on_glass(heatmap: np.ndarray, glass: np.ndarray) -> float:
+    """Return the share of the evidence of a heat-map that is on glass, 0..1; 0 for a blank heat-map.
+
+    Args:
+        heatmap: float32 (height, width), 0..1 or NaN.
+        glass: What `find_glass` returned.
+
+    Example:
+        >>> share_on_glass(np.array([[3.0, 1.0]]), np.array([[False, True]]))
+        0.25
+    """
+    values = np.nan_to_num(np.asarray(heatmap, dtype=np.float64))
+    total = float(values.sum())
+    return float(values[glass].sum()) / total if total > 0.0 else 0.0

@@ -1,0 +1,168 @@
+"""The viewer as a page of its own: one HTML file that opens without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from markupsafe import Markup
+
+from breastcls._version import __version__
+from breastcls.drawing.html_page import page_environment, read_style, read_template
+from breastcls.errors import ExplanationError
+from breastcls.explanation.explained_images import ExplainedImages
+from breastcls.explanation.viewer.viewer_data import NamedMaps, PictureSizes, image_values, to_script, viewer_values
+from breastcls.files import write_text
+from breastcls.text_tables import format_count
+
+if TYPE_CHECKING:
+    from breastcls.features.similar_images import SimilarImages
+
+PACKAGE = "breastcls.explanation.viewer"
+MOST_IMAGES = 200
+# One explanation, or several of one model.
+Shown: TypeAlias = ExplainedImages | Sequence[ExplainedImages]
+
+
+def write_viewer(
+    explanations: Shown | Mapping[str, Shown],
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    similar: SimilarImages | None = None,
+    limit: int = MOST_IMAGES,
+    longest: int = 1024,
+) -> Path:
+    """Write an HTML page in which heat-maps are looked at: one file that opens without a network.
+
+    The page has a slider of the opacity, switches of the method, the class and the model, zoom and position that all
+    images share, contour lines, sorting by error, probability, certainty, positive share or case, and keys for all of
+    these; it works on a phone and in a dark theme. As in `Explanation.overlay`, heat-maps of little positive evidence
+    are drawn weaker and glass is left out; both can be switched off.
+
+    Images are in the file, with the names of files and cases; see `Explanation.with_pseudonyms` to share it.
+
+    Args:
+        explanations: One explanation; a list, of one model with several methods or classes; or a mapping from the
+            names of models to explanations or lists of these. Images are matched by their files, or by their order
+            where they were passed as arrays.
+        path: Where to write.
+        title: The heading of the page.
+        similar: Similar training images, which are shown beside each image; see `breastcls.features.find_similar`.
+        limit: At most so many images, the first ones; the page says how many were left out.
+        longest: Images with a longer side than this are reduced to it, in pixels.
+
+    Returns:
+        The path written. A page of 50 images of 700 by 460 pixels takes about 8 MB.
+
+    Raises:
+        ExplanationError: If the explanations are of other images or classes, or two are of the same model, method and
+            class.
+        ImageError: If an image can no longer be read.
+        OutputError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile, numpy as np, breastcls as bc
+        >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32)
+        >>> image = np.full((32, 32, 3), (210, 140, 190), np.uint8)
+        >>> maps = [bc.explain(model, image, method, target_class=1) for method in ("smooth-grad", "occlusion")]
+        >>> write_viewer(maps, tempfile.mkdtemp() + "/viewer.html").name
+        'viewer.html'
+    """
+    if limit < 1:
+        raise ExplanationError(f"limit is {limit}; expected 1 or more.")
+    named = _name(explanations)
+    rows = _match(named)
+    sizes = PictureSizes(image=longest)
+    images = []
+    for found in rows[:limit]:
+        one = image_values(found, len(named), source=None, sizes=sizes)
+        if similar is not None:
+            first, number = next(iter(found.values()))
+            files = first.explanation.paths
+            one["similar"] = similar.shown(first.explanation.source.file_of(number) if files else number)
+        images.append(one)
+    values = viewer_values(
+        named[0].explanation.classes,
+        [one.axes for one in named],
+        images,
+        similar="" if similar is None else similar.describe(),
+    )
+    methods = sorted({one.axes["method"] for one in named})
+    about = f"{format_count(len(images), 'image')}, {', '.join(methods)}"
+    if len(images) < len(rows):
+        about += f"; the first of {len(rows)} images"
+    return write_text(path, render_viewer(title or "Heat-maps", f"{about}.", values))
+
+
+def render_viewer(title: str, about: str, values: Mapping[str, Any]) -> str:
+    """Return the page as text; see `write_viewer`."""
+    scripts = [read_template(PACKAGE, name) for name in ("page.js", "viewer.js")]
+    style = read_style(PACKAGE, "page.css") + Markup(read_template(PACKAGE, "viewer.css"))
+    return (
+        page_environment(PACKAGE)
+        .get_template("viewer.html.j2")
+        .render(
+            title=title,
+            about=about,
+            version=__version__,
+            style=style,
+            scripts=[Markup(script) for script in scripts],  # our own files, not to be escaped
+            script_hashes=[hash_script(script) for script in scripts],
+            data=to_script(values),
+        )
+    )
+
+
+def hash_script(script: str) -> str:
+    """Return the hash by which the security policy of a page allows a script of its own."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+def _name(explanations: Any) -> list[NamedMaps]:
+    """Return the explanations with the names of their models; each is of another model, method or class."""
+    by_model = explanations if isinstance(explanations, Mapping) else {"": explanations}
+    named = [
+        NamedMaps(one, str(model))
+        for model, given in by_model.items()
+        for one in ([given] if isinstance(given, ExplainedImages) else list(given))
+    ]
+    if not named:
+        raise ExplanationError("There are no explanations to show; expected at least one.")
+    seen: set[tuple[str, ...]] = set()
+    for one in named:
+        if one.explanation.classes != named[0].explanation.classes:
+            raise ExplanationError(
+                f"The explanations have different classes, {named[0].explanation.classes} and "
+                f"{one.explanation.classes}; write a page for each."
+            )
+        key = tuple(one.axes.values())
+        if key in seen:
+            raise ExplanationError(
+                f"Two explanations are by {one.axes['method']} for the {one.axes['target']}. Pass a mapping from the "
+                "name of each model to its explanations, or leave one out."
+            )
+        seen.add(key)
+    return named
+
+
+def _match(named: Sequence[NamedMaps]) -> list[dict[int, tuple[NamedMaps, int]]]:
+    """Return for each image the explanations that have it, by their place, with the number of the image in each."""
+    rows: dict[Any, dict[int, tuple[NamedMaps, int]]] = {}
+    for place, one in enumerate(named):
+        files = one.explanation.paths
+        for number in range(len(one.explanation)):
+            key = number if files is None else files[number]
+            rows.setdefault(key, {})[place] = (one, number)
+    if any(one.explanation.paths is None for one in named):
+        counts = {len(one.explanation) for one in named}
+        if len(counts) > 1 or any(one.explanation.paths is not None for one in named):
+            raise ExplanationError(
+                "Images without files are matched by their order: every explanation must be of the same arrays; found "
+                f"{sorted(counts)} images."
+            )
+    return list(rows.values())
