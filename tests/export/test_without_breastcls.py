@@ -26,13 +26,21 @@ numpy.savez(sys.argv[1] + ".npz", probabilities=probabilities, predicted=predict
 """
 
 
-def snippet():
-    [code] = [
-        code
-        for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-        if "def classify" in code
-    ]
-    return code
+ONNX_LINES = re.compile(r"    session = onnxruntime.*\n    \[probabilities\] = session.run.*\n")
+
+
+def snippet(suffix):
+    """Return the code of the page for a format."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    [code] = [block for block in blocks if "def classify" in block]
+    if suffix == ".onnx":
+        return code
+    [imported, empty, *lines] = next(block for block in blocks if block.startswith("import openvino")).splitlines()
+    assert not empty
+    text = "".join(f"    {line}\n" for line in lines).replace('"model.xml"', "model_file")
+    replaced, count = ONNX_LINES.subn(lambda _: text, code.replace("import onnxruntime", imported))
+    assert count == 1
+    return replaced
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +55,27 @@ def images(tmp_path_factory):
     return paths
 
 
-@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
-def test_the_documented_code_gives_the_same_decisions(resize, images, tmp_path):
-    pytest.importorskip("onnxruntime")
+@pytest.mark.parametrize(
+    ("resize", "suffix", "package"),
+    [
+        ("stretch", ".onnx", "onnxruntime"),
+        ("crop", ".onnx", "onnxruntime"),
+        ("pad", ".onnx", "onnxruntime"),
+        ("stretch", ".xml", "openvino"),
+    ],
+)
+def test_the_documented_code_gives_the_same_decisions(resize, suffix, package, images, tmp_path):
+    pytest.importorskip(package)
     model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, filters=(4, 4, 4, 8), seed=1)
     set_card(model, get_card(model).replace(resize=resize, temperature=0.01))
     scores = np.sort(bc.predict(model, images).probabilities[:, 1])
     set_card(model, get_card(model).replace(threshold=float(scores[1:3].mean())))
     expected = bc.predict(model, images)
     assert set(expected.decisions) == {0, 1}
-    path = tmp_path / "model.onnx"
+    path = tmp_path / f"model{suffix}"
     export_model(model, path, case_names="omit")
     script = tmp_path / "run.py"
-    script.write_text(BLOCKED + snippet() + RUN, encoding="utf-8")
+    script.write_text(BLOCKED + snippet(suffix) + RUN, encoding="utf-8")
     subprocess.run([sys.executable, str(script), str(path), *images], check=True, cwd=tmp_path)
     found = np.load(f"{path}.npz")
     np.testing.assert_allclose(found["probabilities"], expected.probabilities, atol=1e-4)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
 from breastcls.errors import ModelError
-from breastcls.models.constant_statistics import constant_statistics
-from breastcls.models.engines.engine_packages import import_openvino, is_installed, short_message
+from breastcls.models.engines.engine_packages import import_openvino, is_installed
+from breastcls.models.keras_export import prepare_export
 
 ONNX_OPSET = 18
 """The version of the ONNX operator set of exported files; ONNX Runtime reads it from version 1.14."""
@@ -92,26 +89,21 @@ def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
 
     Raises:
         ModelError: If Keras or the converter cannot write it.
+        OSError: If the file cannot be written.
     """
     if entry.name == "openvino":
         # Before Keras imports it: without telemetry.
         import_openvino()
     options = {"opset_version": ONNX_OPSET} if entry.name == "onnx" else {}
     signature = [keras.InputSpec(dtype="float32", shape=(None, *graph.input_shape[1:]), name=graph.inputs[0].name)]
-    try:
-        with _quiet(), constant_statistics(graph):
-            graph.export(str(path), format=entry.keras_format, verbose=False, input_signature=signature, **options)
-            _FINISH.get(entry.name, _leave)(path)
-    except OSError:
-        raise
-    # Keras, TensorFlow and each converter raise errors of many kinds.
-    except Exception as error:
-        raise ModelError(
-            f"The model {graph.name!r} cannot be exported to {entry.title}: {short_message(error)}"
-        ) from error
+    with prepare_export(graph, f"The model {graph.name!r} cannot be exported to {entry.title}"):
+        graph.export(str(path), format=entry.keras_format, verbose=False, input_signature=signature, **options)
+        if entry.name == "onnx":
+            _name_batch(path)
 
 
-def _finish_onnx(path: Path) -> None:
+def _name_batch(path: Path) -> None:
+    """Give the dimension of images one name at the input and the output of an ONNX file, and check the file."""
     import onnx
 
     model = onnx.load(str(path))
@@ -119,17 +111,3 @@ def _finish_onnx(path: Path) -> None:
         port.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
-
-
-def _leave(path: Path) -> None:
-    """Leave a file as it is."""
-
-
-_FINISH: dict[str, Callable[[Path], None]] = {"onnx": _finish_onnx}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from breastcls.export.check_pixels import generate_check_images, mix_to_threshold
+from breastcls.export.parity_images import generate_check_images, mix_to_threshold
 from breastcls.metrics.number_format import format_count
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard

@@ -14,7 +14,7 @@ from scipy.special import expit, softmax
 
 from breastcls.errors import ModelError
 from breastcls.models.engines import litert_session, onnx_session, openvino_session, saved_model_session
-from breastcls.models.engines.engine_packages import is_installed, short_message
+from breastcls.models.engines.engine_packages import short_message
 from breastcls.models.engines.session import Session, Shape
 from breastcls.models.input_scaling import InputScaling
 from breastcls.models.sidecar import hash_model
@@ -97,9 +97,6 @@ def open_runtime_file(file: Path, kind: str, *, is_intact: bool = False) -> Sess
     Raises:
         ModelError: If the runtime is not installed, or the file is damaged or no network for images.
     """
-    # OpenVINO reads ONNX too.
-    if kind == "onnx" and not is_installed("onnxruntime") and is_installed("openvino"):
-        kind = "openvino"
     try:
         return litert_session.open_file(file, is_intact=is_intact) if kind == "litert" else _OPEN[kind](file)
     except ModelError:

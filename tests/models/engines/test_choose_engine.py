@@ -199,3 +199,24 @@ def test_a_model_with_normalization_layers_runs_on_onnx_runtime(images):
     found = predict(model, images, classes=CLASSES, engine="onnxruntime")
     np.testing.assert_allclose(found.probabilities, predict(model, images, classes=CLASSES).probabilities, atol=1e-5)
     assert layer.mean is mean
+
+
+def test_a_full_disk_is_not_recorded_as_a_property_of_the_model(model, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("BREASTCLS_CACHE", str(tmp_path))
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "export", fail)
+        with (
+            pytest.warns(ModelWarning, match="cannot be stored"),
+            pytest.raises(ModelError, match=r"openvino cannot be written to .*No space left on device"),
+        ):
+            open_session(model, "openvino")
+        with (
+            pytest.warns(ModelWarning, match=r"engine='auto' runs Keras: .*No space left"),
+            pytest.warns(ModelWarning, match="cannot be stored"),
+        ):
+            assert open_session(model, "auto").engine == "keras"
+    assert open_session(model, "openvino").run(images).shape == (10, 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ModelError
-from breastcls.models.engines import onnx_session, openvino_session
+from breastcls.models.engines import onnx_session, openvino_core, openvino_session
 from breastcls.models.engines.keras_session import KerasSession
 from breastcls.models.inference import run_batches
 
@@ -109,8 +109,8 @@ def test_an_exception_while_batches_are_read_leaves_the_session_usable(session, 
     assert session.run(images[:2]).shape == (2, 3)
 
 
-def test_onnx_files_with_channels_first_and_a_fixed_batch_are_run(tmp_path):
-    onnx = pytest.importorskip("onnx")
+def test_channels_first_and_a_fixed_batch_are_run(tmp_path):
+    onnx, openvino = pytest.importorskip("onnx"), pytest.importorskip("openvino")
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     mean = helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0)
     graph = helper.make_graph(
@@ -121,13 +121,27 @@ def test_onnx_files_with_channels_first_and_a_fixed_batch_are_run(tmp_path):
     )
     path = tmp_path / "mean.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    openvino.save_model(openvino_core.open_core().read_model(path), path.with_suffix(".xml"))
     images = np.random.default_rng(1).integers(0, 256, (6, 5, 6, 3), dtype=np.uint8)
-    for open_file in OPEN.values():
-        opened = open_file(path)
+    for engine, open_file in OPEN.items():
+        opened = open_file(path.with_suffix(SUFFIX[engine]))
         assert opened.input_shape == (None, 5, 6, 3)
         np.testing.assert_allclose(opened.run(images), images.mean((1, 2)), rtol=1e-6)
-    graph.output[0].type.tensor_type.shape.dim.add().dim_value = 2
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 99)], ir_version=8), path)
-    for open_file in OPEN.values():
-        with pytest.raises(ModelError, match=r"mean\.onnx"):
-            open_file(path)
+
+
+def test_a_newer_opset_is_an_error(exported, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(exported / "model.onnx")
+    [default] = [one for one in model.opset_import if not one.domain]
+    default.version = 99
+    onnx.save(model, tmp_path / "new.onnx")
+    with pytest.raises(ModelError, match=r"ONNX Runtime .* cannot open .*new\.onnx: .*opset"):
+        onnx_session.open_file(tmp_path / "new.onnx")
+    text = (exported / "model.xml").read_text(encoding="utf-8")
+    for written in ('version="opset1"', 'version="11"'):
+        assert written in text
+        changed = text.replace(written, 'version="opset99"' if "opset" in written else 'version="99"')
+        (tmp_path / "new.xml").write_text(changed, encoding="utf-8")
+        shutil.copy(exported / "model.bin", tmp_path / "new.bin")
+        with pytest.raises(ModelError, match=r"OpenVINO .* cannot read .*new\.xml: .* newer version"):
+            openvino_session.open_file(tmp_path / "new.xml")

@@ -12,8 +12,8 @@ from breastcls.errors import ModelError, ModelWarning
 from breastcls.models.engines.converted_network import open_converted
 from breastcls.models.engines.engine_registry import ENGINES, Engine
 from breastcls.models.engines.keras_session import KerasSession
-from breastcls.models.engines.open_sessions import find_session
 from breastcls.models.engines.session import BatchRunner, Session
+from breastcls.models.engines.session_cache import find_session
 from breastcls.models.forked_process import check_process
 from breastcls.models.model_card import get_card, set_card
 from breastcls.models.precision import has_gpu

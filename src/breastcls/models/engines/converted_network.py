@@ -11,8 +11,7 @@ import os
 import tempfile
 import warnings
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from breastcls.errors import ModelError, ModelWarning, OutputError
+from breastcls.errors import ModelError, ModelWarning
 from breastcls.files import hash_file, write_json
 from breastcls.images.image_cache import ENGINES_FOLDER, cache_folder
 from breastcls.images.locking import hold_lock
-from breastcls.models.constant_statistics import constant_statistics
 from breastcls.models.engines.comparison_images import make_comparison_images
-from breastcls.models.engines.engine_packages import find_version, short_message
+from breastcls.models.engines.engine_packages import find_version
 from breastcls.models.engines.engine_registry import Engine
 from breastcls.models.engines.session import Session
 from breastcls.models.frozen_key import hash_frozen
+from breastcls.models.keras_export import prepare_export
 from breastcls.models.keras_internals import flatten_layers, is_functional
 
 TOLERANCE = 1e-4
@@ -68,19 +67,13 @@ def open_converted(model: keras.Model, engine: Engine, *, relative: bool = False
                 # Another process may have converted the model while this one waited.
                 return _open_stored(folder, engine) or _convert(model, engine, folder, relative)
         except OSError as error:
-            if not isinstance(error, OutputError) and error.filename is None:
-                raise
             warnings.warn(
                 f"The network for {engine.name} cannot be stored in {folder}: {error.strerror or error}. It is "
                 "converted again in each process. Set BREASTCLS_CACHE to a folder with write permission.",
                 ModelWarning,
                 stacklevel=3,
             )
-    temporary = tempfile.TemporaryDirectory(prefix="breastcls-", ignore_cleanup_errors=True)
-    session = _convert(model, engine, Path(temporary.name), relative)
-    # The engine may read weights from the file for as long as it is open.
-    weakref.finalize(session, temporary.cleanup)
-    return session
+    return _convert_for_session(model, engine, relative)
 
 
 def measure_difference(expected: npt.NDArray[Any], outputs: npt.NDArray[Any], relative: bool) -> float:
@@ -145,7 +138,9 @@ def _convert(model: keras.Model, engine: Engine, folder: Path, relative: bool) -
     expected = keras.ops.convert_to_numpy(model(images.astype(np.float32), training=False))
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as new:
         try:
-            _export(model, engine, Path(new) / f"network{engine.suffix}")
+            engine.load()
+            with prepare_export(model, f"The model {model.name!r} cannot be converted for {engine.name}"):
+                model.export(str(Path(new) / f"network{engine.suffix}"), format=engine.export_format, verbose=False)
             names = sorted(os.listdir(new))
             for name in names:
                 os.replace(Path(new) / name, folder / name)
@@ -167,21 +162,17 @@ def _convert(model: keras.Model, engine: Engine, folder: Path, relative: bool) -
     raise ModelError(error)
 
 
-def _export(model: keras.Model, engine: Engine, path: Path) -> None:
-    engine.load()
+def _convert_for_session(model: keras.Model, engine: Engine, relative: bool) -> Session:
+    """Convert a model into a temporary folder that exists as long as the session."""
     try:
-        with _quiet(), constant_statistics(model):
-            model.export(str(path), format=engine.export_format, verbose=False)
-    # Keras, TensorFlow and each converter raise errors of many kinds.
-    except Exception as error:
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="breastcls-", ignore_cleanup_errors=True))
+            session = _convert(model, engine, Path(folder), relative)
+            # The engine may read weights from the file for as long as it is open.
+            weakref.finalize(session, stack.pop_all().close)
+            return session
+    except OSError as error:
         raise ModelError(
-            f"The model {model.name!r} cannot be converted for {engine.name}: {short_message(error)}"
+            f"The network for {engine.name} cannot be written to {tempfile.gettempdir()}: {error.strerror or error}. "
+            "Free space there, or set TMPDIR to another folder."
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # Keras adapts tf2onnx to NumPy 2 by testing for a name that NumPy has deprecated.
-        warnings.simplefilter("ignore", FutureWarning)
-        yield

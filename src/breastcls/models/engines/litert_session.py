@@ -13,13 +13,13 @@ from typing_extensions import override
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import check_file, find_version, import_litert, short_message
 from breastcls.models.engines.litert_check import check_in_process
-from breastcls.models.engines.network_ports import Port, check_ports
-from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
+from breastcls.models.engines.network_ports import Port
+from breastcls.models.engines.network_session import NetworkSession
 
 _INTEGERS = (np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.int16))
 
 
-class LiteRtSession(Session):
+class LiteRtSession(NetworkSession):
     """A network that LiteRT runs on the processor.
 
     Args:
@@ -28,51 +28,44 @@ class LiteRtSession(Session):
     """
 
     engine = "litert"
+    _package = "ai-edge-litert"
 
     def __init__(self, interpreter: Any, source: object = "the network") -> None:
-        self.version = find_version("ai-edge-litert")
-        self._source = source
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        ports = check_ports(source, [_port(one) for one in inputs], [_port(one) for one in outputs])
-        self.input_shape, self.output_shape, self._channels_first = ports
+        super().__init__(interpreter, source, [_port(one) for one in inputs], [_port(one) for one in outputs])
         self._input, self._output = inputs[0], outputs[0]
-        self._batch_size = _port(inputs[0]).shape[0]
+        self._dtype = np.dtype(self._input["dtype"])
         for port in (self._input, self._output):
             if port["dtype"] is not np.float32 and np.dtype(port["dtype"]) not in _INTEGERS:
                 raise ModelError(f"{source}: expected float32 or quantized numbers; found {np.dtype(port['dtype'])}.")
         if any(np.dtype(port["dtype"]) in _INTEGERS for port in (self._input, self._output)):
             self.precision = "int8"
-        self._interpreter: Any = interpreter
         self._shape: tuple[int, ...] = ()
         # An interpreter keeps the tensors of one computation.
         self._lock = Lock()
 
     @override
-    def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        pixels = as_pixels(batch, self)
-        if self._channels_first:
-            pixels = pixels.transpose(0, 3, 1, 2)
-        values = _quantize(pixels, self._input)
-        return compute_in_parts(values, self._batch_size, self._compute)
-
-    @override
     def close(self) -> None:
         with self._lock:
-            self._interpreter = None
+            super().close()
 
+    @override
+    def _to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return super()._to_input(_quantize(pixels, self._input))
+
+    @override
     def _compute(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         with self._lock:
-            if self._interpreter is None:
-                raise ModelError(f"{self._source}: the session was closed. Open it again.")
+            interpreter = self._opened()
             try:
                 if values.shape != self._shape:
                     self._shape = ()
-                    self._interpreter.resize_tensor_input(self._input["index"], values.shape)
-                    self._interpreter.allocate_tensors()
+                    interpreter.resize_tensor_input(self._input["index"], values.shape)
+                    interpreter.allocate_tensors()
                     self._shape = values.shape
-                self._interpreter.set_tensor(self._input["index"], values)
-                self._interpreter.invoke()
-                output = self._interpreter.get_tensor(self._output["index"])
+                interpreter.set_tensor(self._input["index"], values)
+                interpreter.invoke()
+                output = interpreter.get_tensor(self._output["index"])
             except (RuntimeError, ValueError) as error:
                 raise ModelError(f"{self._source}: LiteRT cannot run it: {short_message(error)}") from error
         return _dequantize(output, self._output)
@@ -122,10 +115,10 @@ def _quantize(pixels: npt.NDArray[Any], port: Any) -> npt.NDArray[Any]:
     dtype = np.dtype(port["dtype"])
     scale, zero = port["quantization"]
     if dtype not in _INTEGERS or not scale:
-        return np.ascontiguousarray(pixels, dtype)
+        return pixels
     limits = np.iinfo(dtype)
-    values = np.clip(np.round(pixels.astype(np.float32) / np.float32(scale)) + zero, limits.min, limits.max)
-    return np.ascontiguousarray(values, dtype)
+    values = np.round(pixels.astype(np.float32) / np.float32(scale)) + zero
+    return np.asarray(np.clip(values, limits.min, limits.max))
 
 
 def _dequantize(output: npt.NDArray[Any], port: Any) -> npt.NDArray[np.float32]:

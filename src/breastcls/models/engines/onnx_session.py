@@ -11,13 +11,13 @@ from typing_extensions import override
 
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import check_file, find_version, import_onnxruntime, short_message
-from breastcls.models.engines.network_ports import Port, check_ports
-from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
+from breastcls.models.engines.network_ports import Port
+from breastcls.models.engines.network_session import NetworkSession
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
-class OnnxSession(Session):
+class OnnxSession(NetworkSession):
     """A network that ONNX Runtime runs on the processor.
 
     Args:
@@ -26,41 +26,25 @@ class OnnxSession(Session):
     """
 
     engine = "onnxruntime"
+    _package = "onnxruntime"
 
     def __init__(self, runtime: Any, source: object = "the network") -> None:
-        self.version = find_version("onnxruntime")
-        self._runtime: Any = runtime
-        self._source = source
         inputs, outputs = ([_port(port) for port in ports] for ports in (runtime.get_inputs(), runtime.get_outputs()))
-        self.input_shape, self.output_shape, self._channels_first = check_ports(source, inputs, outputs)
-        # Some exporters fix the number of images.
-        self._batch_size = inputs[0].shape[0]
-        port = runtime.get_inputs()[0]
+        super().__init__(runtime, source, inputs, outputs)
+        [port] = runtime.get_inputs()
         if port.type not in _TYPES:
             raise ModelError(f"{source}: expected a network that takes float or uint8; found {port.type}.")
-        self._name, self._type = port.name, _TYPES[port.type]
+        self._name, self._dtype = port.name, _TYPES[port.type]
 
     @override
-    def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        pixels = as_pixels(batch, self)
-        if self._channels_first:
-            pixels = pixels.transpose(0, 3, 1, 2)
-        pixels = np.ascontiguousarray(pixels, self._type)
-        return compute_in_parts(pixels, self._batch_size, self._compute)
-
-    @override
-    def close(self) -> None:
-        self._runtime = None
-
-    def _compute(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        if self._runtime is None:
-            raise ModelError(f"{self._source}: the session was closed. Open it again.")
+    def _compute(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        runtime = self._opened()
         try:
-            [output] = self._runtime.run(None, {self._name: pixels})
+            [output] = runtime.run(None, {self._name: values})
         # The class of the error is not public.
         except Exception as error:
             raise ModelError(f"{self._source}: ONNX Runtime cannot run it: {short_message(error)}") from error
-        return np.asarray(output, np.float32).reshape(len(pixels), -1)
+        return np.asarray(output, np.float32).reshape(len(values), -1)
 
 
 def open_file(path: str | os.PathLike[str]) -> OnnxSession:

@@ -1,4 +1,4 @@
-"""The engine OpenVINO: networks in its own format (`.xml` and `.bin`) or in ONNX."""
+"""The engine OpenVINO: networks in its own format (`.xml` and `.bin`)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing_extensions import override
 
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import check_file, find_version, short_message
-from breastcls.models.engines.network_ports import Port, check_ports
+from breastcls.models.engines.network_ports import Port
+from breastcls.models.engines.network_session import NetworkSession
 from breastcls.models.engines.openvino_core import open_core
-from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
 
 
-class OpenVinoSession(Session):
+class OpenVinoSession(NetworkSession):
     """A network that OpenVINO runs on the processor, in float32 unless its weights are quantized.
 
     Args:
@@ -29,31 +29,28 @@ class OpenVinoSession(Session):
     """
 
     engine = "openvino"
+    _package = "openvino"
 
     def __init__(self, network: Any, source: object = "the network") -> None:
-        self.version = find_version("openvino")
-        self._source = source
         inputs, outputs = ([_port(port) for port in ports] for ports in (network.inputs, network.outputs))
-        self.input_shape, self.output_shape, self._channels_first = check_ports(source, inputs, outputs)
+        super().__init__(network, source, inputs, outputs)
         if any(node.get_type_name() == "FakeQuantize" for node in network.get_ops()):
             self.precision = "int8"
-        # Some exporters fix the number of images, also inside the network.
-        self._batch_size = inputs[0].shape[0]
-        self._network: Any = network
         self._compiled: dict[tuple[str, str], _Requests] = {}
         self._lock = Lock()
 
     @override
-    def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        pixels = as_pixels(batch, self)
-        return compute_in_parts(pixels, self._batch_size, self._compute)
+    def _to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        # The compiled network converts them.
+        return pixels
 
-    def _compute(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    @override
+    def _compute(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         # All threads of the processor work on this batch.
-        requests = self._requests("LATENCY", pixels)
+        requests = self._requests("LATENCY", values)
         request = requests.take()
         try:
-            request.infer([pixels], share_inputs=True)
+            request.infer([values], share_inputs=True)
             return _output(request)
         except RuntimeError as error:
             raise ModelError(f"{self._source}: OpenVINO cannot run it: {short_message(error)}") from error
@@ -68,7 +65,7 @@ class OpenVinoSession(Session):
         running: deque[tuple[_Requests, Any, npt.NDArray[Any]]] = deque()
         try:
             for batch in batches:
-                pixels = as_pixels(batch, self)
+                pixels = self._as_pixels(batch)
                 # The threads of the processor work on different batches, while the next one is read.
                 requests = self._requests("THROUGHPUT", pixels)
                 request = requests.take()
@@ -85,7 +82,7 @@ class OpenVinoSession(Session):
 
     @override
     def close(self) -> None:
-        self._network = None
+        super().close()
         self._compiled.clear()
 
     def _requests(self, hint: str, pixels: npt.NDArray[Any]) -> _Requests:
@@ -100,9 +97,7 @@ class OpenVinoSession(Session):
         import openvino
         from openvino.preprocess import PrePostProcessor
 
-        if self._network is None:
-            raise ModelError(f"{self._source}: the session was closed. Open it again.")
-        steps = PrePostProcessor(self._network.clone())
+        steps = PrePostProcessor(self._opened().clone())
         steps.input().tensor().set_element_type(openvino.Type.u8 if dtype == "uint8" else openvino.Type.f32)
         if self._channels_first:
             steps.input().tensor().set_layout(openvino.Layout("NHWC"))
@@ -136,18 +131,17 @@ class _Requests:
 
 
 def open_file(path: str | os.PathLike[str]) -> OpenVinoSession:
-    """Open a network in the format of OpenVINO, or in ONNX.
+    """Open a network in the format of OpenVINO.
 
     Args:
-        path: The file: `.xml`, with the `.bin` file of the same name beside it, or `.onnx`.
+        path: The file, `.xml`, with the `.bin` file of the same name beside it.
 
     Raises:
         ModelError: If OpenVINO is not installed, the file is missing, damaged or of another kind, its operations are
             not known to the installed OpenVINO, or the network is not one from images to (n, classes).
     """
     file = check_file(path)
-    if file.suffix == ".xml":
-        check_file(file.with_suffix(".bin"))
+    check_file(file.with_suffix(".bin"))
     core = open_core()
     try:
         network = core.read_model(file)

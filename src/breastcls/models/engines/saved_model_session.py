@@ -12,13 +12,13 @@ from typing_extensions import override
 
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import find_version, short_message
-from breastcls.models.engines.network_ports import Port, check_ports
-from breastcls.models.engines.session import Session, as_pixels, compute_in_parts
+from breastcls.models.engines.network_ports import Port
+from breastcls.models.engines.network_session import NetworkSession
 
 _SIGNATURE = "serving_default"
 
 
-class SavedModelSession(Session):
+class SavedModelSession(NetworkSession):
     """The signature `serving_default` of a SavedModel.
 
     Args:
@@ -27,46 +27,30 @@ class SavedModelSession(Session):
     """
 
     engine = "saved_model"
+    _package = "tensorflow"
 
     def __init__(self, loaded: Any, source: object = "the network") -> None:
-        self.version = find_version("tensorflow")
-        self._source = source
-        # The signature holds only weak references to the variables of the model.
-        self._loaded = loaded
         signatures = getattr(loaded, "signatures", {})
         if _SIGNATURE not in signatures:
             raise ModelError(
                 f"{source}: the SavedModel has the signatures {sorted(signatures)}; expected {_SIGNATURE!r}. Export it "
                 "with keras.Model.export."
             )
-        self._signature: Any = signatures[_SIGNATURE]
-        specs = self._signature.structured_input_signature[1]
-        outputs = self._signature.structured_outputs
-        ports = [[Port(name, _shape(spec)) for name, spec in part.items()] for part in (specs, outputs)]
-        self.input_shape, self.output_shape, self._channels_first = check_ports(source, *ports)
-        [(self._name, spec)] = specs.items()
-        self._type = spec.dtype.as_numpy_dtype
-        self._batch_size = ports[0][0].shape[0]
+        signature = signatures[_SIGNATURE]
+        parts = signature.structured_input_signature[1], signature.structured_outputs
+        inputs, outputs = ([Port(name, _shape(spec)) for name, spec in part.items()] for part in parts)
+        # The signature alone holds only weak references to the variables of the model.
+        super().__init__(loaded, source, inputs, outputs)
+        [(self._name, spec)] = parts[0].items()
+        self._dtype = spec.dtype.as_numpy_dtype
 
     @override
-    def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        pixels = as_pixels(batch, self)
-        if self._channels_first:
-            pixels = pixels.transpose(0, 3, 1, 2)
-        pixels = np.ascontiguousarray(pixels, self._type)
-        return compute_in_parts(pixels, self._batch_size, self._compute)
-
-    @override
-    def close(self) -> None:
-        self._loaded = self._signature = None
-
-    def _compute(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def _compute(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         import tensorflow as tf
 
-        if self._signature is None:
-            raise ModelError(f"{self._source}: the session was closed. Open it again.")
-        [output] = self._signature(**{self._name: tf.constant(pixels)}).values()
-        return np.asarray(output, np.float32).reshape(len(pixels), -1)
+        loaded = self._opened()
+        [output] = loaded.signatures[_SIGNATURE](**{self._name: tf.constant(values)}).values()
+        return np.asarray(output, np.float32).reshape(len(values), -1)
 
 
 def open_file(path: str | os.PathLike[str]) -> SavedModelSession:

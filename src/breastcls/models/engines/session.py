@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-from breastcls.errors import ModelError
 
 Shape = tuple[int | None, ...]
 """A shape; None for a dimension of any length."""
@@ -75,37 +73,3 @@ class Session(abc.ABC):
             f"<{type(self).__name__}: {self.engine} {self.version}, {self.precision}, "
             f"{self.input_shape} to {self.output_shape}>"
         )
-
-
-def as_pixels(batch: Any, session: Session) -> npt.NDArray[Any]:
-    """Return a batch as an array uint8 or float32 without a copy where that is possible.
-
-    Raises:
-        ModelError: If the shape is not the one that the network takes.
-    """
-    pixels = np.asarray(batch)
-    expected = session.input_shape
-    if pixels.ndim != len(expected) or any(
-        wanted not in (None, found) for wanted, found in zip(expected, pixels.shape, strict=True)
-    ):
-        raise ModelError(f"The network takes batches of shape {expected}; found {pixels.shape}.")
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(pixels)
-    return np.ascontiguousarray(pixels, dtype=np.float32)
-
-
-def compute_in_parts(
-    pixels: npt.NDArray[Any], size: int | None, compute: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
-) -> npt.NDArray[np.float32]:
-    """Return the outputs of a network that takes a fixed number of images, for any number of them.
-
-    Args:
-        pixels: (b, ...).
-        size: The number of images that the network takes, or None for any number.
-        compute: Returns the outputs (size, k) of `size` images.
-    """
-    if size is None:
-        return compute(pixels)
-    padded = np.concatenate([pixels, np.repeat(pixels[-1:], -len(pixels) % size, axis=0)])
-    parts = [compute(padded[start : start + size]) for start in range(0, len(padded), size)]
-    return np.concatenate(parts)[: len(pixels)]
