@@ -98,7 +98,7 @@ def test_an_unknown_error_is_called_a_bug(call, monkeypatch):
     monkeypatch.setattr("breastcls.list_backbones", lambda: 1 / 0, raising=False)
     result = call("backbones", status=ExitStatus.BUG)
     assert "Traceback" in result.stderr
-    assert "ZeroDivisionError: division by zero\nThis is a bug of breastcls" in result.stderr
+    assert "ZeroDivisionError: division by zero\nThis is a bug in breastcls" in result.stderr
 
 
 def test_no_colour_where_it_is_not_wanted(monkeypatch):
@@ -126,7 +126,7 @@ def test_completion(shell):
 
 
 def test_json_of_lists(call):
-    entries = call("backbones", "--json").json["results"]["bc_list_backbones"]["entries"]
+    entries = call("backbones", "--json").json["results"]["backbones"]["entries"]
     assert {"name", "licence", "imagenet"} <= set(entries[0])
     assert json.loads(call("recipes", "--json").stdout)["status"] == 0
 

@@ -74,6 +74,7 @@ def test_evaluate_takes_a_run_and_predictions(trained, call, easy_table, easy_ro
     leak = call("evaluate", folder, easy_table, "--root", easy_root, "--train", easy_table, status=ExitStatus.ERROR)
     assert "On the command line: --allow-leakage." in leak.stderr
     assert "Missing argument 'TEST'" in call("evaluate", folder, status=ExitStatus.USAGE).stderr
+    assert "such as the predictions.csv" in call("report", folder / "evaluation.json", status=ExitStatus.USAGE).stderr
 
 
 def test_report_explain_and_compare(trained, call, easy_table, easy_root, tmp_path):
@@ -116,7 +117,9 @@ def test_split_writes_tables_that_do_not_leak(call, easy_table, easy_root, tmp_p
     assert "Training images\n32 images" in result.stdout
     assert f"breastcls train split/train.csv --test split/test.csv --root {easy_root}" in result.stderr
     tables = [tmp_path / "split" / f"{name}.csv" for name in ("train", "test")]
-    assert call("audit", *tables, "--no-pixels").stdout.startswith("No leakage")
+    # The paths are relative to the root, so that the images are missing here.
+    assert "(compared: cases and slides, not pixels)" in call("audit", *tables).stdout
+    call("audit", tables[0], tables[0], status=ExitStatus.LEAK)
     train, test = (bc.load_table(table, root=easy_root) for table in tables)
     assert len(train + test) == 48
     assert "expected shares" in call("split", easy_table, "--test-fraction", 1, status=ExitStatus.USAGE).stderr

@@ -20,7 +20,7 @@ _COMMON = ("as_json", "quiet", "show_python", "traceback", "config")
 
 
 class SimpleCommand(click.Command):
-    """A command that is no call of the library, with the options that such a command has, too."""
+    """A command that calls no function of the library; it has the options `--json`, `--quiet` and `--traceback`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -91,42 +91,24 @@ def common_options() -> list[click.Parameter]:
             is_eager=True,
             callback=_read_config,
         ),
-        click.Option(
-            ["--json", "as_json"],
-            is_flag=True,
-            is_eager=True,
-            callback=_set("json"),
-            help="Write results and errors as one JSON object.",
-        ),
-        click.Option(
-            ["--quiet", "-q"],
-            is_flag=True,
-            is_eager=True,
-            callback=_set("quiet"),
-            help="No progress and no messages but warnings and errors.",
-        ),
+        _terminal_flag("json", "--json", "as_json", help="Write results and errors as one JSON object."),
+        _terminal_flag("quiet", "--quiet", "-q", help="Show warnings and errors, but no progress and no messages."),
         click.Option(
             ["--show-python"], is_flag=True, help="Print the equivalent Python instead of running the command."
         ),
-        click.Option(
-            ["--traceback"],
-            is_flag=True,
-            is_eager=True,
-            callback=_set("traceback"),
-            help="With an error, print the Python traceback.",
-        ),
+        _terminal_flag("traceback", "--traceback", help="Print the Python traceback of an error."),
     ]
 
 
-def _set(attribute: str) -> Any:
-    """Return a callback that sets an attribute of the terminal, before anything else can fail."""
+def _terminal_flag(attribute: str, *declarations: str, help: str) -> click.Option:
+    """Return a flag that sets an attribute of the terminal, before anything else can fail."""
 
-    def callback(context: click.Context, _: click.Parameter, value: bool) -> bool:
+    def set_attribute(context: click.Context, _: click.Parameter, value: bool) -> bool:
         if value:
             setattr(context.ensure_object(Terminal), attribute, True)
         return value
 
-    return callback
+    return click.Option(list(declarations), is_flag=True, is_eager=True, callback=set_attribute, help=help)
 
 
 def _read_config(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:

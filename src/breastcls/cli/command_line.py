@@ -93,7 +93,7 @@ class CommandLine(click.Group):
             status, error, message = ExitStatus.ERROR, caught, name_options(str(caught), command)
         except Exception as caught:
             status, error = ExitStatus.BUG, caught
-            message = f"{type(caught).__name__}: {caught}\nThis is a bug of breastcls; please report it."
+            message = f"{type(caught).__name__}: {caught}\nThis is a bug in breastcls; please report it."
         if status is ExitStatus.BUG or (terminal.traceback and status is ExitStatus.ERROR):
             click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
         write_error(ctx.invoked_subcommand or "", status, error, message, terminal)
@@ -110,12 +110,12 @@ def _describe_usage(error: click.UsageError) -> str:
     cls=CommandLine,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="`breastcls COMMAND --help` describes the options of a command. Not a medical device.",
+    epilog="`breastcls COMMAND --help` describes the options of a command. breastcls is not a medical device.",
 )
 @click.version_option(__version__, message="%(version)s")
 @click.pass_context
 def command_line(context: click.Context) -> None:
-    """Classify breast histology images: case-wise splits, confidence intervals over cases, tested explanations."""
+    """Train, evaluate and explain classifiers of breast histology images, with case-wise splits."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from breastcls.cli.expressions import Expression, bc
-from breastcls.cli.library_option import library_option
+from breastcls.cli.library_option import library_option, option_group
 from breastcls.cli.program import Program
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 FORMATS = ("breakhis", "idc", "classes", "images", "table")
 READERS = {"breakhis": "load_breakhis", "idc": "load_idc", "classes": "load_folder", "images": "load_folder"}
@@ -26,82 +24,84 @@ _TAKEN = {
 _NAMES = ("data_format", "magnification", "target", "layout", "group", "class_names", "root", "where")
 
 
-def data_options(function: Decorated) -> Decorated:
-    """Add the options of a data set to a command."""
-    table: dict[str, Any] = {"table": "data"}
-    options = [
-        library_option(
-            "--format",
-            "data_format",
-            type=click.Choice(FORMATS),
-            example="classes",
-            metavar="FORMAT",
-            help="breakhis, idc, classes (a folder of class folders), images (a folder without labels) or "
-            "table (CSV, XLSX), where it is not recognised.",
-            **table,
-        ),
-        library_option(
-            "--magnification",
-            type=int,
-            multiple=True,
-            example=(200,),
-            help="Only images of this magnification; may be repeated.",
-            **table,
-        ),
-        library_option(
-            "--target",
-            type=click.Choice(("malignancy", "subtype")),
-            function="load_breakhis",
-            default="malignancy",
-            help="BreakHis: the classes.",
-            **table,
-        ),
-        library_option(
-            "--layout",
-            function="load_folder",
-            example="split/class",
-            help='Folders: what their levels are, such as "split/class" or "case/class".',
-            **table,
-        ),
-        library_option(
-            "--group",
-            function="load_folder",
-            example=r"(P\d+)_",
-            metavar="PATTERN",
-            help=r'Folders: regular expression for the case of an image in its path, such as "(P\d+)_".',
-            **table,
-        ),
-        library_option(
-            "--class",
-            "class_names",
-            multiple=True,
-            argument="classes",
-            function="load_folder",
-            example=("benign", "malignant"),
-            metavar="NAME",
-            help="Name of a class, the positive one last; repeated for each.",
-            **table,
-        ),
-        library_option(
-            "--root",
-            type=click.Path(file_okay=False),
-            function="load_table",
-            example="images",
-            help="Tables: the folder that paths refer to.  [default: that of the table]",
-            **table,
-        ),
-        library_option(
-            "--where",
-            multiple=True,
-            metavar="COLUMN=VALUE",
-            example=("centre=Lyon",),
-            help="Only images with this value in a column; may be repeated.",
-            **table,
-        ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+_TABLE: dict[str, Any] = {"table": "data"}
+
+
+def class_option(**options: Any) -> Callable[[Any], Any]:
+    """Declare the option `--class` with the table and the function that it belongs to."""
+    return library_option(
+        "--class",
+        "class_names",
+        multiple=True,
+        argument="classes",
+        example=("benign", "malignant"),
+        metavar="NAME",
+        help="Name of a class; repeat the option for each class, the positive one last.",
+        **options,
+    )
+
+
+data_options = option_group(
+    library_option(
+        "--format",
+        "data_format",
+        type=click.Choice(FORMATS),
+        example="classes",
+        metavar="FORMAT",
+        help="The format, if it is not recognised: breakhis, idc, classes (a folder of class folders), images (a "
+        "folder without labels) or table (CSV, XLSX).",
+        **_TABLE,
+    ),
+    library_option(
+        "--magnification",
+        type=int,
+        multiple=True,
+        example=(200,),
+        help="Only images of this magnification; may be repeated.",
+        **_TABLE,
+    ),
+    library_option(
+        "--target",
+        type=click.Choice(("malignancy", "subtype")),
+        function="load_breakhis",
+        default="malignancy",
+        help="BreakHis: what the classes are.",
+        **_TABLE,
+    ),
+    library_option(
+        "--layout",
+        function="load_folder",
+        example="split/class",
+        help='Folders: the meaning of their levels, such as "split/class" or "case/class".',
+        **_TABLE,
+    ),
+    library_option(
+        "--group",
+        function="load_folder",
+        example=r"(P\d+)_",
+        metavar="PATTERN",
+        help=r'Folders: regular expression for the case of an image in its path, such as "(P\d+)_".',
+        **_TABLE,
+    ),
+    class_option(function="load_folder", **_TABLE),
+    library_option(
+        "--root",
+        type=click.Path(file_okay=False),
+        function="load_table",
+        example="images",
+        help="Tables: the folder that relative paths refer to.  [default: the folder of the table]",
+        **_TABLE,
+    ),
+    library_option(
+        "--where",
+        multiple=True,
+        metavar="COLUMN=VALUE",
+        example=("centre=Lyon",),
+        help="Only images with this value in a column; may be repeated.",
+        **_TABLE,
+    ),
+)
+"""Adds the options of a data set to a command."""
 
 
 def take_data_options(given: dict[str, Any]) -> dict[str, Any]:

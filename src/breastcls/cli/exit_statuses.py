@@ -20,14 +20,14 @@ class ExitStatus(IntEnum):
 
 
 MEANINGS = {
-    ExitStatus.SUCCESS: "The command has done what was asked.",
+    ExitStatus.SUCCESS: "The command has succeeded.",
     ExitStatus.ERROR: "The command has failed; the message names the file or argument and what to do.",
     ExitStatus.LEAK: "`audit` has found a leak, or names that possibly are one.",
     ExitStatus.UNUSABLE_FILES: "`check` has found files that cannot be used, or identical copies.",
     ExitStatus.USAGE: "The command line or the settings file is wrong: an unknown option, a missing argument.",
-    ExitStatus.BUG: "An error that the library does not know, which is a bug of it; the traceback is printed.",
-    ExitStatus.INTERRUPTED: "Ctrl-C. What was reached is kept where a command says so.",
-    ExitStatus.CLOSED_PIPE: "The program that reads the output has ended, such as `head`.",
+    ExitStatus.BUG: "An unexpected error, which is a bug in breastcls; the traceback is printed.",
+    ExitStatus.INTERRUPTED: "Ctrl-C. A command with `--resume` continues from what it has written.",
+    ExitStatus.CLOSED_PIPE: "The program that reads the output, such as `head`, has ended.",
     ExitStatus.TERMINATED: "SIGTERM. A training with a run folder has written a checkpoint before it ended.",
 }
 """What each exit status means; the table of the documentation."""

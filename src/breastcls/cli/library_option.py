@@ -54,6 +54,17 @@ def library_option(*declarations: str, **options: Any) -> Callable[[Decorated], 
     return click.option(*declarations, cls=LibraryOption, **options)
 
 
+def option_group(*options: Callable[[Any], Any]) -> Callable[[Decorated], Decorated]:
+    """Return a decorator that adds several options to a command, which its help lists in this order."""
+
+    def decorate(function: Decorated) -> Decorated:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 def arguments_of(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a public function that differ from their defaults.
 

@@ -1,20 +1,16 @@
-"""A model on the command line: a file, or the folder of a run; and how a model of others is loaded."""
+"""A model on the command line: a file, or the folder of a run; and how it is loaded and run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from breastcls.cli.expressions import Expression, bc
-from breastcls.cli.library_option import arguments_of, library_option
+from breastcls.cli.library_option import arguments_of, library_option, option_group
 from breastcls.cli.program import Program
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-ENGINES = ("keras", "openvino", "onnxruntime", "auto")
 
 
 def find_model(path: str) -> str:
@@ -23,41 +19,59 @@ def find_model(path: str) -> str:
     return str(inside) if inside.is_file() else path
 
 
-def model_options(function: Decorated) -> Decorated:
-    """Add the options of a model that another library has trained."""
-    load: dict[str, Any] = {"function": "load_model", "table": "other-models"}
-    options = (
+_LOAD: dict[str, Any] = {"function": "load_model", "table": "other-models"}
+
+model_options = option_group(
+    library_option(
+        "--scaling",
+        example="0-1",
+        help='The input scaling that the network expects: "0-1" (x/255), "-1-1", "imagenet", "caffe" or a factor.',
+        **_LOAD,
+    ),
+    library_option(
+        "--outputs",
+        type=click.Choice(("probabilities", "logits")),
+        default="probabilities",
+        help="What the network returns.",
+        **_LOAD,
+    ),
+    library_option(
+        "--input-size",
+        type=int,
+        argument="image_size",
+        example=224,
+        help="Height and width of the images, for a network that takes any size.",
+        **_LOAD,
+    ),
+    library_option(
+        "--safe-mode/--no-safe-mode",
+        default=True,
+        help="Refuse a file that contains code; switch it off only for files whose origin you trust.",
+        **_LOAD,
+    ),
+)
+"""Adds the options of a model that another library has trained."""
+
+
+def prediction_options(function: str) -> Callable[[Any], Any]:
+    """Return a decorator that adds the options of the predictions to a command, as arguments of a function."""
+    return option_group(
         library_option(
-            "--scaling",
-            example="0-1",
-            help='The input scaling that the network expects: "0-1" (x/255), "-1-1", "imagenet", "caffe" or a factor.',
-            **load,
+            "--tta",
+            type=click.Choice(("dihedral",)),
+            function=function,
+            example="dihedral",
+            help="Test-time augmentation.",
         ),
         library_option(
-            "--outputs",
-            type=click.Choice(("probabilities", "logits")),
-            default="probabilities",
-            help="What the network returns.",
-            **load,
+            "--engine",
+            type=click.Choice(("keras", "openvino", "onnxruntime", "auto")),
+            function=function,
+            example="openvino",
+            help="Inference engine of a Keras model: openvino is faster on CPUs; auto uses it where it can.",
         ),
-        library_option(
-            "--input-size",
-            type=int,
-            argument="image_size",
-            example=224,
-            help="Height and width of the images, for a network that takes any size.",
-            **load,
-        ),
-        library_option(
-            "--safe-mode/--no-safe-mode",
-            default=True,
-            help="Without it, code in the file is allowed; only for files whose origin you trust.",
-            **load,
-        ),
+        library_option("--batch-size", type=int, default=32, function=function, help="Images per batch."),
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 def load_arguments(given: Mapping[str, Any], class_names: Sequence[str] = ()) -> dict[str, Any]:

@@ -83,6 +83,11 @@ class Terminal:
         click.echo(label + shown, err=True, color=_colour())
 
 
+def is_quiet() -> bool:
+    """Return whether the current command is called with `--quiet`; functions of the library then show no progress."""
+    return click.get_current_context().ensure_object(Terminal).quiet
+
+
 def wrap_lines(text: str, stream: TextIO, first: int = 0) -> str:
     """Return text whose sentences are wrapped where the stream is a terminal; lines of tables are unchanged.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from breastcls.cli.expressions import Expression, bc
-from breastcls.cli.library_option import arguments_of, library_option
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+from breastcls.cli.library_option import arguments_of, library_option, option_group
 
 
 def _model_options() -> list[Callable[[Any], Any]]:
@@ -73,7 +71,7 @@ def _fit_options() -> list[Callable[[Any], Any]]:
             "--decay",
             type=click.Choice(("constant", "cosine")),
             default="constant",
-            help="Course of the learning rate over the epochs of a phase.",
+            help="Decay of the learning rate over the epochs of a phase.",
             **schedule,
         ),
         library_option(
@@ -83,22 +81,28 @@ def _fit_options() -> list[Callable[[Any], Any]]:
             help="Epochs over which the learning rate rises to its highest value.",
             **schedule,
         ),
-        library_option("--optimizer", default="adam", help="adam, adamw, sgd, rmsprop, adagrad, nadam or lion.", **fit),
         library_option(
-            "--loss", type=click.Choice(("cross-entropy", "focal")), default="cross-entropy", help="The loss.", **fit
+            "--optimizer", default="adam", help="Optimizer: adam, adamw, sgd, rmsprop, adagrad, nadam or lion.", **fit
+        ),
+        library_option(
+            "--loss",
+            type=click.Choice(("cross-entropy", "focal")),
+            default="cross-entropy",
+            help="The loss function.",
+            **fit,
         ),
         library_option(
             "--fine-tune",
             default="auto",
-            help='Which part of the backbone is trained: "auto" and "all" (the whole, after the head), "last-stage", a '
-            'number of last stages, or "none".',
+            help='Which part of the backbone is trained: "auto" or "all" (the whole backbone, after the head), '
+            '"last-stage", a number of last stages, or "none".',
             **table,
         ),
         library_option(
             "--frozen-head",
             type=click.Choice(("optimizer", "lbfgs")),
             default="optimizer",
-            help='How the head is trained on the frozen backbone; "lbfgs" fits it exactly, in seconds.',
+            help='How the head is trained on the frozen backbone; "lbfgs" fits it as a logistic regression.',
             **fit,
         ),
         library_option("--augment", default="standard", help='An augmentation policy, or "none".', **fit),
@@ -120,20 +124,20 @@ def _fit_options() -> list[Callable[[Any], Any]]:
             "--resize",
             type=click.Choice(("stretch", "crop", "pad")),
             example="stretch",
-            help="How images are brought to the size of the model.",
+            help="How images are resized to the input size of the model.",
             **images,
         ),
         library_option(
-            "--stain", example="macenko", help="Stain normalizer that is fitted on the training images.", **images
+            "--stain", example="macenko", help="Stain normalizer, which is fitted to the training images.", **images
         ),
         library_option(
             "--monitor",
             default="val_case_balanced_accuracy",
-            help="The validation score by which the epoch is selected.",
+            help="The validation metric by which the epoch is selected.",
             **selection,
         ),
         library_option(
-            "--patience", type=int, example=8, help="Stop after so many epochs without a better one.", **selection
+            "--patience", type=int, example=8, help="Stop after this number of epochs without improvement.", **selection
         ),
         library_option(
             "--precision",
@@ -146,17 +150,14 @@ def _fit_options() -> list[Callable[[Any], Any]]:
             "--strategy",
             type=click.Choice(("mirrored",)),
             example="mirrored",
-            help='Devices: "mirrored" for all GPUs of this machine.',
+            help='Distribution strategy: "mirrored" uses all GPUs of this machine.',
             **devices,
         ),
     ]
 
 
-def training_options(function: Decorated) -> Decorated:
-    """Add the options of a model and of its training to a command."""
-    for option in reversed([*_model_options(), *_fit_options()]):
-        function = option(function)
-    return function
+training_options = option_group(*_model_options(), *_fit_options())
+"""Adds the options of a model and of its training to a command."""
 
 
 def built_model(given: Mapping[str, Any], classes: Expression, seed: int) -> Expression:

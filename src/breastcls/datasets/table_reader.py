@@ -59,8 +59,8 @@ def load_table(
         distinct: Names of cases and slides that are different although they differ in letter case, leading zeros,
             separators or accents only: `["01", "1"]`, `[("P1", "p1")]`, or True for all names. Others are kept in one
             part by splits, and count as a possible leak between two datasets.
-        files: Whether every image file must exist. False is for a table without its images, as `audit_leakage` and the
-            splits take it; then `path` may be missing, too.
+        files: Whether every image file must exist. False is for splits of a table without its images; then `path` may
+            be missing, too. `audit_leakage` takes such a table itself.
 
     Returns:
         The dataset. `load_table(data.to_csv(file), root=data.root)` equals `data`, also with vectors. Without a column

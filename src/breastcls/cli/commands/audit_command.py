@@ -22,19 +22,21 @@ from breastcls.cli.program import Program
     "--pixels/--no-pixels",
     function="audit_leakage",
     default=True,
-    help="Whether to compare files and pixels, too, and not only names.",
+    help="Compare files and pixels, as well as names.",
 )
 def audit(program: Program, train: str, test: str, **options: Any) -> None:
     """Find cases, slides, files and pixels that TRAIN and TEST share, and near duplicates.
 
     TRAIN and TEST are folders or tables (CSV, XLSX) with a column `case` or `slide`. The image files of a table need
     not exist; pixels are then not compared. The exit status is 2 if there is a leak, or if names of cases or slides
-    differ in spelling only, which possibly is one.
+    differ in spelling only, which is possibly a leak.
     """
     data = take_data_options(options)
     sides = [read_data(program, name, source, data, files=False) for name, source in (("train", train), ("test", test))]
+    # Files may be missing from a table, but not from a dataset.
+    tables = [side.table for side in sides]
     report = program.assign(
-        "report", bc.audit_leakage(*sides, **arguments_of("audit_leakage", options)), "Comparing the images."
+        "report", bc.audit_leakage(*tables, **arguments_of("audit_leakage", options)), "Comparing the images."
     )
     program.show(report)
     program.exit_unless(report.clean, ExitStatus.LEAK)

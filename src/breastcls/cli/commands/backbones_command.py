@@ -12,4 +12,4 @@ from breastcls.cli.program import Program
 @click.command("backbones", cls=ProgramCommand, keras=False, short_help="List the backbones and their licences.")
 def backbones(program: Program) -> None:
     """List the backbones with input size, published weights and the licence of the weights."""
-    program.show(bc.list_backbones())
+    program.show(program.assign("backbones", bc.list_backbones()))

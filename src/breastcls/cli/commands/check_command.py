@@ -15,7 +15,7 @@ from breastcls.cli.program import Program
 @click.command("check", cls=ProgramCommand, keras=False, short_help="Find broken, blank and repeated images.")
 @click.argument("data")
 @data_options
-@click.option("--output", "-o", metavar="CSV", help="Write the images that can be used as a table.")
+@click.option("--output", "-o", metavar="CSV", help="Write a table of the usable images to this file.")
 def check(program: Program, data: str, output: str | None, **options: Any) -> None:
     """Read every image of DATA, a folder or a table, and list those that are broken, blank or repeated.
 

@@ -21,15 +21,18 @@ from breastcls.cli.scoring_options import aggregation_options, bootstrap_options
 @click.option("--test", metavar="DATA", help="The test images; needed for model files.")
 @data_options
 @library_option(
-    "--metric", default="balanced_accuracy", function="compare", help="The metric of the verdicts, chosen beforehand."
+    "--metric",
+    default="balanced_accuracy",
+    function="compare",
+    help="The metric of the verdicts; choose it beforehand.",
 )
 @aggregation_options
 @bootstrap_options
-@click.option("--output", "-o", metavar="FOLDER", help="Write the comparison as JSON and HTML there.")
+@click.option("--output", "-o", metavar="FOLDER", help="Folder for the comparison as JSON and HTML.")
 def compare(program: Program, models: tuple[str, ...], test: str | None, output: str | None, **options: Any) -> None:
     """Compare two or more MODELS: model files, folders of runs, or CSV files of predictions of the same images.
 
-    A model is named by its file or folder, or by NAME=FILE.
+    The name of a model is that of its file or folder, unless it is given as NAME=FILE.
     """
     chosen = take_data_options(options)
     given = _name_models(models)

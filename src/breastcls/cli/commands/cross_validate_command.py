@@ -13,7 +13,7 @@ from breastcls.cli.expressions import bc, function_of_nothing
 from breastcls.cli.library_option import arguments_of, library_option
 from breastcls.cli.program import Program
 from breastcls.cli.scoring_options import bootstrap_options, scoring_arguments
-from breastcls.cli.terminal import Terminal
+from breastcls.cli.terminal import is_quiet
 from breastcls.cli.training_options import built_model, fit_arguments, training_options
 
 
@@ -37,7 +37,7 @@ class _Folds(click.ParamType):  # type: ignore[type-arg]
     "--by",
     default="case",
     function="cross_validate",
-    help='What is kept whole in one fold: "case", or a column such as centre. "slide" and "image" leak.',
+    help='The unit that is kept in one fold: "case", or a column such as centre; "slide" and "image" cause leaks.',
 )
 @library_option(
     "--val-fraction",
@@ -47,7 +47,11 @@ class _Folds(click.ParamType):  # type: ignore[type-arg]
     help="Share of each training part that is split off for validation.",
 )
 @library_option(
-    "--repeats", type=int, default=1, function="cross_validate", help="Divide the cases into folds anew so many times."
+    "--repeats",
+    type=int,
+    default=1,
+    function="cross_validate",
+    help="Number of cross-validations, each with other folds.",
 )
 @training_options
 @bootstrap_options
@@ -60,25 +64,21 @@ class _Folds(click.ParamType):  # type: ignore[type-arg]
     metavar="FOLDER",
     help="A new folder for the folds, the result and the report.",
 )
-@click.option("--resume", is_flag=True, help="Continue what --output holds.")
+@click.option("--resume", is_flag=True, help="Resume the run in --output, or start it.")
 @click.option("--allow-leakage", is_flag=True, help="Continue although folds share images.")
 def cross_validate(
     program: Program, data: str, output: str, seed: int, resume: bool, allow_leakage: bool, **options: Any
 ) -> None:
-    """Train a new model on each fold of DATA, and predict every image by the model that was not fitted on it."""
+    """Train a new model for each fold of DATA, and predict each image with the model that was not trained on it."""
     images = read_data(program, "data", data, take_data_options(options))
-    flags = {
-        "resume": resume,
-        "allow_leakage": allow_leakage,
-    }
-    quiet = click.get_current_context().ensure_object(Terminal).quiet
+    flags = {"resume": resume, "allow_leakage": allow_leakage}
     arguments = {
         **arguments_of("cross_validate", {**options, "seed": seed}),
         **fit_arguments({**options, "seed": 0}),
         **scoring_arguments(options, aggregated=False),
         "run_dir": output,
         **{name: True for name, given in flags.items() if given},
-        **({"progress": False} if quiet else {}),
+        **({"progress": False} if is_quiet() else {}),
     }
     build = function_of_nothing(built_model(options, images.classes, seed))
     result = program.assign(

@@ -10,18 +10,18 @@ from breastcls.cli.command import ProgramCommand
 from breastcls.cli.expressions import bc
 from breastcls.cli.library_option import library_option
 from breastcls.cli.program import Program
-from breastcls.cli.terminal import Terminal
+from breastcls.cli.terminal import is_quiet
 
 
 @click.command("demo", cls=ProgramCommand, short_help="Train and evaluate on synthetic images, in about a minute.")
 @library_option("--epochs", type=int, default=12, help="Number of epochs.")
 @library_option("--seed", type=int, default=7, help="Seed of images, split and training.")
-@library_option("--output", "-o", default="demo", metavar="FOLDER", help="Where to write.")
+@library_option("--output", "-o", default="demo", metavar="FOLDER", help="Output folder.")
 def demo(program: Program, output: str, epochs: int, seed: int) -> None:
     """Generate synthetic images, train a small network on them, evaluate it and write a report and heat-maps.
 
-    It needs neither a data set nor a network connection. The scores say nothing about real tumours. A demonstration
-    that the folder holds is replaced.
+    It needs neither a data set nor a network connection. The metrics do not apply to real tumours. The output of
+    an earlier demonstration in the same folder is replaced.
     """
     folder = Path(output)
     # Many cases with few images each: the confidence intervals depend on the number of cases.
@@ -50,7 +50,7 @@ def demo(program: Program, output: str, epochs: int, seed: int) -> None:
         "augment": "dihedral",
         "seed": seed,
     }
-    if click.get_current_context().ensure_object(Terminal).quiet:
+    if is_quiet():
         fitting["logging"] = bc.training.Logging(progress=False)
     run = program.assign("run", bc.fit(model, train, val, **fitting), "Training a small network.")
     program.show(run)

@@ -31,10 +31,10 @@ from breastcls.cli.program import Program
     example="malignant",
     help="The class to explain.  [default: the predicted class of each image]",
 )
-@library_option("--batch-size", type=int, default=8, function="explain", help="Images in one forward pass.")
-@library_option("--limit", type=int, example=8, help="Explain only so many images, the first ones.")
-@library_option("--output", "-o", default="heatmaps", metavar="FOLDER", help="Where to write the heat-maps.")
-@click.option("--overwrite", is_flag=True, help="Replace heat-maps that the folder holds.")
+@library_option("--batch-size", type=int, default=8, function="explain", help="Images per batch.")
+@library_option("--limit", type=int, example=8, help="Number of images to explain, the first ones.  [default: all]")
+@library_option("--output", "-o", default="heatmaps", metavar="FOLDER", help="Folder for the heat-maps.")
+@click.option("--overwrite", is_flag=True, help="Replace existing heat-maps in the folder.")
 def explain(program: Program, model: str, data: str, output: str, overwrite: bool, **options: Any) -> None:
     """Compute heat-maps of the evidence for a class in each image of DATA, a folder or a table."""
     chosen = take_data_options(options)

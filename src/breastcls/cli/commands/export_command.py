@@ -24,10 +24,14 @@ from breastcls.cli.program import Program
     argument="format",
     function="export.export_model",
     example="onnx",
-    help="The format, where the name of OUTPUT does not say it.",
+    help="The format, if the name of OUTPUT does not determine it.",
 )
-@click.option("--check", metavar="DATA", help="Images on which the file is compared with the model.")
-@click.option("--quantize", metavar="DATA", help="OpenVINO: 100 to 300 training images, to compute in int8.")
+@click.option(
+    "--check",
+    metavar="DATA",
+    help="Images on which the exported model is compared with MODEL.  [default: synthetic images]",
+)
+@click.option("--quantize", metavar="DATA", help="OpenVINO: 100 to 300 training images, for int8 quantization.")
 @library_option(
     "--tolerance",
     type=float,
@@ -40,7 +44,7 @@ from breastcls.cli.program import Program
     type=click.Choice(("omit", "keep")),
     default="omit",
     function="export.export_model",
-    help="Whether the JSON file beside OUTPUT has the names of the cases that were seen in training.",
+    help="Whether the JSON file beside OUTPUT contains the names of the training cases.",
 )
 @data_options
 @click.option("--overwrite", is_flag=True, help="Replace an exported model of the same name.")
@@ -53,10 +57,10 @@ def export(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Write MODEL to OUTPUT, which other programs run without breastcls: .onnx, .xml (OpenVINO), .tflite or a folder.
+    """Export MODEL to OUTPUT, which runs without breastcls: .onnx, .xml (OpenVINO), .tflite (LiteRT) or a folder.
 
-    Calibration and input scaling are in the file; classes, threshold and input size in a JSON file beside it. The file
-    is compared with the model before it gets its name.
+    Calibration and input scaling are part of the exported model; classes, threshold and input size are in a JSON file
+    beside it. The exported model is compared with MODEL, and written only if they agree.
     """
     chosen = take_data_options(options)
     arguments = arguments_of("export.export_model", options)

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from breastcls.cli.command import ProgramCommand
+from breastcls.cli.data_options import class_option
 from breastcls.cli.expressions import bc
 from breastcls.cli.library_option import arguments_of, library_option
-from breastcls.cli.model_argument import ENGINES, load_arguments, loaded_model, model_options
+from breastcls.cli.model_argument import load_arguments, loaded_model, model_options, prediction_options
 from breastcls.cli.program import Program
-from breastcls.cli.terminal import Terminal
+from breastcls.cli.terminal import is_quiet
 
 OUTPUTS = (".csv", ".parquet", ".json")
 TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
@@ -22,16 +23,7 @@ TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
 @click.argument("model")
 @click.argument("images", nargs=-1, required=True)
 @click.option("--output", "-o", metavar="FILE", help="Write the predictions to this file: .csv, .parquet or .json.")
-@library_option(
-    "--class",
-    "class_names",
-    multiple=True,
-    argument="classes",
-    metavar="NAME",
-    example=("benign", "malignant"),
-    table="other-models",
-    help="Name of a class, the positive one last; repeated for each.",
-)
+@class_option(table="other-models")
 @model_options
 @library_option(
     "--on-error",
@@ -40,25 +32,15 @@ TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
     function="predict",
     help='With "skip", images that cannot be read are left out and listed.',
 )
-@library_option(
-    "--tta", type=click.Choice(("dihedral",)), function="predict", example="dihedral", help="Test-time augmentation."
-)
-@library_option(
-    "--engine",
-    type=click.Choice(ENGINES),
-    function="predict",
-    example="openvino",
-    help="What runs a Keras model: openvino is faster on processors; auto takes it if it can.",
-)
-@library_option("--batch-size", type=int, default=32, function="predict", help="Images per batch.")
-@click.option("--root", type=click.Path(file_okay=False), help="For a table: the folder that its paths refer to.")
+@prediction_options("predict")
+@click.option("--root", type=click.Path(file_okay=False), help="Tables: the folder that relative paths refer to.")
 def predict(
     program: Program, model: str, images: tuple[str, ...], output: str | None, root: str | None, **options: Any
 ) -> None:
     """Predict the class probabilities of IMAGES: image files, folders with their subfolders, or one table of files.
 
     MODEL is a model file or the folder of a run. No labels are needed. CSV and Parquet files are written in parts: any
-    number of images can be predicted, and the same call continues after an interruption.
+    number of images can be predicted, and the same command continues after an interruption.
     """
     if output is not None and not output.lower().endswith(OUTPUTS):
         raise click.UsageError(f"--output {output}: expected a name that ends in {', '.join(OUTPUTS)}.")
@@ -69,8 +51,7 @@ def predict(
         x = program.assign("images", reading, f"Reading the table {images[0]}.")
     elif root is not None:
         raise click.UsageError("--root is for a table of images; IMAGES are files or folders.")
-    terminal = click.get_current_context().ensure_object(Terminal)
-    arguments = {**arguments_of("predict", options), **({"progress": False} if terminal.quiet else {})}
+    arguments = {**arguments_of("predict", options), **({"progress": False} if is_quiet() else {})}
     if output is not None and output.lower().endswith((".csv", ".parquet")):
         # Written in parts, so that any number of images can be predicted, and a killed call continues.
         files = [x] if isinstance(x, str) and not Path(x).is_dir() else x

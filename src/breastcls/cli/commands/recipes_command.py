@@ -13,7 +13,7 @@ from breastcls.cli.data_options import data_options, read_data, take_data_option
 from breastcls.cli.expressions import bc
 from breastcls.cli.library_option import arguments_of, library_option
 from breastcls.cli.program import Program
-from breastcls.cli.terminal import Terminal
+from breastcls.cli.terminal import is_quiet
 
 
 @click.command("recipes", cls=ProgramCommand, short_help="List, describe or reproduce published projects.")
@@ -21,7 +21,7 @@ from breastcls.cli.terminal import Terminal
 @click.argument("data", required=False)
 @data_options
 @library_option(
-    "--backbone", function="experiments.run_recipe", example="resnet50", help="Another backbone than the recipe's own."
+    "--backbone", function="experiments.run_recipe", example="resnet50", help="Backbone, instead of the recipe's own."
 )
 @library_option(
     "--weights",
@@ -45,12 +45,12 @@ from breastcls.cli.terminal import Terminal
     type=int,
     function="experiments.run_recipe",
     example=5,
-    help="Cross-validation with so many folds instead of one split.",
+    help="Number of folds of a cross-validation, instead of one split.",
 )
-@library_option("--limit", type=int, function="experiments.run_recipe", example=500, help="Use so many images at most.")
+@library_option("--limit", type=int, function="experiments.run_recipe", example=500, help="Maximum number of images.")
 @library_option("--seed", type=int, default=0, function="experiments.run_recipe", help="Seed of splits and training.")
 @click.option("--output", "-o", metavar="FOLDER", help="A new folder for runs, reports, heat-maps and the result.")
-@click.option("--resume", is_flag=True, help="Continue what --output holds.")
+@click.option("--resume", is_flag=True, help="Resume the run in --output, or start it.")
 def recipes(
     program: Program, name: str | None, data: str | None, output: str | None, resume: bool, **options: Any
 ) -> None:
@@ -61,8 +61,10 @@ def recipes(
     chosen = take_data_options(options)
     if name is None or data is None:
         program.keras = False
-        listed = bc.experiments.list_recipes() if name is None else bc.experiments.find_recipe(name)
-        program.show(listed)
+        if name is None:
+            program.show(program.assign("recipes", bc.experiments.list_recipes()))
+        else:
+            program.show(program.assign("recipe", bc.experiments.find_recipe(name)))
         return
     images = read_data(program, "data", data, chosen)
     arguments = arguments_of("experiments.run_recipe", options)
@@ -72,7 +74,7 @@ def recipes(
         arguments["output"] = output
     if resume:
         arguments["resume"] = True
-    if click.get_current_context().ensure_object(Terminal).quiet:
+    if is_quiet():
         arguments["progress"] = False
     result = program.assign("result", bc.experiments.run_recipe(name, images, **arguments), f"Running {name}.")
     program.show(result)

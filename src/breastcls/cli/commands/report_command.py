@@ -24,14 +24,15 @@ from breastcls.cli.program import Program
     type=int,
     default=8,
     function="evaluation.write_report",
-    help="How many wrongly and how many correctly classified images to show.",
+    help="Number of wrongly, and of correctly, classified images that are shown.",
 )
-@library_option("--output", "-o", default="report.html", metavar="HTML", help="Where to write the report.")
+@library_option("--output", "-o", default="report.html", metavar="HTML", help="File for the report.")
 def report(program: Program, model: str, test: str | None, output: str, **options: Any) -> None:
     """Evaluate MODEL on the images TEST, or saved predictions, and write the report as one HTML file.
 
-    MODEL is a model file, the folder of a run, or a CSV file of predictions, as `evaluate --output` and
-    `train` write it; the latter needs no TEST.
+    MODEL is a model file or the folder of a run; or a CSV file of predictions, which needs no TEST, such as the
+    predictions.csv of `train` and of `evaluate --output`. A saved evaluation (evaluation.json) cannot be read: the
+    metrics are computed again from the predictions.
     """
     result = evaluated(program, model, test, options)
     arguments = arguments_of("evaluation.write_report", options)

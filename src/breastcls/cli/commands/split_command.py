@@ -20,23 +20,23 @@ _TITLES = {"train": "Training images", "val": "Validation images", "test": "Test
 @click.argument("data")
 @data_options
 @library_option("--val-fraction", type=float, default=0.1, help="Share of the images for validation; 0 for none.")
-@library_option("--test-fraction", type=float, default=0.2, help="Share of the images for the test; 0 for none.")
+@library_option("--test-fraction", type=float, default=0.2, help="Share of the images for testing; 0 for none.")
 @library_option(
     "--by",
     type=click.Choice(("case", "slide", "image")),
     default="case",
     function="Dataset.split",
-    help='What is kept whole in one part. "slide" and "image" leak.',
+    help='The unit that is kept in one part; "slide" and "image" cause leaks.',
 )
 @library_option(
     "--stratify",
     function="Dataset.split",
     metavar="COLUMN",
     example="subtype",
-    help="Column whose values all parts have in equal shares.  [default: the label]",
+    help="Column whose values have the same shares in all parts.  [default: the label]",
 )
 @library_option("--seed", type=int, default=0, function="Dataset.split", help="Seed of the split.")
-@click.option("--output", "-o", default="split", show_default=True, metavar="FOLDER", help="Where to write the tables.")
+@click.option("--output", "-o", default="split", show_default=True, metavar="FOLDER", help="Folder for the tables.")
 def split(program: Program, data: str, output: str, **options: Any) -> None:
     """Split DATA into training, validation and test images, and write one table for each.
 

@@ -9,12 +9,13 @@ import click
 
 from breastcls.cli.command import ProgramCommand
 from breastcls.cli.data_options import data_options, read_data, take_data_options
+from breastcls.cli.evaluation_options import write_evaluation
 from breastcls.cli.expressions import Expression, bc
 from breastcls.cli.library_option import library_option
 from breastcls.cli.parts import part_fractions
 from breastcls.cli.program import Program
 from breastcls.cli.scoring_options import bootstrap_options, scoring_arguments
-from breastcls.cli.terminal import Terminal
+from breastcls.cli.terminal import is_quiet
 from breastcls.cli.training_options import built_model, fit_arguments, training_options
 
 
@@ -27,7 +28,10 @@ from breastcls.cli.training_options import built_model, fit_arguments, training_
     "--val-fraction", type=float, default=0.1, help="Without --val: share of DATA that is split off for validation."
 )
 @library_option(
-    "--test-fraction", type=float, default=0.2, help="Without --val and --test: share of DATA for the test."
+    "--test-fraction",
+    type=float,
+    default=0.2,
+    help="Without --val and --test: share of DATA that is split off for the test.",
 )
 @training_options
 @bootstrap_options
@@ -40,20 +44,21 @@ from breastcls.cli.training_options import built_model, fit_arguments, training_
     metavar="FOLDER",
     help="A new folder for the run, the model and the report.",
 )
-@click.option("--resume", is_flag=True, help="Resume the run in --output, or begin it.")
+@click.option("--resume", is_flag=True, help="Resume the run in --output, or start it.")
 @click.option("--allow-leakage", is_flag=True, help="Continue although the parts share cases or images.")
 def train(
     program: Program, data: str, val: str | None, test: str | None, output: str, seed: int, resume: bool, **options: Any
 ) -> None:
     """Train a model on DATA, a folder or a table, evaluate it on the test images and write a report.
 
-    Without --val and --test, DATA is split by case into training, validation and test images. With --val alone, DATA
-    are the training images and nothing is evaluated.
+    Without --val and --test, DATA is split by case into training, validation and test images. With --test alone,
+    it is split into training and validation images. With --val alone, it is the training set, and the model is not
+    evaluated.
     """
     parts = _read_parts(program, data, val, test, seed, options)
     fitted = fit_arguments({**options, "seed": seed})
     leakage = {"allow_leakage": True} if options["allow_leakage"] else {}
-    logging = {"logging": bc.training.Logging(progress=False)} if _quiet() else {}
+    logging = {"logging": bc.training.Logging(progress=False)} if is_quiet() else {}
     resumed = {"resume": True} if resume else {}
     fitting = [parts[name] for name in ("train", "val") if name in parts]
     model = program.assign("model", built_model(options, parts["train"].classes, seed), "Building the model.")
@@ -75,10 +80,7 @@ def train(
             "Evaluating on the test images.",
         )
         program.show(result)
-        program.files["evaluation"] = str(folder / "evaluation.json")
-        program.write("predictions", result.predictions.to_csv(folder / "predictions.csv"))
-        program.do(result.to_json(folder / "evaluation.json"))
-        program.write("report", result.to_html(folder / "report.html"), "Writing the report.")
+        write_evaluation(program, result, folder)
 
 
 def _read_parts(
@@ -99,10 +101,6 @@ def _read_parts(
     if test is not None:
         parts["test"] = read_data(program, "test", test, chosen)
     return parts
-
-
-def _quiet() -> bool:
-    return click.get_current_context().ensure_object(Terminal).quiet
 
 
 def _stop_if_interrupted(run: Any) -> None:
