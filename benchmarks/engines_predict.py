@@ -32,7 +32,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from harness import find_real_data, load_images, ratio, run_in_turns, update_rows
+from harness import find_real_data, load_images, ratio, run_in_new_process, run_in_turns, update_rows
 
 ROWS = (
     "predict-mobilenetv2",
@@ -72,11 +72,10 @@ def _in_own_process(row: str, switch: str, arguments: argparse.Namespace) -> dic
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     if SWITCHES[switch]:
         environment["TF_ENABLE_ONEDNN_OPTS"] = SWITCHES[switch]
-    command = [sys.executable, __file__, "--in-process", "--rows", row, "--rounds", str(arguments.rounds)]
+    words = ["--in-process", "--rows", row, "--rounds", str(arguments.rounds)]
     if arguments.images is not None:
-        command += ["--images", str(arguments.images)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+        words += ["--images", str(arguments.images)]
+    return dict(run_in_new_process(__file__, *words, environment=environment))
 
 
 def _measure(row: str, count: int | None, rounds: int) -> dict[str, Any]:

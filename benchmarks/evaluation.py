@@ -19,14 +19,13 @@ import argparse
 import json
 import math
 import resource
-import subprocess
-import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness import run_in_new_process
 
 from breastcls.environment import describe_environment
 from breastcls.evaluation.evaluate import evaluate
@@ -103,9 +102,7 @@ def write_large(output: Path) -> None:
     """Measure `LARGE`, each in a new process, and write the rows beside those of an earlier run."""
     rows = {}
     for name in LARGE:
-        command = [sys.executable, __file__, "--side", "large", "--name", name]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        rows[name] = json.loads(done.stdout.splitlines()[-1])
+        rows[name] = run_in_new_process(__file__, "--side", "large", "--name", name)
         print(f"{name}: {rows[name]['processor_seconds']:.0f} s, {rows[name]['peak_megabytes']:.0f} MB", flush=True)
     before = json.loads(output.read_text(encoding="utf-8"))
     met = all(
@@ -144,14 +141,6 @@ def measure(side: str, images: int) -> dict[str, float]:
     return {"seconds": seconds, "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def measure_apart(side: str, images: int) -> dict[str, float]:
-    """Run one side in a new process."""
-    command = [sys.executable, __file__, "--side", side, "--images", str(images)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -172,7 +161,9 @@ def main() -> None:
         return
     sizes: dict[str, Any] = {}
     for images in SIZES:
-        sides = {side: measure_apart(side, images) for side in (*OURS, "loop")}
+        sides = {
+            side: run_in_new_process(__file__, "--side", side, "--images", str(images)) for side in (*OURS, "loop")
+        }
         sides["loop"]["seconds_of_all_resamples"] = sides["loop"]["seconds"] * RESAMPLES / LOOP_RESAMPLES
         ratio = sides["loop"]["seconds_of_all_resamples"] / sides["intervals"]["seconds"]
         sizes[str(images)] = {**sides, "times_faster_than_loop": ratio}

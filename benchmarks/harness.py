@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,30 @@ def run_in_turns(sides: Mapping[str, Callable[[], int]], rounds: int, warm_up: i
         }
         for name in sides
     }
+
+
+def run_in_new_process(file: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> Any:
+    """Run a benchmark with other arguments in a process of its own, so that memory and settings are its own.
+
+    Args:
+        file: The file of the benchmark, `__file__`.
+        arguments: Its arguments.
+        environment: Its environment; by default that of this process.
+
+    Returns:
+        The values of the last line that it prints, which is JSON.
+    """
+    command = [sys.executable, file, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def link_images(images: Sequence[Path], folder: Path, count: int) -> None:
+    """Fill a folder with so many links to images, up to 1,000 in each subfolder; images are repeated as needed."""
+    for number in range(count):
+        link = folder / f"{number // 1000:03d}" / f"{number:06d}.png"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(images[number % len(images)])
 
 
 def ratio(result: Mapping[str, Any], side: str, peer: str) -> float:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from harness import find_real_data, write_result
+from harness import find_real_data, link_images, run_in_new_process, write_result
 
 COUNT, EPOCHS, SIZE = 7909, 5, 224
 TARGET = 600.0
@@ -39,7 +37,7 @@ def read_epochs(folder: Path, cache: Path) -> dict[str, Any]:
 
     tf.reduce_sum(tf.zeros(1))
     imports = used()
-    paths = sorted(str(path) for path in folder.iterdir())
+    paths = sorted(map(str, folder.rglob("*.png")))
     batches = make_pipeline(paths, np.zeros(len(paths)), image_size=SIZE, shuffle=True, cache_dir=cache)
     prepared = used() - imports
     epochs = []
@@ -64,13 +62,9 @@ def main() -> None:
     small = sorted((find_real_data() / "BreaKHis_200X_224").rglob("*.png"))
     with tempfile.TemporaryDirectory() as folder:
         images, cache = Path(folder, "images"), Path(folder, "cache")
-        images.mkdir()
-        for number in range(COUNT):
-            (images / f"{number:05d}.png").symlink_to(small[number % len(small)])
-        command = [sys.executable, __file__, "--read", str(images), str(cache)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        link_images(small, images, COUNT)
+        memory = run_in_new_process(__file__, "--read", images, cache)
         store = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 1e9
-    memory = json.loads(done.stdout.splitlines()[-1])
     epochs = memory["highest_of_epoch"]
     growth = epochs[-1] - epochs[0]
     print(f"store {store:.2f} GB; above the imports, MB by epoch: {epochs}")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from harness import find_real_data, write_result
+from harness import find_real_data, link_images, run_in_new_process, write_result
 
 COUNT = 100_000
 TARGET = 1000.0
@@ -67,14 +65,9 @@ def main() -> None:
     patches = sorted((find_real_data() / "IDC_regular_ps50_idx5").rglob("*.png"))
     with tempfile.TemporaryDirectory() as folder:
         images, target = Path(folder, "images"), Path(folder, "predictions.csv")
-        for number in range(arguments.count):
-            link = images / f"{number // 1000:03d}" / f"{number:06d}.png"
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(patches[number % len(patches)])
-        command = [sys.executable, __file__, "--predict", str(images), str(target)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        link_images(patches, images, arguments.count)
+        measured = run_in_new_process(__file__, "--predict", images, target)
         size = target.stat().st_size / 1e6
-    measured = json.loads(done.stdout.splitlines()[-1])
     memory = measured["after_each_part"]
     tenth = memory[len(memory) // 10]
     growth = memory[-1] / tenth - 1

@@ -11,7 +11,6 @@ import argparse
 import gc
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from harness import write_result
+from harness import run_in_new_process, write_result
 
 COUNTS = {"predict": 2000, "evaluate": 50, "build_and_fit": 20, "plain_keras": 20}
 POINTS = 10
@@ -109,8 +108,7 @@ def main() -> None:
         return
     parts: dict[str, Any] = {}
     for part in COUNTS:
-        done = subprocess.run([sys.executable, __file__, "--part", part], check=True, stdout=subprocess.PIPE, text=True)
-        found = parts[part] = json.loads(done.stdout.splitlines()[-1])
+        found = parts[part] = run_in_new_process(__file__, "--part", part)
         print(
             f"{found['calls']:>5} x {part}: descriptors {found['descriptors_grown']:+d}, resident memory "
             f"{found['megabytes_grown']:+.1f} MiB, {found['milliseconds_per_call']:.0f} ms a call",

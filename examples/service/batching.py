@@ -83,15 +83,14 @@ class BatchQueue(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
+            # The items of a request that was cancelled need no result.
+            self._waiting = [(item, future) for item, future in self._waiting if not future.done()]
+            if not self._waiting:
+                self._arrived.clear()
+                continue
             # A power of two: engines prepare the network anew for each number of images that they have not met.
             size = 1 << (min(len(self._waiting), self._batch_size).bit_length() - 1)
             batch, self._waiting = self._waiting[:size], self._waiting[size:]
-            if not self._waiting:
-                self._arrived.clear()
-            # The items of a request that was cancelled need no result.
-            batch = [(item, future) for item, future in batch if not future.done()]
-            if not batch:
-                continue
             try:
                 results = await loop.run_in_executor(self._thread, self._process, [item for item, _ in batch])
             except Exception as error:

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -138,6 +139,31 @@ def test_csv_keeps_level_threshold_part_and_unknown_labels(draw, tmp_path):
     np.testing.assert_array_equal(back.decisions, some.aggregate(Aggregation("case", "maximum")).decisions)
     told = Predictions.from_csv(file, threshold=0.7, part="validation")
     assert (told.threshold, told.part) == (0.7, "validation")
+
+
+@pytest.mark.parametrize("classes", [BINARY, ("a", "a, b", "none")])
+def test_csv_keeps_prediction_sets_and_flags(tmp_path, classes):
+    sets = np.array(list(itertools.product([True, False], repeat=len(classes))))
+    some = Predictions.from_arrays(probabilities=np.full(sets.shape, 1 / len(classes)), labels=None, classes=classes)
+    some = dataclasses.replace(some, prediction_sets=sets, ood=np.arange(len(sets)) % 3 == 1)
+    file = some.to_csv(tmp_path / "some.csv")
+    back = Predictions.from_csv(file)
+    np.testing.assert_array_equal(back.ood, some.ood)
+    assert back.to_csv(tmp_path / "again.csv").read_bytes() == file.read_bytes()
+    turned = Predictions.from_csv(file, classes=classes[::-1])
+    np.testing.assert_array_equal(turned.prediction_sets, back.prediction_sets[:, ::-1])
+
+
+@pytest.mark.parametrize(("column", "value"), [("prediction_set", "b, x"), ("out_of_distribution", "maybe")])
+def test_csv_sets_and_flags_that_cannot_be_read(tmp_path, column, value):
+    file = tmp_path / "other.csv"
+    file.write_text(f'probability_b,probability_m,label,{column}\n0.5,0.5,m,"{value}"\n')
+    with pytest.raises(EvaluationError, match=rf"The column `{column}` of .* holds \['{value}'\]; expected "):
+        Predictions.from_csv(file)
+    file.write_text(f"probability_b,probability_m,label,{column}\n0.5,0.5,m,\n")
+    back = Predictions.from_csv(file)
+    assert back.prediction_sets is None
+    assert back.ood is None
 
 
 def test_csv_columns_that_say_something_else(tmp_path):

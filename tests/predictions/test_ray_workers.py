@@ -1,9 +1,12 @@
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import sys
 import threading
 import time
+import types
 
 import keras
 import psutil
@@ -106,6 +109,51 @@ def test_a_part_that_ends_its_worker_each_time_is_an_error(model, make_folder, t
     assert (name, text.startswith("Part 0 has ended its worker 4 times")) == ("EvaluationError", True)
     parts.forget_attempts()
     assert parts.count_attempt(0) == 1
+
+
+@pytest.fixture
+def handler():
+    """A handler of SIGTERM that the caller has set."""
+
+    def handle(number, frame):
+        pass
+
+    previous = signal.signal(signal.SIGTERM, handle)
+    yield handle
+    signal.signal(signal.SIGTERM, previous)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows, Ray handles another signal")
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_handler_of_sigterm_is_restored_after_ray(handler, failing):
+    def start(**_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if failing:
+            raise ConnectionError
+
+    fake = types.SimpleNamespace(is_initialized=lambda: False, init=start, shutdown=lambda: None)
+    expected = pytest.raises(ConnectionError) if failing else contextlib.nullcontext()
+    with expected, ray_workers._connected(fake, RayWorkers(1)):
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_ray_can_be_started_in_another_thread():
+    stopped = []
+    fake = types.SimpleNamespace(
+        is_initialized=lambda: False, init=lambda **_: None, shutdown=lambda: stopped.append(True)
+    )
+    finished = []
+
+    def connect():
+        with ray_workers._connected(fake, RayWorkers(1)):
+            pass
+        finished.append(True)
+
+    thread = threading.Thread(target=connect)
+    thread.start()
+    thread.join()
+    assert (stopped, finished) == ([True], [True])
 
 
 def test_without_ray_the_error_names_the_extra(model, make_folder, tmp_path, monkeypatch):

@@ -174,8 +174,11 @@ def test_a_part_without_any_image_that_can_be_read(model, files, tmp_path):
     with pytest.warns(DatasetWarning, match="4 images of 11"):
         assert predict_to_file(model, files, tmp_path / "out.csv", batch_size=2, on_error="skip").images == 7
     assert len(Predictions.from_csv(tmp_path / "out.csv")) == 7
-    with pytest.raises(EvaluationError, match="No image is left"):
+    with pytest.raises(
+        EvaluationError, match=r"No image is left. 4 images cannot be read:\n004.png: the file is empty"
+    ):
         predict_to_file(model, files[4:8], tmp_path / "none.csv", on_error="skip")
+    assert not (tmp_path / "none.csv.parts").exists()
 
 
 @pytest.mark.parametrize(
@@ -192,6 +195,28 @@ def test_a_part_without_any_image_that_can_be_read(model, files, tmp_path):
 def test_what_cannot_be_written(model, tmp_path, images, name, error, words):
     with pytest.raises(error, match=words):
         predict_to_file(model, images, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"on_error": "ignore"}, "`on_error` is 'ignore'; expected 'raise' or 'skip'"),
+        ({"batch_size": 0}, "`batch_size` is 0"),
+        ({"tta": "rotations"}, "`tta` is 'rotations'"),
+        ({"classes": "benign"}, "not the one string 'benign'"),
+    ],
+)
+def test_wrong_arguments_leave_no_folder(model, files, tmp_path, arguments, words):
+    with pytest.raises(EvaluationError, match=words):
+        predict_to_file(model, files, tmp_path / "new" / "out.csv", **arguments)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_has_the_name_of_the_output(model, files, tmp_path):
+    (tmp_path / "out.csv").mkdir()
+    with pytest.raises(OutputError, match="is a folder; expected the path of a file to write"):
+        predict_to_file(model, files, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv.parts").exists()
 
 
 class Counted(np.ndarray):

@@ -85,8 +85,8 @@ def assign_fold(
     unlisted = len(names) - int(train.sum()) - int(test.sum())
     if unlisted:
         notes.append(
-            f"{format_count(unlisted, 'image')} {choose_form(unlisted, 'was', 'were')} left out, not "
-            f"listed in {Path(fold_file).name}."
+            f"{Path(fold_file).name} does not list {format_count(unlisted, 'image')}, which "
+            f"{choose_form(unlisted, 'was', 'were')} left out."
         )
         warnings.warn(notes[-1], DatasetWarning, stacklevel=3)
     shared = np.isin(cases[test], np.unique(cases[train].astype(str)))

@@ -121,8 +121,8 @@ def split_as_published(data: Dataset, name: str) -> tuple[Dataset, ...]:
     left_out = len(data) - sum(counts.values())
     if left_out:
         notes.append(
-            f"{left_out} of {format_count(len(data), 'image')} {choose_form(left_out, 'was', 'were')} left "
-            f"out, not in the published split {name!r}."
+            f"The published split {name!r} does not contain {left_out:,} of {format_count(len(data), 'image')}, which "
+            f"{choose_form(left_out, 'was', 'were')} left out."
         )
         warnings.warn(notes[-1], DatasetWarning, stacklevel=2)
     shared = _in_shared_cases(data.cases.astype(str), found, split.parts)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from breastcls.errors import LeakageWarning, SplitError
+from breastcls.text_tables import format_count
 
 _RESTARTS = 64
 
@@ -107,10 +108,10 @@ def _check_enough(counts: np.ndarray, names: Sequence[str], parts: int, by: str)
 
 
 def _table(counts: np.ndarray, names: Sequence[str], by: str) -> str:
-    rows = []
-    for c, name in enumerate(names):
-        units, images = int((counts[:, c] > 0).sum()), int(counts[:, c].sum())
-        rows.append(f"  {name}: {units} {by}{'' if units == 1 else 's'}, {images} image{'' if images == 1 else 's'}")
+    rows = [
+        f"  {name}: {format_count(int((counts[:, c] > 0).sum()), by)}, {format_count(int(counts[:, c].sum()), 'image')}"
+        for c, name in enumerate(names)
+    ]
     return "\n".join(["Counts:", *rows])
 
 

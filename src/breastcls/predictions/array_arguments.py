@@ -149,7 +149,7 @@ def check_labels(values: Any, classes: tuple[str, ...], rows: int) -> npt.NDArra
     if raw.ndim == 2 and raw.shape[1] == len(classes):
         raise EvaluationError("`labels` is one-hot, (n, classes). Give indices: `labels.argmax(axis=1)`.")
     if raw.shape != (rows,):
-        raise EvaluationError(f"`labels` has shape {raw.shape}; `probabilities` has {format_count(rows, 'row')}.")
+        raise _wrong_shape(raw, "labels", rows)
     if raw.dtype.kind in "OUT":
         return _labels_from_names(raw, classes)
     if raw.dtype.kind not in "iubf" or (raw.dtype.kind == "f" and not np.array_equal(raw, np.round(raw))):
@@ -162,6 +162,12 @@ def check_labels(values: Any, classes: tuple[str, ...], rows: int) -> npt.NDArra
             f"expected 0..{len(classes) - 1} for {classes}, or -1 where the class is not known."
         )
     return labels
+
+
+def _wrong_shape(raw: npt.NDArray[Any], name: str, rows: int) -> EvaluationError:
+    return EvaluationError(
+        f"`{name}` has shape {raw.shape}; expected ({rows},), one value for each of {format_count(rows, 'prediction')}."
+    )
 
 
 def _labels_from_names(raw: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
@@ -240,7 +246,7 @@ def _check_text(
         return None
     raw = to_array(values, name)
     if raw.shape != (rows,):
-        raise EvaluationError(f"`{name}` has shape {raw.shape}; `probabilities` has {format_count(rows, 'row')}.")
+        raise _wrong_shape(raw, name, rows)
     series = write(pd.Series(raw, dtype=object)).fillna("")
     missing = series == ""
     if missing.all() and rows:

@@ -25,9 +25,9 @@ from breastcls.models.probability_rule import ClassifiedOutputs
 from breastcls.models.scaling_check import ScalingCheck
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.image_stream import ImageStream
-from breastcls.predictions.pixel_batches import PixelBatches, open_batches
+from breastcls.predictions.pixel_batches import PixelBatches, check_options, open_batches
 from breastcls.predictions.predictions import Predictions
-from breastcls.predictions.test_time_augmentation import list_transforms, transform_batches
+from breastcls.predictions.test_time_augmentation import check_tta, list_transforms, transform_batches
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class PredictionOptions:
         progress: Whether to show a progress bar, or a function that is called after each image.
         prepared: Whether the images of a dataset are read from the image cache, and written to it.
         engine: What runs a Keras model, for those who open it themselves.
+
+    Raises:
+        EvaluationError: If `batch_size`, `tta` or `on_error` has another value.
     """
 
     batch_size: int = 32
@@ -49,6 +52,11 @@ class PredictionOptions:
     progress: bool | Callable[[], None] | None = None
     prepared: bool = True
     engine: str | None = None
+
+    def __post_init__(self) -> None:
+        # Checked before images are listed and files are written.
+        check_options(self.batch_size, self.on_error)
+        check_tta(self.tta)
 
 
 @dataclass(frozen=True, eq=False)

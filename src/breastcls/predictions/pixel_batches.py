@@ -16,6 +16,7 @@ from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.engines.session import BatchRunner
 from breastcls.models.model_card import ModelCard
 from breastcls.models.vector_input import check_vector_data, vector_size
+from breastcls.predictions.array_arguments import check_classes
 from breastcls.predictions.given_images import GivenImage, GivenImages, open_given
 from breastcls.predictions.given_vectors import check_encoder, check_given_vectors
 from breastcls.predictions.image_stream import ON_ERROR, ImageStream
@@ -71,10 +72,7 @@ def open_batches(
         EvaluationError: If the model cannot take these images.
         ModelError: If the model does not take images, or the stain normalizer of its card is not known.
     """
-    if batch_size < 1:
-        raise EvaluationError(f"`batch_size` is {batch_size}; expected 1 or more.")
-    if on_error not in ON_ERROR:
-        raise EvaluationError(f"`on_error` is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}.")
+    check_options(batch_size, on_error)
     if vector_size(model) is not None:
         return _of_vectors(model, card, data, batch_size)
     if isinstance(data, Dataset):
@@ -85,6 +83,18 @@ def open_batches(
         files = GivenImages([GivenImage(path, path, path) for path in data.paths], len(data), data.root)
         return _of_images(model, card, files, batch_size, on_error, progress)
     return _of_images(model, card, open_given(data), batch_size, on_error, progress)
+
+
+def check_options(batch_size: int, on_error: str) -> None:
+    """Check how images are to be read.
+
+    Raises:
+        EvaluationError: If `batch_size` is less than 1, or `on_error` is neither "raise" nor "skip".
+    """
+    if batch_size < 1:
+        raise EvaluationError(f"`batch_size` is {batch_size}; expected 1 or more.")
+    if on_error not in ON_ERROR:
+        raise EvaluationError(f"`on_error` is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}.")
 
 
 def input_size(model: keras.Model | BatchRunner, card: ModelCard | None) -> tuple[int, int] | None:
@@ -119,6 +129,26 @@ def check_outputs(model: keras.Model | BatchRunner, classes: Sequence[str], owne
             f"The model has {width} outputs; {owner} {format_count(len(classes), 'class', 'classes')}: "
             f"{tuple(classes)}."
         )
+
+
+def find_classes(
+    model: keras.Model | BatchRunner, card: ModelCard | None, classes: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the class names that the caller gave, or else those of the card, one for each output of the model.
+
+    Raises:
+        EvaluationError: If there are none, they differ from those of the card, or the model has other outputs.
+    """
+    if classes is None:
+        if card is None:
+            raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
+        names, owner = card.classes, "its card names"
+    else:
+        names, owner = check_classes(classes), "`classes` names"
+        if card is not None and names != card.classes:
+            raise EvaluationError(f"The model's classes are {card.classes}; `classes` names {names}.")
+    check_outputs(model, names, owner)
+    return names
 
 
 def check_dataset(model: keras.Model | BatchRunner, card: ModelCard | None, data: Dataset) -> Dataset:

@@ -26,7 +26,7 @@ from breastcls.predictions.classified_images import (
 )
 from breastcls.predictions.given_paths import is_folder
 from breastcls.predictions.image_stream import ImageStream
-from breastcls.predictions.pixel_batches import check_outputs, take_classes
+from breastcls.predictions.pixel_batches import find_classes, take_classes
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.unlike_training import warn_if_unlike
 from breastcls.text_tables import choose_form, format_count
@@ -112,12 +112,7 @@ def predict(
         made = predict_dataset(model, card, take_classes(x, card), options)
         warn_if_unlike(card, x)
         return made
-    names = classes if classes is not None else None if card is None else card.classes
-    if names is None:
-        raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
-    if card is not None and tuple(names) != card.classes:
-        raise EvaluationError(f"The model's classes are {card.classes}; `classes` says {tuple(names)}.")
-    check_outputs(model, names, "the names are of")
+    names = find_classes(model, card, classes)
     if (labels is not None or cases is not None) and isinstance(x, str | os.PathLike) and is_folder(x):
         raise EvaluationError(
             "`labels` and `cases` need images in a known order, and a folder is given. Give a list of files, or read "

@@ -14,12 +14,13 @@ from breastcls.datasets.further_columns import type_further_column
 from breastcls.datasets.image_table import COLUMNS
 from breastcls.errors import EvaluationError
 from breastcls.identifiers import clean_name
+from breastcls.predictions.prediction_set_text import FLAGS, SETS
 from breastcls.text_tables import format_count
 
 # Names of columns of a table of predictions that have a meaning of their own.
 RESERVED = (
     *COLUMNS,
-    *("decision", "prediction_set", "out_of_distribution"),
+    *("decision", SETS, FLAGS),
     *("level", "aggregation_method", "threshold", "part", "calibration"),
 )
 PREFIX = "probability_"

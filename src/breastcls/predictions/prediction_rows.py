@@ -20,8 +20,9 @@ from breastcls.models.probability_rule import decide
 from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.aggregation import LEVELS, METHODS, Level
 from breastcls.predictions.hidden_files import HiddenFiles
+from breastcls.predictions.prediction_set_text import FLAGS, SETS, name_sets
 from breastcls.predictions.predictions_csv import PROBABILITY, write_columns
-from breastcls.predictions.printed_predictions import describe_predictions, name_sets, show_predictions
+from breastcls.predictions.printed_predictions import describe_predictions, show_predictions
 from breastcls.relative_paths import relative_paths
 from breastcls.result import Result
 
@@ -138,9 +139,9 @@ class PredictionRows(Result):
         for index, name in enumerate(self.classes):
             columns[f"{PROBABILITY}{name}"] = self.probabilities[:, index]
         if self.prediction_sets is not None:
-            columns["prediction_set"] = name_sets(self.prediction_sets, self.classes)
+            columns[SETS] = name_sets(self.prediction_sets, self.classes)
         if self.ood is not None:
-            columns["out_of_distribution"] = self.ood
+            columns[FLAGS] = self.ood
         table = pd.DataFrame(columns)
         return table if self.columns is None else pd.concat([table, self.columns], axis=1)
 
@@ -149,8 +150,8 @@ class PredictionRows(Result):
 
         Columns `level`, `aggregation_method`, `threshold`, `part` and `calibration` are added where they are not the
         default. Paths are relative to `root`, or to the common folder of the files. What is lost: on which cases a
-        calibration was fitted, `prediction_sets` and `ood` (their columns are not read), `skipped` and `engine`. A cell
-        that a spreadsheet would run as a formula is preceded by an apostrophe, which `from_csv` removes.
+        calibration was fitted, `skipped` and `engine`. A cell that a spreadsheet would run as a formula is preceded by
+        an apostrophe, which `from_csv` removes.
         """
         return write_columns(self.to_frame(), self, path)
 

@@ -212,7 +212,8 @@ logits, apply softmax (or the sigmoid for one column) first, or load the model w
 
         Raises:
             EvaluationError: If the file cannot be read, a column is missing, naming those present, or one of `level`,
-                `aggregation_method`, `threshold`, `part` and `calibration` does not hold the same value in every row.
+                `aggregation_method`, `threshold`, `part` and `calibration` does not hold the same value in every row,
+                or the columns `prediction_set` and `out_of_distribution` do not hold what `to_csv` writes.
         """
         named = {
             "labels": label,

@@ -18,6 +18,7 @@ from breastcls.identifiers import TEXT, clean_name
 from breastcls.models.calibration_identity import UNCALIBRATED, name_calibration, parse_calibration
 from breastcls.predictions import array_arguments as arrays
 from breastcls.predictions.prediction_columns import is_reserved
+from breastcls.predictions.prediction_set_text import FLAGS, SETS, read_flags, read_sets
 from breastcls.table_files import read_text_table
 
 PROBABILITY = "probability_"
@@ -46,12 +47,12 @@ def read_columns(
 
     Raises:
         EvaluationError: If the file cannot be read, a column is missing, a value is no number where one is needed, or
-            a constant column is not constant.
+            a constant column is not constant, or prediction sets or out-of-distribution flags cannot be read.
     """
     read = read_text_table(path, EvaluationError, encoding=given.get("encoding"), stacklevel=4)
     asked = [] if probabilities is None else [probabilities] if isinstance(probabilities, str) else list(probabilities)
     name = f"The table {os.path.basename(path)}"
-    expected = list(dict.fromkeys([*named.values(), *CONSTANT_COLUMNS, *asked]))
+    expected = list(dict.fromkeys([*named.values(), *CONSTANT_COLUMNS, SETS, FLAGS, *asked]))
     table = match_columns(read.frame, expected, name, EvaluationError)
     there = [str(one) for one in table]
     written_classes = [one[len(PROBABILITY) :] for one in there if one.lower().startswith(PROBABILITY)]
@@ -65,12 +66,12 @@ def read_columns(
         )
     if classes is None:
         classes = written_classes
+    used = {*named.values(), *columns}
     # A constant column that the caller gave a value for, or another meaning, is not read.
     written = {
-        one: _constant(table, one, path)
-        for one in CONSTANT_COLUMNS
-        if given.get(one) is None and one not in {*named.values(), *columns}
+        one: _constant(table, one, path) for one in CONSTANT_COLUMNS if given.get(one) is None and one not in used
     }
+    marks = {one: table[one].fillna("").tolist() for one in (SETS, FLAGS) if one in table and one not in used}
     threshold = given["threshold"]
     if written.get("threshold") is not None:
         threshold = float(parse_numbers(table["threshold"], name, EvaluationError).iloc[0])
@@ -85,12 +86,14 @@ def read_columns(
         "classes": classes,
         "threshold": threshold,
         "part": written.get("part", given["part"]),
-        "columns": table[[one for one in there if one not in {*named.values(), *columns} and not is_reserved(one)]],
+        "columns": table[[one for one in there if one not in used and not is_reserved(one)]],
     }
     record = {
         "level": written.get("level") or "image",
         "aggregation_method": written.get("aggregation_method"),
         "calibration": parse_calibration(written.get("calibration")),
+        "prediction_sets": read_sets(marks[SETS], arrays.check_classes(classes), path) if SETS in marks else None,
+        "ood": read_flags(marks[FLAGS], path) if FLAGS in marks else None,
     }
     return arguments, record
 

@@ -10,6 +10,7 @@ import pandas as pd
 from breastcls.control_characters import show_controls
 from breastcls.html_parts import html_paragraph, html_table
 from breastcls.models.engines.engine_record import engine_in_words
+from breastcls.predictions.prediction_set_text import name_sets
 from breastcls.text_tables import choose_form, format_count, text_table
 
 _ROWS = 10
@@ -95,16 +96,6 @@ def _names(predictions: Any) -> dict[str, list[str]]:
     if predictions.level == "case" and cases is not None:
         return {"case": list(map(str, cases[:_ROWS]))}
     return {predictions.level: [str(row) for row in range(min(_ROWS, len(predictions)))]}
-
-
-def name_sets(sets: np.ndarray, classes: tuple[str, ...]) -> list[str]:
-    """Return prediction sets as text, the names of their classes.
-
-    Example:
-        >>> name_sets(np.array([[True, True], [False, False]]), ("benign", "malignant"))
-        ['benign, malignant', 'none']
-    """
-    return [", ".join(name for name, inside in zip(classes, row, strict=True) if inside) or "none" for row in sets]
 
 
 def _shorten(text: str) -> str:

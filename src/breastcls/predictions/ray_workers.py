@@ -9,6 +9,8 @@ import contextlib
 import json
 import logging
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -167,11 +169,25 @@ def _connected(ray: Any, workers: RayWorkers) -> Iterator[None]:
     if not os.environ.get("RAY_ADDRESS"):
         cores = max(os.cpu_count() or 1, int(-(-workers.count * workers.cpus // 1)))
         local = {"num_cpus": cores, "include_dashboard": False}
-    ray.init(log_to_driver=False, logging_level=logging.WARNING, **local)
+    with _signal_handler_kept():
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.WARNING, **local)
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def _signal_handler_kept() -> Iterator[None]:
+    """Restore the handler of SIGTERM at the end: in the main thread, `ray.init` sets another and never removes it."""
+    number = getattr(signal, "SIGBREAK", signal.SIGTERM)  # On Windows, Ray handles SIGBREAK in its place.
+    previous = signal.getsignal(number)
     try:
         yield
     finally:
-        ray.shutdown()
+        # A handler that was not set by Python is None, and Python cannot set it again.
+        if previous is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(number, previous)
 
 
 @contextlib.contextmanager

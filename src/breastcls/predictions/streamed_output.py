@@ -20,7 +20,7 @@ from typing_extensions import override
 from breastcls._version import __version__
 from breastcls.csv_text import write_rows
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import DatasetWarning, EvaluationError
+from breastcls.errors import DatasetWarning, EvaluationError, OutputError
 from breastcls.files import write_text
 from breastcls.images.progress_bar import progress_bar
 from breastcls.models.card_ood import find_colour_limit
@@ -34,9 +34,10 @@ from breastcls.models.weight_hash import hash_weights
 from breastcls.predictions.classified_images import PredictionOptions, complete_predictions
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.file_list import FileList
+from breastcls.predictions.image_stream import NoImageLeftError, SkippedImage
 from breastcls.predictions.output_parts import OutputParts
 from breastcls.predictions.part_job import PartJob
-from breastcls.predictions.pixel_batches import check_dataset, check_outputs
+from breastcls.predictions.pixel_batches import check_dataset, find_classes
 from breastcls.predictions.predictions_csv import complete_columns
 from breastcls.predictions.ray_workers import RayWorkers, run_parts
 from breastcls.predictions.row_files import choose_format
@@ -143,6 +144,8 @@ def predict_to_file(
     """
     target = Path(path)
     kind = choose_format(target)
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; expected the path of a file to write.")
     source = Path(model) if isinstance(model, str | os.PathLike) else None
     model = model if source is None else load_model(source)
     if isinstance(model, Session):
@@ -152,9 +155,7 @@ def predict_to_file(
         if classes is not None:
             raise EvaluationError("`classes` come with a Dataset; leave them out.")
         x = check_dataset(model, card, x)
-    names = _find_classes(card, classes, x)
-    check_outputs(model, names, "the names are of")
-    files = FileList.open(x, names)
+    files = FileList.open(x, x.classes if isinstance(x, Dataset) else find_classes(model, card, classes))
     files = dataclasses.replace(files, part_images=_choose_part(len(files.names), batch_size, workers))
     ran = record_engine(open_runner(model, engine))
     # Workers run the engine that was chosen here, whatever is installed there.
@@ -196,7 +197,8 @@ def _write(
     images = sum(record["images"] for record in ordered)
     skipped = [tuple(one) for record in ordered for one in record["skipped"]]
     if not images:
-        raise EvaluationError(f"No image is left: none of the {len(files.names)} can be read. First: {skipped[0][1]}")
+        job.parts.remove()
+        raise NoImageLeftError([SkippedImage(number, *one) for number, one in enumerate(skipped)])
     job.rows.join([job.parts.path(number) for number in range(len(files))], target)
     left_out = pd.DataFrame(skipped, columns=["path", "reason"]) if skipped else None
     _write_skipped(left_out, images, target)
@@ -241,17 +243,6 @@ def _write_skipped(skipped: pd.DataFrame | None, images: int, target: Path) -> N
         DatasetWarning,
         stacklevel=4,
     )
-
-
-def _find_classes(card: ModelCard | None, classes: Sequence[str] | None, x: Any) -> tuple[str, ...]:
-    if isinstance(x, Dataset):
-        return x.classes
-    names = classes if classes is not None else None if card is None else card.classes
-    if names is None:
-        raise EvaluationError("The model has no card that names its classes: give `classes=`, positive class last.")
-    if card is not None and tuple(names) != card.classes:
-        raise EvaluationError(f"The model's classes are {card.classes}; `classes` says {tuple(names)}.")
-    return tuple(names)
 
 
 def _example_rows(files: FileList, card: ModelCard | None) -> pd.DataFrame:

@@ -18,6 +18,16 @@ Transform = tuple[int, bool]
 """Number of rotations by 90 degrees anticlockwise, and whether the image is flipped left to right before."""
 
 
+def check_tta(tta: str | None) -> None:
+    """Check the kind of test-time augmentation.
+
+    Raises:
+        EvaluationError: If it is neither in `TTA` nor None.
+    """
+    if tta is not None and tta not in TTA:
+        raise EvaluationError(f"`tta` is {tta!r}; expected {', '.join(map(repr, TTA))} or None.")
+
+
 def list_transforms(tta: str | None, image_size: tuple[int, int] | None) -> tuple[Transform, ...]:
     """Return the transforms that are applied to images of a size, the identity first.
 
@@ -34,10 +44,9 @@ def list_transforms(tta: str | None, image_size: tuple[int, int] | None) -> tupl
         >>> [len(list_transforms("dihedral", size)) for size in ((224, 224), (224, 320))]
         [8, 4]
     """
+    check_tta(tta)
     if tta is None:
         return ((0, False),)
-    if tta not in TTA:
-        raise EvaluationError(f"`tta` is {tta!r}; expected {', '.join(map(repr, TTA))} or None.")
     if image_size is None:
         raise EvaluationError(f"`tta` is {tta!r}, but the model takes vectors, which cannot be rotated. Leave it out.")
     rotations = (0, 1, 2, 3) if image_size[0] == image_size[1] else (0, 2)

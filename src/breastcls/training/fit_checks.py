@@ -154,13 +154,14 @@ def _check_probabilities(model: keras.Model, size: tuple[int, int] | None) -> No
 
 
 def _check_single_output(model: keras.Model) -> None:
-    last = find_last_activation(model)
-    if last in ("softmax", "linear"):
-        meaning = "a softmax over one output is always 1" if last == "softmax" else "its output is a logit"
+    problem = {
+        "softmax": "ends with a softmax: a softmax over one output is always 1",
+        "linear": "ends without an activation: its output is a logit",
+    }.get(find_last_activation(model) or "")
+    if problem is not None:
         raise TrainingError(
-            f"The model {model.name!r} has one output and ends {'with' if last == 'softmax' else 'without'} "
-            f"{'a softmax' if last == 'softmax' else 'an activation'}: {meaning}. Use "
-            "keras.layers.Dense(1, activation='sigmoid') for the probability of the positive class."
+            f"The model {model.name!r} has one output and {problem}. Use keras.layers.Dense(1, activation='sigmoid') "
+            "for the probability of the positive class."
         )
 
 
