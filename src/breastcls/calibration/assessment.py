@@ -23,6 +23,7 @@ from breastcls.calibration.consistency_resampling import compare_errors, estimat
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
+from breastcls.intervals.metric_bounds import drop_without_errors
 from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.minimum_cases import Bounds
 from breastcls.intervals.printed_table import PrintedTable
@@ -117,6 +118,7 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     bounds = bootstrap.intervals_of(
         [wide.frequencies, mass.frequencies, wide.errors, mass.errors, brier], strata, [*of_bins, *[fewest] * 3]
     )
+    bounds[2:] = (drop_without_errors(found, np.ones(len(found.low), dtype=bool), predictions) for found in bounds[2:])
     errors = np.concatenate(
         [np.stack([binned.errors(once)[0], *bound]) for binned, bound in zip((wide, mass), bounds[2:4], strict=True)],
         axis=1,

@@ -8,7 +8,8 @@ their probabilities allow. Independent numbers per image would make the errors b
 
 The calibration bias, the mean predicted probability minus the observed frequency, gets a bootstrap confidence interval
 over all cases without strata: strata by class, as elsewhere, would fix the observed frequency, and intervals with them
-exclude 0 too often.
+exclude 0 too often. Where the event occurs, or does not occur, in fewer than five cases, the observed frequency has
+at least Wilson's interval at the number of cases.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.intervals.bootstrap import BLOCK, Bootstrap
+from breastcls.intervals.proportion_bounds import Proportions, bound_few
 
 Floats = npt.NDArray[np.float64]
 BIAS = "calibration_bias"
@@ -112,4 +114,10 @@ def estimate_bias(
 
     one_stratum = np.zeros(len(images), dtype=np.int64)
     value, bounds = measure(np.ones((1, len(images))))[0], bootstrap.intervals(measure, one_stratum, fewest)
+    # Where the event occurs in nearly all cases or in nearly none, resamples hardly change the observed frequency.
+    mean = predicted.mean()
+    of_frequency = bounds._replace(low=mean - bounds.high, high=mean - bounds.low)
+    events = Proportions.from_cases(np.bincount(codes, observed)[:, None], images[:, None])
+    of_frequency = bound_few(of_frequency, events, bootstrap.confidence)
+    bounds = of_frequency._replace(low=mean - of_frequency.high, high=mean - of_frequency.low)
     return pd.DataFrame({"value": value, **bounds._asdict()}, index=pd.Index([BIAS], name="part"))

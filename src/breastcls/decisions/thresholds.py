@@ -225,6 +225,9 @@ def _describe(predictions: Predictions, value: float, rule: str) -> Threshold:
     limitations = warn_few_cases(predictions, what, stacklevel=4)
     if predictions.cases is None:
         limitations = ("Cases are not known, so how many independent observations support the choice is not known.",)
+    if rule != HALF and np.ptp(predictions.positive) == 0:
+        same = f"Every {predictions.level} has the same probability, so that no threshold separates the classes."
+        limitations = (*limitations, same)
     predicted = predictions.with_threshold(float(value)).decisions
     positive = predictions.labels == 1
     return Threshold(

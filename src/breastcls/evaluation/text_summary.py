@@ -5,14 +5,15 @@ from __future__ import annotations
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.headline_text import headline
 from breastcls.evaluation.section_registry import SECTIONS
-from breastcls.intervals.limitations import not_estimable_sentence
+from breastcls.intervals.limitations import absent_classes_sentence, not_estimable_sentence
 from breastcls.metrics.number_format import format_count
 
 
 def summarise(evaluation: EvaluationData) -> str:
     """Return the headline, what was scored, the text of each section, and the limitations.
 
-    The first line is why confidence intervals are not estimable, where a class has too few cases.
+    The first line is why values are not defined or confidence intervals not estimable, where a class has no image or too
+    few cases.
     """
     blocks = [opening_lines(evaluation)]
     for section in SECTIONS.values():
@@ -27,9 +28,9 @@ def summarise(evaluation: EvaluationData) -> str:
 
 
 def opening_lines(evaluation: EvaluationData) -> list[str]:
-    """Return the headline and what was scored; before them why confidence intervals are not estimable, if so."""
-    why = not_estimable_sentence(evaluation.counts)
-    return [*([why] if why else []), headline(evaluation.value_of("metrics")), _scored(evaluation)]
+    """Return the headline and what was scored; before them why values or confidence intervals are missing, if so."""
+    why = (absent_classes_sentence(evaluation.counts), not_estimable_sentence(evaluation.counts))
+    return [*(one for one in why if one), headline(evaluation.value_of("metrics")), _scored(evaluation)]
 
 
 def leak_sentence(evaluation: EvaluationData) -> str:

@@ -135,7 +135,7 @@ def compare_splits(
     return SplitComparison(
         table=table,
         inflation=inflation,
-        verdicts=_verdicts(table, inflation, predictions, names, wanted, bootstrap),
+        verdicts=_verdicts(table, inflation, predictions, names, wanted, bootstrap, counts),
         predictions=predictions,
         runs=runs,
         counts=counts,
@@ -208,6 +208,7 @@ def _verdicts(
     names: Sequence[str],
     metrics: tuple[str, ...],
     bootstrap: Bootstrap,
+    counts: Mapping[str, Any],
 ) -> tuple[str, ...]:
     """Return sentences on the last metric for which higher values are better."""
     scores = [name for name in metrics if name not in LOSSES]
@@ -217,12 +218,16 @@ def _verdicts(
     title = metric_title(metric)
     sentences = []
     by_case: Any = table.loc[(MODEL, "case")]
+    # With fewer than five cases of a class an interval of a difference may exclude 0 by chance.
+    few = bool(few_cases(counts))
     for split in [str(split) for name, split in table.index if name == MODEL and split != "case"]:
         change: Any = inflation.xs((MODEL, split, metric))
         other: Any = table.loc[(MODEL, split)]
         both = f"{title} {other[metric]:.3f} {SPLIT_NAMES[split]}, {by_case[metric]:.3f} case-wise"
         size = change_text(change["difference"], change["low"], change["high"])
-        if change["low"] > 0:
+        if few and (change["low"] > 0 or change["high"] < 0):
+            sentences.append(f"The cases are too few to show whether the splits differ: {both}, difference {size}.")
+        elif change["low"] > 0:
             sentences.append(f"The {SPLIT_NAMES[split]} split increases the score: {both}, difference {size}.")
         elif change["high"] < 0:
             sentences.append(f"The {SPLIT_NAMES[split]} split decreases the score: {both}, difference {size}.")
@@ -234,7 +239,9 @@ def _verdicts(
         compared = score_against(predictions[name, "case"], [predictions[MODEL, "case"]], (metric,), bootstrap)[0]
         gap: Any = compared.loc[metric]
         size = change_text(gap["change"], gap["change_low"], gap["change_high"])
-        if gap["change_low"] > 0:
+        if few and (gap["change_low"] > 0 or gap["change_high"] < 0):
+            verdict = f"The cases are too few to show whether the model and the baseline {name} differ"
+        elif gap["change_low"] > 0:
             verdict = f"With the case-wise split the model is better than the baseline {name}"
         elif gap["change_high"] < 0:
             verdict = f"With the case-wise split the baseline {name} is better than the model"

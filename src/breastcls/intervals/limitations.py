@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.intervals.minimum_cases import CASES_NOT_KNOWN, FEW_CASES, MIN_CASES, NO_VARIATION
+from breastcls.intervals.minimum_cases import CASES_NOT_KNOWN, FEW_CASES, MIN_CASES, NO_ERRORS, NO_VARIATION
 from breastcls.metrics.number_format import format_count, join_words
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.predictions import Predictions
@@ -89,6 +89,31 @@ def not_estimable_sentence(counts: Mapping[str, Any]) -> str:
     return (
         f"Confidence intervals are not estimable: only {named} {were} scored, and {MIN_CASES} of each class are needed."
     )
+
+
+def absent_classes_sentence(counts: Mapping[str, Any]) -> str:
+    """Return which classes have no image, so that metrics of all classes are not defined; "" where each has one.
+
+    Args:
+        counts: What was scored, as `count_units` returns.
+
+    Example:
+        >>> absent_classes_sentence({"classes": {"benign": {"images": 0}, "malignant": {"images": 9}}})
+        'No image of benign was scored, so balanced accuracy and ROC AUC are not defined.'
+        >>> absent_classes_sentence({"classes": {"A": {"images": 3}, "F": {"images": 0}, "PT": {"images": 9}}})
+        'No image of F was scored, so the values are those of 2 of 3 classes.'
+    """
+    images = {str(name): of["images"] for name, of in counts["classes"].items()}
+    absent = [name for name, count in images.items() if not count]
+    if not absent:
+        return ""
+    left = len(images) - len(absent)
+    what = (
+        "balanced accuracy and ROC AUC are not defined"
+        if left < 2
+        else f"the values are those of {left} of {len(images)} classes"
+    )
+    return f"No image of {_shorten(absent)} was scored, so {what}."
 
 
 def few_cases_in_groups(groups: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]:
@@ -193,6 +218,10 @@ def find_limitations(
     never = [name for index, name in enumerate(scored.classes) if index not in predicted]
     if never:
         limitations.append(f"The model never predicted {', '.join(never)}: its precision is set to 0.")
+    if len(scored) > 1 and (scored.probabilities == scored.probabilities[0]).all():
+        limitations.append(
+            f"Every {scored.level} has the same probabilities: the model does not distinguish the {scored.level}s."
+        )
     if scored.level != predictions.level:
         limitations.append(
             f"Scored by {scored.level}: {format_count(len(scored), scored.level)}, aggregated from "
@@ -223,14 +252,23 @@ def find_paired_limitations(reference: Predictions, scores: pd.DataFrame, counts
 
 
 def _without_variation(metrics: pd.DataFrame) -> list[str]:
-    """Return a sentence on the metrics that are the same in every resample and have no other confidence interval."""
-    names = [str(name) for name in metrics.index[metrics["reason"] == NO_VARIATION]]
-    if not names:
-        return []
-    return [
-        f"The confidence interval of {', '.join(names)} is not estimable: every resample of the cases has the same "
-        "value. This does not mean certainty: with no error in n cases the error rate may be up to about 3/n."
-    ]
+    """Return a sentence per reason on the metrics that vary too little for a confidence interval."""
+    sentences = []
+    errors = metrics.index[metrics["reason"] == NO_ERRORS]
+    same = metrics.index[metrics["reason"] == NO_VARIATION]
+    if len(errors):
+        # Where nothing is misclassified, what does not vary has the same cause.
+        names = [str(name) for name in metrics.index if name in same or name in errors]
+        sentences.append(
+            f"The confidence interval of {', '.join(names)} is not estimable: no image is misclassified. This does not "
+            "mean certainty: with no error in n cases the error rate may be up to about 3/n."
+        )
+    elif len(same):
+        sentences.append(
+            f"The confidence interval of {', '.join(map(str, same))} is not estimable: every resample of the cases has "
+            "the same value. This does not mean certainty: other cases may have another value."
+        )
+    return sentences
 
 
 def _slides_missing(predictions: Predictions, scored: Predictions) -> list[str]:

@@ -4,7 +4,8 @@ Where each case has one row, simple proportions have Wilson's interval; where a 
 is no narrower than Wilson's at the number of cases (`proportion_bounds`). F1 follows from a proportion, the Jaccard
 index. To means of the recall over classes, Wilson's intervals of the classes with few varying cases are added by MOVER
 (method of variance estimates recovery, Zou & Donner 2008, DOI 10.1002/sim.3095). An AUC that few cases support has the
-interval of Newcombe 2006. Other metrics that do not vary have no interval.
+interval of Newcombe 2006. Other metrics that do not vary have no interval, and without a misclassified row the Brier
+score and the log loss have none either: a bootstrap knows only how much the correct predictions vary.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from scipy.special import stdtrit
 
 from breastcls.intervals.auc_interval import auc_interval
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, Bounds
+from breastcls.intervals.minimum_cases import FEW_CASES, NO_ERRORS, NO_VARIATION, Bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, bound_proportions, interval_at_cases
-from breastcls.metrics.classification_metrics import METRICS, PER_CLASS
+from breastcls.metrics.classification_metrics import LOSSES, METRICS, PER_CLASS
 from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -46,7 +47,19 @@ def bound_metrics(
         of_positive = class_proportions(statistics)["f1"].take(1)
         drawn = Bounds(*(part[place] for part in bounds))
         bounds = bounds.replace(np.arange(len(METRICS)) == place, *_bound_f1(drawn, of_positive, confidence)[:2])
-    return _bound_auc(bound_proportions(predictions, bounds, shares, confidence), values, statistics, confidence)
+    bounds = _bound_auc(bound_proportions(predictions, bounds, shares, confidence), values, statistics, confidence)
+    return drop_without_errors(bounds, np.isin(METRICS, LOSSES), predictions)
+
+
+def drop_without_errors(bounds: Bounds, losses: npt.NDArray[np.bool_], predictions: Predictions) -> Bounds:
+    """Return the bounds without those of losses where no row is misclassified.
+
+    A loss of n correct predictions varies little, whereas one error in a further case would change it by far more, and
+    with no error in n cases the error rate may be up to about 3/n.
+    """
+    if (predictions.decisions != predictions.labels).any():
+        return bounds
+    return bounds.drop(losses & (bounds.reason == ""), NO_ERRORS)
 
 
 def _metric_proportions(predictions: Predictions, statistics: CaseStatistics) -> dict[str, Proportions]:
@@ -67,8 +80,8 @@ def class_proportions(statistics: CaseStatistics) -> dict[str, Proportions]:
     """Return `PER_CLASS` of each class as proportions of rows, each (classes,); of F1 those of the Jaccard index."""
     hits, true, predicted = statistics.counts
     rest = true.sum(axis=1, keepdims=True) - true
-    # Without an image of the class precision and F1 are no proportions; see `per_class_metrics`.
-    held = true.sum(axis=0) > 0
+    # Without an image of the class, or of another, precision and F1 are not defined; see `per_class_metrics`.
+    held = (true.sum(axis=0) > 0) & (rest.sum(axis=0) > 0)
     return {
         "precision": Proportions.from_cases(hits, predicted).mask(held),
         "recall": Proportions.from_cases(hits, true),

@@ -26,12 +26,14 @@ FEW_CASES = 5
 # Why a value has no confidence interval, as in the columns `reason` of tables; "" where it has one.
 TOO_FEW_CASES = "too-few-cases"
 NO_VARIATION = "no-variation"
+NO_ERRORS = "no-errors"
 VALUE_NOT_DEFINED = "value-not-defined"
 CASES_NOT_KNOWN = "cases-not-known"
 MANY_CLASSES = "many-classes"
 REASONS = {
-    TOO_FEW_CASES: f"fewer than {MIN_CASES} cases of a class that the value rests on",
+    TOO_FEW_CASES: f"there are fewer than {MIN_CASES} cases of a class that the value rests on",
     NO_VARIATION: "every resample of the cases has the same value",
+    NO_ERRORS: "no image is misclassified, so that how much an error would change the value is not in the sample",
     VALUE_NOT_DEFINED: "the value is not defined",
     CASES_NOT_KNOWN: "cases are not known",
     MANY_CLASSES: "curves of more than 20 classes have no bands",

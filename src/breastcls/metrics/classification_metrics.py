@@ -157,9 +157,10 @@ def per_class_metrics(counts: ClassCounts) -> dict[str, npt.NDArray[np.float64]]
     """
     hits, true, predicted = (np.asarray(part, dtype=np.float64) for part in counts)
     rest = true.sum(axis=-1, keepdims=True) - true
-    present = true > 0
+    # Without an image of the class, or of another, there is nothing to tell it from.
+    present = (true > 0) & (rest > 0)
     return {
-        # Never predicted: 0, as in scikit-learn; without an image of the class it is not defined.
+        # Never predicted: 0, as in scikit-learn.
         "precision": np.where(present, _ratio(hits, predicted, 0.0), np.nan),
         "recall": _ratio(hits, true, np.nan),
         "specificity": _ratio(rest - (predicted - hits), rest, np.nan),

@@ -8,7 +8,7 @@ from breastcls.evaluation.report.blocks import Column, FirstPage, Table, Verdict
 from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.report.tested_data import count_table, data_facts, kinds_in_words, lead_in_words
 from breastcls.evaluation.sections.confusion_section import confusion_matrix
-from breastcls.intervals.limitations import classes_not_estimable, not_estimable_sentence
+from breastcls.intervals.limitations import absent_classes_sentence, classes_not_estimable, not_estimable_sentence
 from breastcls.intervals.score_values import UNDEFINED, read_scores
 from breastcls.metrics.number_format import choose_form, format_count, join_words
 
@@ -61,6 +61,10 @@ def key_table(evaluation: EvaluationData) -> Table:
 def first_notice(evaluation: EvaluationData) -> Verdict | None:
     """Return what to read with the values: few cases and the limitations that matter most; None where nothing is."""
     size, shown = size_verdict(evaluation), first_limitations(evaluation)
+    absent = absent_classes_sentence(evaluation.counts)
+    if absent:
+        few = () if size is None else (size.text, size.explanation)
+        return Verdict("not-estimable", absent, " ".join([*few, *shown]))
     if size is None and not shown:
         return None
     if size is None:

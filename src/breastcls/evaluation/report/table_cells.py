@@ -7,17 +7,6 @@ from breastcls.intervals.score_values import Score
 from breastcls.metrics.number_format import NOT_ESTIMABLE, is_defined
 
 
-def value_cell(score: Score) -> Cell:
-    """Return a cell of a value alone."""
-    return Cell(score.value_text, sort_value(score.value), undefined=not is_defined(score.value))
-
-
-def interval_cell(score: Score) -> Cell:
-    """Return a cell of a confidence interval, sorted by its lower end."""
-    place = sort_value(score.low) if score.has_interval else ""
-    return Cell(score.interval_text, place, undefined=not score.has_interval)
-
-
 def score_cell(score: Score) -> Cell:
     """Return a cell of a value with its confidence interval below it."""
     defined = is_defined(score.value)

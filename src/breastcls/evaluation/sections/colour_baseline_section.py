@@ -15,7 +15,7 @@ from breastcls.evaluation.report.blocks import Block, Column, Paragraph, Table, 
 from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section
 from breastcls.evaluation.sections.metrics_section import shown_metrics
-from breastcls.intervals.limitations import NO_IMAGES, not_estimable_sentence
+from breastcls.intervals.limitations import NO_IMAGES, few_cases, not_estimable_sentence
 from breastcls.intervals.paired_scores import change_text
 from breastcls.intervals.score_values import UNDEFINED, interval_text, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
@@ -93,11 +93,15 @@ def baseline_verdict(baseline: pd.DataFrame, evaluation: EvaluationData) -> Verd
     difference = UNDEFINED if paired is None else read_scores(paired).get("roc_auc", UNDEFINED)
     if difference.has_interval:
         on_same = f"{values} The paired difference is {difference.value_text} ({difference.interval_text})."
+        few = few_cases(evaluation.counts)
+        if difference.low > 0 and few:
+            text = f"{on_same} {' '.join(few)}"
+            return Verdict("caution", "The cases are too few to compare the model with the colour-only baseline.", text)
         if difference.low > 0:
             return Verdict("good", "The model is better than the colour-only baseline.", on_same)
         text = f"{on_same} The difference may be due to chance."
         return Verdict("caution", "The model is not shown to be better than the colour-only baseline.", text)
-    if model.has_interval and colour.has_interval and model.low > colour.high:
+    if model.has_interval and colour.has_interval and model.low > colour.high and not few_cases(evaluation.counts):
         text = f"{values} The two confidence intervals do not overlap."
         return Verdict("good", "The model is better than the colour-only baseline.", text)
     if paired is not None:
