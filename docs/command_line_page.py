@@ -17,7 +17,7 @@ GENERAL = {"--config", "--json", "--quiet", "--show-python", "--traceback", "--h
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace the markers of the page by what the parser has."""
+    """Replace the markers of the page by the tables and sections."""
     if STATUSES in markdown:
         markdown = markdown.replace(STATUSES, status_table())
     return markdown.replace(COMMANDS, command_sections()) if COMMANDS in markdown else markdown

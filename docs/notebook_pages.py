@@ -44,7 +44,7 @@ def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
                 width = output.metadata.get(kind, {}).get("width")
                 parts.append(f"![Figure of the cell above]({name})" + (f'{{ width="{width}" }}' if width else ""))
             elif "text/html" in data:
-                # In one line, so that Markdown reads none of it; the lines of preformatted text are kept.
+                # One line, so that it is not parsed as Markdown; the lines of preformatted text are kept.
                 parts.append(f'<div class="notebook-output">{_one_line(data["text/html"])}</div>')
             else:
                 shown = output.get("text") or data.get("text/plain", "")

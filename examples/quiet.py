@@ -9,7 +9,7 @@ import os
 def start_tensorflow_quietly() -> None:
     """Import TensorFlow with standard error discarded meanwhile; exceptions are raised as usual."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Faster on processors on which TensorFlow does not use oneDNN by itself; it is recorded with the results.
+    # oneDNN is faster on processors on which TensorFlow does not use it by default. The results record the setting.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     kept = os.dup(2)

@@ -23,9 +23,9 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = sorted(FOLDER.glob("*.md"))
-# The first code cell: `folder = None` stands for synthetic images.
+# In the first code cell, `folder = None` selects synthetic images.
 FOLDER_LINE = "folder = None"
-# What TensorFlow's compiled code prints before it reads the level of its messages.
+# Messages that TensorFlow's compiled code prints before it reads `TF_CPP_MIN_LOG_LEVEL`.
 _START_UP = re.compile(r"^(WARNING: All log messages before absl::InitializeLog\(\)|[IW]0000 00:00:).*\n?", re.M)
 _CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py:\d+")
 
@@ -69,7 +69,7 @@ def execute(notebook: NotebookNode, folder: Path, **client: object) -> NotebookN
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Leave out of the outputs what depends on the machine or was only shown meanwhile, in place."""
+    """Remove from the outputs, in place, messages that depend on the machine and displays that were cleared."""
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue

@@ -1,6 +1,6 @@
 """A web service that predicts uploaded images with a saved model.
 
-It needs `pip install fastapi uvicorn python-multipart` beside breastcls, and a model file:
+It needs breastcls, `pip install fastapi uvicorn python-multipart`, and a model file:
 
     python examples/service/app.py demo/model.keras
     curl -F files=@image.png http://127.0.0.1:8000/predict
@@ -102,7 +102,7 @@ class Predictor:
         ]
 
     def describe(self) -> dict[str, Any]:
-        """Return what a user of the service should know about the model, without the names of its training cases."""
+        """Return the properties of the model that users of the service need, without the names of training cases."""
         card = self.card
         return {
             "classes": card.classes,
@@ -139,7 +139,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/health")
     def health(response: Response) -> dict[str, Any]:
-        """Whether images are being processed, and how many of them wait."""
+        """Whether the service processes images, and the number of images that wait."""
         queue = app.state.queue
         if not queue.is_running:
             response.status_code = 503
@@ -191,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="a model file that breastcls can load")
     parser.add_argument("--engine", help="keras, openvino, onnxruntime or auto; by default that of the model file")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default this machine alone")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; by default only this machine")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--batch-size", type=int, default=32, help="largest number of images predicted together")
     arguments = parser.parse_args()

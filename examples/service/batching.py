@@ -18,8 +18,8 @@ class QueueFullError(Exception):
 class BatchQueue(Generic[Item, Result]):
     """A bounded queue whose items are processed in batches, in the order in which they arrive.
 
-    A batch starts as soon as the previous one ends: a single request does not wait, and under load the batches grow
-    by themselves. The function runs in one thread, so that the event loop stays free to accept requests.
+    A batch starts as soon as the previous one ends: a single request does not wait, and under load the batches
+    become larger. The function runs in one thread, so that the event loop stays free to accept requests.
 
     Args:
         process: Takes up to `batch_size` items and returns one result per item; an exception as a result is raised for
@@ -48,7 +48,7 @@ class BatchQueue(Generic[Item, Result]):
         return self._task is not None and not self._task.done()
 
     async def start(self) -> None:
-        """Begin to process items."""
+        """Start to process items."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -88,7 +88,7 @@ class BatchQueue(Generic[Item, Result]):
             if not self._waiting:
                 self._arrived.clear()
                 continue
-            # A power of two: engines prepare the network anew for each number of images that they have not met.
+            # A power of two, because an engine prepares the network again for each batch size that is new to it.
             size = 1 << (min(len(self._waiting), self._batch_size).bit_length() - 1)
             batch, self._waiting = self._waiting[:size], self._waiting[size:]
             try:

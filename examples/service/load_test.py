@@ -1,4 +1,4 @@
-"""Send a bounded number of images to a running service, one after another and many at a time, and compare the rates.
+"""Send a bounded number of images to a running service, one after another and concurrently, and compare the rates.
 
 python examples/service/load_test.py http://127.0.0.1:8000 images/ --requests 400 --at-a-time 32
 """
@@ -59,7 +59,7 @@ async def send(client: httpx.AsyncClient, files: list[tuple[str, bytes]], at_a_t
 
 
 async def compare(url: str, files: list[tuple[str, bytes]], at_a_time: int) -> list[dict[str, Any]]:
-    """Send the files one after another, then many at a time."""
+    """Send the files one after another, then concurrently."""
     limits = httpx.Limits(max_connections=at_a_time)
     async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
         await send(client, files[:at_a_time], at_a_time)
@@ -67,12 +67,12 @@ async def compare(url: str, files: list[tuple[str, bytes]], at_a_time: int) -> l
 
 
 def main() -> None:
-    """Read the images, send them and print one line of JSON for each way."""
+    """Read the images, send them, and print one line of JSON for the serial and one for the concurrent requests."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="address of the service, such as http://127.0.0.1:8000")
     parser.add_argument("images", type=Path, help="folder of images, read recursively")
-    parser.add_argument("--requests", type=int, default=200, help="requests per way, one image each")
-    parser.add_argument("--at-a-time", type=int, default=32, help="requests at a time")
+    parser.add_argument("--requests", type=int, default=200, help="number of requests in each of the two runs")
+    parser.add_argument("--at-a-time", type=int, default=32, help="number of concurrent requests")
     arguments = parser.parse_args()
     files = find_images(arguments.images, arguments.requests)
     for result in asyncio.run(compare(arguments.url, files, arguments.at_a_time)):
