@@ -12,8 +12,8 @@ from breastcls.metrics.number_format import format_count
 def summarise(evaluation: EvaluationData) -> str:
     """Return the headline, what was scored, the text of each section, and the limitations.
 
-    The first line is why values are not defined or confidence intervals not estimable, where a class has no image or too
-    few cases.
+    The first line is why values are not defined or confidence intervals not estimable, where a class has no image or
+    too few cases.
     """
     blocks = [opening_lines(evaluation)]
     for section in SECTIONS.values():
