@@ -60,12 +60,12 @@ def main() -> None:
     if arguments.in_process:
         print(json.dumps(_measure(arguments.rows[0], arguments.images, arguments.rounds)))
         return
-    results: dict[str, Any] = {}
     for row in arguments.rows:
         for switch in arguments.switches:
-            results[f"{row} {switch}"] = _in_own_process(row, switch, arguments)
-            print(row, switch, json.dumps(results[f"{row} {switch}"].get("ratios", {})), flush=True)
-    update_rows("engines_predict", {"processor": _processor(), **results}, arguments.output)
+            result = _in_own_process(row, switch, arguments)
+            print(row, switch, json.dumps(result.get("ratios", {})), flush=True)
+            # After each row: the whole takes half an hour.
+            update_rows("engines_predict", {"processor": _processor(), f"{row} {switch}": result}, arguments.output)
 
 
 def _in_own_process(row: str, switch: str, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
         import_openvino()
     options = {"opset_version": ONNX_OPSET} if entry.name == "onnx" else {}
     signature = [keras.InputSpec(dtype="float32", shape=(None, *graph.input_shape[1:]), name=graph.inputs[0].name)]
-    with prepare_export(graph, f"The model {graph.name!r} cannot be exported to {entry.title}"):
+    with prepare_export(graph, entry.keras_format, f"The model {graph.name!r} cannot be exported to {entry.title}"):
         graph.export(str(path), format=entry.keras_format, verbose=False, input_signature=signature, **options)
         if entry.name == "onnx":
             _name_batch(path)

@@ -10,16 +10,18 @@ import keras
 import numpy as np
 
 from breastcls.errors import ModelError
-from breastcls.models.engines.engine_packages import short_message
+from breastcls.models.engines.engine_packages import is_installed, short_message
 from breastcls.models.keras_internals import flatten_layers
+from breastcls.models.onnx_operations import add_operations
 
 
 @contextmanager
-def prepare_export(model: keras.Model, failure: str) -> Iterator[None]:
+def prepare_export(model: keras.Model, file_format: str, failure: str) -> Iterator[None]:
     """Prepare a model for `export`, which is called in this context, and translate its errors.
 
     Args:
         model: The model; its layers are as before at the end.
+        file_format: The format that is passed to `export`.
         failure: The beginning of the message of an error: what could not be done.
 
     Raises:
@@ -30,6 +32,8 @@ def prepare_export(model: keras.Model, failure: str) -> Iterator[None]:
         with warnings.catch_warnings(), _constant_statistics(model):
             # They concern the code of Keras and of the converters; what was exported is compared with the model.
             warnings.simplefilter("ignore")
+            if file_format == "onnx" and is_installed("tf2onnx"):
+                add_operations()
             yield
     except OSError:
         raise

@@ -139,7 +139,9 @@ def _convert(model: keras.Model, engine: Engine, folder: Path, relative: bool) -
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder, ignore_cleanup_errors=True) as new:
         try:
             engine.load()
-            with prepare_export(model, f"The model {model.name!r} cannot be converted for {engine.name}"):
+            with prepare_export(
+                model, engine.export_format, f"The model {model.name!r} cannot be converted for {engine.name}"
+            ):
                 model.export(str(Path(new) / f"network{engine.suffix}"), format=engine.export_format, verbose=False)
             names = sorted(os.listdir(new))
             for name in names:
