@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from breastcls.errors import ModelError
+from breastcls.models.backbones.transformers.transformer_layers import TRANSFORMER_LAYERS
 from breastcls.models.declared_sizes import check_h5, check_keras_archive
 from breastcls.models.forked_process import check_process
 from breastcls.models.keras_2_config import translate_keras_2
@@ -34,7 +35,9 @@ _DAMAGED = (
     *(NotImplementedError, RuntimeError, KeyError),
 )
 # The layers of breastcls that a saved model can contain.
-_LAYERS = {keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation)}
+_LAYERS = {
+    keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation, *TRANSFORMER_LAYERS)
+}
 
 
 def load_keras_file(

@@ -3,6 +3,7 @@ import os
 import pickle
 import zipfile
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +76,34 @@ SIX = np.arange(6, dtype="<f4").tobytes()
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "weights.pth"
+
+
+DATA = Path(__file__).parents[2] / "support" / "data"
+
+
+def test_a_file_of_pytorch_itself():
+    """Made by PyTorch 2; see tests/support/make_pytorch_file.py."""
+    file = PyTorchFile(DATA / "pytorch_tensors.pth")
+    plain = np.arange(12, dtype=np.float32).reshape(3, 4)
+    expected = {
+        "plain": plain,
+        "transposed": plain.T,
+        "part": plain[1:, ::2],
+        "scalar": np.float32(7),
+        "half": plain.astype(np.float16),
+        "bfloat16": np.array([1.0, -2.5, 0.15625], np.float32),
+        "integers": np.arange(5),
+        "flags": np.array([True, False]),
+        "parameter": plain,
+        "empty": np.zeros((0, 3), np.float32),
+    }
+    assert list(file) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(file[name], values)
+        assert file[name].dtype == np.asarray(values).dtype
+        assert file.shape(name) == np.shape(values)
+    nested = PyTorchFile(DATA / "pytorch_training_state.pth")
+    np.testing.assert_array_equal(nested["weight"], plain)
 
 
 def test_a_file_written_by_hand_is_read(path):

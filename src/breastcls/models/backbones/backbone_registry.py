@@ -13,11 +13,14 @@ from breastcls.models.backbones.cancernet import CANCERNET
 from breastcls.models.backbones.cnn4 import CNN4
 from breastcls.models.backbones.keras_applications import KERAS_APPLICATIONS
 from breastcls.models.backbones.squeezenet import SQUEEZENET
+from breastcls.models.backbones.transformers.general_transformers import GENERAL_TRANSFORMERS
+from breastcls.models.backbones.transformers.pathology_transformers import PATHOLOGY_TRANSFORMERS
+from breastcls.models.backbones.transformers.vision_transformer import VisionTransformer
 from breastcls.registry import Registry, RegistryTable
 from breastcls.text_tables import text_table
 
 BACKBONES: Registry[Backbone] = Registry("backbone")
-for _entry in (CNN4, CANCERNET, SQUEEZENET, *KERAS_APPLICATIONS):
+for _entry in (CNN4, CANCERNET, SQUEEZENET, *KERAS_APPLICATIONS, *GENERAL_TRANSFORMERS, *PATHOLOGY_TRANSFORMERS):
     BACKBONES.register(_entry.name, _entry)
 
 
@@ -50,6 +53,9 @@ def register_backbone(
         >>> entry.options
         ('width',)
     """
+    if isinstance(factory, VisionTransformer):
+        fields = {**factory.fields, **fields}
+        options = fields.pop("options") if options is None else options
     if options is None and callable(factory):
         parameters = list(inspect.signature(factory).parameters.values())[1:]
         options = [

@@ -1,0 +1,1 @@
+"""Vision transformers: the architecture, its layers, and the entries of the registry."""

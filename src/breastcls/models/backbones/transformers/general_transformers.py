@@ -1,0 +1,102 @@
+"""Vision transformers that were trained on general images: ViT, DeiT, DINOv2 and DINOv3."""
+
+from __future__ import annotations
+
+from breastcls.models.backbones.backbone import Backbone
+from breastcls.models.backbones.transformers.transformer_entry import (
+    BASE,
+    GIANT,
+    HALVES,
+    LARGE,
+    SMALL,
+    transformer_entry,
+)
+from breastcls.models.backbones.transformers.vision_transformer import VisionTransformer
+
+_VIT = "https://doi.org/10.48550/arXiv.2010.11929"
+_DEIT = "https://doi.org/10.48550/arXiv.2012.12877"
+_DINOV2 = "https://doi.org/10.48550/arXiv.2304.07193"
+_REGISTERS = "https://doi.org/10.48550/arXiv.2309.16588"
+_DINOV3 = "https://doi.org/10.48550/arXiv.2508.10104"
+_RECALLED = "Its licence is recalled, not confirmed."
+_IMAGENET = "The images of ImageNet are for non-commercial research and education."
+_DINOV3_TERMS = (
+    "The DINOv3 License has to be passed on with the weights and with what is derived from them, and excludes some "
+    "uses, among them military ones."
+)
+
+_SIZES = {"s": ("small", SMALL), "b": ("base", BASE), "l": ("large", LARGE)}
+
+GENERAL_TRANSFORMERS: tuple[Backbone, ...] = (
+    *(
+        transformer_entry(
+            f"vit-{letter}16",
+            VisionTransformer(patch_size=16, **sizes),
+            f"timm/vit_{word}_patch16_224.augreg_in21k",
+            scaling=HALVES,
+            licence="Apache-2.0",
+            paper=_VIT,
+            unverified=f"{_RECALLED} {_IMAGENET}",
+        )
+        for letter, (word, sizes) in _SIZES.items()
+    ),
+    *(
+        transformer_entry(
+            f"deit-{letter}16",
+            VisionTransformer(patch_size=16, **sizes),
+            f"timm/deit_{word}_patch16_224.fb_in1k",
+            scaling="imagenet",
+            licence="Apache-2.0",
+            paper=_DEIT,
+            unverified=f"{_RECALLED} {_IMAGENET}",
+        )
+        for letter, (word, sizes) in _SIZES.items()
+        if letter != "l"
+    ),
+    *(
+        transformer_entry(
+            f"dinov2-{letter}14",
+            VisionTransformer(patch_size=14, layer_scale=True, native_size=518, **sizes),
+            f"facebook/dinov2-{word}",
+            program="timm and transformers",
+            scaling="imagenet",
+            licence="Apache-2.0",
+            paper=_DINOV2,
+        )
+        for letter, (word, sizes) in {**_SIZES, "g": ("giant", GIANT)}.items()
+    ),
+    *(
+        transformer_entry(
+            f"dinov2-reg-{letter}14",
+            VisionTransformer(patch_size=14, layer_scale=True, registers=4, native_size=518, **sizes),
+            f"facebook/dinov2-with-registers-{word}",
+            program="timm and transformers",
+            scaling="imagenet",
+            licence="Apache-2.0",
+            paper=_REGISTERS,
+        )
+        for letter, (word, sizes) in {**_SIZES, "g": ("giant", GIANT)}.items()
+    ),
+    *(
+        transformer_entry(
+            f"dinov3-{letter}16",
+            VisionTransformer(
+                patch_size=16,
+                layer_scale=True,
+                registers=4,
+                positions="rotary",
+                key_bias=False,
+                epsilon=1e-5,
+                **sizes,
+            ),
+            f"facebook/dinov3-vit{letter}16-pretrain-lvd1689m",
+            program="transformers",
+            terms=True,
+            scaling="imagenet",
+            licence="DINOv3 License",
+            restriction=_DINOV3_TERMS,
+            paper=_DINOV3,
+        )
+        for letter, (_, sizes) in _SIZES.items()
+    ),
+)
