@@ -124,7 +124,8 @@ def test_it_is_evaluated_perturbed_and_explained(tmp_path, easy):
     assert heatmaps.heatmaps.shape == (2, 32, 32)
     np.testing.assert_allclose(heatmaps.probabilities, compute(heatmaps.images / 255), atol=1e-5)
     faithfulness = bc.explanation.measure_faithfulness(model, heatmaps, steps=4)
-    np.testing.assert_allclose(faithfulness.deletion[:, 0], heatmaps.probabilities[[0, 1], heatmaps.targets], atol=1e-5)
+    start = faithfulness.curves["deletion"]["heat-map"][:, 0]
+    np.testing.assert_allclose(start, heatmaps.probabilities[[0, 1], heatmaps.targets], atol=1e-5)
 
 
 def test_damaged_files_are_errors_of_ours(exported, tmp_path):

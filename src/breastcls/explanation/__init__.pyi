@@ -1,5 +1,10 @@
+from .checks.agreement import measure_agreement as measure_agreement
 from .checks.faithfulness import Faithfulness as Faithfulness
 from .checks.faithfulness import measure_faithfulness as measure_faithfulness
+from .checks.localisation import Localisation as Localisation
+from .checks.localisation import measure_localisation as measure_localisation
+from .checks.method_comparison import MethodComparison as MethodComparison
+from .checks.method_comparison import compare_methods as compare_methods
 from .checks.sanity_checks import SanityReport as SanityReport
 from .checks.sanity_checks import check_explanation as check_explanation
 from .colour_maps import COLOUR_MAPS as COLOUR_MAPS

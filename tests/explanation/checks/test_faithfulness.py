@@ -6,21 +6,23 @@ import pytest
 from breastcls.errors import ExplanationError
 from breastcls.explanation.checks.faithfulness import measure_faithfulness
 from breastcls.explanation.explain import explain
+from breastcls.intervals.bootstrap import Bootstrap
 
 
 @pytest.fixture(scope="module")
 def explanation(blue_squares):
-    return explain(blue_squares.model, blue_squares.images, target_class=1)
+    return explain(blue_squares.model, blue_squares.images, "hires-cam", target_class=1)
 
 
-def test_a_correct_heatmap_is_better_than_random_order_and_its_inverse_is_not(blue_squares, explanation):
-    good = measure_faithfulness(blue_squares.model, explanation).to_dict()
-    assert good["deletion"] < good["random_deletion"] - 0.05
-    assert good["insertion"] > good["random_insertion"] + 0.05
+def test_a_good_map_is_better_than_both_baselines_and_an_inverted_one_worse(blue_squares, explanation):
+    good = measure_faithfulness(blue_squares.model, explanation, bootstrap=Bootstrap(resamples=200))
+    assert good.table["beats_baselines"].all()
+    assert np.isfinite(good.table.loc[["deletion", "insertion"], "low"]).all()
+    assert "deletion (lower is better)" in str(good)
+    assert good.to_dict()["table"]["index"] == ["deletion", "insertion", "road"]
     inverted = dataclasses.replace(explanation, heatmaps=1 - explanation.heatmaps)
-    bad = measure_faithfulness(blue_squares.model, inverted).to_dict()
-    assert bad["deletion"] > bad["random_deletion"]
-    assert bad["insertion"] < bad["random_insertion"]
+    bad = measure_faithfulness(blue_squares.model, inverted).table
+    assert (bad["gain_random"] < 0).all()
 
 
 def test_the_curves_equal_those_of_a_loop(blue_squares, explanation):
@@ -29,17 +31,31 @@ def test_the_curves_equal_those_of_a_loop(blue_squares, explanation):
     known = dataclasses.replace(explanation, heatmaps=np.repeat(heat[None], 4, axis=0))
     measured = measure_faithfulness(blue_squares.model, known, steps=4, deleted="white", inserted_into="black")
     image = blue_squares.images[1].astype(np.float32)
+    deletion, insertion = (measured.curves[name]["heat-map"][1] for name in ("deletion", "insertion"))
     for step in range(5):
         strongest = (heat >= 1 - step / 4)[..., None]
         frames = np.stack([np.where(strongest, 255.0, image), np.where(strongest, image, 0.0)])
         deleted, inserted = blue_squares.model.predict(frames, verbose=0)[:, 1]
-        assert measured.deletion[1, step] == pytest.approx(deleted, abs=1e-5)
-        assert measured.insertion[1, step] == pytest.approx(inserted, abs=1e-5)
-    curve = measured.deletion[1]
-    area = sum((curve[step] + curve[step + 1]) / 2 * 0.25 for step in range(4))
+        assert deletion[step] == pytest.approx(deleted, abs=1e-5)
+        assert insertion[step] == pytest.approx(inserted, abs=1e-5)
+    area = sum((deletion[step] + deletion[step + 1]) / 2 * 0.25 for step in range(4))
     assert measured.area("deletion")[1] == pytest.approx(area, abs=1e-6)
+    assert measured.curves["road"]["heat-map"].shape == (4, 5)
+    again = measure_faithfulness(blue_squares.model, known, steps=4, deleted="white", inserted_into="black")
+    np.testing.assert_array_equal(again.curves["road"]["random"], measured.curves["road"]["random"])
 
 
-def test_zero_steps_are_refused(blue_squares, explanation):
+def test_the_gain_is_paired_and_signed(blue_squares, explanation):
+    measured = measure_faithfulness(blue_squares.model, explanation, cases=["a", "a", "b", "c"])
+    deletion = measured.area("deletion", "random") - measured.area("deletion")
+    insertion = measured.area("insertion") - measured.area("insertion", "centre")
+    assert measured.table.loc["deletion", "gain_random"] == pytest.approx(deletion.mean())
+    assert measured.table.loc["insertion", "gain_centre"] == pytest.approx(insertion.mean())
+    assert measured.to_dict()["cases"] == 3
+
+
+def test_wrong_arguments_are_refused(blue_squares, explanation):
     with pytest.raises(ExplanationError, match="steps is 0"):
         measure_faithfulness(blue_squares.model, explanation, steps=0)
+    with pytest.raises(ExplanationError, match="cases has 1 name for 4 images"):
+        measure_faithfulness(blue_squares.model, explanation, cases=["a"])

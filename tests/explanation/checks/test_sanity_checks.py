@@ -56,7 +56,7 @@ def test_a_map_of_other_pixels_fails_the_faithfulness_check(blue_squares, regist
 
     register(wrong_way)
     report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
-    assert any("no better than in random order" in problem for problem in report.problems)
+    assert any("no better than for random maps" in problem for problem in report.problems)
 
 
 def test_flagged_heatmaps_are_a_problem(blue_squares):
@@ -82,12 +82,59 @@ def test_layers_are_randomised_from_the_output_and_restored(nested_model, noise_
 
 def test_replaced_weights_equal_those_of_a_copy(small_model, noise_images):
     """The heat-maps with replaced weights equal those of a copy that has these weights."""
-    from breastcls.explanation.checks.parameter_randomisation import _shuffle, _weights_replaced
+    from breastcls.explanation.checks.parameter_randomisation import _shuffle, weights_replaced
 
     model = small_model("flatten")
     copy = keras.models.clone_model(model)
     replaced = [(weight, _shuffle(weight, np.random.default_rng(3))) for weight in model.weights]
     copy.set_weights([values for _, values in replaced])
-    with _weights_replaced(replaced):
+    with weights_replaced(replaced):
         inside = explain(model, noise_images, "smooth-grad", target_class=1).heatmaps
     np.testing.assert_allclose(inside, explain(copy, noise_images, "smooth-grad", target_class=1).heatmaps, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def deep_model():
+    """Twelve layers with ReLU and random weights."""
+    keras.utils.set_random_seed(4)
+    value = inputs = keras.Input((32, 32, 3))
+    value = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(value)
+    for number in range(11):
+        value = keras.layers.Conv2D(12, 3, padding="same", activation="relu", kernel_initializer="he_normal")(value)
+        value = keras.layers.MaxPooling2D()(value) if number in (3, 7) else value
+    value = keras.layers.GlobalAveragePooling2D()(value)
+    return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(value))
+
+
+def test_guided_backpropagation_fails_the_randomisation_test_as_published(deep_model, blue_squares):
+    """Adebayo et al. 2018, figure 2: it hardly changes when the later layers are random; the gradient does."""
+    images = blue_squares.images
+    guided = check_explanation(deep_model, images, "guided-backpropagation", steps=2)
+    assert any("depend little on the later layers" in problem for problem in guided.problems)
+    assert guided.upper_half_similarity > 0.7
+    plain = explain(deep_model, images, "gradient-x-input")
+    _, similarity = randomise_parameters(deep_model, images, plain, stages=2)
+    assert np.median(similarity[0]) < 0.5
+    assert "failed: heat-maps change little" in guided.sentence
+
+
+def test_a_map_without_a_class_fails_the_label_test(deep_model, blue_squares):
+    """Eigen-CAM is the same for every class, so that it does not depend on what the last layer learnt."""
+    report = check_explanation(deep_model, blue_squares.images, "eigen-cam", steps=2)
+    np.testing.assert_allclose(report.label_similarity, 1, atol=1e-6)
+    assert any("random labels" in problem for problem in report.problems)
+    assert report.to_dict()["label_similarity"] == pytest.approx([1, 1, 1, 1])
+
+
+def test_an_unstable_method_is_found(blue_squares, register):
+    """A map of the parity of pixel values changes completely with the smallest change of the image."""
+
+    def parity(scored, images, targets):
+        return Attribution((images.sum(axis=-1) * scored.model.layers[-1].get_weights()[1][0] * 10) % 2)
+
+    register(parity)
+    report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1, steps=2)
+    assert any("unstable when the stain changes" in problem for problem in report.problems)
+    steady = check_explanation(blue_squares.model, blue_squares.images, "hires-cam", target_class=1, steps=2)
+    assert np.nanmin(steady.stain_stability) > 0.5
+    assert np.nanmin(steady.shift_stability) > 0.8

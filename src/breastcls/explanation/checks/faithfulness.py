@@ -1,119 +1,156 @@
-"""Faithfulness of heat-maps: deletion and insertion of pixels."""
+"""Faithfulness of heat-maps: deletion, insertion, and removal with imputation (ROAD)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.explanation import Explanation
+from breastcls.explanation.checks.baseline_table import (
+    CENTRE,
+    HEATMAP,
+    MAPS,
+    RANDOM,
+    baseline_text,
+    compare_with_baselines,
+)
+from breastcls.explanation.checks.case_means import check_cases
+from breastcls.explanation.checks.pixel_orders import centre_map, random_maps
+from breastcls.explanation.checks.removal_curves import CURVES, ROAD_FRACTIONS, RemovalCurves
 from breastcls.explanation.forward_model import open_scores
-from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.json_values import table_to_dict
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Faithfulness(Result):
-    """The deletion and insertion curves, compared with those of pixels in random order.
+    """Deletion, insertion and ROAD curves of heat-maps, compared with random maps and with a map of the centre.
 
-    A heat-map that marks what the model uses has a smaller area under the deletion curve, and a larger area under the
-    insertion curve, than the random order.
+    A heat-map of what the model uses has a smaller area under the deletion and the ROAD curve, and a larger area under
+    the insertion curve, than both baselines. A difference whose confidence interval includes zero is not shown.
 
     Attributes:
+        method: The name of the method.
         fractions: float64 (steps + 1,), fraction of the pixels that are deleted or inserted, 0 to 1.
-        deletion: float32 (n, steps + 1), the target probability when pixels are deleted, those with the highest values
-            in the heat-map first.
-        insertion: float32 (n, steps + 1), the same when pixels are inserted.
-        random_deletion: float32 (n, steps + 1), pixels deleted in random order.
-        random_insertion: float32 (n, steps + 1), pixels inserted in random order.
+        curves: By curve (`"deletion"`, `"insertion"`, `"road"`) and map (`"heat-map"`, `"random"`, `"centre"`): float32
+            (n, points), the probability of the explained class. The points of `"road"` are `road_fractions`.
+        cases: int64 (n,), the number of the case of each image.
+        bootstrap: How the confidence intervals over cases are computed.
+        road_fractions: Fractions of the pixels that are imputed from the others.
     """
 
+    method: str
     fractions: np.ndarray
-    deletion: np.ndarray
-    insertion: np.ndarray
-    random_deletion: np.ndarray
-    random_insertion: np.ndarray
+    curves: Mapping[str, Mapping[str, np.ndarray]]
+    cases: np.ndarray
+    bootstrap: Bootstrap
+    road_fractions: tuple[float, ...] = ROAD_FRACTIONS
 
-    def area(self, curve: str) -> np.ndarray:
-        """Return the area under a curve, per image: float64 (n,), 0..1.
+    def area(self, curve: str, map_: str = HEATMAP) -> np.ndarray:
+        """Return the area under a curve, for ROAD its mean, per image: float64 (n,), 0..1.
 
         Args:
-            curve: `"deletion"`, `"insertion"`, `"random_deletion"` or `"random_insertion"`.
+            curve: `"deletion"`, `"insertion"` or `"road"`.
+            map_: `"heat-map"`, `"random"` or `"centre"`.
         """
-        return np.asarray(np.trapezoid(getattr(self, curve).astype(np.float64), self.fractions, axis=1))
+        values = self.curves[curve][map_].astype(np.float64)
+        if curve == "road":
+            return np.asarray(values.mean(axis=1))
+        return np.asarray(np.trapezoid(values, self.fractions, axis=1))
 
-    def to_dict(self) -> dict[str, float]:
-        """Return the mean area under each curve."""
-        curves = ("deletion", "random_deletion", "insertion", "random_insertion")
-        return {curve: float(self.area(curve).mean()) for curve in curves}
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per curve: `value` with its CI, `random`, `centre`, and the paired gains over both with their CI."""
+        areas = {curve: {name: self.area(curve, name) for name in MAPS} for curve in CURVES}
+        return compare_with_baselines(areas, CURVES, self.cases, self.bootstrap)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as JSON values."""
+        return {
+            "method": self.method,
+            "images": len(self.cases),
+            "cases": int(self.cases.max()) + 1,
+            "table": table_to_dict(self.table),
+        }
 
     def __str__(self) -> str:
-        areas = self.to_dict()
+        count = int(self.cases.max()) + 1
         return (
-            f"deletion {areas['deletion']:.3f} (random {areas['random_deletion']:.3f}, lower is better), "
-            f"insertion {areas['insertion']:.3f} (random {areas['random_insertion']:.3f}, higher is better), "
-            f"{format_count(len(self.deletion), 'image')}"
+            f"Faithfulness of {self.method}, {format_count(len(self.cases), 'image')} of "
+            f"{format_count(count, 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases\n"
+            f"{baseline_text(self.table)}"
         )
 
 
 def measure_faithfulness(
     model: Any,
-    explanation: Explanation,
+    explanation: Any,
     *,
-    steps: int = 20,
+    steps: int = 10,
     deleted: str = "mean",
     inserted_into: str = "blur",
+    cases: Sequence[str] | None = None,
+    bootstrap: Bootstrap | None = None,
     batch_size: int = 8,
+    engine: str | None = None,
     seed: int = 0,
 ) -> Faithfulness:
-    """Measure the target probability while pixels are deleted and inserted in the order of the heat-map.
+    """Measure the probability of the explained class while pixels are removed in the order of the heat-map.
+
+    Deletion replaces pixels by a baseline image, insertion starts from another and adds the pixels of the image, and
+    ROAD replaces pixels by the mean of their neighbours, which leaves no edges. The same is done in the order of random
+    maps, and from the centre outwards.
 
     Args:
         model: The model that was explained.
-        explanation: Its heat-maps.
-        steps: Number of equal parts of the pixels, with one forward pass each.
+        explanation: Its heat-maps, the result of `explain`.
+        steps: Number of equal parts of the pixels for deletion and insertion, with one forward pass each.
         deleted: The baseline image whose pixels replace deleted ones, see `make_baseline`.
         inserted_into: The baseline image into which pixels are inserted.
+        cases: The case of each image. None takes those of the dataset that was explained; without any, each image is a
+            case of its own.
+        bootstrap: How the confidence intervals over cases are computed; default: `Bootstrap(seed=seed)`.
         batch_size: Number of images in one forward pass.
-        seed: Seed of the random order.
+        engine: What runs a Keras model; see `breastcls.predict`.
+        seed: Seed of the random maps, of the order of equal values and of the noise of the imputation.
 
     Raises:
-        ExplanationError: If `steps` is less than one or there is no such baseline image.
+        ExplanationError: If `steps` is less than one, there is no such baseline image, or the number of cases differs
+            from that of the images.
 
     References:
-        Petsiuk, Das and Saenko 2018, arXiv:1806.07421.
+        Deletion and insertion: Petsiuk, Das and Saenko 2018, arXiv:1806.07421. ROAD: Rong et al. 2022,
+        arXiv:2202.00449.
     """
     if steps < 1:
         raise ExplanationError(f"steps is {steps}; expected 1 or more.")
+    found = check_cases(explanation.source.cases if cases is None else cases, len(explanation.heatmaps))
     images = explanation.images.astype(np.float32)
-    scored = open_scores(model, explanation.images, batch_size, "faithfulness")
-    fractions = np.linspace(0.0, 1.0, steps + 1)
-    count = explanation.heatmaps[0].size
-    # Equal values, such as the zeros of a sparse map, are in random order: row after row would be a spatial pattern.
-    shuffled = np.random.default_rng(seed).permutation(count)
-    ordered = [shuffled[np.argsort(-heat.ravel()[shuffled], kind="stable")] for heat in explanation.heatmaps]
-    empty = make_baseline(images, deleted)
-    start = make_baseline(images, inserted_into)
-
-    def curve(orders: list[np.ndarray], before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return the target probabilities while pixels of `before` are replaced by those of `after`."""
-        values = np.empty((len(images), steps + 1), dtype=np.float32)
-        for number, (order, target) in enumerate(zip(orders, explanation.targets, strict=True)):
-            changed = np.repeat(before[number][np.newaxis], steps + 1, axis=0)
-            for step, fraction in enumerate(fractions):
-                chosen = order[: round(fraction * count)]
-                changed[step].reshape(count, -1)[chosen] = after[number].reshape(count, -1)[chosen]
-            values[number] = scored.probabilities(changed)[:, target]
-        return values
-
-    random = [shuffled] * len(images)
-    return Faithfulness(
-        fractions,
-        deletion=curve(ordered, images, empty),
-        insertion=curve(ordered, start, images),
-        random_deletion=curve(random, images, empty),
-        random_insertion=curve(random, start, images),
+    scored = open_scores(model, explanation.images, batch_size, "faithfulness", engine=engine)
+    removal = RemovalCurves(
+        scored, images, explanation.targets, steps=steps, deleted=deleted, inserted_into=inserted_into, seed=seed
     )
+    of_maps = {HEATMAP: removal.measure(explanation.heatmaps), **baseline_curves(removal, images, seed)}
+    return Faithfulness(
+        method=explanation.method,
+        fractions=removal.fractions,
+        curves={curve: {name: of_maps[name][curve] for name in MAPS} for curve in CURVES},
+        cases=found,
+        bootstrap=bootstrap or Bootstrap(seed=seed),
+    )
+
+
+def baseline_curves(removal: RemovalCurves, images: np.ndarray, seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """Return the curves of the random maps and of the map of the centre."""
+    count, size = len(images), (images.shape[1], images.shape[2])
+    return {
+        RANDOM: removal.measure(random_maps(count, size, seed)),
+        CENTRE: removal.measure(np.repeat(centre_map(size)[np.newaxis], count, axis=0)),
+    }

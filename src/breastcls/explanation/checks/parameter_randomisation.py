@@ -9,9 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from scipy.stats import spearmanr
 
 from breastcls.errors import ExplanationError, ExplanationWarning
+from breastcls.explanation.checks.agreement import rank_correlation
 from breastcls.explanation.explain import explain
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.unrolling import unroll
@@ -60,14 +60,14 @@ def randomise_parameters(
                 replaced += [(weight, _shuffle(weight, generator)) for weight in layer.weights]
             done = end
             names.append(layers[end - 1].name)
-            with _weights_replaced(replaced):
+            with weights_replaced(replaced):
                 # The explained class stays the same, also where the randomised model predicts another one.
-                maps = _explain_targets(model, images, explanation.method, targets, options)
-            rows.append([_rank_correlation(*pair) for pair in zip(explanation.heatmaps, maps, strict=True)])
+                maps = explain_targets(model, images, explanation.method, targets, options)
+            rows.append([rank_correlation(*pair) for pair in zip(explanation.heatmaps, maps, strict=True)])
     return tuple(names), np.array(rows, dtype=np.float64)
 
 
-def _explain_targets(model: Any, images: Any, method: str, targets: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+def explain_targets(model: Any, images: Any, method: str, targets: np.ndarray, options: dict[str, Any]) -> np.ndarray:
     """Return heat-maps with one target class per image."""
     maps: np.ndarray | None = None
     fixed = {name: value for name, value in options.items() if name != "target_class"}
@@ -92,17 +92,8 @@ def _shuffle(weight: Any, generator: np.random.Generator) -> np.ndarray:
 
 
 @contextmanager
-def _weights_replaced(replaced: list[tuple[Any, np.ndarray]]) -> Iterator[None]:
+def weights_replaced(replaced: list[tuple[Any, np.ndarray]]) -> Iterator[None]:
     """Replace weights by other values within the block."""
     mapping = [(weight, keras.ops.convert_to_tensor(values, dtype=weight.dtype)) for weight, values in replaced]
     with keras.StatelessScope(state_mapping=mapping):
         yield
-
-
-def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Return Spearman's rank correlation of two heat-maps: NaN if the first is blank, 0 if the second is."""
-    if np.ptp(first) == 0.0:
-        return float("nan")
-    if np.ptp(second) == 0.0:
-        return 0.0
-    return float(spearmanr(first.ravel(), second.ravel()).statistic)

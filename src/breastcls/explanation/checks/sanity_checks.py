@@ -1,4 +1,4 @@
-"""Sanity checks of explanations: repeatability, dependence on the weights, faithfulness."""
+"""Checks of an explanation method: repeatability, dependence on weights and labels, stability, faithfulness."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import numpy as np
 
 from breastcls.errors import ExplanationWarning
 from breastcls.explanation.checks.faithfulness import Faithfulness, measure_faithfulness
+from breastcls.explanation.checks.label_randomisation import randomise_labels
 from breastcls.explanation.checks.parameter_randomisation import randomise_parameters
+from breastcls.explanation.checks.stability import shift_stability, stain_stability
 from breastcls.explanation.explain import explain
+from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.result import Result
+from breastcls.text_tables import format_count
 
-# Above this rank correlation with the heat-maps of random weights, heat-maps are said to be independent of the weights.
+# Above this rank correlation with the heat-maps of random weights or labels, heat-maps are said not to depend on them.
 HIGHEST_SIMILARITY = 0.7
+# Below this rank correlation with the heat-maps of a slightly changed image, heat-maps are said to be unstable.
+LOWEST_STABILITY = 0.5
+# Stages of the randomisation of weights; after the second, the upper half of the layers is random.
+STAGES = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,14 +35,23 @@ class SanityReport(Result):
         layers: The last randomised layer of each stage: all layers from the output to this one have random weights.
         similarity: float64 (stages, n): rank correlation of each heat-map with that of the randomised model; NaN where
             the heat-map is blank.
+        upper_half: The row of `similarity` in which the upper half of the layers is random, at least two of them.
+        label_similarity: float64 (n,): rank correlation with the heat-maps of the model whose last layer is fitted to
+            random labels; None if the model does not end in one dense layer.
+        stain_stability: float64 (n,): rank correlation with the heat-maps of the images in another stain.
+        shift_stability: float64 (n,): rank correlation with the heat-maps of shifted images, shifted back.
         repeat_difference: Largest difference between the heat-maps of two equal calls; 0 is expected.
-        faithfulness: Deletion and insertion curves.
+        faithfulness: Deletion, insertion and ROAD.
         flagged: Number of heat-maps with a flag.
     """
 
     method: str
     layers: tuple[str, ...]
     similarity: np.ndarray
+    upper_half: int
+    label_similarity: np.ndarray | None
+    stain_stability: np.ndarray
+    shift_stability: np.ndarray
     repeat_difference: float
     faithfulness: Faithfulness
     flagged: int
@@ -42,8 +59,23 @@ class SanityReport(Result):
     @property
     def randomised_similarity(self) -> float:
         """Median rank correlation with the heat-maps of all weights randomised; NaN if all heat-maps are blank."""
-        last = self.similarity[-1]
-        return float(np.nanmedian(last)) if np.isfinite(last).any() else float("nan")
+        return _median(self.similarity[-1])
+
+    @property
+    def upper_half_similarity(self) -> float:
+        """Median rank correlation with the heat-maps of the upper half of the layers randomised."""
+        return _median(self.similarity[self.upper_half])
+
+    @property
+    def medians(self) -> dict[str, float]:
+        """The median over images of each rank correlation; NaN where it is not known."""
+        return {
+            "randomised weights": self.randomised_similarity,
+            "randomised weights of the upper half of the layers": self.upper_half_similarity,
+            "random labels": float("nan") if self.label_similarity is None else _median(self.label_similarity),
+            "other stain": _median(self.stain_stability),
+            "shift": _median(self.shift_stability),
+        }
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -51,24 +83,43 @@ class SanityReport(Result):
         found = []
         if self.repeat_difference > 0.0:
             found.append(f"two equal calls differ by up to {self.repeat_difference:.2g}")
-        if self.randomised_similarity > HIGHEST_SIMILARITY:
-            found.append(
-                f"heat-maps change little when all weights are randomised (rank correlation "
-                f"{self.randomised_similarity:.2f}): they depend on the image, not on the model"
-            )
-        areas = self.faithfulness.to_dict()
-        if areas["deletion"] >= areas["random_deletion"] and areas["insertion"] <= areas["random_insertion"]:
-            found.append("deletion and insertion are no better than in random order")
+        medians = self.medians
+        for changed, reason in (
+            ("randomised weights", "they depend on the image, not on the model"),
+            ("randomised weights of the upper half of the layers", "they depend little on the later layers"),
+            ("random labels", "they depend little on what the last layer learnt"),
+        ):
+            if medians[changed] > HIGHEST_SIMILARITY:
+                what = "the last layer is fitted to random labels" if changed == "random labels" else _clause(changed)
+                found.append(f"heat-maps change little when {what} (rank correlation {medians[changed]:.2f}): {reason}")
+        for changed, what in (("other stain", "the stain changes a little"), ("shift", "the image is shifted")):
+            if medians[changed] < LOWEST_STABILITY:
+                found.append(f"heat-maps are unstable when {what} (rank correlation {medians[changed]:.2f})")
+        if self.faithfulness.table["gain_random"].mean() <= 0:
+            found.append("deletion, insertion and ROAD are on average no better than for random maps")
         if self.flagged:
             found.append(f"{self.flagged} of {self.similarity.shape[1]} heat-maps are flagged")
         return tuple(found)
+
+    @property
+    def sentence(self) -> str:
+        """The result in one sentence, for a report."""
+        title = METHODS[self.method].title
+        verdict = f"failed: {'; '.join(self.problems)}" if self.problems else "all passed"
+        return (
+            f"Checks of {title} on {format_count(self.similarity.shape[1], 'image')} (equal calls, randomised weights "
+            f"and labels, another stain, a shift, removal of pixels): {verdict}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; NaN becomes None."""
         return {
             "method": self.method,
             "layers": list(self.layers),
-            "similarity": [[float(value) if np.isfinite(value) else None for value in row] for row in self.similarity],
+            "similarity": [_to_json(row) for row in self.similarity],
+            "label_similarity": None if self.label_similarity is None else _to_json(self.label_similarity),
+            "stain_stability": _to_json(self.stain_stability),
+            "shift_stability": _to_json(self.shift_stability),
             "repeat_difference": self.repeat_difference,
             "faithfulness": self.faithfulness.to_dict(),
             "flagged": self.flagged,
@@ -77,47 +128,78 @@ class SanityReport(Result):
 
     def __str__(self) -> str:
         verdict = "; ".join(self.problems) or "passed"
-        return (
-            f"Sanity checks of {self.method} on {self.similarity.shape[1]} images: {verdict}\n"
-            f"  largest difference of two equal calls {self.repeat_difference:.2g}\n"
-            f"  rank correlation with a model of randomised weights {self.randomised_similarity:.2f}\n"
-            f"  {self.faithfulness}"
-        )
+        lines = [
+            f"Checks of {self.method} on {format_count(self.similarity.shape[1], 'image')}: {verdict}",
+            f"  largest difference of two equal calls {self.repeat_difference:.2g}",
+            "  median rank correlation with the heat-maps of",
+        ]
+        for changed, value in self.medians.items():
+            expected = "high" if changed in ("other stain", "shift") else "low"
+            shown = f"{value:.2f}" if np.isfinite(value) else "not known"
+            lines.append(f"    {changed}: {shown} ({expected} is expected)")
+        return "\n".join([*lines, *(f"  {line}" for line in str(self.faithfulness).splitlines())])
 
 
 def check_explanation(
-    model: Any, images: Any, method: str = "grad-cam", *, seed: int = 0, steps: int = 20, **options: Any
+    model: Any, images: Any, method: str = "grad-cam", *, seed: int = 0, steps: int = 10, **options: Any
 ) -> SanityReport:
-    """Check a method on a model and some images: repeatability, dependence on the weights, faithfulness.
+    """Check a method on a model and some images.
+
+    The heat-maps are computed again for an equal call (they must be equal), with randomised weights and with a last
+    layer that is fitted to random labels (they must change), and for images in another stain and shifted by a few
+    pixels (they should hardly change). Deletion, insertion and ROAD are measured.
 
     Args:
         model: A Keras model.
-        images: The images, see `breastcls.explain`.
+        images: The images, see `breastcls.explain`. Four to eight are enough.
         method: The name of the method, see `breastcls.explanation.list_methods`.
-        seed: Seed of the random weights and of the random order of pixels.
+        seed: Seed of all random draws.
         steps: Number of steps of the deletion and insertion curves.
         **options: Any other argument of `breastcls.explain`.
 
     Returns:
-        The results of the three checks. Printing them shows which failed.
+        The results. Printing them shows which failed.
 
     Raises:
         ExplanationError: If the model or an image cannot be explained.
 
     References:
-        Adebayo et al. 2018, arXiv:1810.03292; Petsiuk et al. 2018, arXiv:1806.07421.
+        Adebayo et al. 2018, arXiv:1810.03292; Petsiuk et al. 2018, arXiv:1806.07421; Rong et al. 2022,
+        arXiv:2202.00449.
     """
     with warnings.catch_warnings():
         # The report has the number of flags.
         warnings.simplefilter("ignore", ExplanationWarning)
         explanation = explain(model, images, method, **options)
         again = explain(model, images, method, **options)
-        layers, similarity = randomise_parameters(model, images, explanation, seed=seed, **options)
+        layers, similarity = randomise_parameters(model, images, explanation, stages=STAGES, seed=seed, **options)
+        label_similarity = randomise_labels(model, images, explanation, seed=seed, **options)
+        stain = stain_stability(model, explanation, seed=seed, **options)
+        shift = shift_stability(model, explanation, **options)
     return SanityReport(
         method=method,
         layers=layers,
         similarity=similarity,
+        # With fewer layers than stages the first stage may be a single layer, which is the head in most networks.
+        upper_half=min(max(1, round(len(layers) / 2) - 1), len(layers) - 1),
+        label_similarity=label_similarity,
+        stain_stability=stain,
+        shift_stability=shift,
         repeat_difference=float(np.abs(explanation.heatmaps - again.heatmaps).max()),
         faithfulness=measure_faithfulness(model, explanation, steps=steps, seed=seed),
         flagged=sum(map(bool, explanation.flags)),
     )
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _clause(changed: str) -> str:
+    if changed == "randomised weights":
+        return "all weights are randomised"
+    return "the weights of the upper half of the layers are randomised"
+
+
+def _to_json(row: np.ndarray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in row]

@@ -1,0 +1,100 @@
+"""Tables in which a heat-map is compared with random maps and with a map of the centre."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.explanation.checks.case_means import Floats, mean_over_cases
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.text_tables import text_table
+
+HEATMAP, RANDOM, CENTRE = "heat-map", "random", "centre"
+MAPS = (HEATMAP, RANDOM, CENTRE)
+
+
+def compare_with_baselines(
+    values: Mapping[str, Mapping[str, Floats]],
+    better: Mapping[str, str],
+    codes: npt.NDArray[np.int64],
+    bootstrap: Bootstrap,
+) -> pd.DataFrame:
+    """Return one row per measure: the mean of the heat-maps and of both baselines, and the gain over these.
+
+    Args:
+        values: By measure and map (`MAPS`), float64 (n,); NaN where an image has no value.
+        better: By measure, `"lower"` or `"higher"`.
+        codes: int64 (n,), the case of each image.
+        bootstrap: How the confidence intervals over cases are computed.
+
+    Returns:
+        Index `measure`; columns `better`, `value`, `low`, `high`, `random`, `centre`, and for each baseline
+        `gain_random`, `gain_random_low`, `gain_random_high`: the paired difference, positive where the heat-map is
+        better. `beats_baselines` is whether both confidence intervals are above zero.
+    """
+    columns: list[Floats] = []
+    for measure, of_maps in values.items():
+        sign = -1.0 if better[measure] == "lower" else 1.0
+        columns += [of_maps[name] for name in MAPS]
+        columns += [sign * (of_maps[HEATMAP] - of_maps[name]) for name in (RANDOM, CENTRE)]
+    means, bounds = mean_over_cases(np.stack(columns, axis=1), codes, bootstrap)
+    rows = []
+    for number, measure in enumerate(values):
+        at = 5 * number
+        rows.append(
+            {
+                "measure": measure,
+                "better": better[measure],
+                "value": means[at],
+                "low": bounds.low[at],
+                "high": bounds.high[at],
+                "random": means[at + 1],
+                "centre": means[at + 2],
+                **{
+                    key: found
+                    for place, name in ((at + 3, "random"), (at + 4, "centre"))
+                    for key, found in (
+                        (f"gain_{name}", means[place]),
+                        (f"gain_{name}_low", bounds.low[place]),
+                        (f"gain_{name}_high", bounds.high[place]),
+                    )
+                },
+                "beats_baselines": bool(bounds.low[at + 3] > 0 and bounds.low[at + 4] > 0),
+            }
+        )
+    return pd.DataFrame(rows).set_index("measure")
+
+
+def baseline_text(table: pd.DataFrame) -> str:
+    """Return such a table as text."""
+    head = ["", "heat-map", "random", "centre", "gain over random", "gain over centre"]
+    rows = [head]
+    for measure, row in table.iterrows():
+        rows.append(
+            [
+                f"{measure} ({row['better']} is better)",
+                interval_text(row["value"], row["low"], row["high"]),
+                f"{row['random']:.3f}",
+                f"{row['centre']:.3f}",
+                *(
+                    interval_text(row[f"gain_{name}"], row[f"gain_{name}_low"], row[f"gain_{name}_high"], signed=True)
+                    for name in ("random", "centre")
+                ),
+            ]
+        )
+    return text_table(rows)
+
+
+def interval_text(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Return a value with its confidence interval, or without one where there is none.
+
+    Example:
+        >>> interval_text(0.5, 0.25, 0.75), interval_text(0.5, np.nan, np.nan, signed=True)
+        ('0.500 (0.250 to 0.750)', '+0.500')
+    """
+    sign = "+" if signed else ""
+    shown = f"{value:{sign}.3f}"
+    return f"{shown} ({low:{sign}.3f} to {high:{sign}.3f})" if np.isfinite(low) else shown

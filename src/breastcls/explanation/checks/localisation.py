@@ -1,0 +1,141 @@
+"""Localisation of heat-maps against masks: pointing game, overlap, and the share of evidence inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breastcls.errors import ExplanationError
+from breastcls.explanation.checks.baseline_table import (
+    CENTRE,
+    HEATMAP,
+    MAPS,
+    RANDOM,
+    baseline_text,
+    compare_with_baselines,
+)
+from breastcls.explanation.checks.case_means import check_cases
+from breastcls.explanation.checks.pixel_orders import centre_map
+from breastcls.explanation.input_region import place_heatmap
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.json_values import table_to_dict
+from breastcls.result import Result
+from breastcls.text_tables import format_count
+
+MEASURES = {"pointing": "higher", "iou": "higher", "inside": "higher"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Localisation(Result):
+    """How well heat-maps agree with masks of what they should show.
+
+    Attributes:
+        method: The name of the method.
+        values: By measure and map (`"heat-map"`, `"random"`, `"centre"`): float64 (n,), NaN for an image whose mask is
+            empty or full. `"pointing"`: 1 if the highest value is inside the mask, else 0; `"iou"`: intersection over
+            union of the mask and as many pixels of the highest values; `"inside"`: the share of evidence inside the
+            mask. A blank heat-map has 0 of each. The values of `"random"` are the expectations of a random map.
+        cases: int64 (n,), the number of the case of each image.
+        bootstrap: How the confidence intervals over cases are computed.
+    """
+
+    method: str
+    values: dict[str, dict[str, np.ndarray]]
+    cases: np.ndarray
+    bootstrap: Bootstrap
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per measure: `value` with its CI, `random`, `centre`, and the paired gains with their CI."""
+        return compare_with_baselines(self.values, MEASURES, self.cases, self.bootstrap)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as JSON values."""
+        return {
+            "method": self.method,
+            "images": len(self.cases),
+            "cases": int(self.cases.max()) + 1,
+            "table": table_to_dict(self.table),
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"Localisation of {self.method}, {format_count(len(self.cases), 'image')} of "
+            f"{format_count(int(self.cases.max()) + 1, 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases\n"
+            f"{baseline_text(self.table)}"
+        )
+
+
+def measure_localisation(
+    explanation: Any,
+    masks: Sequence[np.ndarray] | np.ndarray,
+    *,
+    cases: Sequence[str] | None = None,
+    bootstrap: Bootstrap | None = None,
+) -> Localisation:
+    """Compare heat-maps with masks of the regions that they should show, such as nuclei or tumour.
+
+    Args:
+        explanation: The result of `explain`.
+        masks: One mask per image at the image's own size, (height, width), true inside.
+        cases: The case of each image. None takes those of the dataset that was explained; without any, each image is a
+            case of its own.
+        bootstrap: How the confidence intervals over cases are computed; default: `Bootstrap()`.
+
+    Raises:
+        ExplanationError: If there is not one mask for each image, of its size.
+
+    References:
+        Pointing game: Zhang et al. 2018, DOI 10.1007/s11263-017-1059-x.
+    """
+    count = len(explanation.heatmaps)
+    if len(masks) != count:
+        raise ExplanationError(
+            f"There are {format_count(len(masks), 'mask')} for {format_count(count, 'heat-map')}; expected one each."
+        )
+    found = check_cases(explanation.source.cases if cases is None else cases, count)
+    centre = centre_map(explanation.heatmaps.shape[1:])
+    values = {measure: {name: np.full(count, np.nan) for name in MAPS} for measure in MEASURES}
+    for number, mask in enumerate(masks):
+        size = tuple(int(side) for side in explanation.sizes[number])
+        inside = np.asarray(mask).astype(bool)
+        if inside.shape != size:
+            raise ExplanationError(f"Mask {number} has the shape {inside.shape}; its image has {size}.")
+        heat = explanation.heatmap(number)
+        # What the model did not see counts neither for nor against.
+        seen = np.isfinite(heat)
+        within = inside[seen]
+        share = float(within.mean()) if len(within) else 0.0
+        if not 0.0 < share < 1.0:
+            continue
+        placed = place_heatmap(centre, size, explanation.resize)
+        for name, map_ in ((HEATMAP, heat), (CENTRE, placed)):
+            for measure, value in _compare(map_[seen], within).items():
+                values[measure][name][number] = value
+        # A random map has its maximum anywhere; its highest pixels hold as much of the mask as any others.
+        for measure, value in (("pointing", share), ("iou", share / (2.0 - share)), ("inside", share)):
+            values[measure][RANDOM][number] = value
+    return Localisation(explanation.method, values, found, bootstrap or Bootstrap())
+
+
+def _compare(heat: np.ndarray, inside: np.ndarray) -> dict[str, float]:
+    """Return the measures of one map, both (pixels,)."""
+    total = float(heat.sum(dtype=np.float64))
+    if total <= 0.0:
+        return dict.fromkeys(MEASURES, 0.0)
+    area = int(inside.sum())
+    highest = np.zeros(len(heat), dtype=bool)
+    highest[np.argsort(-heat, kind="stable")[:area]] = True
+    both = int((highest & inside).sum())
+    top = heat == heat.max()
+    return {
+        # Several maxima, of a map that is cut off at a percentile, count by the part of them that is inside.
+        "pointing": float(inside[top].mean()),
+        "iou": both / (2 * area - both),
+        "inside": float(heat[inside].sum(dtype=np.float64)) / total,
+    }

@@ -1,0 +1,193 @@
+"""Comparison of explanation methods over a dataset: one call, one table."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breastcls.errors import ExplanationError, ExplanationWarning
+from breastcls.explanation.checks.agreement import measure_agreement
+from breastcls.explanation.checks.baseline_table import HEATMAP, MAPS, interval_text
+from breastcls.explanation.checks.case_means import check_cases
+from breastcls.explanation.checks.faithfulness import Faithfulness, baseline_curves
+from breastcls.explanation.checks.localisation import Localisation, measure_localisation
+from breastcls.explanation.checks.removal_curves import CURVES, RemovalCurves
+from breastcls.explanation.explain import explain
+from breastcls.explanation.forward_model import open_scores
+from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.json_values import table_to_dict
+from breastcls.result import Result
+from breastcls.text_tables import format_count, wide_table
+
+GAINS = ("gain_random", "gain_centre")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MethodComparison(Result):
+    """The result of `compare_methods`.
+
+    Attributes:
+        table: One row per method, by its name. For each measure `deletion`, `insertion`, `road`, and with masks
+            `pointing`, `iou`, `inside`: the value with `_low` and `_high`, and with `_gain_random` and `_gain_centre`
+            the paired gains over random maps and the map of the centre, each with `_low` and `_high`. `agreement`: mean
+            rank correlation with the other methods. `flagged`: number of heat-maps with a flag. `seconds`: time of
+            `explain` per image.
+        agreement: Mean rank correlation between the heat-maps of each two methods.
+        skipped: By name of a method, why it could not explain this model.
+        counts: `images`, `cases`.
+        bootstrap: How the confidence intervals over cases are computed.
+    """
+
+    table: pd.DataFrame
+    agreement: pd.DataFrame
+    skipped: Mapping[str, str]
+    counts: Mapping[str, int]
+    bootstrap: Bootstrap
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The measures of the table."""
+        return tuple(name.removesuffix("_gain_random") for name in self.table if name.endswith("_gain_random"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values; NaN becomes None."""
+        return {
+            "table": table_to_dict(self.table),
+            "agreement": table_to_dict(self.agreement),
+            "skipped": dict(self.skipped),
+            "counts": dict(self.counts),
+            "confidence": self.bootstrap.confidence,
+        }
+
+    def __str__(self) -> str:
+        head = ["method", *(f"{name}, gain over random" for name in self.measures), "agreement", "s/image"]
+        rows = [head]
+        for name, row in self.table.iterrows():
+            gains = [f"{measure}_gain_random" for measure in self.measures]
+            rows.append(
+                [
+                    str(name),
+                    *(interval_text(row[g], row[f"{g}_low"], row[f"{g}_high"], signed=True) for g in gains),
+                    f"{row['agreement']:.2f}",
+                    f"{row['seconds']:.2f}",
+                ]
+            )
+        lines = [
+            f"Explanation methods on {format_count(self.counts['images'], 'image')} of "
+            f"{format_count(self.counts['cases'], 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases; "
+            "a positive gain is better than random maps",
+            "",
+            wide_table(rows, width=120),
+        ]
+        if self.skipped:
+            lines += ["", "Not computed", *(f"  {name}: {reason}" for name, reason in self.skipped.items())]
+        return "\n".join(lines)
+
+
+def compare_methods(
+    model: Any,
+    images: Any,
+    methods: Sequence[str] | None = None,
+    *,
+    masks: Sequence[np.ndarray] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    cases: Sequence[str] | None = None,
+    steps: int = 10,
+    bootstrap: Bootstrap | None = None,
+    batch_size: int = 8,
+    engine: str | None = None,
+    seed: int = 0,
+    **arguments: Any,
+) -> MethodComparison:
+    """Compare explanation methods on one model and the same images, in one table with confidence intervals over cases.
+
+    Args:
+        model: A Keras model.
+        images: A `Dataset`, or images in any other form that `breastcls.explain` takes.
+        methods: Names of `list_methods()`; None takes all. One that cannot explain this model is listed in `skipped`.
+        masks: One mask per image at its own size, (height, width), for the pointing game, the overlap and the share of
+            evidence inside; see `measure_localisation`.
+        options: By name of a method, its options: `{"rise": {"masks": 1000}}`.
+        cases: The case of each image. None takes those of the dataset; without any, each image is a case of its own.
+        steps: Number of steps of the deletion and insertion curves.
+        bootstrap: How the confidence intervals over cases are computed; default: `Bootstrap(seed=seed)`.
+        batch_size: Number of images in one forward pass.
+        engine: What runs a Keras model on images with removed pixels; see `breastcls.predict`.
+        seed: Seed of the random maps.
+        **arguments: Other arguments of `breastcls.explain`, such as `target_class`.
+
+    Raises:
+        RegistryError: If there is no such method.
+        ExplanationError: If no method can explain the model, or a mask or a case is missing.
+    """
+    drawn = bootstrap or Bootstrap(seed=seed)
+    names = list(METHODS) if methods is None else [METHODS[name].name for name in methods]
+    rows: dict[str, dict[str, Any]] = {}
+    explanations: dict[str, Any] = {}
+    skipped: dict[str, str] = {}
+    removal: RemovalCurves | None = None
+    codes = np.zeros(0, dtype=np.int64)
+    baselines: dict[str, dict[str, np.ndarray]] = {}
+    for name in names:
+        began = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                # The table has the number of flags.
+                warnings.simplefilter("ignore", ExplanationWarning)
+                made = explain(
+                    model, images, name, batch_size=batch_size, **arguments, **dict((options or {}).get(name, {}))
+                )
+        except ExplanationError as error:
+            skipped[name] = str(error)
+            continue
+        seconds = (time.perf_counter() - began) / len(made)
+        if removal is None:
+            pixels = made.images.astype(np.float32)
+            scored = open_scores(model, made.images, batch_size, "faithfulness", engine=engine)
+            removal = RemovalCurves(scored, pixels, made.targets, steps=steps, seed=seed)
+            codes = check_cases(made.source.cases if cases is None else cases, len(made))
+            # The same for all methods.
+            baselines = baseline_curves(removal, pixels, seed)
+        of_maps = {HEATMAP: removal.measure(made.heatmaps), **baselines}
+        curves = {curve: {map_: of_maps[map_][curve] for map_ in MAPS} for curve in CURVES}
+        results: list[Faithfulness | Localisation] = [Faithfulness(name, removal.fractions, curves, codes, drawn)]
+        if masks is not None:
+            results.append(measure_localisation(made, masks, cases=[str(code) for code in codes], bootstrap=drawn))
+        rows[name] = {
+            **{key: value for result in results for key, value in _flatten(result.table).items()},
+            "flagged": sum(map(bool, made.flags)),
+            "seconds": seconds,
+        }
+        explanations[name] = made
+    if not rows:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        raise ExplanationError(f"No method can explain the model. {reasons}")
+    agreement = measure_agreement(explanations)
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    others = agreement.to_numpy(copy=True)
+    np.fill_diagonal(others, np.nan)
+    defined = np.isfinite(others)
+    total = np.where(defined, others, 0.0).sum(axis=1)
+    count = defined.sum(axis=1)
+    mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    table.insert(table.columns.get_loc("flagged"), "agreement", mean)
+    return MethodComparison(table, agreement, skipped, {"images": len(codes), "cases": int(codes.max()) + 1}, drawn)
+
+
+def _flatten(table: pd.DataFrame) -> dict[str, float]:
+    """Return the values, gains and bounds of a table as one row."""
+    row: dict[str, float] = {}
+    for measure, found in table.iterrows():
+        row[str(measure)] = float(found["value"])
+        row |= {f"{measure}_{end}": float(found[end]) for end in ("low", "high")}
+        for gain in GAINS:
+            row[f"{measure}_{gain}"] = float(found[gain])
+            row |= {f"{measure}_{gain}_{end}": float(found[f"{gain}_{end}"]) for end in ("low", "high")}
+    return row
