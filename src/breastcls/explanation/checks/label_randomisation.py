@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from breastcls.explanation.checks.agreement import rank_correlation
 from breastcls.explanation.checks.parameter_randomisation import explain_targets, weights_replaced
 from breastcls.explanation.class_score import find_class_score
-from breastcls.explanation.layer_graph import unroll
+from breastcls.explanation.unrolling import unroll
 
 # Numbers of random labellings that are averaged: by chance one may agree with the true labels.
 DRAWS = 3
@@ -23,7 +23,8 @@ def randomise_labels(model: Any, images: Any, explanation: Any, *, seed: int = 0
 
     The paper trains the whole network again on random labels. Here the layers before the last one stay as they are and
     the last dense layer is fitted, by logistic regression, to labels drawn at random for the explained images. A method
-    that shows what the network learnt from the labels gives other heat-maps then. The model itself is not changed.
+    that shows what the network learnt from the labels gives other heat-maps then. The weights of that layer are
+    restored afterwards.
 
     Args:
         model: The model that was explained.

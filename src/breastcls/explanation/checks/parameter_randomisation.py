@@ -22,8 +22,9 @@ def randomise_parameters(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Randomise the weights of a model, layer by layer from the output to the input, and compare the heat-maps.
 
-    The model is not changed: the random values replace its weights during these calls only. The values of each weight
-    are shuffled, so that their mean and standard deviation stay the same.
+    The random values replace the weights of the model during the call and are taken back afterwards, also after an
+    error; no other thread may use the model meanwhile. The values of each weight are shuffled, so that their mean and
+    standard deviation stay the same.
 
     Args:
         model: The model that was explained.
@@ -93,7 +94,15 @@ def _shuffle(weight: Any, generator: np.random.Generator) -> np.ndarray:
 
 @contextmanager
 def weights_replaced(replaced: list[tuple[Any, np.ndarray]]) -> Iterator[None]:
-    """Replace weights by other values within the block."""
-    mapping = [(weight, keras.ops.convert_to_tensor(values, dtype=weight.dtype)) for weight, values in replaced]
-    with keras.StatelessScope(state_mapping=mapping):
+    """Replace weights by other values within the block, and restore them at its end, also after an error.
+
+    The values are assigned, so that what is compiled for the model is used again.
+    """
+    before = [(weight, np.array(keras.ops.convert_to_numpy(weight))) for weight, _ in replaced]
+    try:
+        for weight, values in replaced:
+            weight.assign(values)
         yield
+    finally:
+        for weight, values in before:
+            weight.assign(values)

@@ -147,7 +147,8 @@ def check_explanation(
 
     The heat-maps are computed again for an equal call (they must be equal), with randomised weights and with a last
     layer that is fitted to random labels (they must change), and for images in another stain and shifted by a few
-    pixels (they should hardly change). Deletion, insertion and ROAD are measured.
+    pixels (they should hardly change). Deletion, insertion and ROAD are measured. Meanwhile the weights of the model
+    have other values, so that no other thread may use it; they are restored, also after an error.
 
     Args:
         model: A Keras model.

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.layer_graph import LayerGraph
+from breastcls.explanation.branch_sum import sum_branches
+from breastcls.explanation.feature_map import FeatureMap
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
@@ -35,7 +36,8 @@ def ablation_cam(
         scored: The model.
         images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_map`.
+        layer: The layer whose feature map is used; None selects it, see `ScoredModel.feature_maps`. The maps of several
+            branches are summed.
         channels: The number of channels used per image, those with the largest mean absolute value. None uses all
             channels, as in the paper.
 
@@ -47,36 +49,8 @@ def ablation_cam(
     """
     if channels is not None and channels < 1:
         raise ExplanationError(f"channels is {channels}; expected 1 or more, or None for all.")
-    feature_map = scored.feature_map(layer)
-    features = scored.features(images, feature_map)
-    copies = COPIES * scored.batch_size
-    repeated = copies if _is_bypassed(scored.graph, feature_map.slot) else 1
-
-    def score_ablated(pixels: Any, kept: Any) -> Any:
-        def ablate(slot: int, value: Any) -> Any:
-            if slot != feature_map.slot:
-                return value
-            factors = keras.ops.cast(kept, value.dtype)
-            return value * keras.ops.reshape(factors, (-1, *(1,) * (len(value.shape) - 2), factors.shape[-1]))
-
-        return scored.score_tensor(pixels, ablate)
-
-    compute = scored.traced(f"ablated channels {feature_map.slot}", score_ablated)
-    values = np.zeros(features.shape[:3], dtype=np.float32)
-    for number, feature in enumerate(features):
-        strength = np.abs(feature).mean(axis=(0, 1))
-        order = np.argsort(-strength, kind="stable")[:channels]
-        # A channel that is zero everywhere has no effect.
-        chosen = order[strength[order] > 0.0]
-        pixels = np.repeat(images[number : number + 1].astype(np.float32), repeated, axis=0)
-        for start in range(0, len(chosen), copies - 1):
-            part = chosen[start : start + copies - 1]
-            # The last row keeps all channels. The number of rows is fixed, so that the function is traced once.
-            kept = np.ones((copies, feature.shape[-1]), dtype=np.float32)
-            kept[np.arange(len(part)), part] = 0.0
-            scores = np.asarray(keras.ops.convert_to_numpy(compute(pixels, kept)))[:, targets[number]]
-            values[number] += feature[..., part] @ (scores[-1] - scores[: len(part)])
-    return Attribution(values)
+    branches = [_weigh_channels(scored, images, targets, item, channels) for item in scored.feature_maps(layer)]
+    return Attribution(sum_branches(branches))
 
 
 ABLATION_CAM = Method(
@@ -89,14 +63,32 @@ ABLATION_CAM = Method(
 )
 
 
-def _is_bypassed(graph: LayerGraph, slot: int) -> bool:
-    """Return whether anything computed before the tensor of a slot is read after it, beside that tensor itself."""
-    before = {0}
-    passed = False
-    for step in graph.steps:
-        if passed and any(read in before and read != slot for read in step.inputs):
-            return True
-        if not passed:
-            before.update(step.outputs)
-            passed = slot in step.outputs
-    return False
+def _weigh_channels(
+    scored: ScoredModel, images: np.ndarray, targets: np.ndarray, feature_map: FeatureMap, channels: int | None
+) -> np.ndarray:
+    """Return the weighted sum of the channels of one feature map, (n, height, width)."""
+    features = scored.features(images, feature_map)
+    tensors = np.asarray(keras.ops.convert_to_numpy(scored.forward(images, [feature_map]).features[feature_map.slot]))
+    copies = COPIES * scored.batch_size
+    bypassed = bool(scored.bypass([feature_map]))
+
+    def score_ablated(value: Any, *pixels: Any) -> Any:
+        return scored.score_tensor(pixels[0] if pixels else None, given={feature_map.slot: value})
+
+    compute = scored.traced(f"ablated channels {feature_map.slot}", score_ablated)
+    values = np.zeros(features.shape[:3], dtype=np.float32)
+    for number, feature in enumerate(features):
+        strength = np.abs(feature).mean(axis=(0, 1))
+        order = np.argsort(-strength, kind="stable")[:channels]
+        # A channel that is zero everywhere has no effect.
+        chosen = order[strength[order] > 0.0]
+        for start in range(0, len(chosen), copies):
+            part = chosen[start : start + copies]
+            # The last copy keeps all channels.
+            ablated = np.repeat(tensors[number : number + 1], len(part) + 1, axis=0)
+            for row, channel in enumerate(part):
+                ablated[row, ..., channel] = 0.0
+            pixels = [np.repeat(images[number : number + 1], len(ablated), axis=0)] if bypassed else []
+            scores = np.asarray(keras.ops.convert_to_numpy(compute(ablated, *pixels)))[:, targets[number]]
+            values[number] += feature[..., part] @ (scores[-1] - scores[:-1])
+    return values
