@@ -4,6 +4,8 @@ from .cross_validation_result import CrossValidation as CrossValidation
 from .fold_runner import ModelTrainer as ModelTrainer
 from .permutation_result import PermutationTest as PermutationTest
 from .permutation_testing import permutation_test as permutation_test
+from .probe_result import ProbeResult as ProbeResult
+from .probing import probe as probe
 from .protocol_result import ProtocolResult as ProtocolResult
 from .recipes.model_result import ModelResult as ModelResult
 from .recipes.model_result import SplitResult as SplitResult

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import joblib
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from breastcls.experiments.cross_validation import make_folds
 from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings
 from breastcls.experiments.fold_pooling import audit_folds, pool_predictions
 from breastcls.experiments.fold_runner import RunOptions, run_folds
-from breastcls.experiments.fold_scores import score_pooled_and_folds
+from breastcls.experiments.fold_scores import FoldScorer, score_pooled_and_folds
 from breastcls.experiments.fold_trainer import FitTrainer
 from breastcls.experiments.label_permutation import (
     NULLS,
@@ -30,8 +29,9 @@ from breastcls.experiments.label_permutation import (
     choose_permutation,
     permute_labels,
 )
+from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.permutation_result import PermutationTest
-from breastcls.experiments.probe_folds import ProbeFolds
+from breastcls.experiments.probe_folds import ProbeFolds, score_in_batches
 from breastcls.features.exact_head import find_linear_head
 from breastcls.features.feature_store import read_features
 from breastcls.intervals.score_tables import count_units
@@ -90,7 +90,7 @@ def permutation_test(
         by: As in `cross_validate`.
         val_fraction: As in `cross_validate`.
         seed: Of the folds, the trainings and the permutations.
-        workers: Processes, where features are kept; default: one per processor. The result does not depend on it.
+        workers: Threads, where features are kept; default: one per processor. The result does not depend on it.
         **fit_options: As in `cross_validate`.
 
     Returns:
@@ -134,12 +134,11 @@ def permutation_test(
     if kept is not None:
         train, test = kept
         keys = np.array([f"{os.path.basename(p)}|{p}" for p in data.paths], dtype=object) if by == "image" else None
-        probe = ProbeFolds(
-            train, test, data.classes, cases, data.units(by), keys, data.slides, by, folds, seed,
-            settings.class_weight, metric, level,
-        )  # fmt: skip
-        observed = probe.score(labels)
-        scores = _in_parallel(probe.score, drawn, workers)
+        head = LogisticHead(train, test, data.classes, cases, settings.class_weight, seed)
+        scorer = FoldScorer(data.classes, cases, data.slides, metric, level)
+        probe = ProbeFolds(head, scorer, data.classes, data.units(by), keys, by, folds, seed)
+        [observed] = probe.score([labels])
+        scores = score_in_batches(probe, drawn, workers)
     else:
         score = _refit(build, data, folds, by, val_fraction, seed, fit_options, metric, level)
         observed = score(labels)
@@ -192,14 +191,6 @@ def _keep_features(
         return test, test[0]
     train = read_features(frozen, data, augment=settings.augment, versions=versions, seed=settings.seed, **options)
     return train, test[0]
-
-
-def _in_parallel(score: Score, drawn: list[npt.NDArray[np.int64]], workers: int | None) -> list[tuple[float, float]]:
-    count = min(os.cpu_count() or 1, len(drawn)) if workers is None else workers
-    if count <= 1:
-        return [score(one) for one in drawn]
-    found: list[tuple[float, float]] = joblib.Parallel(n_jobs=count)(joblib.delayed(score)(one) for one in drawn)
-    return found
 
 
 def _refit(

@@ -14,7 +14,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from breastcls.errors import TrainingWarning
-from breastcls.features.stacked_regressions import StackedRegressions
 from breastcls.features.standardisation import standardise
 
 Matrix = npt.NDArray[np.float64]
@@ -24,12 +23,13 @@ GRID = tuple(float(f"{10**exponent:.4g}") for exponent in np.arange(-8, 1.1, 0.5
 """The values of C, from the strongest penalty to the weakest."""
 
 # C is the weight of the loss relative to the penalty: below 0.1 / n, for n images, the penalty dominates.
-_LEAST_SHARE = 0.1
+LEAST_SHARE = 0.1
 # After so many steps without a better score the search ends, since weaker penalties overfit more.
 _PATIENCE = 3
 _MOST_STEPS = 2000
-# Up to so many features the principal axes that `StackedRegressions` works in are found in less time than they save.
-_MOST_STACKED_FEATURES = 512
+
+Scores = dict[float, tuple[float, float]]
+"""C to the log loss by case over held-out folds, and its standard error over cases."""
 
 
 class Regression:
@@ -104,10 +104,34 @@ def split_cases(labels: Integers, groups: Integers, class_count: int, folds: int
     return []
 
 
+class CaseLosses:
+    """The log loss by case: each case (each class of a case) once, by the mean probability of its images.
+
+    Args:
+        labels: Class indices, shape (n,).
+        groups: The case of each row, as a number.
+        weights: The weight of a case of each class.
+    """
+
+    def __init__(self, labels: Integers, groups: Integers, weights: Sequence[float]) -> None:
+        # A case of several classes is one for each of them.
+        _, first, self._member = np.unique(groups * len(weights) + labels, return_index=True, return_inverse=True)
+        self._sizes, self._shares = np.bincount(self._member), np.asarray(weights)[labels[first]]
+
+    def score(self, probabilities: Matrix) -> tuple[float, float]:
+        """Return mean and standard error over cases, from the probability of the true class of each row."""
+        means = np.bincount(self._member, probabilities) / self._sizes
+        losses = -np.log(np.clip(means, 1e-12, 1.0))
+        mean = float(np.average(losses, weights=self._shares))
+        error = float(np.sqrt(np.sum((self._shares * (losses - mean)) ** 2)) / self._shares.sum())
+        # Rounded, so that ties are not broken by rounding errors.
+        return round(mean, 9), round(error, 9)
+
+
 def score_penalties(
     features: Matrix, labels: Integers, groups: Integers, weights: Sequence[float], parts: Sequence[Integers]
-) -> dict[float, tuple[float, float]]:
-    """Return the log loss by case of each C of the grid, over all held-out rows, and its standard error over cases.
+) -> Scores:
+    """Return the score of each C for any number of classes, one inner fold after the other.
 
     Args:
         features: float64 of shape (n, d).
@@ -117,27 +141,24 @@ def score_penalties(
         parts: The held-out rows of each fold.
 
     Returns:
-        C to log loss and standard error, from a dominating penalty to `_PATIENCE` steps beyond the best.
+        The scores from a dominating penalty to `_PATIENCE` steps beyond the best.
     """
-    stacked = len(weights) == 2 and features.shape[1] <= _MOST_STACKED_FEATURES
-    predict = (StackedRegressions if stacked else _FoldRegressions)(features, labels, weights, parts).fit
-    # A case of several classes is one for each of them.
-    _, first, member = np.unique(groups * len(weights) + labels, return_index=True, return_inverse=True)
-    sizes, shares = np.bincount(member), np.asarray(weights)[labels[first]]
-    scores: dict[float, tuple[float, float]] = {}
-    for c in (c for c in GRID if c * len(labels) >= _LEAST_SHARE):
-        losses = -np.log(np.clip(np.bincount(member, predict(c)) / sizes, 1e-12, 1.0))
-        mean = float(np.average(losses, weights=shares))
-        error = float(np.sqrt(np.sum((shares * (losses - mean)) ** 2)) / shares.sum())
-        # Rounded, so that ties are not broken by rounding errors.
-        scores[c] = round(mean, 9), round(error, 9)
-        if list(scores).index(_best(scores)) + _PATIENCE < len(scores):
+    predict, losses = _FoldRegressions(features, labels, weights, parts).fit, CaseLosses(labels, groups, weights)
+    scores: Scores = {}
+    for c in (c for c in GRID if c * len(labels) >= LEAST_SHARE):
+        scores[c] = losses.score(predict(c))
+        if is_finished(scores):
             break
     return scores
 
 
+def is_finished(scores: Scores) -> bool:
+    """Return whether the last `_PATIENCE` values of C were not better than one before them."""
+    return list(scores).index(_best(scores)) + _PATIENCE < len(scores)
+
+
 class _FoldRegressions:
-    """The same as `StackedRegressions` for several classes, one fold after the other."""
+    """Logistic regressions of any number of classes, one inner fold after the other."""
 
     def __init__(self, features: Matrix, labels: Integers, weights: Sequence[float], parts: Sequence[Integers]) -> None:
         self._labels, self._folds = labels, []

@@ -8,7 +8,7 @@ import numpy.typing as npt
 Matrix = npt.NDArray[np.float64]
 
 # Dividing a nearly constant feature by its deviation would make it arbitrarily large on new images.
-_LEAST_DEVIATION = 1e-6
+LEAST_DEVIATION = 1e-6
 
 
 def standardise(features: Matrix) -> tuple[Matrix, Matrix]:
@@ -23,5 +23,5 @@ def standardise(features: Matrix) -> tuple[Matrix, Matrix]:
         ([2.0, 5.0], [1.0, 1.0])
     """
     deviation = features.std(axis=0)
-    least = _LEAST_DEVIATION * max(float(deviation.max()), 1e-300)
+    least = LEAST_DEVIATION * max(float(deviation.max()), 1e-300)
     return features.mean(axis=0), np.where(deviation > least, deviation, 1.0)

@@ -1,0 +1,105 @@
+"""The rows of the table of a probe: scores with confidence intervals, and differences from the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from breastcls.experiments.fold_scores import score_pooled_and_folds
+from breastcls.experiments.probed_images import ProbedImages
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.case_statistics import CaseStatistics
+from breastcls.intervals.paired_scores import score_against
+from breastcls.intervals.score_tables import score, wide_score
+from breastcls.metrics.metric_descriptions import metric_title
+from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import format_count
+
+BASELINE = "baseline"
+
+
+def score_rows(
+    predicted: Mapping[tuple[str, str], Predictions],
+    images: ProbedImages,
+    metrics: Sequence[str],
+    bootstrap: Bootstrap,
+    *,
+    labelled: bool,
+) -> list[dict[str, Any]]:
+    """Return one row per encoder and probe on the same images, and one per baseline.
+
+    Args:
+        predicted: Out-of-fold predictions by encoder and probe.
+        images: The images.
+        metrics: What is scored; the first is compared with the first baseline.
+        bootstrap: How confidence intervals are computed.
+        labelled: Whether baselines are named with the first encoder of their images, since there are several sets.
+    """
+    level = images.aggregation
+    known = {key: one.aggregate(level) for key, one in predicted.items()}
+    by_baseline = {name: one.aggregate(level) for name, one in images.baselines.items()}
+    rows = []
+    if by_baseline:
+        reference = next(iter(by_baseline.values()))
+        others = [*known.values(), *by_baseline.values()]
+        tables = score_against(reference, others, metrics, bootstrap)
+    else:
+        tables = [score(one, CaseStatistics.of(one), bootstrap).loc[list(metrics)] for one in known.values()]
+    of_baselines = {
+        (f"{name} ({images.names[0]})" if labelled else name, BASELINE): one for name, one in images.baselines.items()
+    }
+    for (key, whole), table in zip({**predicted, **of_baselines}.items(), tables, strict=True):
+        row: dict[str, Any] = {"encoder": key[0], "probe": key[1]}
+        for metric in metrics:
+            row |= wide_score(metric, table.loc[metric, ["value", "low", "high", "reason"]])
+            row[f"{metric}_mean_over_folds"] = _mean_over_folds(whole, images.parts, metric, images)
+        if by_baseline:
+            changes = ["change", "change_low", "change_high", "change_reason"]
+            is_reference = key == next(iter(of_baselines))
+            empty = [np.nan, np.nan, np.nan, ""]
+            row |= wide_score("difference", empty if is_reference else table.loc[metrics[0], changes])
+        rows.append(row)
+    return rows
+
+
+def _mean_over_folds(
+    predictions: Predictions, parts: npt.NDArray[np.int64], metric: str, images: ProbedImages
+) -> float:
+    return score_pooled_and_folds(predictions, parts, metric, images.aggregation)[1]
+
+
+def summarise_rows(rows: Sequence[Mapping[str, Any]], metric: str, baselines: Sequence[str]) -> tuple[str, ...]:
+    """Return sentences on which probes are better than the baseline, and which are better than permuted labels."""
+    probes = [row for row in rows if row["probe"] != BASELINE]
+    title, sentences = metric_title(metric), []
+    total = format_count(len(probes), "probe")
+    if baselines:
+        kinds = {
+            f"better than the baseline {baselines[0]}": [row for row in probes if row["difference_low"] > 0],
+            f"worse than the baseline {baselines[0]}": [row for row in probes if row["difference_high"] < 0],
+        }
+        for what, some in kinds.items():
+            if some:
+                sentences.append(f"In {title}, {what} (the CI of the difference excludes 0): {_names(some)}.")
+        shown = sum(len(some) for some in kinds.values())
+        unknown = [row for row in probes if pd.isna(row["difference_low"])]
+        rest = len(probes) - shown - len(unknown)
+        if rest:
+            sentences.append(f"For {rest} of {total} no difference from the baseline {baselines[0]} is shown.")
+        if unknown:
+            sentences.append(f"For {len(unknown)} of {total} the CI of the difference is not estimable.")
+    if probes and "p" in probes[0]:
+        some = [row for row in probes if row["p"] < 0.05]
+        sentences.append(
+            f"Better than permuted labels (p < 0.05, pooled, not corrected for the number of probes): "
+            f"{_names(some) if some else f'none of {total}'}."
+        )
+    return tuple(sentences)
+
+
+def _names(rows: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{row['encoder']} ({row['probe']})" for row in rows)

@@ -1,0 +1,83 @@
+"""The images behind the vectors of several encoders: folds, level and baselines, found once for the same images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.baselines.baseline_predictions import cross_validate_baselines
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.image_rows import Unit
+from breastcls.experiments.cross_validation import TEARING_UNITS, make_folds
+from breastcls.experiments.fold_pooling import audit_folds
+from breastcls.experiments.label_permutation import Permute, choose_permutation
+from breastcls.predictions.aggregation import Aggregation, Level
+from breastcls.predictions.predictions import Predictions
+from breastcls.text_tables import format_count
+
+
+@dataclass(frozen=True, eq=False)
+class ProbedImages:
+    """One set of images, and what does not depend on the encoder.
+
+    Attributes:
+        data: The images, with the vectors of the first encoder.
+        names: The encoders whose vectors are of these images, in this order.
+        parts: The fold of each image, from 1 on.
+        permute: What is permuted: "cases" or "within-cases".
+        aggregation: The level that is scored.
+        baselines: Out-of-fold predictions by baseline; empty where the images are not known.
+        notes: Sentences on what was left out.
+    """
+
+    data: Dataset
+    names: tuple[str, ...]
+    parts: npt.NDArray[np.int64]
+    permute: Permute
+    aggregation: Aggregation
+    baselines: Mapping[str, Predictions]
+    notes: tuple[str, ...]
+
+
+def gather_images(
+    named: Mapping[str, Dataset],
+    *,
+    folds: int,
+    by: Unit,
+    seed: int,
+    baselines: Sequence[str] | None,
+    permute: Permute | None,
+    aggregation: Aggregation | Level | None,
+) -> list[ProbedImages]:
+    """Divide the images of each encoder into folds, and predict them by the baselines; see `probe`."""
+    sets: dict[Any, list[str]] = {}
+    for name, data in named.items():
+        key = tuple(data.paths), data.labels.tobytes(), tuple(data.cases), data.classes
+        sets.setdefault(key, []).append(name)
+    found = []
+    for names in sets.values():
+        data = named[names[0]]
+        parts, fold_of = make_folds(data, folds, by, 0.0, seed)
+        missing = sum(not os.path.isfile(path) for path in data.paths)
+        if not missing:
+            audit_folds(parts).raise_if_leaking(allowed=by in TEARING_UNITS)
+        wanted, notes = baselines, []
+        if wanted is None:
+            wanted = () if missing else ("colour",)
+            if missing:
+                notes.append(
+                    f"{missing:,} of the {format_count(len(data), 'image')} of {names[0]!r} are not at their path: the "
+                    "colour-only baseline was left out, and the folds were not compared for equal pictures."
+                )
+        predicted = cross_validate_baselines(data, folds=folds, by=by, baselines=wanted, seed=seed) if wanted else {}
+        how = choose_permutation(data.labels, data.cases, permute)
+        # The few cases of several classes have no class of their own.
+        own = Aggregation("image") if how == "within-cases" else Aggregation("case", mixed_labels="drop")
+        level = own if aggregation is None else Aggregation.of(aggregation)
+        found.append(ProbedImages(data, tuple(names), fold_of, how, level, predicted, tuple(notes)))
+    return found

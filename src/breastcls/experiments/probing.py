@@ -1,0 +1,294 @@
+"""`probe`: exact probes on the vectors of one or several encoders, cross-validated over cases."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.dataset_argument import require_labelled
+from breastcls.datasets.image_rows import Unit
+from breastcls.environment import describe_environment
+from breastcls.errors import LeakageWarning, TrainingError
+from breastcls.experiments.class_mean_head import ClassMeanHead
+from breastcls.experiments.few_shot import few_shot_splits, most_cases, score_few_shot
+from breastcls.experiments.fold_scores import FoldScorer
+from breastcls.experiments.label_permutation import NULLS, Permute, permute_labels
+from breastcls.experiments.logistic_head import LogisticHead
+from breastcls.experiments.neighbour_head import NeighbourHead
+from breastcls.experiments.permutation_result import PermutationTest
+from breastcls.experiments.probe_folds import ProbeFolds, score_in_batches
+from breastcls.experiments.probe_result import ProbeResult
+from breastcls.experiments.probe_scores import score_rows, summarise_rows
+from breastcls.experiments.probe_splits import ProbeHead, predict_out_of_fold
+from breastcls.experiments.probed_images import ProbedImages, gather_images
+from breastcls.features.nearest_neighbours import Distance
+from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.limitations import few_cases
+from breastcls.intervals.paired_scores import check_metrics
+from breastcls.intervals.score_tables import count_units
+from breastcls.predictions.aggregation import Aggregation, Level
+from breastcls.predictions.dataset_predictions import predictions_of
+from breastcls.predictions.predictions import Predictions
+from breastcls.training.class_weights import ClassWeight
+
+HEADS = ("logistic", "knn", "nearest-mean")
+DEFAULT_METRICS = ("roc_auc", "balanced_accuracy")
+
+
+def probe(
+    data: Dataset | Mapping[str, Dataset],
+    *,
+    heads: Sequence[str] = HEADS,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    aggregation: Aggregation | Level | None = None,
+    folds: int = 5,
+    by: Unit = "case",
+    class_weight: ClassWeight = "balanced",
+    neighbours: int = 20,
+    distance: Distance = "cosine",
+    few_shot: Sequence[int] = (),
+    draws: int = 20,
+    baselines: Sequence[str] | None = None,
+    permutations: int = 0,
+    permute: Permute | None = None,
+    seed: int = 0,
+    bootstrap: Bootstrap | None = None,
+    workers: int | None = None,
+) -> ProbeResult:
+    """Judge encoders by probes on their vectors: each image is predicted once, by a probe without its case.
+
+    There is nothing to tune. "logistic" is an exact logistic regression on standardised vectors, its penalty chosen
+    by inner folds over the training cases (see `breastcls.features.fit_linear_probe`). "knn" is the share of each class
+    among the nearest training images. "nearest-mean" is the nearest class mean of centred vectors of length 1
+    (SimpleShot, Wang et al. 2019, arXiv 1911.04623). The values of the last two rank images and are not calibrated.
+
+    Args:
+        data: Images with vectors, as `breastcls.features.extract_features` and `load_embeddings` return them; or
+            several by the name of their encoder. Encoders of the same images get the same folds, and one baseline.
+        heads: Some of "logistic", "knn" and "nearest-mean".
+        metrics: Names of metrics, as in `Evaluation.metrics`; the first is the one that is compared with the baseline,
+            tested and drawn.
+        aggregation: Score by "image", "slide" or "case"; default: by case, or by image where most cases hold several
+            classes.
+        folds: Number of folds.
+        by: Unit that is kept whole, as in `cross_validate`.
+        class_weight: Class weights of the logistic regression, as in `fit`.
+        neighbours: Number of neighbours k of "knn"; fewer where a training part has fewer images.
+        distance: Of the neighbours, "cosine" or "euclidean".
+        few_shot: Numbers of training cases per class, such as (1, 2, 5): so many *cases* of each class are drawn, and
+            all other cases are tested.
+        draws: How often they are drawn.
+        baselines: Baselines on the same folds, see `breastcls.baselines.list_baselines`; None for "colour" where the
+            images are at their paths.
+        permutations: Number of permutations of the labels of cases for p-values, such as 200; 0 for none. See
+            `breastcls.experiments.permutation_test`.
+        permute: "cases" or "within-cases", as in `permutation_test`.
+        seed: Of folds, draws and permutations.
+        bootstrap: How confidence intervals are computed; default: `Bootstrap(seed=seed)`.
+        workers: Number of threads for the permutations; default: one per processor. The result does not depend on it.
+
+    Returns:
+        One table with a row per encoder and probe; print or plot it.
+
+    Raises:
+        TrainingError: If an argument is not valid, data has no vectors, or labels cannot be permuted so.
+        DatasetError: If `data` is not a `Dataset`, or has no labels or cases.
+        SplitError: If a class has fewer cases than there are folds.
+        LeakageError: If the folds share files or pictures.
+        EvaluationError: If a metric or `distance` is not known.
+
+    Example:
+        >>> encoded = bc.features.extract_features("mobilenetv2", data)  # doctest: +SKIP
+        >>> result = bc.experiments.probe({"MobileNetV2": encoded}, permutations=200)  # doctest: +SKIP
+        >>> print(result)  # doctest: +SKIP
+    """
+    named = _check_data(data, baselines or ("colour",))
+    _check_numbers(heads, neighbours, few_shot, draws, permutations)
+    wanted = check_metrics(metrics)
+    bootstrap = bootstrap or Bootstrap(seed=seed)
+    with warnings.catch_warnings():
+        if by != "case":
+            # The result states it.
+            warnings.simplefilter("ignore", LeakageWarning)
+        sets = gather_images(
+            named, folds=folds, by=by, seed=seed, baselines=baselines, permute=permute, aggregation=aggregation
+        )
+    rows: list[dict[str, Any]] = []
+    curves: dict[tuple[str, str, int], dict[str, float]] = {}
+    predictions: dict[tuple[str, str], Predictions] = {}
+    tests: dict[tuple[str, str], PermutationTest] = {}
+    notes: list[str] = []
+    seconds: dict[str, float] = {}
+    for images in sets:
+        notes += images.notes
+        predicted: dict[tuple[str, str], Predictions] = {}
+        drawn = _draw(images, permutations, seed)
+        for name in images.names:
+            began = time.perf_counter()
+            vectors = named[name].vectors
+            for head in _heads(heads, vectors, images.data, class_weight, neighbours, distance, seed):
+                [found] = predict_out_of_fold(head, [images.data.labels], [images.parts])
+                predicted[name, head.title] = predictions_of(images.data, found, part="out-of-fold")
+                if drawn:
+                    tests[name, head.title] = _test(head, images, found, drawn, wanted[0], by, folds, seed, workers)
+                for count in few_shot:
+                    if count <= most_cases(images.data):
+                        splits = few_shot_splits(images.data, count, draws, seed)
+                        curves[name, head.title, count] = score_few_shot(
+                            head, images.data, splits, wanted, images.aggregation, bootstrap
+                        )
+            seconds[name] = time.perf_counter() - began
+        too_many = [count for count in few_shot if count > most_cases(images.data)]
+        if too_many:
+            notes.append(
+                f"Few-shot curves of {', '.join(images.names)} leave out {', '.join(map(str, too_many))} cases per "
+                f"class: with more than {most_cases(images.data)} no case of a class remains to be tested."
+            )
+        rows += score_rows(predicted, images, wanted, bootstrap, labelled=len(sets) > 1)
+        predictions |= predicted
+    for row in rows:
+        test = tests.get((row["encoder"], row["probe"]))
+        if permutations:
+            values = {} if test is None else test.table["p"].to_dict()
+            row["p"], row["p_mean_over_folds"] = values.get("pooled", np.nan), values.get("mean_over_folds", np.nan)
+    counts = {images.names[0]: count_units(predictions[next(iter(_keys(predictions, images)))]) for images in sets}
+    return ProbeResult(
+        table=pd.DataFrame(rows).set_index(["encoder", "probe"]),
+        few_shot=_curve_table(curves),
+        predictions=predictions,
+        permutation_tests=tests,
+        verdicts=summarise_rows(rows, wanted[0], [name for images in sets for name in images.baselines]),
+        counts=counts,
+        settings={
+            "folds": folds, "by": by, "seed": seed, "metrics": list(wanted),
+            "levels": {name: images.aggregation.level for images in sets for name in images.names},
+            "neighbours": neighbours, "distance": distance, "class_weight": class_weight, "draws": draws,
+            "permutations": permutations, "bootstrap": asdict(bootstrap),
+        },
+        limitations=_limitations(sets, counts, rows, notes, by, len(heads) * len(named)),
+        environment=describe_environment(),
+        seconds=seconds,
+    )  # fmt: skip
+
+
+def _check_data(data: object, baselines: Sequence[str]) -> dict[str, Dataset]:
+    named: Mapping[Any, Any] = data if isinstance(data, Mapping) else {"vectors": data}
+    if not named:
+        raise TrainingError("data is an empty mapping; expected a Dataset with vectors, or several by name.")
+    for name, one in named.items():
+        if not isinstance(name, str) or name in baselines:
+            raise TrainingError(f"An encoder is named {name!r}; expected text other than the name of a baseline.")
+        require_labelled(f"data[{name!r}]" if isinstance(data, Mapping) else "data", one, "A probe")
+        if one.vectors is None:
+            raise TrainingError(
+                f"The images of {name!r} have no vectors. breastcls.features.extract_features(encoder, data) computes "
+                "them, breastcls.features.load_embeddings reads those of any other program."
+            )
+    return dict(named)
+
+
+def _check_numbers(
+    heads: Sequence[str], neighbours: int, few_shot: Sequence[int], draws: int, permutations: int
+) -> None:
+    if isinstance(heads, str) or not heads or set(heads) - set(HEADS):
+        raise TrainingError(f"heads is {heads!r}; expected some of {', '.join(map(repr, HEADS))}, as a list.")
+    whole: list[tuple[str, Any, int]] = [("neighbours", neighbours, 1), ("draws", draws, 1)]
+    whole += [("permutations", permutations, 0), *(("few_shot", count, 1) for count in few_shot)]
+    for name, value, least in whole:
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise TrainingError(f"{name} must be whole numbers of at least {least}; found {value!r}.")
+
+
+def _heads(
+    names: Sequence[str],
+    vectors: Any,
+    data: Dataset,
+    class_weight: ClassWeight,
+    neighbours: int,
+    distance: Distance,
+    seed: int,
+) -> list[ProbeHead]:
+    count = len(data.classes)
+    made: dict[str, ProbeHead] = {
+        "logistic": LogisticHead(vectors[None], vectors, data.classes, data.cases, class_weight, seed, threads=True),
+        "knn": NeighbourHead(vectors, count, neighbours, distance),
+        "nearest-mean": ClassMeanHead(vectors, count),
+    }
+    return [made[name] for name in dict.fromkeys(names)]
+
+
+def _draw(images: ProbedImages, permutations: int, seed: int) -> list[Any]:
+    data = images.data
+    generators = np.random.default_rng(seed).spawn(permutations)
+    return [permute_labels(data.labels, data.cases, images.permute, one) for one in generators]
+
+
+def _test(
+    head: ProbeHead,
+    images: ProbedImages,
+    found: Any,
+    drawn: list[Any],
+    metric: str,
+    by: Unit,
+    folds: int,
+    seed: int,
+    workers: int | None,
+) -> PermutationTest:
+    data = images.data
+    keys = np.array([f"{path.rsplit('/', 1)[-1]}|{path}" for path in data.paths], dtype=object)
+    scorer = FoldScorer(data.classes, data.cases, data.slides, metric, images.aggregation)
+    repeated = ProbeFolds(head, scorer, data.classes, data.units(by), keys if by == "image" else None, by, folds, seed)
+    observed = scorer.score(found, data.labels, images.parts)
+    scores = score_in_batches(repeated, drawn, workers)
+    return PermutationTest(
+        metric=metric,
+        observed={"pooled": observed[0], "mean_over_folds": observed[1]},
+        null={"pooled": tuple(one[0] for one in scores), "mean_over_folds": tuple(one[1] for one in scores)},
+        null_hypothesis=NULLS[images.permute].format(within=""),
+        counts=count_units(predictions_of(data, found)),
+        settings={
+            "folds": folds, "by": by, "seed": seed, "permute": images.permute, "strata": None,
+            "level": images.aggregation.level, "val_fraction": 0.0, "features_kept": True,
+        },
+    )  # fmt: skip
+
+
+def _keys(predictions: Mapping[tuple[str, str], Predictions], images: ProbedImages) -> list[tuple[str, str]]:
+    return [key for key in predictions if key[0] in images.names]
+
+
+def _curve_table(curves: Mapping[tuple[str, str, int], Mapping[str, float]]) -> pd.DataFrame | None:
+    if not curves:
+        return None
+    table = pd.DataFrame.from_dict(dict(curves), orient="index")
+    table.index = pd.MultiIndex.from_tuples(list(curves), names=["encoder", "probe", "cases_per_class"])
+    return table
+
+
+def _limitations(
+    sets: Sequence[ProbedImages],
+    counts: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    notes: Sequence[str],
+    by: str,
+    compared: int,
+) -> tuple[str, ...]:
+    found = list(notes)
+    if by != "case":
+        found.append(f"The folds keep each {by} whole, but not each case.")
+    for images in sets:
+        sentences = few_cases(counts[images.names[0]])
+        found += [f"{images.names[0]}: {one}" for one in sentences] if len(sets) > 1 else sentences
+    if compared > 1:
+        found.append(
+            f"{compared} combinations of encoder and probe are compared: the best of them was selected by its score, "
+            "which is hence too high on average."
+        )
+    return tuple(dict.fromkeys(found))
