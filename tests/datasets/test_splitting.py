@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from breastcls.datasets import splitting
 from breastcls.datasets.splitting import assign_parts, equal_fractions
 from breastcls.errors import LeakageWarning, SplitError
 
@@ -99,3 +100,32 @@ def test_an_impossible_split_is_refused():
     labels = np.array([0, 0, 1, 1, 2, 2])
     with pytest.raises(SplitError, match="No assignment was found"):
         assign_parts(units, labels, ("x", "y", "z"), (0.5, 0.5), seed=0)
+
+
+def _assign_one_after_the_other(counts, shares, rng):
+    """The same assignment written as a plain loop over restarts and units."""
+    weight = np.concatenate([counts / counts.sum(axis=0), (counts > 0) / (counts > 0).sum(axis=0)], axis=1)
+    best = None
+    for _ in range(64):
+        parts, filled = np.empty(len(counts), dtype=np.int64), np.zeros((len(shares), weight.shape[1]))
+        for unit in rng.permutation(len(counts)):
+            has = weight[unit] > 0
+            uncovered = (filled[:, : counts.shape[1]][:, has[: counts.shape[1]]] == 0).any(axis=1)
+            deficit = ((shares[:, None] - filled[:, has]) / shares[:, None]).mean(axis=1)
+            parts[unit] = int(np.argmax(deficit + uncovered))
+            filled[parts[unit]] += weight[unit]
+        error = float((((filled - shares[:, None]) ** 2) / shares[:, None]).sum())
+        lacks = any((counts[parts == part].sum(axis=0) == 0).any() for part in range(len(shares)))
+        if best is None or (lacks, error) < best[0]:
+            best = (lacks, error), parts
+    return best[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_assignments_made_together_are_those_of_a_plain_loop(seed):
+    generator = np.random.default_rng(seed)
+    counts = generator.integers(1, 9, size=(25, 1)) * np.eye(2, dtype=int)[generator.integers(0, 2, 25)]
+    counts[:3] = 2  # of both classes
+    shares = np.full(5, 0.2) if seed % 2 else np.array([0.7, 0.1, 0.2])
+    expected = _assign_one_after_the_other(counts, shares, np.random.default_rng(seed))
+    assert splitting._assign_groups(counts, shares, np.random.default_rng(seed), None).tolist() == expected.tolist()

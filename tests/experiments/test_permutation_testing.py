@@ -6,10 +6,12 @@ import pytest
 import breastcls as bc
 from breastcls.errors import TrainingError
 from breastcls.experiments.cross_validation import cross_validate
+from breastcls.experiments.fold_scores import FoldScorer, score_pooled_and_folds
 from breastcls.experiments.label_permutation import choose_permutation, permute_labels
+from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.permutation_result import PermutationTest, permutation_p
 from breastcls.experiments.permutation_testing import permutation_test
-from breastcls.experiments.probe_folds import ProbeFolds
+from breastcls.experiments.probe_folds import divide_again, score_in_batches
 from breastcls.predictions.aggregation import Aggregation
 
 
@@ -78,14 +80,33 @@ def test_the_null_of_a_cross_validation_of_few_cases_is_wide():
     code = np.repeat(np.arange(10), 4)
     cases = np.array([f"c{number}" for number in code], dtype=object)
     features = (generator.normal(size=(10, 6))[code] + 0.3 * generator.normal(size=(40, 6))).astype(np.float32)
-    folds = ProbeFolds(
-        features[None], features, ("no", "yes"), cases, cases, None, cases, "case", 5, 0, "balanced", "roc_auc",
-        Aggregation("case"),
-    )  # fmt: skip
+    head = LogisticHead(features[None], features, ("no", "yes"), cases, "balanced", 0)
+    scorer = FoldScorer(("no", "yes"), cases, cases, "roc_auc", Aggregation("case", mixed_labels="drop"))
     labels = (code % 2).astype(np.int64)
-    null = [folds.score(permute_labels(labels, cases, "cases", np.random.default_rng(seed)))[0] for seed in range(8)]
+    drawn = [permute_labels(labels, cases, "cases", np.random.default_rng(seed)) for seed in range(8)]
+    data = bc.Dataset.from_columns(
+        ("no", "yes"), path=[f"{row}.png" for row in range(40)], label=["no"] * 40, case=cases
+    )
+    null = [pooled for pooled, _ in score_in_batches(head, scorer, divide_again(data, drawn, 5, "case", 0))]
     assert 0.3 < np.mean(null) < 0.7
     assert np.std(null) > 0.1
+
+
+def test_scores_without_tables_are_those_of_predictions():
+    generator = np.random.default_rng(0)
+    cases = np.repeat([f"c{number}" for number in range(15)], 4).astype(object)
+    labels = np.repeat(np.arange(15) % 2, 4)
+    labels[0] = 1 - labels[0]  # one case of both classes
+    parts = np.repeat(np.arange(15) % 3, 4)
+    positive = generator.random(60).round(1).astype(np.float32)
+    probabilities = np.stack([1 - positive, positive], axis=1)
+    predictions = bc.Predictions.from_arrays(
+        probabilities=probabilities, labels=labels, classes=("no", "yes"), cases=cases
+    )
+    for level in (Aggregation("image"), Aggregation("case", mixed_labels="drop")):
+        for metric in ("roc_auc", "balanced_accuracy"):
+            found = FoldScorer(("no", "yes"), cases, cases, metric, level).score(probabilities, labels, parts)
+            assert found == pytest.approx(score_pooled_and_folds(predictions, parts, metric, level))
 
 
 def made(observed, null, metric="roc_auc"):

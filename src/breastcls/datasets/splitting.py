@@ -159,21 +159,21 @@ def _assign_groups(
     weight = np.concatenate(
         [part for each in balanced for part in (each / each.sum(axis=0), (each > 0) / (each > 0).sum(axis=0))], axis=1
     )
+    orders = np.stack([rng.permutation(len(counts)) for _ in range(_RESTARTS)])
+    # All assignments are made together, unit by unit, since a permutation test makes thousands.
+    every = np.arange(_RESTARTS)
+    parts = np.empty((_RESTARTS, len(counts)), dtype=np.int64)
+    filled = np.zeros((_RESTARTS, len(shares), weight.shape[1]))
     classes = counts.shape[1]
-    best: tuple[bool, float] | None = None
-    chosen = np.zeros(len(counts), dtype=np.int64)
-    for _ in range(_RESTARTS):
-        parts = np.empty(len(counts), dtype=np.int64)
-        filled = np.zeros((len(shares), weight.shape[1]))
-        for unit in rng.permutation(len(counts)):
-            has = weight[unit] > 0
-            uncovered = (filled[:, :classes][:, has[:classes]] == 0).any(axis=1)
-            deficit = ((shares[:, None] - filled[:, has]) / shares[:, None]).mean(axis=1)
-            part = int(np.argmax(deficit + uncovered))
-            parts[unit] = part
-            filled[part] += weight[unit]
-        error = float((((filled - shares[:, None]) ** 2) / shares[:, None]).sum())
-        rank = (not _covers(parts, counts, len(shares)), error)
-        if best is None or rank < best:
-            best, chosen = rank, parts
-    return chosen
+    for units in orders.T:
+        has = weight[units][:, None] > 0
+        uncovered = ((filled[..., :classes] == 0) & has[..., :classes]).any(axis=2)
+        missing = np.where(has, (shares[:, None] - filled) / shares[:, None], 0.0)
+        # One column after the other, so that equal deficits stay equal whatever columns a unit has.
+        deficit = sum(missing[..., column] for column in range(missing.shape[2])) / has.sum(axis=2)
+        part = np.argmax(deficit + uncovered, axis=1)
+        parts[every, units] = part
+        filled[every, part] += weight[units]
+    errors = [float((((one - shares[:, None]) ** 2) / shares[:, None]).sum()) for one in filled]
+    lacking = (filled[..., :classes] == 0).any(axis=(1, 2))
+    return parts[min(range(_RESTARTS), key=lambda number: (bool(lacking[number]), errors[number]))]

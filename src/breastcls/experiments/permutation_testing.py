@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +30,7 @@ from breastcls.experiments.label_permutation import (
 )
 from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.permutation_result import PermutationTest
-from breastcls.experiments.probe_folds import ProbeFolds, score_in_batches
+from breastcls.experiments.probe_folds import divide_again, score_in_batches
 from breastcls.features.exact_head import find_linear_head
 from breastcls.features.feature_store import read_features
 from breastcls.intervals.score_tables import count_units
@@ -72,8 +71,8 @@ def permutation_test(
 
     Everything that depends on labels is repeated: the folds, the class weights, the penalty, the training. Features of
     a frozen backbone do not depend on labels. With `frozen_head="lbfgs", fine_tune=False` they are computed once: for
-    571 images with 256 features a permutation takes a quarter of a second on one processor, and 200 less than a minute
-    on two. All other settings train by `fit`, `folds` times for each permutation.
+    571 images with 256 features a permutation takes a twentieth of a second on one processor, and 200 some seconds on
+    two. All other settings train by `fit`, `folds` times for each permutation.
 
     Args:
         build: Makes an untrained model, as in `cross_validate`.
@@ -132,13 +131,10 @@ def permutation_test(
     generators = np.random.default_rng(seed).spawn(permutations)
     drawn = [permute_labels(labels, cases, how, one, groups) for one in generators]
     if kept is not None:
-        train, test = kept
-        keys = np.array([f"{os.path.basename(p)}|{p}" for p in data.paths], dtype=object) if by == "image" else None
-        head = LogisticHead(train, test, data.classes, cases, settings.class_weight, seed)
+        head = LogisticHead(*kept, data.classes, cases, settings.class_weight, seed)
         scorer = FoldScorer(data.classes, cases, data.slides, metric, level)
-        probe = ProbeFolds(head, scorer, data.classes, data.units(by), keys, by, folds, seed)
-        [observed] = probe.score([labels])
-        scores = score_in_batches(probe, drawn, workers)
+        divided = divide_again(data, [labels, *drawn], folds, by, seed)
+        observed, *scores = score_in_batches(head, scorer, divided, workers)
     else:
         score = _refit(build, data, folds, by, val_fraction, seed, fit_options, metric, level)
         observed = score(labels)

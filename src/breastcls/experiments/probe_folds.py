@@ -9,70 +9,74 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.image_rows import Unit
 from breastcls.datasets.splitting import assign_parts, equal_fractions
 from breastcls.experiments.fold_scores import FoldScorer
 from breastcls.experiments.probe_splits import Integers, ProbeHead, predict_out_of_fold
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeFolds:
-    """A head and everything that its cross-validation needs but the labels.
+class LabelledFolds:
+    """Labels and the folds that they give.
 
     Attributes:
-        head: What is fitted.
-        scorer: How the predictions are scored.
-        classes: Class names.
-        units: (n,), what is kept whole in a fold.
-        keys: (n,), names that make the folds independent of the order of rows; None unless images are the units.
-        by: The name of the units.
-        folds: Number of folds.
-        seed: Of the folds.
+        labels: int64 (n,).
+        parts: The fold of each image, int64 (n,).
     """
 
-    head: ProbeHead
-    scorer: FoldScorer
-    classes: tuple[str, ...]
-    units: npt.NDArray[np.object_]
-    keys: npt.NDArray[Any] | None
-    by: str
-    folds: int
-    seed: int
+    labels: Integers
+    parts: Integers
 
-    @property
-    def batch(self) -> int:
-        """How many cross-validations are best scored at once."""
-        return max(1, self.head.batch // self.folds)
 
-    def divide(self, labels: Integers) -> Integers:
-        """Return the fold of each image."""
-        return assign_parts(
-            self.units, labels, self.classes, equal_fractions(self.folds), seed=self.seed, by=self.by, keys=self.keys
-        )
+def divide_again(data: Dataset, labels: Sequence[Integers], folds: int, by: Unit, seed: int) -> list[LabelledFolds]:
+    """Divide images into folds as `Dataset.folds` does, but by other labels.
 
-    def score(self, labels: Sequence[Integers]) -> list[tuple[float, float]]:
-        """Return for each cross-validation the metric of the pooled predictions, and its mean over folds."""
-        parts = [self.divide(one) for one in labels]
-        predicted = predict_out_of_fold(self.head, labels, parts)
-        return [self.scorer.score(*one) for one in zip(predicted, labels, parts, strict=True)]
+    Args:
+        data: The images.
+        labels: Those of each division.
+        folds: Number of folds.
+        by: Unit that is kept whole.
+        seed: Of the folds.
+    """
+    units = data.units(by)
+    keys: npt.NDArray[np.object_] | None = None
+    if by == "image":
+        # Names that make the folds independent of the order of rows.
+        keys = np.array([f"{os.path.basename(path)}|{path}" for path in data.paths], dtype=object)
+    fractions = equal_fractions(folds)
+    return [
+        LabelledFolds(one, assign_parts(units, one, data.classes, fractions, seed=seed, by=by, keys=keys))
+        for one in labels
+    ]
 
 
 def score_in_batches(
-    folds: ProbeFolds, drawn: Sequence[Integers], workers: int | None = None
+    head: ProbeHead, scorer: FoldScorer, divided: Sequence[LabelledFolds], workers: int | None = None
 ) -> list[tuple[float, float]]:
-    """Score cross-validations under many labels on several threads.
+    """Return for each cross-validation the metric of the pooled predictions, and its mean over folds.
 
     Args:
-        folds: The cross-validation.
-        drawn: The labels of each.
+        head: What is fitted.
+        scorer: How the predictions are scored.
+        divided: The labels and folds of each cross-validation.
         workers: Number of threads; None for one per processor. The batches, and so the result, do not depend on it.
     """
-    batches = [drawn[start : start + folds.batch] for start in range(0, len(drawn), folds.batch)]
+    if not divided:
+        return []
+    size = max(1, head.batch // len(np.unique(divided[0].parts)))
+    batches = [divided[start : start + size] for start in range(0, len(divided), size)]
+
+    def score(batch: Sequence[LabelledFolds]) -> list[tuple[float, float]]:
+        labels, parts = [one.labels for one in batch], [one.parts for one in batch]
+        predicted = predict_out_of_fold(head, labels, parts)
+        return [scorer.score(*one) for one in zip(predicted, labels, parts, strict=True)]
+
     # Threads of products would compete with these.
     with threadpool_limits(limits=1), ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
-        return [one for batch in threads.map(folds.score, batches) for one in batch]
+        return [one for batch in threads.map(score, batches) for one in batch]

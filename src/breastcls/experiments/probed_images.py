@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,6 @@ from breastcls.experiments.fold_pooling import audit_folds
 from breastcls.experiments.label_permutation import Permute, choose_permutation
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.predictions import Predictions
-from breastcls.text_tables import format_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +61,14 @@ def gather_images(
     for names in sets.values():
         data = named[names[0]]
         parts, fold_of = make_folds(data, folds, by, 0.0, seed)
-        missing = sum(not os.path.isfile(path) for path in data.paths)
-        if not missing:
-            audit_folds(parts).raise_if_leaking(allowed=by in TEARING_UNITS)
+        audit_folds(parts).raise_if_leaking(allowed=by in TEARING_UNITS)
         wanted, notes = baselines, []
         if wanted is None:
-            wanted = () if missing else ("colour",)
-            if missing:
+            wanted = ("colour",) if data.has_images else ()
+            if not wanted:
                 notes.append(
-                    f"{missing:,} of the {format_count(len(data), 'image')} of {names[0]!r} are not at their path: the "
-                    "colour-only baseline was left out, and the folds were not compared for equal pictures."
+                    f"The image files of {', '.join(names)} are not known, so there is no colour-only baseline: it "
+                    "cannot be judged whether the vectors show more than colour."
                 )
         predicted = cross_validate_baselines(data, folds=folds, by=by, baselines=wanted, seed=seed) if wanted else {}
         how = choose_permutation(data.labels, data.cases, permute)

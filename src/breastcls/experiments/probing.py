@@ -23,7 +23,7 @@ from breastcls.experiments.label_permutation import NULLS, Permute, permute_labe
 from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.neighbour_head import NeighbourHead
 from breastcls.experiments.permutation_result import PermutationTest
-from breastcls.experiments.probe_folds import ProbeFolds, score_in_batches
+from breastcls.experiments.probe_folds import LabelledFolds, divide_again, score_in_batches
 from breastcls.experiments.probe_result import ProbeResult
 from breastcls.experiments.probe_scores import score_rows, summarise_rows
 from breastcls.experiments.probe_splits import ProbeHead, predict_out_of_fold
@@ -129,7 +129,7 @@ def probe(
     for images in sets:
         notes += images.notes
         predicted: dict[tuple[str, str], Predictions] = {}
-        drawn = _draw(images, permutations, seed)
+        drawn = _draw(images, permutations, folds, by, seed)
         for name in images.names:
             began = time.perf_counter()
             vectors = named[name].vectors
@@ -224,17 +224,18 @@ def _heads(
     return [made[name] for name in dict.fromkeys(names)]
 
 
-def _draw(images: ProbedImages, permutations: int, seed: int) -> list[Any]:
+def _draw(images: ProbedImages, permutations: int, folds: int, by: Unit, seed: int) -> list[LabelledFolds]:
     data = images.data
     generators = np.random.default_rng(seed).spawn(permutations)
-    return [permute_labels(data.labels, data.cases, images.permute, one) for one in generators]
+    labels = [permute_labels(data.labels, data.cases, images.permute, one) for one in generators]
+    return divide_again(data, labels, folds, by, seed)
 
 
 def _test(
     head: ProbeHead,
     images: ProbedImages,
     found: Any,
-    drawn: list[Any],
+    drawn: list[LabelledFolds],
     metric: str,
     by: Unit,
     folds: int,
@@ -242,11 +243,9 @@ def _test(
     workers: int | None,
 ) -> PermutationTest:
     data = images.data
-    keys = np.array([f"{path.rsplit('/', 1)[-1]}|{path}" for path in data.paths], dtype=object)
     scorer = FoldScorer(data.classes, data.cases, data.slides, metric, images.aggregation)
-    repeated = ProbeFolds(head, scorer, data.classes, data.units(by), keys if by == "image" else None, by, folds, seed)
     observed = scorer.score(found, data.labels, images.parts)
-    scores = score_in_batches(repeated, drawn, workers)
+    scores = score_in_batches(head, scorer, drawn, workers)
     return PermutationTest(
         metric=metric,
         observed={"pooled": observed[0], "mean_over_folds": observed[1]},
