@@ -30,7 +30,8 @@ def encode_grey(values: np.ndarray, longest: int) -> str:
 
 def encode_mask(mask: np.ndarray, longest: int) -> str:
     """Return a mask, bool (height, width), as a black and white PNG of one bit per pixel."""
-    return _encode(reduce(mask.astype(np.uint8) * 255, longest), ".png", [cv2.IMWRITE_PNG_BILEVEL, 1])
+    grey = reduce(mask.astype(np.uint8) * 255, longest)
+    return _encode((grey > 127).astype(np.uint8) * 255, ".png", [cv2.IMWRITE_PNG_BILEVEL, 1])
 
 
 def reduce(image: np.ndarray, longest: int) -> np.ndarray:

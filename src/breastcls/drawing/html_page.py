@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from importlib import resources
 from typing import Any
 
@@ -45,6 +47,11 @@ def _show_controls(value: Any) -> Any:
 def read_template(package: str, name: str) -> str:
     """Return the text of a file of the folder `templates` of a package."""
     return resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def hash_script(script: str) -> str:
+    """Return the hash by which the security policy of a page allows a script of its own."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
 def read_style(package: str, name: str) -> Markup:

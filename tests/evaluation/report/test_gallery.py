@@ -1,7 +1,9 @@
 """The galleries of misclassified and correctly classified images in the report."""
 
 import dataclasses
+import json
 import os
+import re
 
 import keras
 import numpy as np
@@ -38,6 +40,12 @@ def test_heatmaps_of_wrong_and_right_predictions_need_no_further_argument(words_
     assert sum(alt.startswith("Heat-map over ") for alt in pictures) == 8
     text = shown.text(id="misclassified-images") + shown.text(id="correctly-classified-images")
     assert text.count("Each has a heat-map by Grad-CAM") == 1
+    assert text.count("Heat-map: positive share") == 8
+    viewer = json.loads(re.search(r'<script type="application/json">(.*?)</script>', render_report(evaluation))[1])
+    ids = {f"#{picture['attributes'].get('id')}" for picture in shown.find("img")}
+    assert {image["src"] for image in viewer["images"]} <= ids
+    assert len(viewer["images"]) == 8
+    assert {image["case"] for image in viewer["images"]} == {"0", "1", "2", "3"}
     model.layers[-1].bias.assign([0.5, 0.0])
     assert "weights of the model changed after the evaluation" in words_of(evaluation).text(id="misclassified-images")
     # As an evaluation that was pickled has none.

@@ -50,7 +50,7 @@ def test_images_maps_and_masks_are_in_the_page(grad_cam, blue_squares, tmp_path)
     assert data["images"][1]["glass"] is None
 
 
-def test_methods_classes_and_models_are_told_apart(grad_cam, blue_squares, tmp_path):
+def test_methods_classes_and_models_are_distinguished(grad_cam, blue_squares, tmp_path):
     hires = explain(blue_squares.model, blue_squares.images, "hires-cam", target_class=1, classes=CLASSES)
     data = read_data(write_viewer({"one": [grad_cam, hires], "other": grad_cam}, tmp_path / "viewer.html"))
     assert [(one["model"], one["method"]) for one in data["maps"]] == [

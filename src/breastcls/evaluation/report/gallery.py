@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from breastcls.errors import EvaluationError, ExplanationError, ImageError
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.blocks import Block, Part
+from breastcls.evaluation.report.heatmap_viewer import viewer_part
 from breastcls.evaluation.report.image_heatmaps import Overlays, describe_overlays, explain_rows, match_rows
 from breastcls.evaluation.report.shown_images import (
     ShownImage,
@@ -61,6 +62,7 @@ def gallery_parts(
     pictures = len(rows) + len(overlays.by_row)
     unit = predictions.level
     parts: list[Part] = []
+    viewed = viewer_part(predictions, rows, overlays)
     notes: list[str] = []
     for kind, found, chosen in (("Misclassified", wrong, shown[0]), ("Correctly classified", right, shown[1])):
         words = [_describe(predictions, kind, found, chosen)]
@@ -72,7 +74,9 @@ def gallery_parts(
         block = Gallery(" ".join(word for word in words if word), images, unit)
         parts.append(Part(f"{kind.lower().replace(' ', '-')}-{unit}s", f"{kind} {unit}s", [block]))
     # Correctly classified images without pictures would be a list of names.
-    return parts if any(image.picture for image in parts[1].blocks[0].images) else parts[:1]  # type: ignore[attr-defined]
+    if not any(image.picture for image in parts[1].blocks[0].images):  # type: ignore[attr-defined]
+        parts = parts[:1]
+    return [*parts, *viewed]
 
 
 def _find_overlays(

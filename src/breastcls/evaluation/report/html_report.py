@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from breastcls._version import __version__
-from breastcls.drawing.html_page import page_environment, read_style, read_template
+from breastcls.drawing.html_page import hash_script, page_environment, read_style, read_template
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.evaluation_origin import date_in_words
 from breastcls.evaluation.report.blocks import Part
@@ -25,6 +23,7 @@ from breastcls.evaluation.report.fixed_parts import (
     training_part,
 )
 from breastcls.evaluation.report.gallery import gallery_parts
+from breastcls.evaluation.report.heatmap_viewer import HeatmapViewer, viewer_script, viewer_style
 from breastcls.evaluation.report.section_parts import collect_findings, section_parts
 from breastcls.files import write_text
 from breastcls.metrics.number_format import format_number
@@ -85,12 +84,15 @@ def render_report(
 ) -> str:
     """Return the report as text; see `write_report`."""
     galleries = gallery_parts(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method)
-    script = read_template(PACKAGE, "script.js")
+    scripts, style = [read_template(PACKAGE, "script.js")], read_style(PACKAGE, "style.css")
+    if any(isinstance(block, HeatmapViewer) for part in galleries for block in part.blocks):
+        scripts.append(viewer_script())
+        style += viewer_style()
     context: dict[str, Any] = {
         "title": title if title is not None else _task_title(evaluation.classes),
-        "script": Markup(script),  # our own file, not to be escaped
-        "style": read_style(PACKAGE, "style.css"),
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "scripts": [Markup(script) for script in scripts],  # our own files, not to be escaped
+        "style": style,
+        "script_hashes": [hash_script(script) for script in scripts],
         "version": __version__,
         "percent": evaluation.percent,
         "seed": evaluation.settings["bootstrap"]["seed"],

@@ -28,10 +28,21 @@ _REMARKS = {
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """A picture with its heat-map over it, uint8 (height, width, 3), and a remark on it."""
+    """A picture with its heat-map over it.
+
+    Attributes:
+        pixels: uint8 (height, width, 3), RGB.
+        remark: A remark on the heat-map, or "".
+        evidence: The share of positive evidence, and of evidence on glass, as text.
+        explanation: The heat-maps that it is one of, and `number`, its place among them; None if it is of no use.
+        number: Its place.
+    """
 
     pixels: npt.NDArray[np.uint8]
     remark: str = ""
+    evidence: str = ""
+    explanation: Explanation | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +138,8 @@ def describe_overlays(overlays: Overlays, rows: Sequence[int]) -> str:
     subject = "Each has" if count == len(rows) else f"{count} of them {choose_form(count, 'has', 'have')}"
     return (
         f"{subject} a heat-map by {explainer.title} ({explainer.reference}): bright regions are evidence for the "
-        "predicted class. It shows which regions the prediction depends on, not whether they are relevant."
+        "predicted class. Heat-maps are scaled one by one; those with a positive share below 0.5 are drawn weaker, and "
+        "glass is left out. They show which regions the prediction depends on, not whether these are relevant."
     )
 
 
@@ -136,4 +148,5 @@ def _overlay(heatmaps: Explanation, number: int, predicted: str) -> Overlay:
     remarks = [_REMARKS.get(heatmaps.flags[number], "")]
     if target != predicted:
         remarks.append(f"The heat-map is of {target}.")
-    return Overlay(heatmaps.overlay(number), " ".join(remark for remark in remarks if remark))
+    remark = " ".join(remark for remark in remarks if remark)
+    return Overlay(heatmaps.overlay(number), remark, heatmaps.evidence(number), heatmaps, number)

@@ -51,6 +51,8 @@ class ShownImage:
         problem: Why there is no picture, or "".
         heatmap: The picture with its heat-map over it, or None.
         remark: A remark on the heat-map, or "".
+        evidence: The share of positive evidence, and of evidence on glass, or "".
+        key: The id of the picture in the page.
     """
 
     true: str
@@ -63,6 +65,8 @@ class ShownImage:
     problem: str
     heatmap: Picture | None = None
     remark: str = ""
+    evidence: str = ""
+    key: str = ""
 
     @property
     def correct(self) -> bool:
@@ -141,9 +145,16 @@ def show_images(
                 problem=problem,
                 heatmap=None if overlay is None else encode_picture(overlay.pixels, budget),
                 remark="" if overlay is None else overlay.remark,
+                evidence="" if overlay is None else overlay.evidence,
+                key=picture_key(row),
             )
         )
     return shown
+
+
+def picture_key(row: int) -> str:
+    """Return the id of the picture of a row in the page."""
+    return f"picture-{row}"
 
 
 def _origin(predictions: Predictions, row: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from markupsafe import Markup
 
 from breastcls._version import __version__
-from breastcls.drawing.html_page import page_environment, read_style, read_template
+from breastcls.drawing.html_page import hash_script, page_environment, read_style, read_template
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.viewer.viewer_data import NamedMaps, PictureSizes, image_values, to_script, viewer_values
@@ -116,11 +114,6 @@ def render_viewer(title: str, about: str, values: Mapping[str, Any]) -> str:
             data=to_script(values),
         )
     )
-
-
-def hash_script(script: str) -> str:
-    """Return the hash by which the security policy of a page allows a script of its own."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
 def _name(explanations: Any) -> list[NamedMaps]:

@@ -1,0 +1,86 @@
+"""The part of the report in which its heat-maps are looked at: opacity, zoom, sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from markupsafe import Markup
+
+from breastcls.control_characters import show_controls
+from breastcls.drawing.html_page import read_template
+from breastcls.evaluation.report.blocks import Block, Part
+from breastcls.evaluation.report.image_heatmaps import Overlays
+from breastcls.evaluation.report.provenance import file_name
+from breastcls.evaluation.report.shown_images import picture_key
+
+if TYPE_CHECKING:
+    from breastcls.predictions.predictions import Predictions
+
+_VIEWER = "breastcls.explanation.viewer"
+_TEXT = (
+    "The same images with a slider of the opacity, linked zoom, contour lines and sorting. Keys work while the focus "
+    "is in this part."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class HeatmapViewer(Block):
+    """The viewer.
+
+    Attributes:
+        text: What it offers.
+        data: What its script reads.
+    """
+
+    macro: ClassVar[str] = "viewer"
+    text: str
+    data: Markup
+
+
+def viewer_part(predictions: Predictions, rows: Sequence[int], overlays: Overlays) -> list[Part]:
+    """Return the viewer of the images that the galleries show, or nothing where none has a heat-map."""
+    from breastcls.explanation.viewer.viewer_data import NamedMaps, PictureSizes, image_values, to_script, viewer_values
+
+    # The pictures are those of the galleries, which share the bytes that a report may take.
+    sizes = PictureSizes(image=360, heatmap=96)
+    images, axes = [], {"model": "", "method": "", "target": ""}
+    for row in rows:
+        overlay = overlays.by_row.get(row)
+        if overlay is None or overlay.explanation is None:
+            continue
+        maps = NamedMaps(overlay.explanation)
+        axes = {**maps.axes, "target": "predicted class"}
+        one = image_values({0: (maps, overlay.number)}, 1, source=f"#{picture_key(row)}", sizes=sizes)
+        images.append({**one, **_known(predictions, row)})
+    if not images:
+        return []
+    values = viewer_values(predictions.classes, [axes], images)
+    return [Part("heat-maps", "Heat-maps", [HeatmapViewer(_TEXT, to_script(values))])]
+
+
+def _known(predictions: Predictions, row: int) -> dict[str, object]:
+    """Return what the report knows of an image: its names may be pseudonyms, its class by another threshold."""
+    label = int(predictions.labels[row])
+    return {
+        "name": show_controls(file_name("" if predictions.paths is None else str(predictions.paths[row]))),
+        "case": None if predictions.cases is None else show_controls(str(predictions.cases[row])),
+        "label": show_controls(predictions.classes[label]) if label >= 0 else None,
+        "predictions": {
+            "": {
+                "predicted": show_controls(predictions.classes[int(predictions.decisions[row])]),
+                "probabilities": [round(float(value), 5) for value in predictions.probabilities[row]],
+            }
+        },
+    }
+
+
+def viewer_script() -> str:
+    """Return the script of the viewer."""
+    return read_template(_VIEWER, "viewer.js")
+
+
+def viewer_style() -> Markup:
+    """Return the style sheet of the viewer."""
+    return Markup(read_template(_VIEWER, "viewer.css"))

@@ -1,0 +1,268 @@
+"""An index of the feature vectors of images, in which the most similar images of other cases are found."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.table_reader import load_table
+from breastcls.errors import DatasetError, DatasetWarning, LeakageWarning
+from breastcls.features.nearest_vectors import (
+    METRICS,
+    Metric,
+    Vectors,
+    build_index,
+    has_faiss,
+    read_index,
+    search_exactly,
+    search_index,
+    write_index,
+)
+from breastcls.features.similar_images import SimilarImages
+from breastcls.files import atomic_path, hash_file, make_folder, write_json
+from breastcls.identifiers import merge_similar
+from breastcls.result import Result
+from breastcls.size_limits import read_json
+from breastcls.text_tables import choose_form, format_count
+
+SCHEMA = "breastcls.image-index/1"
+Kind = Literal["auto", "exact", "approximate"]
+MOST_EXACT = 20_000
+"""The number of images up to which every one is compared by default."""
+
+_TABLE, _RECORD, _LISTS = "images.csv", "index.json", "index.faiss"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageIndex(Result):
+    """Images with feature vectors, cases and, if known, labels, among which similar ones are found.
+
+    Attributes:
+        data: The images, with vectors; see `breastcls.features.extract_features`.
+        metric: `"cosine"` or `"euclidean"`.
+        kind: `"exact"`: every image is compared; `"approximate"`: by an inverted file of faiss, with exact distances.
+        lists: The inverted file, or None.
+    """
+
+    data: Dataset
+    metric: Metric = "cosine"
+    kind: str = "exact"
+    lists: Any = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def search(self, queries: Dataset, count: int = 5) -> SimilarImages:
+        """Return the most similar images of other cases.
+
+        Images of the same case as the query are never returned: they show the same tumour, and would only show that
+        the model recognises the slide. A case whose name differs in spelling only counts as the same, unless the
+        names were declared distinct. Where the case of a query is not known, its case is that of the same file in the
+        index, if it is there.
+
+        Args:
+            queries: Images with vectors of the same encoder.
+            count: How many similar images for each.
+
+        Raises:
+            DatasetError: If `count` is less than 1, or the vectors are missing or of another encoder or size.
+
+        Warns:
+            LeakageWarning: If a case of the queries is also in the index, which is usually the training data.
+            DatasetWarning: If the cases of the queries are not known.
+        """
+        if count < 1:
+            raise DatasetError(f"count is {count}; expected 1 or more.")
+        vectors, wanted = _vectors(self.data, "The index"), _vectors(queries, "The images to compare")
+        _check_encoders(self.data, queries)
+        groups, query_groups = _group(self.data, queries)
+        _warn(queries, query_groups, set(groups.tolist()))
+        if self.kind == "exact":
+            near = search_exactly(vectors, groups, wanted, query_groups, count, self.metric)
+        else:
+            near = search_index(self.lists, vectors, groups, wanted, query_groups, count, self.metric)
+        kept = np.unique(near.rows[near.rows >= 0])
+        places = np.where(near.rows >= 0, np.searchsorted(kept, near.rows), -1)
+        return SimilarImages(queries, self.data[kept], places, near.distances, self.metric)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the index to a folder and return it: the table as CSV, the vectors, a JSON record and the lists.
+
+        Nothing in it is a pickle. `ImageIndex.load` restores the index.
+
+        Raises:
+            OutputError: If the folder cannot be written to.
+        """
+        target = make_folder(folder)
+        self.data.to_csv(target / _TABLE)
+        record = {**self.to_dict(), "lists_sha256": None}
+        if self.lists is not None:
+            with atomic_path(target / _LISTS) as temporary:
+                write_index(self.lists, temporary)
+            record["lists_sha256"] = hash_file(target / _LISTS)
+        write_json(record, target / _RECORD)
+        return target
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> ImageIndex:
+        """Read an index that `save` wrote; large vectors and the lists stay in their files.
+
+        Args:
+            folder: The folder.
+            root: The folder of the images, which the paths are relative to. Images need not be there: they are only
+                opened to be shown.
+
+        Raises:
+            DatasetError: If a file is missing, damaged or of another index.
+        """
+        source = Path(folder)
+        try:
+            record = read_json(source / _RECORD)
+        except (OSError, ValueError) as error:
+            raise DatasetError(
+                f"{source / _RECORD} cannot be read: {error}. Expected a folder of ImageIndex.save."
+            ) from error
+        if not isinstance(record, Mapping) or record.get("schema") != SCHEMA or record.get("metric") not in METRICS:
+            raise DatasetError(f"{source / _RECORD} is not the record of an index of images ({SCHEMA}).")
+        data = load_table(source / _TABLE, root=root, files=False)
+        vectors = _vectors(data, str(source / _TABLE))
+        if [len(data), vectors.shape[1]] != [record.get("images"), record.get("components")]:
+            raise DatasetError(
+                f"{source / _TABLE} has {len(data)} images with {vectors.shape[1]} components; the record states "
+                f"{record.get('images')} and {record.get('components')}. Write the index again."
+            )
+        lists = None
+        if record.get("kind") == "approximate":
+            if not (source / _LISTS).is_file() or hash_file(source / _LISTS) != record.get("lists_sha256"):
+                raise DatasetError(f"{source / _LISTS} is missing or damaged. Write the index again.")
+            lists = read_index(source / _LISTS)
+            if (lists.ntotal, lists.d) != vectors.shape:
+                raise DatasetError(f"{source / _LISTS} is of other vectors than {_TABLE}. Write the index again.")
+        return cls(data, record["metric"], "exact" if lists is None else "approximate", lists)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the kind and the size of the index as JSON values."""
+        vectors = _vectors(self.data, "The index")
+        return {
+            "schema": SCHEMA,
+            "metric": self.metric,
+            "kind": self.kind,
+            "images": len(self),
+            "components": int(vectors.shape[1]),
+        }
+
+    def __str__(self) -> str:
+        cases = format_count(len(set(self.data.cases)), "case")
+        size = _vectors(self.data, "The index").shape[1]
+        return (
+            f"Index of {format_count(len(self), 'image')} of {cases}, vectors of {size} components, {self.metric} "
+            f"distance, {self.kind}"
+        )
+
+
+def index_images(data: Dataset, *, metric: Metric = "cosine", kind: Kind = "auto", seed: int = 0) -> ImageIndex:
+    """Make an index of images with feature vectors.
+
+    Args:
+        data: Images with vectors and cases, usually the training data; see `breastcls.features.extract_features`.
+        metric: `"cosine"` or `"euclidean"`.
+        kind: `"exact"` compares every image; `"approximate"` needs faiss (`pip install 'breastcls[similar]'`) and
+            searches a part of them, which suits the 277,524 patches of IDC: it keeps one byte per component in memory
+            and reads the vectors of the candidates from their file. `"auto"` is exact up to 20,000 images, and where
+            faiss is not installed.
+        seed: The seed of the clustering of the approximate index.
+
+    Raises:
+        DatasetError: If vectors or cases are missing, an option is unknown, or faiss is needed and not installed.
+
+    Example:
+        >>> import pandas as pd
+        >>> from breastcls.features import load_embeddings
+        >>> table = pd.DataFrame(
+        ...     {"path": ["1.png", "2.png", "3.png"], "label": ["no", "yes", "yes"], "case": ["a", "b", "c"]})
+        >>> train = load_embeddings(table, np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]))
+        >>> index = index_images(train)
+        >>> print(index)
+        Index of 3 images of 3 cases, vectors of 2 components, cosine distance, exact
+        >>> new = load_embeddings(pd.DataFrame({"path": ["new.png"], "label": ["no"], "case": ["d"]}), [[0.8, 0.2]])
+        >>> index.search(new, count=2).table()["similar_path"].tolist()
+        ['2.png', '1.png']
+    """
+    if metric not in METRICS:
+        raise DatasetError(f"metric is {metric!r}; expected {' or '.join(map(repr, METRICS))}.")
+    if kind not in ("auto", "exact", "approximate"):
+        raise DatasetError(f'kind is {kind!r}; expected "auto", "exact" or "approximate".')
+    vectors = _vectors(data, "The data of an index")
+    if not data.has_cases:
+        raise DatasetError(
+            "An index needs the case of every image: similar images are taken from other cases only. Load the data "
+            "with a column `case`."
+        )
+    if kind == "exact" or (kind == "auto" and (len(data) <= MOST_EXACT or not has_faiss())):
+        return ImageIndex(data, metric)
+    return ImageIndex(data, metric, "approximate", build_index(vectors, metric, seed))
+
+
+def _vectors(data: Dataset, what: str) -> Vectors:
+    if data.vectors is None:
+        raise DatasetError(
+            f"{what} needs feature vectors: pass extract_features(model, data), or the result of load_embeddings."
+        )
+    return data.vectors
+
+
+def _check_encoders(first: Dataset, second: Dataset) -> None:
+    """Raise `DatasetError` if the vectors of two datasets are known to be of different encoders."""
+    sizes = [_vectors(data, "A dataset").shape[1] for data in (first, second)]
+    if sizes[0] != sizes[1]:
+        raise DatasetError(
+            f"The index has vectors of {sizes[0]} components and the images of {sizes[1]}; use one encoder."
+        )
+    if first.encoder and second.encoder and dict(first.encoder) != dict(second.encoder):
+        raise DatasetError(
+            "The vectors of the index and of the images are of different encoders, whose distances mean nothing. "
+            "Compute both with the same model."
+        )
+
+
+def _group(data: Dataset, queries: Dataset) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the number of the case of each image of the index, and of each query; -1 where it is not known."""
+    known = np.asarray(data.cases, dtype=object)
+    if queries.has_cases:
+        wanted = np.asarray(queries.cases, dtype=object)
+    else:
+        by_file = {os.path.realpath(path): case for path, case in zip(data.paths, known, strict=True)}
+        wanted = np.array([by_file.get(os.path.realpath(path), "") for path in queries.paths], dtype=object)
+    names = merge_similar(np.concatenate([known, wanted]), data.distinct | queries.distinct)
+    codes = np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
+    own = codes[len(known) :].copy()
+    own[wanted == ""] = -1
+    return codes[: len(known)], own
+
+
+def _warn(queries: Dataset, groups: npt.NDArray[np.int64], known: set[int]) -> None:
+    shared = np.array([int(group) in known for group in groups])
+    if shared.any():
+        names = sorted({str(case) for case in np.asarray(queries.cases, dtype=object)[shared]})
+        warnings.warn(
+            f"{format_count(int(shared.sum()), 'image')} {choose_form(int(shared.sum()), 'is', 'are')} of "
+            f"{format_count(len(names), 'case')} that the index also has, such as {names[0]!r}: images of these cases "
+            "are left out for them, but a model that was trained on the index has seen the cases.",
+            LeakageWarning,
+            stacklevel=3,
+        )
+    if not queries.has_cases:
+        warnings.warn(
+            f"The cases of {format_count(len(queries), 'image')} are not known: images of the same case cannot be left "
+            "out, unless they are the same files.",
+            DatasetWarning,
+            stacklevel=3,
+        )
