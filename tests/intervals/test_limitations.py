@@ -8,7 +8,12 @@ from breastcls.errors import EvaluationWarning
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.limitations import few_cases, find_limitations, not_estimable_sentence
+from breastcls.intervals.limitations import (
+    absent_classes_sentence,
+    few_cases,
+    find_limitations,
+    not_estimable_sentence,
+)
 from breastcls.intervals.score_tables import count_units, score
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
@@ -156,3 +161,41 @@ def test_many_classes_of_few_cases_are_counted_in_one_sentence():
     assert found[1].startswith("401 of 902 classes have fewer than 5 cases scored, such as b0, b1 and b2:")
     sentence = not_estimable_sentence({"classes": {name: {"cases": count} for name, count in cases.items()}})
     assert "2 cases of a2 and fewer than 3 of 497 more were scored" in sentence
+
+
+def even_set(probabilities):
+    """Ten cases of two images, half of them of each class."""
+    labels = np.repeat(np.arange(10) % 2, 2)
+    return Predictions.from_arrays(
+        probabilities=probabilities(labels) if callable(probabilities) else np.full(20, probabilities),
+        labels=labels,
+        cases=np.repeat(np.arange(10), 2).astype(str),
+        classes=("no", "yes"),
+    )
+
+
+def test_losses_without_an_error_have_no_interval():
+    noise = np.random.default_rng(0).uniform(0, 0.2, 20)
+    some = even_set(lambda labels: np.abs(labels - noise))
+    table = score(some, CaseStatistics.of(some), Bootstrap(200))
+    for name in ("brier", "log_loss"):
+        assert table.loc[name, "reason"] == "no-errors"
+        assert np.isnan([table.loc[name, "low"], table.loc[name, "high"]]).all()
+    # The proportions keep the interval at the number of cases.
+    assert table.loc["accuracy", "low"] < 0.9
+    assert "no image is misclassified. This does not mean certainty" in limitations_of(some)
+    one_wrong = even_set(lambda labels: np.abs(labels - np.where(np.arange(20) == 0, 0.9, noise)))
+    assert (score(one_wrong, CaseStatistics.of(one_wrong), Bootstrap(200))["reason"] != "no-errors").all()
+
+
+def test_equal_probabilities_are_named():
+    assert "Every image has the same probabilities" in limitations_of(even_set(0.3))
+
+
+def test_a_class_without_an_image_comes_first():
+    one = Predictions.from_arrays(probabilities=[0.2, 0.3], labels=[0, 0], classes=("a", "b"), cases=["x", "y"])
+    counts = count_units(one)
+    assert absent_classes_sentence(counts).startswith("No image of b was scored")
+    with pytest.warns(EvaluationWarning):
+        assert str(evaluate(one)).startswith("No image of b was scored")
+    assert absent_classes_sentence(count_units(even_set(0.3))) == ""
