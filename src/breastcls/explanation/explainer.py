@@ -27,6 +27,21 @@ from breastcls.models.model_card import ModelCard, get_card
 
 
 @dataclass(frozen=True, eq=False)
+class InputBatch:
+    """One batch as the input of the model.
+
+    Attributes:
+        images: uint8 (n, h, w, 3).
+        pixels: The same as float32. It is read-only: what one forward pass gave for this array is used again.
+        sizes: int64 (n, 2), height and width of each original image in pixels.
+    """
+
+    images: np.ndarray
+    pixels: np.ndarray
+    sizes: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class ExplainedBatch:
     """The heat-maps of one batch.
 
@@ -59,6 +74,7 @@ class Explainer:
         maps: The feature maps that the method uses.
         layer: The paths of their layers, or None.
         source: The images.
+        first: The first batch of them.
         image_size: (height, width) of the model's input.
         resize: How images are resized.
         classes: Class names.
@@ -75,6 +91,7 @@ class Explainer:
     maps: tuple[FeatureMap, ...]
     layer: str | None
     source: ImageInput
+    first: InputBatch
     image_size: tuple[int, int]
     resize: Resize
     classes: tuple[str, ...]
@@ -85,19 +102,17 @@ class Explainer:
 
     def batches(self) -> Iterator[ExplainedBatch]:
         """Yield the heat-maps of batch after batch; only one batch of images is in memory at a time."""
-        for start in range(0, len(self.source), self.batch_size):
-            yield self._explain(range(start, min(start + self.batch_size, len(self.source))))
+        try:
+            yield self._explain(self.first)
+            for start in range(self.batch_size, len(self.source), self.batch_size):
+                numbers = range(start, min(start + self.batch_size, len(self.source)))
+                yield self._explain(read_batch(self.source, numbers, self.image_size, self.resize, self.normalizer))
+        finally:
+            for scored in (self.scored, *(member.scored for member in self.members)):
+                scored.forget_pass()
 
-    def _explain(self, numbers: range) -> ExplainedBatch:
-        images, sizes = [], []
-        for number in numbers:
-            image, size = read_input(self.source, number, self.image_size, self.resize, self.normalizer)
-            images.append(image)
-            sizes.append(size)
-        batch = np.stack(images)
-        pixels = batch.astype(np.float32)
-        # Methods get this array, and what one forward pass gave for it is used again.
-        pixels.flags.writeable = False
+    def _explain(self, batch: InputBatch) -> ExplainedBatch:
+        pixels = batch.pixels
         outputs = self.scored.outputs(pixels, self.maps)
         classified = probability_rule.classify_outputs([outputs], self.card)
         targets = classified.predicted if self.target is None else np.full(len(pixels), self.target, dtype=np.int64)
@@ -108,8 +123,8 @@ class Explainer:
             made = make_heatmaps(attribution, self.image_size, self.method.upper_percentile, self.method.smoothing)
         return ExplainedBatch(
             heatmaps=made,
-            images=batch,
-            sizes=np.array(sizes, dtype=np.int64),
+            images=batch.images,
+            sizes=batch.sizes,
             probabilities=classified.probabilities,
             predicted=classified.predicted,
             targets=targets,
@@ -149,22 +164,27 @@ def open_explainer(
     size = find_size(model, card, image_size)
     resize_mode = find_resize(resize, card)
     normalizer = find_normalizer(card)
-    first = read_input(source, 0, size, resize_mode, normalizer)[0][np.newaxis]
-    scored = open_scores(model, first, batch_size, method, needs_more=entry.needs_feature_map, engine=engine)
+    if batch_size < 1:
+        raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
+    first = read_batch(source, range(min(batch_size, len(source))), size, resize_mode, normalizer)
+    layer = options.get("layer") if entry.needs_feature_map else None
+    scored = open_scores(
+        model, first.pixels, batch_size, method, needs_more=entry.needs_feature_map, engine=engine, layer=layer
+    )
     names = find_classes(scored.class_count, classes, card, source.classes)
     target = find_target(target_class, names)
     members: tuple[ScoredMember, ...] = ()
     maps: tuple[FeatureMap, ...] = ()
-    layer = None
+    paths = None
     if entry.needs_feature_map:
-        members = open_members(scored, first, options.get("layer"))
+        members = open_members(scored, first.pixels, layer)
         if members:
-            layer = ", ".join(member.layer for member in members)
+            paths = ", ".join(member.layer for member in members)
             for member in members:
                 warn_of_bypass(member.scored, member.maps)
         else:
-            maps = scored.feature_maps(options.get("layer"))
-            layer = ", ".join(item.path for item in maps)
+            maps = scored.feature_maps(layer)
+            paths = ", ".join(item.path for item in maps)
             warn_of_bypass(scored, maps)
     return Explainer(
         method=entry,
@@ -172,8 +192,9 @@ def open_explainer(
         scored=scored,
         members=members,
         maps=maps,
-        layer=layer,
+        layer=paths,
         source=source,
+        first=first,
         image_size=size,
         resize=resize_mode,
         classes=names,
@@ -184,17 +205,24 @@ def open_explainer(
     )
 
 
-def read_input(
-    source: ImageInput, number: int, size: tuple[int, int], resize: Resize, normalizer: Any
-) -> tuple[np.ndarray, tuple[int, int]]:
-    """Return one image as the input of the model, uint8 (h, w, 3), and its own (height, width).
+def read_batch(
+    source: ImageInput, numbers: range, size: tuple[int, int], resize: Resize, normalizer: Any
+) -> InputBatch:
+    """Read some images as a batch of the model's input.
 
     Raises:
-        ImageError: If its file cannot be read.
+        ImageError: If a file cannot be read.
     """
-    image = source.read(number)
-    normalised = image if normalizer is None else normalizer.transform(np.ascontiguousarray(image))
-    return np.asarray(resize_image(normalised, size, resize=resize)), (image.shape[0], image.shape[1])
+    images, sizes = [], []
+    for number in numbers:
+        image = source.read(number)
+        normalised = image if normalizer is None else normalizer.transform(np.ascontiguousarray(image))
+        images.append(np.asarray(resize_image(normalised, size, resize=resize)))
+        sizes.append(image.shape[:2])
+    batch = np.stack(images)
+    pixels = batch.astype(np.float32)
+    pixels.flags.writeable = False
+    return InputBatch(batch, pixels, np.array(sizes, dtype=np.int64))
 
 
 def warn_of_bypass(scored: Any, maps: Sequence[FeatureMap]) -> None:

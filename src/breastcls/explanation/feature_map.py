@@ -19,7 +19,7 @@ _POOLING = (
     keras.layers.GlobalMaxPooling2D,
     keras.layers.GlobalAveragePooling2D,
 )
-Shapes = Mapping[int, tuple[int, ...]]
+Shapes = Mapping[int, tuple[int | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class FeatureMap:
     shape: tuple[int, int, int]
 
 
-def measure_shapes(graph: LayerGraph, images: Any) -> tuple[dict[int, tuple[int, ...]], Any]:
-    """Return the shape of every tensor of a model, measured in one forward pass, and the output of that pass.
+def measure_shapes(graph: LayerGraph, images: Any) -> dict[int, tuple[int | None, ...]]:
+    """Return the shape of every tensor of a model, measured in one forward pass.
 
     The shapes that Keras recorded are not sufficient: a backbone built for any image size has none, even inside a model
     of a fixed size.
     """
-    shapes: dict[int, tuple[int, ...]] = {}
+    shapes: dict[int, tuple[int | None, ...]] = {}
 
     def record(slot: int, value: Any) -> Any:
         shapes[slot] = tuple(getattr(value, "shape", ()))
         return value
 
-    output = graph.run(images, observe=record)
-    return shapes, output
+    graph.run(images, observe=record)
+    return shapes
 
 
 def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[FeatureMap, ...]:
@@ -192,12 +192,12 @@ def _without_calls(path: str) -> str:
 
 
 def _describe(slot: int, path: str, shapes: Shapes) -> FeatureMap:
-    _, height, width, channels = shapes[slot]
-    return FeatureMap(slot, path, (int(height), int(width), int(channels)))
+    height, width, channels = (int(length or 0) for length in shapes[slot][1:])
+    return FeatureMap(slot, path, (height, width, channels))
 
 
-def _is_map(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 4 and shape[1] * shape[2] > 1
+def _is_map(shape: tuple[int | None, ...]) -> bool:
+    return len(shape) == 4 and int(shape[1] or 1) * int(shape[2] or 1) > 1
 
 
 def _holds_a_convolution(operation: Any) -> bool:

@@ -67,6 +67,9 @@ class ForwardModel:
         """Return the probabilities that belong to class scores, both float32 (n, classes)."""
         return np.asarray(np.exp(scores), np.float32)
 
+    def forget_pass(self) -> None:
+        """Do nothing: no pass is kept."""
+
     def __getattr__(self, name: str) -> Any:
         # What else a `ScoredModel` has needs the layers of the model.
         if name.startswith("_"):
@@ -89,6 +92,7 @@ def open_scores(
     *,
     needs_more: bool = False,
     engine: str | None = None,
+    layer: str | None = None,
 ) -> Any:
     """Return a `ScoredModel` of a Keras model, or a `ForwardModel` of one that only runs forward.
 
@@ -99,6 +103,7 @@ def open_scores(
         method: What the scores are for, for messages.
         needs_more: Whether it needs a feature map.
         engine: What computes the class scores of a Keras model; see `ScoredModel`.
+        layer: The layer whose feature maps are needed first; see `ScoredModel`.
 
     Raises:
         ExplanationError: If the model cannot be explained.
@@ -106,4 +111,4 @@ def open_scores(
     if isinstance(model, RuntimeModel):
         open_runner(model, engine)
         return ForwardModel(model, example, batch_size, method, needs_more=needs_more)
-    return ScoredModel(model, example, batch_size, engine)
+    return ScoredModel(model, example, batch_size, engine, layer)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -11,48 +12,165 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.class_score import ClassScore, find_class_score
-from breastcls.explanation.feature_map import measure_shapes
+from breastcls.explanation.feature_map import (
+    FeatureMap,
+    find_bypass,
+    find_feature_maps,
+    find_named_maps,
+    measure_shapes,
+)
 from breastcls.explanation.gradients.gradient_backend import find_gradient_backend
 from breastcls.explanation.layer_graph import LayerGraph
 from breastcls.explanation.model_state import describe_state
 from breastcls.explanation.unrolling import unroll
+from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.keras_internals import is_in_stateless_scope
+from breastcls.models.model_card import get_card
+from breastcls.models.model_parts import find_backbone
 
 _ATTRIBUTE = "breastcls_prepared"
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """What one forward pass gives for one batch.
+
+    Attributes:
+        images: The batch.
+        output: The model's own output (n, classes) or (n, 1).
+        scores: Class scores, float32 (n, classes).
+        features: The feature maps as tensors of the backend, by their slot.
+    """
+
+    images: np.ndarray
+    output: Any
+    scores: Any
+    features: dict[int, Any]
 
 
 class PreparedModel:
     """The layer calls of a model, the class scores, the shapes of its tensors and its compiled functions.
 
+    Args:
+        model: The model.
+        images: A batch, float32 (n, h, w, 3), which is passed forward once.
+        layer: The layer whose feature maps this pass returns; None for the maps that a method uses by default.
+
     Attributes:
         graph: The layer calls.
         score: How class scores are computed.
         class_count: The number of classes.
-        shapes: The shape of each tensor for one image, by the slot of the tensor.
+        shapes: The shape of each tensor, by its slot; only the first number, that of images, may be None.
+        kept: What else is kept with the model, by name.
+        state: The description of the model when it was prepared.
     """
 
-    def __init__(self, model: Any, one: np.ndarray) -> None:
+    def __init__(self, model: Any, images: np.ndarray, layer: str | None) -> None:
         self.graph: LayerGraph = unroll(model)
+        self.shapes: dict[int, tuple[int | None, ...]] = {}
+        self.score = ClassScore(self.graph.output, None, "none")
+        self.kept: dict[str, Any] = {}
         self._backend = find_gradient_backend()
         # With the layers of the graph they keep alive what the description of the state refers to.
         self._variables = list(model.weights)
         self._traceable = not getattr(model, "run_eagerly", False)
         self._compiled: dict[str, Callable[..., Any]] = {}
-        self.kept: dict[str, Any] = {}
-        expected = _call(model, one)
-        self.shapes, output = measure_shapes(self.graph, one)
-        followed = np.asarray(keras.ops.convert_to_numpy(output), dtype=np.float32)
-        if not np.all(np.isfinite(expected)):
+        self._forward: dict[tuple[int, ...], Callable[..., Any]] = {}
+        try:
+            expected = _to_float32(model(images[:1], training=False)) if _needs_check(self.graph) else None
+            self._first: ForwardPass | None = self._open(model, images, layer)
+        except (ValueError, TypeError) as error:
+            if isinstance(error, ExplanationError):
+                raise
+            raise ExplanationError(
+                f"The model {model.name!r} cannot be called on images of the shape {images.shape[1:]}; "
+                f"its input is {getattr(model, 'input_shape', 'unknown')}. {error}"
+            ) from error
+        output = _to_float32(self._first.output)
+        if not np.all(np.isfinite(output)):
             raise ExplanationError(f"The model {model.name!r} has NaN or infinite outputs; expected finite numbers.")
-        if not np.allclose(followed, expected, rtol=1e-3, atol=1e-4):
+        if expected is not None and not np.allclose(output[:1], expected, rtol=1e-3, atol=1e-4):
             raise ExplanationError(
                 f"Calling the layers of the model {model.name!r} one by one does not give its output (largest "
-                f"difference {np.abs(followed - expected).max():.2g}): the model computes outside of its layers, or is "
-                "random in inference. Rebuild it as a functional model."
+                f"difference {np.abs(output[:1] - expected).max():.2g}): the model computes outside of its layers, or "
+                "is random in inference. Rebuild it as a functional model."
             )
-        self.score: ClassScore = find_class_score(self.graph, expected.shape[1])
-        self.class_count = max(2, int(expected.shape[1]))
+        self.class_count = max(2, output.shape[1])
         self.state = describe_state(model)
+
+    def _open(self, model: Any, images: np.ndarray, layer: str | None) -> ForwardPass:
+        """Trace a forward pass, in which the shapes, the class scores and the feature maps are found, and run it."""
+        slots: tuple[int, ...] = ()
+
+        def compute(pixels: Any) -> tuple[Any, ...]:
+            nonlocal slots
+            seen: dict[int, Any] = {}
+
+            def record(slot: int, value: Any) -> Any:
+                seen[slot] = value
+                return value
+
+            output = self.graph.run(pixels, observe=record)
+            if len(output.shape) != 2:
+                return (output, output)
+            self.score = find_class_score(self.graph, int(output.shape[1]))
+            self.shapes = {slot: tuple(getattr(value, "shape", ())) for slot, value in seen.items()}
+            if any(None in shape[1:] for shape in self.shapes.values()):
+                # A layer whose output size is known only when it is called on actual images.
+                self.shapes = measure_shapes(self.graph, images[:1])
+            try:
+                slots = tuple(item.slot for item in self.find_maps(model, layer))
+            except ExplanationError:
+                # Raised again when a method asks for the maps.
+                slots = ()
+            return (output, self.score.scores(seen[self.score.slot]), *(seen[slot] for slot in slots))
+
+        traced = self._backend.compile(compute, self._variables, traceable=self._traceable)
+        output, scores, *features = traced(images)
+        if len(output.shape) != 2:
+            raise ExplanationError(
+                f"The model {model.name!r} has an output of the shape {tuple(output.shape)}; expected (n, classes)."
+            )
+        self._forward[slots] = traced
+        return ForwardPass(images, output, scores, dict(zip(slots, features, strict=True)))
+
+    def take_first(self) -> ForwardPass | None:
+        """Return the pass that was needed to prepare the model, once: it is not kept with the model."""
+        first, self._first = self._first, None
+        return first
+
+    def find_maps(self, model: Any, layer: str | None) -> tuple[FeatureMap, ...]:
+        """Return the feature maps of a layer, or those that methods use by default; see `ScoredModel.feature_maps`."""
+        if layer is not None:
+            return find_named_maps(self.graph, self.shapes, self.score.slot, layer)
+        registered = _registered_layer(model)
+        if registered is not None:
+            maps = find_named_maps(self.graph, self.shapes, self.score.slot, registered)
+            if not find_bypass(self.graph, self.shapes, self.score.slot, maps):
+                return maps
+        return find_feature_maps(self.graph, self.shapes, self.score.slot)
+
+    def forward(self, images: np.ndarray, slots: Sequence[int]) -> ForwardPass:
+        """Return output, class scores and the tensors of some slots for one batch by one forward pass."""
+        wanted = tuple(slots)
+        known = next((names for names in self._forward if set(wanted) <= set(names)), None)
+        if known is None:
+            graph, score, known = self.graph, self.score, wanted
+
+            def compute(pixels: Any) -> tuple[Any, ...]:
+                seen: dict[int, Any] = {}
+
+                def record(slot: int, value: Any) -> Any:
+                    if slot in wanted or slot == score.slot:
+                        seen[slot] = value
+                    return value
+
+                output = graph.run(pixels, observe=record)
+                return (output, score.scores(seen[score.slot]), *(seen[slot] for slot in wanted))
+
+            self._forward[known] = self._backend.compile(compute, self._variables, traceable=self._traceable)
+        output, scores, *features = self._forward[known](images)
+        return ForwardPass(images, output, scores, dict(zip(known, features, strict=True)))
 
     def compiled(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the compiled function that is kept under a name; the first function of a name is kept."""
@@ -72,15 +190,15 @@ class _PreparedModels:
         self._known: dict[tuple[int, ...], PreparedModel] = {}
         self._lock = Lock()
 
-    def get(self, model: Any, one: np.ndarray) -> PreparedModel:
-        """Return the prepared model for the size of an image, prepared anew if the model was changed."""
+    def get(self, model: Any, images: np.ndarray, layer: str | None) -> PreparedModel:
+        """Return the prepared model for the size of the images, prepared anew if the model was changed."""
         with self._lock:
             state = describe_state(model)
             # What was prepared before a change of the model is never needed again.
             self._known = {size: known for size, known in self._known.items() if known.state == state}
-            size = tuple(one.shape[1:])
+            size = tuple(images.shape[1:])
             if size not in self._known:
-                self._known[size] = PreparedModel(model, one)
+                self._known[size] = PreparedModel(model, images, layer)
             return self._known[size]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _PreparedModels:
@@ -90,7 +208,7 @@ class _PreparedModels:
         return (_PreparedModels, ())
 
 
-def prepare_model(model: Any, example: np.ndarray) -> PreparedModel:
+def prepare_model(model: Any, images: np.ndarray, layer: str | None = None) -> PreparedModel:
     """Return what is prepared of a model for the size of some images.
 
     It is kept as an attribute of the model, so that it is dropped with the model. New values of the weights have an
@@ -98,33 +216,39 @@ def prepare_model(model: Any, example: np.ndarray) -> PreparedModel:
 
     Args:
         model: A Keras model with one image input and one output (n, classes).
-        example: Images (n, h, w, 3) of the model's input size, at least one; the first is used to check that calling
-            layer after layer gives the output of the model.
+        images: A batch, float32 (n, h, w, 3), of the model's input size.
+        layer: The layer whose feature maps are needed first.
 
     Raises:
         ExplanationError: If the model cannot be explained, or calling layer after layer does not give its output.
     """
-    one = np.asarray(example[:1], dtype=np.float32)
     if not isinstance(model, keras.Model) or is_in_stateless_scope():
         # Within the scope other values replace the weights, which a graph that is kept would not read.
-        return PreparedModel(model, one)
+        return PreparedModel(model, images, layer)
     held = getattr(model, _ATTRIBUTE, None)
     if not isinstance(held, _PreparedModels):
         held = _PreparedModels()
         setattr(model, _ATTRIBUTE, held)
-    return held.get(model, one)
+    return held.get(model, images, layer)
 
 
-def _call(model: Any, one: np.ndarray) -> np.ndarray:
-    try:
-        output = np.asarray(keras.ops.convert_to_numpy(model(one, training=False)), dtype=np.float32)
-    except (ValueError, TypeError) as error:
-        raise ExplanationError(
-            f"The model {model.name!r} cannot be called on images of the shape {one.shape[1:]}; "
-            f"its input is {getattr(model, 'input_shape', 'unknown')}. {error}"
-        ) from error
-    if output.ndim != 2:
-        raise ExplanationError(
-            f"The model {model.name!r} has an output of the shape {output.shape}; expected (n, classes)."
-        )
-    return output
+def _needs_check(graph: LayerGraph) -> bool:
+    """Return whether repeating the recorded calls may differ from calling the model: not if all are those of Keras."""
+    operations = [step.operation for step in graph.steps]
+    return any(
+        type(operation).__module__.split(".")[0] != "keras" or isinstance(operation, keras.layers.Lambda)
+        for operation in operations
+    )
+
+
+def _to_float32(tensor: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=np.float32)
+
+
+def _registered_layer(model: Any) -> str | None:
+    """Return the path of the layer that the registered backbone names for class activation maps, or None."""
+    card = get_card(model)
+    if card is None or card.backbone is None or card.backbone not in BACKBONES:
+        return None
+    layer = BACKBONES[card.backbone].last_convolution
+    return None if layer is None else f"{find_backbone(model).name}/{layer}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,30 +10,10 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.engine_scores import open_score_session
-from breastcls.explanation.feature_map import FeatureMap, find_bypass, find_feature_maps, find_named_maps
+from breastcls.explanation.feature_map import FeatureMap, find_bypass
 from breastcls.explanation.layer_graph import Observer
-from breastcls.explanation.prepared_model import prepare_model
-from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.explanation.prepared_model import ForwardPass, prepare_model
 from breastcls.models.engines.engine_record import record_engine
-from breastcls.models.model_card import get_card
-from breastcls.models.model_parts import find_backbone
-
-
-@dataclass(frozen=True, eq=False)
-class ForwardPass:
-    """What one forward pass gives for one batch.
-
-    Attributes:
-        images: The batch.
-        output: The model's own output (n, classes) or (n, 1).
-        scores: Class scores, float32 (n, classes).
-        features: The feature maps as tensors of the backend, by their slot.
-    """
-
-    images: np.ndarray
-    output: Any
-    scores: Any
-    features: dict[int, Any]
 
 
 class ScoredModel:
@@ -45,26 +24,35 @@ class ScoredModel:
 
     Args:
         model: A Keras model with one image input and one output (n, classes).
-        example: One or more images of the model's input size, uint8 or float32 (n, h, w, 3), values 0..255. The first
-            is used to check that calling layer after layer gives the output of the model.
+        example: A batch of images of the model's input size, uint8 or float32 (n, h, w, 3), values 0..255, with which
+            the model is prepared.
         batch_size: Number of images in one forward pass.
         engine: What computes class scores that need no gradients; see `predict`. All else is computed by Keras.
+        layer: The layer whose feature maps are needed first; see `feature_maps`.
 
     Raises:
         ExplanationError: If the model cannot be explained, or calling layer after layer does not give its output.
     """
 
-    def __init__(self, model: Any, example: np.ndarray, batch_size: int = 8, engine: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        example: np.ndarray,
+        batch_size: int = 8,
+        engine: str | None = None,
+        layer: str | None = None,
+    ) -> None:
         if batch_size < 1:
             raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
         self.model = model
         self.batch_size = batch_size
-        self._prepared = prepare_model(model, example)
+        images = example if example.dtype == np.float32 else example[:batch_size].astype(np.float32)
+        self._prepared = prepare_model(model, images, layer)
+        self._last: ForwardPass | None = self._prepared.take_first()
         self.graph = self._prepared.graph
         self.shapes = self._prepared.shapes
         self.class_count = self._prepared.class_count
         self._score = self._prepared.score
-        self._last: ForwardPass | None = None
         self._forward = open_score_session(model, engine)
 
     @property
@@ -87,18 +75,10 @@ class ScoredModel:
         Raises:
             ExplanationError: If there is no such layer or no feature map.
         """
-        found: tuple[FeatureMap, ...] = self.keep(f"feature maps {layer}", lambda: self._find_maps(layer))
+        found: tuple[FeatureMap, ...] = self.keep(
+            f"feature maps {layer}", lambda: self._prepared.find_maps(self.model, layer)
+        )
         return found
-
-    def _find_maps(self, layer: str | None) -> tuple[FeatureMap, ...]:
-        if layer is not None:
-            return find_named_maps(self.graph, self.shapes, self._score.slot, layer)
-        registered = _registered_layer(self.model)
-        if registered is not None:
-            maps = find_named_maps(self.graph, self.shapes, self._score.slot, registered)
-            if not self.bypass(maps):
-                return maps
-        return find_feature_maps(self.graph, self.shapes, self._score.slot)
 
     def feature_map(self, layer: str | None = None) -> FeatureMap:
         """Return the one feature map for class activation maps.
@@ -165,24 +145,13 @@ class ScoredModel:
         """
         slots = tuple(item.slot for item in maps)
         last = self._last
-        if last is not None and last.images is images and all(slot in last.features for slot in slots):
-            return last
-        graph, score = self.graph, self._score
+        if last is None or last.images is not images or any(slot not in last.features for slot in slots):
+            last = self._last = self._prepared.forward(images, slots)
+        return last
 
-        def compute(pixels: Any) -> tuple[Any, ...]:
-            seen: dict[int, Any] = {}
-
-            def record(slot: int, value: Any) -> Any:
-                if slot in slots or slot == score.slot:
-                    seen[slot] = value
-                return value
-
-            output = graph.run(pixels, observe=record)
-            return (output, score.scores(seen[score.slot]), *(seen[slot] for slot in slots))
-
-        output, scores, *features = self.traced(f"forward {slots}", compute)(images)
-        self._last = ForwardPass(images, output, scores, dict(zip(slots, features, strict=True)))
-        return self._last
+    def forget_pass(self) -> None:
+        """Release the images and feature maps of the last batch."""
+        self._last = None
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Return the class scores, float32 (n, classes), in batches of `batch_size`."""
@@ -224,12 +193,3 @@ class ScoredModel:
 
 def _to_float32(tensor: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))
-
-
-def _registered_layer(model: Any) -> str | None:
-    """Return the path of the layer that the registered backbone names for class activation maps, or None."""
-    card = get_card(model)
-    if card is None or card.backbone is None or card.backbone not in BACKBONES:
-        return None
-    layer = BACKBONES[card.backbone].last_convolution
-    return None if layer is None else f"{find_backbone(model).name}/{layer}"

@@ -38,7 +38,8 @@ class TracedFunction:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = tf.function(function)
+        # As Keras does for `predict`: converting Python control flow takes longer than tracing.
+        self._function = tf.function(function, autograph=False)
         self._graphs: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
