@@ -101,6 +101,8 @@ class PreparedModel:
     def _open(self, model: Any, images: np.ndarray, layer: str | None) -> ForwardPass:
         """Trace a forward pass, in which the shapes, the class scores and the feature maps are found, and run it."""
         slots: tuple[int, ...] = ()
+        # Not the images themselves, which the function would keep in memory.
+        empty = np.zeros((1, *images.shape[1:]), np.float32)
 
         def compute(pixels: Any) -> tuple[Any, ...]:
             nonlocal slots
@@ -117,7 +119,7 @@ class PreparedModel:
             self.shapes = {slot: tuple(getattr(value, "shape", ())) for slot, value in seen.items()}
             if any(None in shape[1:] for shape in self.shapes.values()):
                 # A layer whose output size is known only when it is called on actual images.
-                self.shapes = measure_shapes(self.graph, images[:1])
+                self.shapes = measure_shapes(self.graph, empty)
             try:
                 slots = tuple(item.slot for item in self.find_maps(model, layer))
             except ExplanationError:
