@@ -101,8 +101,21 @@ def draw_augmentation(folder: Path) -> np.ndarray:
     """One row per policy: the original image and five augmented versions."""
     data = tissue(folder)
     image = bc.images.resize_image(bc.images.read_image(data.where(subtype="TA").paths[0]), (112, 150))
-    names = [name for name in bc.augmentation.list_policies() if name not in ("none", "mixup", "cutmix")]
+    names = ("dihedral", "classic", "standard", "stain", "strong")
     return grid([[image, *bc.augmentation.augment_images(np.stack([image] * 5), name, seed=1)] for name in names])
+
+
+def draw_keras_cv(folder: Path) -> np.ndarray:
+    """One row per policy of KerasCV: the original image and five augmented versions; of `fmix`, five mixed images."""
+    data = tissue(folder)
+    subtypes = ("TA", "F", "DC", "LC", "PC")
+    images = [
+        bc.images.resize_image(bc.images.read_image(data.where(subtype=name).paths[0]), (112, 150)) for name in subtypes
+    ]
+    rows = [[images[0], *bc.augmentation.augment_images(np.stack(images), "fmix", seed=1)]]
+    for name in ("randaugment", "augmix", "gridmask", "channel-shuffle"):
+        rows.append([images[0], *bc.augmentation.augment_images(np.stack([images[0]] * 5), name, seed=1)])
+    return grid(rows)
 
 
 def draw_stain(folder: Path) -> np.ndarray:
@@ -221,6 +234,7 @@ DRAWINGS = {
     "prepare": draw_prepare,
     "synthetic": draw_synthetic,
     "augmentation": draw_augmentation,
+    "augmentation-keras-cv": draw_keras_cv,
     "stain": draw_stain,
     "heatmaps": draw_heatmaps,
     "report": draw_report,

@@ -1,4 +1,4 @@
-"""Mixing images of a batch with each other, and their labels accordingly: mixup and CutMix."""
+"""Mixing images of a batch with each other, and their labels accordingly: mixup, CutMix and FMix."""
 
 from __future__ import annotations
 
@@ -50,6 +50,23 @@ def cutmix(images: Any, labels: Any, key: Any, alpha: float, class_count: int) -
     mixed = tf.where(box[..., None], tf.gather(images, partner), images)
     kept = 1 - tf.reduce_mean(tf.cast(box, tf.float32), axis=(1, 2))
     return mixed, _mix_labels(labels, partner, kept, class_count)
+
+
+def fourier_mix(images: Any, labels: Any, key: Any, alpha: float, class_count: int) -> tuple[Any, Any]:
+    """Replace a region of random smooth shape of each image by that of another image of its batch.
+
+    FMix (Harris et al. 2020, DOI 10.48550/arXiv.2002.12047), with the masks of KerasCV. The arguments and the result
+    are those of `mixup`; the weight of a label is the fraction of unchanged pixels.
+    """
+    import tensorflow as tf
+
+    from breastcls.augmentation.keras_cv_operations import draw_fourier_masks
+
+    partner, share = _partners(images, key, alpha)
+    height, width = images.shape[1:3]
+    masks = draw_fourier_masks(tf.random.experimental.stateless_fold_in(key, 104), share, height, width)
+    mixed = tf.where(masks[..., None] > 0, images, tf.gather(images, partner))
+    return mixed, _mix_labels(labels, partner, tf.reduce_mean(masks, axis=(1, 2)), class_count)
 
 
 def _partners(images: Any, key: Any, alpha: float) -> tuple[Any, Any]:

@@ -38,6 +38,15 @@ class Policy(ShownInNotebook, PolicyParameters):
         magnitude: Strength of RandAugment, 0 to 1.
         mixup: Alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): weighted means of two images and their labels.
         cutmix: Alpha of CutMix (Yun et al. 2019, DOI 10.1109/ICCV.2019.00612): a rectangle is from another image.
+        grid_mask: GridMask (Chen et al. 2020, DOI 10.48550/arXiv.2001.04086): squares of a grid are black; the largest
+            ratio of their side to their distance, 0 to 1. This and the following are operations of KerasCV.
+        channel_shuffle: Probability that red, green and blue are put into random order.
+        rand_augment: Magnitude, 0 to 1, of RandAugment with the operations of KerasCV, two per image; unlike those of
+            `random_operations`, they include solarisation.
+        aug_mix: Severity, 0 to 1, of AugMix (Hendrycks et al. 2020, DOI 10.48550/arXiv.1912.02781): the mean of an
+            image and three chains of operations.
+        fourier_mix: Alpha of FMix (Harris et al. 2020, DOI 10.48550/arXiv.2002.12047): a region of random shape is from
+            another image.
 
     Example:
         >>> Policy("turns", "Quarter turns and flips.", dihedral=True).mixes
@@ -84,11 +93,16 @@ class Policy(ShownInNotebook, PolicyParameters):
             from breastcls.augmentation.random_operations import apply_random_operations
 
             images = apply_random_operations(images, key, self.random_operations, self.magnitude, part)
+        if self.uses_keras_cv:
+            from breastcls.augmentation.keras_cv_operations import apply_keras_cv
+
+            images = apply_keras_cv(images, key, self, part)
         if self.mixes:
-            from breastcls.augmentation.mixing import cutmix, mixup
+            from breastcls.augmentation.mixing import cutmix, fourier_mix, mixup
 
             if class_count is None:
                 raise ValueError(f"The policy {self.name!r} mixes labels and needs class_count, the number of classes.")
-            mix, alpha = (mixup, self.mixup) if self.mixup else (cutmix, self.cutmix)
-            images, labels = mix(images, labels, key, alpha, class_count)
+            for mix, alpha in ((mixup, self.mixup), (cutmix, self.cutmix), (fourier_mix, self.fourier_mix)):
+                if alpha:
+                    images, labels = mix(images, labels, key, alpha, class_count)
         return images, labels

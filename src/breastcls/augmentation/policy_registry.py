@@ -95,5 +95,20 @@ for _policy in (
     ),
     replace(_GEOMETRY, name="mixup", summary="The geometric changes of standard, then mixup.", mixup=0.2),
     replace(_GEOMETRY, name="cutmix", summary="The geometric changes of standard, then CutMix.", cutmix=1.0),
+    replace(_GEOMETRY, name="fmix", summary="The geometric changes of standard, then FMix (KerasCV).", fourier_mix=1.0),
+    Policy(
+        "randaugment",
+        "Quarter turns and flips, then RandAugment of KerasCV with two operations of medium strength.",
+        dihedral=True,
+        rand_augment=0.3,
+    ),
+    Policy("augmix", "Quarter turns and flips, then AugMix of KerasCV.", dihedral=True, aug_mix=0.3),
+    Policy("gridmask", "Quarter turns and flips, then GridMask of KerasCV.", dihedral=True, grid_mask=0.5),
+    Policy(
+        "channel-shuffle",
+        "Quarter turns and flips, and red, green and blue in random order in half of the images, by KerasCV.",
+        dihedral=True,
+        channel_shuffle=0.5,
+    ),
 ):
     register_policy(_policy)

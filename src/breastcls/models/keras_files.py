@@ -18,6 +18,7 @@ from breastcls.models.backbones.transformers.transformer_layers import TRANSFORM
 from breastcls.models.declared_sizes import check_h5, check_keras_archive
 from breastcls.models.forked_process import check_process
 from breastcls.models.keras_2_config import translate_keras_2
+from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.model_card import ModelCard
 from breastcls.models.saved_layers import check_code, check_known, list_saved_layers
 from breastcls.models.spatial_moments import SpatialMoments
@@ -28,6 +29,9 @@ CARD_FILE = "breastcls.json"
 
 LARGEST_CARD = 1 << 24
 """Most bytes of a model card."""
+
+TRAINABLE_FILE = "breastcls-trainable.json"
+"""Name of the list of trainable layers in the archive."""
 
 # zipfile raises NotImplementedError and RuntimeError for parts that are encrypted or compressed by another method.
 _DAMAGED = (
@@ -71,7 +75,39 @@ def load_keras_file(
     except Exception as error:
         check_known(file, layers)
         raise ModelError(f"Keras {keras.__version__} cannot load {file}: {_short(error)} {_advice(file)}") from error
+    if kind == "keras":
+        _restore_trainable(file, model)
     return model, card
+
+
+def describe_trainable(model: keras.Model) -> str:
+    """Return as JSON which layers are trainable, at any depth.
+
+    Keras restores that of the layers in its configuration only, and not inside of a layer or model that makes its parts
+    from arguments, such as the networks of KerasCV and KerasHub.
+    """
+    return json.dumps([bool(layer.trainable) for layer in flatten_layers(model)])
+
+
+def _restore_trainable(file: Path, model: keras.Model) -> None:
+    with zipfile.ZipFile(file) as archive:
+        if TRAINABLE_FILE not in archive.namelist():
+            return
+        text = archive.read(TRAINABLE_FILE) if archive.getinfo(TRAINABLE_FILE).file_size <= LARGEST_CARD else b""
+    layers = flatten_layers(model)
+    try:
+        flags = json.loads(text)
+    # Of a damaged or manipulated file.
+    except (ValueError, RecursionError):
+        flags = None
+    if not (isinstance(flags, list) and len(flags) == len(layers) and {True, False}.issuperset(flags)):
+        raise ModelError(
+            f"{file}: {TRAINABLE_FILE} does not say of each of the {len(layers)} layers whether it is trainable. The "
+            "file is damaged. Copy or save it again."
+        )
+    # An outer layer comes first, since setting its flag sets those of all layers inside it.
+    for layer, flag in zip(layers, flags, strict=True):
+        layer.trainable = flag
 
 
 @contextmanager

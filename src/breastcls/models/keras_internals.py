@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -123,3 +124,41 @@ def with_rate_factors(base: Any) -> Any:
             return super().update_step(gradient, variable, learning_rate * self._factors.get(path, 1.0))
 
     return RateFactors
+
+
+def remove_lora(layer: Any) -> None:
+    """Add the adapter of a layer to its kernel, and remove the adapter; the output stays the same."""
+    layer._kernel.assign(_merged_kernel(layer))
+    layer.lora_enabled, layer.lora_rank, layer.lora_alpha = False, None, None
+    for name in ("lora_kernel_a", "lora_kernel_b"):
+        weight = getattr(layer, name)
+        # A graph that was traced before the removal adds the adapter to the kernel.
+        weight.assign(keras.ops.zeros(weight.shape))
+        # `del layer.lora_kernel_a` does the same, and collects garbage after each weight, which takes seconds in all.
+        layer._untrack_variable(weight)
+        object.__delattr__(layer, name)
+
+
+@contextmanager
+def without_lora(layers: Sequence[Any]) -> Iterator[None]:
+    """Within the block the adapters of layers are part of their kernels, also in what is saved."""
+    kept = []
+    for layer in layers:
+        kernel = keras.ops.convert_to_numpy(layer._kernel)
+        kept.append((layer, kernel, layer.lora_rank, layer.lora_alpha))
+        layer._kernel.assign(_merged_kernel(layer))
+        layer.lora_enabled, layer.lora_rank = False, None
+    try:
+        yield
+    finally:
+        for layer, kernel, rank, alpha in kept:
+            layer._kernel.assign(kernel)
+            layer.lora_enabled, layer.lora_rank, layer.lora_alpha = True, rank, alpha
+
+
+def _merged_kernel(layer: Any) -> Any:
+    # `layer.kernel` is the same in the precision of the computations, which may be lower than that of the weights.
+    kernel, first, second = (
+        keras.ops.convert_to_numpy(weight) for weight in (layer._kernel, layer.lora_kernel_a, layer.lora_kernel_b)
+    )
+    return kernel + (layer.lora_alpha / layer.lora_rank) * (first @ second)

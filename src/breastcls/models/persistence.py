@@ -16,7 +16,8 @@ from breastcls.images.resize import check_image_size
 from breastcls.models.adapted_model import adapt_model, check_images
 from breastcls.models.forked_process import check_process
 from breastcls.models.input_scaling import InputScaling, Scaling, find_scaling
-from breastcls.models.keras_files import CARD_FILE, LARGEST_CARD, load_keras_file
+from breastcls.models.keras_files import CARD_FILE, LARGEST_CARD, TRAINABLE_FILE, describe_trainable, load_keras_file
+from breastcls.models.lora import merged_lora
 from breastcls.models.model_card import ModelCard, check_classes, get_card, set_card
 from breastcls.models.model_formats import find_format
 from breastcls.models.runtime_model import RuntimeModel, open_runtime_file, require_keras
@@ -28,6 +29,7 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
 
     The file contains the architecture, the weights, which layers are trainable, and the card. It does not contain the
     optimizer, the loss and the metrics, because they would triple its size and Keras could not load a custom loss.
+    Adapters of LoRA are added to the kernels in the file, which holds an ordinary model with the same outputs.
 
     Args:
         model: A `keras.Model`, with a card (`get_card`) or without.
@@ -64,11 +66,14 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         )
     with atomic_path(target) as temporary:
         try:
-            _without_training_state(model).save(temporary)
+            saved = _without_training_state(model)
+            with merged_lora(model):
+                saved.save(temporary)
         except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
             raise ModelError(f"Keras cannot save the model {model.name!r}: {error}") from error
-        if text is not None:
-            with zipfile.ZipFile(temporary, "a") as archive:
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(TRAINABLE_FILE, describe_trainable(saved))
+            if text is not None:
                 archive.writestr(CARD_FILE, text)
     return target
 

@@ -226,6 +226,8 @@ def fit(
     config["input_modes"] = trainer.input_modes
     if trainer.exact_head is not None:
         config["exact_head"] = trainer.exact_head
+    if trainer.lora is not None:
+        config["lora"] = trainer.lora
     run = describe_run(train, val, config, trainer.rows, best, stopped, leakage)
     run = dataclasses.replace(run, seconds=time.perf_counter() - began, run_dir=opened.folder)
     note_in_card(model, train, val, run, None if image_size is None else resize, noted)

@@ -62,6 +62,10 @@ class FineTune:
         layer_decay: Each stage of the backbone is trained at this share of the rate of the stage above it, such as
             0.7 (discriminative fine-tuning, Howard and Ruder 2018, DOI 10.18653/v1/P18-1031); 1 for one rate.
         batch_norm: "frozen", "train", or "auto": frozen in pretrained backbones, trained in others.
+        lora_rank: Instead of the weights of the backbone, adapters of this rank are trained while fine-tuning (LoRA, Hu
+            et al. 2022, DOI 10.48550/arXiv.2106.09685), on the dense layers and convolutions of the stages that
+            `depth` names. They are added to the weights at the end. None trains the weights themselves.
+        lora_alpha: Factor of the adapters, times their rank; None for the rank.
 
     Raises:
         TrainingError: If an argument is not valid.
@@ -76,6 +80,8 @@ class FineTune:
     learning_rate: Rate | None = None
     layer_decay: float = 1.0
     batch_norm: Literal["auto", "frozen", "train"] = "auto"
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.depth in ("auto", "all", "last-stage") if isinstance(self.depth, str) else is_count(self.depth)):
@@ -87,6 +93,14 @@ class FineTune:
         check_rate("FineTune.learning_rate", self.learning_rate)
         check_number("FineTune.layer_decay", self.layer_decay, "a number above 0, at most 1", above=0, most=1)
         check_choice("FineTune.batch_norm", self.batch_norm, ("auto", "frozen", "train"))
+        check_count("FineTune.lora_rank", self.lora_rank, optional=True)
+        if self.lora_alpha is not None:
+            check_number("FineTune.lora_alpha", self.lora_alpha, "a number above 0", above=0)
+            if self.lora_rank is None:
+                raise TrainingError(
+                    f"FineTune.lora_alpha={self.lora_alpha:g} has no effect without lora_rank. Pass lora_rank, such as "
+                    "8, or leave lora_alpha out."
+                )
 
     @classmethod
     def of(cls, value: Any) -> FineTune | Literal[False]:

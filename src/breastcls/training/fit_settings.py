@@ -84,6 +84,11 @@ class FitSettings:
         mixes = find_policy(self.augment).mixes
         if self.frozen_head.solver == "lbfgs":
             self._check_exact_head(mixes=mixes)
+        if self.fine_tune is not False and self.fine_tune.lora_rank is not None and self.devices.strategy is not None:
+            raise TrainingError(
+                f"FineTune.lora_rank works on one device; found strategy={self.devices.strategy!r}. Leave the strategy "
+                "out, or lora_rank."
+            )
         if self.logging.checkpoint_steps is not None and self.run_dir is None:
             raise TrainingError("Logging.checkpoint_steps needs a folder to write to: pass run_dir=.")
         if self.resume and self.run_dir is None:

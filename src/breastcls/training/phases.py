@@ -83,6 +83,11 @@ def plan_phases(model: keras.Model, settings: FitSettings) -> list[Phase]:
     random = not foreign and card is not None and card.weights is None
     two_phases = tune.depth != "auto" or tune.head_epochs is not None or tune.learning_rate is not None
     if random and not exact and not two_phases:
+        if tune.lora_rank is not None:
+            raise TrainingError(
+                f"FineTune.lora_rank={tune.lora_rank} needs a pretrained backbone; that of {model.name!r} began with "
+                "random weights. Leave lora_rank out; or pass depth='all' too, if you have trained the backbone before."
+            )
         return [Phase("all", "all", epochs, rate)]
     depth = "all" if tune.depth == "auto" else tune.depth
     _check_depth(model, depth)

@@ -27,7 +27,8 @@ class Run(Result):
         history: One row per epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
         config: Every setting of `fit` under "fit", with defaults filled in; "phases", and for each of them in
             "input_modes" whether it was trained on "features", "images" or "vectors"; "precision"; "model"; "classes";
-            and in "exact_head" how the penalty of a head fitted exactly was chosen.
+            in "exact_head" how the penalty of a head fitted exactly was chosen; in "lora" the parameters of adapters
+            of LoRA.
         best_epoch: The epoch whose weights the model has now; None if there was no validation set, then the last.
         scores: The scores of that epoch.
         stopped: Why training ended: "all epochs done", "patience" or "interrupted".
@@ -86,6 +87,12 @@ class Run(Result):
         phases, modes = self.config.get("phases", []), self.config.get("input_modes", [])
         named = [f"{phase['name']} on {mode}" for phase, mode in zip(phases, modes, strict=False)]
         lines = [f"Phases: {', '.join(named)}; computed in {self.config['precision']}."] if named else []
+        lora = self.config.get("lora")
+        if lora is not None:
+            lines.append(
+                f"Fine-tuning trained {lora['trained_parameters']:,} of {lora['parameters']:,} parameters, with "
+                f"adapters of LoRA in {format_count(lora['layers'], 'layer')}."
+            )
         exact = self.config.get("exact_head")
         if exact is not None:
             chosen = f"chosen by {exact['folds']} folds over cases" if exact["folds"] else "assumed: too few cases"

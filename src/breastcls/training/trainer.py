@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import numpy as np
 
 from breastcls.features.exact_head import write_probe
 from breastcls.features.linear_probe import fit_linear_probe
-from breastcls.models.keras_internals import find_seed_generators
+from breastcls.models.keras_internals import find_seed_generators, flatten_layers
+from breastcls.models.lora import add_lora, merge_lora
 from breastcls.models.model_parts import split_model
 from breastcls.models.precision import has_gpu
 from breastcls.models.stages import set_trainable
@@ -56,6 +59,7 @@ class Trainer:
         rows: One dictionary per epoch, filled here.
         input_modes: For each phase, whether it was trained on "features", "images" or "vectors", filled here.
         exact_head: How the penalty of an exact fit of the head was chosen, filled here; None without one.
+        lora: Number of layers with an adapter of LoRA and of parameters, filled here; None without adapters.
     """
 
     data: TrainingData
@@ -69,6 +73,7 @@ class Trainer:
     rows: list[dict[str, Any]] = field(default_factory=list)
     input_modes: list[str] = field(default_factory=list)
     exact_head: dict[str, Any] | None = None
+    lora: dict[str, int] | None = None
     _position: Position = field(default_factory=Position)
     _left: Checkpoint | None = None
 
@@ -133,6 +138,10 @@ class Trainer:
             set_trainable(self.model, phase.trainable, batch_norm=tune.batch_norm if tune else "auto")
         if self.checkpoints is not None and self._left is None and self._workers.chief:
             self._write_start(number)
+        with self._adapters(phase):
+            return self._optimise(number, phase, end)
+
+    def _optimise(self, number: int, phase: Phase, end: int) -> str:
         self.best.start_phase(self.model)
         print_phase(phase, self.data)
         if phase.solver == "lbfgs":
@@ -146,6 +155,26 @@ class Trainer:
         finally:
             self.best.restore(self.model, mode.learner)
         return "patience" if self._position.epoch < end else "all epochs done"
+
+    @contextmanager
+    def _adapters(self, phase: Phase) -> Iterator[None]:
+        """Within the block the layers that are fine-tuned have adapters of LoRA, if asked for; merge them after it."""
+        settings = self.data.settings
+        tune = settings.fine_tune
+        if phase.name != "fine-tune" or tune is False or tune.lora_rank is None:
+            yield
+            return
+        parameters = _count(self.model.weights)
+        adapters = add_lora(self.model, tune.lora_rank, tune.lora_alpha, settings.seed)
+        try:
+            self.lora = {
+                "layers": len(adapters.layers),
+                "trained_parameters": _count(self.model.trainable_weights),
+                "parameters": parameters,
+            }
+            yield
+        finally:
+            merge_lora(self.model, adapters)
 
     def _run(self, number: int, phase: Phase, mode: InputMode, end: int) -> None:
         settings = self.data.settings
@@ -275,7 +304,10 @@ class Trainer:
             "best": best,
             "stopped": bool(learner.stop_training),
             # Whether training can be resumed from this state alone, without that of the beginning of the phase.
-            "whole": best["here"] and list(map(id, learner.weights)) == list(map(id, self.model.weights)),
+            # Not with adapters of LoRA, which the model has only within the phase.
+            "whole": best["here"]
+            and list(map(id, learner.weights)) == list(map(id, self.model.weights))
+            and not any(getattr(layer, "lora_enabled", False) for layer in flatten_layers(self.model)),
         }
         arrays = {
             "learner": weights,
@@ -300,6 +332,10 @@ class Trainer:
     def _write_log(self) -> None:
         if self.log is not None:
             write_history(self.log, self.rows)
+
+
+def _count(weights: list[Any]) -> int:
+    return sum(int(keras.ops.size(weight)) for weight in weights)
 
 
 def _generator_states(model: keras.Model) -> list[np.ndarray]:

@@ -19,6 +19,8 @@ SISTERS = {
     *(f"efficientnetb{number}" for number in range(1, 8)),
     *("efficientnetv2b1", "efficientnetv2b2", "efficientnetv2b3", "efficientnetv2s", "efficientnetv2l"),
     *("convnextsmall", "convnextbase", "convnextlarge", "convnextxlarge", "nasnetlarge"),
+    *("resnet34", "resnet34v2", *(f"cspdarknet-{size}" for size in ("s", "m", "l", "xl"))),
+    *(f"{family}-b{number}" for family in ("efficientnetlite", "mit") for number in range(1, 6)),
 }
 
 every = [

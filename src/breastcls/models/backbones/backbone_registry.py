@@ -11,7 +11,9 @@ from typing_extensions import override
 from breastcls.models.backbones.backbone import Backbone
 from breastcls.models.backbones.cancernet import CANCERNET
 from breastcls.models.backbones.cnn4 import CNN4
+from breastcls.models.backbones.efficientnet_lite import EFFICIENTNET_LITE
 from breastcls.models.backbones.keras_applications import KERAS_APPLICATIONS
+from breastcls.models.backbones.keras_cv_backbones import KERAS_CV
 from breastcls.models.backbones.squeezenet import SQUEEZENET
 from breastcls.models.backbones.transformers.general_transformers import GENERAL_TRANSFORMERS
 from breastcls.models.backbones.transformers.pathology_transformers import PATHOLOGY_TRANSFORMERS
@@ -20,7 +22,14 @@ from breastcls.registry import Registry, RegistryTable
 from breastcls.text_tables import text_table
 
 BACKBONES: Registry[Backbone] = Registry("backbone")
-for _entry in (CNN4, CANCERNET, SQUEEZENET, *KERAS_APPLICATIONS, *GENERAL_TRANSFORMERS, *PATHOLOGY_TRANSFORMERS):
+for _entry in (
+    *(CNN4, CANCERNET, SQUEEZENET),
+    *KERAS_APPLICATIONS,
+    *EFFICIENTNET_LITE,
+    *KERAS_CV,
+    *GENERAL_TRANSFORMERS,
+    *PATHOLOGY_TRANSFORMERS,
+):
     BACKBONES.register(_entry.name, _entry)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from breastcls.errors import LicenceWarning, WeightsError
 from breastcls.files import hash_file
-from breastcls.models.backbones.backbone import Backbone, WeightsFile
+from breastcls.models.backbones.backbone import Backbone, PackagedWeights, WeightsFile
+from breastcls.models.backbones.packaged_weights import find_packaged_weights
 from breastcls.models.checkpoints.tensor_file import INDEX_SUFFIX, TENSOR_SUFFIXES, find_tensor_file
 
 _SUFFIXES = (".h5", ".hdf5", ".keras")
@@ -25,7 +26,9 @@ def weights_folder() -> Path:
 
 
 def find_imagenet_weights(backbone: Backbone, image_size: tuple[int, int], options: Mapping[str, Any]) -> Path:
-    """Return the ImageNet weights of a backbone as a local file; Keras downloads it if it is not in its cache.
+    """Return the ImageNet weights of a backbone as a local file.
+
+    If it is not in the cache of Keras, Keras downloads it, or it is converted from an installed package.
 
     Args:
         backbone: The backbone.
@@ -46,6 +49,8 @@ def find_imagenet_weights(backbone: Backbone, image_size: tuple[int, int], optio
             f"weights, or weights=<path of a weight file>.{obtain}"
         )
     file = backbone.pretrained(image_size, options)
+    if isinstance(file, PackagedWeights):
+        return find_packaged_weights(backbone, file, options, weights_folder())
     cached = weights_folder() / file.name
     if cached.is_file():
         _check_digest(cached, file)

@@ -1,0 +1,271 @@
+"""Augmentations of KerasCV with random draws that follow from a seed and the place of an image in its batch.
+
+The layers of KerasCV draw from generators with a state and from the global generator of TensorFlow, so that two layers
+with the same seed give different images. Here all draws of a layer are replaced by stateless ones. KerasCV is imported
+when a policy that needs it is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from breastcls.augmentation.policy_parameters import PolicyParameters
+
+# RandAugment: operations per image, and standard deviation of their magnitude, the default of KerasCV.
+_STEPS, _DEVIATION = 2, 0.15
+# AugMix: number of chains and their greatest length, as in the paper; names of its operations in KerasCV.
+_CHAINS, _LONGEST = 3, 3
+_AUG_MIX = (
+    *("auto_contrast", "equalize", "posterize", "rotate", "solarize"),
+    *("shear_x", "shear_y", "translate_x", "translate_y"),
+)
+
+
+class KeyedDraws:
+    """Random numbers that follow from a key, under the methods of `tf.random.Generator`.
+
+    Args:
+        key: Stateless seed, int64 (2,). The first draw, the second draw and so on have keys that are derived from it.
+    """
+
+    def __init__(self, key: Any) -> None:
+        self._key, self._drawn = key, 0
+
+    def uniform(self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32") -> Any:
+        """Return uniformly distributed numbers."""
+        import tensorflow as tf
+
+        # Without a largest value, numbers are drawn from 0 to 1.
+        bounds = {} if maxval is None else {"minval": minval, "maxval": maxval}
+        return tf.random.stateless_uniform(shape, self._next(), dtype=dtype, **bounds)
+
+    def normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32") -> Any:
+        """Return normally distributed numbers."""
+        import tensorflow as tf
+
+        return tf.random.stateless_normal(shape, self._next(), mean=mean, stddev=stddev, dtype=dtype)
+
+    def gamma(self, shape: Any, alpha: Any) -> Any:
+        """Return numbers with a gamma distribution."""
+        import tensorflow as tf
+
+        return tf.random.stateless_gamma(shape, self._next(), alpha)
+
+    def split(self) -> KeyedDraws:
+        """Return other random numbers, which follow from the next key."""
+        return KeyedDraws(self._next())
+
+    def split_at(self, number: Any) -> KeyedDraws:
+        """Return other random numbers, which follow from a number, such as the tensor that counts a loop."""
+        import tensorflow as tf
+
+        # Beyond the numbers of single draws.
+        return KeyedDraws(tf.random.experimental.stateless_fold_in(self._key, 1_000_000 + number))
+
+    def restart(self) -> None:
+        """Let the next draw be the first one again."""
+        self._drawn = 0
+
+    def _next(self) -> Any:
+        import tensorflow as tf
+
+        self._drawn += 1
+        return tf.random.experimental.stateless_fold_in(self._key, self._drawn)
+
+
+def hide_grid(image: Any, draws: KeyedDraws, largest: float) -> Any:
+    """Blacken the squares of a rotated grid: GridMask (Chen et al. 2020, DOI 10.48550/arXiv.2001.04086).
+
+    Args:
+        image: float32 (height, width, 3), values 0..255.
+        draws: The random numbers of this image.
+        largest: Largest ratio of the side of a square to the distance between squares.
+    """
+    import keras_cv
+
+    return use_draws(keras_cv.layers.GridMask(ratio_factor=(0.0, largest)), draws)(image)
+
+
+def shuffle_channels(image: Any, draws: KeyedDraws, rate: float) -> Any:
+    """Put red, green and blue of an image into random order, with a probability of `rate`."""
+    import keras_cv
+    import tensorflow as tf
+
+    chosen = draws.uniform(()) < rate
+    return tf.where(chosen, use_draws(keras_cv.layers.ChannelShuffle(), draws)(image), image)
+
+
+def rand_augment(image: Any, draws: KeyedDraws, magnitude: float) -> Any:
+    """Apply RandAugment with the operations of KerasCV (Cubuk et al. 2020, DOI 10.1109/CVPRW50498.2020.00359).
+
+    Args:
+        image: float32 (height, width, 3), values 0..255.
+        draws: The random numbers of this image.
+        magnitude: Strength of the operations, 0 to 1.
+    """
+    import keras_cv
+
+    for _ in range(_STEPS):
+        inner = draws.split()
+        layers = keras_cv.layers.RandAugment.get_standard_policy((0, 255), magnitude, _DEVIATION)
+        # As in the paper, one of the operations leaves the image as it is.
+        operations = [*(use_draws(layer, inner) for layer in layers), lambda one: one]
+        image = _apply_one(image, draws, inner, operations)
+    return image
+
+
+def aug_mix(image: Any, draws: KeyedDraws, severity: float) -> Any:
+    """Average an image with three chains of one to three operations: AugMix (Hendrycks et al. 2020, arXiv 1912.02781).
+
+    The operations are those of KerasCV. Chains and weights are drawn here: KerasCV draws within loops of TensorFlow,
+    whose steps would all draw the same numbers.
+
+    Args:
+        image: float32 (height, width, 3), values 0..255.
+        draws: The random numbers of this image.
+        severity: Largest strength of the operations, 0 to 1.
+    """
+    import keras_cv
+    import tensorflow as tf
+
+    weights = draws.gamma((_CHAINS,), 1.0)
+    weights /= tf.reduce_sum(weights)
+    chains = draws.split()
+
+    def run_chain(chain: Any) -> Any:
+        own = chains.split_at(chain)
+        depth = own.uniform((), 1, _LONGEST + 1, dtype=tf.int32)
+
+        def take_step(step: Any, changed: Any) -> tuple[Any, Any]:
+            drawn = own.split_at(step)
+            inner = drawn.split()
+            layer = use_draws(keras_cv.layers.AugMix(value_range=(0, 255), severity=severity), inner)
+            return step + 1, _apply_one(changed, drawn, inner, [getattr(layer, f"_{name}") for name in _AUG_MIX])
+
+        return tf.while_loop(lambda step, changed: step < depth, take_step, [0, image])[1]
+
+    changed = tf.map_fn(run_chain, tf.range(_CHAINS), fn_output_signature=tf.float32)
+    mixed = tf.tensordot(weights, tf.ensure_shape(changed, (_CHAINS, *image.shape)), 1)
+    # Both parameters of this Beta distribution are 1: it is uniform.
+    kept = draws.uniform(())
+    return kept * image + (1 - kept) * mixed
+
+
+def _apply_one(image: Any, draws: KeyedDraws, inner: KeyedDraws, operations: Sequence[Callable[[Any], Any]]) -> Any:
+    """Apply one of several operations, chosen at random, all of which draw from `inner`."""
+    import tensorflow as tf
+
+    def bind(operation: Callable[[Any], Any]) -> Callable[[], Any]:
+        def apply() -> Any:
+            # In a graph all operations are traced, otherwise only the chosen one is called.
+            inner.restart()
+            return tf.ensure_shape(tf.clip_by_value(operation(image), 0.0, 255.0), image.shape)
+
+        return apply
+
+    number = draws.uniform((), 0, len(operations), dtype=tf.int32)
+    return tf.switch_case(number, [bind(operation) for operation in operations])
+
+
+_OPERATIONS: Mapping[str, Callable[[Any, KeyedDraws, float], Any]] = {
+    "rand_augment": rand_augment,
+    "aug_mix": aug_mix,
+    "channel_shuffle": shuffle_channels,
+    "grid_mask": hide_grid,
+}
+
+
+def apply_keras_cv(images: Any, key: Any, policy: PolicyParameters, part: tuple[Any, Any] | None = None) -> Any:
+    """Apply the operations of KerasCV of a policy to each image of a batch.
+
+    Args:
+        images: uint8 tensor (b, height, width, 3).
+        key: Stateless seed, int64 (2,).
+        policy: The parameters of the policy.
+        part: For a part of a batch, the positions of its images in the whole batch and the size of that.
+
+    Returns:
+        uint8 tensor of the same shape.
+    """
+    import tensorflow as tf
+
+    fold = tf.random.experimental.stateless_fold_in
+    places = tf.range(tf.shape(images)[0]) if part is None else tf.cast(part[0], tf.int32)
+
+    def augment_one(item: tuple[Any, Any]) -> Any:
+        image, place = item
+        image = tf.cast(image, tf.float32)
+        for number, (name, operation) in enumerate(_OPERATIONS.items()):
+            if strength := getattr(policy, name):
+                changed = operation(image, KeyedDraws(fold(fold(key, place), 300 + number)), strength)
+                image = tf.clip_by_value(tf.ensure_shape(changed, images.shape[1:]), 0.0, 255.0)
+        return tf.cast(tf.round(image), tf.uint8)
+
+    return tf.map_fn(augment_one, (images, places), fn_output_signature=tf.uint8)
+
+
+def draw_fourier_masks(key: Any, shares: Any, height: int, width: int) -> Any:
+    """Return binary masks of random smooth shape: FMix (Harris et al. 2020, DOI 10.48550/arXiv.2002.12047).
+
+    Args:
+        key: Stateless seed, int64 (2,).
+        shares: The share of ones of each mask, float32 (b,).
+        height: Height of the masks.
+        width: Width of the masks.
+
+    Returns:
+        float32 tensor (b, height, width) of zeros and ones.
+    """
+    import keras_cv
+    import tensorflow as tf
+
+    def draw_one(item: tuple[Any, Any]) -> Any:
+        place, share = item
+        draws = KeyedDraws(tf.random.experimental.stateless_fold_in(key, place))
+        layer = use_draws(keras_cv.layers.FourierMix(), draws)
+        smooth = layer._sample_mask_from_transform(layer.decay_power, tf.constant([height, width]))
+        return tf.ensure_shape(layer._binarise_mask(smooth, share, tf.constant([height, width])), (height, width))
+
+    return tf.map_fn(draw_one, (tf.range(tf.shape(shares)[0]), shares), fn_output_signature=tf.float32)
+
+
+def use_draws(layer: Any, draws: KeyedDraws) -> Any:
+    """Let a layer of KerasCV and all layers inside it draw from `draws`; return the layer.
+
+    Args:
+        layer: A new layer, which is used once.
+        draws: The random numbers.
+    """
+    import keras_cv
+
+    class KeyedFactor(keras_cv.core.FactorSampler):  # type: ignore[misc]
+        """A factor with the distribution of another one, drawn from `draws`."""
+
+        def __init__(self, factor: Any) -> None:
+            self.factor = factor
+
+        def __call__(self, shape: Any = (), dtype: Any = "float32") -> Any:
+            """Return factors of a shape."""
+            import tensorflow as tf
+
+            one = self.factor
+            if isinstance(one, keras_cv.core.ConstantFactorSampler):
+                return one(shape, dtype)
+            if isinstance(one, keras_cv.core.UniformFactorSampler):
+                return draws.uniform(shape, one.lower, one.upper, dtype)
+            return tf.clip_by_value(draws.normal(shape, one.mean, one.stddev, dtype), one.min_value, one.max_value)
+
+    pending, seen = [layer], set()
+    while pending:
+        inner = pending.pop()
+        if id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        for name, value in list(vars(inner).items()):
+            if isinstance(value, keras_cv.core.FactorSampler):
+                setattr(inner, name, KeyedFactor(value))
+            parts = value if isinstance(value, list | tuple) else [value]
+            pending += [part for part in parts if hasattr(part, "_random_generator")]
+        inner._random_generator = draws
+    return layer
