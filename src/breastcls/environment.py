@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from breastcls._version import __version__
+from breastcls.keras_backend import find_backend
 
 _PACKAGES = (
     "tensorflow",
@@ -23,7 +24,7 @@ _PACKAGES = (
 
 
 def describe_environment() -> dict[str, Any]:
-    """Return versions of packages and Python, the system, the number of processors, and the switch of oneDNN.
+    """Return versions of packages and Python, the system, the processors, Keras' backend and the switch of oneDNN.
 
     The switch is the environment variable `TF_ENABLE_ONEDNN_OPTS`, which TensorFlow reads when it is imported: "1" and
     "0" give other bits on some processors. "default" is TensorFlow's own choice, which depends on the processor.
@@ -32,15 +33,18 @@ def describe_environment() -> dict[str, Any]:
 
     Example:
         >>> sorted(describe_environment())
-        ['breastcls', 'onednn', 'packages', 'processors', 'python', 'system']
+        ['backend', 'breastcls', 'onednn', 'packages', 'processors', 'python', 'system']
     """
+    backend = find_backend()
+    packages = dict.fromkeys((*_PACKAGES, backend))
     return {
         "breastcls": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-        "packages": {name: _find_version(name) for name in _PACKAGES},
+        "backend": backend,
+        "packages": {name: _find_version(name) for name in packages},
     }
 
 

@@ -47,6 +47,10 @@ class RegistryError(BreastclsError, KeyError):
         return Exception.__str__(self)
 
 
+class BackendError(BreastclsError, ImportError):
+    """The backend that is chosen for Keras is unknown or not installed, or does not support what was requested."""
+
+
 class ModelError(BreastclsError, ValueError):
     """A model cannot be built, loaded or used as requested."""
 

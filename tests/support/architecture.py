@@ -16,6 +16,7 @@ LAYERS = (
         "result",
         "files",
         "environment",
+        "keras_backend",
         "json_values",
         "text_tables",
         "relative_paths",

@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 
+from breastcls.keras_backend import check_backend
+
 
 def choose_environment() -> dict[str, str]:
     """Return the environment variables of TensorFlow that a command sets, those that the user has set unchanged.
@@ -19,9 +21,13 @@ def import_keras_quietly() -> None:
     """Set the environment variables and import Keras; errors are raised as usual.
 
     After an import of TensorFlow the variables have no effect, and they are left as they are.
+
+    Raises:
+        BackendError: If the backend that is chosen for Keras is not supported or not installed.
     """
     if "tensorflow" in sys.modules:
         return
+    check_backend()
     os.environ.update(choose_environment())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 
 from breastcls.errors import ModelError
-from breastcls.models.engines.engine_packages import import_openvino, is_installed
+from breastcls.models.engines.engine_packages import is_installed
+from breastcls.models.engines.tensorflow_export import export_network
 from breastcls.models.keras_export import prepare_export
 
 ONNX_OPSET = 18
@@ -91,13 +92,9 @@ def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
         ModelError: If Keras or the converter cannot write it.
         OSError: If the file cannot be written.
     """
-    if entry.name == "openvino":
-        # Before Keras imports it: without telemetry.
-        import_openvino()
     options = {"opset_version": ONNX_OPSET} if entry.name == "onnx" else {}
-    signature = [keras.InputSpec(dtype="float32", shape=(None, *graph.input_shape[1:]), name=graph.inputs[0].name)]
     with prepare_export(graph, entry.keras_format, f"The model {graph.name!r} cannot be exported to {entry.title}"):
-        graph.export(str(path), format=entry.keras_format, verbose=False, input_signature=signature, **options)
+        export_network(graph, path, entry.keras_format, signature=True, **options)
         if entry.name == "onnx":
             _name_batch(path)
 

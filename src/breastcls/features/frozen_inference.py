@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from breastcls.errors import TrainingError
 from breastcls.images.resize import Pixels
+from breastcls.models.engines.keras_session import run_keras_batches
 from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.precision import has_gpu, processor_flags, switch_policies
 
@@ -29,7 +30,8 @@ PRECISIONS = ("float32", "bfloat16")
 def preferred_precision(frozen: keras.Model, flags: frozenset[str] | None = None) -> str:
     """Return the precision to try first: bfloat16 where it is expected to be faster, else float32.
 
-    It is faster on processors with AVX512-BF16 for networks of ordinary convolutions with many multiplications.
+    It is faster with TensorFlow on processors with AVX512-BF16 for networks of ordinary convolutions with many
+    multiplications.
     Depthwise convolutions are slower in it. On a GPU float32 is fast enough for features that are computed once.
 
     Args:
@@ -37,7 +39,7 @@ def preferred_precision(frozen: keras.Model, flags: frozenset[str] | None = None
         flags: The instruction sets of the processor; by default those of this one.
     """
     flags = processor_flags() if flags is None else flags
-    if "avx512_bf16" not in flags or has_gpu():
+    if keras.backend.backend() != "tensorflow" or "avx512_bf16" not in flags or has_gpu():
         return "float32"
     layers = flatten_layers(frozen, include_self=False)
     if any("Depthwise" in type(layer).__name__ or "Separable" in type(layer).__name__ for layer in layers):
@@ -88,7 +90,8 @@ def compile_frozen(frozen: keras.Model, size: int, precision: str = "float32") -
     """
     if precision not in PRECISIONS:
         raise TrainingError(f"The precision of features is {precision!r}; expected {' or '.join(PRECISIONS)}.")
-    run = _compile_graph(frozen, size, precision) if keras.backend.backend() == "tensorflow" else _without_graph(frozen)
+    compile_network = _compile_graph if keras.backend.backend() == "tensorflow" else _compile_by_keras
+    run = compile_network(frozen, size, precision)
 
     def compute(images: Pixels) -> Features:
         count = len(images)
@@ -99,8 +102,16 @@ def compile_frozen(frozen: keras.Model, size: int, precision: str = "float32") -
     return compute
 
 
-def _without_graph(frozen: keras.Model) -> Callable[[Pixels], Any]:
-    return lambda images: keras.ops.convert_to_numpy(frozen(images, training=False))
+def _compile_by_keras(frozen: keras.Model, size: int, precision: str) -> Callable[[Pixels], Any]:
+    # A model of its own around the same layers, since Keras keeps one compiled function per model.
+    network = keras.Model(frozen.inputs[0], frozen.outputs[0])
+    layers = flatten_layers(frozen)
+
+    def run(images: Pixels) -> Any:
+        with switch_policies(layers, precision):
+            return next(run_keras_batches(network, [images]))
+
+    return run
 
 
 def _compile_graph(frozen: keras.Model, size: int, precision: str) -> Callable[[Pixels], Any]:

@@ -26,7 +26,7 @@ def hash_frozen(frozen: keras.Model) -> str:
     """
     digest = hashlib.sha256(json.dumps(_architecture(frozen), sort_keys=True, default=repr).encode())
     for weight in frozen.weights:
-        values = np.ascontiguousarray(weight.numpy())
+        values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
         digest.update(f"{values.shape}{values.dtype}".encode())
         digest.update(values.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

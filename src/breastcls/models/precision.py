@@ -43,12 +43,26 @@ def choose_precision(precision: str, model: keras.Model) -> str:
         return "bfloat16"
     card = get_card(model)
     backbone = "" if card is None or card.backbone is None else card.backbone
-    return "bfloat16" if backbone.startswith(_FASTER_IN_BFLOAT16) and "avx512_bf16" in processor_flags() else "float32"
+    return "bfloat16" if backbone.startswith(_FASTER_IN_BFLOAT16) and has_bfloat16_kernels() else "float32"
 
 
 def has_gpu() -> bool:
     """Return whether Keras has a GPU."""
-    return bool(keras.distribution.list_devices("gpu"))
+    if keras.backend.backend() == "torch":
+        # Keras has no list of devices for PyTorch.
+        import torch
+
+        return bool(torch.cuda.is_available())
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except RuntimeError:
+        # JAX raises an error for a kind of device that it does not have.
+        return False
+
+
+def has_bfloat16_kernels() -> bool:
+    """Return whether the backend has kernels for the bfloat16 instructions of this processor; oneDNN in TensorFlow."""
+    return keras.backend.backend() == "tensorflow" and "avx512_bf16" in processor_flags()
 
 
 def processor_flags(path: str = "/proc/cpuinfo") -> frozenset[str]:

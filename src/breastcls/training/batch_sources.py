@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Protocol
 
+import keras
+
 from breastcls.datasets.dataset import Dataset
 from breastcls.images.pipeline import EpochCounter
 
@@ -48,4 +50,6 @@ class ImageBatches:
         when a run is resumed.
         """
         self._epoch.value = epoch
-        return islice(iter(self._pipeline), first, None)
+        # Only Keras on TensorFlow takes its tensors.
+        whole = self._pipeline if keras.backend.backend() == "tensorflow" else self._pipeline.as_numpy_iterator()
+        return islice(iter(whole), first, None)

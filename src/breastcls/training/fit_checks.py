@@ -199,6 +199,7 @@ def describe_config(
         "fit": settings.to_dict(),
         "phases": [phase.to_dict() for phase in phases],
         "precision": precision,
+        "backend": keras.backend.backend(),
         "model": {
             "name": model.name,
             "backbone": None if card is None else card.backbone,

@@ -51,9 +51,9 @@ def rerun(
         The trained model and its record.
 
     Raises:
-        TrainingError: If the folder holds no run, its model was not made by `build_model`, building it again gives
-            other initial weights, an optimizer, loss or schedule is of a class that is not registered with Keras, or
-            images or callbacks are not those of that run.
+        TrainingError: If the folder holds no run, Keras runs on another backend now, the model was not made by
+            `build_model`, building it again gives other initial weights, an optimizer, loss or schedule is of a class
+            that is not registered with Keras, or images or callbacks are not those of that run.
         DatasetError: If images are gone.
         WeightsError: If weights cannot be found.
 
@@ -64,6 +64,12 @@ def rerun(
     config = read_config(folder)
     if config is None:
         raise TrainingError(f"There is no {folder / 'config.json'}: expected the run_dir of a call of fit.")
+    if config.get("backend") != keras.backend.backend():
+        raise TrainingError(
+            f"The run in {folder} was trained with Keras on {config.get('backend')}; the backend is "
+            f"{keras.backend.backend()} now, on which rounding and random numbers differ. Start Python with the "
+            f"environment variable KERAS_BACKEND={config.get('backend')}."
+        )
     if name_callbacks(callbacks) != config.get("callbacks", []):
         raise TrainingError(
             f"The run in {folder} had the callbacks {config.get('callbacks', [])}, which may have changed its weights; "

@@ -97,8 +97,8 @@ class Devices:
 
     Args:
         strategy: None for one device; "mirrored" for all GPUs of this machine; "multi-worker" for several machines,
-            after `join_workers`; or a `tf.distribute` strategy. Losses and weights are those of one device, within
-            rounding.
+            after `join_workers`; or a `tf.distribute` strategy. With Keras on JAX: None, "mirrored", or a
+            `keras.distribution.DataParallel`. Losses and weights are those of one device, within rounding.
         precision: "float32", "bfloat16", "float16" (the latter two mixed: weights stay float32, and so do the scaling
             of images and the last layer), or "auto": bfloat16 on GPUs and on processors where it makes this backbone
             faster, else float32.

@@ -190,8 +190,7 @@ class Trainer:
                 optimizer=optimizer,
                 loss=loss,
                 metrics=[accuracy_for(learner)],
-                # Compiling by XLA slows training on a processor up to fourteen times; Keras would choose it by itself.
-                jit_compile="auto" if has_gpu() and place.strategy is None else False,
+                jit_compile="auto" if _is_faster_by_xla(place.strategy) else False,
             )
             # Keras may have wrapped it in an optimizer that scales the loss.
             learner.optimizer.build(learner.trainable_variables)
@@ -336,6 +335,16 @@ class Trainer:
 
 def _count(weights: list[Any]) -> int:
     return sum(int(keras.ops.size(weight)) for weight in weights)
+
+
+def _is_faster_by_xla(strategy: Any) -> bool:
+    """Return whether a training step should be compiled by XLA.
+
+    With TensorFlow it slows training on a processor up to fourteen times, and Keras would choose it by itself. JAX runs
+    each operation separately without it. PyTorch has another compiler, which is not used.
+    """
+    backend = keras.backend.backend()
+    return backend == "jax" or (backend == "tensorflow" and has_gpu() and strategy is None)
 
 
 def _generator_states(model: keras.Model) -> list[np.ndarray]:

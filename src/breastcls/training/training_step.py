@@ -30,7 +30,9 @@ class KerasStep:
     def __init__(self, model: keras.Model, class_count: int, weights: dict[int, float] | None) -> None:
         self._model, self._class_count = model, class_count
         self._weights = None if weights is None else weight_table(weights)
-        if model.distribute_strategy.num_replicas_in_sync == 1:
+        # Other backends have no such strategy, and their optimizers do not sum.
+        strategy = getattr(model, "distribute_strategy", None)
+        if strategy is not None and strategy.num_replicas_in_sync == 1:
             skip_gradient_sum(model.optimizer)
 
     def __call__(self, inputs: Any, labels: Any) -> tuple[float, float, int]:

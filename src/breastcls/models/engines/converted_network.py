@@ -27,6 +27,7 @@ from breastcls.models.engines.comparison_images import make_comparison_images
 from breastcls.models.engines.engine_packages import find_version
 from breastcls.models.engines.engine_registry import Engine
 from breastcls.models.engines.session import Session
+from breastcls.models.engines.tensorflow_export import export_network
 from breastcls.models.frozen_key import hash_frozen
 from breastcls.models.keras_export import prepare_export
 from breastcls.models.keras_internals import flatten_layers, is_functional
@@ -142,7 +143,7 @@ def _convert(model: keras.Model, engine: Engine, folder: Path, relative: bool) -
             with prepare_export(
                 model, engine.export_format, f"The model {model.name!r} cannot be converted for {engine.name}"
             ):
-                model.export(str(Path(new) / f"network{engine.suffix}"), format=engine.export_format, verbose=False)
+                export_network(model, Path(new) / f"network{engine.suffix}", engine.export_format)
             names = sorted(os.listdir(new))
             for name in names:
                 os.replace(Path(new) / name, folder / name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any
 
 import keras
@@ -12,6 +14,10 @@ from typing_extensions import override
 
 from breastcls.models.engines.session import Session
 from breastcls.models.retracing_advice import hide_retracing_advice
+
+# With JAX Keras passes the arrays of the weights to the computation, which frees them, and takes new ones from it: a
+# second thread would find them freed.
+_ONE_AT_A_TIME = Lock()
 
 
 class KerasSession(Session):
@@ -42,8 +48,8 @@ class KerasSession(Session):
 def run_keras_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[Any]:
     """Yield the output of a Keras model in inference mode for each batch.
 
-    A smaller last batch is padded to the size of the others, because TensorFlow traces and compiles every new shape
-    separately, which takes longer than the additional images.
+    A smaller last batch is padded to the size of the others, because TensorFlow and JAX trace and compile every new
+    shape separately, which takes longer than the additional images.
 
     Args:
         model: A Keras model with one input.
@@ -52,16 +58,22 @@ def run_keras_batches(model: keras.Model, batches: Iterable[Any]) -> Iterator[An
     Yields:
         One array (n, ...) per batch; for a model with several outputs its structure of such arrays.
     """
-    if not model.compiled and getattr(model, "predict_function", None) is None:
-        # By default Keras compiles with XLA, which is up to 14 times slower on a processor.
+    backend = keras.backend.backend()
+    if not model.compiled and getattr(model, "predict_function", None) is None and backend != "jax":
+        # By default Keras compiles with XLA, which with TensorFlow is up to 14 times slower on a processor. JAX would
+        # run each operation separately without it.
         model.jit_compile = False
     hide_retracing_advice()
+    foreign = backend != "tensorflow"
     full = 0
     for batch in batches:
         count = len(batch)
         full = max(full, count)
+        if foreign or count < full:
+            # The pipeline yields tensors of TensorFlow on every backend.
+            batch = np.asarray(batch)
         if count < full:
-            batch = keras.ops.convert_to_numpy(batch)
             batch = np.concatenate([batch, np.repeat(batch[-1:], full - count, axis=0)])
-        output = model.predict_on_batch(batch)
+        with _ONE_AT_A_TIME if foreign else nullcontext():
+            output = model.predict_on_batch(batch)
         yield keras.tree.map_structure(lambda part, count=count: np.asarray(part)[:count], output)

@@ -114,7 +114,7 @@ def check_same_run(
         TrainingError: If settings, model or data differ; the message shows the differences.
     """
     found = setting_differences(_json(config["fit"]), old["fit"])
-    for part in ("precision", "classes", "phases", "callbacks"):
+    for part in ("backend", "precision", "classes", "phases", "callbacks"):
         if _json(config[part]) != old.get(part):
             found.append(f"{part}: {old.get(part)!r} there, {config[part]!r} here")
     there, here = old.get("model", {}), _json(config["model"])

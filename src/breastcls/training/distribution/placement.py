@@ -13,6 +13,7 @@ from breastcls.errors import TrainingError
 from breastcls.images.epoch_order import BatchPart
 from breastcls.training.batch_sources import BatchSource
 from breastcls.training.distribution.batch_sharding import ShardedBatches
+from breastcls.training.distribution.model_copies import copy_state
 from breastcls.training.distribution.worker_group import WorkerGroup
 from breastcls.training.distribution.workers import joined_workers
 from breastcls.training.training_step import KerasStep, Step
@@ -41,7 +42,7 @@ class Place:
 
     @property
     def strategy(self) -> Any:
-        """The `tf.distribute` strategy, or None for one device."""
+        """The strategy of TensorFlow or JAX, or None for one device."""
         return self.workers.strategy
 
     @property
@@ -62,7 +63,7 @@ class Place:
             batch_size: Images per batch, over all workers.
             whole: Whether the source yields whole batches, and not this worker's part already.
         """
-        if self.strategy is None:
+        if self.strategy is None or _is_of_keras(self.strategy):
             return source
         return ShardedBatches(source, self.part, images, batch_size, whole=whole)
 
@@ -70,6 +71,10 @@ class Place:
         """Return the training step of a compiled model."""
         if self.strategy is None:
             return KerasStep(learner, class_count, weights)
+        if _is_of_keras(self.strategy):
+            from breastcls.training.distribution.jax_devices import BatchParallelStep
+
+            return BatchParallelStep(KerasStep(learner, class_count, weights), self.strategy)
         from breastcls.training.distribution.distributed_step import DistributedStep
 
         return DistributedStep(learner, self.strategy, self.workers.devices, loss, class_count, weights)
@@ -114,12 +119,28 @@ def strategy_name(strategy: Any) -> str | None:
     """
     if strategy is None:
         return None
+    backend = keras.backend.backend()
+    if backend == "torch":
+        raise TrainingError(
+            f"strategy is {strategy!r}, but with PyTorch fit trains on one device. Leave it out, or start Python with "
+            "KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax."
+        )
     if isinstance(strategy, str):
         if strategy not in _NAMES:
             raise TrainingError(
                 f"strategy is {strategy!r}; expected None, 'mirrored', 'multi-worker' or a tf.distribute strategy."
             )
+        if strategy == "multi-worker" and backend != "tensorflow":
+            raise TrainingError(
+                f"strategy is 'multi-worker', which trains with TensorFlow; the backend of Keras is {backend}. Start "
+                "Python with KERAS_BACKEND=tensorflow."
+            )
         return strategy
+    if backend == "jax":
+        from breastcls.training.distribution.jax_devices import find_devices
+
+        find_devices(strategy)
+        return "mirrored"
     from breastcls.training.distribution.distributed_step import name_of
 
     return name_of(strategy)
@@ -132,6 +153,11 @@ def find_workers(strategy: Any) -> WorkerGroup:
         TrainingError: If it is not supported, or the workers did not join.
     """
     name = strategy_name(strategy)
+    if name is not None and keras.backend.backend() == "jax":
+        from breastcls.training.distribution.jax_devices import find_devices
+
+        found = find_devices(strategy)
+        return WorkerGroup(found, devices=int(found.device_mesh.devices.size))
     if name == "multi-worker" and isinstance(strategy, str):
         strategy = joined_workers()
         if strategy is None:
@@ -144,6 +170,22 @@ def find_workers(strategy: Any) -> WorkerGroup:
 
         strategy = mirror()
     return WorkerGroup.of(strategy)
+
+
+def _is_of_keras(strategy: Any) -> bool:
+    """Return whether a strategy is of `keras.distribution`, which shards whole batches by itself."""
+    return isinstance(strategy, keras.distribution.DataParallel)
+
+
+def _copier(strategy: Any) -> Callable[[Any, keras.Model], keras.Model]:
+    """Return what copies a model to the devices of a strategy."""
+    if _is_of_keras(strategy):
+        from breastcls.training.distribution.jax_devices import copy_to_devices
+
+        return copy_to_devices
+    from breastcls.training.distribution.replicas import copy_into
+
+    return copy_into
 
 
 @contextmanager
@@ -160,8 +202,7 @@ def placed(model: keras.Model, workers: WorkerGroup) -> Iterator[Place]:
     if workers.strategy is None:
         yield Place(model)
         return
-    from breastcls.training.distribution.replicas import copy_into, copy_state
-
+    copy_into = _copier(workers.strategy)
     with workers.report_lost_workers():
         place = Place(copy_into(workers.strategy, model), model, workers)
         # Each worker may have built it with different random weights.

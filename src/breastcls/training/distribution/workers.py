@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from breastcls.errors import TrainingError
+from breastcls.keras_backend import find_backend
 
 # TensorFlow joins other machines once per process, so this is a property of the process.
 _joined: list[Any] = []
@@ -30,7 +31,8 @@ def join_workers(*, port: int = 8888) -> Any:
         A `tf.distribute.MultiWorkerMirroredStrategy`.
 
     Raises:
-        TrainingError: If neither defines the machines, or TensorFlow has computed something already.
+        TrainingError: If neither defines the machines, TensorFlow has computed something already, or Keras runs on
+            another backend.
 
     Example:
         >>> import breastcls as bc
@@ -39,6 +41,11 @@ def join_workers(*, port: int = 8888) -> Any:
     """
     if _joined:
         return _joined[0]
+    if (backend := find_backend()) != "tensorflow":
+        raise TrainingError(
+            f"join_workers() connects machines for a training with TensorFlow; the backend of Keras is {backend}. "
+            "Start Python with KERAS_BACKEND=tensorflow."
+        )
     resolver = _resolver(port)
     import tensorflow as tf
 
