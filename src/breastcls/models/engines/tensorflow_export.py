@@ -45,7 +45,8 @@ def export_network(model: keras.Model, path: Path, export_format: str, **options
     with tempfile.TemporaryDirectory(prefix="breastcls-", ignore_cleanup_errors=True) as folder:
         source = Path(folder) / "model.keras"
         # Without its training state, which the other process could not load if it has objects of the caller's own.
-        keras.Model(model.inputs, model.outputs, name=model.name).save(source)
+        network = keras.Model(model.inputs, model.outputs, name=model.name) if model.compiled else model
+        network.save(source)
         texts = [str(source), str(path), export_format, json.dumps(options)]
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
         done = subprocess.run(
