@@ -18,7 +18,7 @@ from support.explanation_fixtures import build_blue_detector
 
 CLASSES = ("none", "square")
 CAMS = [name for name, method in METHODS.items() if method.needs_feature_map]
-OTHERS = [name for name in METHODS if name not in CAMS]
+OTHERS = [name for name, method in METHODS.items() if not method.needs_feature_map and not method.needs_attention]
 
 
 def build_member(strength=1.0, size=32):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -162,3 +162,45 @@ def _merged_kernel(layer: Any) -> Any:
         keras.ops.convert_to_numpy(weight) for weight in (layer._kernel, layer.lora_kernel_a, layer.lora_kernel_b)
     )
     return kernel + (layer.lora_alpha / layer.lora_rank) * (first @ second)
+
+
+@contextmanager
+def observe_attention(layers: Sequence[Any], observe: Callable[[Any], Any]) -> Iterator[None]:
+    """Pass the attention weights of `keras.layers.MultiHeadAttention` layers through a function within the block.
+
+    Args:
+        layers: The layers. Their weights and settings are not changed.
+        observe: Takes the weights after softmax, (n, heads, tokens, tokens), and returns those to be used.
+    """
+
+    def replacement(layer: Any) -> Callable[..., Any]:
+        original = layer._compute_attention
+
+        def compute(
+            query: Any,
+            key: Any,
+            value: Any,
+            attention_mask: Any = None,
+            training: Any = None,
+            return_attention_scores: bool = False,
+            **more: Any,
+        ) -> tuple[Any, Any]:
+            flash, layer._flash_attention = layer._flash_attention, False
+            try:
+                _, weights = original(query, key, value, attention_mask, training, True, **more)
+            finally:
+                layer._flash_attention = flash
+            weights = observe(weights)
+            output = keras.ops.einsum(layer._combine_equation, weights, value)
+            return output, weights if return_attention_scores else None
+
+        return compute
+
+    try:
+        for layer in layers:
+            object.__setattr__(layer, "_compute_attention", replacement(layer))
+        yield
+    finally:
+        for layer in layers:
+            if "_compute_attention" in vars(layer):
+                object.__delattr__(layer, "_compute_attention")

@@ -7,14 +7,22 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.errors import RegistryError
+from breastcls.errors import ExplanationError, RegistryError
 from breastcls.explanation.checks.parameter_randomisation import randomise_parameters
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method_registry import METHODS, list_methods
+from support.transformer_fixtures import build_transformer
 
-NAMES = list_methods()
+EVERY = list_methods()
+# The others need a vision transformer; their tests have one.
+NAMES = tuple(name for name in EVERY if not METHODS[name].needs_attention)
 # Fewer passes, where the test is not about the quality of the map.
 FAST = {"rise": {"masks": 48}, "kernel-shap": {"superpixels": 9, "samples": 40}}
+
+
+@pytest.fixture(scope="module")
+def transformer():
+    return build_transformer()
 
 
 def options_of(method):
@@ -93,7 +101,21 @@ def test_model_and_images_are_not_changed(nested_model, noise_images, method):
         np.testing.assert_array_equal(now, then)
 
 
-@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("method", [name for name in EVERY if not METHODS[name].needs_feature_map])
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")
+def test_a_vision_transformer_is_explained(noise_images, transformer, method):
+    if method == "guided-backpropagation":
+        with pytest.raises(ExplanationError, match="no ReLU"):
+            explain(transformer, noise_images, method)
+        return
+    made = explain(transformer, noise_images, method, target_class=1, **options_of(method))
+    assert made.heatmaps.shape == (5, 16, 16)
+    assert made.heatmaps.max() == pytest.approx(1)
+    other = explain(transformer, noise_images, method, target_class=1, batch_size=2, **options_of(method))
+    np.testing.assert_allclose(made.heatmaps, other.heatmaps, atol=2e-3)
+
+
+@pytest.mark.parametrize("method", EVERY)
 def test_reference_and_arguments_are_documented(method):
     entry = METHODS[method]
     assert re.search(r"DOI 10\.\d{4}|arXiv:\d{4}\.\d{4,5}", entry.reference)

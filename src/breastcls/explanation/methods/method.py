@@ -43,6 +43,7 @@ class Method:
             Gradients of single pixels alternate in sign from one pixel to the next; only their local sum is readable.
         shows: What a high value means, for the title of a figure.
         perturbs: Whether it runs the model forward on perturbed images, which another engine than Keras can do.
+        needs_attention: Whether the method works only on vision transformers.
         passes: The number of passes through the model per image, for the table of methods: `"1 forward, 1 backward"`.
     """
 
@@ -55,4 +56,5 @@ class Method:
     smoothing: float = 0.0
     shows: str = "evidence for the class"
     perturbs: bool = False
+    needs_attention: bool = False
     passes: str = ""

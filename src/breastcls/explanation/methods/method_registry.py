@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from breastcls.explanation.methods.ablation_cam import ABLATION_CAM
+from breastcls.explanation.methods.attention_rollout import ATTENTION_ROLLOUT
 from breastcls.explanation.methods.eigen_cam import EIGEN_CAM
 from breastcls.explanation.methods.grad_cam import GRAD_CAM
 from breastcls.explanation.methods.grad_cam_plus_plus import GRAD_CAM_PLUS_PLUS
+from breastcls.explanation.methods.gradient_rollout import GRADIENT_ROLLOUT
 from breastcls.explanation.methods.gradient_x_input import GRADIENT_X_INPUT
 from breastcls.explanation.methods.guided_backpropagation import GUIDED_BACKPROPAGATION
 from breastcls.explanation.methods.hires_cam import HIRES_CAM
@@ -37,6 +39,8 @@ for _method in (
     OCCLUSION,
     RISE,
     KERNEL_SHAP,
+    ATTENTION_ROLLOUT,
+    GRADIENT_ROLLOUT,
 ):
     METHODS.register(_method.name, _method)
 
