@@ -212,7 +212,8 @@ class GatedUnit(_TransformerLayer):
     def call(self, inputs: Any) -> Any:
         """Return the product."""
         gate, values = ops.split(inputs, 2, axis=-1)
-        return ops.silu(gate) * values
+        # Not ops.silu: OpenVINO takes the parts of its gradient in TensorFlow for further outputs of the network.
+        return gate * ops.sigmoid(gate) * values
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """Return (n, tokens, channels)."""
