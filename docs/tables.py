@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ FEW_COVERAGE = "<!-- coverage with few cases -->"
 REPAIR = "<!-- repair of a published split -->"
 NEAR_DUPLICATES = "<!-- detection of near duplicates -->"
 SERVICE = "<!-- rates of the service -->"
+FOUNDATION_MODELS = "<!-- table of foundation models -->"
 EXPLANATION_METHODS = "<!-- table of explanation methods -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
@@ -57,6 +59,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (NEAR_DUPLICATES, near_duplicate_table),
         (SERVICE, service_table),
         (EXPLANATION_METHODS, explanation_method_table),
+        (FOUNDATION_MODELS, foundation_model_table),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -393,6 +396,32 @@ def backbone_table() -> str:
             f"| {_link(entry.paper)} |"
         )
     return "\n".join(lines)
+
+
+def foundation_model_table() -> str:
+    """Return the registered vision transformers as a Markdown table, and what was not verified for each."""
+    from breastcls.models.backbones.backbone_registry import list_backbones
+
+    lines = [
+        "| backbone | features | size, patch | scaling | pooling | licence | restriction | weights | paper |",
+        "|---" * 9 + "|",
+    ]
+    notes = []
+    for entry in list_backbones():
+        network = entry.factory
+        if not isinstance(network, breastcls.models.VisionTransformer):
+            continue
+        features = network.width * (2 if entry.pooling == "class+mean" else 1)
+        weights = re.sub(
+            r"https://\S+[^\s,;]", lambda found: f"[here]({found[0]})", entry.obtain.partition("; pass")[0]
+        )
+        lines.append(
+            f"| `{entry.name}` | {features} | {entry.image_size[0]}, {network.patch_size} | {_scaling(entry)} "
+            f"| {entry.pooling} | {entry.licence} | {entry.restriction or '–'} | {weights} | {_link(entry.paper)} |"
+        )
+        own = entry.unverified.partition("small random networks.")[2].strip()
+        notes += [f"- `{entry.name}`: {own}"] if own else []
+    return "\n".join([*lines, "", "Notes on single entries:", "", *notes])
 
 
 def _scaling(entry: Any) -> str:

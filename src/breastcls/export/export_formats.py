@@ -67,7 +67,8 @@ def choose_format(name: str | None, path: Path) -> ExportFormat:
     entry = EXPORT_FORMATS[name]
     if entry.suffix and path.suffix != entry.suffix:
         raise ModelError(f"path={str(path)!r}: the name of a file in {entry.title} must end in '{entry.suffix}'.")
-    if not entry.suffix and path.suffix in {other.suffix for other in EXPORT_FORMATS.values()} | {".keras", ".h5"}:
+    of_files = {other.suffix for other in EXPORT_FORMATS.values() if other.suffix} | {".keras", ".h5"}
+    if not entry.suffix and path.suffix in of_files:
         raise ModelError(f"path={str(path)!r}: a SavedModel is a folder; give a name without '{path.suffix}'.")
     return entry
 

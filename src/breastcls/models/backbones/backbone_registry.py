@@ -41,7 +41,8 @@ def register_backbone(
     Args:
         name: The name that `build_model` accepts.
         factory: `factory(input_shape, **options)` returns a `keras.Model` without classification layers, with random
-            weights, from images of `input_shape` (height, width, 3) to feature maps (n, rows, columns, channels).
+            weights, from images of `input_shape` (height, width, 3) to feature maps (n, rows, columns, channels) or to
+            features (n, channels). A `VisionTransformer` is such a factory, and sets the fields that follow from it.
         options: Names of the options of `factory`; None reads them from its signature.
         **fields: Other fields of `Backbone`: `image_size`, `scaling`, `stages`,
             `last_convolution`, `pretrained`, `licence`, `origin`, ...
@@ -104,8 +105,12 @@ class BackboneTable(RegistryTable[Backbone]):
         rows = [("backbone", "size", "stages", "ImageNet", "licence of the weights")]
         for entry in self.entries:
             name, size, _, _, stages, _, imagenet, licence = self.cells(entry)
-            rows.append((name, size, stages, imagenet, licence.replace(_KERAS, " *")))
-        note = "* as stated by the Keras documentation. All columns: list_backbones().to_frame()"
+            mark = " †" if entry.restriction else ""
+            rows.append((name, size, stages, imagenet, licence.replace(_KERAS, " *") + mark))
+        note = (
+            "* as stated by the Keras documentation; † restricts the use, see the column restriction. "
+            "All columns: list_backbones().to_frame()"
+        )
         return f"{text_table(rows, rule=True)}\n{note}"
 
     def record(self, entry: Backbone) -> dict[str, Any]:
