@@ -17,6 +17,7 @@ pytest_plugins = [
     "support.prediction_fixtures",
     "support.report_fixtures",
     "support.training_fixtures",
+    "support.vector_fixtures",
 ]
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -29,7 +29,6 @@ from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.model_parts import split_model
 from breastcls.models.output_layer import find_last_activation
 from breastcls.models.runtime_model import RuntimeModel
-from breastcls.models.vector_input import vector_size
 from breastcls.models.weight_hash import hash_weights
 
 _ANY_CLASSES = ("first", "second")
@@ -88,13 +87,12 @@ def extract_features(
     card = get_card(encoder)
     runtime = isinstance(encoder, RuntimeModel)
     network = encoder if runtime else find_features(encoder)
-    if vector_size(network) is not None or len(network.input_shape) != 4 or None in network.input_shape[1:3]:
-        raise ModelError(
-            f"An encoder takes images (n, height, width, 3) of a fixed size; this one takes {network.input_shape}."
-        )
+    shape: Any = network.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
+        raise ModelError(f"An encoder takes images (n, height, width, 3) of a fixed size; this one takes {shape}.")
     if not len(data) or not data.has_images:
         raise DatasetError("There are no images to compute vectors of: the rows of the dataset have no image files.")
-    size = (int(network.input_shape[1]), int(network.input_shape[2]))
+    size = (int(shape[1]), int(shape[2]))
     chosen = choose_automatically()[0] if engine == AUTO else engine
     if chosen != KERAS:
         ENGINES[chosen]

@@ -179,9 +179,9 @@ def check_regular(path: Path) -> None:
 def _read_header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], tuple[np.dtype[Any], bool, int]]:
     """Return shape, type, order and the length of the header of an array, without its values."""
     with archive.open(f"{name}.npy") as stream:
-        version = np.lib.format.read_magic(stream)  # type: ignore[arg-type]
+        version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)  # type: ignore[arg-type]
+        shape, fortran, dtype = read(stream)
         return tuple(shape), (dtype, fortran, stream.tell())
 
 

@@ -14,6 +14,7 @@ from breastcls.models.model_card import ModelCard, get_card, set_card
 from breastcls.models.model_parts import find_backbone
 from breastcls.models.spatial_moments import SpatialMoments
 from breastcls.models.stain_separation import StainSeparation
+from breastcls.models.vector_input import require_image_size
 
 BLOCKS = (2, 3, 4)
 """The blocks of MobileNet whose outputs are summarised."""
@@ -68,6 +69,7 @@ def build_stain_texture(
     )
     card = get_card(source)
     assert card is not None
+    size = require_image_size(card, "The stain texture")
     network = find_backbone(source)
     if weights is None:
         _draw_filters(network, seed)
@@ -76,7 +78,7 @@ def build_stain_texture(
     joined = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name="moments")(pooled)
     filters = keras.Model(network.inputs[0], joined, name="filters")
 
-    image = keras.Input((*card.image_size, 3), dtype="float32", name="image")
+    image = keras.Input((*size, 3), dtype="float32", name="image")
     stains = StainSeparation(colours=True, name="stains")(image)
     scaled = keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="scaling")(stains)
     features_of = [filters(scaled[..., :3])]
@@ -88,7 +90,7 @@ def build_stain_texture(
     backbone = keras.Model(image, features, name="stain_texture")
     backbone.trainable = False
 
-    inputs = keras.Input((*card.image_size, 3), dtype="float32", name="image")
+    inputs = keras.Input((*size, 3), dtype="float32", name="image")
     initial = keras.initializers.GlorotUniform(seed=seed)
     logits = keras.layers.Dense(len(card.classes), dtype="float32", kernel_initializer=initial, name="logits")
     outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(logits(backbone(inputs)))
