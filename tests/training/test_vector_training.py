@@ -107,7 +107,7 @@ def test_data_that_do_not_fit_the_model_are_refused(embeddings, easy, encoder, f
             bc.fit(build_head(embeddings), data, epochs=1)
         with pytest.raises(EvaluationError, match=message):
             bc.predict(model, data)
-    with pytest.raises(TrainingError, match="takes images.*build_model"):
+    with pytest.raises(TrainingError, match=r"takes images.*build_model"):
         bc.fit(encoder, embeddings, epochs=1)
     with pytest.raises(EvaluationError, match="takes images"):
         bc.predict(encoder, embeddings)
@@ -128,7 +128,7 @@ def test_data_that_do_not_fit_the_model_are_refused(embeddings, easy, encoder, f
 def test_vectors_of_another_encoder_are_refused(fitted):
     model, _, _, test = fitted
     other = load_embeddings(test, test.vectors, encoder="another encoder")
-    with pytest.raises(EvaluationError, match="test encoder.*another encoder"):
+    with pytest.raises(EvaluationError, match=r"test encoder.*another encoder"):
         bc.predict(model, other)
     # Without a record nothing can be compared.
     bc.predict(model, load_embeddings(test, test.vectors))

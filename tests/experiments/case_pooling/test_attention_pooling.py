@@ -180,7 +180,7 @@ def test_a_picture_of_a_case_shows_its_images_by_their_weight(easy_vectors, tmp_
     result = compare_pooling(data, ("mean", "attention"), folds=2, hidden=2, penalties=[1.0])
     figure = result.plot_case("case3", tmp_path / "case.png", pooling="attention")
     weights = result.attention.query("case == 'case3'")["weight"].sort_values(ascending=False)
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    titles = [axes.get_title("left") for axes in figure.axes if axes.get_title("left")]
     assert [title.split(",")[0] for title in titles] == [f"{weight:.3f}" for weight in weights]
     with pytest.raises(EvaluationError, match="case9"):
         result.plot_case("case999")
