@@ -2,7 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.errors import ExplanationError
+from breastcls.errors import ExplanationError, ExplanationWarning
+from breastcls.explanation.explain import explain
+from breastcls.explanation.gradients.score_gradients import branch_gradients
 from breastcls.explanation.scored_model import ScoredModel
 
 
@@ -70,3 +72,80 @@ def test_a_model_without_a_convolution_has_no_feature_map():
     )
     with pytest.raises(ExplanationError, match=r"no feature map.*occlusion"):
         scored(model).feature_map()
+
+
+def build_two(weights, *, around=False):
+    """Two convolutions whose features are joined; with `around` the mean colour is joined too."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((16, 16, 3))
+    left = keras.layers.Conv2D(2, 3, activation="relu", name="left")(inputs)
+    right = keras.layers.Conv2D(2, 3, strides=2, activation="relu", name="right")(inputs)
+    parts = [keras.layers.GlobalAveragePooling2D()(value) for value in (left, right)]
+    if around:
+        parts.append(keras.layers.GlobalAveragePooling2D(name="colour")(inputs))
+    joined = keras.layers.Concatenate()(parts)
+    dense = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(inputs, dense(joined))
+    kernel = np.repeat(np.repeat(weights, [2, 2, 3][: len(parts)])[:, np.newaxis], 2, axis=1) * [-0.1, 0.1]
+    dense.set_weights([kernel, np.zeros(2)])
+    return model
+
+
+def test_a_model_that_looks_at_one_branch_has_the_map_of_that_branch(noise_images):
+    model = build_two([0.0, 1.0])
+    both = explain(model, noise_images, "grad-cam", target_class=1)
+    assert both.layer == "left, right"
+    with pytest.warns(ExplanationWarning, match=r"depends on the image through left"):
+        right = explain(model, noise_images, "grad-cam", target_class=1, layer="right")
+    # The coarse map is enlarged in two steps instead of one.
+    for one, other in zip(both.heatmaps, right.heatmaps, strict=True):
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.95
+    assert np.abs(both.positive_share - right.positive_share).max() < 0.02
+
+
+def test_maps_of_branches_sum_to_the_score(noise_images):
+    """HiResCAM of heads that are linear in the maps: the values of all branches together are the score."""
+    model = build_two([0.4, -1.0])
+    prepared = ScoredModel(model, noise_images)
+    images = noise_images.astype(np.float32)
+    targets = np.ones(5, np.int64)
+    pairs = branch_gradients(prepared, images, targets, prepared.feature_maps())
+    total = sum((features * gradients).sum(axis=(1, 2, 3)) for features, gradients in pairs)
+    np.testing.assert_allclose(total, prepared.scores(images)[:, 1], rtol=1e-4)
+
+
+def test_a_path_around_the_map_is_named(noise_images):
+    with pytest.warns(ExplanationWarning, match=r"a part of the evidence only.*through colour"):
+        explain(build_two([1.0, 1.0, 1.0], around=True), noise_images, "grad-cam", target_class=1)
+    whole = scored(build_two([1.0, 1.0]))
+    assert whole.bypass(whole.feature_maps()) == ()
+
+
+def test_methods_without_a_sum_over_branches_are_told_the_layers():
+    with pytest.raises(ExplanationError, match=r"on each of 2 branches: left, right"):
+        scored(build_two([1.0, 1.0])).feature_map()
+
+
+def test_a_model_that_looks_at_one_quadrant_has_its_evidence_there(noise_images):
+    inputs = keras.Input((16, 16, 3))
+    value = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="conv")(inputs)
+    mask = np.zeros((1, 16, 16, 1), np.float32)
+    mask[:, 8:, :8] = 1.0
+    value = keras.layers.GlobalAveragePooling2D()(value * mask)
+    kernel = keras.initializers.Constant([[-0.01, 0.01]])
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax", kernel_initializer=kernel)(value))
+    for method in ("grad-cam", "hires-cam", "layer-cam", "integrated-gradients"):
+        options = {"baseline": "black"} if method == "integrated-gradients" else {}
+        heat = explain(model, noise_images, method, target_class=1, **options).heatmaps
+        assert heat[:, 8:, :8].sum() > 0.95 * heat.sum()
+
+
+def test_a_backbone_called_twice_has_two_maps_under_its_name():
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 3, name="conv")], name="network")
+    inputs = keras.Input((8, 8, 3))
+    values = [keras.layers.GlobalMaxPooling2D()(network(image)) for image in (inputs, 255.0 - inputs)]
+    prepared = scored(keras.Model(inputs, keras.layers.Concatenate()(values)))
+    paths = ["network/conv", "network#2/conv"]
+    assert [item.path for item in prepared.feature_maps()] == paths
+    assert [item.path for item in prepared.feature_maps("conv")] == paths
+    assert [item.path for item in prepared.feature_maps("network#2/conv")] == paths[1:]

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from breastcls.models.backbones.transformers.vision_transformer import VisionTransformer
 from breastcls.models.ensemble import build_ensemble
 from breastcls.models.model_card import ModelCard, set_card
 
@@ -108,6 +109,36 @@ def build_joined() -> Any:
     return build_ensemble(members, weights=[2, 1])
 
 
+def build_transformer(*, class_token: bool = True) -> Any:
+    """A vision transformer of layers of Keras: patches of 8x8 pixels, two blocks, and a head on the class token."""
+    inputs = keras.Input((SIZE, SIZE, 3))
+    value = layers.Conv2D(8, 8, strides=8, name="patches")(layers.Rescaling(1 / 255)(inputs))
+    value = layers.Reshape((16, 8))(value)
+    if class_token:
+        value = layers.ZeroPadding1D((1, 0), name="class_token")(value)
+    for number in (1, 2):
+        normed = layers.LayerNormalization()(value)
+        value = layers.Add()([value, layers.MultiHeadAttention(2, 4)(normed, normed)])
+        hidden = layers.Dense(16, activation="gelu")(layers.LayerNormalization()(value))
+        value = layers.Add(name=f"block_{number}")([value, layers.Dense(8)(hidden)])
+    value = layers.LayerNormalization(name="norm")(value)
+    pooled = value[:, 0] if class_token else layers.GlobalAveragePooling1D()(value)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(pooled), name="transformer")
+
+
+def build_averaging_transformer() -> Any:
+    """The same without class token, with a head on the mean of the patches."""
+    return build_transformer(class_token=False)
+
+
+def build_own_transformer() -> Any:
+    """A backbone of the library with a class token and a register."""
+    network = VisionTransformer(patch_size=8, width=8, depth=2, heads=2, registers=1)((SIZE, SIZE, 3))
+    inputs = keras.Input((SIZE, SIZE, 3))
+    features = network(layers.Rescaling(1 / 255)(inputs))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(features), name="own_transformer")
+
+
 def _convolutions(name: str = "backbone", strides: int = 2) -> Any:
     return keras.Sequential(
         [
@@ -144,5 +175,8 @@ MODEL_KINDS: dict[str, Callable[[], Any]] = {
     "mixed precision": _seeded(build_mixed_precision),
     "any size": _seeded(build_any_size),
     "ensemble": _seeded(build_joined),
+    "transformer": _seeded(build_transformer),
+    "averaging transformer": _seeded(build_averaging_transformer),
+    "own transformer": _seeded(build_own_transformer),
 }
 """For each kind a function that builds the same model each time."""

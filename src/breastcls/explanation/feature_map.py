@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.layer_graph import LayerGraph
+from breastcls.explanation.token_maps import find_patches
+from breastcls.models.backbones.transformers.transformer_layers import AttentionWeights
 
 _POOLING = (
     keras.layers.MaxPooling2D,
@@ -24,17 +27,26 @@ Shapes = Mapping[int, tuple[int | None, ...]]
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """One tensor (n, height, width, channels) inside a model.
+    """One tensor (n, height, width, channels) inside a model, or the tokens (n, tokens, channels) of a transformer.
 
     Attributes:
         slot: The number of the tensor in the `LayerGraph`.
         path: The layer that computes it, with the models that contain the layer: `"backbone/conv_pw_13_relu"`.
-        shape: (height, width, channels).
+        shape: (height, width, channels); of tokens the rows, columns and channels of the patches.
+        prefix: The number of tokens in front of the patches, class token and registers; None for a tensor that is not
+            one of tokens.
     """
 
     slot: int
     path: str
     shape: tuple[int, int, int]
+    prefix: int | None = None
+
+    def to_map(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the tensor, or gradients for it, as (n, height, width, channels), without prefix tokens."""
+        if self.prefix is None:
+            return values
+        return values[:, self.prefix :].reshape(len(values), *self.shape)
 
 
 def measure_shapes(graph: LayerGraph, images: Any) -> dict[int, tuple[int | None, ...]]:
@@ -58,8 +70,9 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
 
     From the score backwards, every path to the image ends at the first tensor (n, height, width, channels) with more
     than one position that is computed by a convolution or from the output of one, and is not the output of a pooling
-    layer, because pooling only makes the map coarser. A model without branches after its last convolution has one such
-    map; two backbones whose features are joined have two.
+    layer, because pooling only makes the map coarser. The tokens of a transformer (n, tokens, channels) are such a
+    tensor too. A model without branches after its last convolution has one such map; two backbones whose features are
+    joined have two.
 
     Args:
         graph: The layer calls of the model.
@@ -67,7 +80,7 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
         score: The slot from which the class scores are computed.
 
     Returns:
-        The maps in the order of their computation. Whether the score depends on the image by other paths too is found
+        The maps in the order of their paths. Whether the score depends on the image by other paths too is found
         by `find_bypass`.
 
     Raises:
@@ -98,7 +111,7 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
             raise ExplanationError(
                 f"The layer {item.path!r} has the channels first; expected (n, height, width, channels)."
             )
-    return tuple(found[slot] for slot in sorted(found))
+    return tuple(sorted(found.values(), key=lambda item: item.path))
 
 
 def find_named_maps(graph: LayerGraph, shapes: Shapes, score: int, layer: str) -> tuple[FeatureMap, ...]:
@@ -119,12 +132,8 @@ def find_named_maps(graph: LayerGraph, shapes: Shapes, score: int, layer: str) -
     matches = [path for path in outputs if layer in (path, _without_calls(path))] or [
         path for path in outputs if path.endswith(f"/{layer}") or _without_calls(path).endswith(f"/{layer}")
     ]
-    maps = [
-        _describe(slot, path, shapes)
-        for path in matches
-        for slot in outputs[path]
-        if slot in shapes and _is_map(shapes[slot])
-    ]
+    described = [_describe(graph, slot, path, shapes) for path in matches for slot in outputs[path] if slot in shapes]
+    maps = [item for item in described if item is not None]
     if len({_without_calls(item.path) for item in maps}) > 1:
         raise ExplanationError(
             f"Several layers are named {layer!r}: {', '.join(item.path for item in maps)}. Pass one of these paths."
@@ -169,8 +178,14 @@ def find_bypass(graph: LayerGraph, shapes: Shapes, score: int, maps: Sequence[Fe
         if around.intersection(step.inputs):
             around.update(step.outputs)
             other.append(step)
-    with_map = [step.path for step in other if any(_is_map(shapes[slot]) for slot in step.outputs)]
+    with_map = [step.path for step in other if any(_describe(graph, slot, "", shapes) for slot in step.outputs)]
     return tuple(with_map[-3:] or [step.path for step in other if 0 in step.inputs])
+
+
+def list_token_maps(graph: LayerGraph, shapes: Shapes, like: FeatureMap) -> list[FeatureMap]:
+    """Return all tensors of the same tokens as one of them, in the order of their computation."""
+    found = [_describe(graph, slot, step.path, shapes) for step in graph.steps for slot in step.outputs]
+    return [item for item in found if item is not None and (item.prefix, item.shape) == (like.prefix, like.shape)]
 
 
 def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> list[FeatureMap]:
@@ -181,9 +196,12 @@ def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> l
         if _holds_a_convolution(step.operation) or convolved.intersection(step.inputs):
             convolved.update(step.outputs)
         for slot in step.outputs:
-            usable = slot in convolved and not isinstance(step.operation, _POOLING)
-            if _is_map(shapes[slot]) and (usable or any_map):
-                found.append(_describe(slot, step.path, shapes))
+            item = _describe(graph, slot, step.path, shapes)
+            if item is None:
+                continue
+            spatial = slot in convolved and not isinstance(step.operation, (*_POOLING, AttentionWeights))
+            if spatial or any_map or item.prefix is not None:
+                found.append(item)
     return found
 
 
@@ -191,13 +209,17 @@ def _without_calls(path: str) -> str:
     return re.sub(r"#\d+(?=/|$)", "", path)
 
 
-def _describe(slot: int, path: str, shapes: Shapes) -> FeatureMap:
-    height, width, channels = (int(length or 0) for length in shapes[slot][1:])
-    return FeatureMap(slot, path, (height, width, channels))
-
-
-def _is_map(shape: tuple[int | None, ...]) -> bool:
-    return len(shape) == 4 and int(shape[1] or 1) * int(shape[2] or 1) > 1
+def _describe(graph: LayerGraph, slot: int, path: str, shapes: Shapes) -> FeatureMap | None:
+    """Return a tensor as a feature map, or None if it has no positions."""
+    lengths = [int(length or 0) for length in shapes[slot][1:]]
+    if len(lengths) == 3 and lengths[0] * lengths[1] > 1:
+        return FeatureMap(slot, path, (lengths[0], lengths[1], lengths[2]))
+    if len(lengths) == 2 and lengths[0] > 1:
+        height, width = (int(length or 0) for length in shapes[0][1:3])
+        grid = find_patches(graph, lengths[0], (height, width), shapes)
+        if grid is not None:
+            return FeatureMap(slot, path, (grid.rows, grid.columns, lengths[1]), grid.prefix)
+    return None
 
 
 def _holds_a_convolution(operation: Any) -> bool:

@@ -17,11 +17,13 @@ from breastcls.explanation.feature_map import (
     find_bypass,
     find_feature_maps,
     find_named_maps,
+    list_token_maps,
     measure_shapes,
 )
 from breastcls.explanation.gradients.gradient_backend import find_gradient_backend
-from breastcls.explanation.layer_graph import LayerGraph
+from breastcls.explanation.layer_graph import LayerGraph, Observer
 from breastcls.explanation.model_state import describe_state
+from breastcls.explanation.token_maps import choose_tokens
 from breastcls.explanation.unrolling import unroll
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.keras_internals import is_in_stateless_scope
@@ -70,6 +72,7 @@ class PreparedModel:
         self.shapes: dict[int, tuple[int | None, ...]] = {}
         self.score = ClassScore(self.graph.output, None, "none")
         self.kept: dict[str, Any] = {}
+        self._image_shape = tuple(images.shape[1:])
         self._backend = find_gradient_backend()
         # With the layers of the graph they keep alive what the description of the state refers to.
         self._variables = list(model.weights)
@@ -121,7 +124,9 @@ class PreparedModel:
                 # A layer whose output size is known only when it is called on actual images.
                 self.shapes = measure_shapes(self.graph, empty)
             try:
-                slots = tuple(item.slot for item in self.find_maps(model, layer))
+                maps = self._list_maps(model, layer)
+                # Which tokens are used is found by gradients, after this function was traced.
+                slots = tuple(item.slot for item in maps if item.prefix is None or layer is not None)
             except ExplanationError:
                 # Raised again when a method asks for the maps.
                 slots = ()
@@ -143,6 +148,30 @@ class PreparedModel:
 
     def find_maps(self, model: Any, layer: str | None) -> tuple[FeatureMap, ...]:
         """Return the feature maps of a layer, or those that methods use by default; see `ScoredModel.feature_maps`."""
+        maps = self._list_maps(model, layer)
+        if layer is not None or all(item.prefix is None for item in maps):
+            return maps
+        return tuple(item if item.prefix is None else self._choose_tokens(item) for item in maps)
+
+    def _choose_tokens(self, last: FeatureMap) -> FeatureMap:
+        candidates = [
+            item
+            for item in reversed(list_token_maps(self.graph, self.shapes, last))
+            if item.slot <= last.slot and not find_bypass(self.graph, self.shapes, self.score.slot, [item])
+        ]
+        # Of branches none carries the whole score.
+        if not candidates:
+            return last
+        noise = np.random.default_rng(0).uniform(0.0, 255.0, (1, *self._image_shape)).astype(np.float32)
+        pairs = [(item.slot, int(item.prefix or 0)) for item in candidates]
+        slot = choose_tokens(self.graph, self.score_tensor, self.differentiate, pairs, noise)
+        return next(item for item in candidates if item.slot == slot)
+
+    def score_tensor(self, images: Any, observe: Observer | None = None, given: Any = None) -> Any:
+        """Return the class scores of one batch as a backend tensor; see `ScoredModel.score_tensor`."""
+        return self.score.scores(self.graph.run(images, wanted=self.score.slot, observe=observe, given=given))
+
+    def _list_maps(self, model: Any, layer: str | None) -> tuple[FeatureMap, ...]:
         if layer is not None:
             return find_named_maps(self.graph, self.shapes, self.score.slot, layer)
         registered = _registered_layer(model)

@@ -116,7 +116,7 @@ class ScoredModel:
             observe: Called with the number and the value of each tensor.
             given: The values of some tensors by their number, which are not computed.
         """
-        return self._score.scores(self.graph.run(images, wanted=self._score.slot, observe=observe, given=given))
+        return self._prepared.score_tensor(images, observe, given)
 
     def traced(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the compiled function that is kept under a name.
@@ -188,7 +188,7 @@ class ScoredModel:
 
     def features(self, images: np.ndarray, feature_map: FeatureMap) -> np.ndarray:
         """Return the values of a feature map for one batch, float32 (n, height, width, channels)."""
-        return _to_float32(self.forward(images, [feature_map]).features[feature_map.slot])
+        return feature_map.to_map(_to_float32(self.forward(images, [feature_map]).features[feature_map.slot]))
 
 
 def _to_float32(tensor: Any) -> np.ndarray:

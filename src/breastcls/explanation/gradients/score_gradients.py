@@ -77,7 +77,10 @@ def branch_gradients(
                 f"The class score has no gradient with respect to {item.path!r}. "
                 "Choose another layer, or the gradient-free method 'occlusion'."
             )
-    return [(_to_float32(value), _to_float32(slope)) for value, slope in zip(features, gradients, strict=True)]
+    return [
+        (item.to_map(_to_float32(value)), item.to_map(_to_float32(gradient)))
+        for item, value, gradient in zip(maps, features, gradients, strict=True)
+    ]
 
 
 def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
