@@ -12,6 +12,7 @@ from breastcls.errors import ExplanationWarning
 from breastcls.explanation.explainer import open_explainer
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.heatmap import FLAGS
+from breastcls.explanation.model_reference import ModelReference
 from breastcls.text_tables import format_count
 
 
@@ -48,9 +49,9 @@ def explain(
         images: A `Dataset`, or images of any size in one of the forms that `breastcls.predict` takes: a path, a folder,
             bytes, an image of Pillow, an array uint8 (h, w, 3) or (n, h, w, 3), or a list or an iterator of these. All
             of them are kept in memory.
-        method: A name of `breastcls.explanation.list_methods()`: `"grad-cam"`, `"grad-cam++"`, `"hires-cam"`,
-            `"layer-cam"`, `"score-cam"`, `"integrated-gradients"`, `"smooth-grad"`, `"occlusion"`, or one that was
-            registered with `breastcls.explanation.register_method`.
+        method: A name of `breastcls.explanation.list_methods()`: `"grad-cam"`, `"layer-cam"`,
+            `"integrated-gradients"`, `"occlusion"` and others, or one that was registered with
+            `breastcls.explanation.register_method`.
         target_class: Index or name of the class to explain. None explains the predicted class of each image.
         batch_size: Number of images in one forward pass.
         classes: Class names. None takes them from the model's card, else from the dataset, else `"0"`, `"1"`, ...
@@ -117,6 +118,7 @@ def explain(
         options=dict(options),
         source=opened.source,
         engine=opened.scored.engine,
+        reference=ModelReference(model),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from breastcls.errors import ExplanationError
 from breastcls.explanation.evidence_scale import evidence_opacity, find_glass, share_on_glass
 from breastcls.explanation.image_input import ImageInput
 from breastcls.explanation.input_region import place_heatmap
+from breastcls.explanation.model_reference import ModelReference
 from breastcls.explanation.overlay import OverlayStyle, draw_overlay
 from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.predictions.pseudonyms import Pseudonyms
@@ -39,6 +40,7 @@ class ExplainedImages(Result):
     options: Mapping[str, Any]
     source: ImageInput
     engine: Mapping[str, Any] | None = None
+    reference: ModelReference = field(default_factory=ModelReference, repr=False)
 
     def __len__(self) -> int:
         return len(self.heatmaps)

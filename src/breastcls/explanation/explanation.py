@@ -23,6 +23,7 @@ from breastcls.html_parts import html_paragraph, html_pictures, html_text
 from breastcls.text_tables import format_count
 
 if TYPE_CHECKING:
+    from breastcls.explanation.checks.faithfulness import Faithfulness
     from breastcls.features.similar_images import SimilarImages
 
 SCHEMA = "breastcls.explanation/1"
@@ -54,7 +55,27 @@ class Explanation(ExplainedImages):
         options: The options passed to the method.
         source: The original images. Files are read again when they are needed.
         engine: What ran the model on perturbed images: `name`, `version`, `precision`.
+        reference: A weak reference to the model.
     """
+
+    def faithfulness(self, model: Any = None, **options: Any) -> Faithfulness:
+        """Measure deletion, insertion and ROAD, compared with random maps and with a map of the centre of the image.
+
+        Args:
+            model: The model that was explained. None takes it from the program, if it still exists.
+            **options: Arguments of `breastcls.explanation.measure_faithfulness`, such as `steps=20`.
+
+        Raises:
+            ExplanationError: If the model does not exist any more, or an argument is wrong.
+        """
+        from breastcls.explanation.checks.faithfulness import measure_faithfulness
+
+        model = self.reference.model if model is None else model
+        if model is None:
+            raise ExplanationError(
+                "The explained model does not exist any more; pass it: explanation.faithfulness(model)."
+            )
+        return measure_faithfulness(model, self, **options)
 
     def save(
         self,

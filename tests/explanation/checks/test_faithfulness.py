@@ -1,4 +1,5 @@
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -59,3 +60,14 @@ def test_wrong_arguments_are_refused(blue_squares, explanation):
         measure_faithfulness(blue_squares.model, explanation, steps=0)
     with pytest.raises(ExplanationError, match="cases has 1 name for 4 images"):
         measure_faithfulness(blue_squares.model, explanation, cases=["a"])
+
+
+def test_an_explanation_measures_itself_as_long_as_its_model_exists(blue_squares, explanation):
+    direct = measure_faithfulness(blue_squares.model, explanation, steps=2)
+    np.testing.assert_array_equal(
+        explanation.faithfulness(steps=2).curves["road"]["heat-map"], direct.curves["road"]["heat-map"]
+    )
+    restored = pickle.loads(pickle.dumps(explanation))
+    with pytest.raises(ExplanationError, match="does not exist any more"):
+        restored.faithfulness()
+    assert len(restored.faithfulness(blue_squares.model, steps=2).cases) == 4

@@ -46,6 +46,8 @@ def test_it_has_one_row_per_method_and_prints(comparison):
     assert comparison.agreement.shape == (3, 3)
     others = comparison.agreement.to_numpy()[0, 1:]
     assert comparison.table.loc["grad-cam", "agreement"] == pytest.approx(others.mean())
+    # There is no glass in these images.
+    assert comparison.table["glass_share"].tolist() == pytest.approx([0, 0, 0], abs=0.05)
     text = str(comparison)
     assert "grad-cam" in text
     assert "4 images of 4 cases" in text

@@ -131,7 +131,7 @@ def measure_faithfulness(
     """
     if steps < 1:
         raise ExplanationError(f"steps is {steps}; expected 1 or more.")
-    found = check_cases(explanation.source.cases if cases is None else cases, len(explanation.heatmaps))
+    found = check_cases(explanation.cases if cases is None else cases, len(explanation.heatmaps))
     images = explanation.images.astype(np.float32)
     scored = open_scores(model, explanation.images, batch_size, "faithfulness", engine=engine)
     removal = RemovalCurves(

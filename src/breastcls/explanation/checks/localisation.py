@@ -98,7 +98,7 @@ def measure_localisation(
         raise ExplanationError(
             f"There are {format_count(len(masks), 'mask')} for {format_count(count, 'heat-map')}; expected one each."
         )
-    found = check_cases(explanation.source.cases if cases is None else cases, count)
+    found = check_cases(explanation.cases if cases is None else cases, count)
     centre = centre_map(explanation.heatmaps.shape[1:])
     values = {measure: {name: np.full(count, np.nan) for name in MAPS} for measure in MEASURES}
     for number, mask in enumerate(masks):

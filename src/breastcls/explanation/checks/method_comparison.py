@@ -14,7 +14,7 @@ import pandas as pd
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.checks.agreement import measure_agreement
 from breastcls.explanation.checks.baseline_table import HEATMAP, MAPS, interval_text
-from breastcls.explanation.checks.case_means import check_cases
+from breastcls.explanation.checks.case_means import check_cases, mean_over_cases
 from breastcls.explanation.checks.faithfulness import Faithfulness, baseline_curves
 from breastcls.explanation.checks.localisation import Localisation, measure_localisation
 from breastcls.explanation.checks.removal_curves import CURVES, RemovalCurves
@@ -36,8 +36,9 @@ class MethodComparison(Result):
     Attributes:
         table: One row per method, by its name. For each measure `deletion`, `insertion`, `road`, and with masks
             `pointing`, `iou`, `inside`: the value with `_low` and `_high`, and with `_gain_random` and `_gain_centre`
-            the paired gains over random maps and the map of the centre, each with `_low` and `_high`. `agreement`: mean
-            rank correlation with the other methods. `flagged`: number of heat-maps with a flag. `seconds`: time of
+            the paired gains over random maps and the map of the centre, each with `_low` and `_high`.
+            `glass_share` with `_low` and `_high`: the share of the evidence on glass. `agreement`: mean rank
+            correlation with the other methods. `flagged`: number of heat-maps with a flag. `seconds`: time of
             `explain` per image.
         agreement: Mean rank correlation between the heat-maps of each two methods.
         skipped: By name of a method, why it could not explain this model.
@@ -67,7 +68,7 @@ class MethodComparison(Result):
         }
 
     def __str__(self) -> str:
-        head = ["method", *(f"{name}, gain over random" for name in self.measures), "agreement", "s/image"]
+        head = ["method", *(f"{name}, gain over random" for name in self.measures), "on glass", "agreement", "s/image"]
         rows = [head]
         for name, row in self.table.iterrows():
             gains = [f"{measure}_gain_random" for measure in self.measures]
@@ -75,6 +76,7 @@ class MethodComparison(Result):
                 [
                     str(name),
                     *(interval_text(row[g], row[f"{g}_low"], row[f"{g}_high"], signed=True) for g in gains),
+                    f"{row['glass_share']:.2f}",
                     f"{row['agreement']:.2f}",
                     f"{row['seconds']:.2f}",
                 ]
@@ -152,7 +154,7 @@ def compare_methods(
             pixels = made.images.astype(np.float32)
             scored = open_scores(model, made.images, batch_size, "faithfulness", engine=engine)
             removal = RemovalCurves(scored, pixels, made.targets, steps=steps, seed=seed)
-            codes = check_cases(made.source.cases if cases is None else cases, len(made))
+            codes = check_cases(made.cases if cases is None else cases, len(made))
             # The same for all methods.
             baselines = baseline_curves(removal, pixels, seed)
         of_maps = {HEATMAP: removal.measure(made.heatmaps), **baselines}
@@ -162,6 +164,7 @@ def compare_methods(
             results.append(measure_localisation(made, masks, cases=[str(code) for code in codes], bootstrap=drawn))
         rows[name] = {
             **{key: value for result in results for key, value in _flatten(result.table).items()},
+            **_glass_columns(made, codes, drawn),
             "flagged": sum(map(bool, made.flags)),
             "seconds": seconds,
         }
@@ -191,3 +194,12 @@ def _flatten(table: pd.DataFrame) -> dict[str, float]:
             row[f"{measure}_{gain}"] = float(found[gain])
             row |= {f"{measure}_{gain}_{end}": float(found[f"{gain}_{end}"]) for end in ("low", "high")}
     return row
+
+
+def _glass_columns(explanation: Any, codes: np.ndarray, bootstrap: Bootstrap) -> dict[str, float]:
+    shares = explanation.glass_share.astype(np.float64)
+    # A blank heat-map has no evidence anywhere.
+    shares[explanation.heatmaps.max(axis=(1, 2)) == 0.0] = np.nan
+    mean, bounds = mean_over_cases(shares[:, np.newaxis], codes, bootstrap)
+    ends = {"glass_share_low": float(bounds.low[0]), "glass_share_high": float(bounds.high[0])}
+    return {"glass_share": float(mean[0]), **ends}

@@ -1,0 +1,38 @@
+"""A weak reference from an explanation to the model that was explained."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+
+class ModelReference:
+    """The explained model, as long as the program keeps it; an explanation that was pickled has none.
+
+    Example:
+        >>> class Model: ...
+        >>> model = Model()
+        >>> reference = ModelReference(model)
+        >>> reference.model is model
+        True
+        >>> del model
+        >>> reference.model is None
+        True
+    """
+
+    def __init__(self, model: Any = None) -> None:
+        self._model = None if model is None else weakref.ref(model)
+
+    @property
+    def model(self) -> Any:
+        """The model, or None where there is none any more."""
+        return None if self._model is None else self._model()
+
+    def __reduce__(self) -> tuple[type[ModelReference], tuple[()]]:
+        return ModelReference, ()
+
+    def __copy__(self) -> ModelReference:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> ModelReference:
+        return self
