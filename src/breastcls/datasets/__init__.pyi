@@ -20,3 +20,4 @@ from .split_repair import propose_repairs as propose_repairs
 from .split_repair import repair_split as repair_split
 from .synthetic.image_trees import make_breakhis as make_breakhis
 from .synthetic.image_trees import make_idc as make_idc
+from .synthetic.synthetic_masks import make_masks as make_masks

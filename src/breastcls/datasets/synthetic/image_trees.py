@@ -16,7 +16,8 @@ from breastcls.datasets.synthetic.arguments import (
     check_threads,
     check_whole_number,
 )
-from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, Slide, generate_image, sample_slide
+from breastcls.datasets.synthetic.synthetic_slides import image_seed, open_slide
+from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, Slide, generate_image
 from breastcls.datasets.synthetic.tree_writer import atomic_tree, run_jobs, write_png
 from breastcls.datasets.synthetic.whole_mount import PATCH, generate_mosaic
 
@@ -30,13 +31,10 @@ _FOLDERS = {
     "MC": "mucinous_carcinoma",
     "PC": "papillary_carcinoma",
 }
-# No real slide or patient has these numbers, so that synthetic images cannot be confused with real ones.
-_FIRST_CASE = 900_000
+# No real patient has these numbers, so that synthetic images cannot be confused with real ones.
 _FIRST_PATIENT = 90_000
 _BREAKHIS_NAME = re.compile(r"SOB_[BM]_[A-Z]+-14-9\d{5}[A-Z]*-\d+-\d+\.png")
 _IDC_NAME = re.compile(r"9\d{4}_idx5_x\d+_y\d+_class[01]\.png")
-# Of every four slides of a subtype, the last two are blocks of one case; BreakHis has such cases too.
-_BLOCKS = ((0, ""), (1, ""), (2, "AB"), (2, "CD"))
 _MOST = 999
 
 
@@ -70,7 +68,8 @@ def make_breakhis(
         magnifications: One or more of 40, 100, 200, 400.
         image_size: (height, width) in pixels, each 32 to 4096. A smaller image shows the same field of view with fewer
             pixels.
-        seed: The same seed gives the same files, byte for byte, on one machine.
+        seed: The same seed gives the same files, byte for byte, on one machine. `make_masks` with this seed returns
+            masks of their nuclei, glands and tumour.
         overwrite: Whether to replace an existing folder of synthetic images.
         threads: Number of images that are generated at the same time; by default one per processor, at most eight.
 
@@ -101,18 +100,15 @@ def make_breakhis(
     wanted = check_magnifications(magnifications)
     with atomic_tree(Path(root) / "BreaKHis_v1", _BREAKHIS_NAME, overwrite) as tree:
         jobs: list[Callable[[], None]] = []
-        for subtype_index, subtype in enumerate(SUBTYPES):
+        for subtype in SUBTYPES:
             for slide_index in range(slides_per_subtype):
-                jobs.extend(
-                    _slide_jobs(tree, subtype_index, subtype, slide_index, images_per_slide, wanted, size, seed)
-                )
+                jobs.extend(_slide_jobs(tree, subtype, slide_index, images_per_slide, wanted, size, seed))
         run_jobs(jobs, workers)
     return Path(root) / "BreaKHis_v1"
 
 
 def _slide_jobs(
     tree: Path,
-    subtype_index: int,
     subtype: str,
     slide_index: int,
     images: int,
@@ -121,20 +117,14 @@ def _slide_jobs(
     seed: int,
 ) -> Iterator[Callable[[], None]]:
     """Yield one job per image of a slide."""
-    offset, blocks = _BLOCKS[slide_index % len(_BLOCKS)]
-    case = 3 * (slide_index // len(_BLOCKS)) + offset
-    case_seed = np.random.SeedSequence(seed, spawn_key=(subtype_index, case))
-    slide_key = (subtype_index, case, slide_index)
-    slide = sample_slide(case_seed, np.random.SeedSequence(seed, spawn_key=slide_key), subtype)
+    slide, number, key = open_slide(subtype, slide_index, seed)
     letter, group = ("M", "malignant") if subtype in MALIGNANT else ("B", "benign")
-    number = f"14-{_FIRST_CASE + 1000 * subtype_index + case}{blocks}"
     folder = tree / "histology_slides" / "breast" / group / "SOB" / _FOLDERS[subtype]
     folder = folder / f"SOB_{letter}_{subtype}_{number}"
     for magnification in magnifications:
         for image in range(1, images + 1):
             target = folder / f"{magnification}X" / f"SOB_{letter}_{subtype}-{number}-{magnification}-{image:03d}.png"
-            image_seed = np.random.SeedSequence(seed, spawn_key=(*slide_key, magnification, image))
-            yield partial(_write_image, target, slide, magnification, size, image_seed)
+            yield partial(_write_image, target, slide, magnification, size, image_seed(key, magnification, image, seed))
 
 
 def _write_image(

@@ -93,6 +93,8 @@ class Scene:
         cell_centres: Cell centres, from which the cell borders in epithelium and tumour are computed.
         stroma_spacing: Micrometres between nuclei of the stroma.
         collagen: Concentration of eosin in the stroma, as a factor.
+        nuclear_cover: float32 (height, width), the fraction of each pixel covered by a nucleus, after the nuclei were
+            drawn; None without nuclei.
         across: Coordinate across the fibres in pixels if tumour cells follow the fibres; None for random fibres.
     """
 
@@ -106,6 +108,7 @@ class Scene:
     stroma_spacing: float = field(init=False)
     collagen: float = field(init=False)
     across: FloatMap | None = field(init=False, default=None)
+    nuclear_cover: FloatMap | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.region = np.zeros(self.shape, np.uint8)

@@ -93,6 +93,7 @@ def compute_stain_maps(scene: Scene) -> tuple[FloatMap, FloatMap]:
     if scene.nuclei:
         nuclei = Nuclei.concatenate(scene.nuclei)
         chromatin, share = draw_nuclei(rng, shape, nuclei, scale)
+        scene.nuclear_cover = share
         haematoxylin = haematoxylin * (1 - share) + 1.35 * chromatin
         eosin = eosin * (1 - 0.25 * share)
     fine = 1 + 0.05 * grain(rng, shape)

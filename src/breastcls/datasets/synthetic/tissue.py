@@ -85,6 +85,13 @@ def generate_image(
         >>> generate_image(sample_slide(seeds[0], seeds[1], "TA"), 200, (46, 70), seeds[2]).shape
         (46, 70, 3)
     """
+    return generate_scene(slide, magnification, image_size, seed)[0]
+
+
+def generate_scene(
+    slide: Slide, magnification: int, image_size: tuple[int, int], seed: np.random.SeedSequence
+) -> tuple[NDArray[np.uint8], Scene]:
+    """Generate one image of a slide as `generate_image` does, and return the scene that it shows beside it."""
     rng = np.random.default_rng(seed)
     scale = image_size[1] / (_FRAME_WIDTH * PIXEL_SIZES[magnification])
     scene = Scene(rng, image_size, scale, slide.style)
@@ -93,4 +100,4 @@ def generate_image(
     haematoxylin, eosin = map(scale_to_mean, compute_stain_maps(scene), _MEAN_CONCENTRATIONS[magnification])
     # The depth of focus decreases with magnification, so that some nuclei are always out of focus.
     blur = max(0.35, 0.36 * scale) * rng.uniform(0.8, 1.4)
-    return render(rng, haematoxylin, eosin, slide.stain, blur)
+    return render(rng, haematoxylin, eosin, slide.stain, blur), scene
