@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import keras
 
 from breastcls.errors import ExplanationError
+from breastcls.explanation.gradients.jax_gradients import JaxGradients
+from breastcls.explanation.gradients.torch_gradients import TorchGradients
 
 
 class GradientBackend(Protocol):
@@ -51,11 +53,15 @@ def find_gradient_backend() -> GradientBackend:
     """
     name = keras.config.backend()
     if name == "tensorflow":
-        # Imported here: with another backend TensorFlow need not be installed.
+        # Imported here: with another backend TensorFlow is not needed.
         from breastcls.explanation.gradients.tensorflow_gradients import TensorFlowGradients
 
         return TensorFlowGradients()
+    if name == "jax":
+        return JaxGradients()
+    if name == "torch":
+        return TorchGradients()
     raise ExplanationError(
-        f"Explanations cannot be computed on the Keras backend {name!r}; expected 'tensorflow'. Set the environment "
-        "variable KERAS_BACKEND before Keras is imported."
+        f"Explanations cannot be computed on the Keras backend {name!r}; expected 'tensorflow', 'jax' or 'torch'. Set "
+        "the environment variable KERAS_BACKEND before Keras is imported."
     )
