@@ -17,5 +17,8 @@ from .methods.method import Attribution as Attribution
 from .methods.method import Method as Method
 from .methods.method_registry import list_methods as list_methods
 from .methods.method_registry import register_method as register_method
+from .mounts.stitched_slide import WholeMount as WholeMount
+from .mounts.stitching import WholeMounts as WholeMounts
+from .mounts.stitching import stitch as stitch
 from .scored_model import ScoredModel as ScoredModel
 from .viewer.write_viewer import write_viewer as write_viewer

@@ -1,0 +1,285 @@
+"""One slide, put together from its patches: tissue, true labels, probabilities and heat-maps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from breastcls.errors import ExplanationError, ImageError, OutputError
+from breastcls.explanation.colour_maps import colour_table
+from breastcls.explanation.mounts.patch_layout import PatchLayout
+from breastcls.explanation.mounts.pyramid_tiff import write_pyramid
+from breastcls.files import atomic_path
+from breastcls.images.decode import read_image
+from breastcls.result import Result
+from breastcls.text_tables import format_count
+
+LAYERS = ("tissue", "labels", "probabilities", "heatmaps", "overlay")
+# Where there is no patch.
+EMPTY = 245
+_MOST_PIXELS = 2**26
+# The tissue stays visible where the probability is one.
+_OVERLAY_ALPHA = 0.45
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WholeMount(Result):
+    """The patches of one slide in their places.
+
+    Attributes:
+        slide: The name of the slide.
+        layout: Where the patches are.
+        files: The file of each patch, "" where there is none.
+        labels: float32 (n,): 1 for patches that are labelled as the class, 0 for others, NaN where it is not known.
+        probabilities: float32 (n,): the predicted probability of the class; NaN where there is none.
+        target: The name of the class.
+        micrometres_per_pixel: The physical size, or None where it is not known.
+        heatmap: Returns the heat-map of a patch, float32 (h, w), or None; None if there are no heat-maps.
+    """
+
+    slide: str
+    layout: PatchLayout
+    files: tuple[str, ...]
+    labels: Floats
+    probabilities: Floats
+    target: str
+    micrometres_per_pixel: float | None = None
+    heatmap: Callable[[int], np.ndarray | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.layout)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the slide in pixels, from the first to the last patch."""
+        return self.layout.size
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The pictures that there are, of `"tissue"`, `"labels"`, `"probabilities"`, `"heatmaps"`, `"overlay"`."""
+        known = {
+            "tissue": any(self.files),
+            "labels": bool(np.isfinite(self.labels).any()),
+            "probabilities": bool(np.isfinite(self.probabilities).any()),
+            "heatmaps": self.heatmap is not None,
+        }
+        known["overlay"] = known["tissue"] and known["probabilities"]
+        return tuple(layer for layer in LAYERS if known[layer])
+
+    def values(self, layer: str, *, longest: int = 2048) -> np.ndarray:
+        """Return a picture of the whole slide, reduced if its longer side has more than `longest` pixels.
+
+        Where patches overlap, it is their mean. Memory depends on `longest`, not on the number of patches.
+
+        Args:
+            layer: `"tissue"` and `"overlay"` are uint8 (height, width, 3), RGB, pale grey where there is no patch;
+                `"labels"`, `"probabilities"` and `"heatmaps"` are float32 (height, width), NaN where there is none.
+            longest: Pixels of the longer side.
+
+        Raises:
+            ExplanationError: If there is no such picture.
+            ImageError: If a patch cannot be read.
+        """
+        scale = min(1.0, longest / max(self.size))
+        height, width = (max(1, round(side * scale)) for side in self.size)
+        if height * width > _MOST_PIXELS:
+            raise ExplanationError(
+                f"A picture of {height}x{width} pixels is too large for the memory; reduce longest, or write a pyramid "
+                "by to_tiff."
+            )
+        return self._render(layer, range(len(self)), (0, 0, height, width), scale)
+
+    def region(self, layer: str, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Return a region of a picture at full resolution, in pixels of the slide; see `values`."""
+        return self._render(layer, self.layout.overlapping(top, left, height, width), (top, left, height, width), 1.0)
+
+    def coloured(self, layer: str, values: np.ndarray) -> np.ndarray:
+        """Return a picture as uint8 RGB: values 0..1 by the colours of viridis, pale grey where there is no patch."""
+        if values.dtype == np.uint8:
+            return values
+        known = np.isfinite(values)
+        steps = np.rint(np.clip(np.where(known, values, 0.0), 0.0, 1.0) * 255.0).astype(np.uint8)
+        return np.asarray(np.where(known[..., np.newaxis], colour_table("viridis")[steps], np.uint8(EMPTY)))
+
+    def to_png(self, path: str | os.PathLike[str], layer: str = "overlay", *, longest: int = 4096) -> Path:
+        """Write one picture as PNG, reduced to `longest` pixels of the longer side.
+
+        Raises:
+            OutputError: If the file cannot be written.
+            ExplanationError: If there is no such picture.
+            ImageError: If a patch cannot be read.
+        """
+        target = Path(path)
+        if target.suffix.lower() != ".png":
+            raise OutputError(f"Cannot write {target.name!r} as PNG; the name has to end in .png.")
+        pixels = self.coloured(layer, self.values(layer, longest=longest))
+        done, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        if not done:
+            raise OutputError(f"Cannot encode {target} as PNG.")
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(encoded.tobytes())
+        return target
+
+    def to_tiff(self, path: str | os.PathLike[str], layer: str = "overlay", *, raw: bool = False) -> Path:
+        """Write one picture as a tiled pyramidal TIFF at full resolution, with the physical size if it is known.
+
+        It is written tile by tile: memory does not depend on the size of the slide. Needs `pip install
+        'breastcls[tiff]'`.
+
+        Args:
+            path: The file, `.tif` or `.tiff`.
+            layer: See `values`.
+            raw: Write `"labels"`, `"probabilities"` or `"heatmaps"` as float32 values, not as colours.
+
+        Raises:
+            OutputError: If the file cannot be written, or tifffile is not installed.
+            ExplanationError: If there is no such picture.
+            ImageError: If a patch cannot be read.
+        """
+        self._check(layer)
+        colour = not raw or layer in ("tissue", "overlay")
+
+        def read(top: int, left: int, height: int, width: int) -> np.ndarray:
+            values = self.region(layer, top, left, height, width)
+            return self.coloured(layer, values) if colour else values
+
+        return write_pyramid(path, self.size, read, colour=colour, micrometres_per_pixel=self.micrometres_per_pixel)
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, longest: int = 1200) -> Any:
+        """Draw tissue, true labels, probabilities and heat-maps beside each other; given a path, save the figure.
+
+        Args:
+            path: Where to save; the suffix `.svg`, `.png` or `.pdf` chooses the format.
+            longest: Pixels of the longer side of each picture.
+        """
+        from breastcls.drawing.figures import save_figure
+        from breastcls.explanation.mounts.mount_figure import draw_mount
+
+        titles = {
+            "tissue": "tissue",
+            "labels": f"labelled {self.target}",
+            "probabilities": f"predicted probability of {self.target}",
+            "heatmaps": "heat-maps times probability",
+        }
+        if self.heatmap is None:
+            titles["overlay"] = "probability over tissue"
+        pictures = [
+            (title, self.values(layer, longest=longest)) for layer, title in titles.items() if layer in self.layers
+        ]
+        figure = draw_mount(str(self), pictures, self.size, self.micrometres_per_pixel)
+        if path is not None:
+            save_figure(figure, path, dpi=200)
+        return figure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return size, class and counts as JSON values."""
+        height, width = self.size
+        return {
+            "schema": "breastcls.whole-mount/1",
+            "slide": self.slide,
+            "patches": len(self),
+            "height": height,
+            "width": width,
+            "origin": list(self.layout.origin),
+            "micrometres_per_pixel": self.micrometres_per_pixel,
+            "covered": self.layout.covered,
+            "target": self.target,
+            "labelled": int(np.isfinite(self.labels).sum()),
+            "labelled_as_target": int(np.nansum(self.labels)),
+            "mean_probability": float(np.nanmean(self.probabilities)) if "probabilities" in self.layers else None,
+            "layers": list(self.layers),
+        }
+
+    def __str__(self) -> str:
+        height, width = self.size
+        text = f"{self.slide}: {format_count(len(self), 'patch', 'patches')} in {height}x{width} pixels"
+        if self.micrometres_per_pixel is not None:
+            text += (
+                f" ({height * self.micrometres_per_pixel / 1e3:.1f}x{width * self.micrometres_per_pixel / 1e3:.1f} mm)"
+            )
+        text += f", {self.layout.covered:.0%} covered"
+        if "labels" in self.layers:
+            text += f"; {int(np.nansum(self.labels))} labelled {self.target}"
+        if "probabilities" in self.layers:
+            text += f", mean probability {float(np.nanmean(self.probabilities)):.2f}"
+            missing = int(np.isnan(self.probabilities).sum())
+            text += f", {missing} without a prediction" if missing else ""
+        return text
+
+    def _check(self, layer: str) -> None:
+        if layer not in self.layers:
+            raise ExplanationError(f"Slide {self.slide} has no picture {layer!r}; it has {', '.join(self.layers)}.")
+
+    def _render(self, layer: str, numbers: Any, region: tuple[int, int, int, int], scale: float) -> np.ndarray:
+        """Return the mean of the patches in a region of the picture at a scale."""
+        self._check(layer)
+        top, left, height, width = region
+        colour = layer in ("tissue", "overlay")
+        total = np.zeros((height, width, 3) if colour else (height, width), np.float32)
+        count = np.zeros((height, width), np.uint16)
+        for number in numbers:
+            # Edges are rounded, so that neighbours neither overlap nor leave a gap.
+            y = _scale(self.layout.top[number], self.layout.height[number], scale)
+            x = _scale(self.layout.left[number], self.layout.width[number], scale)
+            content = self._content(layer, number, (y[1] - y[0], x[1] - x[0]))
+            if content is None:
+                continue
+            rows = slice(max(y[0] - top, 0), min(y[1] - top, height))
+            columns = slice(max(x[0] - left, 0), min(x[1] - left, width))
+            if rows.start >= rows.stop or columns.start >= columns.stop:
+                continue
+            if isinstance(content, np.ndarray):
+                content = content[rows.start + top - y[0] : rows.stop + top - y[0]]
+                content = content[:, columns.start + left - x[0] : columns.stop + left - x[0]]
+            total[rows, columns] += content
+            count[rows, columns] += 1
+        known = count > 0
+        if colour:
+            mean = total / np.maximum(count, 1)[..., np.newaxis]
+            return np.where(known[..., np.newaxis], np.rint(mean), EMPTY).astype(np.uint8)
+        return np.where(known, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+    def _content(self, layer: str, number: int, size: tuple[int, int]) -> np.ndarray | float | None:
+        """Return what one patch adds to a picture, at a size; None if nothing is known of it."""
+        if layer in ("labels", "probabilities"):
+            value = float(self.labels[number] if layer == "labels" else self.probabilities[number])
+            return None if np.isnan(value) else value
+        if layer == "heatmaps":
+            assert self.heatmap is not None, "checked by the caller"
+            heatmap = self.heatmap(number)
+            return None if heatmap is None else _resize(heatmap, size)
+        if not self.files[number]:
+            return None
+        image = read_image(self.files[number])
+        expected = (int(self.layout.height[number]), int(self.layout.width[number]))
+        if image.shape[:2] != expected:
+            raise ImageError(
+                f"{self.files[number]} has the size {image.shape[:2]}; expected {expected}. Stitch again with the "
+                "present files, without patch_size."
+            )
+        pixels = _resize(np.asarray(image, dtype=np.float32), size)
+        if layer == "overlay" and np.isfinite(self.probabilities[number]):
+            probability = float(self.probabilities[number])
+            weight = _OVERLAY_ALPHA * probability
+            pixels = (1.0 - weight) * pixels + weight * colour_table("viridis")[round(255 * probability)]
+        return pixels
+
+
+def _scale(start: int, length: int, scale: float) -> tuple[int, int]:
+    first = round(float(start) * scale)
+    return first, max(first + 1, round(float(start + length) * scale))
+
+
+def _resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if values.shape[:2] == size:
+        return values
+    smaller = size[0] <= values.shape[0] and size[1] <= values.shape[1]
+    return np.asarray(cv2.resize(values, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
