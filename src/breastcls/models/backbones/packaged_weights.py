@@ -50,10 +50,10 @@ def find_packaged_weights(
     return cached
 
 
-def is_package_installed(weights: PackagedWeights) -> bool:
-    """Return whether the package that holds the weights is installed."""
+def is_package_installed(package: str) -> bool:
+    """Return whether a package is installed, by its name for pip."""
     try:
-        importlib.metadata.distribution(weights.package)
+        importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
@@ -118,7 +118,8 @@ def _convert(
         model = backbone.factory((*backbone.image_size, 3), **options)
     finally:
         random.setstate(drawn)
-    weights.convert(source, model)
+    assert backbone.load_checkpoint is not None
+    backbone.load_checkpoint(model, source)
     # Keras writes to names that end in `.weights.h5` only.
     with tempfile.TemporaryDirectory(dir=cached.parent) as folder, atomic_path(cached) as temporary:
         written = Path(folder) / weights.name

@@ -1,7 +1,7 @@
 """Tensors in a file of PyTorch (`.pth`, `.pt`, `.bin`), read without PyTorch and without running code.
 
-Such a file is a zip archive of raw arrays and of one pickle that describes them. A pickle can call any function; this
-reader allows those that describe tensors, and replaces each of them by its own.
+Such a file has raw arrays and a pickle that describes them, in a zip archive or one behind the other. A pickle can call
+any function; this reader allows those that describe tensors, and replaces each of them by its own.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from breastcls.errors import WeightsError
+from breastcls.models.checkpoints.legacy_arrays import LEGACY, LegacyArrays, read_legacy
 from breastcls.size_limits import MIB, SizeError, check_archive, check_member
 
 Array = npt.NDArray[Any]
 
 _LARGEST_PICKLE = 16 * MIB
 _MOST_DIMENSIONS = 8
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9c"
 # NumPy has no bfloat16: its 16 bits are the upper half of a float32.
 _BFLOAT16 = "bfloat16"
 _STORAGES: Mapping[str, str] = {
@@ -60,6 +60,11 @@ class _Storage(_Described):
     kind: str
     key: str
     count: int
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of one element."""
+        return 2 if self.kind == _BFLOAT16 else np.dtype(self.kind).itemsize
 
 
 @dataclass(frozen=True)
@@ -116,15 +121,46 @@ class _RestrictedUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name!s:.80}, which does not describe a tensor")
         return _ALLOWED[module, name]
 
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream)
+        self.element_bytes: dict[str, int] = {}
+
     @override
     def persistent_load(self, pid: Any) -> _Storage:
         """Return the storage that a reference names."""
-        if not (isinstance(pid, tuple) and len(pid) == 5 and pid[0] == "storage"):
+        # Before PyTorch 1.6 a sixth part described views of a storage, which `state_dict` does not have.
+        described = isinstance(pid, tuple) and (len(pid) == 5 or (len(pid) == 6 and pid[5] is None))
+        if not (described and pid[0] == "storage"):
             raise pickle.UnpicklingError(f"it refers to {pid!r:.80}, which is not a storage")
-        _, kind, key, _, count = pid
+        _, kind, key, _, count = pid[:5]
         if kind not in _STORAGES or not isinstance(key, str) or type(count) is not int or count < 0:
             raise pickle.UnpicklingError(f"it refers to the storage {pid!r:.80}, which is described wrongly")
-        return _Storage(_STORAGES[kind], key, count)
+        storage = _Storage(_STORAGES[kind], key, count)
+        if self.element_bytes.setdefault(key, storage.element_bytes) != storage.element_bytes:
+            raise pickle.UnpicklingError(f"it describes the array {key!r:.80} twice and differently")
+        return storage
+
+
+class _ZipArrays:
+    """The raw arrays in a zip archive."""
+
+    def __init__(self, path: Path, folder: str, members: Mapping[str, zipfile.ZipInfo]) -> None:
+        self._path, self._folder, self._members = path, folder, members
+
+    def size(self, key: str) -> int | None:
+        """Return the number of bytes of an array, or None if there is no such array."""
+        member = self._members.get(f"{self._folder}data/{key}")
+        return None if member is None else member.file_size
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes of an array."""
+        with zipfile.ZipFile(self._path) as archive:
+            return archive.read(f"{self._folder}data/{key}")
+
+
+def _load(stream: io.BytesIO) -> tuple[Any, Mapping[str, int]]:
+    unpickler = _RestrictedUnpickler(stream)
+    return unpickler.load(), unpickler.element_bytes
 
 
 class PyTorchFile(Mapping[str, Array]):
@@ -133,34 +169,24 @@ class PyTorchFile(Mapping[str, Array]):
     Values of bfloat16 are returned as float32, of which they are a part; others keep their type.
 
     Args:
-        path: A zip archive as `torch.save` writes since PyTorch 1.6, with a dictionary of tensors or one that has such
-            a dictionary under `state_dict`, `model`, `model_state_dict`, `teacher`, `student` or `weights`.
+        path: A file of `torch.save`, a zip archive or of the format before PyTorch 1.6, with a dictionary of tensors or
+            one that has such a dictionary under `state_dict`, `model`, `model_state_dict`, `teacher`, `student` or
+            `weights`.
 
     Raises:
-        WeightsError: If the file is damaged, of the older format, or contains anything that does not describe a tensor.
+        WeightsError: If the file is damaged, or contains anything that does not describe a tensor.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
             with path.open("rb") as stream:
-                legacy = stream.read(len(_LEGACY)) == _LEGACY
+                legacy = stream.read(len(LEGACY)) == LEGACY
+            self._arrays: LegacyArrays | _ZipArrays
             if legacy:
-                self._refuse(
-                    "it has the format of PyTorch before 1.6. Load it there and write it again with torch.save(...), "
-                    "or as '.safetensors'"
-                )
-            with zipfile.ZipFile(path) as archive:
-                check_archive(archive)
-                self._members = _index_members(archive)
-                self._folder = _folder_of(self._members)
-                name = f"{self._folder}data.pkl"
-                check_member(archive, name, _LARGEST_PICKLE)
-                content = archive.read(name)
-                order = f"{self._folder}byteorder"
-                if order in self._members and archive.read(order) != b"little":
-                    self._refuse("its numbers are not little-endian")
-            found = _RestrictedUnpickler(io.BytesIO(content)).load()
+                found, self._arrays = read_legacy(path, _load, _LARGEST_PICKLE)
+            else:
+                found, self._arrays = self._open_archive()
             self._tensors = _find_tensors(found)
             for tensor in self._tensors.values():
                 self._check(tensor)
@@ -182,13 +208,25 @@ class PyTorchFile(Mapping[str, Array]):
         except (AttributeError, IndexError, EOFError, MemoryError, RecursionError, NotImplementedError) as error:
             self._refuse(f"its description of the tensors is damaged ({type(error).__name__})")
 
+    def _open_archive(self) -> tuple[Any, _ZipArrays]:
+        with zipfile.ZipFile(self._path) as archive:
+            check_archive(archive)
+            members = _index_members(archive)
+            folder = _folder_of(members)
+            name = f"{folder}data.pkl"
+            check_member(archive, name, _LARGEST_PICKLE)
+            content = archive.read(name)
+            order = f"{folder}byteorder"
+            if order in members and archive.read(order) != b"little":
+                self._refuse("its numbers are not little-endian")
+        return _load(io.BytesIO(content))[0], _ZipArrays(self._path, folder, members)
+
     @override
     def __getitem__(self, name: str) -> Array:
         tensor = self._tensors[name]
         kind = tensor.storage.kind
         dtype = np.dtype("<u2" if kind == _BFLOAT16 else f"<{kind}" if kind != "?" else "?")
-        with zipfile.ZipFile(self._path) as archive:
-            flat = np.frombuffer(archive.read(self._member(tensor.storage)), dtype, tensor.storage.count)
+        flat = np.frombuffer(self._arrays.read(tensor.storage.key), dtype, tensor.storage.count)
         strides = tuple(stride * dtype.itemsize for stride in tensor.strides)
         view = np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, strides, writeable=False)
         values = np.ascontiguousarray(view)
@@ -208,15 +246,11 @@ class PyTorchFile(Mapping[str, Array]):
         """Return the shape of a tensor without reading it."""
         return self._tensors[name].shape
 
-    def _member(self, storage: _Storage) -> str:
-        return f"{self._folder}data/{storage.key}"
-
     def _check(self, tensor: _Tensor) -> None:
         """Check that a tensor is a part of its storage, and not larger than it."""
         storage = tensor.storage
-        size = 2 if storage.kind == _BFLOAT16 else np.dtype(storage.kind).itemsize
-        stored = self._members.get(self._member(storage))
-        if stored is None or stored.file_size < storage.count * size:
+        stored = self._arrays.size(storage.key)
+        if stored is None or stored < storage.count * storage.element_bytes:
             raise pickle.UnpicklingError(f"the array {storage.key!r:.80} is missing or too short")
         # Repeated elements (a stride of 0) would let a small file become an array of any size.
         count = int(np.prod(tensor.shape, dtype=object)) if tensor.shape else 1
