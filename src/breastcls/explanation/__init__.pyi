@@ -21,4 +21,5 @@ from .mounts.stitched_slide import WholeMount as WholeMount
 from .mounts.stitching import WholeMounts as WholeMounts
 from .mounts.stitching import stitch as stitch
 from .scored_model import ScoredModel as ScoredModel
+from .target_score import ClassDifference as ClassDifference
 from .viewer.write_viewer import write_viewer as write_viewer

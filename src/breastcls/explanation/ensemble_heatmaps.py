@@ -25,13 +25,13 @@ class ScoredMember:
     """One member of an ensemble, prepared for the methods.
 
     Attributes:
-        scored: The model of the member.
+        scored: The `ScoredModel` of the member, or its `TargetedModel`.
         member: Its weight, and how its images are resized.
         maps: Its feature maps.
         layer: Paths of their layers, preceded by the name of the member.
     """
 
-    scored: ScoredModel
+    scored: Any
     member: Member
     maps: tuple[FeatureMap, ...]
     layer: str

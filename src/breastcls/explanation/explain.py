@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from breastcls.errors import ExplanationWarning
+from breastcls.explanation.explain_arguments import Target
 from breastcls.explanation.explainer import open_explainer
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.heatmap import FLAGS
@@ -21,7 +22,7 @@ def explain(
     images: Any,
     method: str = "grad-cam",
     *,
-    target_class: int | str | None = None,
+    target_class: Target | None = None,
     batch_size: int = 8,
     classes: Sequence[str] | None = None,
     image_size: int | Sequence[int] | None = None,
@@ -52,7 +53,10 @@ def explain(
         method: A name of `breastcls.explanation.list_methods()`: `"grad-cam"`, `"layer-cam"`,
             `"integrated-gradients"`, `"occlusion"` and others, or one that was registered with
             `breastcls.explanation.register_method`.
-        target_class: Index or name of the class to explain. None explains the predicted class of each image.
+        target_class: Index or name of the class to explain, or a sequence of one for each image. None explains the
+            predicted class of each image. `breastcls.explanation.ClassDifference("ductal", "lobular")` explains the
+            evidence for one class and against another. A function that returns one value per image, a tensor (n,), of
+            the class scores, a tensor float32 (n, classes), is explained like a score: `lambda s: s[:, 1] + s[:, 2]`.
         batch_size: Number of images in one forward pass.
         classes: Class names. None takes them from the model's card, else from the dataset, else `"0"`, `"1"`, ...
         image_size: (height, width) of the model's input in pixels, or one number for a square. None takes it from the
@@ -119,6 +123,7 @@ def explain(
         source=opened.source,
         engine=opened.scored.engine,
         reference=ModelReference(model),
+        target_score="" if opened.target is None else opened.target.text,
     )
 
 

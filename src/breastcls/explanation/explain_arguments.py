@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.method import Method
+from breastcls.explanation.target_score import ClassDifference, TargetScore, subtract_classes
 from breastcls.images.resize import Resize, check_image_size, check_resize
 from breastcls.models.model_card import ModelCard
 from breastcls.models.vector_input import vector_size
@@ -66,16 +69,64 @@ def find_classes(
     return tuple(str(index) for index in range(count))
 
 
-def find_target(target: int | str | None, classes: tuple[str, ...]) -> int | None:
-    """Return the index of the target class, or None for the predicted class."""
+Target = int | str | Sequence[int | str] | ClassDifference | Callable[[Any], Any]
+"""What `target_class` may be."""
+
+
+def find_target(
+    target: Target | None, classes: tuple[str, ...], count: int
+) -> tuple[np.ndarray | None, TargetScore | None]:
+    """Resolve `target_class`.
+
+    Args:
+        target: None for the predicted class, a class, a class for each image, a difference, or a function of scores.
+        classes: Class names.
+        count: Number of images.
+
+    Returns:
+        The class index of each image, int64 (n,), or None for the predicted class; and the target where it is not the
+        score of one class.
+
+    Raises:
+        ExplanationError: If a class or the number of classes is wrong.
+    """
     if target is None:
-        return None
+        return None, None
+    if isinstance(target, ClassDifference):
+        positive, negative = (find_class(one, classes) for one in (target.positive, target.negative))
+        if positive == negative:
+            raise ExplanationError(f"{target} is a difference of a class with itself; expected two classes.")
+        return np.full(count, positive, np.int64), subtract_classes(positive, negative, classes)
+    if callable(target):
+        return None, TargetScore(getattr(target, "__name__", type(target).__name__), target)
+    if isinstance(target, str) or np.ndim(target) == 0:
+        return np.full(count, find_class(target, classes), np.int64), None
+    each = list(target)
+    if len(each) != count:
+        raise ExplanationError(
+            f"target_class has {format_count(len(each), 'class', 'classes')} for {format_count(count, 'image')}; "
+            "expected one class, or one for each image. A difference of two classes is a `ClassDifference`."
+        )
+    return np.array([find_class(one, classes) for one in each], np.int64), None
+
+
+def find_class(target: Any, classes: tuple[str, ...]) -> int:
+    """Return the index of a class that is given by name or index.
+
+    Raises:
+        ExplanationError: If there is no such class.
+    """
     if isinstance(target, str):
         if target not in classes:
             raise ExplanationError(
                 f"target_class={target!r}: expected one of the classes {', '.join(classes)}, or an index."
             )
         return classes.index(target)
+    if not isinstance(target, int | np.integer) or isinstance(target, bool):
+        raise ExplanationError(
+            f"target_class={target!r}: expected the name or the index of a class, one for each image, a "
+            "`ClassDifference`, or a function of the class scores."
+        )
     index = int(target)
     if not 0 <= index < len(classes):
         raise ExplanationError(f"target_class is {index}; expected 0 to {len(classes) - 1} ({', '.join(classes)}).")

@@ -41,6 +41,7 @@ class ExplainedImages(Result):
     source: ImageInput
     engine: Mapping[str, Any] | None = None
     reference: ModelReference = field(default_factory=ModelReference, repr=False)
+    target_score: str = ""
 
     def __len__(self) -> int:
         return len(self.heatmaps)
@@ -156,8 +157,8 @@ class ExplainedImages(Result):
         )
 
     def target_name(self, number: int) -> str:
-        """Return the name of the class that was explained in one image."""
-        return self.classes[int(self.targets[number])]
+        """Return the name of the class that was explained in one image, or of another target."""
+        return self.target_score or self.classes[int(self.targets[number])]
 
     def caption(self, number: int) -> str:
         """Return the classes of one image and the evidence for the explained one, in a line.
@@ -168,7 +169,9 @@ class ExplainedImages(Result):
         text = f"{self.classes[predicted]} {self.probabilities[number, predicted]:.2f}"
         if self.labels is not None:
             text += f" (true: {self.labels[number]})"
-        if int(self.targets[number]) != predicted:
+        if self.target_score:
+            text += f", explained: {self.target_score}"
+        elif int(self.targets[number]) != predicted:
             target = int(self.targets[number])
             text += f", explained: {self.target_name(number)} {self.probabilities[number, target]:.2f}"
         return f"{text}, {self.evidence(number)}"

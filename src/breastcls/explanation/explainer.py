@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.ensemble_heatmaps import ScoredMember, explain_members, open_members
-from breastcls.explanation.explain_arguments import check_options, find_classes, find_resize, find_size, find_target
+from breastcls.explanation.explain_arguments import (
+    Target,
+    check_options,
+    find_classes,
+    find_resize,
+    find_size,
+    find_target,
+)
 from breastcls.explanation.feature_map import FeatureMap
 from breastcls.explanation.forward_model import open_scores
 from breastcls.explanation.heatmap import Heatmaps, make_heatmaps
 from breastcls.explanation.image_input import ImageInput, open_images
 from breastcls.explanation.methods.method import Method
 from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.explanation.target_score import TargetedModel, TargetScore
 from breastcls.images.resize import Resize, resize_image
 from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
@@ -78,7 +87,8 @@ class Explainer:
         image_size: (height, width) of the model's input.
         resize: How images are resized.
         classes: Class names.
-        target: The index of the explained class; None for the predicted one.
+        targets: int64 (images,), the index of the explained class of each image; None for the predicted one.
+        target: What is explained where it is not the score of one class.
         batch_size: Number of images in one forward pass.
         card: The card of the model, or None.
         normalizer: The stain normalizer of the card, or None.
@@ -95,7 +105,8 @@ class Explainer:
     image_size: tuple[int, int]
     resize: Resize
     classes: tuple[str, ...]
-    target: int | None
+    targets: np.ndarray | None
+    target: TargetScore | None
     batch_size: int
     card: ModelCard | None
     normalizer: Any
@@ -103,23 +114,27 @@ class Explainer:
     def batches(self) -> Iterator[ExplainedBatch]:
         """Yield the heat-maps of batch after batch; only one batch of images is in memory at a time."""
         try:
-            yield self._explain(self.first)
+            yield self._explain(self.first, 0)
             for start in range(self.batch_size, len(self.source), self.batch_size):
                 numbers = range(start, min(start + self.batch_size, len(self.source)))
-                yield self._explain(read_batch(self.source, numbers, self.image_size, self.resize, self.normalizer))
+                batch = read_batch(self.source, numbers, self.image_size, self.resize, self.normalizer)
+                yield self._explain(batch, start)
         finally:
             for scored in (self.scored, *(member.scored for member in self.members)):
                 scored.forget_pass()
 
-    def _explain(self, batch: InputBatch) -> ExplainedBatch:
+    def _explain(self, batch: InputBatch, start: int) -> ExplainedBatch:
         pixels = batch.pixels
         outputs = self.scored.outputs(pixels, self.maps)
         classified = probability_rule.classify_outputs([outputs], self.card)
-        targets = classified.predicted if self.target is None else np.full(len(pixels), self.target, dtype=np.int64)
+        fixed = None if self.targets is None else self.targets[start : start + len(pixels)]
+        targets = classified.predicted if fixed is None else fixed
+        # Methods know the target as the only class of a model.
+        columns = targets if self.target is None else np.zeros(len(pixels), dtype=np.int64)
         if self.members:
-            made = explain_members(self.members, self.method, pixels, targets, self.options)
+            made = explain_members(self.members, self.method, pixels, columns, self.options)
         else:
-            attribution = self.method.compute(self.scored, pixels, targets, **self.options)
+            attribution = self.method.compute(self.targeted, pixels, columns, **self.options)
             made = make_heatmaps(attribution, self.image_size, self.method.upper_percentile, self.method.smoothing)
         return ExplainedBatch(
             heatmaps=made,
@@ -129,6 +144,11 @@ class Explainer:
             predicted=classified.predicted,
             targets=targets,
         )
+
+    @cached_property
+    def targeted(self) -> Any:
+        """The model with the target as its only class."""
+        return self.scored if self.target is None else TargetedModel(self.scored, self.target)
 
     def warn_of_fallbacks(self) -> None:
         """Warn if images could not be normalised."""
@@ -142,7 +162,7 @@ def open_explainer(
     images: Any,
     method: str,
     *,
-    target_class: int | str | None,
+    target_class: Target | None,
     batch_size: int,
     classes: Sequence[str] | None,
     image_size: int | Sequence[int] | None,
@@ -172,12 +192,14 @@ def open_explainer(
         model, first.pixels, batch_size, method, needs_more=entry.needs_feature_map, engine=engine, layer=layer
     )
     names = find_classes(scored.class_count, classes, card, source.classes)
-    target = find_target(target_class, names)
+    targets, target = find_target(target_class, names, len(source))
     members: tuple[ScoredMember, ...] = ()
     maps: tuple[FeatureMap, ...] = ()
     paths = None
     if entry.needs_feature_map:
         members = open_members(scored, first.pixels, layer)
+        if target is not None:
+            members = tuple(replace(one, scored=TargetedModel(one.scored, target)) for one in members)
         if members:
             paths = ", ".join(member.layer for member in members)
             for member in members:
@@ -198,6 +220,7 @@ def open_explainer(
         image_size=size,
         resize=resize_mode,
         classes=names,
+        targets=targets,
         target=target,
         batch_size=batch_size,
         card=card,

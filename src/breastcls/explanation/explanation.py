@@ -56,6 +56,8 @@ class Explanation(ExplainedImages):
         source: The original images. Files are read again when they are needed.
         engine: What ran the model on perturbed images: `name`, `version`, `precision`.
         reference: A weak reference to the model.
+        target_score: What was explained where it is not the score of one class, such as `"ductal - lobular"`; else "".
+            `targets` has the first class of a difference, and the predicted class for a function of the scores.
     """
 
     def faithfulness(self, model: Any = None, **options: Any) -> Faithfulness:

@@ -111,7 +111,7 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
             raise ExplanationError(
                 f"The layer {item.path!r} has the channels first; expected (n, height, width, channels)."
             )
-    return tuple(sorted(found.values(), key=lambda item: item.path))
+    return tuple(sorted(found.values(), key=lambda item: (_without_calls(item.path), len(item.path), item.path)))
 
 
 def find_named_maps(graph: LayerGraph, shapes: Shapes, score: int, layer: str) -> tuple[FeatureMap, ...]:

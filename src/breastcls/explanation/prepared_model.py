@@ -132,7 +132,7 @@ class PreparedModel:
                 slots = ()
             return (output, self.score.scores(seen[self.score.slot]), *(seen[slot] for slot in slots))
 
-        traced = self._backend.compile(compute, self._variables, traceable=self._traceable)
+        traced = self.compile(compute)
         output, scores, *features = traced(images)
         if len(output.shape) != 2:
             raise ExplanationError(
@@ -199,15 +199,19 @@ class PreparedModel:
                 output = graph.run(pixels, observe=record)
                 return (output, score.scores(seen[score.slot]), *(seen[slot] for slot in wanted))
 
-            self._forward[known] = self._backend.compile(compute, self._variables, traceable=self._traceable)
+            self._forward[known] = self.compile(compute)
         output, scores, *features = self._forward[known](images)
         return ForwardPass(images, output, scores, dict(zip(known, features, strict=True)))
 
     def compiled(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the compiled function that is kept under a name; the first function of a name is kept."""
         if name not in self._compiled:
-            self._compiled[name] = self._backend.compile(function, self._variables, traceable=self._traceable)
+            self._compiled[name] = self.compile(function)
         return self._compiled[name]
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a compiled function; see `GradientBackend.compile`."""
+        return self._backend.compile(function, self._variables, traceable=self._traceable)
 
     def differentiate(self, function: Callable[..., Any], inputs: Any) -> tuple[Any, ...]:
         """Return the gradients of the sum of the values of a function; see `GradientBackend.differentiate`."""

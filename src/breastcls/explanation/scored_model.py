@@ -130,6 +130,10 @@ class ScoredModel:
         """
         return self._prepared.compiled(name, function)
 
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a compiled function that is not kept with the model; see `traced`."""
+        return self._prepared.compile(function)
+
     def differentiate(self, function: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Return the gradient of the sum of the values (n,) of a function for each input; see `GradientBackend`."""
         return self._prepared.differentiate(function, inputs)
