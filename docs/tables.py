@@ -409,14 +409,13 @@ def foundation_model_table() -> str:
     notes = []
     for entry in list_backbones():
         network = entry.factory
-        if not isinstance(network, breastcls.models.VisionTransformer):
+        if not isinstance(network, breastcls.models.VisionTransformer | breastcls.models.SwinTransformer):
             continue
-        features = network.width * (2 if entry.pooling == "class+mean" else 1)
         weights = re.sub(
             r"https://\S+[^\s,;]", lambda found: f"[here]({found[0]})", entry.obtain.partition("; pass")[0]
         )
         lines.append(
-            f"| `{entry.name}` | {features} | {entry.image_size[0]}, {network.patch_size} | {_scaling(entry)} "
+            f"| `{entry.name}` | {network.features} | {entry.image_size[0]}, {network.patch_size} | {_scaling(entry)} "
             f"| {entry.pooling} | {entry.licence} | {entry.restriction or '–'} | {weights} | {_link(entry.paper)} |"
         )
         own = entry.unverified.partition("small random networks.")[2].strip()

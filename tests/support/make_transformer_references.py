@@ -68,6 +68,24 @@ def of_transformers(
     return network, lambda images: pool(network(images, **options).last_hidden_state, prefix, pooling)
 
 
+def swin_of_timm() -> tuple[Any, Callable]:
+    """Return a Swin transformer of timm with two stages, the first of four windows."""
+    network = timm.models.SwinTransformer(
+        img_size=32, patch_size=2, window_size=8, embed_dim=WIDTH, depths=(2, 2), num_heads=(2, 4), num_classes=0
+    )
+    return network, network.forward_features
+
+
+def swin_of_transformers() -> tuple[Any, Callable]:
+    """Return the same of transformers."""
+    config = transformers.SwinConfig(
+        image_size=32, patch_size=2, window_size=8, embed_dim=WIDTH, depths=[2, 2], num_heads=[2, 4]
+    )
+    network = transformers.SwinModel(config, add_pooling_layer=False)
+    side = 8
+    return network, lambda images: network(images).last_hidden_state.reshape(len(images), side, side, -1)
+
+
 def pool(tokens: torch.Tensor, prefix: int, pooling: str) -> torch.Tensor:
     """Return one vector per image."""
     mean = tokens[:, prefix:].mean(1)
@@ -163,6 +181,19 @@ def main() -> None:
             torch.save(state, FOLDER / f"{name}{AS_PICKLE[name]}")
         else:
             save_file(state, FOLDER / f"{name}.safetensors")
+    for seed, (name, build) in enumerate({"swin-t4.timm": swin_of_timm, "swin-t4": swin_of_transformers}.items()):
+        network, features = build()
+        randomize(network.eval(), seed)
+        with torch.no_grad():
+            outputs[f"{name}/native"] = features(torch.from_numpy(draw_images((16, 16), 2)).permute(0, 3, 1, 2)).numpy()
+        with tempfile.TemporaryDirectory() as folder:
+            if isinstance(network, transformers.PreTrainedModel):
+                network.save_pretrained(folder)
+                state = load_file(f"{folder}/model.safetensors")
+            else:
+                state = {key: values.contiguous() for key, values in network.state_dict().items()}
+        print(name, list(state)[:30])
+        save_file(state, FOLDER / f"{name}.safetensors")
     positions = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     outputs["resampling/positions"] = positions[0].permute(1, 2, 0).numpy()
     for rows, columns in ((5, 3), (2, 9)):

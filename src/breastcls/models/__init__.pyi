@@ -4,6 +4,7 @@ from .backbones.backbone import WeightsFile as WeightsFile
 from .backbones.backbone_registry import BackboneTable as BackboneTable
 from .backbones.backbone_registry import register_backbone as register_backbone
 from .backbones.stain_texture import build_stain_texture as build_stain_texture
+from .backbones.transformers.swin_transformer import SwinTransformer as SwinTransformer
 from .backbones.transformers.vision_transformer import VisionTransformer as VisionTransformer
 from .engines.choose_engine import open_session as open_session
 from .engines.engine_registry import Engine as Engine

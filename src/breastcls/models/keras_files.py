@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from breastcls.errors import ModelError
+from breastcls.models.backbones.transformers.swin_layers import SWIN_LAYERS
 from breastcls.models.backbones.transformers.transformer_layers import TRANSFORMER_LAYERS
 from breastcls.models.declared_sizes import check_h5, check_keras_archive
 from breastcls.models.forked_process import check_process
@@ -40,7 +41,8 @@ _DAMAGED = (
 )
 # The layers of breastcls that a saved model can contain.
 _LAYERS = {
-    keras.saving.get_registered_name(layer): layer for layer in (SpatialMoments, StainSeparation, *TRANSFORMER_LAYERS)
+    keras.saving.get_registered_name(layer): layer
+    for layer in (SpatialMoments, StainSeparation, *TRANSFORMER_LAYERS, *SWIN_LAYERS)
 }
 
 

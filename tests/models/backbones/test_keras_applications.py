@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.backbones.transformers.swin_transformer import SwinTransformer
 from breastcls.models.backbones.transformers.vision_transformer import VisionTransformer
 from breastcls.models.building import build_model
 from breastcls.models.model_card import get_card
@@ -26,7 +27,7 @@ SISTERS = {
 every = [
     pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
     for name, entry in BACKBONES.items()
-    if name not in SISTERS and not isinstance(entry.factory, VisionTransformer)
+    if name not in SISTERS and not isinstance(entry.factory, VisionTransformer | SwinTransformer)
 ]
 
 

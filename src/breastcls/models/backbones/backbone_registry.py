@@ -17,6 +17,7 @@ from breastcls.models.backbones.keras_cv_backbones import KERAS_CV
 from breastcls.models.backbones.squeezenet import SQUEEZENET
 from breastcls.models.backbones.transformers.general_transformers import GENERAL_TRANSFORMERS
 from breastcls.models.backbones.transformers.pathology_transformers import PATHOLOGY_TRANSFORMERS
+from breastcls.models.backbones.transformers.swin_transformer import SwinTransformer
 from breastcls.models.backbones.transformers.vision_transformer import VisionTransformer
 from breastcls.registry import Registry, RegistryTable
 from breastcls.text_tables import text_table
@@ -63,9 +64,9 @@ def register_backbone(
         >>> entry.options
         ('width',)
     """
-    if isinstance(factory, VisionTransformer):
+    if isinstance(factory, VisionTransformer | SwinTransformer):
         fields = {**factory.fields, **fields}
-        options = fields.pop("options") if options is None else options
+        options = fields.pop("options", ()) if options is None else options
     if options is None and callable(factory):
         parameters = list(inspect.signature(factory).parameters.values())[1:]
         options = [

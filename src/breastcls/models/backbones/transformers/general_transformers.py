@@ -1,8 +1,9 @@
-"""Vision transformers that were trained on general images: ViT, DeiT, DINOv2 and DINOv3."""
+"""Vision transformers that were trained on general images: ViT, DeiT, DINOv2, DINOv3 and Swin."""
 
 from __future__ import annotations
 
 from breastcls.models.backbones.backbone import Backbone
+from breastcls.models.backbones.transformers.swin_transformer import SwinTransformer
 from breastcls.models.backbones.transformers.transformer_entry import (
     BASE,
     GIANT,
@@ -15,6 +16,7 @@ from breastcls.models.backbones.transformers.vision_transformer import VisionTra
 
 _VIT = "https://doi.org/10.48550/arXiv.2010.11929"
 _DEIT = "https://doi.org/10.48550/arXiv.2012.12877"
+_SWIN = "https://doi.org/10.1109/ICCV48922.2021.00986"
 _DINOV2 = "https://doi.org/10.48550/arXiv.2304.07193"
 _REGISTERS = "https://doi.org/10.48550/arXiv.2309.16588"
 _DINOV3 = "https://doi.org/10.48550/arXiv.2508.10104"
@@ -98,5 +100,22 @@ GENERAL_TRANSFORMERS: tuple[Backbone, ...] = (
             paper=_DINOV3,
         )
         for letter, (_, sizes) in _SIZES.items()
+    ),
+    *(
+        transformer_entry(
+            f"swin-{word[0]}4",
+            SwinTransformer(width=width, depths=(2, 2, blocks, 2), heads=tuple(width // 32 * 2**i for i in range(4))),
+            f"microsoft/swin-{word}-patch4-window7-224",
+            program="timm and transformers",
+            scaling="imagenet",
+            licence=licence,
+            paper=_SWIN,
+            unverified=f"{_RECALLED} {_IMAGENET}",
+        )
+        for word, width, blocks, licence in (
+            ("tiny", 96, 6, "Apache-2.0"),
+            ("small", 96, 18, "Apache-2.0"),
+            ("base", 128, 18, "Apache-2.0"),
+        )
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from breastcls.models.backbones.backbone import Backbone
+from breastcls.models.backbones.transformers.swin_transformer import SwinTransformer
 from breastcls.models.backbones.transformers.vision_transformer import VisionTransformer
 
 HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -21,7 +22,7 @@ _NOT_READ = "The published file was not read; the conversion was compared with {
 
 def transformer_entry(
     name: str,
-    architecture: VisionTransformer,
+    architecture: VisionTransformer | SwinTransformer,
     repository: str,
     *,
     file: str = "model.safetensors",

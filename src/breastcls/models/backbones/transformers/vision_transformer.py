@@ -50,6 +50,11 @@ class VisionTransformer(TransformerSwitches):
     """
 
     @property
+    def features(self) -> int:
+        """The number of features per image."""
+        return self.width * (2 if self.pooling == "class+mean" else 1)
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The fields of a `Backbone` that follow from the architecture."""
         return {
