@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastcls.errors import ExplanationError, OutputError
+from breastcls.errors import ExplanationError, ExplanationWarning, ImageError, OutputError
 from breastcls.explanation.explain import explain
+from breastcls.explanation.heatmap_folder import explain_to_folder
 from support.platforms import NOT_SUPERUSER
 
 
@@ -109,3 +110,37 @@ def test_a_file_with_the_name_of_the_folder_is_named(explanation, tmp_path):
     (tmp_path / "taken").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="taken"):
         explanation.save(tmp_path / "taken")
+
+
+def test_a_folder_that_is_written_batch_by_batch_is_that_of_one_explanation(blue_squares, tmp_path):
+    paths = []
+    for number, image in enumerate(blue_squares.images):
+        paths.append(tmp_path / f"{number}.png")
+        cv2.imwrite(str(paths[-1]), cv2.resize(image, (40, 36))[..., ::-1])
+    options = {"target_class": [1, 1, 0, 1], "classes": ("none", "square"), "batch_size": 3}
+    with pytest.warns(ExplanationWarning, match="1 of 4 heat-maps by 'hires-cam' are flagged 'negative'"):
+        whole = explain(blue_squares.model, paths, "hires-cam", **options).save(tmp_path / "whole", raw="npy")
+    with pytest.warns(ExplanationWarning, match="1 of 4 heat-maps by 'hires-cam' are flagged 'negative'"):
+        parts = explain_to_folder(blue_squares.model, paths, tmp_path / "parts", "hires-cam", raw="npy", **options)
+    names = sorted(path.name for path in whole.iterdir())
+    assert sorted(path.name for path in parts.iterdir()) == names
+    for name in names:
+        if name == "heatmaps.npz":
+            with np.load(whole / name) as one, np.load(parts / name) as other:
+                assert one.files == other.files
+                for array in one.files:
+                    np.testing.assert_array_equal(one[array], other[array])
+        else:
+            assert (whole / name).read_bytes() == (parts / name).read_bytes()
+    with pytest.raises(OutputError, match="overwrite=True"):
+        explain_to_folder(blue_squares.model, paths, parts, "hires-cam", **options)
+
+
+def test_an_image_that_cannot_be_read_leaves_no_index(blue_squares, tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, image in zip(paths, blue_squares.images, strict=False):
+        cv2.imwrite(str(path), image[..., ::-1])
+    paths[2].write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"2\.png"):
+        explain_to_folder(blue_squares.model, paths, tmp_path / "out", target_class=1, batch_size=2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0000_0.png", "0001_1.png"]

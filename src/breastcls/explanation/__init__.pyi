@@ -12,6 +12,7 @@ from .evidence_scale import evidence_opacity as evidence_opacity
 from .feature_map import FeatureMap as FeatureMap
 from .gradients.score_gradients import feature_gradients as feature_gradients
 from .gradients.score_gradients import image_gradients as image_gradients
+from .heatmap_folder import explain_to_folder as explain_to_folder
 from .methods.baseline_image import make_baseline as make_baseline
 from .methods.method import Attribution as Attribution
 from .methods.method import Method as Method
@@ -20,6 +21,7 @@ from .methods.method_registry import register_method as register_method
 from .mounts.stitched_slide import WholeMount as WholeMount
 from .mounts.stitching import WholeMounts as WholeMounts
 from .mounts.stitching import stitch as stitch
+from .overlay import OverlayStyle as OverlayStyle
 from .scored_model import ScoredModel as ScoredModel
 from .target_score import ClassDifference as ClassDifference
 from .viewer.write_viewer import write_viewer as write_viewer

@@ -10,9 +10,10 @@ import numpy as np
 
 from breastcls.errors import ExplanationWarning
 from breastcls.explanation.explain_arguments import Target
-from breastcls.explanation.explainer import open_explainer
+from breastcls.explanation.explainer import ExplainedBatch, Explainer, open_explainer
 from breastcls.explanation.explanation import Explanation
 from breastcls.explanation.heatmap import FLAGS
+from breastcls.explanation.image_input import ImageInput
 from breastcls.explanation.model_reference import ModelReference
 from breastcls.text_tables import format_count
 
@@ -49,7 +50,8 @@ def explain(
             gradients nor feature maps, such as `"occlusion"`.
         images: A `Dataset`, or images of any size in one of the forms that `breastcls.predict` takes: a path, a folder,
             bytes, an image of Pillow, an array uint8 (h, w, 3) or (n, h, w, 3), or a list or an iterator of these. All
-            of them are kept in memory.
+            of them are kept in memory at the model's input size, with their heat-maps; `explain_to_folder` keeps one
+            batch.
         method: A name of `breastcls.explanation.list_methods()`: `"grad-cam"`, `"layer-cam"`,
             `"integrated-gradients"`, `"occlusion"` and others, or one that was registered with
             `breastcls.explanation.register_method`.
@@ -102,11 +104,22 @@ def explain(
         options=options,
     )
     parts = list(opened.batches())
-    flags = [flag for part in parts for flag in part.heatmaps.flags]
-    _warn(method, flags)
+    warn_of_flags(method, [flag for part in parts for flag in part.heatmaps.flags])
     opened.warn_of_fallbacks()
+    return join_batches(opened, parts, opened.source, model)
+
+
+def join_batches(opened: Explainer, parts: Sequence[ExplainedBatch], source: ImageInput, model: Any) -> Explanation:
+    """Return the explanation of some batches.
+
+    Args:
+        opened: What explained them.
+        parts: The batches, at least one.
+        source: Their images.
+        model: The model.
+    """
     return Explanation(
-        method=method,
+        method=opened.method.name,
         heatmaps=np.concatenate([part.heatmaps.values for part in parts]),
         images=np.concatenate([part.images for part in parts]),
         probabilities=np.concatenate([part.probabilities for part in parts]),
@@ -114,20 +127,21 @@ def explain(
         targets=np.concatenate([part.targets for part in parts]),
         classes=opened.classes,
         positive_share=np.concatenate([part.heatmaps.positive_share for part in parts]),
-        flags=tuple(flags),
+        flags=tuple(flag for part in parts for flag in part.heatmaps.flags),
         sizes=np.concatenate([part.sizes for part in parts]),
         resize=opened.resize,
         score=opened.scored.score_kind,
         layer=opened.layer,
-        options=dict(options),
-        source=opened.source,
+        options=dict(opened.options),
+        source=source,
         engine=opened.scored.engine,
         reference=ModelReference(model),
         target_score="" if opened.target is None else opened.target.text,
     )
 
 
-def _warn(method: str, flags: list[str]) -> None:
+def warn_of_flags(method: str, flags: Sequence[str]) -> None:
+    """Warn of heat-maps that must not be interpreted as they are; see `Explanation.flags`."""
     for flag, meaning in FLAGS.items():
         count = flags.count(flag)
         if count:

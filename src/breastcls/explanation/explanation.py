@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,33 +112,32 @@ class Explanation(ExplainedImages):
                 written to.
             ExplanationError: If an argument is wrong.
         """
+        style = OverlayStyle(alpha, colour_map, contours, tissue_only, by_share)
+        files = self.relative_paths or ("",) * len(self)
+        return save_heatmaps(Path(folder), [self], files, style, raw=raw, overwrite=overwrite)
+
+    def index_row(self, number: int, *, by_share: bool = True) -> dict[str, Any]:
+        """Return the row of `index.csv` for one image.
+
+        Args:
+            number: Which image.
+            by_share: Whether its overlay is drawn weaker if there is little positive evidence.
+        """
         files = self.relative_paths
-        rows = [
-            {
-                "path": files[number] if files else "",
-                "label": self.labels[number] if self.labels else "",
-                "method": self.method,
-                "predicted": self.classes[int(self.predicted[number])],
-                "target": self.target_name(number),
-                "target_probability": f"{self.probabilities[number, int(self.targets[number])]:.6f}",
-                "positive_share": f"{self.positive_share[number]:.6f}",
-                "glass_share": f"{self.glass_share[number]:.6f}",
-                "opacity": f"{self.opacity(number) if by_share else 1.0:.6f}",
-                "flag": self.flags[number],
-                "height": int(self.sizes[number, 0]),
-                "width": int(self.sizes[number, 1]),
-            }
-            for number in range(len(self))
-        ]
-        arrays = {
-            "heatmaps": self.heatmaps,
-            "targets": self.targets,
-            "probabilities": self.probabilities,
-            "classes": np.array(self.classes, dtype=np.str_),
+        return {
+            "path": files[number] if files else "",
+            "label": self.labels[number] if self.labels else "",
+            "method": self.method,
+            "predicted": self.classes[int(self.predicted[number])],
+            "target": self.target_name(number),
+            "target_probability": f"{self.probabilities[number, int(self.targets[number])]:.6f}",
+            "positive_share": f"{self.positive_share[number]:.6f}",
+            "glass_share": f"{self.glass_share[number]:.6f}",
+            "opacity": f"{self.opacity(number) if by_share else 1.0:.6f}",
+            "flag": self.flags[number],
+            "height": int(self.sizes[number, 0]),
+            "width": int(self.sizes[number, 1]),
         }
-        style = {"alpha": alpha, "colour_map": colour_map, "contours": contours, "tissue_only": tissue_only}
-        overlay = partial(self.overlay, **style, by_share=by_share)  # type: ignore[arg-type]
-        return save_heatmaps(Path(folder), rows, overlay, arrays, heatmap=self.heatmap, raw=raw, overwrite=overwrite)
 
     def plot(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,12 @@ class ImageInput:
             return self.arrays[number]
         assert self.paths is not None, "either arrays or paths are given"
         return np.asarray(read_image(self.file_of(number)))
+
+    def part(self, start: int, stop: int) -> ImageInput:
+        """Return some of the images, those from `start` to before `stop`."""
+        columns = ("paths", "arrays", "labels", "cases", "magnifications")
+        values = {name: getattr(self, name) for name in columns}
+        return replace(self, **{name: None if value is None else value[start:stop] for name, value in values.items()})
 
     def file_of(self, number: int) -> str:
         """Return the file of an image, to open it; "" for an image that was passed as an array."""

@@ -3,41 +3,76 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError, OutputError
-from breastcls.files import atomic_path, make_folder, write_text
+from breastcls.explanation.overlay import OverlayStyle
+from breastcls.files import atomic_path, make_folder
 
 INDEX = "index.csv"
 HEATMAPS = "heatmaps.npz"
 RAW_FORMATS = ("tiff", "npy")
 
 
+class SavedImages(Protocol):
+    """Some of the images that are saved, in their order: an `Explanation`, or a part of one."""
+
+    @property
+    def heatmaps(self) -> np.ndarray:
+        """float32 (n, h, w)."""
+
+    @property
+    def targets(self) -> np.ndarray:
+        """int64 (n,)."""
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """float32 (n, classes)."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names."""
+
+    def __len__(self) -> int: ...
+
+    def index_row(self, number: int, *, by_share: bool) -> dict[str, Any]:
+        """Return the row of the index of one image; one of its columns is `path`."""
+
+    def heatmap(self, number: int) -> np.ndarray:
+        """Return one heat-map at the size of its image, float32 (height, width)."""
+
+    def draw(self, number: int, image: np.ndarray, style: OverlayStyle) -> np.ndarray:
+        """Return one image with its heat-map over it, uint8 (height, width, 3), RGB."""
+
+    def image(self, number: int) -> np.ndarray:
+        """Return one image at its own size, uint8 (height, width, 3), RGB."""
+
+
 def save_heatmaps(
     folder: Path,
-    rows: Sequence[Mapping[str, Any]],
-    overlay: Callable[[int], np.ndarray],
-    arrays: Mapping[str, np.ndarray],
+    parts: Iterable[SavedImages],
+    files: Sequence[str],
+    style: OverlayStyle,
     *,
-    heatmap: Callable[[int], np.ndarray],
     raw: str | Sequence[str] = (),
     overwrite: bool,
 ) -> Path:
     """Write one PNG per image, `heatmaps.npz` and `index.csv`; see `Explanation.save`.
 
+    Parts are written one after the other and not kept, so that the memory that is needed is that of one part.
+
     Args:
         folder: Made if need be.
-        rows: The rows of the index, all with the same columns, one of them `path`; at least one row.
-        overlay: Returns the overlay of the image of a row, uint8 (height, width, 3), RGB.
-        arrays: What `heatmaps.npz` holds.
-        heatmap: Returns the heat-map of a row at the size of its image, float32 (height, width).
+        parts: The images, at least one, part by part.
+        files: The file of each image as the index has it; "" for images without one.
+        style: How overlays are drawn.
         raw: `"tiff"`, `"npy"` or both: in which formats heat-maps are written as files of their own.
         overwrite: Replace files of the same names.
 
@@ -46,7 +81,7 @@ def save_heatmaps(
         ExplanationError: If `raw` has another format.
     """
     formats = _check_formats(raw)
-    names = [_overlay_name(number, row["path"]) for number, row in enumerate(rows)]
+    names = [_overlay_name(number, file) for number, file in enumerate(files)]
     maps = [f"{Path(name).stem}_heatmap.{suffix}" for name in names for suffix in formats]
     # Before anything is written, so that after an error the folder is as it was.
     present = [name for name in (*names, *maps, HEATMAPS, INDEX) if (folder / name).exists()]
@@ -56,14 +91,81 @@ def save_heatmaps(
             "Choose another folder, or pass overwrite=True."
         )
     make_folder(folder)
-    for number, name in enumerate(names):
-        _write_image(folder / name, cv2.cvtColor(overlay(number), cv2.COLOR_RGB2BGR))
-        for suffix in formats:
-            write_raw(folder / f"{Path(name).stem}_heatmap.{suffix}", heatmap(number))
-    with atomic_path(folder / HEATMAPS) as temporary:
-        np.savez_compressed(temporary, allow_pickle=False, **arrays)
-    write_text(folder / INDEX, _index([{"overlay": name, **row} for name, row in zip(names, rows, strict=True)]))
+    # The index takes its place last, when all other files are there.
+    with (
+        atomic_path(folder / INDEX) as index,
+        index.open("w", encoding="utf-8", newline="") as table,
+        atomic_path(folder / HEATMAPS) as temporary,
+        HeatmapArchive(temporary, len(files)) as archive,
+    ):
+        writer = None
+        start = 0
+        for part in parts:
+            archive.add(part)
+            for number in range(len(part)):
+                name = names[start + number]
+                row = {"overlay": name, **part.index_row(number, by_share=style.by_share)}
+                row["path"] = files[start + number]
+                _write_image(folder / name, cv2.cvtColor(_draw(part, number, style), cv2.COLOR_RGB2BGR))
+                for suffix in formats:
+                    write_raw(folder / f"{Path(name).stem}_heatmap.{suffix}", part.heatmap(number))
+                if writer is None:
+                    writer = csv.DictWriter(table, list(row), lineterminator="\n")
+                    writer.writeheader()
+                writer.writerow(row)
+            start += len(part)
     return folder
+
+
+class HeatmapArchive:
+    """The file `heatmaps.npz` while it is written, heat-map after heat-map.
+
+    Args:
+        path: The file.
+        count: The number of heat-maps.
+    """
+
+    def __init__(self, path: Path, count: int) -> None:
+        self._archive = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
+        self._count = count
+        self._maps: IO[bytes] | None = None
+        self._targets: list[np.ndarray] = []
+        self._probabilities: list[np.ndarray] = []
+        self._classes: tuple[str, ...] = ()
+
+    def __enter__(self) -> HeatmapArchive:
+        return self
+
+    def add(self, part: SavedImages) -> None:
+        """Write the heat-maps of the next images."""
+        values = np.ascontiguousarray(part.heatmaps, dtype="<f4")
+        if self._maps is None:
+            self._maps = self._archive.open("heatmaps.npy", "w", force_zip64=True)
+            shape = (self._count, *values.shape[1:])
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(self._maps, header)
+        self._maps.write(values.data)
+        self._targets.append(part.targets)
+        self._probabilities.append(part.probabilities)
+        self._classes = part.classes
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._maps is not None:
+            self._maps.close()
+        if kind is None:
+            arrays = {
+                "targets": np.concatenate(self._targets),
+                "probabilities": np.concatenate(self._probabilities),
+                "classes": np.array(self._classes, dtype=np.str_),
+            }
+            for name, values in arrays.items():
+                with self._archive.open(f"{name}.npy", "w") as stream:
+                    np.lib.format.write_array(stream, values, allow_pickle=False)
+        self._archive.close()
+
+
+def _draw(part: SavedImages, number: int, style: OverlayStyle) -> np.ndarray:
+    return part.draw(number, part.image(number), style)
 
 
 def write_raw(path: Path, heatmap: np.ndarray) -> None:
@@ -103,11 +205,3 @@ def _overlay_name(number: int, path: str) -> str:
         return f"{number:04d}.png"
     stem = re.sub(r"[^\w.-]+", "_", Path(path).stem)
     return f"{number:04d}_{stem[:150]}.png"
-
-
-def _index(rows: Sequence[Mapping[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
