@@ -19,9 +19,9 @@ def comparison(blue_squares):
     return compare_methods(
         blue_squares.model,
         blue_squares.images,
-        ["grad-cam", "occlusion", "guided-backpropagation"],
+        {"averaged": "grad-cam", "occlusion": "occlusion", "guided-backpropagation": "guided-backpropagation"},
         masks=blue_squares.masks,
-        options={"occlusion": {"window": 8}},
+        options={"occlusion": {"window": 8}, "averaged": {"dihedral": True}},
         bootstrap=BOOTSTRAP,
         steps=4,
         target_class=1,
@@ -41,15 +41,15 @@ def test_a_row_has_the_values_of_the_single_calls(blue_squares, comparison):
 
 
 def test_it_has_one_row_per_method_and_prints(comparison):
-    assert comparison.table.index.tolist() == ["grad-cam", "occlusion", "guided-backpropagation"]
+    assert comparison.table.index.tolist() == ["averaged", "occlusion", "guided-backpropagation"]
     assert comparison.measures == ("deletion", "insertion", "road", "pointing", "iou", "inside")
     assert comparison.agreement.shape == (3, 3)
     others = comparison.agreement.to_numpy()[0, 1:]
-    assert comparison.table.loc["grad-cam", "agreement"] == pytest.approx(others.mean())
+    assert comparison.table.loc["averaged", "agreement"] == pytest.approx(others.mean())
     # There is no glass in these images.
     assert comparison.table["glass_share"].tolist() == pytest.approx([0, 0, 0], abs=0.05)
     text = str(comparison)
-    assert "grad-cam" in text
+    assert "averaged" in text
     assert "4 images of 4 cases" in text
     values = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
     assert values["table"]["index"] == comparison.table.index.tolist()

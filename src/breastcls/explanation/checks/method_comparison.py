@@ -96,7 +96,7 @@ class MethodComparison(Result):
 def compare_methods(
     model: Any,
     images: Any,
-    methods: Sequence[str] | None = None,
+    methods: Sequence[str] | Mapping[str, str] | None = None,
     *,
     masks: Sequence[np.ndarray] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -113,15 +113,17 @@ def compare_methods(
     Args:
         model: A Keras model.
         images: A `Dataset`, or images in any other form that `breastcls.explain` takes.
-        methods: Names of `list_methods()`; None takes all. One that cannot explain this model is listed in `skipped`.
+        methods: Names of `list_methods()`; None takes all. One that cannot explain this model is listed in `skipped`. A
+            mapping from any names to methods compares a method with different options.
         masks: One mask per image at its own size, (height, width), for the pointing game, the overlap and the share of
             evidence inside; see `measure_localisation`.
-        options: By name of a method, its options: `{"rise": {"masks": 1000}}`.
+        options: By name, the options of the method: `{"rise": {"masks": 1000}}`.
         cases: The case of each image. None takes those of the dataset; without any, each image is a case of its own.
         steps: Number of steps of the deletion and insertion curves.
         bootstrap: How the confidence intervals over cases are computed; default: `Bootstrap(seed=seed)`.
         batch_size: Number of images in one forward pass.
-        engine: What runs a Keras model on images with removed pixels; see `breastcls.predict`.
+        engine: What runs a Keras model on images with removed pixels, and for methods that perturb the image; see
+            `breastcls.predict`.
         seed: Seed of the random maps.
         **arguments: Other arguments of `breastcls.explain`, such as `target_class`.
 
@@ -130,21 +132,31 @@ def compare_methods(
         ExplanationError: If no method can explain the model, or a mask or a case is missing.
     """
     drawn = bootstrap or Bootstrap(seed=seed)
-    names = list(METHODS) if methods is None else [METHODS[name].name for name in methods]
+    if methods is None:
+        methods = list(METHODS)
+    named = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
+    entries = {name: METHODS[method] for name, method in named.items()}
     rows: dict[str, dict[str, Any]] = {}
     explanations: dict[str, Any] = {}
     skipped: dict[str, str] = {}
     removal: RemovalCurves | None = None
     codes = np.zeros(0, dtype=np.int64)
     baselines: dict[str, dict[str, np.ndarray]] = {}
-    for name in names:
+    for name, entry in entries.items():
         began = time.perf_counter()
         try:
             with warnings.catch_warnings():
                 # The table has the number of flags.
                 warnings.simplefilter("ignore", ExplanationWarning)
+                chosen = dict((options or {}).get(name, {}))
                 made = explain(
-                    model, images, name, batch_size=batch_size, **arguments, **dict((options or {}).get(name, {}))
+                    model,
+                    images,
+                    entry.name,
+                    batch_size=batch_size,
+                    engine=engine if entry.perturbs else None,
+                    **arguments,
+                    **chosen,
                 )
         except ExplanationError as error:
             skipped[name] = str(error)

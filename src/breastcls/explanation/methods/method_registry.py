@@ -5,6 +5,7 @@ from __future__ import annotations
 from breastcls.explanation.methods.ablation_cam import ABLATION_CAM
 from breastcls.explanation.methods.attention_rollout import ATTENTION_ROLLOUT
 from breastcls.explanation.methods.eigen_cam import EIGEN_CAM
+from breastcls.explanation.methods.fused_layer_cam import FUSED_LAYER_CAM
 from breastcls.explanation.methods.grad_cam import GRAD_CAM
 from breastcls.explanation.methods.grad_cam_plus_plus import GRAD_CAM_PLUS_PLUS
 from breastcls.explanation.methods.gradient_rollout import GRADIENT_ROLLOUT
@@ -28,6 +29,7 @@ for _method in (
     GRAD_CAM_PLUS_PLUS,
     HIRES_CAM,
     LAYER_CAM,
+    FUSED_LAYER_CAM,
     XGRAD_CAM,
     EIGEN_CAM,
     SCORE_CAM,

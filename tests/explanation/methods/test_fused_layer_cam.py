@@ -1,0 +1,56 @@
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from breastcls.errors import ExplanationError
+from breastcls.explanation.explain import explain
+from breastcls.explanation.methods.fused_layer_cam import find_stages
+from breastcls.explanation.scored_model import ScoredModel
+
+TARGETS = np.array([0, 2], np.int64)
+
+
+@pytest.fixture(scope="module")
+def staged():
+    keras.utils.set_random_seed(1)
+    value = inputs = keras.Input((16, 16, 3))
+    for number, stride in enumerate((2, 1, 2, 1)):
+        value = keras.layers.Conv2D(4, 3, stride, padding="same", activation="relu", name=f"conv{number}")(value)
+    return keras.Model(inputs, keras.layers.Dense(3, "softmax")(keras.layers.GlobalAveragePooling2D()(value)))
+
+
+def test_stages_end_where_the_resolution_changes(staged, noise_images):
+    stages = find_stages(ScoredModel(staged, noise_images), (16, 16))
+    assert [(item.path, item.shape[0]) for item in stages] == [("conv1", 8), ("conv3", 4)]
+
+
+def test_it_is_the_largest_of_the_scaled_maps(staged, noise_images):
+    images = noise_images[:2]
+    fine, coarse = (
+        np.stack(
+            [
+                explain(
+                    staged, images[number : number + 1], "layer-cam", target_class=int(target), layer=layer
+                ).heatmaps[0]
+                for number, target in enumerate(TARGETS)
+            ]
+        )
+        for layer in ("conv1", "conv3")
+    )
+    assert fine.shape == coarse.shape
+    from breastcls.explanation.methods.fused_layer_cam import fused_layer_cam
+    from breastcls.explanation.methods.layer_cam import LAYER_CAM
+
+    scored = ScoredModel(staged, images)
+    pixels = images.astype(np.float32)
+    maps = [np.maximum(LAYER_CAM.compute(scored, pixels, TARGETS, layer=name).values, 0) for name in ("conv1", "conv3")]
+    maps = [value / value.max(axis=(1, 2), keepdims=True) for value in maps]
+    enlarged = np.stack([cv2.resize(value, (8, 8)) for value in maps[1]])
+    expected = np.maximum(np.tanh(2 * maps[0]), enlarged)
+    np.testing.assert_allclose(fused_layer_cam(scored, pixels, TARGETS).values, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_no_stage_is_refused(staged, noise_images):
+    with pytest.raises(ExplanationError, match="stages is 0"):
+        explain(staged, noise_images, "fused-layer-cam", stages=0)
