@@ -44,7 +44,9 @@ def test_files_that_are_gone_are_passed_over(whole, tissue, model):
     predictions = whole(paths=tissue).predictions
     found = explain_rows(predictions, [0, 100], model, "grad-cam")
     assert set(found.by_row) == {100}
-    assert describe_overlays(found, [0, 100]).startswith("1 of them has a heat-map")
+    described = describe_overlays(found, [0, 100])
+    assert described.startswith("1 of them has a heat-map")
+    assert "Checks of Grad-CAM on 1 image (equal calls," in described
     unknown = dataclasses.replace(predictions, paths=None)
     assert describe_overlays(explain_rows(unknown, [0], model, "grad-cam"), [0]) == ""
 

@@ -27,6 +27,11 @@ def test_grad_cam_passes_on_a_known_model(blue_squares):
     assert report.repeat_difference == 0
     assert "passed" in str(report)
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["method"] == "grad-cam"
+    short = check_explanation(blue_squares.model, blue_squares.images, "grad-cam", target_class=1, removal=False)
+    assert short.faithfulness is None
+    assert short.to_dict()["faithfulness"] is None
+    assert short.sentence.startswith("Checks of Grad-CAM on 4 images (equal calls, randomised weights and labels")
+    assert short.sentence.endswith("another stain, a shift): all passed.")
 
 
 def test_an_edge_detector_fails_the_randomisation_test(blue_squares, register):

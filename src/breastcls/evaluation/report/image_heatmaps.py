@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.errors import EvaluationError, ExplanationWarning
+from breastcls.evaluation.report.method_check import check_in_words
 from breastcls.metrics.number_format import choose_form
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ class Overlay:
 
 @dataclass(frozen=True, eq=False)
 class Overlays:
-    """Heat-maps of some rows, by row, and the method that made them."""
+    """Heat-maps of some rows, by row, the method that made them, and the result of its check in one sentence."""
 
     by_row: dict[int, Overlay]
     method: str
+    check: str = ""
 
 
 def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: str) -> Overlays:
@@ -79,7 +81,8 @@ def explain_rows(predictions: Predictions, rows: list[int], model: Any, method: 
     others = [row for row in there if row not in found]
     for target in sorted({int(decisions[row]) for row in others}):
         found |= _explain(predictions, [row for row in others if decisions[row] == target], model, method, target)
-    return Overlays(found, method)
+    files = [predictions.file_of(row) for row in rows if row in found]
+    return Overlays(found, method, check_in_words(model, files, method, predictions.classes))
 
 
 def _explain(
@@ -136,11 +139,12 @@ def describe_overlays(overlays: Overlays, rows: Sequence[int]) -> str:
 
     explainer = METHODS[overlays.method]
     subject = "Each has" if count == len(rows) else f"{count} of them {choose_form(count, 'has', 'have')}"
-    return (
+    text = (
         f"{subject} a heat-map by {explainer.title} ({explainer.reference}): bright regions are evidence for the "
         "predicted class. Heat-maps are scaled one by one; those with a positive share below 0.5 are drawn weaker, and "
         "glass is left out. They show which regions the prediction depends on, not whether these are relevant."
     )
+    return f"{text} {overlays.check}" if overlays.check else text
 
 
 def _overlay(heatmaps: Explanation, number: int, predicted: str) -> Overlay:

@@ -41,7 +41,7 @@ class SanityReport(Result):
         stain_stability: float64 (n,): rank correlation with the heat-maps of the images in another stain.
         shift_stability: float64 (n,): rank correlation with the heat-maps of shifted images, shifted back.
         repeat_difference: Largest difference between the heat-maps of two equal calls; 0 is expected.
-        faithfulness: Deletion, insertion and ROAD.
+        faithfulness: Deletion, insertion and ROAD, or None if they were not measured.
         flagged: Number of heat-maps with a flag.
     """
 
@@ -53,7 +53,7 @@ class SanityReport(Result):
     stain_stability: np.ndarray
     shift_stability: np.ndarray
     repeat_difference: float
-    faithfulness: Faithfulness
+    faithfulness: Faithfulness | None
     flagged: int
 
     @property
@@ -95,7 +95,7 @@ class SanityReport(Result):
         for changed, what in (("other stain", "the stain changes a little"), ("shift", "the image is shifted")):
             if medians[changed] < LOWEST_STABILITY:
                 found.append(f"heat-maps are unstable when {what} (rank correlation {medians[changed]:.2f})")
-        if self.faithfulness.table["gain_random"].mean() <= 0:
+        if self.faithfulness is not None and self.faithfulness.table["gain_random"].mean() <= 0:
             found.append("deletion, insertion and ROAD are on average no better than for random maps")
         if self.flagged:
             found.append(f"{self.flagged} of {self.similarity.shape[1]} heat-maps are flagged")
@@ -106,9 +106,10 @@ class SanityReport(Result):
         """The result in one sentence, for a report."""
         title = METHODS[self.method].title
         verdict = f"failed: {'; '.join(self.problems)}" if self.problems else "all passed"
+        removal = ", removal of pixels" if self.faithfulness is not None else ""
         return (
             f"Checks of {title} on {format_count(self.similarity.shape[1], 'image')} (equal calls, randomised weights "
-            f"and labels, another stain, a shift, removal of pixels): {verdict}."
+            f"and labels, another stain, a shift{removal}): {verdict}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class SanityReport(Result):
             "stain_stability": _to_json(self.stain_stability),
             "shift_stability": _to_json(self.shift_stability),
             "repeat_difference": self.repeat_difference,
-            "faithfulness": self.faithfulness.to_dict(),
+            "faithfulness": None if self.faithfulness is None else self.faithfulness.to_dict(),
             "flagged": self.flagged,
             "problems": list(self.problems),
         }
@@ -137,11 +138,20 @@ class SanityReport(Result):
             expected = "high" if changed in ("other stain", "shift") else "low"
             shown = f"{value:.2f}" if np.isfinite(value) else "not known"
             lines.append(f"    {changed}: {shown} ({expected} is expected)")
-        return "\n".join([*lines, *(f"  {line}" for line in str(self.faithfulness).splitlines())])
+        if self.faithfulness is not None:
+            lines += [f"  {line}" for line in str(self.faithfulness).splitlines()]
+        return "\n".join(lines)
 
 
 def check_explanation(
-    model: Any, images: Any, method: str = "grad-cam", *, seed: int = 0, steps: int = 10, **options: Any
+    model: Any,
+    images: Any,
+    method: str = "grad-cam",
+    *,
+    seed: int = 0,
+    steps: int = 10,
+    removal: bool = True,
+    **options: Any,
 ) -> SanityReport:
     """Check a method on a model and some images.
 
@@ -156,6 +166,7 @@ def check_explanation(
         method: The name of the method, see `breastcls.explanation.list_methods`.
         seed: Seed of all random draws.
         steps: Number of steps of the deletion and insertion curves.
+        removal: Whether deletion, insertion and ROAD are measured, which takes most of the time.
         **options: Any other argument of `breastcls.explain`.
 
     Returns:
@@ -187,7 +198,7 @@ def check_explanation(
         stain_stability=stain,
         shift_stability=shift,
         repeat_difference=float(np.abs(explanation.heatmaps - again.heatmaps).max()),
-        faithfulness=measure_faithfulness(model, explanation, steps=steps, seed=seed),
+        faithfulness=measure_faithfulness(model, explanation, steps=steps, seed=seed) if removal else None,
         flagged=sum(map(bool, explanation.flags)),
     )
 
