@@ -155,6 +155,43 @@ def draw_heatmaps(folder: Path) -> np.ndarray:
     return bc.images.resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
 
 
+def draw_heatmap_limits(folder: Path) -> np.ndarray:
+    """Maps of a trained network, of one whose later layers are random, and of a wrong prediction."""
+    import keras
+
+    model, test, result = tutorial(folder)
+    labels = test.table["label"].to_numpy()
+    probabilities = result.predictions.probabilities
+    predicted = np.asarray(test.classes)[probabilities.argmax(axis=1)]
+    strength = probabilities.max(axis=1)
+    right = int(np.argmax(np.where(predicted == labels, strength, 0)))
+    wrong = int(np.argmax(np.where(predicted != labels, strength, 0)))
+    shuffled = keras.models.clone_model(model)
+    shuffled.set_weights(model.get_weights())
+    generator = np.random.default_rng(1)
+    layers = [layer for layer in shuffled.layers if layer.weights]
+    inner = [layer for part in layers for layer in getattr(part, "layers", [part]) if layer.weights]
+    for layer in inner[len(inner) // 2 :]:
+        layer.set_weights([generator.permutation(value.ravel()).reshape(value.shape) for value in layer.get_weights()])
+    columns = (("Grad-CAM", "grad-cam", model), ("later layers random", "grad-cam", shuffled),
+               ("guided backprop.", "guided-backpropagation", model),
+               ("later layers random", "guided-backpropagation", shuffled))  # fmt: skip
+    figure = Figure(figsize=(9, 3.3), dpi=100, layout="constrained")
+    axes = figure.subplots(2, 5)
+    for row, (number, kind) in enumerate(((right, "right"), (wrong, "wrong"))):
+        target = str(predicted[number])
+        axes[row][0].imshow(bc.images.read_image(test.paths[number]))
+        axes[row][0].set_title(f"{kind}: {target} {strength[number]:.2f}", fontsize=9)
+        for axis, (title, method, network) in zip(axes[row][1:], columns, strict=True):
+            made = bc.explain(network, test[[number]], method, target_class=target, classes=test.classes)
+            axis.imshow(made.heatmap(0), cmap="viridis", vmin=0, vmax=1)
+            axis.set_title(title, fontsize=9)
+        for axis in axes[row]:
+            axis.set_axis_off()
+    figure.savefig(folder / "limits.png")
+    return bc.images.read_image(folder / "limits.png")
+
+
 def draw_report(folder: Path) -> np.ndarray:
     """The first screen of the report of the tutorial."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -237,6 +274,7 @@ DRAWINGS = {
     "augmentation-keras-cv": draw_keras_cv,
     "stain": draw_stain,
     "heatmaps": draw_heatmaps,
+    "heatmap-limits": draw_heatmap_limits,
     "report": draw_report,
     "splits": draw_splits,
 }

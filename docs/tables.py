@@ -32,6 +32,7 @@ FEW_COVERAGE = "<!-- coverage with few cases -->"
 REPAIR = "<!-- repair of a published split -->"
 NEAR_DUPLICATES = "<!-- detection of near duplicates -->"
 SERVICE = "<!-- rates of the service -->"
+METHOD_COMPARISON = "<!-- comparison of explanation methods -->"
 FOUNDATION_MODELS = "<!-- table of foundation models -->"
 EXPLANATION_METHODS = "<!-- table of explanation methods -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
@@ -59,6 +60,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (NEAR_DUPLICATES, near_duplicate_table),
         (SERVICE, service_table),
         (EXPLANATION_METHODS, explanation_method_table),
+        (METHOD_COMPARISON, method_comparison_tables),
         (FOUNDATION_MODELS, foundation_model_table),
     )
     for marker, table in tables:
@@ -434,6 +436,57 @@ def explanation_method_table() -> str:
     lines = ["| name | shows | passes | reference |", "|---|---|---|---|"]
     for entry in METHODS.values():
         lines.append(f"| `{entry.name}` | {entry.shows} | {entry.passes} | {entry.reference} |")
+    return "\n".join(lines)
+
+
+def method_comparison_tables() -> str:
+    """Return faithfulness, localisation and the choice of the default as Markdown."""
+    target = RESULTS / "explanation_methods.json"
+    if not target.exists():
+        return "The comparison has not been run on this version."
+    found = json.loads(target.read_text(encoding="utf-8"))
+    parts = []
+    for level in ("200X", "100X"):
+        counts, auc = found[level]["counts"], found[level]["auc"]
+        parts += [
+            f"## Faithfulness at {level}",
+            f"{counts['images']} images of {counts['cases']} cases; the AUC of the model on the images of all held-out "
+            f"cases is {auc:.3f}.",
+            _method_table(found[level]["table"], ("deletion", "insertion", "road")),
+        ]
+    counts = found["localisation"]["counts"]
+    parts += [
+        "## Localisation of synthetic tumour",
+        f"The real images have no masks. {counts['images']} synthetic images of {counts['cases']} cases, and a head "
+        "fitted to other synthetic images. The columns are the gains over random maps of the pointing game, of the "
+        "overlap with the tumour, and of the share of the evidence inside it.",
+        _method_table(found["localisation"]["table"], ("pointing", "iou", "inside")),
+        "## Which finer map is better than Grad-CAM",
+        "A finer map would become the default only if its interval were above that of Grad-CAM for at least two of the "
+        "three measures of faithfulness, at 200X and again at 100X.",
+    ]
+    above = found["choice"]["measures_above_grad_cam"]
+    lines = ["| map | measures above Grad-CAM at 200X | at 100X |", "|---|---|---|"]
+    lines += [
+        f"| {name} | {counts.get('200X', 0)} of 3 | {counts.get('100X', 0)} of 3 |" for name, counts in above.items()
+    ]
+    parts += ["\n".join(lines), f"The default is {found['choice']['default']}."]
+    return "\n\n".join(parts)
+
+
+def _method_table(table: dict[str, Any], measures: tuple[str, ...]) -> str:
+    rows = pd.DataFrame(table["data"], index=table["index"], columns=table["columns"])
+    head = ["method", *(f"{measure}, gain (95%)" for measure in measures), "on glass", "s per image"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for name, row in rows.iterrows():
+        cells = [f"`{name}`"]
+        for measure in measures:
+            gain = f"{measure}_gain_random"
+            low, high = row[f"{gain}_low"], row[f"{gain}_high"]
+            known = pd.notna(low) and pd.notna(high)
+            cells.append(f"{row[gain]:+.3f} ({low:+.3f} to {high:+.3f})" if known else f"{row[gain]:+.3f}")
+        cells += [f"{row['glass_share']:.2f}", f"{row['seconds']:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
