@@ -23,5 +23,9 @@ from .mounts.stitching import WholeMounts as WholeMounts
 from .mounts.stitching import stitch as stitch
 from .overlay import OverlayStyle as OverlayStyle
 from .scored_model import ScoredModel as ScoredModel
+from .side_by_side import plot_classes as plot_classes
+from .side_by_side import plot_explanations as plot_explanations
+from .side_by_side import plot_methods as plot_methods
+from .side_by_side import plot_models as plot_models
 from .target_score import ClassDifference as ClassDifference
 from .viewer.write_viewer import write_viewer as write_viewer

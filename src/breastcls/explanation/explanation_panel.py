@@ -115,3 +115,47 @@ def hide_frame(axis: Any) -> None:
 def shorten(name: str, longest: int = 44) -> str:
     """Keep the end of a long name, by which images of one slide differ."""
     return name if len(name) <= longest else f"…{name[1 - longest :]}"
+
+
+@dataclass(frozen=True, eq=False)
+class GridRow:
+    """One image with several overlays.
+
+    Attributes:
+        image: uint8 (height, width, 3), RGB.
+        caption: Above the image.
+        name: Below the image.
+        overlays: One per column, uint8 (height, width, 3), RGB.
+        notes: Below each overlay: the prediction and the evidence.
+    """
+
+    image: np.ndarray
+    caption: str
+    name: str
+    overlays: Sequence[np.ndarray]
+    notes: Sequence[str]
+
+
+def draw_grid(rows: Sequence[GridRow], titles: Sequence[str], *, total: int, colour_map: str) -> Any:
+    """Draw images with one overlay per title on one `matplotlib.figure.Figure`; see `plot_explanations`."""
+    count, columns = len(rows), len(titles) + 1
+    heights = [row.image.shape[0] / row.image.shape[1] for row in rows]
+    width = (TWO_COLUMNS - 14.0) / columns
+    with drawing_style():
+        figure = new_figure(TWO_COLUMNS, sum(heights) * width + 15.0 * count + 9.0)
+        axes = figure.subplots(count, columns, squeeze=False, height_ratios=heights)
+        for place, (row, cells) in enumerate(zip(rows, axes, strict=True)):
+            cells[0].imshow(row.image)
+            cells[0].set_title(row.caption, **SMALL)
+            cells[0].set_xlabel(shorten(row.name, 26), color=MUTED, fontsize=6.0, loc="left")
+            for title, overlay, note, cell in zip(titles, row.overlays, row.notes, cells[1:], strict=True):
+                cell.imshow(overlay)
+                cell.set_xlabel(note, color=MUTED, fontsize=6.0, loc="left")
+                if place == 0:
+                    cell.set_title(title, fontsize=8.0)
+            for axis in cells:
+                hide_frame(axis)
+        add_colour_bar(figure, np.ravel(axes), colour_map, count)
+        if count < total:
+            figure.supxlabel(f"the first {count} of {total} images", color=MUTED, fontsize=7.5)
+    return figure
