@@ -25,7 +25,7 @@ def test_methods_side_by_side(blue_squares, tmp_path):
     expected = [blue_squares.images[0], made[0].overlay(0), made[1].overlay(0)]
     for picture, own in zip(drawn(figure)[:3], expected, strict=True):
         np.testing.assert_array_equal(picture, own)
-    assert made[0].evidence(0) in figure.axes[1].get_xlabel()
+    assert f"positive share {made[0].positive_share[0]:.2f}" in figure.axes[1].get_xlabel()
     assert figure.get_supxlabel() == "the first 2 of 4 images"
 
 

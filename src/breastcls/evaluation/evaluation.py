@@ -238,6 +238,7 @@ class Evaluation(EvaluationScores, Result):
         model: Any = None,
         heatmaps: Any = None,
         method: str = "grad-cam",
+        similar: Any = None,
         title: str | None = None,
         thumbnails: int = 8,
     ) -> Path:
@@ -249,6 +250,7 @@ class Evaluation(EvaluationScores, Result):
                 evaluated, as long as it is in memory and has not been trained further.
             heatmaps: Heat-maps made before, instead of a model: the `Explanation` of images among these.
             method: How the model is explained; see `breastcls.explain`.
+            similar: Similar training images, from `breastcls.features.find_similar`, which are shown with each image.
             title: Heading of the report.
             thumbnails: How many misclassified and how many correctly classified images to show at most, 0 to 100 of
                 each, spread over the cases, the most confident predictions first.
@@ -259,7 +261,7 @@ class Evaluation(EvaluationScores, Result):
         """
         from breastcls.evaluation.report.html_report import write_report
 
-        options: Mapping[str, Any] = {"model": model, "heatmaps": heatmaps, "method": method}
+        options: Mapping[str, Any] = {"model": model, "heatmaps": heatmaps, "method": method, "similar": similar}
         return write_report(self, path, title=title, thumbnails=thumbnails, **options)
 
     @property

@@ -142,7 +142,7 @@ def draw_grid(rows: Sequence[GridRow], titles: Sequence[str], *, total: int, col
     heights = [row.image.shape[0] / row.image.shape[1] for row in rows]
     width = (TWO_COLUMNS - 14.0) / columns
     with drawing_style():
-        figure = new_figure(TWO_COLUMNS, sum(heights) * width + 15.0 * count + 9.0)
+        figure = new_figure(TWO_COLUMNS, sum(heights) * width + 18.0 * count + 9.0)
         axes = figure.subplots(count, columns, squeeze=False, height_ratios=heights)
         for place, (row, cells) in enumerate(zip(rows, axes, strict=True)):
             cells[0].imshow(row.image)

@@ -156,13 +156,17 @@ def plot_explanations(
             caption=f"true: {first.labels[number]}" if first.labels else "",
             name=Path(first.paths[number]).stem if first.paths else "",
             overlays=[one.draw(number, image, style) for one in explanations.values()],
-            notes=[f"{_predicted(one, number)}\n{one.evidence(number)}" for one in explanations.values()],
+            notes=[_note(one, number) for one in explanations.values()],
         )
         rows.append(row)
     figure = draw_grid(rows, list(explanations), total=len(first), colour_map=style.colour_map)
     if path is not None:
         save_figure(figure, path, dpi=150)
     return figure
+
+
+def _note(explanation: ExplainedImages, number: int) -> str:
+    return f"{_predicted(explanation, number)}\n{explanation.evidence(number).replace(', ', chr(10))}"
 
 
 def _predicted(explanation: ExplainedImages, number: int) -> str:

@@ -47,7 +47,7 @@ def draw_similar(rows: Sequence[SimilarRow], *, columns: int, total: int, text: 
         figure.suptitle("Most similar training images, of other cases", fontsize=9.0)
         axes = figure.subplots(count, columns + 1, squeeze=False, height_ratios=heights)
         for row, cells in zip(rows, axes, strict=True):
-            _show(cells[0], row.image, row.caption, row.name[-30:], weight="bold")
+            _show(cells[0], row.image, row.caption, row.name[-20:], weight="bold")
             for place, cell in enumerate(cells[1:]):
                 if place < len(row.near):
                     picture, above, below = row.near[place]

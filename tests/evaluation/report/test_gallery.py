@@ -16,6 +16,8 @@ from breastcls.evaluation.evaluate import evaluate as score_model
 from breastcls.evaluation.report.html_report import render_report, write_report
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.explanation.explain import explain
+from breastcls.features.embedding_table import load_embeddings
+from breastcls.features.image_index import index_images
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predictions import Predictions
 from support.page_reader import Page
@@ -53,6 +55,30 @@ def test_heatmaps_of_wrong_and_right_predictions_need_no_further_argument(words_
     text = words_of(alone).text(id="misclassified-images")
     assert "pass it to to_html (model=...)" in text
     assert len(words_of(alone, model=model, thumbnails=2).find("img")) == 8
+
+
+def test_similar_training_images_are_shown_without_names_under_pseudonyms(words_of, whole, tissue):
+    evaluation = whole(paths=tissue)
+    files = list(dict.fromkeys(tissue))
+    cases = [f"secret-{number}" for number in range(len(files))]
+    table = pd.DataFrame({"path": files, "label": "benign", "case": cases})
+    vectors = np.random.default_rng(0).normal(size=(len(files), 4))
+    train = load_embeddings(table, vectors, classes=("benign", "malignant"))
+    queries = load_embeddings(table.assign(case="new"), vectors, classes=("benign", "malignant"))
+    similar = index_images(train).search(queries, count=3)
+    shown = words_of(evaluation, similar=similar, thumbnails=4)
+    alts = [picture["attributes"]["alt"] for picture in shown.find("img")]
+    assert sum(alt.startswith("Similar training image ") for alt in alts) == 24
+    text = shown.text(id="misclassified-images")
+    assert "Below each are its most similar training images" in text
+    assert "secret-" in text
+    hidden = render_report(evaluation.with_pseudonyms(), similar=similar, thumbnails=4)
+    assert "Most similar training images:" in hidden
+    assert "secret-" not in hidden
+    other = pd.DataFrame({"path": ["x.png"], "label": "benign", "case": "new"})
+    elsewhere = load_embeddings(other, vectors[:1], classes=("benign", "malignant"))
+    with pytest.raises(EvaluationError, match="none of the images that the report shows"):
+        render_report(evaluation, similar=index_images(train).search(elsewhere, count=3))
 
 
 def test_heatmaps_made_before_are_matched(words_of, whole, tissue, page):

@@ -15,12 +15,14 @@ from breastcls.evaluation.report.shown_images import (
     check_thumbnails,
     find_correct,
     find_mistakes,
+    find_neighbours,
     show_images,
 )
 from breastcls.metrics.number_format import choose_form, format_count
 
 if TYPE_CHECKING:
     from breastcls.explanation.explanation import Explanation
+    from breastcls.features.similar_images import SimilarImages
     from breastcls.predictions.predictions import Predictions
 
 
@@ -41,7 +43,13 @@ class Gallery(Block):
 
 
 def gallery_parts(
-    evaluation: EvaluationData, count: int, *, model: Any, heatmaps: Explanation | None, method: str
+    evaluation: EvaluationData,
+    count: int,
+    *,
+    model: Any,
+    heatmaps: Explanation | None,
+    method: str,
+    similar: SimilarImages | None = None,
 ) -> list[Part]:
     """Return the misclassified and the correctly classified images; see `write_report`.
 
@@ -62,7 +70,8 @@ def gallery_parts(
     pictures = len(rows) + len(overlays.by_row)
     unit = predictions.level
     parts: list[Part] = []
-    viewed = viewer_part(predictions, rows, overlays)
+    neighbours = find_neighbours(predictions, rows, similar)
+    viewed = viewer_part(predictions, rows, overlays, neighbours, "" if similar is None else similar.describe())
     notes: list[str] = []
     for kind, found, chosen in (("Misclassified", wrong, shown[0]), ("Correctly classified", right, shown[1])):
         words = [_describe(predictions, kind, found, chosen)]
@@ -70,7 +79,9 @@ def gallery_parts(
         # The method is explained once.
         words += [note] if note and note not in notes else []
         notes.append(note)
-        images = show_images(predictions, chosen, overlays.by_row, pictures)
+        if similar is not None and not parts:
+            words.append(f"Below each are its most similar training images, of other cases. {similar.describe()}")
+        images = show_images(predictions, chosen, overlays.by_row, pictures, neighbours)
         block = Gallery(" ".join(word for word in words if word), images, unit)
         parts.append(Part(f"{kind.lower().replace(' ', '-')}-{unit}s", f"{kind} {unit}s", [block]))
     # Correctly classified images without pictures would be a list of names.

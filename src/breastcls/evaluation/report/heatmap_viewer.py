@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from markupsafe import Markup
 
@@ -39,8 +39,22 @@ class HeatmapViewer(Block):
     data: Markup
 
 
-def viewer_part(predictions: Predictions, rows: Sequence[int], overlays: Overlays) -> list[Part]:
-    """Return the viewer of the images that the galleries show, or nothing where none has a heat-map."""
+def viewer_part(
+    predictions: Predictions,
+    rows: Sequence[int],
+    overlays: Overlays,
+    similar: Mapping[int, Sequence[Mapping[str, Any]]],
+    how: str,
+) -> list[Part]:
+    """Return the viewer of the images that the galleries show, or nothing where none has a heat-map.
+
+    Args:
+        predictions: What was scored.
+        rows: Which of them are shown.
+        overlays: Their heat-maps.
+        similar: Similar training images by row; see `find_neighbours`.
+        how: How these were found, as a sentence.
+    """
     from breastcls.explanation.viewer.viewer_data import NamedMaps, PictureSizes, image_values, to_script, viewer_values
 
     # The pictures are those of the galleries, which share the bytes that a report may take.
@@ -53,10 +67,11 @@ def viewer_part(predictions: Predictions, rows: Sequence[int], overlays: Overlay
         maps = NamedMaps(overlay.explanation)
         axes = {**maps.axes, "target": "predicted class"}
         one = image_values({0: (maps, overlay.number)}, 1, source=f"#{picture_key(row)}", sizes=sizes)
-        images.append({**one, **_known(predictions, row)})
+        neighbours = list(similar.get(row, ()))
+        images.append({**one, **_known(predictions, row), **({"similar": neighbours} if neighbours else {})})
     if not images:
         return []
-    values = viewer_values(predictions.classes, [axes], images)
+    values = viewer_values(predictions.classes, [axes], images, similar=how)
     return [Part("heat-maps", "Heat-maps", [HeatmapViewer(_TEXT, to_script(values))])]
 
 

@@ -30,6 +30,7 @@ from breastcls.metrics.number_format import format_number
 
 if TYPE_CHECKING:
     from breastcls.explanation.explanation import Explanation
+    from breastcls.features.similar_images import SimilarImages
 
 PACKAGE = "breastcls.evaluation.report"
 
@@ -43,6 +44,7 @@ def write_report(
     model: Any = None,
     heatmaps: Explanation | None = None,
     method: str = "grad-cam",
+    similar: SimilarImages | None = None,
 ) -> Path:
     """Write an evaluation as one HTML file, completely or not at all.
 
@@ -60,6 +62,8 @@ def write_report(
             that was evaluated, as long as it is in memory and has not been trained further.
         heatmaps: Heat-maps made before, instead of a model.
         method: How the model is explained; see `breastcls.explain`.
+        similar: Similar training images, from `breastcls.features.find_similar`, which are shown with each image. In a
+            report under pseudonyms they are shown without the names of their cases and files.
 
     Returns:
         The path written.
@@ -69,7 +73,8 @@ def write_report(
         ExplanationError: If the model or the method cannot be used.
         OutputError: If the file cannot be written.
     """
-    text = render_report(evaluation, title=title, thumbnails=thumbnails, model=model, heatmaps=heatmaps, method=method)
+    options: dict[str, Any] = {"model": model, "heatmaps": heatmaps, "method": method, "similar": similar}
+    text = render_report(evaluation, title=title, thumbnails=thumbnails, **options)
     return write_text(path, text)
 
 
@@ -81,9 +86,10 @@ def render_report(
     model: Any = None,
     heatmaps: Explanation | None = None,
     method: str = "grad-cam",
+    similar: SimilarImages | None = None,
 ) -> str:
     """Return the report as text; see `write_report`."""
-    galleries = gallery_parts(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method)
+    galleries = gallery_parts(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method, similar=similar)
     scripts, style = [read_template(PACKAGE, "script.js")], read_style(PACKAGE, "style.css")
     if any(isinstance(block, HeatmapViewer) for part in galleries for block in part.blocks):
         scripts.append(viewer_script())

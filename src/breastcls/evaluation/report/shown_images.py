@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from breastcls.images.decode import read_image
 
 if TYPE_CHECKING:
     from breastcls.evaluation.report.image_heatmaps import Overlay
+    from breastcls.features.similar_images import SimilarImages
     from breastcls.predictions.predictions import Predictions
 
 MOST_THUMBNAILS = 100
@@ -53,6 +54,7 @@ class ShownImage:
         remark: A remark on the heat-map, or "".
         evidence: The share of positive evidence, and of evidence on glass, or "".
         key: The id of the picture in the page.
+        similar: The most similar training images: `src`, `label`, `case`, `name` and `distance` of each.
     """
 
     true: str
@@ -67,6 +69,7 @@ class ShownImage:
     remark: str = ""
     evidence: str = ""
     key: str = ""
+    similar: Sequence[Mapping[str, Any]] = ()
 
     @property
     def correct(self) -> bool:
@@ -115,8 +118,33 @@ def _spread(predictions: Predictions, rows: npt.NDArray[np.int64]) -> npt.NDArra
     return rows[order[np.argsort(rank, kind="stable")]]
 
 
+def find_neighbours(
+    predictions: Predictions, rows: Sequence[int], similar: SimilarImages | None
+) -> dict[int, list[dict[str, Any]]]:
+    """Return the most similar training images of rows; without names where the images have pseudonyms.
+
+    Raises:
+        EvaluationError: If similar images are given, but of none of the images that were scored.
+    """
+    if similar is None or predictions.paths is None:
+        return {}
+    found = {row: similar.shown(predictions.file_of(row), longest=96) for row in rows}
+    if rows and not any(found.values()):
+        raise EvaluationError(
+            "The similar images are of none of the images that the report shows. Pass those of the test images: "
+            "find_similar(model, test, train)."
+        )
+    hidden = any(str(predictions.paths[row]) != predictions.file_of(row) for row in rows)
+    unnamed = {"case": "", "name": ""} if hidden else {}
+    return {row: [{**entry, **unnamed} for entry in entries] for row, entries in found.items()}
+
+
 def show_images(
-    predictions: Predictions, rows: Sequence[int], overlays: Mapping[int, Overlay], total: int
+    predictions: Predictions,
+    rows: Sequence[int],
+    overlays: Mapping[int, Overlay],
+    total: int,
+    similar: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
 ) -> list[ShownImage]:
     """Return rows with small pictures; a file that is gone or broken is named instead.
 
@@ -125,6 +153,7 @@ def show_images(
         rows: Which of them.
         overlays: Heat-maps by row, where there are any.
         total: How many pictures the whole report has, which share the bytes that it may take.
+        similar: What `find_neighbours` returned, or None.
     """
     decisions = predictions.decisions
     budget = _BUDGET // max(total, 1)
@@ -147,6 +176,7 @@ def show_images(
                 remark="" if overlay is None else overlay.remark,
                 evidence="" if overlay is None else overlay.evidence,
                 key=picture_key(row),
+                similar=(similar or {}).get(row, ()),
             )
         )
     return shown

@@ -216,6 +216,8 @@ def _heatmap_reader(
     """Return a function from a row to its heat-map as the slide shows it, or None."""
     if heatmaps.paths is None:
         raise ExplanationError("Heat-maps are matched to patches by their files; these are of arrays.")
+    if heatmaps.target_score:
+        raise ExplanationError(f"The heat-maps are of {heatmaps.target_score}; pass those of one class.")
     numbers = {os.path.abspath(heatmaps.source.file_of(number)): number for number in range(len(heatmaps))}
     by_row = [numbers.get(os.path.abspath(path)) for path in paths]
 

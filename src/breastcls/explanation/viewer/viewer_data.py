@@ -143,6 +143,8 @@ def _map_values(explanation: ExplainedImages, number: int, sizes: PictureSizes) 
 
 
 def _target(explanation: ExplainedImages) -> str:
+    if explanation.target_score:
+        return explanation.target_score
     names = {explanation.target_name(number) for number in range(len(explanation))}
     if all(int(one) == int(other) for one, other in zip(explanation.targets, explanation.predicted, strict=True)):
         return PREDICTED

@@ -406,10 +406,10 @@
     make("h3", {}, "Most similar training images, of other cases"),
     make("p", { class: "muted small" }, data.similar),
     make("ul", { class: "similar" }, ...image.similar.map((one) => make("li", {}, make("figure", {},
-      make("img", { src: one.src, alt: `Training image ${one.name}, ${one.label ?? "no label"}`, loading: "lazy" }),
+      one.src ? make("img", { src: one.src, alt: `Training image ${one.name}, ${one.label ?? "no label"}` }) : "",
       make("figcaption", {}, make("strong", { class: one.label === prediction(image).predicted ? "same" : "other" },
         one.label ?? "no label"), ` distance ${one.distance.toFixed(3)}`,
-      make("span", { class: "muted" }, `case ${one.case}`), make("span", { class: "muted file" }, one.name))))))];
+      one.case ? make("span", { class: "muted" }, `case ${one.case}`) : "", make("span", { class: "muted file" }, one.name))))))];
   const openImage = (number) => {
     state.open = number;
     if (!dialog.open) { dialog.showModal(); }
