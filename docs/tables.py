@@ -34,6 +34,7 @@ NEAR_DUPLICATES = "<!-- detection of near duplicates -->"
 SERVICE = "<!-- rates of the service -->"
 METHOD_COMPARISON = "<!-- comparison of explanation methods -->"
 FOUNDATION_MODELS = "<!-- table of foundation models -->"
+POOLING = "<!-- pooling over the images of a case -->"
 EXPLANATION_METHODS = "<!-- table of explanation methods -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
@@ -59,6 +60,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (REPAIR, repair_table),
         (NEAR_DUPLICATES, near_duplicate_table),
         (SERVICE, service_table),
+        (POOLING, pooling_table),
         (EXPLANATION_METHODS, explanation_method_table),
         (METHOD_COMPARISON, method_comparison_tables),
         (FOUNDATION_MODELS, foundation_model_table),
@@ -128,6 +130,31 @@ def null_table() -> str:
         f"{row['sd_seed']:.3f} between seeds, and {row['sd_cases']:.3f} over resampled cases."
     )
     return "\n".join([*lines, "", text])
+
+
+def pooling_table() -> str:
+    """Return the scores by case of attention, of the mean and of simple baselines as a Markdown table."""
+    sets = json.loads((RESULTS / "case_pooling.json").read_text(encoding="utf-8"))["sets"]
+    lines = ["| images | pooling | ROC AUC by case (95% CI) | mean over folds | minus the mean (95% CI) |"]
+    lines.append("|---|---|---|---|---|")
+    for name, found in sets.items():
+        cases = ", ".join(f"{count} {label}" for label, count in found["cases"].items())
+        title = f"{name}, {found['images']} images, {cases} cases"
+        table = found["poolings"]
+        for pooling, values in zip(table["index"], table["data"], strict=True):
+            row = dict(zip(table["columns"], values, strict=True))
+            cells = [title, pooling, _with_interval(*(row[f"roc_auc{end}"] for end in ("", "_low", "_high")))]
+            against = [row[f"roc_auc_difference{end}"] for end in ("", "_low", "_high")]
+            cells += [f"{row['roc_auc_folds']:.3f}", "-" if pooling == "mean" else _with_interval(*against, sign="+")]
+            lines.append(f"| {' | '.join(cells)} |")
+            title = ""
+        for key, label in (("mean of probabilities", "mean of probabilities"), ("colour", "colour-only baseline")):
+            lines.append(f"| | {label} | {_with_interval(*found[key]['roc_auc'])} | | |")
+    return "\n".join(lines)
+
+
+def _with_interval(value: float, low: float, high: float, *, sign: str = "") -> str:
+    return f"{value:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
 
 
 def few_coverage_table() -> str:

@@ -168,6 +168,9 @@ def predict_folds_by_baselines(
         ImageError: If an image cannot be read.
     """
     chosen = [BASELINES[name] for name in names]
+    for fold in folds:
+        for part in fold:
+            part.require_images("A baseline of pixels")
     paths = list(dict.fromkeys(path for fold in folds for part in fold for path in part.paths))
     features = {extract: compute_image_features(extract, paths) for extract in {one.extract for one in chosen}}
     return _predict_folds(chosen, folds, features, {path: row for row, path in enumerate(paths)}, seed)
@@ -199,6 +202,7 @@ def compute_baseline_features(names: Sequence[str], data: Dataset) -> dict[Featu
         RegistryError: If there is no such baseline.
         ImageError: If an image cannot be read.
     """
+    data.require_images("A baseline of pixels")
     extractors = {BASELINES[name].extract for name in names}
     return {extract: compute_image_features(extract, data.paths) for extract in extractors}
 

@@ -309,6 +309,7 @@ class Dataset(ImageRows):
         Raises:
             ImageError: If `on_error="raise"` and there are such images; the message lists them.
         """
+        self.require_images("The check of images")
         return check_dataset(self, on_error, **options)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:

@@ -150,6 +150,22 @@ class ImageRows:
                 "column 'case' (load_table), or with group= or layout= (load_folder)."
             )
 
+    def require_images(self, purpose: str) -> None:
+        """Raise an error if the rows have vectors and no image files.
+
+        Args:
+            purpose: What images are needed for.
+
+        Raises:
+            DatasetError: If they have none.
+        """
+        if not self.has_images:
+            raise DatasetError(
+                f"{purpose} needs images, and these {format_count(len(self), 'row')} "
+                f"{choose_form(len(self), 'has a vector', 'have vectors')} without image files. Give load_embeddings a "
+                "table whose column 'path' names the files (root= is their folder)."
+            )
+
     def summary(self) -> Summary:
         """Return the numbers of images, slides and cases: total, by class, subtype and magnification."""
         return summarise(self.frame, self.classes, self.notes)
@@ -176,6 +192,7 @@ class ImageRows:
         Raises:
             ImageError: If a file cannot be read.
         """
+        self.require_images("Reading pixels")
         return read_batch(self.paths, image_size=image_size, resize=resize, **options), self.labels
 
     def to_tf(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
@@ -196,6 +213,7 @@ class ImageRows:
         Raises:
             ImageError: If a file cannot be read.
         """
+        self.require_images("Reading pixels")
         return make_pipeline(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
 
     def to_keras(self, image_size: int | Sequence[int], *, batch_size: int = 32, **options: Any) -> Any:
@@ -211,6 +229,7 @@ class ImageRows:
         """
         from breastcls.images.batches import ImageBatches
 
+        self.require_images("Reading pixels")
         return ImageBatches(self.paths, self.labels, **self._batch_options(image_size, batch_size, options))
 
     def _batch_options(self, image_size: int | Sequence[int], batch_size: int, options: dict[str, Any]) -> Any:

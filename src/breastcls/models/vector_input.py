@@ -60,6 +60,28 @@ def check_vector_data(model: Any, data: Any, error: type[BreastclsError]) -> Non
         )
 
 
+def require_pixels(model: Any, data: Any, purpose: str, error: type[BreastclsError]) -> None:
+    """Check that a model takes images and a dataset has them, where pixels are changed or measured.
+
+    Args:
+        model: The model.
+        data: A `Dataset`.
+        purpose: What needs pixels, the beginning of the message.
+        error: The exception to raise.
+
+    Raises:
+        error: If the model takes vectors.
+        DatasetError: If the dataset has vectors without image files.
+    """
+    if vector_size(model) is not None:
+        raise error(
+            f"{purpose} needs a model that takes images, since it works on their pixels; {_name(model)} takes vectors. "
+            f"Use "
+            "the network that computed the vectors with its head."
+        )
+    data.require_images(purpose)
+
+
 def require_image_size(card: ModelCard, purpose: str) -> tuple[int, int]:
     """Return the (height, width) of the images that a model takes.
 

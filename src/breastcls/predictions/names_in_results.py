@@ -16,6 +16,7 @@ _KEYS = {
     **dict.fromkeys(("case", "cases", "shared_cases", "similar_cases"), "case"),
     **dict.fromkeys(("slide", "slides", "shared_slides", "similar_slides"), "slide"),
     **dict.fromkeys(("path", "paths", "identical_files", "identical_pixels", "near_duplicates"), "image"),
+    **dict.fromkeys(("identical_vectors", "similar_vectors"), "image"),
 }
 # The attributes of results that hold names further down.
 _PARTS = ("predictions", "images", "evaluation", "sections", "leakage", "model", "calibration", "runs")

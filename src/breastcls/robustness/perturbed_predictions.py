@@ -24,6 +24,7 @@ from breastcls.models.engines.engine_record import record_engine
 from breastcls.models.inference import run_passes
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.persistence import load_model
+from breastcls.models.vector_input import require_pixels
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.independence import check_independence
 from breastcls.predictions.pixel_batches import DEFAULT_RESIZE, input_size
@@ -82,6 +83,7 @@ def predict_perturbed(
     if isinstance(model, (str, os.PathLike)):
         model = load_model(Path(model))
     card = get_card(model)
+    require_pixels(model, data, "A perturbation of images", EvaluationError)
     size = input_size(model, card)
     if len(data) == 0 or size is None or batch_size < 1:
         raise EvaluationError(

@@ -24,6 +24,7 @@ from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.intervals.limitations import NO_CASES
 from breastcls.models.card_ood import ColourLimit, Floats, measure_colours
 from breastcls.models.model_card import get_card, require_card, set_card
+from breastcls.models.vector_input import require_pixels
 from breastcls.predictions.pixel_batches import open_batches
 from breastcls.result import ShownInNotebook
 from breastcls.text_tables import format_count
@@ -153,5 +154,6 @@ def store_ood_limit(model: Any, limit: OODLimit | None) -> None:
 
 
 def _read_colours(model: Any, data: Dataset, batch_size: int) -> Floats:
+    require_pixels(model, data, "The limit of out-of-distribution images", EvaluationError)
     batches = open_batches(model, get_card(model), data, batch_size).batches
     return np.concatenate([measure_colours(np.asarray(batch)) for batch in batches])

@@ -85,6 +85,9 @@ def audit_facts(evaluation: EvaluationData) -> Facts:
         facts.append(("Identical files", _listing([_pair(pair) for pair in report.identical_files])))
         facts.append(("Same picture, other file", _listing([_pair(pair) for pair in report.identical_pixels])))
         facts.append(("Near duplicates", _listing([_pair(pair) for pair in report.near_duplicates])))
+    if report.vectors_compared:
+        facts.append(("Identical vectors", _listing([_pair(pair) for pair in report.identical_vectors])))
+        facts.append(("Similar vectors", _listing([_pair(pair) for pair in report.similar_vectors])))
     if report.test_images_in_shared_cases:
         share = f"{report.test_images_in_shared_cases:,} of {report.test_images:,}"
         percent = 100 * report.test_images_in_shared_cases / report.test_images

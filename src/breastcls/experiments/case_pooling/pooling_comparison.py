@@ -156,8 +156,8 @@ class PoolingComparison(Result):
 
     def _rows(self) -> list[list[str]]:
         names = [name for name in SHOWN if name in self.table]
-        head = [part for name in names for part in (describe_metric(name).name, "mean over folds", "minus mean")]
-        rows = [["pooling", *head]]
+        head = [part for name in names for part in (describe_metric(name).short, "over folds", "minus mean")]
+        rows = [["Pooling", *head]]
         for pooling, row in self.table.iterrows():
             cells = []
             for name in names:
@@ -165,7 +165,7 @@ class PoolingComparison(Result):
                 cells += [
                     interval_text(_part(row, name)),
                     format_number(row[f"{name}_folds"]),
-                    "-" if pooling == "mean" else interval_text(against),
+                    "-" if pooling == "mean" else _signed(against),
                 ]
             rows.append([str(pooling), *cells])
         return rows
@@ -309,9 +309,18 @@ def _part(row: pd.Series, name: str) -> pd.Series:
     return pd.Series({"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"], "reason": ""})
 
 
+def _signed(row: pd.Series) -> str:
+    """Return a difference with its confidence interval, such as "+0.050 (−0.020 to +0.110)"."""
+    value, low, high = (
+        format_number(one) if one < 0 or not np.isfinite(one) else f"+{format_number(one)}"
+        for one in (row["value"], row["low"], row["high"])
+    )
+    return f"{value} ({low} to {high})" if np.isfinite(row["low"]) else f"{value} (CI not estimable)"
+
+
 def _verdict(name: str, row: pd.Series) -> str:
     low, high = row["roc_auc_difference_low"], row["roc_auc_difference_high"]
-    said = f"difference of the ROC AUC {interval_text(_part(row, 'roc_auc_difference'))}"
+    said = f"difference of the ROC AUC {_signed(_part(row, 'roc_auc_difference'))}"
     if not np.isfinite(low):
         return f"Whether {name} is better than the mean is not estimable ({said})."
     if low > 0:
