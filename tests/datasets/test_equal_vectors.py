@@ -5,6 +5,7 @@ import pytest
 
 from breastcls.datasets.equal_vectors import find_equal_vectors
 from breastcls.datasets.leakage import audit_leakage
+from breastcls.datasets.split_repair import repair_split
 from breastcls.errors import LeakageError
 from breastcls.features.embedding_table import load_embeddings
 from support.vector_fixtures import make_vectors
@@ -60,6 +61,16 @@ def test_vectors_with_a_large_common_part_are_not_similar():
     found = find_equal_vectors(*(with_vectors(one, one.vectors + 1e4) for one in (train, test)))
     assert found.compared
     assert not found.similar
+
+
+def test_a_repaired_split_shares_no_vector():
+    train, test = make_vectors(seed=1, size=64), make_vectors(seed=2, size=64)
+    vectors = test.vectors.copy()
+    vectors[5] = train.vectors[11]
+    test = with_vectors(test, vectors)
+    parts = repair_split(train, test, how="drop")
+    assert audit_leakage(parts[0], parts[1]).clean
+    assert len(parts[0]) + len(parts[1]) < len(train) + len(test)
 
 
 def test_images_of_a_single_colour_and_other_sizes_are_not_compared():

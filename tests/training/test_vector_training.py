@@ -149,6 +149,23 @@ def test_wrong_arguments_of_a_model_of_vectors(options, message):
         bc.build_model("embeddings", classes=("a", "b"), **options)
 
 
+def test_members_of_an_ensemble_and_models_without_a_card(fitted, embeddings, encoder, tmp_path):
+    model, _, _, test = fitted
+    other = build_head(embeddings, head="mlp")
+    ensemble = bc.models.build_ensemble([model, other])
+    mean = (bc.predict(model, test).probabilities + bc.predict(other, test).probabilities) / 2
+    np.testing.assert_allclose(bc.predict(ensemble, test).probabilities, mean, atol=1e-6)
+    with pytest.raises(ModelError, match=r"vectors of 16 components, images"):
+        bc.models.build_ensemble([other, encoder])
+    own = keras.Sequential([keras.Input((16,)), keras.layers.Dense(2, activation="softmax")])
+    own.save(tmp_path / "own.keras")
+    loaded = bc.load_model(tmp_path / "own.keras", classes=test.classes)
+    assert bc.models.get_card(loaded).image_size is None
+    np.testing.assert_array_equal(bc.predict(loaded, test).probabilities, bc.predict(own, test).probabilities)
+    with pytest.raises(ModelError, match="takes vectors"):
+        bc.load_model(tmp_path / "own.keras", classes=test.classes, scaling="0-1")
+
+
 def test_leaks_between_training_and_validation_are_found():
     train, val = make_vectors(seed=1), make_vectors(seed=2)
     vectors = val.vectors.copy()

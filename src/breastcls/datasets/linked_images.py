@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
+from breastcls.datasets.equal_vectors import find_equal_vectors
 from breastcls.datasets.file_fingerprints import fingerprint_files
 from breastcls.datasets.near_duplicates import find_near_duplicates
 from breastcls.identifiers import TEXT, merge_similar
@@ -20,7 +21,7 @@ def link_images(parts: Sequence[Dataset], *, pixels: bool = True) -> npt.NDArray
 
     Args:
         parts: The parts, whose images are counted one part after the other.
-        pixels: Whether files and pixels are compared too; otherwise only cases and slides.
+        pixels: Whether files, pixels and vectors are compared too; otherwise only cases and slides.
 
     Raises:
         ImageError: If a file cannot be read.
@@ -29,18 +30,23 @@ def link_images(parts: Sequence[Dataset], *, pixels: bool = True) -> npt.NDArray
     names = (np.concatenate([part.cases for part in parts]), np.concatenate([part.slides for part in parts]))
     keys = [merge_similar(of_images, distinct) for of_images in names]
     pairs: list[tuple[int, int]] = []
-    if pixels:
-        paths = [path for part in parts for path in part.paths]
+    paths = [path for part in parts for path in part.paths]
+    part_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    position = {(int(number), path): row for row, (number, path) in enumerate(zip(part_of, paths, strict=True))}
+    plain: set[str] = set()
+    if pixels and all(part.has_images for part in parts):
         prints = fingerprint_files(paths).assign(path=pd.array(paths, dtype=TEXT))
         # An image without a hash of its pixels has a single colour, and is linked to no other.
         unlinked = np.array([f"none {number}" for number in range(len(paths))], dtype=object)
         empty = prints["pixels"].isna().to_numpy()
         keys += [np.where(empty, unlinked, prints[name].to_numpy(dtype=object)) for name in ("bytes", "pixels")]
-        part_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        position = {(int(number), path): row for row, (number, path) in enumerate(zip(part_of, paths, strict=True))}
+        plain = {path for path, none in zip(paths, empty, strict=True) if none}
         for first, second in combinations(range(len(parts)), 2):
             similar = find_near_duplicates(prints[part_of == first], prints[part_of == second])
             pairs += [(position[first, one], position[second, other]) for one, other in similar]
+    for first, second in combinations(range(len(parts)) if pixels else (), 2):
+        found = find_equal_vectors(parts[first], parts[second], plain)
+        pairs += [(position[first, one], position[second, other]) for one, other in found.identical + found.similar]
     return _join(keys, pairs)
 
 

@@ -30,6 +30,7 @@ from breastcls.models.model_parts import split_model
 from breastcls.models.output_layer import find_last_activation
 from breastcls.models.runtime_model import RuntimeModel
 from breastcls.models.weight_hash import hash_weights
+from breastcls.models.weights_licence import weights_licence
 
 _ANY_CLASSES = ("first", "second")
 
@@ -188,6 +189,7 @@ def _describe(encoder: Any, network: Any, card: ModelCard | None, size: tuple[in
         "options": dict(card.backbone_options) if card is not None else {},
         "weights": card.weights if card is not None else None,
         "weights_sha256": hash_weights(network),
+        "licence": "" if card is None else weights_licence(vars(card)),
         "image_size": list(size),
         "resize": _resize_of(card),
         "stain": None if card is None else card.stain,

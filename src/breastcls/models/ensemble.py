@@ -16,6 +16,7 @@ from breastcls.models.ensemble_checks import (
     check_compatible,
     check_member,
     check_no_shared_weights,
+    check_same_inputs,
     merge_training_records,
     normalise_weights,
 )
@@ -94,12 +95,14 @@ def build_ensemble(
     ]
     cards = [check_member(number, model) for number, model in enumerate(opened, start=1)]
     check_no_shared_weights(opened)
-    sizes = [require_image_size(card, "An ensemble") for card in cards]
+    of_vectors = check_same_inputs(opened)
+    sizes = [(1, 1) if of_vectors else require_image_size(card, "An ensemble") for card in cards]
     size = max(sizes, key=lambda sides: sides[0] * sides[1])
     resize = check_compatible(cards, size)
     shares = normalise_weights(weights, len(opened))
 
-    inputs = keras.Input((*size, 3), dtype="float32", name="image")
+    shape, name = ((of_vectors,), "vector") if of_vectors else ((*size, 3), "image")
+    inputs = keras.Input(shape, dtype="float32", name=name)
     terms = []
     for number, (model, card, own, share) in enumerate(zip(opened, cards, sizes, shares, strict=True), start=1):
         images = inputs
@@ -130,7 +133,11 @@ def build_ensemble(
         **merge_training_records(cards),
     }
     card = ModelCard(
-        classes=cards[0].classes, image_size=size, resize=resize, stain=cards[0].stain, provenance=provenance
+        classes=cards[0].classes,
+        image_size=None if of_vectors else size,
+        resize=resize,
+        stain=cards[0].stain,
+        provenance=provenance,
     )
     set_card(ensemble, card)
     return ensemble

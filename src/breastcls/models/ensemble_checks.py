@@ -12,7 +12,7 @@ from breastcls.errors import ModelError
 from breastcls.models.model_card import ModelCard, get_card
 from breastcls.models.runtime_model import require_keras
 from breastcls.models.training_cases import UNITS, list_seen_names, list_trained_names
-from breastcls.models.vector_input import require_image_size
+from breastcls.models.vector_input import require_image_size, vector_size
 
 
 def check_member(number: int, model: Any) -> ModelCard:
@@ -56,6 +56,19 @@ def check_no_shared_weights(models: Sequence[Any]) -> None:
                     f"Members {other} and {number} share weights: they are one model, or have common layers. Use "
                     "`weights=` to give a model a larger weight."
                 )
+
+
+def check_same_inputs(models: Sequence[Any]) -> int | None:
+    """Return the number of components of the vectors that all models take, or None where they take images.
+
+    Raises:
+        ModelError: If some take vectors and others images, or vectors of other sizes.
+    """
+    sizes = [vector_size(model) for model in models]
+    if len(set(sizes)) > 1:
+        found = ", ".join("images" if size is None else f"vectors of {size} components" for size in sizes)
+        raise ModelError(f"The members take {found}; expected the same for all.")
+    return sizes[0]
 
 
 def check_compatible(cards: Sequence[ModelCard], size: tuple[int, int]) -> str | None:

@@ -22,6 +22,7 @@ from breastcls.models.model_card import ModelCard, check_classes, get_card, set_
 from breastcls.models.model_formats import find_format
 from breastcls.models.runtime_model import RuntimeModel, open_runtime_file, require_keras
 from breastcls.models.sidecar import read_sidecar
+from breastcls.models.vector_input import vector_size
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
@@ -162,6 +163,13 @@ def load_model(
         return model
     if isinstance(model, RuntimeModel):
         pass
+    elif vector_size(model) is not None:
+        if given is not None or size is not None or outputs == "logits":
+            raise ModelError(
+                f"{file}: the model takes vectors {model.input_shape}; scaling=, image_size= and outputs='logits' are "
+                f"for "
+                "models of images. Omit them; a softmax is added where the model is defined."
+            )
     elif names is not None or given is not None or size is not None or outputs == "logits":
         model = adapt_model(model, file, image_size=size, scaling=given, logits=outputs == "logits")
     if names is not None:
@@ -190,8 +198,8 @@ def make_card(
     Raises:
         ModelError: If the model takes images of any size, or has other outputs than one per class.
     """
-    size = _size_of(model, file)
-    if size is None:
+    size = None if vector_size(model) is not None else _size_of(model, file)
+    if size is None and vector_size(model) is None:
         raise ModelError(
             f"{file}: the model takes images of any size; pass the size that it was trained with: "
             "image_size=(height, width)."

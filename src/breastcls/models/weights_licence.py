@@ -14,6 +14,8 @@ _IMAGENET = "the images of ImageNet are for non-commercial research and educatio
 def weights_licence(card: Mapping[str, Any]) -> str:
     """Return the licence of the initial weights of the backbone, or "" where they are random or not known.
 
+    Of a model of vectors it is that of the encoder of the training vectors.
+
     Args:
         card: Fields of a model card: `backbone`, `weights` and `provenance`.
 
@@ -25,6 +27,10 @@ def weights_licence(card: Mapping[str, Any]) -> str:
     terms = (card.get("provenance") or {}).get("weights_terms")
     if isinstance(terms, Mapping):
         return f"{terms.get('licence')} if the file holds the published weights of {name}: {terms.get('restriction')}"
+    training = (card.get("provenance") or {}).get("training")
+    encoder = training.get("encoder") if isinstance(training, Mapping) else None
+    if isinstance(encoder, Mapping) and encoder.get("licence"):
+        return f"{encoder['licence']} (of the encoder {encoder.get('name')})"
     if not weights or name not in BACKBONES:
         return ""
     licence = BACKBONES[name].licence

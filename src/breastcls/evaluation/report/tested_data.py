@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from breastcls.datasets.subtype_names import describe_subtype
+from breastcls.datasets.vectors.vector_rows import name_encoder
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.evaluation_origin import date_in_words, versions_in_words
 from breastcls.evaluation.report.blocks import Cell, Column, Facts, Table
 from breastcls.evaluation.report.provenance import counts_in_words
 from breastcls.evaluation.report.table_cells import count_cell, text_cell
 from breastcls.metrics.number_format import format_count, format_number, join_words
+from breastcls.models.embedding_model import EMBEDDINGS
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.models.weights_licence import weights_licence
 
@@ -40,6 +42,8 @@ def lead_in_words(evaluation: EvaluationData) -> str:
     weights = evaluation.model.get("weights")
     origin = f"the weights {weights}" if weights else "random weights"
     subject = "The model" if not model else f"{model}, trained from {origin},"
+    if model == EMBEDDINGS:
+        subject = f"A {vectors_in_words(evaluation.model)},"
     classes = evaluation.classes
     task = (
         f"{classes[0]} against {classes[-1]} (the positive class)" if len(classes) == 2 else f"{len(classes)} classes"
@@ -65,6 +69,8 @@ def model_in_words(model: Mapping[str, Any]) -> str:
     """
     if not model:
         return "not recorded: only its predictions were given"
+    if model.get("backbone") == EMBEDDINGS:
+        return vectors_in_words(model)
     parts = [str(model.get("backbone") or "not built by breastcls")]
     if model.get("backbone"):
         weights = model.get("weights")
@@ -73,6 +79,20 @@ def model_in_words(model: Mapping[str, Any]) -> str:
     if size:
         parts.append(f"input of {size[0]} × {size[1]} pixels")
     return ", ".join(parts)
+
+
+def vectors_in_words(model: Mapping[str, Any]) -> str:
+    """Return what a model of vectors is, with the encoder of its training vectors where it is known.
+
+    Example:
+        >>> encoder = {"name": "mobilenet", "image_size": [224, 224]}
+        >>> vectors_in_words({"head": "linear", "provenance": {"training": {"encoder": encoder}}})
+        'classifier (linear) of the vectors of mobilenet (224x224)'
+    """
+    training = (model.get("provenance") or {}).get("training")
+    encoder = training.get("encoder") if isinstance(training, Mapping) else None
+    known = f"the vectors of {name_encoder(encoder)}" if encoder else "vectors of an encoder that is not recorded"
+    return f"classifier ({model.get('head')}) of {known}"
 
 
 def decision_rule(evaluation: EvaluationData) -> str:
