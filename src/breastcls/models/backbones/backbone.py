@@ -147,7 +147,9 @@ class Backbone:
             return self.scaling
         if isinstance(self.scaling, InputScaling):
             return self.scaling.name or f"x * {self.scaling.scale} + {self.scaling.offset}"
-        mean, deviation = self.scaling if not isinstance(self.scaling, int | float) else (0.0, 1 / (255 * self.scaling))
+        if isinstance(self.scaling, int | float):
+            return f"x * {self.scaling:.4g}"
+        mean, deviation = tuple(self.scaling)
         return f"mean {_listed(mean)}, sd {_listed(deviation)}"
 
 

@@ -26,7 +26,7 @@ def resample_positions(
         return positions
     rows, columns = (_weights(old, new, resampling) for old, new in zip(positions.shape[:2], grid, strict=True))
     found = np.einsum("ri,cj,ijk->rck", rows, columns, positions.astype(np.float64), optimize=True)
-    return found.astype(np.float32)
+    return np.asarray(found, np.float32)
 
 
 def _weights(old: int, new: int, resampling: str) -> Weights:
@@ -46,7 +46,7 @@ def _weights(old: int, new: int, resampling: str) -> Weights:
             inside = (samples >= 0) & (samples < old)
             samples, values = samples[inside], values[inside]
         np.add.at(weights[row], np.clip(samples, 0, old - 1), values)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _cubic(distance: npt.NDArray[np.float64], a: float) -> npt.NDArray[np.float64]:

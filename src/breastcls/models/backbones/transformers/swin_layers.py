@@ -51,10 +51,9 @@ class WindowAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
         areas = [
             np.digitize(np.arange(length), [length - self.window, length - self.shift]) for length in (rows, columns)
         ]
-        regions = (3 * areas[0][:, None] + areas[1][None]).reshape(
-            rows // self.window, self.window, columns // self.window, self.window
-        )
-        regions = regions.transpose(0, 2, 1, 3).reshape(-1, self.window**2)
+        shape = (rows // self.window, self.window, columns // self.window, self.window)
+        areas_2d = (3 * areas[0][:, None] + areas[1][None]).reshape(shape)
+        regions = areas_2d.transpose(0, 2, 1, 3).reshape(-1, self.window**2)
         differ = regions[:, :, None] != regions[:, None]
         return np.where(differ, _MASKED, 0.0).astype(np.float32)[:, None]
 

@@ -54,7 +54,7 @@ class SwinTransformer:
     @property
     def features(self) -> int:
         """The number of features per image."""
-        return self.width * 2 ** (len(self.depths) - 1)
+        return int(self.width * 2 ** (len(self.depths) - 1))
 
     @property
     def fields(self) -> dict[str, Any]:

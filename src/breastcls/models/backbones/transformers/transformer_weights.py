@@ -45,7 +45,7 @@ def load_transformer(architecture: TransformerSwitches, model: Any, path: Path) 
 
 
 def _plan(architecture: TransformerSwitches, form: KeyForm) -> WeightPlan:
-    raw = {}
+    raw: dict[str, str] = {}
     if architecture.layer_scale:
         for index in range(architecture.depth):
             raw |= {f"block{index}_{branch}_scale": key.format(i=index) for branch, key in form.scales.items()}
