@@ -8,6 +8,7 @@ when a policy that needs it is applied.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from breastcls.augmentation.policy_parameters import PolicyParameters
@@ -105,12 +106,13 @@ def rand_augment(image: Any, draws: KeyedDraws, magnitude: float) -> Any:
         magnitude: Strength of the operations, 0 to 1.
     """
     import keras_cv
+    import tensorflow as tf
 
     for _ in range(_STEPS):
         inner = draws.split()
         layers = keras_cv.layers.RandAugment.get_standard_policy((0, 255), magnitude, _DEVIATION)
         # As in the paper, one of the operations leaves the image as it is.
-        operations = [*(use_draws(layer, inner) for layer in layers), lambda one: one]
+        operations = [*(use_draws(layer, inner) for layer in layers), tf.identity]
         image = _apply_one(image, draws, inner, operations)
     return image
 
@@ -143,7 +145,10 @@ def aug_mix(image: Any, draws: KeyedDraws, severity: float) -> Any:
             layer = use_draws(keras_cv.layers.AugMix(value_range=(0, 255), severity=severity), inner)
             return step + 1, _apply_one(changed, drawn, inner, [getattr(layer, f"_{name}") for name in _AUG_MIX])
 
-        return tf.while_loop(lambda step, changed: step < depth, take_step, [0, image])[1]
+        def is_left(step: Any, changed: Any) -> Any:
+            return step < depth
+
+        return tf.while_loop(is_left, take_step, [0, image])[1]
 
     changed = tf.map_fn(run_chain, tf.range(_CHAINS), fn_output_signature=tf.float32)
     mixed = tf.tensordot(weights, tf.ensure_shape(changed, (_CHAINS, *image.shape)), 1)
@@ -239,23 +244,6 @@ def use_draws(layer: Any, draws: KeyedDraws) -> Any:
     """
     import keras_cv
 
-    class KeyedFactor(keras_cv.core.FactorSampler):  # type: ignore[misc]
-        """A factor with the distribution of another one, drawn from `draws`."""
-
-        def __init__(self, factor: Any) -> None:
-            self.factor = factor
-
-        def __call__(self, shape: Any = (), dtype: Any = "float32") -> Any:
-            """Return factors of a shape."""
-            import tensorflow as tf
-
-            one = self.factor
-            if isinstance(one, keras_cv.core.ConstantFactorSampler):
-                return one(shape, dtype)
-            if isinstance(one, keras_cv.core.UniformFactorSampler):
-                return draws.uniform(shape, one.lower, one.upper, dtype)
-            return tf.clip_by_value(draws.normal(shape, one.mean, one.stddev, dtype), one.min_value, one.max_value)
-
     pending, seen = [layer], set()
     while pending:
         inner = pending.pop()
@@ -264,8 +252,21 @@ def use_draws(layer: Any, draws: KeyedDraws) -> Any:
         seen.add(id(inner))
         for name, value in list(vars(inner).items()):
             if isinstance(value, keras_cv.core.FactorSampler):
-                setattr(inner, name, KeyedFactor(value))
+                setattr(inner, name, partial(_draw_factor, value, draws))
             parts = value if isinstance(value, list | tuple) else [value]
             pending += [part for part in parts if hasattr(part, "_random_generator")]
         inner._random_generator = draws
     return layer
+
+
+def _draw_factor(factor: Any, draws: KeyedDraws, shape: Any = (), dtype: Any = "float32") -> Any:
+    """Return numbers with the distribution of a `FactorSampler` of KerasCV."""
+    import keras_cv
+    import tensorflow as tf
+
+    if isinstance(factor, keras_cv.core.ConstantFactorSampler):
+        return factor(shape, dtype)
+    if isinstance(factor, keras_cv.core.UniformFactorSampler):
+        return draws.uniform(shape, factor.lower, factor.upper, dtype)
+    drawn = draws.normal(shape, factor.mean, factor.stddev, dtype)
+    return tf.clip_by_value(drawn, factor.min_value, factor.max_value)
