@@ -176,4 +176,5 @@ def _assign_groups(
         filled[every, part] += weight[units]
     errors = [float((((one - shares[:, None]) ** 2) / shares[:, None]).sum()) for one in filled]
     lacking = (filled[..., :classes] == 0).any(axis=(1, 2))
-    return parts[min(range(_RESTARTS), key=lambda number: (bool(lacking[number]), errors[number]))]
+    chosen: np.ndarray = parts[min(range(_RESTARTS), key=lambda number: (bool(lacking[number]), errors[number]))]
+    return chosen

@@ -121,7 +121,7 @@ def search_penalties(
         part = problems.take(places)
         solution[places], _ = part.solve(1 / (c * totals[places]), solution[places], _COMPARED)
         logits = part.logits(solution[places])
-        for task in np.flatnonzero(taking):
+        for task in np.flatnonzero(taking).tolist():
             mine = np.flatnonzero(owners[places] == task)
             one = tasks[task]
             chosen = np.empty(len(one.labels))
