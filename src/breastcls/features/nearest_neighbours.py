@@ -88,18 +88,13 @@ def _prepare(vectors: npt.NDArray[Any], centre: npt.NDArray[np.float64] | None) 
 
 def _candidates(known: Singles, halves: Singles | None, asked: Singles, kept: int) -> Integers:
     """Return the positions of the `kept` vectors of largest similarity, in no order, int64 (m, kept)."""
-    best = np.empty((len(asked), 0), dtype=np.float32)
-    places = np.empty((len(asked), 0), dtype=np.int64)
+    best, places = np.empty((len(asked), 0), np.float32), np.empty((len(asked), 0), np.int64)
     for block in row_blocks(len(known), 1, max(_VECTORS, kept)):
         likeness = asked @ known[block].T
         if halves is not None:
             likeness -= halves[block]
-        if best.shape[1] < kept:
-            best = np.concatenate([best, likeness], axis=1)
-            added = np.broadcast_to(np.arange(block.start, block.stop), likeness.shape)
-            places = np.concatenate([places, added], axis=1)
-            if best.shape[1] > kept:
-                best, places = _largest(best, places, kept)
+        if block.start == 0:
+            best, places = _largest(likeness, None, kept)
             continue
         # Few are better than the worst that is kept: finding them costs less than sorting.
         rows, columns = np.divmod(np.flatnonzero(likeness > best.min(axis=1, keepdims=True)), likeness.shape[1])
@@ -118,9 +113,14 @@ def _candidates(known: Singles, halves: Singles | None, asked: Singles, kept: in
     return places
 
 
-def _largest(values: Singles, places: Integers, kept: int) -> tuple[Singles, Integers]:
-    chosen = np.argpartition(values, values.shape[1] - kept, axis=1)[:, -kept:]
-    return np.take_along_axis(values, chosen, axis=1), np.take_along_axis(places, chosen, axis=1)
+def _largest(values: Singles, places: Integers | None, kept: int) -> tuple[Singles, Integers]:
+    """Return the largest of each row with their places, which are their columns unless given."""
+    if values.shape[1] > kept:
+        chosen = np.argpartition(values, values.shape[1] - kept, axis=1)[:, -kept:]
+    else:
+        chosen = np.broadcast_to(np.arange(kept), values.shape)
+    found = chosen.astype(np.int64) if places is None else np.take_along_axis(places, chosen, axis=1)
+    return np.take_along_axis(values, chosen, axis=1), found
 
 
 def _rank(
