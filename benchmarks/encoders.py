@@ -50,7 +50,6 @@ from breastcls.predictions.dataset_predictions import predictions_of
 MOBILENET = "mobilenet_2_5_224_tf_no_top.h5"
 MOBILENET_V2 = "mobilenet_v2_1.0_224_no_top_rot180.weights.h5"
 METRICS = ("roc_auc", "balanced_accuracy")
-FEW_SHOT = (1, 2, 4, 8)
 SETS: dict[str, Callable[[Path], bc.Dataset]] = {
     "100X": lambda folder: bc.load_breakhis(folder / "BreaKHis_100X_224"),
     "200X": lambda folder: bc.load_breakhis(folder / "BreaKHis_200X_224"),
@@ -125,9 +124,11 @@ def read_vectors(name: str, of: str, data: bc.Dataset, kept: Path, weights: Path
 class FixedPenalty(LogisticHead):
     """The logistic regression of the recipe `small-cpu`, whose penalty is fixed."""
 
+    c: float = PENALTY
+
     def _task(self, split: ProbeSplit) -> ProbeTask:
         task = super()._task(split)
-        return ProbeTask(task.labels, task.rows, task.weights, [], PENALTY)
+        return ProbeTask(task.labels, task.rows, task.weights, [], self.c)
 
 
 def score_others(
@@ -136,7 +137,7 @@ def score_others(
     """Return rows of the recipe `small-cpu` as it is shipped and of the baseline `texture-svm`, on the same folds."""
     level = Aggregation("image") if within else Aggregation("case", mixed_labels="drop")
     parts = divide_again(data, [data.labels], 5, "case", 0)[0].parts
-    head = FixedPenalty(**_of_head(data, vectors["small-cpu features"]))
+    head = FixedPenalty(**head_arguments(data, vectors["small-cpu features"]))
     [found] = predict_out_of_fold(head, [data.labels], [parts])
     texture = {BASELINES["texture-svm"].extract: vectors["texture (PFTAS)"].astype(np.float64)}
     predicted = {
@@ -165,7 +166,8 @@ def score_others(
     return rows
 
 
-def _of_head(data: bc.Dataset, vectors: Any) -> dict[str, Any]:
+def head_arguments(data: bc.Dataset, vectors: Any) -> dict[str, Any]:
+    """Return the arguments of a logistic regression on vectors."""
     return {
         "train_features": vectors[None],
         "test_features": vectors,
@@ -190,7 +192,7 @@ def judge(
         {name: bc.features.load_embeddings(data, one, encoder=name) for name, one in vectors.items()},
         metrics=METRICS,
         permutations=permutations,
-        few_shot=() if within else FEW_SHOT,
+        few_shot=arguments.few_shot,
         bootstrap=bootstrap,
     )
     print(result, f"\n{time.perf_counter() - began:.0f} s", flush=True)
@@ -210,6 +212,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--encoders", nargs="+", choices=ENCODERS, default=ENCODERS)
     parser.add_argument("--permutations", type=int, default=200)
+    parser.add_argument("--few-shot", nargs="+", type=int, default=(), help="numbers of cases per class")
     parser.add_argument("--vectors-only", action="store_true", help="compute and keep the vectors")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
