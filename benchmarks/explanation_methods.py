@@ -106,7 +106,7 @@ def choose_default(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         above[name] = {}
         for level, table in tables.items():
             if name in table.index:
-                gains = [f"{measure}_gain_random" for measure in ("deletion", "insertion", "road")]
+                gains = [f"{measure}_gain_random" for measure in ("deletion", "insertion", "imputation")]
                 low, high = table.loc[name], table.loc["grad-cam"]
                 above[name][level] = sum(bool(low[f"{gain}_low"] > high[f"{gain}_high"]) for gain in gains)
     better = [name for name, counts in above.items() if counts and min(counts.values()) >= 2]

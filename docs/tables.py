@@ -479,7 +479,7 @@ def method_comparison_tables() -> str:
             f"## Faithfulness at {level}",
             f"{counts['images']} images of {counts['cases']} cases; the AUC of the model on the images of all held-out "
             f"cases is {auc:.3f}.",
-            _method_table(found[level]["table"], ("deletion", "insertion", "road")),
+            _method_table(found[level]["table"], ("deletion", "insertion", "imputation")),
         ]
     counts = found["localisation"]["counts"]
     parts += [

@@ -20,7 +20,7 @@ def test_a_good_map_is_better_than_both_baselines_and_an_inverted_one_worse(blue
     assert good.table["beats_baselines"].all()
     assert np.isfinite(good.table.loc[["deletion", "insertion"], "low"]).all()
     assert "deletion (lower is better)" in str(good)
-    assert good.to_dict()["table"]["index"] == ["deletion", "insertion", "road"]
+    assert good.to_dict()["table"]["index"] == ["deletion", "insertion", "imputation"]
     inverted = dataclasses.replace(explanation, heatmaps=1 - explanation.heatmaps)
     bad = measure_faithfulness(blue_squares.model, inverted).table
     assert (bad["gain_random"] < 0).all()
@@ -41,9 +41,9 @@ def test_the_curves_equal_those_of_a_loop(blue_squares, explanation):
         assert insertion[step] == pytest.approx(inserted, abs=1e-5)
     area = sum((deletion[step] + deletion[step + 1]) / 2 * 0.25 for step in range(4))
     assert measured.area("deletion")[1] == pytest.approx(area, abs=1e-6)
-    assert measured.curves["road"]["heat-map"].shape == (4, 5)
+    assert measured.curves["imputation"]["heat-map"].shape == (4, 5)
     again = measure_faithfulness(blue_squares.model, known, steps=4, deleted="white", inserted_into="black")
-    np.testing.assert_array_equal(again.curves["road"]["random"], measured.curves["road"]["random"])
+    np.testing.assert_array_equal(again.curves["imputation"]["random"], measured.curves["imputation"]["random"])
 
 
 def test_the_gain_is_paired_and_signed(blue_squares, explanation):
@@ -65,7 +65,7 @@ def test_wrong_arguments_are_refused(blue_squares, explanation):
 def test_an_explanation_measures_itself_as_long_as_its_model_exists(blue_squares, explanation):
     direct = measure_faithfulness(blue_squares.model, explanation, steps=2)
     np.testing.assert_array_equal(
-        explanation.faithfulness(steps=2).curves["road"]["heat-map"], direct.curves["road"]["heat-map"]
+        explanation.faithfulness(steps=2).curves["imputation"]["heat-map"], direct.curves["imputation"]["heat-map"]
     )
     restored = pickle.loads(pickle.dumps(explanation))
     with pytest.raises(ExplanationError, match="does not exist any more"):

@@ -42,7 +42,7 @@ def test_a_row_has_the_values_of_the_single_calls(blue_squares, comparison):
 
 def test_it_has_one_row_per_method_and_prints(comparison):
     assert comparison.table.index.tolist() == ["averaged", "occlusion", "guided-backpropagation"]
-    assert comparison.measures == ("deletion", "insertion", "road", "pointing", "iou", "inside")
+    assert comparison.measures == ("deletion", "insertion", "imputation", "pointing", "iou", "inside")
     assert comparison.agreement.shape == (3, 3)
     others = comparison.agreement.to_numpy()[0, 1:]
     assert comparison.table.loc["averaged", "agreement"] == pytest.approx(others.mean())

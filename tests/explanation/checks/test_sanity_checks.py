@@ -124,7 +124,7 @@ def test_guided_backpropagation_fails_the_randomisation_test_as_published(deep_m
 
 
 def test_a_map_without_a_class_fails_the_label_test(deep_model, blue_squares):
-    """Eigen-CAM is the same for every class, so that it does not depend on what the last layer learnt."""
+    """Eigen-CAM is the same for every class, so that it does not depend on what the last layer learned."""
     report = check_explanation(deep_model, blue_squares.images, "eigen-cam", steps=2)
     np.testing.assert_allclose(report.label_similarity, 1, atol=1e-6)
     assert any("random labels" in problem for problem in report.problems)

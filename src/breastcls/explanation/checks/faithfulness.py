@@ -39,11 +39,12 @@ class Faithfulness(Result):
     Attributes:
         method: The name of the method.
         fractions: float64 (steps + 1,), fraction of the pixels that are deleted or inserted, 0 to 1.
-        curves: By curve (`"deletion"`, `"insertion"`, `"road"`) and map (`"heat-map"`, `"random"`, `"centre"`): float32
-            (n, points), the probability of the explained class. The points of `"road"` are `road_fractions`.
+        curves: By curve (`"deletion"`, `"insertion"`, `"imputation"`, which is ROAD) and map (`"heat-map"`,
+            `"random"`, `"centre"`): float32 (n, points), the probability of the explained class. The points of
+            `"imputation"` are `imputed_fractions`.
         cases: int64 (n,), the number of the case of each image.
         bootstrap: How the confidence intervals over cases are computed.
-        road_fractions: Fractions of the pixels that are imputed from the others.
+        imputed_fractions: Fractions of the pixels that are imputed from the others.
     """
 
     method: str
@@ -51,17 +52,17 @@ class Faithfulness(Result):
     curves: Mapping[str, Mapping[str, np.ndarray]]
     cases: np.ndarray
     bootstrap: Bootstrap
-    road_fractions: tuple[float, ...] = ROAD_FRACTIONS
+    imputed_fractions: tuple[float, ...] = ROAD_FRACTIONS
 
     def area(self, curve: str, map_: str = HEATMAP) -> np.ndarray:
         """Return the area under a curve, for ROAD its mean, per image: float64 (n,), 0..1.
 
         Args:
-            curve: `"deletion"`, `"insertion"` or `"road"`.
+            curve: `"deletion"`, `"insertion"` or `"imputation"`.
             map_: `"heat-map"`, `"random"` or `"centre"`.
         """
         values = self.curves[curve][map_].astype(np.float64)
-        if curve == "road":
+        if curve == "imputation":
             return np.asarray(values.mean(axis=1))
         return np.asarray(np.trapezoid(values, self.fractions, axis=1))
 

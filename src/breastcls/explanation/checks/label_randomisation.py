@@ -23,7 +23,7 @@ def randomise_labels(model: Any, images: Any, explanation: Any, *, seed: int = 0
 
     The paper trains the whole network again on random labels. Here the layers before the last one stay as they are and
     the last dense layer is fitted, by logistic regression, to labels drawn at random for the explained images. A method
-    that shows what the network learnt from the labels gives other heat-maps then. The weights of that layer are
+    that shows what the network learned from the labels gives other heat-maps then. The weights of that layer are
     restored afterwards.
 
     Args:

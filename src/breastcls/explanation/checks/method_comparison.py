@@ -34,7 +34,7 @@ class MethodComparison(Result):
     """The result of `compare_methods`.
 
     Attributes:
-        table: One row per method, by its name. For each measure `deletion`, `insertion`, `road`, and with masks
+        table: One row per method, by its name. For each measure `deletion`, `insertion`, `imputation`, and with masks
             `pointing`, `iou`, `inside`: the value with `_low` and `_high`, and with `_gain_random` and `_gain_centre`
             the paired gains over random maps and the map of the centre, each with `_low` and `_high`.
             `glass_share` with `_low` and `_high`: the share of the evidence on glass. `agreement`: mean rank

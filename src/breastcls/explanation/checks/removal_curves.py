@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from breastcls.explanation.checks.noisy_imputation import Imputer, neighbour_weights
 from breastcls.explanation.checks.pixel_orders import pixel_order
-from breastcls.explanation.checks.road_imputation import Imputer, neighbour_weights
 from breastcls.explanation.methods.baseline_image import make_baseline
 
-CURVES = {"deletion": "lower", "insertion": "higher", "road": "lower"}
-"""The curves, and whether a lower or a higher area is better."""
+CURVES = {"deletion": "lower", "insertion": "higher", "imputation": "lower"}
+"""The curves, and whether a lower or a higher area is better. `imputation` is ROAD."""
 # Fractions of pixels removed with imputation. Almost all pixels removed leave nothing to impute from.
 ROAD_FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -55,7 +55,7 @@ class RemovalCurves:
             frames = {
                 "deletion": self._replace(image, self._empty[number], order),
                 "insertion": self._replace(self._start[number], image, order),
-                "road": self._impute(image, order),
+                "imputation": self._impute(image, order),
             }
             # One call, so that the batches are full.
             every = np.concatenate([np.stack(list(part)) for part in frames.values()])

@@ -87,7 +87,7 @@ class SanityReport(Result):
         for changed, reason in (
             ("randomised weights", "they depend on the image, not on the model"),
             ("randomised weights of the upper half of the layers", "they depend little on the later layers"),
-            ("random labels", "they depend little on what the last layer learnt"),
+            ("random labels", "they depend little on what the last layer learned"),
         ):
             if medians[changed] > HIGHEST_SIMILARITY:
                 what = "the last layer is fitted to random labels" if changed == "random labels" else _clause(changed)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from breastcls.explanation.checks import road_imputation
-from breastcls.explanation.checks.road_imputation import Imputer, neighbour_weights
+from breastcls.explanation.checks import noisy_imputation
+from breastcls.explanation.checks.noisy_imputation import Imputer, neighbour_weights
 
 
 def neighbours(row, column, height, width):
@@ -16,7 +16,7 @@ def neighbours(row, column, height, width):
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
 def test_a_removed_pixel_is_the_weighted_mean_of_its_neighbours(monkeypatch, share):
-    monkeypatch.setattr(road_imputation, "NOISE", 0.0)
+    monkeypatch.setattr(noisy_imputation, "NOISE", 0.0)
     generator = np.random.default_rng(0)
     image = generator.integers(0, 256, (9, 7, 3)).astype(np.float32)
     removed = generator.random((9, 7)) < share
