@@ -62,7 +62,7 @@ def randomise_labels(model: Any, images: Any, explanation: Any, *, seed: int = 0
             labels = generator.permutation(np.arange(len(images_in)) % outputs)
             values = _fit_last_layer(score.dense, features, labels)
             with weights_replaced(values):
-                maps = explain_targets(model, images, explanation.method, explanation.targets, options)
+                maps = explain_targets(model, images, explanation, options)
             found.append([rank_correlation(*pair) for pair in zip(explanation.heatmaps, maps, strict=True)])
     return np.asarray(np.mean(found, axis=0), dtype=np.float64)
 

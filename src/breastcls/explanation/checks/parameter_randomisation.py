@@ -52,7 +52,6 @@ def randomise_parameters(
     names: list[str] = []
     rows: list[list[float]] = []
     ends = sorted({max(1, round(len(layers) * stage / stages)) for stage in range(1, stages + 1)})
-    targets = explanation.targets
     done = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExplanationWarning)
@@ -63,22 +62,17 @@ def randomise_parameters(
             names.append(layers[end - 1].name)
             with weights_replaced(replaced):
                 # The explained class stays the same, also where the randomised model predicts another one.
-                maps = explain_targets(model, images, explanation.method, targets, options)
+                maps = explain_targets(model, images, explanation, options)
             rows.append([rank_correlation(*pair) for pair in zip(explanation.heatmaps, maps, strict=True)])
     return tuple(names), np.array(rows, dtype=np.float64)
 
 
-def explain_targets(model: Any, images: Any, method: str, targets: np.ndarray, options: dict[str, Any]) -> np.ndarray:
-    """Return heat-maps with one target class per image."""
-    maps: np.ndarray | None = None
+def explain_targets(model: Any, images: Any, explanation: Explanation, options: dict[str, Any]) -> np.ndarray:
+    """Return heat-maps of the same targets as those of an explanation, also where the predicted classes differ."""
+    # A difference of classes or a function is the same for all images.
+    target = options.get("target_class") if explanation.target_score else explanation.targets.tolist()
     fixed = {name: value for name, value in options.items() if name != "target_class"}
-    for target in np.unique(targets):
-        part = explain(model, images, method, target_class=int(target), **fixed).heatmaps
-        if maps is None:
-            maps = part.copy()
-        maps[targets == target] = part[targets == target]
-    assert maps is not None, "an explanation has at least one image"
-    return maps
+    return explain(model, images, explanation.method, target_class=target, **fixed).heatmaps
 
 
 def _layers_with_weights(model: Any) -> list[Any]:

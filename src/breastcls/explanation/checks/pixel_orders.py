@@ -47,4 +47,4 @@ def centre_map(size: tuple[int, int]) -> np.ndarray:
     """
     y = (np.arange(size[0]) + 0.5) / size[0] - 0.5
     x = (np.arange(size[1]) + 0.5) / size[1] - 0.5
-    return (1.0 - np.hypot(y[:, np.newaxis], x) * np.sqrt(2.0)).astype(np.float32)
+    return np.asarray(1.0 - np.hypot(y[:, np.newaxis], x) * np.sqrt(2.0), np.float32)

@@ -29,7 +29,7 @@ def stain_stability(model: Any, explanation: Any, *, seed: int = 0, **options: A
     # The original images, so that a stain normalizer of the model is applied to the other stain as in use.
     originals = (explanation.image(number) for number in range(len(explanation)))
     changed = [PERTURBATIONS["stain"](image, STAIN, generator) for image in originals]
-    maps = explain_targets(model, changed, explanation.method, explanation.targets, options)
+    maps = explain_targets(model, changed, explanation, options)
     return np.array([rank_correlation(*pair) for pair in zip(explanation.heatmaps, maps, strict=True)])
 
 
@@ -47,6 +47,6 @@ def shift_stability(model: Any, explanation: Any, **options: Any) -> np.ndarray:
     down, across = max(1, round(SHIFT * height)), max(1, round(SHIFT * width))
     padded = np.pad(explanation.images, ((0, 0), (down, 0), (across, 0), (0, 0)), mode="reflect")
     shifted = np.ascontiguousarray(padded[:, :height, :width])
-    maps = explain_targets(model, shifted, explanation.method, explanation.targets, {**options, "resize": "stretch"})
+    maps = explain_targets(model, shifted, explanation, {**options, "resize": "stretch"})
     pairs = zip(explanation.heatmaps[:, : height - down, : width - across], maps[:, down:, across:], strict=True)
     return np.array([rank_correlation(*pair) for pair in pairs])

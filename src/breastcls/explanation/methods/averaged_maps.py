@@ -23,7 +23,7 @@ def average_dihedral(compute: Compute, images: np.ndarray) -> np.ndarray:
         images: float32 (n, h, w, 3). Square images have eight transforms, others four.
     """
     quarters = range(4) if images.shape[1] == images.shape[2] else (0, 2)
-    total = 0.0
+    total: np.ndarray | float = 0.0
     for quarter in quarters:
         for mirrored in (False, True):
             turned = np.rot90(images[:, :, ::-1] if mirrored else images, quarter, axes=(1, 2))
