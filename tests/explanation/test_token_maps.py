@@ -5,6 +5,7 @@ import pytest
 from breastcls.explanation.explain import explain
 from breastcls.explanation.scored_model import ScoredModel
 from support.model_kinds import MODEL_KINDS
+from support.transformer_fixtures import build_opaque_transformer
 
 IMAGES = np.random.default_rng(4).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
 layers = keras.layers
@@ -57,3 +58,69 @@ def test_a_sequence_in_a_model_without_attention_is_no_token_map():
     value = layers.GRU(3)(layers.Reshape((-1, 4))(layers.MaxPooling2D(5)(value)))
     model = keras.Model(inputs, layers.Dense(2, "softmax")(value))
     assert ScoredModel(model, IMAGES).feature_map().path == "conv"
+
+
+def count_records(model):
+    return sum(len(layer._inbound_nodes) for layer in model._flatten_layers())
+
+
+def test_a_layer_with_blocks_inside_is_opened_and_stays_as_it_is():
+    model = build_opaque_transformer()
+    before = count_records(model)
+    images = IMAGES[:, :16, :16]
+    scored = ScoredModel(model, images)
+    found = scored.feature_map()
+    # The block before the last one is inside of the layer.
+    assert found.path.startswith("encoder/")
+    assert (found.prefix, found.shape) == (1, (4, 4, 8))
+    np.testing.assert_allclose(
+        scored.probabilities(images.astype(np.float32)), model(images.astype(np.float32)), atol=1e-6
+    )
+    assert count_records(model) == before
+
+
+class CountedImages(layers.Layer):
+    """A layer that computes with the number of images as a Python number, so that its calls cannot be recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Conv2D(2, 3, activation="relu")
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def call(self, values):
+        return self.inner(values) * keras.ops.convert_to_tensor([1.0] * int(values.shape[0]))[:, None, None, None]
+
+    def compute_output_shape(self, shape):
+        return self.inner.compute_output_shape(shape)
+
+
+def test_a_layer_that_cannot_be_opened_is_one_step():
+    inputs = keras.Input((32, 32, 3))
+    value = CountedImages()(inputs)
+    model = keras.Model(inputs, layers.Dense(2, "softmax")(layers.GlobalAveragePooling2D()(value)))
+    made = explain(model, IMAGES, "hires-cam", target_class=1, batch_size=1)
+    assert made.layer == "counted_images"
+    whole = explain(model, IMAGES, "hires-cam", target_class=1)
+    np.testing.assert_allclose(whole.heatmaps, made.heatmaps, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("registers", [None, 4])
+def test_transformers_of_keras_hub_are_opened(registers):
+    hub = pytest.importorskip("keras_hub")
+    keras.utils.set_random_seed(0)
+    sizes = {"patch_size": 8, "num_layers": 2, "num_heads": 2, "hidden_dim": 8, "image_shape": (32, 32, 3)}
+    inputs = keras.Input((32, 32, 3))
+    if registers is None:
+        tokens = hub.models.ViTBackbone(mlp_dim=16, name="vit", **sizes)(inputs)
+    else:
+        network = hub.models.DINOV2Backbone(
+            intermediate_dim=16, num_register_tokens=registers, position_embedding_shape=(32, 32, 3), name="d", **sizes
+        )
+        tokens = network({"images": inputs})
+    model = keras.Model(inputs, layers.Dense(3, "softmax")(tokens[:, 0]))
+    found = ScoredModel(model, IMAGES).feature_map()
+    assert found.path == ("vit/vit_encoder/transformer_block_1" if registers is None else "d/d_encoder/layers_0")
+    assert (found.prefix, found.shape) == (1 + (registers or 0), (4, 4, 8))

@@ -184,19 +184,22 @@ def find_bypass(graph: LayerGraph, shapes: Shapes, score: int, maps: Sequence[Fe
 
 def list_token_maps(graph: LayerGraph, shapes: Shapes, like: FeatureMap) -> list[FeatureMap]:
     """Return all tensors of the same tokens as one of them, in the order of their computation."""
-    found = [_describe(graph, slot, step.path, shapes) for step in graph.steps for slot in step.outputs]
-    return [item for item in found if item is not None and (item.prefix, item.shape) == (like.prefix, like.shape)]
+    found = _list_maps(graph, shapes)
+    return [item for item in found if (item.prefix, item.shape) == (like.prefix, like.shape)]
 
 
 def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> list[FeatureMap]:
     """Return the tensors that can be a feature map, or all of rank four, in the order of their computation."""
+    # An operation that is no layer has a name with a counter; where it ends a layer, that of the layer is better.
+    ends = {outputs[0]: path for path, outputs in graph.models.items() if len(outputs) == 1}
     convolved: set[int] = set()
     found = []
     for step in graph.steps:
         if _holds_a_convolution(step.operation) or convolved.intersection(step.inputs):
             convolved.update(step.outputs)
         for slot in step.outputs:
-            item = _describe(graph, slot, step.path, shapes)
+            named = isinstance(step.operation, keras.Layer) or slot not in ends
+            item = _describe(graph, slot, step.path if named else ends[slot], shapes)
             if item is None:
                 continue
             spatial = slot in convolved and not isinstance(step.operation, (*_POOLING, AttentionWeights))

@@ -68,19 +68,33 @@ class PreparedModel:
     """
 
     def __init__(self, model: Any, images: np.ndarray, layer: str | None) -> None:
-        self.graph: LayerGraph = unroll(model)
-        self.shapes: dict[int, tuple[int | None, ...]] = {}
-        self.score = ClassScore(self.graph.output, None, "none")
+        self.graph: LayerGraph = unroll(model, open_layers=True)
         self.kept: dict[str, Any] = {}
         self._image_shape = tuple(images.shape[1:])
         self._backend = find_gradient_backend()
         # With the layers of the graph they keep alive what the description of the state refers to.
         self._variables = list(model.weights)
         self._traceable = not getattr(model, "run_eagerly", False)
+        closed = unroll(model)
+        opened = len(closed.steps) != len(self.graph.steps)
+        try:
+            self._prepare(model, images, layer, opened=opened)
+        except ExplanationError:
+            if not opened:
+                raise
+            # Some layer does more than the calls that were recorded inside of it.
+            self.graph = closed
+            self._prepare(model, images, layer, opened=False)
+        self.state = describe_state(model)
+
+    def _prepare(self, model: Any, images: np.ndarray, layer: str | None, *, opened: bool) -> None:
+        self.shapes: dict[int, tuple[int | None, ...]] = {}
+        self.score = ClassScore(self.graph.output, None, "none")
         self._compiled: dict[str, Callable[..., Any]] = {}
         self._forward: dict[tuple[int, ...], Callable[..., Any]] = {}
         try:
-            expected = _to_float32(model(images[:1], training=False)) if _needs_check(self.graph) else None
+            checked = opened or _needs_check(self.graph)
+            expected = _to_float32(model(images[:1], training=False)) if checked else None
             self._first: ForwardPass | None = self._open(model, images, layer)
         except (ValueError, TypeError) as error:
             if isinstance(error, ExplanationError):
@@ -99,7 +113,6 @@ class PreparedModel:
                 "is random in inference. Rebuild it as a functional model."
             )
         self.class_count = max(2, output.shape[1])
-        self.state = describe_state(model)
 
     def _open(self, model: Any, images: np.ndarray, layer: str | None) -> ForwardPass:
         """Trace a forward pass, in which the shapes, the class scores and the feature maps are found, and run it."""

@@ -9,17 +9,19 @@ import keras
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.layer_graph import LayerGraph, Slot, Step
-from breastcls.models.keras_internals import is_functional, recorded_calls
+from breastcls.models.keras_internals import flatten_layers, is_functional, record_layer_call, recorded_calls
 from breastcls.models.runtime_model import RuntimeModel, describe_runtime_model
 
 
-def unroll(model: Any) -> LayerGraph:
+def unroll(model: Any, *, open_layers: bool = False) -> LayerGraph:
     """Return the layer calls of a Keras model with one image input and one output.
 
     Functional and Sequential models are unrolled at any depth; anything else (a layer, a subclassed model) is one step.
 
     Args:
         model: A built `keras.Model`: functional, Sequential or subclassed.
+        open_layers: Whether layers that are not those of Keras and have layers inside, such as the encoder of a
+            transformer of KerasHub, are unrolled too, where their calls can be recorded.
 
     Raises:
         ExplanationError: If `model` is not a Keras model, is not built, or has several inputs or outputs.
@@ -50,7 +52,7 @@ def unroll(model: Any) -> LayerGraph:
         input_dtype = str(model.inputs[0].dtype)
     else:
         input_dtype = "float32"
-    unrolling = _Unrolling()
+    unrolling = _Unrolling(open_layers)
     outputs = unrolling.add(model, (0,), prefix="")
     needed = {outputs[0]}
     kept: list[Step] = []
@@ -71,7 +73,8 @@ def _can_be_opened(operation: Any) -> bool:
 class _Unrolling:
     """The list of steps while a model is unrolled."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_layers: bool) -> None:
+        self._open_layers = open_layers
         self.steps: list[Step] = []
         self.models: dict[str, tuple[int, ...]] = {}
         self.slots = 1
@@ -105,6 +108,10 @@ class _Unrolling:
             read = tuple(slot_of[id(tensor)] for tensor in node.input_tensors)
             if _can_be_opened(operation) and len(read) == len(operation.inputs):
                 written = self.add(operation, read, path)
+            elif (inside := self._record(operation, node.arguments)) is not None:
+                function, tensors = inside
+                written = self._add_functional(function, tuple(slot_of[tensor] for tensor in tensors), path)
+                self.models[path] = written
             else:
                 arguments = keras.tree.map_structure(
                     lambda item: Slot(slot_of[id(item)]) if isinstance(item, keras.KerasTensor) else item,
@@ -113,6 +120,16 @@ class _Unrolling:
                 written = self._add_step(path, operation, arguments, read, len(node.outputs))
             slot_of.update({id(tensor): slot for tensor, slot in zip(node.outputs, written, strict=True)})
         return tuple(slot_of[id(tensor)] for tensor in model.outputs)
+
+    def _record(self, operation: Any, arguments: Any) -> tuple[Any, list[int]] | None:
+        """Return the calls inside of a layer, or None if it stays one step."""
+        if not self._open_layers or not isinstance(operation, keras.Layer):
+            return None
+        own = type(operation).__module__.split(".")[0] != "keras" and len(flatten_layers(operation)) > 1
+        # In mixed precision a layer converts its variables and inputs, which repeated calls would not.
+        if not own or operation.compute_dtype != operation.variable_dtype:
+            return None
+        return record_layer_call(operation, arguments.args, arguments.kwargs)
 
     def _name_call(self, prefix: str, operation: Any) -> str:
         """Return the path of one call: of the second call of a layer it ends in `#2`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -55,6 +56,45 @@ def recorded_calls(model: Any) -> Iterator[Any]:
 def is_in_stateless_scope() -> bool:
     """Return whether the values of variables are replaced by those of a `keras.StatelessScope`."""
     return keras.src.backend.common.stateless_scope.in_stateless_scope()  # type: ignore[no-any-return]
+
+
+def record_layer_call(layer: Any, arguments: Any, keywords: Any) -> tuple[Any, list[int]] | None:
+    """Return the calls inside of a layer as a `keras.Function`, or None where they cannot be recorded.
+
+    The layer computes with tensors without values. The records of these calls are removed from its inner layers, so
+    that the layer is the same afterwards.
+
+    Args:
+        layer: A built layer with layers inside.
+        arguments: The positional arguments of its call, with a `keras.KerasTensor` in the place of each tensor.
+        keywords: The keyword arguments.
+
+    Returns:
+        The function, and the `id` of the tensor that each of its inputs stands for.
+    """
+    inputs: dict[int, Any] = {}
+
+    def replace(value: Any) -> Any:
+        if not isinstance(value, keras.KerasTensor):
+            return value
+        return inputs.setdefault(id(value), keras.Input(batch_shape=value.shape, dtype=value.dtype))
+
+    given, named = keras.tree.map_structure(replace, (arguments, keywords))
+    inner = [part for part in flatten_layers(layer) if part is not layer]
+    before = [(part, len(part._inbound_nodes), len(part._outbound_nodes)) for part in inner]
+    try:
+        if "training" in inspect.signature(layer.call).parameters:
+            named = {**named, "training": False}
+        outputs = keras.tree.flatten(layer.call(*given, **named))
+        if not all(isinstance(value, keras.KerasTensor) for value in outputs):
+            return None
+        return keras.Function(list(inputs.values()), outputs), list(inputs)
+    # Code of others that expects values, such as the number of images, fails in any way.
+    except Exception:
+        return None
+    finally:
+        for part, inbound, outbound in before:
+            del part._inbound_nodes[inbound:], part._outbound_nodes[outbound:]
 
 
 def skip_gradient_sum(optimizer: Any) -> None:
