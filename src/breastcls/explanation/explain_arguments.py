@@ -99,7 +99,7 @@ def find_target(
         return np.full(count, positive, np.int64), subtract_classes(positive, negative, classes)
     if callable(target):
         return None, TargetScore(getattr(target, "__name__", type(target).__name__), target)
-    if isinstance(target, str) or np.ndim(target) == 0:
+    if isinstance(target, int | str) or np.ndim(target) == 0:
         return np.full(count, find_class(target, classes), np.int64), None
     each = list(target)
     if len(each) != count:

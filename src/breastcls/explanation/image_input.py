@@ -57,7 +57,8 @@ class ImageInput:
         """Return some of the images, those from `start` to before `stop`."""
         columns = ("paths", "arrays", "labels", "cases", "magnifications")
         values = {name: getattr(self, name) for name in columns}
-        return replace(self, **{name: None if value is None else value[start:stop] for name, value in values.items()})
+        parts: dict[str, Any] = {name: None if value is None else value[start:stop] for name, value in values.items()}
+        return replace(self, **parts)
 
     def file_of(self, number: int) -> str:
         """Return the file of an image, to open it; "" for an image that was passed as an array."""

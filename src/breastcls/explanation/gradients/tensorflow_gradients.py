@@ -52,10 +52,11 @@ class TracedFunction:
 
     def _trace(self, tensors: Sequence[Any]) -> Callable[..., Any]:
         specifications = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in tensors]
+        graph: Callable[..., Any]
         try:
-            graph: Callable[..., Any] = self._function.get_concrete_function(*specifications)
+            graph = self._function.get_concrete_function(*specifications)
         # A layer that computes with the number of images as a Python number fails in its own way.
         except (TypeError, ValueError, NotImplementedError):
             # One graph for each number of images.
-            return self._function
+            graph = self._function
         return graph
