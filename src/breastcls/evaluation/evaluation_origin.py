@@ -12,6 +12,8 @@ from breastcls.models.engines.engine_record import engine_title
 
 # The packages that decide what a model computes, by their names in sentences.
 _PACKAGES = {"tensorflow": "TensorFlow", "keras": "Keras"}
+# Where Keras runs on another backend than TensorFlow.
+_BACKENDS = {"jax": "JAX", "torch": "PyTorch"}
 
 
 def describe_origin(
@@ -25,6 +27,7 @@ def describe_origin(
         engine: The record of the engine that ran the model, which is named among the versions, if known.
     """
     environment = describe_environment()
+    backend = environment["backend"]
     names = {"test_data": test, "train_data": train}
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -33,6 +36,7 @@ def describe_origin(
             "breastcls": environment["breastcls"],
             "Python": environment["python"],
             **{title: environment["packages"][name] for name, title in _PACKAGES.items()},
+            **({_BACKENDS[backend]: environment["packages"][backend]} if backend in _BACKENDS else {}),
             **({engine_title(engine["name"]): engine["version"]} if engine and engine["name"] != "keras" else {}),
         },
     }

@@ -127,6 +127,7 @@ def environment_facts(evaluation: EvaluationData) -> Facts:
     facts: Facts = [
         ("System", here["system"]),
         ("Python", here["python"]),
+        ("Backend of Keras", here["backend"]),
         ("oneDNN in TensorFlow", here["onednn"]),
         *here["packages"].items(),
     ]
