@@ -192,6 +192,21 @@ def draw_heatmap_limits(folder: Path) -> np.ndarray:
     return bc.images.read_image(folder / "limits.png")
 
 
+def draw_attention(folder: Path) -> np.ndarray:
+    """The images of one case in the order of their attention, by a classifier on features of a random network."""
+    root = folder / "cases"
+    bc.datasets.make_breakhis(
+        root, magnifications=[200], slides_per_subtype=2, images_per_slide=8, image_size=(115, 175), seed=3
+    )
+    data = bc.load_breakhis(root)
+    encoder = bc.build_model("cnn4", classes=data.classes, image_size=112, seed=7)
+    vectors = bc.features.extract_features(encoder, data)
+    result = bc.experiments.compare_pooling(vectors, folds=3, penalties=[0.1])
+    case = str(result.attention.query("relative_weight > 1")["case"].iloc[0])
+    result.plot_case(case, folder / "attention.png", count=8, dpi=130)
+    return bc.images.read_image(folder / "attention.png")
+
+
 def draw_report(folder: Path) -> np.ndarray:
     """The first screen of the report of the tutorial."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -275,6 +290,7 @@ DRAWINGS = {
     "stain": draw_stain,
     "heatmaps": draw_heatmaps,
     "heatmap-limits": draw_heatmap_limits,
+    "attention": draw_attention,
     "report": draw_report,
     "splits": draw_splits,
 }

@@ -135,8 +135,8 @@ def draw_parameters(pooling: str, size: int, classes: int, hidden: int, seed: in
 
 
 def compute_loss(
-    flat: Matrix, like: PoolingParameters, bags: Bags, labels: Integers, shares: Matrix, penalty: float
-) -> tuple[float, Matrix]:
+    flat: Any, like: PoolingParameters, bags: Bags, labels: Integers, shares: Matrix, penalty: float
+) -> tuple[float, Any]:
     """Return the mean cross-entropy of the cases with an L2 penalty, and its gradient.
 
     Args:

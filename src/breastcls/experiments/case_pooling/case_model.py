@@ -117,7 +117,7 @@ class CaseModel(ShownInNotebook):
             "pooling": self.pooling, "classes": list(self.classes), "penalty": self.penalty,
             "scores": [[penalty, score] for penalty, score in self.scores.items()], "encoder": dict(self.encoder),
         }  # fmt: skip
-        arrays = {f"parameter_{number}": array for number, array in enumerate(self.parameters.arrays)}
+        arrays: dict[str, Any] = {f"parameter_{number}": array for number, array in enumerate(self.parameters.arrays)}
         with atomic_path(path) as temporary:
             np.savez(temporary, mean=self.mean, scale=self.scale, record=np.array(json.dumps(record)), **arrays)
         return Path(path)
@@ -291,7 +291,7 @@ def _fit(
     seed: int,
 ) -> tuple[PoolingParameters, bool]:
     start = draw_parameters(pooling, bags.vectors.shape[1], classes, hidden, seed)
-    options = {"maxiter": _MOST_STEPS, "maxfun": 2 * _MOST_STEPS, "gtol": 1e-5, "ftol": 1e-5}
+    options: Any = {"maxiter": _MOST_STEPS, "maxfun": 2 * _MOST_STEPS, "gtol": 1e-5, "ftol": 1e-5}
     found = minimize(
         compute_loss,
         start.join(),

@@ -273,24 +273,24 @@ def _join(parts: Sequence[Predictions], cases: npt.NDArray[np.object_]) -> Predi
 
 def _table(found: Comparison, of_folds: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     rows = {}
-    differences = found.differences
+    scores: Any = found.scores
     for name in found.metrics.columns:
         row: dict[str, float] = {}
         for metric in SHOWN:
-            if (name, metric) not in found.scores.index:
+            if (name, metric) not in scores.index:
                 continue
-            score = found.scores.loc[(name, metric)]
+            score = scores.loc[(name, metric)]
             row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
             row[f"{metric}_folds"] = of_folds[name][metric]
             against = np.array([np.nan, np.nan, np.nan])
             if name != "mean":
-                against = _against_mean(differences, str(name), metric)
+                against = _against_mean(found.differences, str(name), metric)
             row |= dict(zip((f"{metric}_difference{end}" for end in ("", "_low", "_high")), against, strict=True))
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("pooling")
 
 
-def _against_mean(differences: pd.DataFrame, name: str, metric: str) -> npt.NDArray[np.float64]:
+def _against_mean(differences: Any, name: str, metric: str) -> npt.NDArray[np.float64]:
     """Return the difference of a pooling from the mean, and its interval."""
     for first, second, sign in ((name, "mean", 1), ("mean", name, -1)):
         if (first, second, metric) in differences.index:
