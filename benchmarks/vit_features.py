@@ -51,7 +51,7 @@ def _measure(count: int, rounds: int) -> dict[str, Any]:
     data = load_images(find_real_data(), count)
     images = data.to_numpy(image_size=(224, 224))[0]
     scaled = BACKBONES["dinov2-s14"].input_scaling.scale_array(images)
-    model = bc.build_model("dinov2-s14", classes=("benign", "malignant"), seed=7)
+    model = bc.build_model("dinov2-s14", classes=("benign", "malignant"), weights=None, seed=7)
     network, _ = bc.models.split_model(model)
     peer = _build_peer()
     outputs: dict[str, Any] = {}

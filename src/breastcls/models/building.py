@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from breastcls.errors import ModelError
+from breastcls.errors import ModelError, WeightsError
 from breastcls.files import hash_file
 from breastcls.images.resize import check_image_size
 from breastcls.models.backbones.backbone import HEADS, Backbone
@@ -54,7 +54,8 @@ def build_model(
         weights: `"imagenet"` for ImageNet weights, which Keras downloads unless they are in its cache; the path of a
             weight file of the backbone without classification layers, or for a vision transformer the file of timm or
             transformers (`.safetensors`, `.bin`, `.pth`) or its folder; None for random weights. `"default"` is
-            `"imagenet"` where such weights are published and None elsewhere (`cnn4`, `cancernet`).
+            `"imagenet"` where such weights are published and None elsewhere (`cnn4`, `cancernet`); the published
+            foundation models have no default, and the error says where to get their weights.
         head: `"linear"` (global average pooling, dropout, dense layer), `"mlp"` (global average pooling, a hidden layer
             of 256 units, dropout, dense layer) or `"flatten-mlp"` (flattening, a hidden layer of 256 units with batch
             normalisation, dropout, dense layer). None takes the default of the backbone: `"flatten-mlp"` for
@@ -178,6 +179,11 @@ def _weights_file(
     entry: Backbone, weights: object, size: tuple[int, int], options: Mapping[str, Any]
 ) -> tuple[Path | None, str | None]:
     if weights == "default":
+        if entry.obtain and entry.pretrained is None:
+            raise WeightsError(
+                f"The weights of {entry.name!r} are not downloaded. Get {entry.obtain} Or pass weights=None for random "
+                "initial weights."
+            )
         weights = None if entry.pretrained is None else "imagenet"
     if weights is None:
         return None, None

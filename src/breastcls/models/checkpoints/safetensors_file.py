@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,8 @@ class SafetensorsFile(Mapping[str, npt.NDArray[Any]]):
                 "pip install 'breastcls[hub]'."
             ) from error
         try:
-            self._file = safe_open(path, framework="numpy")
+            # Its stubs have no types.
+            self._file: Any = cast(Any, safe_open(path, framework="numpy"))
             self._shapes = {name: tuple(self._file.get_slice(name).get_shape()) for name in self._file.keys()}  # noqa: SIM118
             self._halves = {name for name in self._shapes if self._file.get_slice(name).get_dtype() == "BF16"}
         except (SafetensorError, OSError, ValueError) as error:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.errors import LicenceWarning, ModelError
+from breastcls.errors import LicenceWarning, ModelError, WeightsError
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.backbones.transformers.transformer_layers import TRANSFORMER_LAYERS, AttentionWeights
 from breastcls.models.backbones.transformers.vision_transformer import VisionTransformer
@@ -128,8 +128,10 @@ def test_restricted_weights_show_their_terms_and_the_card_keeps_them(tmp_path):
     assert weights_licence(vars(unknown)).endswith("No commercial use.")
 
 
-def test_random_weights_have_no_terms():
-    model = bc.build_model(RESTRICTED, classes=CLASSES)
+def test_random_weights_are_asked_for_and_have_no_terms():
+    with pytest.raises(WeightsError, match=r"'uni' are not downloaded\. Get pytorch_model\.bin from https://hugging"):
+        bc.build_model("uni", classes=CLASSES)
+    model = bc.build_model(RESTRICTED, classes=CLASSES, weights=None)
     assert "weights_terms" not in bc.models.get_card(model).provenance
     assert weights_licence(vars(bc.models.get_card(model))) == ""
 
