@@ -1,12 +1,16 @@
 import itertools
 import math
+import re
 
 import keras
 import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.models.stages import list_stages
+from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.lora import add_lora
+from breastcls.models.model_card import ModelCard, set_card
+from breastcls.models.stages import list_stages, set_trainable
 from breastcls.training.fit_options import EpochSchedule
 from breastcls.training.optimizers import OPTIMIZERS, layer_shares, make_loss, make_optimizer, make_schedule
 
@@ -108,3 +112,26 @@ def test_focal_loss_is_that_of_the_formula():
     right = (truth * found).sum(axis=1)
     wanted = -((1 - right) ** 2 * np.log(right)).mean()
     assert float(make_loss("focal")(truth, found)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_each_block_of_a_vision_transformer_has_a_rate_of_its_own_and_can_have_adapters():
+    vit = bc.models.VisionTransformer(patch_size=16, width=16, depth=3, heads=2, native_size=32)
+    backbone = vit((32, 32, 3))
+    pixels = keras.Input((32, 32, 3))
+    model = keras.Model(pixels, keras.layers.Dense(2, "softmax")(backbone(pixels)))
+    entry = bc.models.Backbone(name="tiny-vit-of-test", factory=vit, **vit.fields)
+    BACKBONES.register(entry.name, entry)
+    try:
+        set_card(model, ModelCard(classes=("a", "b"), image_size=(32, 32), backbone=entry.name, weights="own.h5"))
+        shares = layer_shares(model, 0.5)
+        assert len(shares) == len(backbone.weights)
+        found = {path: next(iter(re.findall(r"block(\d)_", path)), None) for path in shares}
+        # What comes after the last block belongs to its stage.
+        assert {shares[path] for path, block in found.items() if block == "2"} == {0.5}
+        assert {shares[path] for path, block in found.items() if block == "0"} == {0.125}
+        set_trainable(model, "last-stage")
+        layers = add_lora(model, 2).layers
+        assert layers
+        assert all("block2_" in layer.name for layer in layers)
+    finally:
+        del BACKBONES._items[entry.name]
