@@ -101,7 +101,7 @@ def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
 
         return scored.differentiate(target_scores, [pixels])
 
-    [gradient] = scored.traced("gradients of the pixels", differentiate)(images.astype(np.float32), targets)
+    [gradient] = scored.traced("gradients of the pixels", differentiate)(images.astype(np.float32, copy=False), targets)
     if gradient is None:
         raise ExplanationError(
             "The class score has no gradient with respect to the pixels: the model rounds or looks up "

@@ -67,7 +67,8 @@ def rise(
         flat = part.reshape(size, -1).astype(np.float64)
         visible += flat.sum(axis=0)
         for number in range(count):
-            masked = empty[number] + part[..., np.newaxis] * (images[number] - empty[number])
+            masked = part[..., np.newaxis] * (images[number] - empty[number])
+            masked += empty[number]
             found = scored.probabilities(masked)[:, targets[number]].astype(np.float64)
             weighted[number] += found @ flat
             total[number] += found.sum()
