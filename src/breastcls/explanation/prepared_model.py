@@ -31,6 +31,7 @@ from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import find_backbone
 
 _ATTRIBUTE = "breastcls_prepared"
+_MOST_SIZES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,6 +247,9 @@ class _PreparedModels:
             self._known = {size: known for size, known in self._known.items() if known.state == state}
             size = tuple(images.shape[1:])
             if size not in self._known:
+                # A model of any size may meet many sizes; the one that was prepared first is dropped.
+                if len(self._known) >= _MOST_SIZES:
+                    del self._known[next(iter(self._known))]
                 self._known[size] = PreparedModel(model, images, layer)
             return self._known[size]
 

@@ -19,7 +19,7 @@ from breastcls.models.engines.engine_record import record_engine
 class ScoredModel:
     """A Keras model whose class scores and intermediate tensors can be computed and observed.
 
-    The model is never changed: no layer is added, called symbolically, or given other weights. What is prepared at the
+    The model is not changed: no layer is added or given other weights. What is prepared at the
     first call for a model and size of images is kept with the model: later calls neither unroll nor trace it again.
 
     Args:
