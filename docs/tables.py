@@ -135,8 +135,8 @@ def null_table() -> str:
 def pooling_table() -> str:
     """Return the scores by case of attention, of the mean and of simple baselines as a Markdown table."""
     sets = json.loads((RESULTS / "case_pooling.json").read_text(encoding="utf-8"))["sets"]
-    lines = ["| images | pooling | ROC AUC by case (95% CI) | mean over folds | minus the mean (95% CI) |"]
-    lines.append("|---|---|---|---|---|")
+    columns = ("ROC AUC by case (95% CI)", "over folds", "ROC AUC minus mean", "balanced accuracy minus mean")
+    lines = [f"| images | pooling | {' | '.join(columns)} |", "|---|---|---|---|---|---|"]
     for name, found in sets.items():
         cases = ", ".join(f"{count} {label}" for label, count in found["cases"].items())
         title = f"{name}, {found['images']} images, {cases} cases"
@@ -144,12 +144,14 @@ def pooling_table() -> str:
         for pooling, values in zip(table["index"], table["data"], strict=True):
             row = dict(zip(table["columns"], values, strict=True))
             cells = [title, pooling, _with_interval(*(row[f"roc_auc{end}"] for end in ("", "_low", "_high")))]
-            against = [row[f"roc_auc_difference{end}"] for end in ("", "_low", "_high")]
-            cells += [f"{row['roc_auc_folds']:.3f}", "-" if pooling == "mean" else _with_interval(*against, sign="+")]
+            cells.append(f"{row['roc_auc_folds']:.3f}")
+            for metric in ("roc_auc", "balanced_accuracy"):
+                against = [row[f"{metric}_difference{end}"] for end in ("", "_low", "_high")]
+                cells.append("-" if pooling == "mean" else _with_interval(*against, sign="+"))
             lines.append(f"| {' | '.join(cells)} |")
             title = ""
         for key, label in (("mean of probabilities", "mean of probabilities"), ("colour", "colour-only baseline")):
-            lines.append(f"| | {label} | {_with_interval(*found[key]['roc_auc'])} | | |")
+            lines.append(f"| | {label} | {_with_interval(*found[key]['roc_auc'])} | | | |")
     return "\n".join(lines)
 
 
