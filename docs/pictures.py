@@ -4,8 +4,8 @@
 
 Run it again after a change of an augmentation policy, a normalizer, the report or the synthetic images; names of
 pictures as arguments generate only these. It takes one to two minutes, most of them for training the model of the
-heat-maps and of the report. The picture of the report needs Chromium. The pictures of the splits and of the cache are
-drawn from stored results of benchmarks on real images.
+heat-maps and of the report. The pictures of the report and of the viewer need Chromium. The pictures of the splits and
+of the cache are drawn from stored results of benchmarks on real images.
 """
 
 from __future__ import annotations
@@ -209,16 +209,52 @@ def draw_attention(folder: Path) -> np.ndarray:
 
 def draw_report(folder: Path) -> np.ndarray:
     """The first screen of the report of the tutorial."""
+    _, _, result = tutorial(folder)
+    return screenshot(result.to_html(folder / "report.html"))
+
+
+def draw_viewer(folder: Path) -> np.ndarray:
+    """The viewer with heat-maps of the tutorial by two methods."""
+    model, test, _ = tutorial(folder)
+    made = [bc.explain(model, test[::8], method) for method in ("grad-cam", "occlusion")]
+    return screenshot(bc.explanation.write_viewer(made, folder / "viewer.html", title="Synthetic images, 200×"))
+
+
+def screenshot(page: Path) -> np.ndarray:
+    """Return the first screen of a page."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
-        raise SystemExit("The picture of the report needs Chromium: install it, or name the other pictures.")
-    _, _, result = tutorial(folder)
-    page, picture = folder / "report.html", folder / "report.png"
-    result.to_html(page)
+        raise SystemExit("Pictures of pages need Chromium: install it, or name the other pictures.")
+    picture = page.with_suffix(".png")
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1180,1000"]
-    command += [f"--user-data-dir={folder / 'profile'}", f"--screenshot={picture}", page.as_uri()]
-    subprocess.run(command, check=True, capture_output=True)
+    # The viewer draws its canvases after the page has loaded.
+    command += ["--timeout=4000", f"--user-data-dir={page.parent / 'profile'}", f"--screenshot={picture}"]
+    subprocess.run([*command, page.as_uri()], check=True, capture_output=True)
     return bc.images.resize_image(bc.images.read_image(picture), (763, 900))
+
+
+def draw_whole_mount(folder: Path) -> np.ndarray:
+    """A synthetic slide of IDC patches: tissue, labels and the probabilities of a small network."""
+    data = bc.load_idc(bc.datasets.make_idc(folder / "idc", patients=4, patches_per_patient=400, seed=3))
+    slides = sorted(set(data.slides))
+    train, val, slide = (data.where(slide=names) for names in (slides[:2], slides[2:3], slides[3:]))
+    model = bc.build_model("cnn4", classes=data.classes, image_size=32, seed=7)
+    bc.fit(model, train, val, epochs=3, seed=7)
+    [mount] = bc.explanation.stitch(slide, bc.predict(model, slide), micrometres_per_pixel=4.0)
+    mount.plot(folder / "mount.png")
+    picture = bc.images.read_image(folder / "mount.png")
+    return bc.images.resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
+
+
+def draw_similar(folder: Path) -> np.ndarray:
+    """Test images of the tutorial, each beside its most similar images of other cases."""
+    model, test, _ = tutorial(folder)
+    cases = sorted(set(test.cases))
+    queries, others = test.where(case=cases[::4]), test.where(case=[case for case in cases if case not in cases[::4]])
+    similar = bc.features.find_similar(model, queries[::3], others, count=5)
+    similar.plot(folder / "similar.png", predictions=bc.predict(model, queries[::3]), limit=3)
+    picture = bc.images.read_image(folder / "similar.png")
+    return bc.images.resize_image(picture, (round(picture.shape[0] * 900 / picture.shape[1]), 900))
 
 
 def draw_splits(folder: Path) -> np.ndarray:
@@ -292,6 +328,9 @@ DRAWINGS = {
     "heatmap-limits": draw_heatmap_limits,
     "attention": draw_attention,
     "report": draw_report,
+    "viewer": draw_viewer,
+    "whole-mount": draw_whole_mount,
+    "similar": draw_similar,
     "splits": draw_splits,
 }
 

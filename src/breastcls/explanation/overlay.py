@@ -121,7 +121,7 @@ def _contour_lines(heatmap: np.ndarray, colour_map: str) -> tuple[np.ndarray, np
     # The outline of a region that touches the edge of the image runs outside of it.
     thickness = max(1, round(min(heatmap.shape) / 150))
     margin = 2 * thickness
-    values = cv2.copyMakeBorder(np.nan_to_num(heatmap), *[margin] * 4, cv2.BORDER_REPLICATE)
+    values = np.pad(np.nan_to_num(heatmap), margin, mode="edge")
     coloured = np.full((*values.shape, 3), 30, np.uint8)
     drawn = np.zeros(values.shape, np.uint8)
     outlines = [

@@ -181,17 +181,9 @@ class SimilarImages(Result):
         ]
         table = self.table()
         rows = [["image", "rank", "similar image", "label", "case", "distance"]]
-        rows += [
-            [
-                Path(row.path).name,
-                str(row.rank),
-                Path(row.similar_path).name,
-                row.label or "-",
-                row.case,
-                f"{row.distance:.4f}",
-            ]
-            for row in table.head(_SHOWN).itertuples()
-        ]
+        for pair in table.head(_SHOWN).astype(object).to_numpy():
+            path, rank, similar, label, case, distance = pair
+            rows.append([Path(path).name, str(rank), Path(similar).name, label or "-", case, f"{distance:.4f}"])
         lines.append(text_table(rows))
         if len(table) > _SHOWN:
             lines.append(f"... and {format_count(len(table) - _SHOWN, 'further pair')}: table() has all")
