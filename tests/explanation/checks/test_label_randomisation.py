@@ -4,6 +4,7 @@ import pytest
 
 from breastcls.explanation.checks.label_randomisation import _fit_last_layer, randomise_labels
 from breastcls.explanation.explain import explain
+from breastcls.models.building import build_model
 
 
 @pytest.mark.parametrize("units", [1, 2, 3])
@@ -28,6 +29,15 @@ def test_the_model_is_the_same_afterwards_and_the_result_repeats(small_model, no
     assert np.median(first) < 0.7
     for now, then in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def test_the_last_layer_of_a_model_of_build_model_is_found(noise_images):
+    """Its softmax is a layer of its own."""
+    model = build_model("cnn4", classes=("benign", "malignant"), image_size=16, seed=7)
+    explanation = explain(model, noise_images, "gradient-x-input", target_class=1)
+    found = randomise_labels(model, noise_images, explanation)
+    assert np.isfinite(found).all()
+    assert np.median(found) < 0.9
 
 
 def test_a_model_without_a_last_dense_layer_is_not_tested(noise_images):

@@ -111,8 +111,6 @@ def test_a_vision_transformer_is_explained(noise_images, transformer, method):
     made = explain(transformer, noise_images, method, target_class=1, **options_of(method))
     assert made.heatmaps.shape == (5, 16, 16)
     assert made.heatmaps.max() == pytest.approx(1)
-    other = explain(transformer, noise_images, method, target_class=1, batch_size=2, **options_of(method))
-    np.testing.assert_allclose(made.heatmaps, other.heatmaps, atol=2e-3)
 
 
 @pytest.mark.parametrize("method", EVERY)

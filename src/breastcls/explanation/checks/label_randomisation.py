@@ -12,7 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from breastcls.explanation.checks.agreement import rank_correlation
 from breastcls.explanation.checks.parameter_randomisation import explain_targets, weights_replaced
 from breastcls.explanation.class_score import find_class_score
+from breastcls.explanation.layer_graph import LayerGraph
 from breastcls.explanation.unrolling import unroll
+from breastcls.models.output_layer import activation_of
 
 # Numbers of random labellings that are averaged: by chance one may agree with the true labels.
 DRAWS = 3
@@ -44,13 +46,13 @@ def randomise_labels(model: Any, images: Any, explanation: Any, *, seed: int = 0
     graph = unroll(model)
     images_in = explanation.images.astype(np.float32)
     outputs = explanation.probabilities.shape[1]
-    score = find_class_score(graph, outputs)
-    if score.dense is None or len(images_in) < 2:
+    dense, slot = _find_last_layer(graph, outputs)
+    if dense is None or len(images_in) < 2:
         return None
     size = int(options.get("batch_size", 8))
     features = np.concatenate(
         [
-            np.asarray(keras.ops.convert_to_numpy(graph.run(images_in[start : start + size], wanted=score.slot)))
+            np.asarray(keras.ops.convert_to_numpy(graph.run(images_in[start : start + size], wanted=slot)))
             for start in range(0, len(images_in), size)
         ]
     ).astype(np.float64)
@@ -60,11 +62,27 @@ def randomise_labels(model: Any, images: Any, explanation: Any, *, seed: int = 0
         warnings.simplefilter("ignore")
         for _ in range(DRAWS):
             labels = generator.permutation(np.arange(len(images_in)) % outputs)
-            values = _fit_last_layer(score.dense, features, labels)
+            values = _fit_last_layer(dense, features, labels)
             with weights_replaced(values):
                 maps = explain_targets(model, images, explanation, options)
             found.append([rank_correlation(*pair) for pair in zip(explanation.heatmaps, maps, strict=True)])
     return np.asarray(np.mean(found, axis=0), dtype=np.float64)
+
+
+def _find_last_layer(graph: LayerGraph, outputs: int) -> tuple[Any, int]:
+    """Return the dense layer that computes the class scores, and the slot of its input; None if there is none."""
+    score = find_class_score(graph, outputs)
+    if score.dense is not None:
+        return score.dense, score.slot
+    slot = score.slot
+    step = graph.producer(slot)
+    # Layers that do nothing in inference, or only convert the precision.
+    while step is not None and isinstance(step.operation, keras.layers.Dropout | keras.layers.Identity):
+        slot = step.inputs[0]
+        step = graph.producer(slot)
+    if step is None or type(step.operation) is not keras.layers.Dense or activation_of(step.operation) != "linear":
+        return None, slot
+    return step.operation, step.inputs[0]
 
 
 def _fit_last_layer(dense: Any, features: np.ndarray, labels: np.ndarray) -> list[tuple[Any, np.ndarray]]:

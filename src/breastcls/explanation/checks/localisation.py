@@ -102,7 +102,7 @@ def measure_localisation(
     centre = centre_map(explanation.heatmaps.shape[1:])
     values = {measure: {name: np.full(count, np.nan) for name in MAPS} for measure in MEASURES}
     for number, mask in enumerate(masks):
-        size = tuple(int(side) for side in explanation.sizes[number])
+        size = (int(explanation.sizes[number, 0]), int(explanation.sizes[number, 1]))
         inside = np.asarray(mask).astype(bool)
         if inside.shape != size:
             raise ExplanationError(f"Mask {number} has the shape {inside.shape}; its image has {size}.")
