@@ -22,5 +22,13 @@ def test_occlusion_by_another_engine_gives_the_heatmaps_of_keras():
         assert made.score == expected.score == "logit"
         np.testing.assert_allclose(made.positive_share, expected.positive_share, atol=1e-3)
         np.testing.assert_allclose(made.heatmaps, expected.heatmaps, atol=1e-3)
+        # The session stays open, and has the weights of the head that the model has now.
+        dense.set_weights([-value for value in dense.get_weights()])
+        options["target_class"] = 0
+        np.testing.assert_allclose(
+            bc.explain(model, images, engine="openvino", **options).heatmaps,
+            bc.explain(model, images, **options).heatmaps,
+            atol=1e-3,
+        )
     with pytest.raises(ExplanationError, match=r"engine='openvino': the method 'grad-cam' needs the gradients"):
         bc.explain(model, images, engine="openvino")

@@ -53,7 +53,7 @@ class ScoredModel:
         self.shapes = self._prepared.shapes
         self.class_count = self._prepared.class_count
         self._score = self._prepared.score
-        self._forward = open_score_session(model, engine)
+        self._forward = open_score_session(model, engine, self.keep)
 
     @property
     def engine(self) -> dict[str, str]:
