@@ -219,6 +219,13 @@ def test_wrong_cards_are_refused(saved, tmp_path):
         load_model(huge)
 
 
+@pytest.mark.parametrize("text", ["[true]", "{}", "[", "[" * 10**5, "x" * (17 << 20)])
+def test_a_wrong_list_of_trainable_layers_is_refused(saved, tmp_path, text):
+    path = with_member(saved, tmp_path / "wrong.keras", "breastcls-trainable.json", text)
+    with pytest.raises(ModelError, match=r"wrong\.keras: breastcls-trainable\.json does not say"):
+        load_model(path)
+
+
 def test_a_card_that_is_too_large_is_not_written(tmp_path):
     model = model_of()
     set_card(model, get_card(model).replace(provenance={"cases": ["x" * 1000] * 17_000}))

@@ -57,9 +57,8 @@ def test_saved_models_are_loaded_in_another_process_without_keras_cv_where_all_l
     assert run.stdout.splitlines() == ["efficientnetlite-b0 False", "mit-b0 True"]
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_heat_maps(name, models):
-    model = models[name]
+def test_heat_maps(models):
+    model = models["mit-b0"]
     size = model.input_shape[1]
     images = np.random.default_rng(1).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
     heat = bc.explain(model, images, method="grad-cam")
@@ -67,11 +66,11 @@ def test_heat_maps(name, models):
 
 
 def test_batch_normalisation_is_that_of_networks_trained_from_scratch():
-    for name in ("resnet18v2", "cspdarknet-tiny"):
-        layers = flatten_layers(BACKBONES[name].factory((32, 32, 3)))
-        momenta = [layer.momentum for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-        assert momenta
-        assert set(momenta) == {NORM_MOMENTUM}
+    # In layers within layers too.
+    layers = flatten_layers(BACKBONES["cspdarknet-tiny"].factory((32, 32, 3)))
+    momenta = [layer.momentum for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(momenta) > 20
+    assert set(momenta) == {NORM_MOMENTUM}
 
 
 def test_each_transformer_block_is_a_stage_with_a_learning_rate_of_its_own(models):
@@ -84,20 +83,10 @@ def test_each_transformer_block_is_a_stage_with_a_learning_rate_of_its_own(model
     assert {share for path, share in shares.items() if "hierarchical_encoder_1_0/" in path} == {0.5**6}
 
 
-@pytest.mark.parametrize(
-    ("name", "preset", "module"),
-    [
-        ("resnet34v2", "resnet34_v2", "resnet_v2"),
-        ("mit-b1", "mit_b1", "mix_transformer"),
-    ],
-)
-def test_larger_ones_have_the_parameters_of_the_presets_of_keras_cv(name, preset, module):
-    presets = import_module(f"keras_cv.src.models.backbones.{module}.{module}_backbone_presets").backbone_presets
-    entry = BACKBONES[name]
-    backbone = entry.factory((*entry.minimum_size, 3))
-    # The presets of MiT are counted with a head of ten classes.
-    head = 10 * backbone.output_shape[-1] + 10 if name == "mit-b1" else 0
-    assert backbone.count_params() + head == presets[preset]["metadata"]["params"]
+def test_a_larger_one_has_the_parameters_of_the_preset_of_keras_cv():
+    presets = import_module("keras_cv.src.models.backbones.resnet_v2.resnet_v2_backbone_presets").backbone_presets
+    backbone = BACKBONES["resnet34v2"].factory((32, 32, 3))
+    assert backbone.count_params() == presets["resnet34_v2"]["metadata"]["params"]
 
 
 def test_sizes_that_keras_cv_cannot_take_are_refused():
