@@ -154,7 +154,7 @@ class WholeMount(Result):
         return write_pyramid(path, self.size, read, colour=colour, micrometres_per_pixel=self.micrometres_per_pixel)
 
     def plot(self, path: str | os.PathLike[str] | None = None, *, longest: int = 1200) -> Any:
-        """Draw tissue, true labels, probabilities and heat-maps beside each other; given a path, save the figure.
+        """Draw the true labels, probabilities and heat-maps beside the tissue; given a path, save the figure.
 
         Args:
             path: Where to save; the suffix `.svg`, `.png` or `.pdf` chooses the format.
