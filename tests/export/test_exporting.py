@@ -11,6 +11,7 @@ import breastcls as bc
 from breastcls.calibration import fit_calibrator, store_calibration
 from breastcls.errors import EvaluationError, ModelError, OutputError
 from breastcls.export import export_model
+from breastcls.export.export_formats import choose_format
 from breastcls.export.parity import Parity
 from breastcls.models import get_card, set_card
 from breastcls.models.sidecar import read_sidecar, sidecar_path
@@ -338,3 +339,8 @@ def test_parity_counts_what_is_not_a_number_as_different():
     largest, _, changed = _differences([good], [bad])
     assert (largest, changed) == (float("inf"), 1)
     assert Parity("given images", 1, largest, 0.0, 1).to_dict()["decisions_changed"] == 1
+
+
+def test_a_folder_without_a_suffix_is_a_saved_model_by_name_too(tmp_path):
+    assert choose_format("saved_model", tmp_path / "folder").name == "saved_model"
+    assert choose_format(None, tmp_path / "folder").name == "saved_model"

@@ -74,13 +74,12 @@ class WindowAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
         shape = (-1, rows // self.window, columns // self.window, self.window, self.window, channels)
         attended = ops.transpose(ops.reshape(attended, shape), (0, 1, 3, 2, 4, 5))
         attended = ops.reshape(attended, (-1, rows, columns, channels))
-        return ops.roll(attended, (self.shift, self.shift), axis=(1, 2)) if self.shift else attended
+        return _roll(attended, -self.shift)
 
     def _divide(self, part: Any) -> Any:
         """Return the windows of a map as (n * windows, heads, patches, channels / heads)."""
         _, rows, columns, channels = part.shape
-        if self.shift:
-            part = ops.roll(part, (-self.shift, -self.shift), axis=(1, 2))
+        part = _roll(part, self.shift)
         shape = (-1, rows // self.window, self.window, columns // self.window, self.window, channels)
         part = ops.transpose(ops.reshape(part, shape), (0, 1, 3, 2, 4, 5))
         part = ops.reshape(part, (-1, self.window**2, self.heads, channels // self.heads))
@@ -111,6 +110,15 @@ class NeighbourPatches(keras.layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """Return (n, rows / 2, columns / 2, 4 * channels)."""
         return (input_shape[0], input_shape[1] // 2, input_shape[2] // 2, 4 * input_shape[3])
+
+
+def _roll(maps: Any, steps: int) -> Any:
+    """Return maps (n, rows, columns, channels) whose first rows and columns are moved behind the last ones."""
+    if not steps:
+        return maps
+    # Not ops.roll, which LiteRT does not have.
+    maps = ops.concatenate([maps[:, steps:], maps[:, :steps]], axis=1)
+    return ops.concatenate([maps[:, :, steps:], maps[:, :, :steps]], axis=2)
 
 
 SWIN_LAYERS = (WindowAttention, NeighbourPatches)
