@@ -36,6 +36,7 @@ def test_a_difference_of_two_classes_and_a_function_of_the_scores(model, method)
     assert difference.target_score == "invasive - benign"
     assert difference.targets.tolist() == [2, 2, 2]
     assert "explained: invasive - benign" in difference.caption(0)
+    assert "invasive - benign: 3 explained" in str(difference)
     if method != "score-cam":
         # Score-CAM weighs by a probability of the difference, for which a function has none.
         function = run(model, method, lambda scores: scores[:, 2] - scores[:, 0])

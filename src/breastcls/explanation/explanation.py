@@ -177,7 +177,8 @@ class Explanation(ExplainedImages):
                 overlay=self.draw(number, image, style),
                 opacity=self.opacity(number) if by_share else 1.0,
                 glass=find_glass(image) if tissue_only else np.zeros(image.shape[:2], bool),
-                caption=self.caption(number).removesuffix(f", {self.evidence(number)}"),
+                # The next column names the explained class.
+                caption=self.caption(number).removesuffix(f", {self.evidence(number)}").split(", explained: ")[0],
                 target=self.target_name(number),
                 evidence=self.evidence(number),
                 flag=self.flags[number],
@@ -242,8 +243,9 @@ class Explanation(ExplainedImages):
             f"Explanation of {len(self)} image{'s' * (len(self) != 1)} by {method.title} ({method.reference})",
             f"  heat-maps {height}x{width} of the {self.score}" + (f", at layer {self.layer}" if self.layer else ""),
         ]
-        for index, name in enumerate(self.classes):
-            explained = self.targets == index
+        names = (self.target_score,) if self.target_score else self.classes
+        for index, name in enumerate(names):
+            explained = np.full(len(self), True) if self.target_score else self.targets == index
             if explained.any():
                 share = float(np.median(self.positive_share[explained]))
                 # Some methods find only evidence for a class: their share is always 1 and carries no information.
