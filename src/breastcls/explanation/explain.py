@@ -64,8 +64,8 @@ def explain(
         image_size: (height, width) of the model's input in pixels, or one number for a square. None takes it from the
             model.
         resize: `"stretch"`, `"crop"` or `"pad"`. None takes it from the model's card, else `"stretch"`.
-        engine: For occlusion and Score-CAM, which run the model on many perturbed images: what runs a Keras model, as
-            in `predict`.
+        engine: For methods that run the model on many perturbed images (occlusion, RISE, Kernel SHAP, Score-CAM): what
+            runs a Keras model, as in `predict`.
         **options: Options of the method, such as `layer="conv5"` or `steps=64`.
 
     Returns:

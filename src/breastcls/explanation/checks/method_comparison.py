@@ -55,7 +55,8 @@ class MethodComparison(Result):
     @property
     def measures(self) -> tuple[str, ...]:
         """The measures of the table."""
-        return tuple(name.removesuffix("_gain_random") for name in self.table if name.endswith("_gain_random"))
+        names = [str(name) for name in self.table.columns]
+        return tuple(name.removesuffix("_gain_random") for name in names if name.endswith("_gain_random"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; NaN becomes None."""
@@ -192,7 +193,7 @@ def compare_methods(
     total = np.where(defined, others, 0.0).sum(axis=1)
     count = defined.sum(axis=1)
     mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-    table.insert(table.columns.get_loc("flagged"), "agreement", mean)
+    table.insert(list(table.columns).index("flagged"), "agreement", mean)
     return MethodComparison(table, agreement, skipped, {"images": len(codes), "cases": int(codes.max()) + 1}, drawn)
 
 

@@ -7,6 +7,8 @@ twice the weight of diagonal ones, as in the code of the authors of the paper.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
@@ -58,8 +60,7 @@ class Imputer:
         total = np.asarray(rows.sum(axis=1)).ravel()
         system = sparse.diags(total) - rows[:, self._gone]
         # The system is symmetric and positive definite, so that no pivoting is needed.
-        options = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
-        self._solver = splu(system.tocsc(), **options) if len(self._gone) else None
+        self._solver = _factorise(system.tocsc()) if len(self._gone) else None
 
     def impute(self, image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Return an image with its removed pixels replaced, float32 (height, width, 3).
@@ -73,3 +74,7 @@ class Imputer:
             found = self._solver.solve(np.ascontiguousarray(self._from_kept @ flat[self._kept]))
             flat[self._gone] = found + generator.normal(0.0, NOISE * 255.0, found.shape)
         return np.clip(flat, 0.0, 255.0).astype(np.float32).reshape(image.shape)
+
+
+def _factorise(system: Any) -> Any:
+    return splu(system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -77,8 +77,11 @@ def find_stages(scored: ScoredModel, image_size: tuple[int, int]) -> tuple[Featu
     for step in scored.graph.steps:
         for slot in step.outputs:
             shape = scored.shapes.get(slot, ())
-            if len(shape) == 4 and shape[1] * shape[2] > 1 and tuple(shape[1:3]) < image_size:
-                last[(shape[1], shape[2])] = FeatureMap(slot, step.path, (shape[1], shape[2], shape[3]))
+            if len(shape) != 4 or None in shape[1:]:
+                continue
+            height, width, channels = (int(side or 0) for side in shape[1:])
+            if height * width > 1 and (height, width) < image_size:
+                last[(height, width)] = FeatureMap(slot, step.path, (height, width, channels))
         if final.slot in step.outputs:
             break
     # The map that other class activation maps use is that of the last stage.

@@ -82,7 +82,7 @@ class _GuidedModel:
         return self._scored.score_tensor(images, guide)
 
 
-@keras.ops.custom_gradient
+@keras.ops.custom_gradient  # type: ignore[untyped-decorator]  # Keras ships no types
 def _pass_positive_gradient(value: Any) -> Any:
     def backward(*arguments: Any, upstream: Any = None) -> Any:
         (upstream,) = arguments or (upstream,)
