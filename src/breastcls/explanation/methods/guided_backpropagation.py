@@ -85,8 +85,9 @@ class _GuidedModel:
 @keras.ops.custom_gradient  # type: ignore[untyped-decorator]  # Keras ships no types
 def _pass_positive_gradient(value: Any) -> Any:
     def backward(*arguments: Any, upstream: Any = None) -> Any:
-        (upstream,) = arguments or (upstream,)
-        return keras.ops.maximum(upstream, 0)
+        # TensorFlow and JAX pass the gradient by position; with PyTorch Keras passes it by name, after the value.
+        gradient = arguments[0] if upstream is None else upstream
+        return keras.ops.maximum(gradient, 0)
 
     return value, backward
 
