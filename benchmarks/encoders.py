@@ -43,6 +43,7 @@ from breastcls.features.nested_probes import ProbeTask
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.paired_scores import score_against
 from breastcls.intervals.score_tables import wide_score
+from breastcls.json_values import to_json_values
 from breastcls.models.backbones.stain_texture import build_stain_texture
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.dataset_predictions import predictions_of
@@ -201,7 +202,12 @@ def judge(
         del test["null"]
     others = score_others(data, vectors, permutations, bootstrap, within)
     print(others, flush=True)
-    return {"probe": found, "others": others, "image_size": SIZES[of], "seconds": time.perf_counter() - began}
+    return {
+        "probe": found,
+        "others": to_json_values(others),
+        "image_size": SIZES[of],
+        "seconds": time.perf_counter() - began,
+    }
 
 
 def main() -> None:

@@ -110,6 +110,7 @@ def test_few_shot_curves_count_cases_and_rise(result):
     assert (curve["roc_auc_low"] <= curve["roc_auc"]).all()
     assert (curve["roc_auc_lowest"] <= curve["roc_auc"]).all()
     assert "leave out 50 cases per class: with more than 9" in str(result)
+    assert "cannot be chosen over cases: C = 0.01" in str(result)
 
 
 def test_a_case_of_both_classes_counts_for_both():

@@ -79,8 +79,8 @@ def summarise_rows(rows: Sequence[Mapping[str, Any]], metric: str, baselines: Se
     total = format_count(len(probes), "probe")
     if baselines:
         kinds = {
-            f"better than the baseline {baselines[0]}": [row for row in probes if row["difference_low"] > 0],
-            f"worse than the baseline {baselines[0]}": [row for row in probes if row["difference_high"] < 0],
+            f"better than the baseline {baselines[0]}": [row for row in probes if row["difference_low"] > 1e-9],
+            f"worse than the baseline {baselines[0]}": [row for row in probes if row["difference_high"] < -1e-9],
         }
         for what, some in kinds.items():
             if some:

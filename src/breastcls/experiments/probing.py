@@ -26,8 +26,9 @@ from breastcls.experiments.permutation_result import PermutationTest
 from breastcls.experiments.probe_folds import LabelledFolds, divide_again, score_in_batches
 from breastcls.experiments.probe_result import ProbeResult
 from breastcls.experiments.probe_scores import score_rows, summarise_rows
-from breastcls.experiments.probe_splits import ProbeHead, predict_out_of_fold
+from breastcls.experiments.probe_splits import ProbeHead, ProbeSplit, predict_out_of_fold
 from breastcls.experiments.probed_images import ProbedImages, gather_images
+from breastcls.features.linear_probe import ASSUMED_C
 from breastcls.features.nearest_neighbours import Distance
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases
@@ -141,10 +142,14 @@ def probe(
                 for count in few_shot:
                     if count <= most_cases(images.data):
                         splits = few_shot_splits(images.data, count, draws, seed)
+                        notes += _few_shot_notes(head, splits, count)
                         curves[name, head.title, count] = score_few_shot(
                             head, images.data, splits, wanted, images.aggregation, bootstrap
                         )
             seconds[name] = time.perf_counter() - began
+        fewest = len(images.data) - int(np.bincount(images.parts).max())
+        if "knn" in heads and fewest < neighbours:
+            notes.append(f"A training part has {fewest} images, fewer than {neighbours}: all of them are neighbours.")
         too_many = [count for count in few_shot if count > most_cases(images.data)]
         if too_many:
             notes.append(
@@ -257,6 +262,19 @@ def _test(
             "level": images.aggregation.level, "val_fraction": 0.0, "features_kept": True,
         },
     )  # fmt: skip
+
+
+def _few_shot_notes(head: ProbeHead, splits: Sequence[ProbeSplit], count: int) -> list[str]:
+    """Return what a head does otherwise with so few cases."""
+    fewest = min(len(split.train) for split in splits)
+    if isinstance(head, LogisticHead) and count == 1:
+        return [f"With one case per class the penalty cannot be chosen over cases: C = {ASSUMED_C:g} is used."]
+    if isinstance(head, NeighbourHead) and fewest < head.neighbours:
+        return [
+            f"With {count} cases per class some draws have fewer than {head.neighbours} training images: all of them "
+            "are neighbours of every image."
+        ]
+    return []
 
 
 def _keys(predictions: Mapping[tuple[str, str], Predictions], images: ProbedImages) -> list[tuple[str, str]]:
