@@ -156,6 +156,8 @@ def pooling_table() -> str:
 
 
 def _with_interval(value: float, low: float, high: float, *, sign: str = "") -> str:
+    # Adding zero makes -0.0 a 0.0.
+    value, low, high = (round(one, 3) + 0.0 for one in (value, low, high))
     return f"{value:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
 
 
