@@ -145,11 +145,11 @@ def test_a_model_saved_by_keras(tmp_path):
     assert get_card(load_model(save_model(load_model(path, classes=CLASSES), tmp_path / "with.keras"))) == card
 
 
-def test_a_model_without_image_input_gets_no_card(tmp_path):
-    inputs = keras.Input((8,))
-    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "vector.keras")
+def test_a_model_without_images_or_vectors_gets_no_card(tmp_path):
+    inputs = keras.Input((8, 8))
+    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "rows.keras")
     with pytest.raises(ModelError, match=r"expected images \(n, height, width, 3\)"):
-        load_model(tmp_path / "vector.keras", classes=CLASSES)
+        load_model(tmp_path / "rows.keras", classes=CLASSES)
 
 
 def test_other_classes_than_those_of_the_card_are_refused(saved):
