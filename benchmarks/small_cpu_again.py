@@ -39,6 +39,7 @@ from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.probe_splits import ProbeHead, ProbeSplit
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.paired_scores import score_against
+from breastcls.json_values import to_json_values
 from breastcls.predictions.dataset_predictions import predictions_of
 
 MAGNIFICATIONS = ("100X", "200X")
@@ -215,7 +216,7 @@ def main() -> None:
         "seconds": round(time.perf_counter() - began, 1),
     }
     print(json.dumps({key: result[key] for key in ("chosen", "configurations")}, indent=1))
-    write_result("small_cpu_again", result, arguments.output or RESULTS / "small_cpu_again.json")
+    write_result("small_cpu_again", to_json_values(result), arguments.output or RESULTS / "small_cpu_again.json")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def _encoder_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _estimate(row: dict[str, Any], name: str, form: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    bounds = "not estimable" if low is None else f"{low:{form}} to {high:{form}}"
+    bounds = "not estimable" if low is None or low != low else f"{low:{form}} to {high:{form}}"
     return f"{row[name]:{form}} ({bounds})"
 
 
