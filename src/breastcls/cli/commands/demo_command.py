@@ -11,7 +11,6 @@ from breastcls.cli.expressions import bc
 from breastcls.cli.library_option import library_option
 from breastcls.cli.program import Program
 from breastcls.cli.terminal import is_quiet
-from breastcls.models.backbones.packaged_weights import is_package_installed
 
 
 @click.command("demo", cls=ProgramCommand, short_help="Train and evaluate on synthetic images, in about a minute.")
@@ -24,6 +23,9 @@ def demo(program: Program, output: str, epochs: int, seed: int) -> None:
     It needs neither a data set nor a network connection. The metrics do not apply to real tumours. The output of
     an earlier demonstration in the same folder is replaced.
     """
+    # Not at the top of the file: `breastcls --help` does not load NumPy and OpenCV.
+    from breastcls.models.backbones.packaged_weights import is_package_installed
+
     folder = Path(output)
     # Many cases with few images each: the confidence intervals depend on the number of cases.
     tree = program.assign(

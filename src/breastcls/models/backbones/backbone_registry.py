@@ -107,9 +107,9 @@ class BackboneTable(RegistryTable[Backbone]):
         for entry in self.entries:
             name, size, _, _, stages, _, imagenet, licence = self.cells(entry)
             mark = " †" if entry.restriction else ""
-            rows.append((name, size, stages, imagenet, licence.replace(_KERAS, " *") + mark))
+            rows.append((name, size, stages, imagenet, licence.replace(_KERAS, " *").replace("Public License", "licence") + mark))
         note = (
-            "* as stated by the Keras documentation; † restricts the use, see the column restriction. "
+            "* as stated by the Keras documentation; † restricts use, see column restriction\n"
             "All columns: list_backbones().to_frame()"
         )
         return f"{text_table(rows, rule=True)}\n{note}"
