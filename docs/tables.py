@@ -36,6 +36,8 @@ METHOD_COMPARISON = "<!-- comparison of explanation methods -->"
 FOUNDATION_MODELS = "<!-- table of foundation models -->"
 POOLING = "<!-- pooling over the images of a case -->"
 EXPLANATION_METHODS = "<!-- table of explanation methods -->"
+ENGINES = "<!-- ratios of engines -->"
+HEATMAPS = "<!-- ratios of heat-maps -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -64,6 +66,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (EXPLANATION_METHODS, explanation_method_table),
         (METHOD_COMPARISON, method_comparison_tables),
         (FOUNDATION_MODELS, foundation_model_table),
+        (ENGINES, lambda: ratio_table("engines_predict")),
+        (HEATMAPS, lambda: ratio_table("explain")),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -76,6 +80,16 @@ def benchmark_table() -> str:
     lines = ["| benchmark | compared with | speed-up | target |", "|---|---|---|---|"]
     for path in sorted(RESULTS.glob("*.json")):
         lines += _ratios(json.loads(path.read_text(encoding="utf-8")), path.stem.replace("_", " "))
+    return "\n".join(lines)
+
+
+def ratio_table(name: str) -> str:
+    """Return the ratios in the rows of a benchmark that compares several pairs of sides in a row."""
+    found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    lines = ["| row | sides | ratio |", "|---|---|---|"]
+    for row, result in found.items():
+        for sides, value in result.get("ratios", {}).items() if isinstance(result, dict) else ():
+            lines.append(f"| {row} | {sides.replace('_', ' ').replace('/', ' / ')} | {value:.2f} |")
     return "\n".join(lines)
 
 
