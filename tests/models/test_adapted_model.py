@@ -112,7 +112,7 @@ def test_inputs_that_are_no_rgb_images(tmp_path):
         (flat((16, 16, 3), (4,)), r"has 2 inputs: in0 \(None, 16, 16, 3\), in1 \(None, 4\)"),
         (flat((3, 16, 16)), "channels are first"),
         (flat((16, 16, 1)), "rgb_to_grayscale"),
-        (flat((16,)), r"expected images \(n, height, width, 3\)"),
+        (flat((16, 4)), r"expected images \(n, height, width, 3\)"),
     ]:
         model.save(tmp_path / "model.keras")
         with pytest.raises(ModelError, match=message):

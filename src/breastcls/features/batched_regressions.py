@@ -124,10 +124,10 @@ class BatchedRegressions:
         places, part = np.arange(len(start)), self
         penalties = penalties.astype(kind)
         at = found.copy()
-        gradient, curvature = part._gradient(at, penalties)
+        gradient, curvature = part.gradient_at(at, penalties)
         memory: list[tuple[Floats, Floats, Floats]] = []
         for _ in range(_MOST_STEPS):
-            direction = part._direction(gradient, penalties, curvature, memory)
+            direction = part.direction_from(gradient, penalties, curvature, memory)
             slope = np.einsum("kd,kd->k", gradient, direction, dtype=np.float64)
             finished = slope > -(tolerance**2)
             if finished.mean() > _FINISHED_SHARE or finished.all():
@@ -138,7 +138,7 @@ class BatchedRegressions:
                 places, part, penalties, curvature = places[rest], part.take(rest), penalties[rest], curvature[rest]
                 at, gradient, direction, slope = at[rest], gradient[rest], direction[rest], slope[rest]
                 memory = [(step[rest], change[rest], inverse[rest]) for step, change, inverse in memory]
-            after, new_gradient = part._advance(at, direction, slope, penalties)
+            after, new_gradient = part.advance(at, direction, slope, penalties)
             step, change = after - at, new_gradient - gradient
             product = np.einsum("kd,kd->k", step, change)
             norms = np.sqrt(np.einsum("kd,kd->k", step, step) * np.einsum("kd,kd->k", change, change))
@@ -155,7 +155,7 @@ class BatchedRegressions:
         kernels = solution[:, :-1] / self.scales
         return kernels, solution[:, -1] - np.einsum("kd,kd->k", self.means, kernels)
 
-    def _gradient(self, at: Floats, penalties: Floats) -> tuple[Floats, Floats]:
+    def gradient_at(self, at: Floats, penalties: Floats) -> tuple[Floats, Floats]:
         """Return the gradients, (k, d + 1), and the mean of 4 p (1 - p), (k,)."""
         kernels, offsets = self._layers(at)
 
@@ -187,7 +187,7 @@ class BatchedRegressions:
         with ThreadPoolExecutor(self.threads) as threads:
             return list(threads.map(work, blocks))
 
-    def _direction(
+    def direction_from(
         self, gradient: Floats, penalties: Floats, curvature: Floats, memory: Sequence[tuple[Floats, Floats, Floats]]
     ) -> Floats:
         """Return the direction of L-BFGS (Nocedal & Wright 2006, Numerical Optimization, algorithm 7.4)."""
@@ -216,14 +216,14 @@ class BatchedRegressions:
         found[:, -1] = 4 * gradient[:, -1] / curvature
         return found
 
-    def _advance(self, at: Floats, direction: Floats, slope: Floats, penalties: Floats) -> tuple[Floats, Floats]:
+    def advance(self, at: Floats, direction: Floats, slope: Floats, penalties: Floats) -> tuple[Floats, Floats]:
         """Return where each step ends, and the gradient there; steps that are too long are shortened.
 
         The loss is convex: it has decreased where its slope at the end of the step is not positive. Slopes are
         accurate where differences of losses are only rounding errors.
         """
         after = at + direction
-        gradient, _ = self._gradient(after, penalties)
+        gradient, _ = self.gradient_at(after, penalties)
         length = np.ones(len(at), dtype=at.dtype)
         end = np.einsum("kd,kd->k", gradient, direction, dtype=np.float64)
         for _ in range(_MOST_SHORTER_STEPS):
@@ -233,7 +233,7 @@ class BatchedRegressions:
             # Where a straight line through both slopes is zero.
             length[long] *= np.clip(slope[long] / (slope[long] - end[long]), 0.05, 0.9)
             after[long] = at[long] + length[long, None] * direction[long]
-            gradient[long], _ = self.take(long)._gradient(after[long], penalties[long])
+            gradient[long], _ = self.take(long).gradient_at(after[long], penalties[long])
             end[long] = np.einsum("kd,kd->k", gradient[long], direction[long], dtype=np.float64)
         return after, gradient
 

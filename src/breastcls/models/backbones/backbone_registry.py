@@ -107,7 +107,15 @@ class BackboneTable(RegistryTable[Backbone]):
         for entry in self.entries:
             name, size, _, _, stages, _, imagenet, licence = self.cells(entry)
             mark = " †" if entry.restriction else ""
-            rows.append((name, size, stages, imagenet, licence.replace(_KERAS, " *").replace("Public License", "licence") + mark))
+            rows.append(
+                (
+                    name,
+                    size,
+                    stages,
+                    imagenet,
+                    licence.replace(_KERAS, " *").replace("Public License", "licence") + mark,
+                )
+            )
         note = (
             "* as stated by the Keras documentation; † restricts use, see column restriction\n"
             "All columns: list_backbones().to_frame()"

@@ -50,8 +50,8 @@ class LiteRtSession(NetworkSession):
             super().close()
 
     @override
-    def _to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return super()._to_input(_quantize(pixels, self._input))
+    def to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return super().to_input(_quantize(pixels, self._input))
 
     @override
     def _compute(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -43,7 +43,7 @@ class NetworkSession(Session):
 
     @override
     def run(self, batch: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        return compute_in_parts(self._to_input(self._as_pixels(batch)), self._batch_size, self._compute)
+        return compute_in_parts(self.to_input(self._as_pixels(batch)), self._batch_size, self._compute)
 
     @override
     def close(self) -> None:
@@ -69,7 +69,7 @@ class NetworkSession(Session):
             return np.ascontiguousarray(pixels)
         return np.ascontiguousarray(pixels, dtype=np.float32)
 
-    def _to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return images (b, height, width, 3) in the layout and the type of number of the input."""
         if self._channels_first:
             pixels = pixels.transpose(0, 3, 1, 2)

@@ -40,7 +40,7 @@ class OpenVinoSession(NetworkSession):
         self._lock = Lock()
 
     @override
-    def _to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def to_input(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         # The compiled network converts them.
         return pixels
 
