@@ -27,7 +27,7 @@ SHOWN = {
     "own-images": ("truncated", "P98_copy", "DatasetError", "not independent"),
     "compare-backbones": ("mobilenetv2", "Verdicts", "image/png"),
     "calibration-and-decisions": ("temperature", "sensitivity", "LeakageError", "ppv"),
-    "explanations": ("without the mark", "Sanity checks", "data:image/webp"),
+    "explanations": ("without the mark", "median rank correlation", "data:image/webp"),
     "evaluate-a-pytorch-model": ("interval over images", "Colour-only baseline", "Robustness"),
 }
 LARGEST = 300_000

@@ -151,13 +151,13 @@ def test_there_is_one_function(monkeypatch, tmp_path):
 
     before = (
         bc.predict(model, data),
-        bc.explain(model, data),
+        bc.explain(model, data, batch_size=len(data)),
         bc.evaluate(model, data, bootstrap=bc.intervals.Bootstrap(10)).predictions,
     )
     monkeypatch.setattr(probability_rule, "classify_outputs", classify)
     after = (
         bc.predict(model, data),
-        bc.explain(model, data),
+        bc.explain(model, data, batch_size=len(data)),
         bc.evaluate(model, data, bootstrap=bc.intervals.Bootstrap(10)).predictions,
     )
     assert len(calls) >= 3

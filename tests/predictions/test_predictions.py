@@ -157,10 +157,10 @@ def test_csv_keeps_prediction_sets_and_flags(tmp_path, classes):
 @pytest.mark.parametrize(("column", "value"), [("prediction_set", "b, x"), ("out_of_distribution", "maybe")])
 def test_csv_sets_and_flags_that_cannot_be_read(tmp_path, column, value):
     file = tmp_path / "other.csv"
-    file.write_text(f'probability_b,probability_m,label,{column}\n0.5,0.5,m,"{value}"\n')
+    file.write_text(f'probability_b,probability_m,label,{column}\n0.5,0.5,m,"{value}"\n', encoding="utf-8")
     with pytest.raises(EvaluationError, match=rf"The column `{column}` of .* holds \['{value}'\]; expected "):
         Predictions.from_csv(file)
-    file.write_text(f"probability_b,probability_m,label,{column}\n0.5,0.5,m,\n")
+    file.write_text(f"probability_b,probability_m,label,{column}\n0.5,0.5,m,\n", encoding="utf-8")
     back = Predictions.from_csv(file)
     assert back.prediction_sets is None
     assert back.ood is None

@@ -122,7 +122,7 @@ def test_prefixes_heads_and_folders_of_parts_are_read(uni, tmp_path):
     save_file({key: named[key] for key in keys[::2]}, tmp_path / "a.safetensors")
     save_file({key: named[key] for key in keys[1::2]}, tmp_path / "b.safetensors")
     index = {"weight_map": {key: "ba"[number % 2 == 0] + ".safetensors" for number, key in enumerate(keys)}}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     architecture.load_checkpoint(model, tmp_path)
     expected = build(architecture)
     architecture.load_checkpoint(expected, DATA / "uni.bin")
@@ -132,7 +132,7 @@ def test_prefixes_heads_and_folders_of_parts_are_read(uni, tmp_path):
     with pytest.raises(WeightsError, match=r"b\.safetensors, which is not in the folder"):
         architecture.load_checkpoint(model, tmp_path)
     index["weight_map"][keys[0]] = "../a.safetensors"
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     with pytest.raises(WeightsError, match="name of a file in the same folder"):
         architecture.load_checkpoint(model, tmp_path)
 
