@@ -35,7 +35,7 @@ def draw_cases(
     Example:
         >>> labels, cases = np.array([0, 0, 1, 1]), np.array(["a", "b", "c", "c"], dtype=object)
         >>> draw_cases(labels, cases, 1, np.random.default_rng(0)).tolist()
-        [False, True, True, True]
+        [True, False, True, True]
     """
     _, codes = np.unique(cases.astype(str), return_inverse=True)
     holds = np.zeros((int(codes.max()) + 1, int(labels.max()) + 1), dtype=bool)
