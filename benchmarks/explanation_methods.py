@@ -4,7 +4,7 @@ Run `python benchmarks/explanation_methods.py` (about ten minutes on two cores; 
 methods). It needs the images and weights in BREASTCLS_TEST_DATA.
 
 At 200X and at 100X a linear head on frozen MobileNetV2 is fitted to one half of the cases, and 24 images of the other
-half are explained, as many of each case as possible alike. Deletion, insertion and ROAD are compared with random maps
+half are explained, distributed evenly over the cases. Deletion, insertion and ROAD are compared with random maps
 and with a map of the centre; confidence intervals are over cases. The real images have no masks: localisation is that
 of a head fitted to synthetic images, against their tumour.
 
@@ -49,7 +49,7 @@ def fit_head(train: Dataset, val: Dataset, weights: Path) -> Any:
 
 
 def spread(data: Dataset, count: int) -> Dataset:
-    """Return so many images, one of each case before a second of any."""
+    """Return `count` images, one of each case before a second of any."""
     turns = data.table.groupby("case").cumcount().to_numpy()
     order = np.lexsort((np.arange(len(data)), turns))[:count]
     return data[np.sort(order)]

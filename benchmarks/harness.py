@@ -84,7 +84,7 @@ def run_in_new_process(file: str, *arguments: str | Path, environment: Mapping[s
 
 
 def link_images(images: Sequence[Path], folder: Path, count: int) -> None:
-    """Fill a folder with so many links to images, up to 1,000 in each subfolder; images are repeated as needed."""
+    """Fill a folder with `count` links to images, up to 1,000 in each subfolder; images are repeated as needed."""
     for number in range(count):
         link = folder / f"{number // 1000:03d}" / f"{number:06d}.png"
         link.parent.mkdir(parents=True, exist_ok=True)

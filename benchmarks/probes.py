@@ -5,9 +5,9 @@
 Three rows, on synthetic embeddings with effects of classes and cases and a decaying spectrum:
 
 - a logistic regression on 277,524 x 384 embeddings of 279 cases, its penalty chosen by five inner folds, against
-  `LogisticRegressionCV` with the same lists of `GroupKFold` and the values of C that were visited. scikit-learn takes
-  many minutes at full size: it is measured on 1/16, 1/8 and 1/4 of the cases, and a power of the size is fitted to it;
-  ours is measured at these sizes and at the full one. `--full-peer` measures scikit-learn at full size too;
+  `LogisticRegressionCV` with the same splits of `GroupKFold` and the values of C that our search visited. scikit-learn
+  takes many minutes at full size: it is measured on 1/16, 1/8 and 1/4 of the cases, and a power law is fitted to the
+  sizes; ours is measured at these sizes and at the full one. `--full-peer` measures scikit-learn at full size too;
 - the 20 nearest neighbours of the images of 28 cases among those of the rest, against the brute force of
   `NearestNeighbors`, with both distances;
 - 200 permutations of the labels of 571 x 1280 embeddings of 30 cases, against a loop over `LogisticRegression` (a few
@@ -138,7 +138,7 @@ def probe_ours(values: Any, labels: Any, lists: list[Any]) -> Any:
 
 
 def probe_peer(values: Any, labels: Any, lists: list[Any], grid: list[float]) -> dict[str, Any]:
-    """The same by scikit-learn."""
+    """Do the same with scikit-learn."""
     standard = StandardScaler().fit_transform(values)
     model = LogisticRegressionCV(
         Cs=grid,
@@ -229,7 +229,7 @@ def compare_permutations(permutations: int, of_peer: int) -> dict[str, Any]:
 
 
 def permute_peer(values: Any, case: Any, classes: Any, folds: LabelledFolds, scorer: FoldScorer) -> Any:
-    """One cross-validation by a loop over scikit-learn, with the same folds, grid and rule."""
+    """Run one cross-validation by a loop over scikit-learn, with the same folds, grid and rule."""
     probabilities = np.empty((len(case), 2), dtype=np.float32)
     for split in fold_splits(folds.labels, folds.parts):
         labels, train = folds.labels[split.train], split.train

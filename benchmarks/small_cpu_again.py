@@ -1,4 +1,4 @@
-"""`small-cpu` judged again: a nested choice among encoders over two magnifications, compared with what is shipped.
+"""`small-cpu` evaluated again: a nested selection among encoders over two magnifications, compared with the recipe.
 
     python benchmarks/small_cpu_again.py --kept FOLDER
 
@@ -50,7 +50,7 @@ SHIPPED = "small-cpu features, C = 0.003"
 
 @dataclass(frozen=True)
 class Configuration:
-    """Encoders whose vectors are put side by side, and the penalty: fixed, None for chosen inside, or "svm"."""
+    """Encoders whose vectors are concatenated, and the penalty: fixed, None for nested selection, or "svm"."""
 
     encoders: tuple[str, ...]
     c: Any
@@ -75,7 +75,7 @@ CONFIGURATIONS = {
 
 @dataclass(frozen=True, eq=False)
 class SvmHead(ProbeHead):
-    """A support vector machine on standardised features, its values made positive by a logistic function."""
+    """A support vector machine on standardised features; a logistic function maps its scores to 0..1."""
 
     vectors: Any
 
@@ -95,7 +95,7 @@ class SvmHead(ProbeHead):
 
 
 def head_of(one: Configuration, data: bc.Dataset, vectors: dict[str, Any]) -> ProbeHead:
-    """Return what a configuration fits."""
+    """Return the classifier of a configuration."""
     together = np.concatenate([vectors[name] for name in one.encoders], axis=1)
     if one.c == "svm":
         return SvmHead(together)
@@ -120,7 +120,7 @@ def judge(one: Configuration, data: bc.Dataset, vectors: dict[str, Any], outer: 
             splits += [ProbeSplit(data.labels, train[inner != part], train[inner == part]) for part in range(INNER)]
         plans.append((train, test))
     with threadpool_limits(limits=1):
-        predicted = iter([logit(np.clip(one[:, 1].astype(float), 1e-7, 1 - 1e-7)) for one in head.predict(splits)])
+        predicted = iter([logit(np.clip(part[:, 1].astype(float), 1e-7, 1 - 1e-7)) for part in head.predict(splits)])
     rows, used = [], iter(splits)
     for train, test in plans:
         next(used)
@@ -145,10 +145,9 @@ def predictions_from(data: bc.Dataset, logits: Any) -> bc.Predictions:
 
 def compare(data: bc.Dataset, first: Any, second: Any, bootstrap: Bootstrap) -> dict[str, float]:
     """Return the AUC by case of both and the paired difference."""
-    row: Any = score_against(predictions_from(data, first), [predictions_from(data, second)], ("roc_auc",), bootstrap)[
-        0
-    ]
-    found = row.loc["roc_auc"]
+    one, other = predictions_from(data, first), predictions_from(data, second)
+    [table] = score_against(one, [other], ("roc_auc",), bootstrap)
+    found: Any = table.loc["roc_auc"]
     names = {"value": "nested", "low": "nested_low", "high": "nested_high", "change": "difference"}
     names |= {"change_low": "difference_low", "change_high": "difference_high"}
     return {

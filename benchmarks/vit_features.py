@@ -2,7 +2,7 @@
 
     python benchmarks/vit_features.py
 
-All sides have the architecture of DINOv2 ViT-S/14 and run in turns on the same real images; ratios are medians over
+All sides have the architecture of DINOv2 ViT-S/14 and run alternately on the same real images; ratios are medians over
 rounds.
 
 * `ours`: `bc.features.extract_features(model, data, engine="openvino")`, from the files, which are in the image cache.
@@ -30,7 +30,7 @@ BATCH = 32
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=128, help="so many of the images, spread over all")
+    parser.add_argument("--images", type=int, default=128, help="number of images, distributed over all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()

@@ -33,8 +33,8 @@ def encoder_tables() -> str:
             f"**{name}**: {counts['images']:,} images of {counts['cases']} cases, scored by {level}, p from "
             f"{settings['permutations']} permutations",
             "",
-            "| encoder | probe | ROC AUC (95% CI) | mean over folds | balanced accuracy | minus colour (95% CI) "
-            "| p pooled | p over folds |",
+            "| encoder | probe | ROC AUC (95% CI) | mean over folds | balanced accuracy "
+            "| minus colour-only baseline (95% CI) | p pooled | p over folds |",
             "|---" * 8 + "|",
         ]
         for row in _encoder_rows(found):
@@ -50,7 +50,7 @@ def encoder_tables() -> str:
 
 
 def encoder_findings() -> str:
-    """Return sentences on which encoders are better than colour, and than permuted labels."""
+    """Return sentences on which encoders are better than the colour-only baseline, and than permuted labels."""
     lines = []
     for name, found in _encoder_sets().items():
         rows = [row for row in _encoder_rows(found) if row["difference"] is not None]
@@ -59,7 +59,7 @@ def encoder_findings() -> str:
         sure = [row for row in rows if row.get("p") is not None and row["p"] < 0.05]
         tested = sum(row.get("p") is not None for row in rows)
         named = _names(better) or "none"
-        text = f"- **{name}**: better than colour, with an interval of the difference that excludes 0: {named}"
+        text = f"- **{name}**: better than the colour-only baseline (the CI of the difference excludes 0): {named}"
         text += f" of {len(rows)} rows." if not better else "."
         if worse:
             text += f" Worse: {_names(worse)}."
@@ -115,7 +115,7 @@ def small_cpu_table() -> str:
     verdict = (
         "The choice over both magnifications is better in every comparison."
         if found["nested_choice_is_better"]
-        else "The recipe is therefore kept: the interval of the difference excludes 0 in favour of the choice in "
+        else "The recipe is therefore kept: the CI of the difference excludes 0 in favour of the choice in "
         f"{found['nested_choice_is_better_in']}, and against it in {found['nested_choice_is_worse_in']}."
     )
     fixed = [

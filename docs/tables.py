@@ -507,8 +507,8 @@ def method_comparison_tables() -> str:
         "overlap with the tumour, and of the share of the evidence inside it.",
         _method_table(found["localisation"]["table"], ("pointing", "iou", "inside")),
         "## Which finer map is better than Grad-CAM",
-        "A finer map would become the default only if its interval were above that of Grad-CAM for at least two of the "
-        "three measures of faithfulness, at 200X and again at 100X.",
+        "A finer map would become the default only if its confidence interval were above that of Grad-CAM for at least "
+        "two of the three measures of faithfulness, at 200X and again at 100X.",
     ]
     above = found["choice"]["measures_above_grad_cam"]
     lines = ["| map | measures above Grad-CAM at 200X | at 100X |", "|---|---|---|"]
@@ -521,7 +521,7 @@ def method_comparison_tables() -> str:
 
 def _method_table(table: dict[str, Any], measures: tuple[str, ...]) -> str:
     rows = pd.DataFrame(table["data"], index=table["index"], columns=table["columns"])
-    head = ["method", *(f"{measure}, gain (95%)" for measure in measures), "on glass", "s per image"]
+    head = ["method", *(f"{measure}, gain (95% CI)" for measure in measures), "on glass", "s per image"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for name, row in rows.iterrows():
         cells = [f"`{name}`"]
@@ -529,7 +529,7 @@ def _method_table(table: dict[str, Any], measures: tuple[str, ...]) -> str:
             gain = f"{measure}_gain_random"
             low, high = row[f"{gain}_low"], row[f"{gain}_high"]
             known = pd.notna(low) and pd.notna(high)
-            cells.append(f"{row[gain]:+.3f} ({low:+.3f} to {high:+.3f})" if known else f"{row[gain]:+.3f}")
+            cells.append(_with_interval(row[gain], low, high, sign="+") if known else f"{row[gain]:+.3f}")
         cells += [f"{row['glass_share']:.2f}", f"{row['seconds']:.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

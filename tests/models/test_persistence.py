@@ -222,7 +222,7 @@ def test_wrong_cards_are_refused(saved, tmp_path):
 @pytest.mark.parametrize("text", ["[true]", "{}", "[", "[" * 10**5, "x" * (17 << 20)])
 def test_a_wrong_list_of_trainable_layers_is_refused(saved, tmp_path, text):
     path = with_member(saved, tmp_path / "wrong.keras", "breastcls-trainable.json", text)
-    with pytest.raises(ModelError, match=r"wrong\.keras: breastcls-trainable\.json does not say"):
+    with pytest.raises(ModelError, match=r"wrong\.keras: breastcls-trainable\.json does not state"):
         load_model(path)
 
 

@@ -1,4 +1,4 @@
-"""Augmentations of KerasCV with random draws that follow from a seed and the place of an image in its batch.
+"""Augmentations of KerasCV with random numbers that follow from a seed and the position of an image in its batch.
 
 The layers of KerasCV draw from generators with a state and from the global generator of TensorFlow, so that two layers
 with the same seed give different images. Here all draws of a layer are replaced by stateless ones. KerasCV is imported
@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from breastcls.augmentation.keyed_draws import KeyedDraws
 from breastcls.augmentation.policy_parameters import PolicyParameters
 
 # RandAugment: operations per image, and standard deviation of their magnitude, the default of KerasCV.
 _STEPS, _DEVIATION = 2, 0.15
-# AugMix: number of chains and their greatest length, as in the paper; names of its operations in KerasCV.
+# AugMix: number of chains and their maximum length, as in the paper; names of its operations in KerasCV.
 _CHAINS, _LONGEST = 3, 3
 _AUG_MIX = (
     *("auto_contrast", "equalize", "posterize", "rotate", "solarize"),
@@ -23,60 +24,8 @@ _AUG_MIX = (
 )
 
 
-class KeyedDraws:
-    """Random numbers that follow from a key, under the methods of `tf.random.Generator`.
-
-    Args:
-        key: Stateless seed, int64 (2,). The first draw, the second draw and so on have keys that are derived from it.
-    """
-
-    def __init__(self, key: Any) -> None:
-        self._key, self._drawn = key, 0
-
-    def uniform(self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32") -> Any:
-        """Return uniformly distributed numbers."""
-        import tensorflow as tf
-
-        # Without a largest value, numbers are drawn from 0 to 1.
-        bounds = {} if maxval is None else {"minval": minval, "maxval": maxval}
-        return tf.random.stateless_uniform(shape, self._next(), dtype=dtype, **bounds)
-
-    def normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32") -> Any:
-        """Return normally distributed numbers."""
-        import tensorflow as tf
-
-        return tf.random.stateless_normal(shape, self._next(), mean=mean, stddev=stddev, dtype=dtype)
-
-    def gamma(self, shape: Any, alpha: Any) -> Any:
-        """Return numbers with a gamma distribution."""
-        import tensorflow as tf
-
-        return tf.random.stateless_gamma(shape, self._next(), alpha)
-
-    def split(self) -> KeyedDraws:
-        """Return other random numbers, which follow from the next key."""
-        return KeyedDraws(self._next())
-
-    def split_at(self, number: Any) -> KeyedDraws:
-        """Return other random numbers, which follow from a number, such as the tensor that counts a loop."""
-        import tensorflow as tf
-
-        # Beyond the numbers of single draws.
-        return KeyedDraws(tf.random.experimental.stateless_fold_in(self._key, 1_000_000 + number))
-
-    def restart(self) -> None:
-        """Let the next draw be the first one again."""
-        self._drawn = 0
-
-    def _next(self) -> Any:
-        import tensorflow as tf
-
-        self._drawn += 1
-        return tf.random.experimental.stateless_fold_in(self._key, self._drawn)
-
-
 def hide_grid(image: Any, draws: KeyedDraws, largest: float) -> Any:
-    """Blacken the squares of a rotated grid: GridMask (Chen et al. 2020, DOI 10.48550/arXiv.2001.04086).
+    """Set the squares of a rotated grid to black: GridMask (Chen et al. 2020, DOI 10.48550/arXiv.2001.04086).
 
     Args:
         image: float32 (height, width, 3), values 0..255.
@@ -89,7 +38,13 @@ def hide_grid(image: Any, draws: KeyedDraws, largest: float) -> Any:
 
 
 def shuffle_channels(image: Any, draws: KeyedDraws, rate: float) -> Any:
-    """Put red, green and blue of an image into random order, with a probability of `rate`."""
+    """Permute the colour channels of an image at random, with a probability of `rate`.
+
+    Args:
+        image: float32 (height, width, 3), values 0..255.
+        draws: The random numbers of this image.
+        rate: The probability.
+    """
     import keras_cv
     import tensorflow as tf
 
@@ -196,18 +151,18 @@ def apply_keras_cv(images: Any, key: Any, policy: PolicyParameters, part: tuple[
     import tensorflow as tf
 
     fold = tf.random.experimental.stateless_fold_in
-    places = tf.range(tf.shape(images)[0]) if part is None else tf.cast(part[0], tf.int32)
+    positions = tf.range(tf.shape(images)[0]) if part is None else tf.cast(part[0], tf.int32)
 
     def augment_one(item: tuple[Any, Any]) -> Any:
-        image, place = item
+        image, position = item
         image = tf.cast(image, tf.float32)
         for number, (name, operation) in enumerate(_OPERATIONS.items()):
             if strength := getattr(policy, name):
-                changed = operation(image, KeyedDraws(fold(fold(key, place), 300 + number)), strength)
+                changed = operation(image, KeyedDraws(fold(fold(key, position), 300 + number)), strength)
                 image = tf.clip_by_value(tf.ensure_shape(changed, images.shape[1:]), 0.0, 255.0)
         return tf.cast(tf.round(image), tf.uint8)
 
-    return tf.map_fn(augment_one, (images, places), fn_output_signature=tf.uint8)
+    return tf.map_fn(augment_one, (images, positions), fn_output_signature=tf.uint8)
 
 
 def draw_fourier_masks(key: Any, shares: Any, height: int, width: int) -> Any:
@@ -226,8 +181,8 @@ def draw_fourier_masks(key: Any, shares: Any, height: int, width: int) -> Any:
     import tensorflow as tf
 
     def draw_one(item: tuple[Any, Any]) -> Any:
-        place, share = item
-        draws = KeyedDraws(tf.random.experimental.stateless_fold_in(key, place))
+        position, share = item
+        draws = KeyedDraws(tf.random.experimental.stateless_fold_in(key, position))
         layer = use_draws(keras_cv.layers.FourierMix(), draws)
         smooth = layer._sample_mask_from_transform(layer.decay_power, tf.constant([height, width]))
         return tf.ensure_shape(layer._binarise_mask(smooth, share, tf.constant([height, width])), (height, width))
@@ -236,7 +191,7 @@ def draw_fourier_masks(key: Any, shares: Any, height: int, width: int) -> Any:
 
 
 def use_draws(layer: Any, draws: KeyedDraws) -> Any:
-    """Let a layer of KerasCV and all layers inside it draw from `draws`; return the layer.
+    """Replace the random generators of a layer of KerasCV, and of all layers inside it, by `draws`; return the layer.
 
     Args:
         layer: A new layer, which is used once.

@@ -38,8 +38,8 @@ class Policy(ShownInNotebook, PolicyParameters):
         magnitude: Strength of RandAugment, 0 to 1.
         mixup: Alpha of mixup (Zhang et al. 2018, arXiv 1710.09412): weighted means of two images and their labels.
         cutmix: Alpha of CutMix (Yun et al. 2019, DOI 10.1109/ICCV.2019.00612): a rectangle is from another image.
-        grid_mask: GridMask (Chen et al. 2020, DOI 10.48550/arXiv.2001.04086): squares of a grid are black; the largest
-            ratio of their side to their distance, 0 to 1. This and the following are operations of KerasCV.
+        grid_mask: GridMask (Chen et al. 2020, DOI 10.48550/arXiv.2001.04086): squares of a grid are set to black; the
+            largest ratio of their side to their distance, 0 to 1. This and the following are operations of KerasCV.
         channel_shuffle: Probability that red, green and blue are put into random order.
         rand_augment: Magnitude, 0 to 1, of RandAugment with the operations of KerasCV, two per image; unlike those of
             `random_operations`, they include solarisation.

@@ -67,8 +67,8 @@ def choose_format(name: str | None, path: Path) -> ExportFormat:
     entry = EXPORT_FORMATS[name]
     if entry.suffix and path.suffix != entry.suffix:
         raise ModelError(f"path={str(path)!r}: the name of a file in {entry.title} must end in '{entry.suffix}'.")
-    of_files = {other.suffix for other in EXPORT_FORMATS.values() if other.suffix} | {".keras", ".h5"}
-    if not entry.suffix and path.suffix in of_files:
+    file_suffixes = {other.suffix for other in EXPORT_FORMATS.values() if other.suffix} | {".keras", ".h5"}
+    if not entry.suffix and path.suffix in file_suffixes:
         raise ModelError(f"path={str(path)!r}: a SavedModel is a folder; give a name without '{path.suffix}'.")
     return entry
 
@@ -101,7 +101,7 @@ def write_format(graph: keras.Model, entry: ExportFormat, path: Path) -> None:
 
 
 def _name_batch(path: Path) -> None:
-    """Give the dimension of images one name at the input and the output of an ONNX file, and check the file."""
+    """Give the batch dimension the same name at the input and the output of an ONNX file, and check the file."""
     import onnx
 
     model = onnx.load(str(path))

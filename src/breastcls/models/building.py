@@ -55,7 +55,7 @@ def build_model(
             weight file of the backbone without classification layers, or for a vision transformer the file of timm or
             transformers (`.safetensors`, `.bin`, `.pth`) or its folder; None for random weights. `"default"` is
             `"imagenet"` where such weights are published and None elsewhere (`cnn4`, `cancernet`); the published
-            foundation models have no default, and the error says where to get their weights.
+            foundation models have no default, and the error states where to get their weights.
         head: `"linear"` (global average pooling, dropout, dense layer), `"mlp"` (global average pooling, a hidden layer
             of 256 units, dropout, dense layer) or `"flatten-mlp"` (flattening, a hidden layer of 256 units with batch
             normalisation, dropout, dense layer). None takes the default of the backbone: `"flatten-mlp"` for

@@ -85,7 +85,7 @@ def load_keras_file(
 def describe_trainable(model: keras.Model) -> str:
     """Return as JSON which layers are trainable, at any depth.
 
-    Keras restores that of the layers in its configuration only, and not inside of a layer or model that makes its parts
+    Keras restores it for the layers in its configuration only, and not inside of a layer or model that builds its parts
     from arguments, such as the networks of KerasCV and KerasHub.
     """
     return json.dumps([bool(layer.trainable) for layer in flatten_layers(model)])
@@ -104,8 +104,8 @@ def _restore_trainable(file: Path, model: keras.Model) -> None:
         flags = None
     if not (isinstance(flags, list) and len(flags) == len(layers) and {True, False}.issuperset(flags)):
         raise ModelError(
-            f"{file}: {TRAINABLE_FILE} does not say of each of the {len(layers)} layers whether it is trainable. The "
-            "file is damaged. Copy or save it again."
+            f"{file}: {TRAINABLE_FILE} does not state for each of the {len(layers)} layers whether it is trainable. "
+            "The file is damaged. Copy or save it again."
         )
     # An outer layer comes first, since setting its flag sets those of all layers inside it.
     for layer, flag in zip(layers, flags, strict=True):

@@ -89,7 +89,7 @@ def record_layer_call(layer: Any, arguments: Any, keywords: Any) -> tuple[Any, l
         if not all(isinstance(value, keras.KerasTensor) for value in outputs):
             return None
         return keras.Function(list(inputs.values()), outputs), list(inputs)
-    # Code of others that expects values, such as the number of images, fails in any way.
+    # Layers of other packages that need values, such as the number of images, raise errors of many kinds.
     except Exception:
         return None
     finally:

@@ -20,7 +20,7 @@ class Adapters:
 
     Args:
         layers: The layers that have one.
-        frozen: The weights that are frozen for their sake.
+        frozen: The weights that were frozen when they were added.
     """
 
     layers: tuple[Any, ...]
@@ -38,7 +38,7 @@ def add_lora(model: keras.Model, rank: int, alpha: float | None = None, seed: in
     Args:
         model: A model with a nested backbone, after `set_trainable`. Compile it afterwards.
         rank: Rank of the added matrices.
-        alpha: Their factor, times the rank; None for the rank, that is a factor of 1.
+        alpha: Their factor, times the rank; None for the rank, which is a factor of 1.
         seed: Seed of the initial values of A.
 
     Returns:
@@ -95,5 +95,5 @@ def _takes_adapter(layer: Any) -> bool:
 
 
 def _forget_graphs(model: keras.Model) -> None:
-    """Let Keras trace a model anew: its compiled functions contain the former weights."""
+    """Let Keras trace a model again: its compiled functions contain the former weights."""
     model.train_function = model.test_function = model.predict_function = None

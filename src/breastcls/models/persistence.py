@@ -167,8 +167,7 @@ def load_model(
         if given is not None or size is not None or outputs == "logits":
             raise ModelError(
                 f"{file}: the model takes vectors {model.input_shape}; scaling=, image_size= and outputs='logits' are "
-                f"for "
-                "models of images. Omit them; a softmax is added where the model is defined."
+                "for models of images. Leave them out; add a softmax where the model is defined."
             )
     elif names is not None or given is not None or size is not None or outputs == "logits":
         model = adapt_model(model, file, image_size=size, scaling=given, logits=outputs == "logits")

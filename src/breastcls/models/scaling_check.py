@@ -49,7 +49,7 @@ _WEIGHTED = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras
 
 
 def may_lack_scaling(model: Any, card: ModelCard | None) -> bool:
-    """Return whether a model gets images as they are, for all that its card and its graph say.
+    """Return whether a model may get images without scaling, as far as its card and its graph show.
 
     False for a model of vectors, one that breastcls built, trained or exported, one whose scaling was stated when it
     was loaded, and one with a scaling, a normalisation or an arithmetic operation before its first layer with weights.

@@ -36,22 +36,20 @@ def check_vector_data(model: Any, data: Any, error: type[BreastclsError]) -> Non
         error: The exception to raise.
 
     Raises:
-        error: If it has not.
+        error: If the dataset does not have it.
     """
     size = vector_size(model)
     if size is None:
         if not data.has_images:
             raise error(
                 f"The model {_name(model)} takes images, and the data are vectors without image files. Build a model "
-                f"of "
-                f"vectors: build_model('embeddings', classes=data.classes, dimensions={data.vector_rows.size})."
+                f"of vectors: build_model('embeddings', classes=data.classes, dimensions={data.vector_rows.size})."
             )
         return
     if data.vector_rows is None:
         raise error(
             f"The model {_name(model)} takes vectors of {size} components, and the data are images. Compute their "
-            f"vectors "
-            "by breastcls.features.extract_features, or read them by load_embeddings."
+            "vectors by breastcls.features.extract_features, or read them by load_embeddings."
         )
     if data.vector_rows.size != size:
         raise error(
@@ -76,8 +74,7 @@ def require_pixels(model: Any, data: Any, purpose: str, error: type[BreastclsErr
     if vector_size(model) is not None:
         raise error(
             f"{purpose} needs a model that takes images, since it works on their pixels; {_name(model)} takes vectors. "
-            f"Use "
-            "the network that computed the vectors with its head."
+            "Use the network that computed the vectors with its head."
         )
     data.require_images(purpose)
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from breastcls.models.backbones.backbone_registry import BACKBONES
 
-# The terms of ImageNet, which every published set of weights in the registry was trained on.
+# The terms of ImageNet, on which all weights were trained that are downloaded or installed as packages.
 _IMAGENET = "the images of ImageNet are for non-commercial research and education"
 
 
 def weights_licence(card: Mapping[str, Any]) -> str:
     """Return the licence of the initial weights of the backbone, or "" where they are random or not known.
 
-    Of a model of vectors it is that of the encoder of the training vectors.
+    For a model of vectors, it is the licence of the encoder of the training vectors.
 
     Args:
         card: Fields of a model card: `backbone`, `weights` and `provenance`.

@@ -50,6 +50,6 @@ class ImageBatches:
         when a run is resumed.
         """
         self._epoch.value = epoch
-        # Only Keras on TensorFlow takes its tensors.
+        # The pipeline yields tensors of TensorFlow, which Keras on another backend does not accept.
         whole = self._pipeline if keras.backend.backend() == "tensorflow" else self._pipeline.as_numpy_iterator()
         return islice(iter(whole), first, None)

@@ -28,7 +28,7 @@ from breastcls.training.phases import Phase
 def check_fit(model: keras.Model, train: Dataset, val: Dataset | None, settings: FitSettings) -> tuple[int, int] | None:
     """Check model, data and settings before anything is changed; return the (height, width) of the model.
 
-    Of a model of vectors it is None.
+    For a model of vectors, None is returned.
 
     Raises:
         TrainingError: If model, data and settings do not fit together.
@@ -118,9 +118,8 @@ def _check_shapes(model: keras.Model, train: Dataset) -> tuple[int, int] | None:
         return None
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
         raise TrainingError(
-            f"The model takes inputs of shape {shape}; needed is (None, height, width, 3) with a fixed size, or (None, "
-            f"d) "
-            "for vectors."
+            f"The model takes inputs of shape {shape}; expected (None, height, width, 3) with a fixed size, or (None, "
+            "d) for vectors."
         )
     return (shape[1], shape[2])
 

@@ -62,9 +62,9 @@ class FineTune:
         layer_decay: Each stage of the backbone is trained at this share of the rate of the stage above it, such as
             0.7 (discriminative fine-tuning, Howard and Ruder 2018, DOI 10.18653/v1/P18-1031); 1 for one rate.
         batch_norm: "frozen", "train", or "auto": frozen in pretrained backbones, trained in others.
-        lora_rank: Instead of the weights of the backbone, adapters of this rank are trained while fine-tuning (LoRA, Hu
-            et al. 2022, DOI 10.48550/arXiv.2106.09685), on the dense layers and convolutions of the stages that
-            `depth` names. They are added to the weights at the end. None trains the weights themselves.
+        lora_rank: Instead of the weights of the backbone, adapters of this rank are trained in fine-tuning (LoRA, Hu et
+            al. 2022, DOI 10.48550/arXiv.2106.09685), in the dense layers and convolutions of the stages that `depth`
+            selects. They are added to the weights at the end. None trains the weights themselves.
         lora_alpha: Factor of the adapters, times their rank; None for the rank.
 
     Raises:

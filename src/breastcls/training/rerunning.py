@@ -75,16 +75,18 @@ def rerun(
             f"The run in {folder} had the callbacks {config.get('callbacks', [])}, which may have changed its weights; "
             f"found {name_callbacks(callbacks)}. Pass callbacks= of the same types, with the same settings."
         )
-    if config["model"].get("vectors_sha256") is not None and train is None:
+    known = config["model"].get("vectors_sha256")
+    if known is not None and train is None:
         raise TrainingError(
             f"The run in {folder} was trained on vectors, which are not in the folder: pass the datasets with their "
             "vectors as train= and val=."
         )
     old_train, old_val = read_split(folder) if train is None else (train, None)
     train, val = old_train, val if val is not None else old_val
-    known = config["model"].get("vectors_sha256")
     if known is not None and known != hash_vectors(train, val):
-        raise TrainingError(f"These are not the vectors of the run in {folder}. To train on others, call fit.")
+        raise TrainingError(
+            f"These are not the vectors of the run in {folder}. Pass its vectors, or call fit to train on others."
+        )
     if found := data_differences(folder, train, val):
         raise TrainingError(
             f"These are not the images of the run in {folder}: " + "; ".join(found) + ". To train on others, call fit."

@@ -27,8 +27,8 @@ class Run(Result):
         history: One row per epoch: epoch, phase, loss, accuracy, the validation scores, learning_rate, seconds.
         config: Every setting of `fit` under "fit", with defaults filled in; "phases", and for each of them in
             "input_modes" whether it was trained on "features", "images" or "vectors"; "precision"; "model"; "classes";
-            in "exact_head" how the penalty of a head fitted exactly was chosen; in "lora" the parameters of adapters
-            of LoRA.
+            in "exact_head" how the penalty of a head fitted exactly was chosen; in "lora" the numbers of layers with
+            an adapter of LoRA and of parameters.
         best_epoch: The epoch whose weights the model has now; None if there was no validation set, then the last.
         scores: The scores of that epoch.
         stopped: Why training ended: "all epochs done", "patience" or "interrupted".

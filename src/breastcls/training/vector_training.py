@@ -14,6 +14,7 @@ from breastcls.errors import TrainingError
 from breastcls.models.embedding_model import EMBEDDINGS
 from breastcls.models.model_card import get_card
 from breastcls.models.vector_input import vector_size
+from breastcls.text_tables import choose_form
 from breastcls.training.fit_options import FineTune
 from breastcls.training.fit_settings import FitSettings
 from breastcls.training.run_options import Preprocessing
@@ -43,8 +44,8 @@ def settle_settings(model: keras.Model, settings: FitSettings) -> FitSettings:
         idle.append("fine_tune=")
     if idle:
         raise TrainingError(
-            f"The model {model.name!r} takes vectors, so that {', '.join(idle)} would have no effect. Leave it out, or "
-            "train on images."
+            f"The model {model.name!r} takes vectors, so that {', '.join(idle)} would have no effect. Leave "
+            f"{choose_form(len(idle), 'it', 'them')} out, or train on images."
         )
     changes: dict[str, Any] = {"fine_tune": False} if built else {}
     return dataclasses.replace(settings, augment="none", **changes)

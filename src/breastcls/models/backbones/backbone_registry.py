@@ -45,8 +45,8 @@ def register_backbone(
             weights, from images of `input_shape` (height, width, 3) to feature maps (n, rows, columns, channels) or to
             features (n, channels). A `VisionTransformer` is such a factory, and sets the fields that follow from it.
         options: Names of the options of `factory`; None reads them from its signature.
-        **fields: Other fields of `Backbone`: `image_size`, `scaling`, `stages`,
-            `last_convolution`, `pretrained`, `licence`, `origin`, ...
+        **fields: Other fields of `Backbone`: `image_size`, `scaling`, `stages`, `last_convolution`, `pretrained`,
+            `licence`, `origin`, ...
 
     Returns:
         The entry.

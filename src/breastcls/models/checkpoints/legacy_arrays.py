@@ -1,4 +1,4 @@
-"""The raw arrays in a file of PyTorch before version 1.6: several pickles, then the arrays behind one another."""
+"""The raw arrays in a file of PyTorch before version 1.6: several pickles, then the arrays one after the other."""
 
 from __future__ import annotations
 

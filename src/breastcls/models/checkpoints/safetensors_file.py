@@ -16,7 +16,7 @@ from breastcls.errors import WeightsError
 class SafetensorsFile(Mapping[str, npt.NDArray[Any]]):
     """The tensors of a `.safetensors` file by their names; each is read when it is asked for.
 
-    Values of bfloat16 are returned as float32, of which they are a part; others keep their type.
+    Values of bfloat16 are returned as float32, without a change of value; others keep their dtype.
 
     Args:
         path: The file.

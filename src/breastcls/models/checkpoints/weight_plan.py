@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from breastcls.errors import WeightsError
 from breastcls.models.checkpoints.tensor_file import TensorFile
+from breastcls.text_tables import format_count
 
 Array = npt.NDArray[np.float32]
 Weights = dict[str, list[Array]]
@@ -27,7 +28,7 @@ class Source:
         layers: Names of the layers.
         modules: Modules of the file, whose tensors `<module>.weight` and `<module>.bias` follow each other along the
             outputs.
-        bias: For each layer whether it has a bias; the tensors of a module have it if any of them does.
+        bias: Whether each layer has a bias; the modules have biases if any layer has one.
     """
 
     layers: tuple[str, ...]
@@ -40,8 +41,8 @@ class WeightPlan:
     """Which tensors of a file, under the names of one framework, belong to which layers.
 
     Attributes:
-        form: The framework that names the tensors so.
-        anchor: The name of a tensor that every such file has; what is in front of it is in front of all names.
+        form: The framework whose names these are.
+        anchor: The name of a tensor that every such file has; a prefix of it is the prefix of all names.
         sources: The layers with a kernel and perhaps a bias.
         raw: The tensors of layers that take one as it is, by the names of the layers.
         further: Tensors that belong to the network and are read otherwise.
@@ -68,7 +69,7 @@ class WeightPlan:
 
 
 def choose_plan(file: TensorFile, plans: Sequence[WeightPlan], described: str) -> tuple[WeightPlan, str]:
-    """Return the plan that fits the names in a file, and what is in front of all of them.
+    """Return the plan that fits the names in a file, and the prefix of all names.
 
     Args:
         file: The file.
@@ -99,11 +100,11 @@ def choose_plan(file: TensorFile, plans: Sequence[WeightPlan], described: str) -
         )
     distance, plan, root, missing, extra = best
     if distance:
-        parts = [f"{len(missing)} tensors are missing: {_listed(missing)}"] if missing else []
-        parts += [f"{len(extra)} belong to no layer: {_listed(extra)}"] if extra else []
+        parts = [f"it lacks {format_count(len(missing), 'tensor')}: {_listed(missing)}"] if missing else []
+        parts += [f"it has {format_count(len(extra), 'unexpected tensor')}: {_listed(extra)}"] if extra else []
         raise WeightsError(
-            f"{file.path} does not match this network ({described}). Compared with the form of {plan.form}, "
-            f"{'; '.join(parts)}. Expected the published file of this very model."
+            f"{file.path} does not match this network ({described}). Compared with a file of {plan.form}, "
+            f"{'; '.join(parts)}. Expected the published file of this model."
         )
     return plan, root
 
@@ -112,7 +113,7 @@ def read_plan(file: TensorFile, plan: WeightPlan, root: str) -> Weights:
     """Return the weights of the layers of a plan.
 
     Raises:
-        WeightsError: If a tensor has other numbers than finite floating-point ones, or cannot be divided.
+        WeightsError: If a tensor contains other values than finite floating-point numbers, or cannot be divided.
     """
     found: Weights = {}
     for source in plan.sources:
@@ -135,14 +136,14 @@ def assign_weights(file: TensorFile, model: Any, found: Weights) -> None:
         if expected != shapes:
             raise WeightsError(
                 f"{file.path} does not match the network: its weights for the layer {layer.name} have the shapes "
-                f"{shapes}; expected {expected}. Expected the published file of this very model."
+                f"{shapes}; expected {expected}. Use the published file of this model."
             )
     for name, values in found.items():
         model.get_layer(name).set_weights(values)
 
 
 def _roots(file: TensorFile, key: str) -> list[str]:
-    """Return what is in front of a key in the names of a file: "" or a prefix such as "vit."."""
+    """Return the prefixes of a key in the names of a file: "" or, for example, "vit."."""
     return [name.removesuffix(key) for name in file if name == key or name.endswith(f".{key}")]
 
 

@@ -96,7 +96,7 @@ def _choose(
         if engine == AUTO:
             return model
         raise ModelError(
-            f"engine={engine!r}: a model of vectors runs in Keras only, which takes microseconds per vector."
+            f"engine={engine!r}: a model of vectors runs in Keras only. Leave engine out, or pass 'keras'."
         )
     if engine != AUTO:
         return open_engine(model, find_engine(str(engine)))

@@ -93,7 +93,7 @@ def split_text(train: Dataset, val: Dataset | None) -> str:
     parts = [train.table.assign(part="train")] + ([val.table.assign(part="val")] if val is not None else [])
     table = pd.concat(parts, ignore_index=True)
     if not train.has_images:
-        # The rows of vectors without images are named by themselves.
+        # Without image files, the column path contains names of rows.
         return write_classes(train.classes) + "\n" + write_rows(table)
     for name, values in describe_files(table["path"].tolist()).items():
         table[name] = values

@@ -44,7 +44,7 @@ def test_files_of_older_programs_and_of_other_models(tmp_path):
     for found, kept in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(found, kept)
     deeper = SwinTransformer(width=8, depths=(2, 4), heads=(2, 4), window=8, patch_size=2)
-    with pytest.raises(WeightsError, match=r"Swin with 2, 4 blocks of width 8.*26 tensors are missing"):
+    with pytest.raises(WeightsError, match=r"Swin with 2, 4 blocks of width 8.*lacks 26 tensors"):
         deeper.load_checkpoint(deeper((32, 32, 3)), DATA / "swin-t4.timm.safetensors")
 
 

@@ -20,7 +20,7 @@ _SWIN = "https://doi.org/10.1109/ICCV48922.2021.00986"
 _DINOV2 = "https://doi.org/10.48550/arXiv.2304.07193"
 _REGISTERS = "https://doi.org/10.48550/arXiv.2309.16588"
 _DINOV3 = "https://doi.org/10.48550/arXiv.2508.10104"
-_RECALLED = "Its licence is recalled, not confirmed."
+_LICENCE = "Its licence was not confirmed with its publisher."
 _IMAGENET = "The images of ImageNet are for non-commercial research and education."
 _DINOV3_TERMS = (
     "The DINOv3 License has to be passed on with the weights and with what is derived from them, and excludes some "
@@ -38,7 +38,7 @@ GENERAL_TRANSFORMERS: tuple[Backbone, ...] = (
             scaling=HALVES,
             licence="Apache-2.0",
             paper=_VIT,
-            unverified=f"{_RECALLED} {_IMAGENET}",
+            unverified=f"{_LICENCE} {_IMAGENET}",
         )
         for letter, (word, sizes) in _SIZES.items()
     ),
@@ -50,7 +50,7 @@ GENERAL_TRANSFORMERS: tuple[Backbone, ...] = (
             scaling="imagenet",
             licence="Apache-2.0",
             paper=_DEIT,
-            unverified=f"{_RECALLED} {_IMAGENET}",
+            unverified=f"{_LICENCE} {_IMAGENET}",
         )
         for letter, (word, sizes) in _SIZES.items()
         if letter != "l"
@@ -108,14 +108,10 @@ GENERAL_TRANSFORMERS: tuple[Backbone, ...] = (
             f"microsoft/swin-{word}-patch4-window7-224",
             program="timm and transformers",
             scaling="imagenet",
-            licence=licence,
+            licence="Apache-2.0",
             paper=_SWIN,
-            unverified=f"{_RECALLED} {_IMAGENET}",
+            unverified=f"{_LICENCE} {_IMAGENET}",
         )
-        for word, width, blocks, licence in (
-            ("tiny", 96, 6, "Apache-2.0"),
-            ("small", 96, 18, "Apache-2.0"),
-            ("base", 128, 18, "Apache-2.0"),
-        )
+        for word, width, blocks in (("tiny", 96, 6), ("small", 96, 18), ("base", 128, 18))
     ),
 )

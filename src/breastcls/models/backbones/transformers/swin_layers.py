@@ -1,4 +1,4 @@
-"""The layers of the Swin transformer that Keras does not have."""
+"""Layers of the Swin transformer that Keras does not have."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class WindowAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
         self._mask = self._find_mask(rows, columns) if self.shift else None
 
     def _find_mask(self, rows: int, columns: int) -> Any:
-        """Return (windows, 1, patches, patches), negative where two patches were not neighbours before the roll."""
+        """Return a mask (windows, 1, patches, patches), negative where patches were not neighbours before the roll."""
         areas = [
             np.digitize(np.arange(length), [length - self.window, length - self.shift]) for length in (rows, columns)
         ]
@@ -96,13 +96,13 @@ class WindowAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
 
 @keras.saving.register_keras_serializable(package="breastcls")
 class NeighbourPatches(keras.layers.Layer):  # type: ignore[misc]
-    """Puts the channels of every 2 x 2 patches side by side.
+    """Concatenates the channels of every 2 x 2 patches.
 
     Input: (n, rows, columns, channels). Output: (n, rows / 2, columns / 2, 4 * channels).
     """
 
     def call(self, inputs: Any) -> Any:
-        """Return the joined patches, in the order of Swin: down the first column, then the second."""
+        """Return the concatenated patches, in the order of Swin: down the first column, then the second."""
         _, rows, columns, channels = inputs.shape
         parts = ops.reshape(inputs, (-1, rows // 2, 2, columns // 2, 2, channels))
         return ops.reshape(ops.transpose(parts, (0, 1, 3, 4, 2, 5)), (-1, rows // 2, columns // 2, 4 * channels))

@@ -1,4 +1,4 @@
-"""The layers of the vision transformers that Keras does not have.
+"""Layers of vision transformers that Keras does not have.
 
 Each computes one step, so that every intermediate result, the attention weights among them, is the output of a layer of
 the functional model.
@@ -141,7 +141,7 @@ class AttentionWeights(_TransformerLayer):
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class AttendedValues(_TransformerLayer):
-    """The values of all tokens, averaged with the attention weights, the heads side by side.
+    """The values of all tokens, averaged with the attention weights; the heads are concatenated.
 
     Input: attention weights (n, heads, tokens, tokens) and values (n, tokens, channels). Output: (n, tokens, channels).
     """
@@ -160,10 +160,10 @@ class AttendedValues(_TransformerLayer):
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class RotaryPositions(_TransformerLayer):
-    """Turns queries or keys by angles that depend on the position of the patch (RoPE, as in DINOv3).
+    """Rotates queries or keys by angles that depend on the position of the patch (RoPE, as in DINOv3).
 
     The first half of the frequencies belongs to the row, the second to the column; positions are the centres of the
-    patches, scaled to -1..1 on both axes. Prefix tokens are not turned. There are no weights.
+    patches, scaled to -1..1 on both axes. Prefix tokens are not rotated. There are no weights.
 
     Input and output: (n, prefix + rows * columns, channels).
 
@@ -188,18 +188,18 @@ class RotaryPositions(_TransformerLayer):
         rows, columns = ((np.arange(length) + 0.5) / length * 2 - 1 for length in self.grid)
         places = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
         angles = np.tile((places[:, :, None] * frequencies).reshape(len(places), -1), 2)
-        # Tokens in front of the patches are turned by 0.
+        # Tokens in front of the patches are rotated by 0.
         angles = np.concatenate([np.zeros((self.prefix, size)), angles])
         self._cosine = np.tile(np.cos(angles), self.heads).astype(np.float32)
         self._sine = np.tile(np.sin(angles), self.heads).astype(np.float32)
 
     def call(self, inputs: Any) -> Any:
-        """Return the turned queries or keys."""
+        """Return the rotated queries or keys."""
         _, tokens, channels = inputs.shape
         halves = ops.reshape(inputs, (-1, tokens, self.heads, 2, channels // self.heads // 2))
-        turned = ops.concatenate([-halves[:, :, :, 1:], halves[:, :, :, :1]], axis=3)
-        turned = ops.reshape(turned, (-1, tokens, channels))
-        return inputs * ops.cast(self._cosine, inputs.dtype) + turned * ops.cast(self._sine, inputs.dtype)
+        rotated = ops.concatenate([-halves[:, :, :, 1:], halves[:, :, :, :1]], axis=3)
+        rotated = ops.reshape(rotated, (-1, tokens, channels))
+        return inputs * ops.cast(self._cosine, inputs.dtype) + rotated * ops.cast(self._sine, inputs.dtype)
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
@@ -228,7 +228,7 @@ class PoolTokens(_TransformerLayer):
 
     Args:
         pooling: `"class"`: the class token, which is the first. `"mean"`: the mean of the patches. `"class+mean"`:
-            both, side by side.
+            both, concatenated.
         prefix: Number of tokens in front of the patches.
     """
 

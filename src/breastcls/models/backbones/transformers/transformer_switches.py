@@ -18,7 +18,7 @@ class TransformerSwitches:
     """What the network and the conversion of its weights depend on; `VisionTransformer` describes each.
 
     Raises:
-        ModelError: If a value is not among these.
+        ModelError: If a value is not valid.
     """
 
     patch_size: int

@@ -14,8 +14,8 @@ from breastcls.models.backbones.transformers.transformer_weights import load_tra
 class VisionTransformer(TransformerSwitches):
     """The architecture of a vision transformer (Dosovitskiy et al. 2021, DOI 10.48550/arXiv.2010.11929).
 
-    It is a factory for `register_backbone`, and reads the files of timm, transformers and DINOv2. Blocks normalise
-    first. The activation is the exact GELU, or SwiGLU.
+    It is a factory for `register_backbone`, and loads the files of timm, transformers and DINOv2. Each block normalises
+    its input first. The activation is the exact GELU, or SwiGLU.
 
     Attributes:
         patch_size: Height and width of a patch in pixels.
@@ -29,19 +29,18 @@ class VisionTransformer(TransformerSwitches):
         registers: Number of register tokens (Darcet et al. 2024, DOI 10.48550/arXiv.2309.16588).
         layer_scale: Whether the output of each branch is multiplied by a learned factor per channel.
         qkv_bias: Whether queries, keys and values have a bias.
-        key_bias: Whether keys have one, if queries and values do.
+        key_bias: Whether keys have a bias too, where `qkv_bias` is true.
         positions: `"learned"`, or `"rotary"` for RoPE.
-        native_size: Side of the square images in pixels for which the positions in the published file are.
-        resampling: How learned positions are resampled for images of another size. `"original"`: as the library does
-            that names the tensors as the file does, which is one of `"bicubic"` (transformers),
-            `"bicubic-antialias"` (timm, and networks with registers) and `"bicubic-offset"` (DINOv2). `"none"`: another
-            size is refused.
+        native_size: Side in pixels of the square images to which the positions in the published file belong.
+        resampling: How learned positions are resampled for images of another size. `"original"`: with the method of the
+            library whose tensor names the file has, which is one of `"bicubic"` (transformers), `"bicubic-antialias"`
+            (timm, and networks with registers) and `"bicubic-offset"` (DINOv2). `"none"`: another size is refused.
         pooling: `"class"`, `"mean"`, or `"class+mean"`.
         epsilon: Added to the variance in layer normalisation.
         normalize: Whether the tokens are normalised before they are pooled.
 
     Raises:
-        ModelError: If a value is not among these.
+        ModelError: If a value is not valid.
 
     Example:
         >>> tiny = VisionTransformer(patch_size=8, width=16, depth=1, heads=2)
@@ -70,14 +69,14 @@ class VisionTransformer(TransformerSwitches):
 
         Args:
             input_shape: (height, width, 3), multiples of `patch_size`.
-            pooling: Another pooling than that of the architecture.
+            pooling: A pooling in place of that of the architecture.
 
         Returns:
             A functional `keras.Model` from scaled images to features (n, channels), twice as many channels for
             `"class+mean"`.
 
         Raises:
-            ModelError: If the size is not possible, or there is no such pooling.
+            ModelError: If the size does not fit the architecture, or there is no such pooling.
         """
         architecture = self if pooling is None else replace(self, pooling=pooling)
         return _build(architecture, input_shape)
@@ -105,29 +104,28 @@ def _build(architecture: TransformerSwitches, input_shape: tuple[int, int, int])
     if architecture.positions == "learned":
         x = own.PositionEmbedding(name="position_embedding")(x)
     x = own.PrefixTokens(prefix, architecture.patch_size, grid, name="prefix_tokens")(x)
-    turn = None
+    rotate = None
     if architecture.positions == "rotary":
 
-        def turn(name: str, tokens: Any) -> Any:
+        def rotate(name: str, tokens: Any) -> Any:
             return own.RotaryPositions(architecture.heads, prefix, grid, name=name)(tokens)
 
     for index in range(architecture.depth):
-        x = _block(architecture, f"block{index}", x, turn)
+        x = _block(architecture, f"block{index}", x, rotate)
     if architecture.normalize:
         x = keras.layers.LayerNormalization(epsilon=architecture.epsilon, name="norm")(x)
     x = own.PoolTokens(architecture.pooling, prefix, name="pool_tokens")(x)
     return keras.Model(inputs, x, name="vision_transformer")
 
 
-def _block(architecture: TransformerSwitches, name: str, tokens: Any, turn: Callable[[str, Any], Any] | None) -> Any:
+def _block(architecture: TransformerSwitches, name: str, tokens: Any, rotate: Callable[[str, Any], Any] | None) -> Any:
     """Return the tokens behind one block: attention, then the multilayer perceptron, each added to its input."""
     from keras import layers
 
     from breastcls.models.backbones.transformers import transformer_layers as own
 
     def dense(part: str, units: int, inputs: Any, *, bias: bool = True) -> Any:
-        initializer = "glorot_uniform"
-        return layers.Dense(units, use_bias=bias, kernel_initializer=initializer, name=f"{name}_{part}")(inputs)
+        return layers.Dense(units, use_bias=bias, name=f"{name}_{part}")(inputs)
 
     def branch(part: str, output: Any, added_to: Any, ending: str) -> Any:
         if architecture.layer_scale:
@@ -139,8 +137,8 @@ def _block(architecture: TransformerSwitches, name: str, tokens: Any, turn: Call
     query = dense("query", width, x, bias=bias)
     key = dense("key", width, x, bias=bias and architecture.key_bias)
     value = dense("value", width, x, bias=bias)
-    if turn is not None:
-        query, key = turn(f"{name}_query_positions", query), turn(f"{name}_key_positions", key)
+    if rotate is not None:
+        query, key = rotate(f"{name}_query_positions", query), rotate(f"{name}_key_positions", key)
     weights = own.AttentionWeights(architecture.heads, name=f"{name}_attention")([query, key])
     x = own.AttendedValues(name=f"{name}_attended")([weights, value])
     tokens = branch("attention", dense("projection", width, x), tokens, "attention_added")
