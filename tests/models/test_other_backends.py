@@ -41,7 +41,7 @@ def test_a_saved_model_gives_the_same_results_on_both_backends(folder, name):
         for what, expected in compute_outputs(folder, name).items():
             assert found[what].shape == expected.shape
             if what in METHODS:
-                # A rectifier or a maximum may switch at another of the images between black and the image.
+                # A ReLU or a maximum may switch at another of the interpolated images.
                 agree = np.corrcoef(found[what].ravel(), expected.ravel())[0, 1]
                 assert agree > 0.999, (what, agree)
             else:

@@ -57,7 +57,7 @@ def test_predictions_of_datasets_arrays_and_loaded_models_are_the_same_bits(fitt
     np.testing.assert_allclose(expected, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
 
 
-def test_training_repeats_bit_for_bit_and_a_folder_knows_its_vectors(embeddings, tmp_path):
+def test_training_repeats_bit_for_bit_and_other_vectors_are_refused(embeddings, tmp_path):
     train, val = embeddings.split((0.6, 0.4), seed=1)
     models = [build_head(embeddings, head="mlp") for _ in range(3)]
     options = {"epochs": 2, "seed": 4, "logging": QUIET}

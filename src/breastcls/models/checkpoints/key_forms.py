@@ -6,7 +6,7 @@ A new form is one entry of `KEY_FORMS`: which tensor belongs to which layer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,6 @@ class KeyForm:
     ignored: tuple[str, ...] = ()
 
 
-_TIMM_BLOCK = {
-    "norm1": "blocks.{i}.norm1",
-    "query+key+value": "blocks.{i}.attn.qkv",
-    "projection": "blocks.{i}.attn.proj",
-    "norm2": "blocks.{i}.norm2",
-    "mlp_in": "blocks.{i}.mlp.fc1",
-    "mlp_out": "blocks.{i}.mlp.fc2",
-}
-_TIMM_SCALES = {"attention": "blocks.{i}.ls1.gamma", "mlp": "blocks.{i}.ls2.gamma"}
 _HEADS = ("head.", "head_dist.", "fc_norm.", "classifier.", "pooler.", "mask_token", "embeddings.mask_token")
 
 TIMM = KeyForm(
@@ -64,22 +55,23 @@ TIMM = KeyForm(
     class_token="cls_token",
     positions="pos_embed",
     registers="reg_token",
-    block=_TIMM_BLOCK,
-    scales=_TIMM_SCALES,
+    block={
+        "norm1": "blocks.{i}.norm1",
+        "query+key+value": "blocks.{i}.attn.qkv",
+        "projection": "blocks.{i}.attn.proj",
+        "norm2": "blocks.{i}.norm2",
+        "mlp_in": "blocks.{i}.mlp.fc1",
+        "mlp_out": "blocks.{i}.mlp.fc2",
+    },
+    scales={"attention": "blocks.{i}.ls1.gamma", "mlp": "blocks.{i}.ls2.gamma"},
     ignored=_HEADS,
 )
-DINOV2 = KeyForm(
+DINOV2 = replace(
+    TIMM,
     name="DINOv2",
-    patches="patch_embed.proj",
-    norm="norm",
-    class_token="cls_token",
-    positions="pos_embed",
     registers="register_tokens",
-    block=_TIMM_BLOCK,
     gated={"mlp_in": ("blocks.{i}.mlp.w12",), "mlp_out": ("blocks.{i}.mlp.w3",)},
-    scales=_TIMM_SCALES,
     resampling="bicubic-offset",
-    ignored=_HEADS,
 )
 TRANSFORMERS_VIT = KeyForm(
     name="transformers ViT and DeiT",
@@ -102,19 +94,12 @@ TRANSFORMERS_VIT = KeyForm(
     resampling="bicubic",
     ignored=_HEADS,
 )
-TRANSFORMERS_DINOV2 = KeyForm(
+TRANSFORMERS_DINOV2 = replace(
+    TRANSFORMERS_VIT,
     name="transformers DINOv2",
-    patches="embeddings.patch_embeddings.projection",
-    norm="layernorm",
-    class_token="embeddings.cls_token",
-    positions="embeddings.position_embeddings",
-    registers="embeddings.register_tokens",
     block={
+        **TRANSFORMERS_VIT.block,
         "norm1": "encoder.layer.{i}.norm1",
-        "query": "encoder.layer.{i}.attention.attention.query",
-        "key": "encoder.layer.{i}.attention.attention.key",
-        "value": "encoder.layer.{i}.attention.attention.value",
-        "projection": "encoder.layer.{i}.attention.output.dense",
         "norm2": "encoder.layer.{i}.norm2",
         "mlp_in": "encoder.layer.{i}.mlp.fc1",
         "mlp_out": "encoder.layer.{i}.mlp.fc2",
@@ -124,8 +109,6 @@ TRANSFORMERS_DINOV2 = KeyForm(
         "attention": "encoder.layer.{i}.layer_scale1.lambda1",
         "mlp": "encoder.layer.{i}.layer_scale2.lambda1",
     },
-    resampling="bicubic",
-    ignored=_HEADS,
 )
 TRANSFORMERS_DINOV3 = KeyForm(
     name="transformers DINOv3",
