@@ -201,6 +201,8 @@ def test_vectors_of_one_dataset_come_from_one_encoder(table):
     first, second = (load_embeddings(table, VECTORS, encoder=name) for name in ("uni", "virchow"))
     with pytest.raises(DatasetError, match="uni and virchow"):
         first + second
+    by_engine = [load_embeddings(table, VECTORS, encoder={"name": "uni", "engine": name}) for name in ("keras", "onnx")]
+    assert (by_engine[0] + by_engine[1]).encoder == {"name": "uni"}
     with pytest.raises(DatasetError, match="different sizes"):
         first + load_embeddings(table, VECTORS[:, :5])
     with pytest.raises(DatasetError, match="one without"):

@@ -92,6 +92,12 @@ def test_an_index_is_saved_and_loaded_without_pickles(kind, tmp_path):
         ImageIndex.load(tmp_path)
 
 
+def test_an_index_is_searched_with_vectors_of_another_engine_and_version():
+    rows, record = [("1.png", "benign", "a")], {"name": "vit", "engine": "keras", "written_by": "breastcls 0.1.0"}
+    new = make([("x.png", "benign", "z")], [[1, 0]], {**record, "engine": "openvino", "written_by": "breastcls 0.2.0"})
+    assert len(index_images(make(rows, [[1, 0]], record)).search(new, count=1).table()) == 1
+
+
 def test_wrong_arguments_are_named(train):
     index = index_images(train)
     other = make([("x.png", "benign", "z")], [[1, 0]], "other")

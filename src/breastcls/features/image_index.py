@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.table_reader import load_table
-from breastcls.errors import DatasetError, DatasetWarning, LeakageWarning
+from breastcls.datasets.vectors.vector_rows import is_same_encoder
+from breastcls.errors import DatasetError
 from breastcls.features.nearest_vectors import (
     METRICS,
     Metric,
@@ -26,12 +25,12 @@ from breastcls.features.nearest_vectors import (
     search_index,
     write_index,
 )
+from breastcls.features.query_cases import number_cases, warn_shared_cases
 from breastcls.features.similar_images import SimilarImages
 from breastcls.files import atomic_path, hash_file, make_folder, write_json
-from breastcls.identifiers import merge_similar
 from breastcls.result import Result
 from breastcls.size_limits import read_json
-from breastcls.text_tables import choose_form, format_count
+from breastcls.text_tables import format_count
 
 SCHEMA = "breastcls.image-index/1"
 Kind = Literal["auto", "exact", "approximate"]
@@ -63,10 +62,9 @@ class ImageIndex(Result):
     def search(self, queries: Dataset, count: int = 5) -> SimilarImages:
         """Return the most similar images of other cases.
 
-        Images of the same case as the query are never returned: they show the same tumour, and would only show that
-        the model recognises the slide. A case whose name differs in spelling only counts as the same, unless the
-        names were declared distinct. Where the case of a query is not known, its case is that of the same file in the
-        index, if it is there.
+        Images of the same case as the query are never returned, because they show the same tumour. A case whose name
+        differs in spelling only counts as the same, unless the names were declared distinct. Where the case of a query
+        is not known, its case is that of the same file in the index, if it is there.
 
         Args:
             queries: Images with vectors of the same encoder.
@@ -83,8 +81,8 @@ class ImageIndex(Result):
             raise DatasetError(f"count is {count}; expected 1 or more.")
         vectors, wanted = _vectors(self.data, "The index"), _vectors(queries, "The images to compare")
         _check_encoders(self.data, queries)
-        groups, query_groups = _group(self.data, queries)
-        _warn(queries, query_groups, set(groups.tolist()))
+        groups, query_groups = number_cases(self.data, queries)
+        warn_shared_cases(queries, query_groups, set(groups.tolist()))
         if self.kind == "exact":
             near = search_exactly(vectors, groups, wanted, query_groups, count, self.metric)
         else:
@@ -117,7 +115,7 @@ class ImageIndex(Result):
 
         Args:
             folder: The folder.
-            root: The folder of the images, which the paths are relative to. Images need not be there: they are only
+            root: The folder of the images, which the paths are relative to. The images may be missing: they are only
                 opened to be shown.
 
         Raises:
@@ -226,43 +224,8 @@ def _check_encoders(first: Dataset, second: Dataset) -> None:
         raise DatasetError(
             f"The index has vectors of {sizes[0]} components and the images of {sizes[1]}; use one encoder."
         )
-    if first.encoder and second.encoder and dict(first.encoder) != dict(second.encoder):
+    if first.encoder and second.encoder and not is_same_encoder(first.encoder, second.encoder):
         raise DatasetError(
-            "The vectors of the index and of the images are of different encoders, whose distances mean nothing. "
-            "Compute both with the same model."
-        )
-
-
-def _group(data: Dataset, queries: Dataset) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the number of the case of each image of the index, and of each query; -1 where it is not known."""
-    known = np.asarray(data.cases, dtype=object)
-    if queries.has_cases:
-        wanted = np.asarray(queries.cases, dtype=object)
-    else:
-        by_file = {os.path.realpath(path): case for path, case in zip(data.paths, known, strict=True)}
-        wanted = np.array([by_file.get(os.path.realpath(path), "") for path in queries.paths], dtype=object)
-    names = merge_similar(np.concatenate([known, wanted]), data.distinct | queries.distinct)
-    codes = np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
-    own = codes[len(known) :].copy()
-    own[wanted == ""] = -1
-    return codes[: len(known)], own
-
-
-def _warn(queries: Dataset, groups: npt.NDArray[np.int64], known: set[int]) -> None:
-    shared = np.array([int(group) in known for group in groups])
-    if shared.any():
-        names = sorted({str(case) for case in np.asarray(queries.cases, dtype=object)[shared]})
-        warnings.warn(
-            f"{format_count(int(shared.sum()), 'image')} {choose_form(int(shared.sum()), 'is', 'are')} of "
-            f"{format_count(len(names), 'case')} that the index also has, such as {names[0]!r}: images of these cases "
-            "are left out for them, but a model that was trained on the index has seen the cases.",
-            LeakageWarning,
-            stacklevel=3,
-        )
-    if not queries.has_cases:
-        warnings.warn(
-            f"The cases of {format_count(len(queries), 'image')} are not known: images of the same case cannot be left "
-            "out, unless they are the same files.",
-            DatasetWarning,
-            stacklevel=3,
+            "The vectors of the index and of the images are of different encoders, between which distances are not "
+            "defined. Compute both with the same model."
         )

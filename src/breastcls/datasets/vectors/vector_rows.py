@@ -18,6 +18,8 @@ Positions = npt.NDArray[np.int64]
 # Selections up to this size are copied once; larger ones at each use, so that ten folds do not hold ten copies.
 _KEPT_BYTES = 64 * 2**20
 _ROWS_AT_ONCE = 8192
+# Entries of the record of an encoder that do not identify it: engines agree within rounding.
+_NOT_IDENTIFYING = ("engine", "licence", "written_by")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,15 +122,28 @@ def join_vectors(first: VectorRows | None, second: VectorRows | None) -> VectorR
         rows = [np.arange(size) if one.rows is None else one.rows for one in (first, second)]
         return VectorRows(first.source, np.concatenate(rows))
     encoders = [dict(one.source.encoder) for one in (first, second)]
-    if all(encoders) and encoders[0] != encoders[1]:
+    if all(encoders) and not is_same_encoder(*encoders):
         raise DatasetError(
             f"Vectors of different encoders cannot be joined: {name_encoder(encoders[0])} and "
             f"{name_encoder(encoders[1])}. Compute both with the same encoder."
         )
     joined = np.concatenate([first.array, second.array])
     joined.flags.writeable = False
-    encoder = encoders[0] if encoders[0] == encoders[1] else {}
+    encoder = {name: value for name, value in encoders[0].items() if encoders[1].get(name) == value}
     return VectorRows(VectorSource(joined, encoder, first.source.has_images and second.source.has_images))
+
+
+def is_same_encoder(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Return whether two records are of one encoder, whatever engine and version computed the vectors.
+
+    Example:
+        >>> is_same_encoder({"name": "vit", "engine": "keras"}, {"name": "vit", "engine": "openvino"})
+        True
+        >>> is_same_encoder({"name": "vit"}, {"name": "mobilenet"})
+        False
+    """
+    records = [{name: of[name] for name in of if name not in _NOT_IDENTIFYING} for of in (first, second)]
+    return records[0] == records[1]
 
 
 def name_encoder(encoder: Mapping[str, Any]) -> str:
