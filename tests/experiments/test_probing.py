@@ -128,8 +128,7 @@ def test_several_classes_and_images_within_cases():
     several = probe(encode(0, classes=("a", "b", "c"), cases=15, effect=3.0), folds=3, bootstrap=FEW)
     assert several.table["roc_auc"].notna().all()
     data = encode(2, cases=8, images=6)
-    mixed = data.with_classes(data.classes, "mixed") if "mixed" in data.table else data
-    frame = mixed.table.assign(label=np.where(np.arange(len(data)) % 2, "malignant", "benign"))
+    frame = data.table.assign(label=np.where(np.arange(len(data)) % 2, "malignant", "benign"))
     found = probe(
         bc.features.load_embeddings(bc.Dataset(frame, data.classes), data.vectors),
         folds=3, permutations=2, heads=["knn", "nearest-mean"], bootstrap=FEW,

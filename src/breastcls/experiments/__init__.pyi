@@ -1,8 +1,8 @@
 from .breakhis_protocol import evaluate_protocol as evaluate_protocol
 from .case_pooling.case_model import CaseModel as CaseModel
-from .case_pooling.case_model import fit_case_model as fit_case_model
+from .case_pooling.case_model_fit import fit_case_model as fit_case_model
 from .case_pooling.pooling_comparison import PoolingComparison as PoolingComparison
-from .case_pooling.pooling_comparison import compare_pooling as compare_pooling
+from .case_pooling.pooling_cross_validation import compare_pooling as compare_pooling
 from .comparison_of_splits import compare_splits as compare_splits
 from .cross_validation_result import CrossValidation as CrossValidation
 from .fold_runner import ModelTrainer as ModelTrainer

@@ -83,7 +83,7 @@ def cross_validate(
             checkpoint. The result equals that of an uninterrupted run bit for bit on one machine.
         tta: Test-time augmentation; see `predict`.
         keep_models: Keep the models in memory if they are not written to a folder.
-        allow_leakage: Continue although folds by case share files or pictures under several names.
+        allow_leakage: Continue although folds by case share files, pixels or vectors under several names.
         bootstrap: How confidence intervals are computed; 2,000 resamples by default.
         progress: Whether to show progress on standard error.
         **fit_options: Anything else that `fit` takes: `epochs`, `augment`, `fine_tune`, ... The files of `logging` get
@@ -98,8 +98,8 @@ def cross_validate(
     Raises:
         DatasetError: If `data` is not a `Dataset`.
         SplitError: If the folds, or the validation parts, cannot be made.
-        LeakageError: If folds by case share files or pictures, or a model from `build` was trained before on a case
-            that it is tested on, and `allow_leakage` is not set.
+        LeakageError: If folds by case share files, pixels or vectors, or a model from `build` was trained before on a
+            case that it is tested on, and `allow_leakage` is not set.
         TrainingError: If an argument is not valid, or `run_dir` holds a cross-validation with other settings, another
             model or other images; the message shows the differences.
         OutputError: If `run_dir` cannot be written to or holds a cross-validation already.

@@ -80,7 +80,7 @@ def score_few_shot(
     the same weights. It holds for the training cases that were drawn, whose variation the range of single draws shows.
 
     Args:
-        head: What is fitted.
+        head: The probe.
         data: The images.
         splits: The draws.
         metrics: Some of `METRICS`.

@@ -26,8 +26,13 @@ def score_pooled_and_folds(
         aggregation: The level that is scored.
     """
     values = fold_values(predictions, fold_of, metric, aggregation)
-    pooled = one_metric(predictions.aggregate(aggregation), metric)
-    return pooled, float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    return one_metric(predictions.aggregate(aggregation), metric), mean_over_folds(values)
+
+
+def mean_over_folds(values: npt.ArrayLike) -> float:
+    """Return the mean of the values that are defined; NaN if there are none."""
+    found = np.asarray(values, np.float64)
+    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 
 def one_metric(predictions: Predictions, metric: str) -> float:
@@ -92,14 +97,13 @@ class FoldScorer:
                 return binary_auc(positive[rows], labels[rows])
             sizes = np.bincount(codes[rows])
             second = np.bincount(codes[rows], weights=labels[rows])
-            # Cases of several classes have none of their own.
+            # Cases of several classes are left out.
             kept = (sizes > 0) & ((second == 0) | (second == sizes))
             means = np.bincount(codes[rows], weights=positive[rows])[kept] / sizes[kept]
             return binary_auc(means.astype(np.float32), (second[kept] > 0).astype(np.int64))
 
-        values = np.array([of_rows(parts == fold) for fold in np.unique(parts)])
-        pooled = of_rows(np.ones(len(labels), dtype=bool))
-        return pooled, float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+        values = [of_rows(parts == fold) for fold in np.unique(parts)]
+        return of_rows(np.ones(len(labels), dtype=bool)), mean_over_folds(values)
 
 
 def fold_values(

@@ -42,7 +42,7 @@ class NeighbourHead(ProbeHead):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """As tables print it."""
+        """The name in tables."""
         return f"{self.neighbours} nearest neighbours"
 
     @override

@@ -98,7 +98,7 @@ def permutation_test(
     Raises:
         TrainingError: If an argument is not valid, or the labels cannot be permuted so.
         SplitError: If the folds cannot be made.
-        LeakageError: If the folds share files or pictures.
+        LeakageError: If the folds share files, pixels or vectors.
         ImageError: If an image cannot be read.
 
     Example:

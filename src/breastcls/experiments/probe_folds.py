@@ -39,10 +39,10 @@ def divide_again(data: Dataset, labels: Sequence[Integers], folds: int, by: Unit
 
     Args:
         data: The images.
-        labels: Those of each division.
+        labels: The labels of each division.
         folds: Number of folds.
         by: Unit that is kept whole.
-        seed: Of the folds.
+        seed: Seed of the folds.
     """
     units = data.units(by)
     keys: npt.NDArray[np.object_] | None = None
@@ -62,7 +62,7 @@ def score_in_batches(
     """Return for each cross-validation the metric of the pooled predictions, and its mean over folds.
 
     Args:
-        head: What is fitted.
+        head: The classifier.
         scorer: How the predictions are scored.
         divided: The labels and folds of each cross-validation.
         workers: Number of threads; None for one per processor. The batches, and so the result, do not depend on it.

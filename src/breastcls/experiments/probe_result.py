@@ -40,7 +40,7 @@ class ProbeResult(Result):
             `p_mean_over_folds`.
         few_shot: One row per encoder, probe and number of training cases per class, index `(encoder, probe,
             cases_per_class)`: each metric as the mean over draws with its confidence interval, and `<metric>_lowest`
-            and `<metric>_highest` of single draws; None if it was not asked for.
+            and `<metric>_highest` of single draws; None without few-shot curves.
         predictions: The out-of-fold predictions of each image by `(encoder, probe)`.
         permutation_tests: By `(encoder, probe)`, for the first metric; empty without permutations.
         verdicts: Sentences on the comparison with the baseline and with permuted labels.

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from breastcls.experiments.fold_scores import score_pooled_and_folds
+from breastcls.experiments.fold_scores import fold_values, mean_over_folds
 from breastcls.experiments.probed_images import ProbedImages
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
@@ -56,7 +55,7 @@ def score_rows(
         row: dict[str, Any] = {"encoder": key[0], "probe": key[1]}
         for metric in metrics:
             row |= wide_score(metric, table.loc[metric, ["value", "low", "high", "reason"]])
-            row[f"{metric}_mean_over_folds"] = _mean_over_folds(whole, images.parts, metric, images)
+            row[f"{metric}_mean_over_folds"] = mean_over_folds(fold_values(whole, images.parts, metric, level))
         if by_baseline:
             changes = ["change", "change_low", "change_high", "change_reason"]
             is_reference = key == next(iter(of_baselines))
@@ -64,12 +63,6 @@ def score_rows(
             row |= wide_score("difference", empty if is_reference else table.loc[metrics[0], changes])
         rows.append(row)
     return rows
-
-
-def _mean_over_folds(
-    predictions: Predictions, parts: npt.NDArray[np.int64], metric: str, images: ProbedImages
-) -> float:
-    return score_pooled_and_folds(predictions, parts, metric, images.aggregation)[1]
 
 
 def summarise_rows(rows: Sequence[Mapping[str, Any]], metric: str, baselines: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a probe is fitted on and predicts: training and test rows under some labels."""
+"""The splits of a probe, training and test rows with some labels, and the base class of its classifiers."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class ProbeSplit:
 
 
 class ProbeHead(abc.ABC):
-    """What is fitted on the vectors of an encoder.
+    """A classifier that is fitted on the vectors of an encoder.
 
     Attributes:
-        name: As `probe` takes it.
-        title: As tables print it.
+        name: The name that `probe` takes.
+        title: The name in tables.
         batch: How many splits are best predicted at once.
     """
 
@@ -56,9 +56,9 @@ def predict_out_of_fold(head: ProbeHead, labels: Sequence[Integers], parts: Sequ
     """Return the out-of-fold probabilities of several cross-validations of the same rows, each float32 (n, classes).
 
     Args:
-        head: What is fitted.
-        labels: Those of each cross-validation.
-        parts: The fold of each row in it.
+        head: The classifier.
+        labels: The labels of all rows in each cross-validation.
+        parts: The fold of each row in each cross-validation.
     """
     splits = [list(fold_splits(*one)) for one in zip(labels, parts, strict=True)]
     fitted = iter(head.predict([split for one in splits for split in one]))

@@ -48,12 +48,12 @@ def probe_rows(table: pd.DataFrame, settings: Mapping[str, Any], digits: int = 3
         cells = [str(encoder), str(name)]
         for metric in metrics:
             cells.append(format_estimate(row[metric], row[f"{metric}_low"], row[f"{metric}_high"], digits))
-            cells.append(_number(row[f"{metric}_mean_over_folds"], digits))
+            cells.append(format_number(row[f"{metric}_mean_over_folds"], digits))
         if has_difference:
             bounds = row["difference"], row["difference_low"], row["difference_high"]
             cells.append("" if np.isnan(bounds[0]) else format_estimate(*bounds, digits))
         if has_p:
-            cells += ["" if np.isnan(row[name]) else format_p(row[name]) for name in ("p", "p_mean_over_folds")]
+            cells += ["" if np.isnan(row[key]) else format_p(row[key]) for key in ("p", "p_mean_over_folds")]
         rows.append(cells)
     return rows
 
@@ -69,11 +69,7 @@ def curve_rows(curves: pd.DataFrame, settings: Mapping[str, Any], digits: int = 
         cells = [str(encoder), str(name), str(count)]
         for metric in metrics:
             cells.append(format_estimate(row[metric], row[f"{metric}_low"], row[f"{metric}_high"], digits))
-            low, high = (_number(row[f"{metric}_{end}"], digits) for end in ("lowest", "highest"))
+            low, high = (format_number(row[f"{metric}_{end}"], digits) for end in ("lowest", "highest"))
             cells.append(f"{low}–{high}")
         rows.append(cells)
     return rows
-
-
-def _number(value: float, digits: int) -> str:
-    return format_number(value, digits)

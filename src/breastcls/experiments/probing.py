@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.datasets.image_rows import Unit
 from breastcls.environment import describe_environment
-from breastcls.errors import LeakageWarning, TrainingError
+from breastcls.errors import LeakageWarning
 from breastcls.experiments.class_mean_head import ClassMeanHead
 from breastcls.experiments.few_shot import few_shot_splits, most_cases, score_few_shot
 from breastcls.experiments.fold_scores import FoldScorer
@@ -23,15 +22,15 @@ from breastcls.experiments.label_permutation import NULLS, Permute, permute_labe
 from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.neighbour_head import NeighbourHead
 from breastcls.experiments.permutation_result import PermutationTest
+from breastcls.experiments.probe_arguments import HEADS, check_probe_data, check_probe_numbers
 from breastcls.experiments.probe_folds import LabelledFolds, divide_again, score_in_batches
+from breastcls.experiments.probe_limitations import few_shot_notes, find_probe_limitations
 from breastcls.experiments.probe_result import ProbeResult
 from breastcls.experiments.probe_scores import score_rows, summarise_rows
-from breastcls.experiments.probe_splits import ProbeHead, ProbeSplit, predict_out_of_fold
+from breastcls.experiments.probe_splits import ProbeHead, predict_out_of_fold
 from breastcls.experiments.probed_images import ProbedImages, gather_images
-from breastcls.features.linear_probe import ASSUMED_C
 from breastcls.features.nearest_neighbours import Distance
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.limitations import few_cases
 from breastcls.intervals.paired_scores import check_metrics
 from breastcls.intervals.score_tables import count_units
 from breastcls.predictions.aggregation import Aggregation, Level
@@ -39,7 +38,6 @@ from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.predictions import Predictions
 from breastcls.training.class_weights import ClassWeight
 
-HEADS = ("logistic", "knn", "nearest-mean")
 DEFAULT_METRICS = ("roc_auc", "balanced_accuracy")
 
 
@@ -63,7 +61,7 @@ def probe(
     bootstrap: Bootstrap | None = None,
     workers: int | None = None,
 ) -> ProbeResult:
-    """Judge encoders by probes on their vectors: each image is predicted once, by a probe without its case.
+    """Evaluate encoders by probes on their vectors: each image is predicted once, by a probe not trained on its case.
 
     There is nothing to tune. "logistic" is an exact logistic regression on standardised vectors, its penalty chosen
     by inner folds over the training cases (see `breastcls.features.fit_linear_probe`). "knn" is the share of each class
@@ -102,7 +100,7 @@ def probe(
         TrainingError: If an argument is not valid, data has no vectors, or labels cannot be permuted so.
         DatasetError: If `data` is not a `Dataset`, or has no labels or cases.
         SplitError: If a class has fewer cases than there are folds.
-        LeakageError: If the folds share files or pictures.
+        LeakageError: If the folds share files, pixels or vectors.
         EvaluationError: If a metric or `distance` is not known.
 
     Example:
@@ -110,8 +108,8 @@ def probe(
         >>> result = bc.experiments.probe({"MobileNetV2": encoded}, permutations=200)  # doctest: +SKIP
         >>> print(result)  # doctest: +SKIP
     """
-    named = _check_data(data, baselines or ("colour",))
-    _check_numbers(heads, neighbours, few_shot, draws, permutations)
+    named = check_probe_data(data, baselines or ("colour",))
+    check_probe_numbers(heads, neighbours, few_shot, draws, permutations)
     wanted = check_metrics(metrics)
     bootstrap = bootstrap or Bootstrap(seed=seed)
     with warnings.catch_warnings():
@@ -127,6 +125,7 @@ def probe(
     tests: dict[tuple[str, str], PermutationTest] = {}
     notes: list[str] = []
     seconds: dict[str, float] = {}
+    counts: dict[str, Any] = {}
     for images in sets:
         notes += images.notes
         predicted: dict[tuple[str, str], Predictions] = {}
@@ -142,7 +141,7 @@ def probe(
                 for count in few_shot:
                     if count <= most_cases(images.data):
                         splits = few_shot_splits(images.data, count, draws, seed)
-                        notes += _few_shot_notes(head, splits, count)
+                        notes += few_shot_notes(head, splits, count)
                         curves[name, head.title, count] = score_few_shot(
                             head, images.data, splits, wanted, images.aggregation, bootstrap
                         )
@@ -158,12 +157,12 @@ def probe(
             )
         rows += score_rows(predicted, images, wanted, bootstrap, labelled=len(sets) > 1)
         predictions |= predicted
+        counts[images.names[0]] = count_units(next(iter(predicted.values())))
     for row in rows:
         test = tests.get((row["encoder"], row["probe"]))
         if permutations:
             values = {} if test is None else test.table["p"].to_dict()
             row["p"], row["p_mean_over_folds"] = values.get("pooled", np.nan), values.get("mean_over_folds", np.nan)
-    counts = {images.names[0]: count_units(predictions[next(iter(_keys(predictions, images)))]) for images in sets}
     return ProbeResult(
         table=pd.DataFrame(rows).set_index(["encoder", "probe"]),
         few_shot=_curve_table(curves),
@@ -177,38 +176,10 @@ def probe(
             "neighbours": neighbours, "distance": distance, "class_weight": class_weight, "draws": draws,
             "permutations": permutations, "bootstrap": asdict(bootstrap),
         },
-        limitations=_limitations(sets, counts, rows, notes, by, len(heads) * len(named)),
+        limitations=find_probe_limitations(sets, counts, notes, by, len(heads) * len(named)),
         environment=describe_environment(),
         seconds=seconds,
     )  # fmt: skip
-
-
-def _check_data(data: object, baselines: Sequence[str]) -> dict[str, Dataset]:
-    named: Mapping[Any, Any] = data if isinstance(data, Mapping) else {"vectors": data}
-    if not named:
-        raise TrainingError("data is an empty mapping; expected a Dataset with vectors, or several by name.")
-    for name, one in named.items():
-        if not isinstance(name, str) or name in baselines:
-            raise TrainingError(f"An encoder is named {name!r}; expected text other than the name of a baseline.")
-        require_labelled(f"data[{name!r}]" if isinstance(data, Mapping) else "data", one, "A probe")
-        if one.vectors is None:
-            raise TrainingError(
-                f"The images of {name!r} have no vectors. breastcls.features.extract_features(encoder, data) computes "
-                "them, breastcls.features.load_embeddings reads those of any other program."
-            )
-    return dict(named)
-
-
-def _check_numbers(
-    heads: Sequence[str], neighbours: int, few_shot: Sequence[int], draws: int, permutations: int
-) -> None:
-    if isinstance(heads, str) or not heads or set(heads) - set(HEADS):
-        raise TrainingError(f"heads is {heads!r}; expected some of {', '.join(map(repr, HEADS))}, as a list.")
-    whole: list[tuple[str, Any, int]] = [("neighbours", neighbours, 1), ("draws", draws, 1)]
-    whole += [("permutations", permutations, 0), *(("few_shot", count, 1) for count in few_shot)]
-    for name, value, least in whole:
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise TrainingError(f"{name} must be whole numbers of at least {least}; found {value!r}.")
 
 
 def _heads(
@@ -264,48 +235,9 @@ def _test(
     )  # fmt: skip
 
 
-def _few_shot_notes(head: ProbeHead, splits: Sequence[ProbeSplit], count: int) -> list[str]:
-    """Return what a head does otherwise with so few cases."""
-    fewest = min(len(split.train) for split in splits)
-    if isinstance(head, LogisticHead) and count == 1:
-        return [f"With one case per class the penalty cannot be chosen over cases: C = {ASSUMED_C:g} is used."]
-    if isinstance(head, NeighbourHead) and fewest < head.neighbours:
-        return [
-            f"With {count} cases per class some draws have fewer than {head.neighbours} training images: all of them "
-            "are neighbours of every image."
-        ]
-    return []
-
-
-def _keys(predictions: Mapping[tuple[str, str], Predictions], images: ProbedImages) -> list[tuple[str, str]]:
-    return [key for key in predictions if key[0] in images.names]
-
-
 def _curve_table(curves: Mapping[tuple[str, str, int], Mapping[str, float]]) -> pd.DataFrame | None:
     if not curves:
         return None
     table = pd.DataFrame.from_dict(dict(curves), orient="index")
     table.index = pd.MultiIndex.from_tuples(list(curves), names=["encoder", "probe", "cases_per_class"])
     return table
-
-
-def _limitations(
-    sets: Sequence[ProbedImages],
-    counts: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-    notes: Sequence[str],
-    by: str,
-    compared: int,
-) -> tuple[str, ...]:
-    found = list(notes)
-    if by != "case":
-        found.append(f"The folds keep each {by} whole, but not each case.")
-    for images in sets:
-        sentences = few_cases(counts[images.names[0]])
-        found += [f"{images.names[0]}: {one}" for one in sentences] if len(sets) > 1 else sentences
-    if compared > 1:
-        found.append(
-            f"{compared} combinations of encoder and probe are compared: the best of them was selected by its score, "
-            "which is hence too high on average."
-        )
-    return tuple(dict.fromkeys(found))

@@ -9,14 +9,14 @@ from sklearn.metrics import roc_auc_score
 import breastcls as bc
 from breastcls.errors import EvaluationError, TrainingError
 from breastcls.experiments.case_pooling.attention_pooling import (
-    ATTENTION_SHARE,
     POOLINGS,
     Bags,
     compute_loss,
     draw_parameters,
 )
-from breastcls.experiments.case_pooling.case_model import CaseModel, fit_case_model
-from breastcls.experiments.case_pooling.pooling_comparison import compare_pooling
+from breastcls.experiments.case_pooling.case_model import CaseModel
+from breastcls.experiments.case_pooling.case_model_fit import fit_case_model
+from breastcls.experiments.case_pooling.pooling_cross_validation import compare_pooling
 from breastcls.features.embedding_table import load_embeddings
 from support.vector_fixtures import make_vectors
 
@@ -147,7 +147,6 @@ def test_more_components_than_images_are_fitted_in_their_principal_axes():
     zero = compute_loss(np.zeros_like(gradient), model.parameters, standard, labels, shares, 0.5)[0]
     assert loss < zero
     assert np.abs(gradient).max() < 1e-2
-    assert ATTENTION_SHARE < 1
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +181,10 @@ def test_a_picture_of_a_case_shows_its_images_by_their_weight(easy_vectors, tmp_
     weights = result.attention.query("case == 'case3'")["weight"].sort_values(ascending=False)
     titles = [axes.get_title("left") for axes in figure.axes if axes.get_title("left")]
     assert [title.split(",")[0] for title in titles] == [f"{weight:.3f}" for weight in weights]
-    with pytest.raises(EvaluationError, match="case9"):
-        result.plot_case("case999")
+    with pytest.raises(EvaluationError, match="case999"):
+        result.plot_case("case999", pooling="attention")
+    with pytest.raises(EvaluationError, match="'gated-attention'"):
+        result.plot_case("case3")
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from breastcls.drawing.figures import INK, MUTED, drawing_style, new_figure
+from breastcls.drawing.figures import INK, MUTED, TWO_COLUMNS, drawing_style, new_figure
 from breastcls.images.decode import read_image
 from breastcls.images.resize import resize_image
 
 _COLUMNS = 4
 _SIDE = 112
-_WIDTH = 174.0
 _COLOURS = "viridis"
 _TINT = 0.35
 
@@ -37,7 +36,7 @@ def draw_case(rows: pd.DataFrame, title: str, count: int) -> Figure:
     largest = float(order["weight"].max())
     lines = -(-len(shown) // _COLUMNS)
     with drawing_style():
-        figure = new_figure(_WIDTH, 14.0 + lines * 27.0)
+        figure = new_figure(TWO_COLUMNS, 14.0 + lines * 27.0)
         grid = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
         for axes in grid:
             axes.set_axis_off()

@@ -8,7 +8,7 @@ arXiv 1802.04712). The images k of a case have vectors h_k and the weights
     a_k = 1 / n                                                           "mean"
 
 The case has the vector z = sum_k a_k h_k, of which a softmax layer computes the probabilities. With V = 0 the first two
-are the third: what attention adds is measured against it.
+equal the third, which is therefore the baseline of attention.
 """
 
 from __future__ import annotations

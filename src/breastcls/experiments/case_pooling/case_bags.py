@@ -43,9 +43,8 @@ def make_bags(data: Dataset) -> CaseBags:
     vectors = data.vectors
     if vectors is None:
         raise TrainingError(
-            "Pooling over the images of a case needs vectors. Compute them by breastcls.features.extract_features, or "
-            "read "
-            "them by load_embeddings."
+            "Pooling over the images of a case needs vectors. Compute them with breastcls.features.extract_features, "
+            "or read them with load_embeddings."
         )
     names, first, codes = np.unique(data.cases.astype(str), return_index=True, return_inverse=True)
     # In order of first appearance, as predictions by case.
@@ -61,9 +60,7 @@ def make_bags(data: Dataset) -> CaseBags:
     if len(several):
         raise TrainingError(
             f"{len(several)} of {format_count(len(names), 'case')} {choose_form(len(several), 'holds', 'hold')} images "
-            f"of "
-            f"several classes, first {cases[several[0]]!r}, so that a case has no class to be predicted. Leave these "
-            f"cases "
-            "out, or predict by image."
+            f"of several classes, first {cases[several[0]]!r}, so that a case has no class to be predicted. Leave "
+            "these cases out, or predict by image."
         )
     return CaseBags(Bags(np.asarray(vectors[rows], np.float64), starts), rows, cases, of_case)
