@@ -33,7 +33,7 @@ def test_sections_of_pixels_are_left_out_with_the_reason(evaluated, tmp_path):
     assert result.leakage.vectors_compared
     page = result.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "vectors without image files, and so without colours" in page
-    assert "Model of vectors" in page or "vectors" in page
+    assert "classifier (linear) of the vectors of test encoder" in page
 
 
 def test_the_colour_baseline_stays_beside_vectors_of_images(easy_vectors):
@@ -57,7 +57,7 @@ def test_cross_validation_is_that_of_the_exact_head_on_its_folds(embeddings, tmp
         found = result.predictions.probabilities[result.fold_of == number]
         np.testing.assert_allclose(found, probe.probabilities(test.vectors), atol=1e-5)
     assert any("vectors without image files" in one for one in result.evaluation.limitations)
-    # Of other vectors nothing is resumed.
+    # A run on other vectors is not resumed.
     changed = make_vectors(seed=0, signal=0.5, encoder="test encoder")
     with pytest.raises(bc.errors.TrainingError, match="vectors_sha256"):
         bc.cross_validate(

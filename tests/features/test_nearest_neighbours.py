@@ -33,5 +33,5 @@ def test_equally_near_ones_are_in_their_order_and_zero_vectors_do_no_harm():
 def test_what_is_refused():
     with pytest.raises(EvaluationError, match="distance is 'angle'"):
         find_neighbours(np.eye(2), np.eye(2), 1, distance="angle")
-    with pytest.raises(EvaluationError, match="3 neighbours of 2 vectors"):
+    with pytest.raises(EvaluationError, match="count is 3; expected 1 to 2"):
         find_neighbours(np.eye(2), np.eye(2), 3)

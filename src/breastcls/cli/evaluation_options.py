@@ -1,4 +1,4 @@
-"""The options of an evaluation, the call of `evaluate` that they are, and the files of its result."""
+"""The options of an evaluation, the call of `evaluate` with them, and the files of its result."""
 
 from __future__ import annotations
 

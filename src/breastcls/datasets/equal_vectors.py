@@ -20,8 +20,7 @@ float16 is half of it."""
 _LEAST_SIZE = 16
 # In units of the standard deviation over the training set: vectors with a large common part are not all similar.
 _LARGEST_SHARE = 0.02
-
-# Vectors are compared in so many random directions first, in which they are no farther apart than in all.
+# Vectors are compared after projection to so many random directions first, which does not increase distances.
 _DIRECTIONS = 8
 _ROWS_AT_ONCE = 8192
 
@@ -55,7 +54,7 @@ def find_equal_vectors(train: Dataset, test: Dataset, without: Collection[str] =
     given, wanted = first.array, second.array
     paths = np.array(test.paths, dtype=object)
     rows = np.flatnonzero([path not in without for path in paths]) if without else np.arange(len(paths))
-    # Of equal hashes the first row; hashes are equal for equal vectors, and the vectors decide.
+    # The first row of each hash. Equal vectors have equal hashes; equal hashes are verified by the vectors.
     hashes, places = np.unique(first.hashes, return_index=True)
     found = np.searchsorted(hashes, second.hashes[rows]).clip(max=len(hashes) - 1)
     same = rows[hashes[found] == second.hashes[rows]]

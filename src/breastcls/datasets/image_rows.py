@@ -46,8 +46,7 @@ class ImageRows:
         if self.vector_rows is not None and len(self.vector_rows) != len(table):
             raise DatasetError(
                 f"There are {format_count(len(self.vector_rows), 'vector')} for {format_count(len(table), 'row')}. "
-                f"Select "
-                "rows by where() or data[...], which selects both."
+                "Select rows by where() or data[...], which selects both."
             )
 
     # Contents

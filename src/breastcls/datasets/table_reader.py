@@ -134,8 +134,7 @@ def _beside(source: str | os.PathLike[str], name: str) -> Path:
     if os.path.basename(name) != name or not path.is_file():
         raise DatasetError(
             f"The table {os.path.basename(source)} names the file of its vectors, {name!r}, which is not beside it. "
-            f"Copy "
-            f"both, or remove the line '{VECTORS_LINE}...' to read the table alone."
+            f"Copy both, or remove the line '{VECTORS_LINE}...' to read the table alone."
         )
     return path
 

@@ -142,7 +142,7 @@ class BatchedRegressions:
             step, change = after - at, new_gradient - gradient
             product = np.einsum("kd,kd->k", step, change)
             norms = np.sqrt(np.einsum("kd,kd->k", step, step) * np.einsum("kd,kd->k", change, change))
-            # Of a pair that rounding errors dominate nothing is learned about the curvature.
+            # A pair that rounding errors dominate has no information about the curvature.
             useful = product > 10 * np.finfo(kind).eps * norms
             inverse = np.divide(1.0, product, out=np.zeros_like(product), where=useful)
             memory = [*memory[-_MEMORY + 1 :], (step, change, inverse)]

@@ -47,8 +47,8 @@ class ClassMeans:
     def probabilities(self, vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the softmax of minus the squared distances to the means, float32 (n, classes).
 
-        The paper predicts the nearest mean, which is the class with the highest of these values. They rank images, and
-        are not calibrated.
+        The paper predicts the class of the nearest mean, which has the highest of these values. The values rank images,
+        and are not calibrated.
         """
         found = np.empty((len(vectors), len(self.means)), dtype=np.float32)
         for block in row_blocks(*vectors.shape):

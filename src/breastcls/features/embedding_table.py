@@ -40,8 +40,8 @@ def load_embeddings(
     The result is an ordinary `Dataset` with `vectors`: every selection, split and fold keeps rows and vectors together.
     `fit`, `cross_validate`, `evaluate`, `compare`, `predict` and `breastcls.experiments.permutation_test` take it with
     a model of vectors: `build_model("embeddings", classes=data.classes, dimensions=data.vectors.shape[1])`. Where the
-    column `path` names image files that exist, the colour-only baseline stays beside every result; without files the
-    sections of an evaluation that need pixels are left out.
+    column `path` names image files that exist, results include the colour-only baseline; without files the sections of
+    an evaluation that need pixels are left out.
 
     Vectors with ids are brought into the order of the table. Ids are compared as they are written; then, for rows that
     are named by their path, by paths without suffixes and by file names. Vectors without ids are taken in the order of
@@ -85,11 +85,10 @@ def load_embeddings(
         raise DatasetError(f"extra={extra!r}; expected {' or '.join(map(repr, EXTRA))}.")
     if isinstance(table, Dataset):
         if classes is not None or root is not None or distinct != ():
-            raise DatasetError("`classes`, `root` and `distinct` come with the dataset; leave them out.")
-        data = dataclasses.replace(table, vector_rows=None)
+            raise DatasetError("`classes`, `root` and `distinct` are those of the dataset; leave them out.")
     else:
-        data = load_table(table, classes=classes, root=root, distinct=distinct, files=False)
-        data = dataclasses.replace(data, vector_rows=None)
+        table = load_table(table, classes=classes, root=root, distinct=distinct, files=False)
+    data = dataclasses.replace(table, vector_rows=None)
     stored, name = _read(array, ids, key, data)
     stored = dataclasses.replace(stored, encoder=_find_encoder(encoder, stored, name))
     return attach_vectors(data, stored, name, _wanted(data, id_column), extra=extra)
@@ -99,10 +98,9 @@ def _read(array: Any, ids: Any, key: Any, data: Dataset) -> tuple[StoredVectors,
     """Return the vectors as they are stored, and what has them in words."""
     if isinstance(array, (str, os.PathLike)):
         name = os.path.basename(os.path.normpath(array))
-        stored = read_vectors(array, key=key, ids=ids if isinstance(ids, str) else None, known=column_names(data.frame))
-        return (
-            stored if ids is None or isinstance(ids, str) else dataclasses.replace(stored, ids=_sequence(ids))
-        ), name
+        place = ids if isinstance(ids, str) else None
+        stored = read_vectors(array, key=key, ids=place, known=column_names(data.frame))
+        return (stored if ids is None or place is not None else dataclasses.replace(stored, ids=_sequence(ids))), name
     if key is not None or isinstance(ids, str):
         raise DatasetError("key= and a name as ids= belong to files; the vectors are given as an array.")
     name = "The array"

@@ -46,8 +46,8 @@ def extract_features(
 ) -> Dataset:
     """Compute the vectors of images, and return a dataset with them.
 
-    The same rows with `vectors` can be trained and evaluated on as often as needed without the network; see
-    `load_embeddings`, which reads the written file again.
+    The dataset with `vectors` can be used for training and evaluation as often as needed, without the encoder.
+    `load_embeddings` reads the written file again.
 
     Args:
         encoder: The name of a backbone of `list_backbones()`, with its default weights and its default image size; a
@@ -64,8 +64,8 @@ def extract_features(
         progress: Whether to show a progress bar; by default if standard error is a terminal.
 
     Returns:
-        The dataset with `vectors`, float32 (n, d). `encoder` of it records the name, the weights (SHA-256), image size,
-        resize mode and stain normalizer.
+        The dataset with `vectors`, float32 (n, d). Its attribute `encoder` records the name, the weights (SHA-256), the
+        image size, the resize mode and the stain normalizer.
 
     Raises:
         DatasetError: If `data` is no dataset, has no image files, or `output` does not end in `.npz`.
@@ -132,8 +132,7 @@ def find_features(model: Any) -> keras.Model:
         if dense is None:
             raise ModelError(
                 f"The model {model.name!r} ends with {type(last).__name__!r} after no dense layer, so its features are "
-                f"not "
-                "known. Pass keras.Model(model.inputs[0], layer.output)."
+                "not known. Pass keras.Model(model.inputs[0], layer.output)."
             ) from None
         return keras.Model(model.inputs[0], dense.input, name="features")
 
@@ -144,12 +143,7 @@ def _check_output(output: str | os.PathLike[str]) -> None:
 
 
 def _open_images(data: Dataset, card: ModelCard | None, size: tuple[int, int], batch_size: int) -> Iterator[Any]:
-    pipeline = data.to_keras(
-        size,
-        batch_size=batch_size,
-        resize=_resize_of(card),
-        normalizer=find_normalizer(card),
-    )
+    pipeline = data.to_keras(size, batch_size=batch_size, resize=_resize_of(card), normalizer=find_normalizer(card))
     return (pipeline[number][0] for number in range(len(pipeline)))
 
 
@@ -176,8 +170,7 @@ def _pool(part: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if part.ndim not in (2, 4):
         raise ModelError(
             f"The encoder gives outputs of shape {part.shape}; expected vectors (n, d) or feature maps (n, rows, "
-            f"columns, "
-            "channels)."
+            "columns, channels)."
         )
     return part if part.ndim == 2 else np.asarray(part.mean(axis=(1, 2), dtype=np.float64), np.float32)
 

@@ -17,7 +17,8 @@ Singles = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 _QUERIES, _VECTORS = 1024, 4096
-# Products in float32 confuse neighbours at nearly the same distance: more are kept, and compared in float64.
+# Rounding errors of float32 change the order of nearly equal distances: more neighbours are kept, and their distances
+# computed in float64.
 _SPARE = 12
 
 
@@ -52,7 +53,7 @@ def find_neighbours(
     if distance not in get_args(Distance):
         raise EvaluationError(f'distance is {distance!r}; expected "cosine" or "euclidean".')
     if not 1 <= count <= len(vectors):
-        raise EvaluationError(f"{count} neighbours of {len(vectors)} vectors were asked for; expected 1 to as many.")
+        raise EvaluationError(f"count is {count}; expected 1 to {len(vectors)}, the number of vectors.")
     kept = min(len(vectors), count + _SPARE)
     centre = None if distance == "cosine" else vectors.mean(axis=0, dtype=np.float64)
     known, halves = _prepare(vectors, centre)
@@ -90,14 +91,14 @@ def _candidates(known: Singles, halves: Singles | None, asked: Singles, kept: in
     """Return the positions of the `kept` vectors of largest similarity, in no order, int64 (m, kept)."""
     best, places = np.empty((len(asked), 0), np.float32), np.empty((len(asked), 0), np.int64)
     for block in row_blocks(len(known), 1, max(_VECTORS, kept)):
-        likeness = asked @ known[block].T
+        similarity = asked @ known[block].T
         if halves is not None:
-            likeness -= halves[block]
+            similarity -= halves[block]
         if block.start == 0:
-            best, places = _largest(likeness, None, kept)
+            best, places = _largest(similarity, None, kept)
             continue
         # Few are better than the worst that is kept: finding them costs less than sorting.
-        rows, columns = np.divmod(np.flatnonzero(likeness > best.min(axis=1, keepdims=True)), likeness.shape[1])
+        rows, columns = np.divmod(np.flatnonzero(similarity > best.min(axis=1, keepdims=True)), similarity.shape[1])
         if len(rows) == 0:
             continue
         counts = np.bincount(rows, minlength=len(asked))
@@ -106,7 +107,7 @@ def _candidates(known: Singles, halves: Singles | None, asked: Singles, kept: in
         more = np.full((len(touched), int(counts.max())), -np.inf, dtype=np.float32)
         where = np.zeros(more.shape, dtype=np.int64)
         line = np.searchsorted(touched, rows)
-        more[line, slots], where[line, slots] = likeness[rows, columns], columns + block.start
+        more[line, slots], where[line, slots] = similarity[rows, columns], columns + block.start
         best[touched], places[touched] = _largest(
             np.concatenate([best[touched], more], axis=1), np.concatenate([places[touched], where], axis=1), kept
         )
@@ -130,8 +131,8 @@ def _rank(
     distances = np.empty(places.shape)
     for block in row_blocks(len(asked), places.shape[1] * asked.shape[1]):
         # The square of a difference has no cancellation, unlike the difference of products.
-        apart = known[places[block]].astype(np.float64) - asked[block, None]
-        squares = np.einsum("mkd,mkd->mk", apart, apart)
+        differences = known[places[block]].astype(np.float64) - asked[block, None]
+        squares = np.einsum("mkd,mkd->mk", differences, differences)
         distances[block] = squares / 2 if distance == "cosine" else np.sqrt(squares)
     order = np.lexsort((places, distances), axis=1)[:, :count]
     return np.take_along_axis(places, order, axis=1), np.take_along_axis(distances, order, axis=1)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from breastcls.features.standardisation import LEAST_DEVIATION, Matrix
 
 Singles = npt.NDArray[np.float32]
-# Of a block of rows: it stays in the cache of the processor between the two products with it.
+# The number of values of a block of rows: the block stays in the cache of the processor between two products with it.
 _BLOCK_VALUES = 2**20
 # Up to so many values the features are also kept as float64, for fits whose coefficients are reported.
 MOST_EXACT_VALUES = 2**24

@@ -28,7 +28,7 @@ class SimilarImages(Result):
 
     Attributes:
         queries: The n images that were compared.
-        found: Images of the index that were found for one of them at least.
+        found: Images of the index that were found for at least one of them.
         neighbours: int64 (n, k), rows of `found`, the most similar first; -1 where there are fewer.
         distances: float32 (n, k), infinite where there are fewer.
         metric: `"cosine"` (one minus the cosine of the angle between two feature vectors, 0..2) or `"euclidean"`.

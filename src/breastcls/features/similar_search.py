@@ -1,4 +1,4 @@
-"""`find_similar`: the training images that are most similar for a model, from other cases."""
+"""`find_similar`: the training images of other cases whose features are most similar."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ def find_similar(
 ) -> SimilarImages:
     """Return for each image the most similar training images of other cases, by the features of a model.
 
-    Features are those in front of the head: what the model compares images by. A similar image is no proof that a
-    prediction is right, but a pathologist can judge the comparison, which a heat-map does not show. Images of the same
-    case are never returned.
+    The features are those in front of the head of the model. A similar image is no proof that a prediction is right;
+    a pathologist can judge whether the tissue is similar too. Images of the same case are never returned.
 
     Args:
         model: What `extract_features` takes as the encoder, usually the trained model.
@@ -37,7 +36,7 @@ def find_similar(
         ImageError: If an image cannot be read.
 
     Warns:
-        LeakageWarning: If a case of `images` is also in `train`: the model has seen the case.
+        LeakageWarning: If a case of `images` is also in `train`, so that the model was trained on it.
         DatasetWarning: If the cases of `images` are not known.
 
     Example:

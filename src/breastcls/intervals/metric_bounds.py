@@ -5,7 +5,7 @@ is no narrower than Wilson's at the number of cases (`proportion_bounds`). F1 fo
 index. To means of the recall over classes, Wilson's intervals of the classes with few varying cases are added by MOVER
 (method of variance estimates recovery, Zou & Donner 2008, DOI 10.1002/sim.3095). An AUC that few cases support has the
 interval of Newcombe 2006. Other metrics that do not vary have no interval, and without a misclassified row the Brier
-score and the log loss have none either: a bootstrap knows only how much the correct predictions vary.
+score and the log loss have none either: the resamples vary only as much as the correct predictions do.
 """
 
 from __future__ import annotations

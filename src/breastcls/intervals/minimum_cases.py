@@ -33,7 +33,7 @@ MANY_CLASSES = "many-classes"
 REASONS = {
     TOO_FEW_CASES: f"there are fewer than {MIN_CASES} cases of a class that the value rests on",
     NO_VARIATION: "every resample of the cases has the same value",
-    NO_ERRORS: "no image is misclassified, so that how much an error would change the value is not in the sample",
+    NO_ERRORS: "no image is misclassified, so that the effect of an error on the value cannot be estimated",
     VALUE_NOT_DEFINED: "the value is not defined",
     CASES_NOT_KNOWN: "cases are not known",
     MANY_CLASSES: "curves of more than 20 classes have no bands",

@@ -10,6 +10,9 @@ from breastcls.datasets.vectors.vector_rows import Vectors, name_encoder
 from breastcls.errors import DatasetError, EvaluationError
 from breastcls.models.model_card import ModelCard
 
+# The entries of the record of an encoder that its vectors depend on.
+_IDENTITY = ("name", "weights_sha256", "image_size", "resize", "stain", "pooling")
+
 
 def check_given_vectors(values: Any, size: int | None) -> Vectors:
     """Return vectors float32 (n, d) that were given as an array.
@@ -40,13 +43,9 @@ def check_encoder(card: ModelCard | None, encoder: Mapping[str, Any]) -> None:
     known = training.get("encoder") if isinstance(training, Mapping) else None
     if not known or not encoder:
         return
-    differing = [name for name in IDENTITY if name in known and name in encoder and known[name] != encoder[name]]
+    differing = [name for name in _IDENTITY if name in known and name in encoder and known[name] != encoder[name]]
     if differing:
         raise EvaluationError(
             f"The model was trained on vectors of {name_encoder(known)}, and these are of {name_encoder(encoder)} "
             f"(different: {', '.join(differing)}). Compute them with the encoder of the training."
         )
-
-
-IDENTITY = ("name", "weights_sha256", "image_size", "resize", "stain", "pooling")
-"""The entries of the record of an encoder that its vectors depend on."""

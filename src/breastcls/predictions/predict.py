@@ -55,11 +55,11 @@ def predict(
         model: A `keras.Model`, built here or elsewhere, or the path of a `.keras` file. Its input is (n, height, width,
             3), RGB 0..255; its output (n, classes), or (n, 1) for the positive class of two.
         x: For a model of vectors a `Dataset` with vectors, or an array float (n, d). Else the images, of any size, in
-            one of these forms: the path of an image file, or of a folder, of which all
-            images are taken, in subfolders too, without labels; the bytes of one encoded image, or a binary file that
-            is open; an image of Pillow; an array, or a tensor that converts to one, uint8 (height, width, 3) or
-            (n, height, width, 3), RGB; a list of any of these; an iterator of any of these, which is consumed batch by
-            batch; or a `Dataset`, with or without labels.
+            one of these forms: the path of an image file, or of a folder, of which all images are taken, in subfolders
+            too, without labels; the bytes of one encoded image, or a binary file that is open; an image of Pillow; an
+            array, or a tensor that converts to one, uint8 (height, width, 3) or (n, height, width, 3), RGB; a list of
+            any of these; an iterator of any of these, which is consumed batch by batch; or a `Dataset`, with or without
+            labels.
         batch_size: Images at a time.
         tta: Test-time augmentation. `"dihedral"`: the probabilities are the mean over the eight dihedral transforms
             (rotations by 0, 90, 180 and 270 degrees, each with and without a flip), or for images that are not square

@@ -16,7 +16,7 @@ from breastcls.datasets.synthetic.arguments import (
     check_threads,
     check_whole_number,
 )
-from breastcls.datasets.synthetic.synthetic_slides import image_seed, open_slide
+from breastcls.datasets.synthetic.synthetic_slides import SYNTHETIC_NAME, image_seed, open_slide
 from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, Slide, generate_image
 from breastcls.datasets.synthetic.tree_writer import atomic_tree, run_jobs, write_png
 from breastcls.datasets.synthetic.whole_mount import PATCH, generate_mosaic
@@ -33,7 +33,6 @@ _FOLDERS = {
 }
 # No real patient has these numbers, so that synthetic images cannot be confused with real ones.
 _FIRST_PATIENT = 90_000
-_BREAKHIS_NAME = re.compile(r"SOB_[BM]_[A-Z]+-14-9\d{5}[A-Z]*-\d+-\d+\.png")
 _IDC_NAME = re.compile(r"9\d{4}_idx5_x\d+_y\d+_class[01]\.png")
 _MOST = 999
 
@@ -69,7 +68,7 @@ def make_breakhis(
         image_size: (height, width) in pixels, each 32 to 4096. A smaller image shows the same field of view with fewer
             pixels.
         seed: The same seed gives the same files, byte for byte, on one machine. `make_masks` with this seed returns
-            masks of their nuclei, glands and tumour.
+            masks of the nuclei, glands and tumour of the images.
         overwrite: Whether to replace an existing folder of synthetic images.
         threads: Number of images that are generated at the same time; by default one per processor, at most eight.
 
@@ -98,7 +97,7 @@ def make_breakhis(
     workers = check_threads(threads)
     size = check_frame_size(image_size)
     wanted = check_magnifications(magnifications)
-    with atomic_tree(Path(root) / "BreaKHis_v1", _BREAKHIS_NAME, overwrite) as tree:
+    with atomic_tree(Path(root) / "BreaKHis_v1", SYNTHETIC_NAME, overwrite) as tree:
         jobs: list[Callable[[], None]] = []
         for subtype in SUBTYPES:
             for slide_index in range(slides_per_subtype):

@@ -40,16 +40,15 @@ def attach_vectors(
         if len(array) != len(data):
             raise DatasetError(
                 f"{name} has {format_count(len(array), 'vector')} without ids, the table "
-                f"{format_count(len(data), 'row')}. "
-                "Give the vectors of exactly these rows in their order, or their ids by ids=."
+                f"{format_count(len(data), 'row')}. Give the vectors of exactly these rows in their order, or their "
+                "ids by ids=."
             )
         notes = (*notes, IN_ORDER)
     else:
         if len(stored.ids) != len(array):
             raise DatasetError(
                 f"{name} has {format_count(len(array), 'vector')} and {format_count(len(stored.ids), 'id')}; each "
-                f"vector "
-                "needs one."
+                "vector needs one."
             )
         positions, matched = match_ids(wanted, stored.ids, name, extra=extra)
         notes = (*notes, *matched)

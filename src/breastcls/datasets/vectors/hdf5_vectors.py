@@ -73,8 +73,8 @@ def _check_size(path: Path, name: str, one: Any) -> None:
     stored = one.id.get_storage_size()
     if one.nbytes > _SMALL_BYTES and one.nbytes > _LARGEST_EXPANSION * stored:
         raise DatasetError(
-            f"{path} is not read: its array {name!r} declares {one.nbytes:,} bytes and stores {stored:,}. Do not use "
-            f"it."
+            f"{path} is not read: its array {name!r} declares {one.nbytes:,} bytes and stores {stored:,}. "
+            "Do not use it."
         )
 
 

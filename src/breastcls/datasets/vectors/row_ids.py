@@ -50,14 +50,13 @@ def match_ids(
     if repeated:
         raise DatasetError(
             f"{name} has {format_count(len(repeated), 'id')} more than once, such as {repeated[0]!r}. Each vector "
-            f"needs "
-            "an id of its own."
+            "needs an id of its own."
         )
     best: list[str] = []
     for form, said in _FORMS:
         places: dict[str, int | None] = {}
         for place, one in enumerate(map(form, found)):
-            # An ambiguous one fits no row.
+            # An ambiguous id matches no row.
             places[one] = None if one in places else place
         for rows in wanted:
             positions = [places.get(form(format_name(row))) for row in rows]

@@ -52,8 +52,7 @@ def read_vectors(
     if suffix in _PICKLES:
         raise DatasetError(
             f"{path} is not read: files {suffix} are pickles, which can run any code. Write the vectors as numbers "
-            f"where "
-            "they were made: np.save('vectors.npy', vectors.cpu().numpy())."
+            "where they were made: np.save('vectors.npy', vectors.cpu().numpy())."
         )
     if suffix in _TEXT:
         return read_csv_vectors(path, key, ids, known)

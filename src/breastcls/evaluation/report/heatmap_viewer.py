@@ -1,4 +1,4 @@
-"""The part of the report in which its heat-maps are looked at: opacity, zoom, sorting."""
+"""The viewer of the heat-maps in the report, with opacity, zoom and sorting."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _VIEWER = "breastcls.explanation.viewer"
 _TEXT = (
-    "The same images with a slider of the opacity, linked zoom, contour lines and sorting. Keys work while the focus "
-    "is in this part."
+    "The viewer shows the same images with an opacity slider, linked zoom, contour lines and sorting. Keys work while "
+    "the focus is in the viewer."
 )
 
 
@@ -30,8 +30,8 @@ class HeatmapViewer(Block):
     """The viewer.
 
     Attributes:
-        text: What it offers.
-        data: What its script reads.
+        text: The paragraph above the viewer.
+        data: The JSON that its script reads.
     """
 
     macro: ClassVar[str] = "viewer"
@@ -53,7 +53,7 @@ def viewer_part(
         rows: Which of them are shown.
         overlays: Their heat-maps.
         similar: Similar training images by row; see `find_neighbours`.
-        how: How these were found, as a sentence.
+        how: How the similar images were found, as a sentence.
     """
     from breastcls.explanation.viewer.viewer_data import NamedMaps, PictureSizes, image_values, to_script, viewer_values
 
@@ -76,7 +76,7 @@ def viewer_part(
 
 
 def _known(predictions: Predictions, row: int) -> dict[str, object]:
-    """Return what the report knows of an image: its names may be pseudonyms, its class by another threshold."""
+    """Return what the report states about an image: names may be pseudonyms, and the threshold may be another one."""
     label = int(predictions.labels[row])
     return {
         "name": show_controls(file_name("" if predictions.paths is None else str(predictions.paths[row]))),

@@ -35,8 +35,8 @@ class Overlay:
         pixels: uint8 (height, width, 3), RGB.
         remark: A remark on the heat-map, or "".
         evidence: The share of positive evidence, and of evidence on glass, as text.
-        explanation: The heat-maps that it is one of, and `number`, its place among them; None if it is of no use.
-        number: Its place.
+        explanation: The heat-maps of which this is one, for the viewer; None for none.
+        number: The position of this heat-map in `explanation`.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -48,7 +48,7 @@ class Overlay:
 
 @dataclass(frozen=True, eq=False)
 class Overlays:
-    """Heat-maps of some rows, by row, the method that made them, and the result of its check in one sentence."""
+    """Heat-maps of some rows, by row, the method that computed them, and the result of its check in one sentence."""
 
     by_row: dict[int, Overlay]
     method: str

@@ -7,14 +7,14 @@ from typing import Any
 
 from breastcls.errors import ExplanationError
 
-# The check computes about ten heat-maps of each.
+# The check computes about ten heat-maps of each image.
 MOST_IMAGES = 4
 
 
 def check_in_words(model: Any, files: Sequence[str], method: str, classes: Sequence[str]) -> str:
     """Return whether a method passes `check_explanation` on some images, in one sentence.
 
-    Deletion and insertion are not measured: they take longer than all the rest, and more images.
+    Deletion and insertion are not measured: they take longer than all other checks, and need more images.
 
     Args:
         model: The model of the report.
