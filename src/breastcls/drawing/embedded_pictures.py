@@ -1,4 +1,4 @@
-"""Pictures, heat-maps and masks as `data:` addresses that travel inside a page."""
+"""Pictures, heat-maps and masks as `data:` addresses, which are part of the page that shows them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def encode_photograph(image: np.ndarray, longest: int, quality: int) -> str:
 
     Args:
         image: uint8 (height, width, 3), RGB.
-        longest: Pixels.
-        quality: Of the JPEG, 1 to 100.
+        longest: The largest longer side, in pixels.
+        quality: The quality of the JPEG, 1 to 100.
     """
     return _encode(cv2.cvtColor(reduce(image, longest), cv2.COLOR_RGB2BGR), ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
 

@@ -11,7 +11,7 @@ import numpy as np
 from breastcls.errors import ExplanationError
 from breastcls.explanation.feature_map import FeatureMap
 from breastcls.explanation.gradients.score_gradients import feature_gradients
-from breastcls.explanation.scored_model import ScoredModel
+from breastcls.explanation.scored_model import ScoredModel, to_float32
 from breastcls.explanation.token_grid import TokenGrid, find_token_grid
 from breastcls.models.backbones.transformers.transformer_layers import AttentionWeights
 from breastcls.models.ensemble import list_members
@@ -22,7 +22,7 @@ class AttentionMaps:
     """The attention weights of all blocks of a transformer, in the order in which they are computed.
 
     They are the outputs of layers `AttentionWeights`, or the weights inside of `keras.layers.MultiHeadAttention`, also
-    of those inside other layers. The model is not changed.
+    where these are inside other layers. The model is not changed.
 
     Args:
         scored: The model.
@@ -60,10 +60,10 @@ class AttentionMaps:
     def weights(self, images: np.ndarray) -> list[np.ndarray]:
         """Return the attention weights of each block, float32 (n, heads, tokens, tokens)."""
         found = self._scored.traced("attention weights", lambda pixels: tuple(self._record(pixels)))(images)
-        return [_to_float32(value) for value in found]
+        return [to_float32(value) for value in found]
 
     def gradients(self, images: np.ndarray, targets: np.ndarray) -> list[np.ndarray]:
-        """Return the gradient of each image's target score for the attention weights of each block.
+        """Return the gradient of each image's target score with respect to the attention weights of each block.
 
         Args:
             images: float32 (n, h, w, 3), values 0..255.
@@ -75,8 +75,8 @@ class AttentionMaps:
 
         def differentiate(pixels: Any, classes: Any, *zeros: Any) -> tuple[Any, ...]:
             def target_scores(*added: Any) -> Any:
-                # The gradient for a term of zero that is added to the weights of a block is that for the weights, with
-                # all that depends on them in later blocks.
+                # The gradient with respect to a term of zero that is added to the weights of a block is that with
+                # respect to the weights, including all that depends on them in later blocks.
                 scores = self._run(pixels, lambda number, value: value + keras.ops.cast(added[number], value.dtype))
                 index = keras.ops.expand_dims(classes, -1)
                 return keras.ops.take_along_axis(scores, index, axis=-1)[:, 0]
@@ -87,15 +87,16 @@ class AttentionMaps:
         found = self._scored.traced("attention gradients", differentiate)(images, targets, *zeros)
         if any(value is None for value in found):
             raise ExplanationError(
-                f"The score of the model {self._scored.model.name!r} has no gradient for its attention weights."
+                f"The score of the model {self._scored.model.name!r} has no gradient with respect to its attention "
+                "weights. Use 'attention-rollout', 'occlusion' or 'rise'."
             )
-        return [_to_float32(value) for value in found]
+        return [to_float32(value) for value in found]
 
     def read_tokens(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return the share of each token in what the head reads, float32 (n, tokens), 1 in total.
 
         The head reads the tokens of the last block for which the score has a gradient: the class token, the patches of
-        a model that averages them, or both. They count alike.
+        a model that averages them, or both. They have equal weights.
         """
         last = self._last_tokens()
         _, gradients = feature_gradients(self._scored, images, targets, last)
@@ -146,7 +147,3 @@ class AttentionMaps:
 
 def _layers_of(operation: Any) -> list[Any]:
     return flatten_layers(operation) if isinstance(operation, keras.Layer) else []
-
-
-def _to_float32(tensor: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))

@@ -8,18 +8,21 @@ import numpy as np
 from breastcls.stain.tissue_pixels import glass_mask
 
 FULL_SHARE = 0.5
-"""The share of positive evidence from which on a heat-map is drawn at full opacity."""
+"""The share of positive evidence at and above which a heat-map is drawn at full opacity."""
 
-# Smaller regions are neither glass nor tissue of their own: as a share of the shorter side, and of the area.
+# Smaller regions take the kind of their surroundings: as a share of the shorter side, and of the area.
 _SPECK_ACROSS = 0.01
 _SPECK_AREA = 0.0005
 
 
 def evidence_opacity(positive_share: float) -> float:
-    """Return the opacity of a heat-map, 0..1: `positive_share / 0.5`, and 1 from a share of 0.5 on.
+    """Return the opacity of a heat-map, 0..1: `positive_share / 0.5`, and 1 for a share of 0.5 or more.
 
     The scale is the same for all images, methods and models. A heat-map is scaled to its own maximum, so that without
-    this factor a map of hardly any evidence would be drawn as strongly as any other.
+    this factor a map with very little evidence would be drawn with the same opacity as any other.
+
+    Args:
+        positive_share: The evidence for the class, divided by all evidence for and against it, 0..1.
 
     Example:
         >>> evidence_opacity(0.02), evidence_opacity(0.25), evidence_opacity(0.8)
@@ -29,7 +32,7 @@ def evidence_opacity(positive_share: float) -> float:
 
 
 def find_glass(image: np.ndarray) -> np.ndarray:
-    """Return where an image shows glass and no tissue, bool (height, width); specks are left out.
+    """Return where an image shows glass and no tissue, bool (height, width); very small regions are left out.
 
     Args:
         image: uint8 (height, width, 3), RGB.
@@ -43,8 +46,8 @@ def find_glass(image: np.ndarray) -> np.ndarray:
     mask = np.asarray(glass_mask(np.ascontiguousarray(image)))
     across = max(3, round(_SPECK_ACROSS * min(mask.shape)) | 1)
     mask = np.asarray(cv2.medianBlur(mask, across))
-    _, regions, facts, _ = cv2.connectedComponentsWithStats(mask)
-    large = facts[:, cv2.CC_STAT_AREA] >= _SPECK_AREA * mask.size
+    _, regions, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    large = statistics[:, cv2.CC_STAT_AREA] >= _SPECK_AREA * mask.size
     # Region 0 is what is not glass.
     large[0] = False
     return np.asarray(large[regions])

@@ -37,7 +37,7 @@ def explain(
     functional, Sequential, subclassed, nested at any depth. It is not changed. All layers are in inference mode, and
     equal calls give equal heat-maps.
 
-    The stain normalizer of the model's card, if it has one, is applied to the images first. Of an ensemble, methods
+    The stain normalizer of the model's card, if it has one, is applied to the images first. For an ensemble, methods
     that need a feature map explain each member and return the mean of the heat-maps, each scaled to 0..1, with the
     weights of the ensemble; the other methods explain the ensemble as one model.
 
@@ -57,8 +57,9 @@ def explain(
             `breastcls.explanation.register_method`.
         target_class: Index or name of the class to explain, or a sequence of one for each image. None explains the
             predicted class of each image. `breastcls.explanation.ClassDifference("ductal", "lobular")` explains the
-            evidence for one class and against another. A function that returns one value per image, a tensor (n,), of
-            the class scores, a tensor float32 (n, classes), is explained like a score: `lambda s: s[:, 1] + s[:, 2]`.
+            evidence for one class and against another. A function that takes the class scores, a tensor float32
+            (n, classes), and returns one value per image, a tensor (n,), is explained like a score:
+            `lambda s: s[:, 1] + s[:, 2]`.
         batch_size: Number of images in one forward pass.
         classes: Class names. None takes them from the model's card, else from the dataset, else `"0"`, `"1"`, ...
         image_size: (height, width) of the model's input in pixels, or one number for a square. None takes it from the
@@ -141,7 +142,7 @@ def join_batches(opened: Explainer, parts: Sequence[ExplainedBatch], source: Ima
 
 
 def warn_of_flags(method: str, flags: Sequence[str]) -> None:
-    """Warn of heat-maps that must not be interpreted as they are; see `Explanation.flags`."""
+    """Issue a warning for heat-maps that must not be interpreted as they are; see `Explanation.flags`."""
     for flag, meaning in FLAGS.items():
         count = flags.count(flag)
         if count:

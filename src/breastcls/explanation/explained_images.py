@@ -22,7 +22,7 @@ from breastcls.result import Result
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ExplainedImages(Result):
-    """What is known of each explained image; see `Explanation`."""
+    """The explained images with their heat-maps and predictions; see `Explanation`."""
 
     method: str
     heatmaps: np.ndarray
@@ -105,7 +105,7 @@ class ExplainedImages(Result):
         return place_heatmap(self.heatmaps[number], (height, width), self.resize)
 
     def opacity(self, number: int) -> float:
-        """Return the factor by which the heat-map of one image is drawn weaker, 0..1; see `evidence_opacity`."""
+        """Return the factor of the opacity of the heat-map of one image, 0..1; see `evidence_opacity`."""
         return evidence_opacity(float(self.positive_share[number]))
 
     @cached_property
@@ -136,8 +136,8 @@ class ExplainedImages(Result):
             alpha: Opacity where the heat-map is 1, between 0 and 1.
             colour_map: A perceptually uniform colour map of Matplotlib: `"viridis"`, `"cividis"`, `"magma"` ...
             contours: Whether to draw contour lines at 0.25, 0.5 and 0.75 instead of colours.
-            tissue_only: Whether to leave glass as it is.
-            by_share: Whether to draw heat-maps with little positive evidence weaker.
+            tissue_only: Whether to draw nothing on glass.
+            by_share: Whether to draw heat-maps with little positive evidence with less opacity.
 
         Raises:
             ExplanationError: If an argument is wrong, or the file of the image has changed.
@@ -161,20 +161,23 @@ class ExplainedImages(Result):
         return self.target_score or self.classes[int(self.targets[number])]
 
     def caption(self, number: int) -> str:
-        """Return the classes of one image and the evidence for the explained one, in a line.
+        """Return the classes of one image and the evidence for the explained one, in one line.
 
         For example `"malignant 0.98 (true: benign), positive share 0.41, on glass 0.07"`.
         """
-        predicted = int(self.predicted[number])
-        text = f"{self.classes[predicted]} {self.probabilities[number, predicted]:.2f}"
-        if self.labels is not None:
-            text += f" (true: {self.labels[number]})"
+        text = self._prediction(number)
+        target = int(self.targets[number])
         if self.target_score:
             text += f", explained: {self.target_score}"
-        elif int(self.targets[number]) != predicted:
-            target = int(self.targets[number])
+        elif target != int(self.predicted[number]):
             text += f", explained: {self.target_name(number)} {self.probabilities[number, target]:.2f}"
         return f"{text}, {self.evidence(number)}"
+
+    def _prediction(self, number: int) -> str:
+        """Return the predicted class of one image, its probability and the true class, as text."""
+        predicted = int(self.predicted[number])
+        text = f"{self.classes[predicted]} {self.probabilities[number, predicted]:.2f}"
+        return text if self.labels is None else f"{text} (true: {self.labels[number]})"
 
     def evidence(self, number: int) -> str:
         """Return the positive share and the share on glass of one heat-map, as text."""

@@ -41,7 +41,7 @@ class InputBatch:
 
     Attributes:
         images: uint8 (n, h, w, 3).
-        pixels: The same as float32. It is read-only: what one forward pass gave for this array is used again.
+        pixels: The same as float32. The array is read-only: the results of one forward pass on it are reused.
         sizes: int64 (n, 2), height and width of each original image in pixels.
     """
 
@@ -129,7 +129,7 @@ class Explainer:
         classified = probability_rule.classify_outputs([outputs], self.card)
         fixed = None if self.targets is None else self.targets[start : start + len(pixels)]
         targets = classified.predicted if fixed is None else fixed
-        # Methods know the target as the only class of a model.
+        # For the methods, a target that is not one class is the only class of the model.
         columns = targets if self.target is None else np.zeros(len(pixels), dtype=np.int64)
         if self.members:
             made = explain_members(self.members, self.method, pixels, columns, self.options)
@@ -147,7 +147,7 @@ class Explainer:
 
     @cached_property
     def targeted(self) -> Any:
-        """The model with the target as its only class."""
+        """The model that methods explain: with a target that is not one class, the target is its only class."""
         return self.scored if self.target is None else TargetedModel(self.scored, self.target)
 
     def warn_of_fallbacks(self) -> None:
@@ -257,5 +257,6 @@ def warn_of_bypass(scored: Any, maps: Sequence[FeatureMap]) -> None:
             f"depends on the image through {', '.join(around)}. Use a layer behind which these paths have joined, or a "
             "method without feature maps, such as 'integrated-gradients' or 'occlusion'.",
             ExplanationWarning,
-            stacklevel=5,
+            # The caller of `explain` or `explain_to_folder`, above this function and `open_explainer`.
+            stacklevel=4,
         )

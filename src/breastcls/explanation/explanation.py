@@ -63,7 +63,7 @@ class Explanation(ExplainedImages):
         """Measure deletion, insertion and ROAD, compared with random maps and with a map of the centre of the image.
 
         Args:
-            model: The model that was explained. None takes it from the program, if it still exists.
+            model: The model that was explained. None uses the model that was passed to `explain`, if it still exists.
             **options: Arguments of `breastcls.explanation.measure_faithfulness`, such as `steps=20`.
 
         Raises:
@@ -121,7 +121,7 @@ class Explanation(ExplainedImages):
 
         Args:
             number: Which image.
-            by_share: Whether its overlay is drawn weaker if there is little positive evidence.
+            by_share: Whether its overlay is drawn with less opacity if there is little positive evidence.
         """
         files = self.relative_paths
         return {
@@ -154,7 +154,7 @@ class Explanation(ExplainedImages):
 
         Args:
             path: Where to save; the suffix `.svg`, `.png` or `.pdf` chooses the format.
-            limit: Draw at most so many images, the first ones; the figure says how many were left out.
+            limit: The largest number of images to draw, the first ones; the figure states how many there are.
             alpha: Opacity where the heat-map is 1, between 0 and 1.
             colour_map: See `overlay`.
             contours: See `overlay`.
@@ -178,7 +178,7 @@ class Explanation(ExplainedImages):
                 opacity=self.opacity(number) if by_share else 1.0,
                 glass=find_glass(image) if tissue_only else np.zeros(image.shape[:2], bool),
                 # The next column names the explained class.
-                caption=self.caption(number).removesuffix(f", {self.evidence(number)}").split(", explained: ")[0],
+                caption=self._prediction(number),
                 target=self.target_name(number),
                 evidence=self.evidence(number),
                 flag=self.flags[number],
@@ -200,7 +200,7 @@ class Explanation(ExplainedImages):
         limit: int = 200,
         longest: int = 1024,
     ) -> Path:
-        """Write an HTML page in which the heat-maps are looked at; see `breastcls.explanation.write_viewer`."""
+        """Write an HTML page that shows the heat-maps; arguments and errors: `breastcls.explanation.write_viewer`."""
         from breastcls.explanation.viewer.write_viewer import write_viewer
 
         return write_viewer(self, path, title=title, similar=similar, limit=limit, longest=longest)
@@ -240,7 +240,7 @@ class Explanation(ExplainedImages):
         method = METHODS[self.method]
         height, width = self.heatmaps.shape[1:]
         lines = [
-            f"Explanation of {len(self)} image{'s' * (len(self) != 1)} by {method.title} ({method.reference})",
+            f"Explanation of {format_count(len(self), 'image')} by {method.title} ({method.reference})",
             f"  heat-maps {height}x{width} of the {self.score}" + (f", at layer {self.layer}" if self.layer else ""),
         ]
         names = (self.target_score,) if self.target_score else self.classes
@@ -260,7 +260,7 @@ class Explanation(ExplainedImages):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the text, and the first images with their heat-maps at the model's size."""
+        """Return what a notebook shows: the text, and the first images with heat-maps at the model's input size."""
         pictures = []
         for number in range(min(len(self), NOTEBOOK_IMAGES)):
             image = self.images[number]
@@ -270,7 +270,7 @@ class Explanation(ExplainedImages):
             flag = f", flag: {self.flags[number]}" if self.flags[number] else ""
             pictures.append((encoded.tobytes(), f"{self.caption(number)}{flag}"))
         left_out = len(self) - len(pictures)
-        more = f"{format_count(left_out, 'further image')}: plot() and save() show all." if left_out else ""
+        more = f"{format_count(left_out, 'further image')}: save() writes all heat-maps." if left_out else ""
         return html_text(str(self)) + html_pictures(pictures) + html_paragraph(more)
 
     def __repr__(self) -> str:

@@ -50,7 +50,7 @@ def draw_panel(rows: Sequence[PanelRow], title: str, *, total: int, colour_map: 
     Args:
         rows: At least one.
         title: Above all rows.
-        total: How many images there are; where that is more than the rows, the figure says so.
+        total: How many images there are; where that is more than the rows, the figure states it.
         colour_map: A perceptually uniform Matplotlib colour map.
     """
     count = len(rows)
@@ -80,7 +80,7 @@ def draw_panel(rows: Sequence[PanelRow], title: str, *, total: int, colour_map: 
 
 
 def draw_heatmap(axis: Any, heatmap: np.ndarray, glass: np.ndarray, opacity: float, colour_map: str) -> None:
-    """Draw a heat-map without its image: as transparent over white as it is over the image; glass stays white."""
+    """Draw a heat-map over white, with the opacity that it has over the image; glass stays white."""
     axis.set_facecolor("white")
     shades = find_colour_map(colour_map).with_extremes(bad="0.85")
     weight = np.where(glass, 0.0, np.where(np.isfinite(heatmap), opacity, 1.0))
@@ -113,7 +113,7 @@ def hide_frame(axis: Any) -> None:
 
 
 def shorten(name: str, longest: int = 44) -> str:
-    """Keep the end of a long name, by which images of one slide differ."""
+    """Return the end of a long name, by which images of one slide differ."""
     return name if len(name) <= longest else f"…{name[1 - longest :]}"
 
 

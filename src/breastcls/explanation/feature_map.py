@@ -43,7 +43,7 @@ class FeatureMap:
     prefix: int | None = None
 
     def to_map(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the tensor, or gradients for it, as (n, height, width, channels), without prefix tokens."""
+        """Return values of the tensor, or gradients, as (n, height, width, channels), without prefix tokens."""
         if self.prefix is None:
             return values
         return values[:, self.prefix :].reshape(len(values), *self.shape)
@@ -190,7 +190,8 @@ def list_token_maps(graph: LayerGraph, shapes: Shapes, like: FeatureMap) -> list
 
 def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> list[FeatureMap]:
     """Return the tensors that can be a feature map, or all of rank four, in the order of their computation."""
-    # An operation that is no layer has a name with a counter; where it ends a layer, that of the layer is better.
+    # An operation that is not a layer has a name with a counter; where it is the last one in a layer, the name of the
+    # layer is used.
     ends = {outputs[0]: path for path, outputs in graph.models.items() if len(outputs) == 1}
     convolved: set[int] = set()
     found = []

@@ -34,7 +34,7 @@ def explain_to_folder(
 ) -> Path:
     """Write the heat-maps of any number of images to a folder; only one batch is in memory at a time.
 
-    The folder holds the same files as that of `explain(...).save(folder)`: an overlay for each image, `heatmaps.npz`
+    The folder contains the same files as that of `explain(...).save(folder)`: an overlay for each image, `heatmaps.npz`
     and `index.csv`, which is written last.
 
     Args:

@@ -21,12 +21,17 @@ class OverlayStyle:
     Attributes:
         alpha: Opacity where the heat-map is 1, between 0 and 1.
         colour_map: A perceptually uniform colour map; see `find_colour_map`.
-        contours: Draw contour lines at 0.25, 0.5 and 0.75 instead of colours, which leaves the tissue visible.
-        tissue_only: Draw nothing on glass.
-        by_share: Reduce the opacity of heat-maps with little positive evidence; see `evidence_opacity`.
+        contours: Whether to draw contour lines at 0.25, 0.5 and 0.75 instead of colours, which leaves the tissue
+            visible.
+        tissue_only: Whether to draw nothing on glass.
+        by_share: Whether to reduce the opacity of heat-maps with little positive evidence; see `evidence_opacity`.
 
     Raises:
         ExplanationError: If `alpha` is out of range, or the colour map is unknown or not perceptually uniform.
+
+    Example:
+        >>> OverlayStyle(alpha=0.4, contours=True).colour_map
+        'viridis'
     """
 
     alpha: float = 0.6

@@ -69,12 +69,12 @@ def save_heatmaps(
     Parts are written one after the other and not kept, so that the memory that is needed is that of one part.
 
     Args:
-        folder: Made if need be.
+        folder: Created if it does not exist.
         parts: The images, at least one, part by part.
         files: The file of each image as the index has it; "" for images without one.
         style: How overlays are drawn.
         raw: `"tiff"`, `"npy"` or both: in which formats heat-maps are written as files of their own.
-        overwrite: Replace files of the same names.
+        overwrite: Whether to replace files of the same names.
 
     Raises:
         OutputError: If files of the same names exist and `overwrite` is False, or the folder cannot be written to.
@@ -91,7 +91,7 @@ def save_heatmaps(
             "Choose another folder, or pass overwrite=True."
         )
     make_folder(folder)
-    # The index takes its place last, when all other files are there.
+    # The index is moved to its place last, after all other files are written.
     with (
         atomic_path(folder / INDEX) as index,
         index.open("w", encoding="utf-8", newline="") as table,
@@ -106,7 +106,8 @@ def save_heatmaps(
                 name = names[start + number]
                 row = {"overlay": name, **part.index_row(number, by_share=style.by_share)}
                 row["path"] = files[start + number]
-                _write_image(folder / name, cv2.cvtColor(_draw(part, number, style), cv2.COLOR_RGB2BGR))
+                drawn = part.draw(number, part.image(number), style)
+                write_image(folder / name, cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
                 for suffix in formats:
                     write_raw(folder / f"{Path(name).stem}_heatmap.{suffix}", part.heatmap(number))
                 if writer is None:
@@ -164,10 +165,6 @@ class HeatmapArchive:
         self._archive.close()
 
 
-def _draw(part: SavedImages, number: int, style: OverlayStyle) -> np.ndarray:
-    return part.draw(number, part.image(number), style)
-
-
 def write_raw(path: Path, heatmap: np.ndarray) -> None:
     """Write a heat-map as it is, float32 (height, width), as TIFF or `.npy` by the suffix of the path.
 
@@ -180,10 +177,15 @@ def write_raw(path: Path, heatmap: np.ndarray) -> None:
             np.save(stream, values, allow_pickle=False)
         return
     # Compression 1 is none: every reader of TIFF can read it, and floating-point values hardly shrink.
-    _write_image(path, values, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    write_image(path, values, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
 
 
-def _write_image(path: Path, pixels: np.ndarray, options: Sequence[int] = ()) -> None:
+def write_image(path: Path, pixels: np.ndarray, options: Sequence[int] = ()) -> None:
+    """Write pixels, in the channel order of OpenCV (BGR), in the format of the suffix of the path.
+
+    Raises:
+        OutputError: If they cannot be encoded or written.
+    """
     done, encoded = cv2.imencode(path.suffix, pixels, list(options))
     if not done:
         raise OutputError(f"Cannot encode {path} as {path.suffix[1:].upper()}.")

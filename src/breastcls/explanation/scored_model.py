@@ -12,15 +12,16 @@ from breastcls.errors import ExplanationError
 from breastcls.explanation.engine_scores import open_score_session
 from breastcls.explanation.feature_map import FeatureMap, find_bypass
 from breastcls.explanation.layer_graph import Observer
-from breastcls.explanation.prepared_model import ForwardPass, prepare_model
+from breastcls.explanation.preparation_cache import prepare_model
+from breastcls.explanation.prepared_model import ForwardPass
 from breastcls.models.engines.engine_record import record_engine
 
 
 class ScoredModel:
     """A Keras model whose class scores and intermediate tensors can be computed and observed.
 
-    The model is not changed: no layer is added or given other weights. What is prepared at the
-    first call for a model and size of images is kept with the model: later calls neither unroll nor trace it again.
+    The model is not changed: no layer is added, and the weights stay the same. What is prepared at the first call for a
+    model and an image size is kept with the model: later calls neither unroll nor trace it again.
 
     Args:
         model: A Keras model with one image input and one output (n, classes).
@@ -98,7 +99,7 @@ class ScoredModel:
         return maps[0]
 
     def bypass(self, maps: Sequence[FeatureMap]) -> tuple[str, ...]:
-        """Return the layers by which the score depends on the image around the maps; none if they carry it all."""
+        """Return the layers through which the score depends on the image around the maps; see `find_bypass`."""
         return find_bypass(self.graph, self.shapes, self._score.slot, maps)
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
@@ -164,7 +165,7 @@ class ScoredModel:
         if self._forward is not None:
             return np.concatenate(list(self._forward.run_batches(batches)))
         compute = self.traced("scores", self.score_tensor)
-        return np.concatenate([_to_float32(compute(batch)) for batch in batches])
+        return np.concatenate([to_float32(compute(batch)) for batch in batches])
 
     def outputs(self, images: np.ndarray, maps: Sequence[FeatureMap] = ()) -> np.ndarray:
         """Return the model's own output for one batch, (n, classes) or (n, 1), before any calibration.
@@ -179,7 +180,7 @@ class ScoredModel:
             return self.probabilities(images)
         done = self.forward(images, maps)
         if self._score.output_is_logits:
-            return self.probabilities_of(_to_float32(done.scores))
+            return self.probabilities_of(to_float32(done.scores))
         return np.asarray(keras.ops.convert_to_numpy(done.output))
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -192,8 +193,9 @@ class ScoredModel:
 
     def features(self, images: np.ndarray, feature_map: FeatureMap) -> np.ndarray:
         """Return the values of a feature map for one batch, float32 (n, height, width, channels)."""
-        return feature_map.to_map(_to_float32(self.forward(images, [feature_map]).features[feature_map.slot]))
+        return feature_map.to_map(to_float32(self.forward(images, [feature_map]).features[feature_map.slot]))
 
 
-def _to_float32(tensor: Any) -> np.ndarray:
+def to_float32(tensor: Any) -> np.ndarray:
+    """Return a tensor of the backend as an array, float32."""
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))

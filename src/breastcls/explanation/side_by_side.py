@@ -35,7 +35,7 @@ def plot_methods(
         methods: Names of `list_methods()`.
         path: Where to save the figure, or None; the suffix `.svg`, `.png` or `.pdf` chooses the format.
         target_class: The class, as in `explain`; None for the predicted one of each image.
-        limit: Draw at most so many images, the first ones.
+        limit: The largest number of images to draw, the first ones.
         style: Opacity, colours, contour lines; see `OverlayStyle`.
         **options: Further arguments of `explain` that all methods take, such as `batch_size`.
 
@@ -68,17 +68,31 @@ def plot_classes(
     style: OverlayStyle | None = None,
     **options: Any,
 ) -> Any:
-    """Draw the heat-maps of each class side by side; see `plot_methods`.
+    """Draw the heat-maps of several classes side by side.
 
     Args:
         model: See `breastcls.explain`.
-        images: The images.
-        method: The name of the method.
-        path: Where to save the figure, or None.
+        images: The images, such as `test[:4]`.
+        method: A name of `list_methods()`.
+        path: Where to save the figure, or None; the suffix `.svg`, `.png` or `.pdf` chooses the format.
         classes: The names of the classes to explain; None for all.
-        limit: Draw at most so many images.
-        style: See `OverlayStyle`.
+        limit: The largest number of images to draw, the first ones.
+        style: Opacity, colours, contour lines; see `OverlayStyle`.
         **options: Further arguments of `explain`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ExplanationError: If the model or an image cannot be explained, or a class is unknown.
+
+    Example:
+        >>> import breastcls as bc
+        >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32)
+        >>> image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        >>> figure = plot_classes(model, image, "smooth-grad", samples=2)
+        >>> [axes.get_title(loc="left") for axes in figure.axes[1:3]]
+        ['benign', 'malignant']
     """
     first = explain(model, images, method, target_class=0 if classes is None else classes[0], **options)
     names = first.classes if classes is None else tuple(classes)
@@ -98,17 +112,34 @@ def plot_models(
     style: OverlayStyle | None = None,
     **options: Any,
 ) -> Any:
-    """Draw the heat-maps of several models side by side; see `plot_methods`.
+    """Draw the heat-maps of several models side by side.
 
     Args:
         models: The models by the names that the figure shows.
-        images: The images.
-        method: The name of the method.
-        path: Where to save the figure, or None.
-        target_class: The class; None for that which each model predicts.
-        limit: Draw at most so many images.
-        style: See `OverlayStyle`.
+        images: The images, such as `test[:4]`.
+        method: A name of `list_methods()`.
+        path: Where to save the figure, or None; the suffix `.svg`, `.png` or `.pdf` chooses the format.
+        target_class: The class, as in `explain`; None for the class that each model predicts.
+        limit: The largest number of images to draw, the first ones.
+        style: Opacity, colours, contour lines; see `OverlayStyle`.
         **options: Further arguments of `explain`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ExplanationError: If there is no model, or a model or an image cannot be explained.
+
+    Example:
+        >>> import breastcls as bc
+        >>> models = {
+        ...     f"seed {seed}": bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=seed)
+        ...     for seed in (1, 2)
+        ... }
+        >>> image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        >>> figure = plot_models(models, image, "smooth-grad", samples=2, target_class="malignant")
+        >>> [axes.get_title(loc="left") for axes in figure.axes[1:3]]
+        ['seed 1', 'seed 2']
     """
     made = {
         name: explain(model, images, method, target_class=target_class, **options) for name, model in models.items()
@@ -126,14 +157,27 @@ def plot_explanations(
     """Draw explanations of the same images side by side: one row per image, one column per explanation.
 
     Args:
-        explanations: By the title of the column.
-        path: Where to save the figure, or None.
-        limit: Draw at most so many images, the first ones.
+        explanations: The results of `explain`, by the title of the column.
+        path: Where to save the figure, or None; the suffix `.svg`, `.png` or `.pdf` chooses the format.
+        limit: The largest number of images to draw, the first ones.
         style: Opacity, colours, contour lines; see `OverlayStyle`.
 
+    Returns:
+        A `matplotlib.figure.Figure`.
+
     Raises:
-        ExplanationError: If there are none, they are of different images, or `limit` is less than 1.
+        ExplanationError: If there are no explanations, they are of different images, or `limit` is less than 1.
         ImageError: If an image can no longer be read.
+
+    Example:
+        >>> import breastcls as bc
+        >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32)
+        >>> image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        >>> made = {
+        ...     f"{samples} samples": explain(model, image, "smooth-grad", samples=samples) for samples in (2, 4)
+        ... }
+        >>> [axes.get_title(loc="left") for axes in plot_explanations(made).axes[1:3]]
+        ['2 samples', '4 samples']
     """
     # Not at the top of the file: `explain` needs no Matplotlib.
     from breastcls.drawing.figures import save_figure

@@ -14,7 +14,7 @@ from breastcls.errors import ExplanationError
 
 @dataclass(frozen=True)
 class ClassDifference:
-    """The score of one class minus that of another: the evidence for the one and against the other.
+    """The score of one class minus that of another: the evidence for the first class and against the second.
 
     The difference of two logits is the log-odds of the two classes, and does not depend on any other class.
 
@@ -60,10 +60,10 @@ def subtract_classes(positive: int, negative: int, classes: tuple[str, ...]) -> 
 
 
 class TargetedModel:
-    """A `ScoredModel` or `ForwardModel` with the target as its only class, so that methods explain it like one.
+    """A `ScoredModel` or `ForwardModel` with the target as its only class, so that methods explain it like a class.
 
-    Its scores are float32 (n, 1), and targets are zeros. Its probabilities, by which Score-CAM and RISE weigh, are
-    the probability of the positive class of the two for a difference, and the values themselves for a function.
+    Its scores are float32 (n, 1), and targets are zeros. Its probabilities, which Score-CAM and RISE use as weights,
+    are for a difference the probability of the positive class of the two, and for a function its values.
     """
 
     def __init__(self, scored: Any, target: TargetScore) -> None:
@@ -95,7 +95,7 @@ class TargetedModel:
         return np.asarray(keras.ops.convert_to_numpy(values), dtype=np.float32)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return the weights of methods that weigh by probabilities, float32 (n, 1)."""
+        """Return the weights of methods that use probabilities as weights, float32 (n, 1)."""
         return self.probabilities_of(self.scores(images))
 
     def probabilities_of(self, scores: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from breastcls.errors import ExplanationError
 from breastcls.explanation.layer_graph import LayerGraph
 from breastcls.models.backbones.transformers.transformer_layers import PrefixTokens
 
-# A class token and up to so many registers are recognised where the model does not describe its tokens.
+# The largest number of prefix tokens (class token and registers) that is tried where no layer describes the tokens.
 MOST_PREFIX_TOKENS = 16
 
 

@@ -1,4 +1,4 @@
-"""What a score has to be held against: simple baselines, shortcuts, changed images."""
+"""Robustness: scores of a model on perturbed images, tests for shortcuts, and results by groups of appearance."""
 
 import lazy_loader as _lazy
 

@@ -168,7 +168,7 @@ def test_what_cannot_be_stitched_is_named(mosaic):
         stitch(data, Predictions.from_arrays(probabilities=[0.1] * 3, labels=None, classes=CLASSES))
     with pytest.raises(DatasetError, match="None of the 1 predictions is of one of the patches"):
         stitch(data, Predictions.from_arrays(probabilities=[0.1], labels=None, classes=CLASSES, paths=["other.png"]))
-    with pytest.raises(ExplanationError, match="expected one of negative, positive"):
+    with pytest.raises(ExplanationError, match="expected one of the classes negative, positive"):
         stitch(data, target_class="benign")
     with pytest.raises(DatasetError, match="patch_size is 0"):
         stitch(data, patch_size=0)

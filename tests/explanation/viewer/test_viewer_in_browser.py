@@ -1,4 +1,4 @@
-"""The viewer in headless Chromium: what it draws, how it is worked by key and pointer, and that it asks for nothing."""
+"""The viewer in headless Chromium: what it draws, its controls and keys, and that it makes no requests."""
 
 from dataclasses import replace
 
@@ -93,14 +93,15 @@ def test_keys_change_method_sorting_and_zoom_of_all_images(page):
     assert status(page) == "Sorted: errors first"
     page.press("+")
     before = page.evaluate(COLOUR % 2)
-    assert page.evaluate("document.querySelector('.control output:nth-child(1)') && true")
+    outputs = "[...document.querySelectorAll('.toolbar output')].map((one) => one.textContent)"
+    assert page.evaluate(outputs) == ["60%", "1.5×"]
     assert page.evaluate("document.querySelector('[data-viewer]').classList.contains('zoomed')")
     page.press("0")
     assert not page.evaluate("document.querySelector('[data-viewer]').classList.contains('zoomed')")
     assert np.abs(np.subtract(page.evaluate(COLOUR % 2), before)).sum() > 0.5
 
 
-def test_images_are_sorted_by_case_and_probability(page):
+def test_images_are_sorted_by_case(page):
     choose = """const sort = [...document.querySelectorAll('select')].find((one) => [...one.options].some(
         (option) => option.value === '{0}')); sort.value = '{0}'; sort.dispatchEvent(new Event('change'))"""
     page.evaluate(choose.replace("{0}", "case"))
@@ -116,7 +117,7 @@ def test_an_image_is_enlarged_and_closed_by_key_and_the_focus_returns(page):
     page.press("ArrowRight")
     assert page.evaluate("document.querySelector('dialog .file').textContent") == "2.png"
     page.press("Escape")
-    # The browser returns the focus itself, and tells the page afterwards that the dialog was closed.
+    # The browser returns the focus itself, and the event that the dialog was closed follows later.
     focus = """new Promise((done) => {
       const look = (left) => {
         const name = document.activeElement?.getAttribute('aria-label') ?? '';

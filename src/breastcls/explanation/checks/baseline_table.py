@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ import pandas as pd
 
 from breastcls.explanation.checks.case_means import Floats, mean_over_cases
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.text_tables import text_table
+from breastcls.json_values import table_to_dict
+from breastcls.text_tables import format_count, text_table
 
 HEATMAP, RANDOM, CENTRE = "heat-map", "random", "centre"
 MAPS = (HEATMAP, RANDOM, CENTRE)
@@ -22,7 +24,7 @@ def compare_with_baselines(
     codes: npt.NDArray[np.int64],
     bootstrap: Bootstrap,
 ) -> pd.DataFrame:
-    """Return one row per measure: the mean of the heat-maps and of both baselines, and the gain over these.
+    """Return one row per measure: the mean of the heat-maps and of both baselines, and the gains over the baselines.
 
     Args:
         values: By measure and map (`MAPS`), float64 (n,); NaN where an image has no value.
@@ -68,8 +70,13 @@ def compare_with_baselines(
     return pd.DataFrame(rows).set_index("measure")
 
 
-def baseline_text(table: pd.DataFrame) -> str:
-    """Return such a table as text."""
+def baseline_values(method: str, table: pd.DataFrame, codes: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Return such a table of a method as JSON values, with the numbers of images and cases."""
+    return {"method": method, "images": len(codes), "cases": int(codes.max()) + 1, "table": table_to_dict(table)}
+
+
+def baseline_text(title: str, table: pd.DataFrame, codes: npt.NDArray[np.int64], bootstrap: Bootstrap) -> str:
+    """Return such a table as text, below a title with the numbers of images and cases."""
     head = ["", "heat-map", "random", "centre", "gain over random", "gain over centre"]
     rows = [head]
     for measure, row in table.iterrows():
@@ -85,7 +92,10 @@ def baseline_text(table: pd.DataFrame) -> str:
                 ),
             ]
         )
-    return text_table(rows)
+    return (
+        f"{title}, {format_count(len(codes), 'image')} of {format_count(int(codes.max()) + 1, 'case')}, "
+        f"{100 * bootstrap.confidence:g}% CI over cases\n{text_table(rows)}"
+    )
 
 
 def interval_text(value: float, low: float, high: float, *, signed: bool = False) -> str:

@@ -17,6 +17,7 @@ from breastcls.explanation.checks.baseline_table import (
     MAPS,
     RANDOM,
     baseline_text,
+    baseline_values,
     compare_with_baselines,
 )
 from breastcls.explanation.checks.case_means import check_cases
@@ -24,9 +25,7 @@ from breastcls.explanation.checks.pixel_orders import centre_map, random_maps
 from breastcls.explanation.checks.removal_curves import CURVES, ROAD_FRACTIONS, RemovalCurves
 from breastcls.explanation.forward_model import open_scores
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.json_values import table_to_dict
 from breastcls.result import Result
-from breastcls.text_tables import format_count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,7 +33,7 @@ class Faithfulness(Result):
     """Deletion, insertion and ROAD curves of heat-maps, compared with random maps and with a map of the centre.
 
     A heat-map of what the model uses has a smaller area under the deletion and the ROAD curve, and a larger area under
-    the insertion curve, than both baselines. A difference whose confidence interval includes zero is not shown.
+    the insertion curve, than both baselines. A gain whose confidence interval includes zero may be due to chance.
 
     Attributes:
         method: The name of the method.
@@ -74,20 +73,10 @@ class Faithfulness(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON values."""
-        return {
-            "method": self.method,
-            "images": len(self.cases),
-            "cases": int(self.cases.max()) + 1,
-            "table": table_to_dict(self.table),
-        }
+        return baseline_values(self.method, self.table, self.cases)
 
     def __str__(self) -> str:
-        count = int(self.cases.max()) + 1
-        return (
-            f"Faithfulness of {self.method}, {format_count(len(self.cases), 'image')} of "
-            f"{format_count(count, 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases\n"
-            f"{baseline_text(self.table)}"
-        )
+        return baseline_text(f"Faithfulness of {self.method}", self.table, self.cases, self.bootstrap)
 
 
 def measure_faithfulness(
@@ -129,6 +118,15 @@ def measure_faithfulness(
     References:
         Deletion and insertion: Petsiuk, Das and Saenko 2018, arXiv:1806.07421. ROAD: Rong et al. 2022,
         arXiv:2202.00449.
+
+    Example:
+        >>> import breastcls as bc
+        >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
+        >>> images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+        >>> explanation = bc.explain(model, images, "smooth-grad", samples=2)
+        >>> measured = measure_faithfulness(model, explanation, steps=2)
+        >>> measured.table.index.tolist(), measured.area("deletion").shape
+        (['deletion', 'insertion', 'imputation'], (2,))
     """
     if steps < 1:
         raise ExplanationError(f"steps is {steps}; expected 1 or more.")

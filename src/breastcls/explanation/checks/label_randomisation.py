@@ -16,7 +16,7 @@ from breastcls.explanation.layer_graph import LayerGraph
 from breastcls.explanation.unrolling import unroll
 from breastcls.models.output_layer import activation_of
 
-# Numbers of random labellings that are averaged: by chance one may agree with the true labels.
+# Number of random labellings that are averaged, because a single one may agree with the true labels by chance.
 DRAWS = 3
 
 

@@ -17,13 +17,13 @@ from breastcls.explanation.checks.baseline_table import (
     MAPS,
     RANDOM,
     baseline_text,
+    baseline_values,
     compare_with_baselines,
 )
 from breastcls.explanation.checks.case_means import check_cases
 from breastcls.explanation.checks.pixel_orders import centre_map
 from breastcls.explanation.input_region import place_heatmap
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.json_values import table_to_dict
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
@@ -56,19 +56,10 @@ class Localisation(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON values."""
-        return {
-            "method": self.method,
-            "images": len(self.cases),
-            "cases": int(self.cases.max()) + 1,
-            "table": table_to_dict(self.table),
-        }
+        return baseline_values(self.method, self.table, self.cases)
 
     def __str__(self) -> str:
-        return (
-            f"Localisation of {self.method}, {format_count(len(self.cases), 'image')} of "
-            f"{format_count(int(self.cases.max()) + 1, 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases\n"
-            f"{baseline_text(self.table)}"
-        )
+        return baseline_text(f"Localisation of {self.method}", self.table, self.cases, self.bootstrap)
 
 
 def measure_localisation(
@@ -92,6 +83,16 @@ def measure_localisation(
 
     References:
         Pointing game: Zhang et al. 2018, DOI 10.1007/s11263-017-1059-x.
+
+    Example:
+        >>> import breastcls as bc
+        >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
+        >>> images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+        >>> masks = np.zeros((2, 32, 32), bool)
+        >>> masks[:, :16] = True
+        >>> measured = measure_localisation(bc.explain(model, images, "smooth-grad", samples=2), masks)
+        >>> measured.table["random"].round(2).to_dict()
+        {'pointing': 0.5, 'iou': 0.33, 'inside': 0.5}
     """
     count = len(explanation.heatmaps)
     if len(masks) != count:
@@ -107,7 +108,7 @@ def measure_localisation(
         if inside.shape != size:
             raise ExplanationError(f"Mask {number} has the shape {inside.shape}; its image has {size}.")
         heat = explanation.heatmap(number)
-        # What the model did not see counts neither for nor against.
+        # Pixels outside of the model's input are not counted.
         seen = np.isfinite(heat)
         within = inside[seen]
         share = float(within.mean()) if len(within) else 0.0
@@ -117,7 +118,7 @@ def measure_localisation(
         for name, map_ in ((HEATMAP, heat), (CENTRE, placed)):
             for measure, value in _compare(map_[seen], within).items():
                 values[measure][name][number] = value
-        # A random map has its maximum anywhere; its highest pixels hold as much of the mask as any others.
+        # The maximum of a random map is anywhere, and its highest pixels overlap with the mask as any others do.
         for measure, value in (("pointing", share), ("iou", share / (2.0 - share)), ("inside", share)):
             values[measure][RANDOM][number] = value
     return Localisation(explanation.method, values, found, bootstrap or Bootstrap())
@@ -134,7 +135,7 @@ def _compare(heat: np.ndarray, inside: np.ndarray) -> dict[str, float]:
     both = int((highest & inside).sum())
     top = heat == heat.max()
     return {
-        # Several maxima, of a map that is cut off at a percentile, count by the part of them that is inside.
+        # A map that is cut off at a percentile has several maxima: the share of them that is inside is used.
         "pointing": float(inside[top].mean()),
         "iou": both / (2 * area - both),
         "inside": float(heat[inside].sum(dtype=np.float64)) / total,

@@ -85,7 +85,7 @@ class MethodComparison(Result):
         lines = [
             f"Explanation methods on {format_count(self.counts['images'], 'image')} of "
             f"{format_count(self.counts['cases'], 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases; "
-            "a positive gain is better than random maps",
+            "a method with a positive gain is better than random maps",
             "",
             wide_table(rows, width=120),
         ]
@@ -131,6 +131,14 @@ def compare_methods(
     Raises:
         RegistryError: If there is no such method.
         ExplanationError: If no method can explain the model, or a mask or a case is missing.
+
+    Example:
+        >>> import breastcls as bc
+        >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
+        >>> images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+        >>> compared = compare_methods(model, images, ["smooth-grad", "occlusion"], steps=2, target_class="malignant")
+        >>> compared.table.index.tolist(), compared.measures
+        (['smooth-grad', 'occlusion'], ('deletion', 'insertion', 'imputation'))
     """
     drawn = bootstrap or Bootstrap(seed=seed)
     if methods is None:

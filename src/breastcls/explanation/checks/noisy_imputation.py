@@ -1,8 +1,8 @@
 """Noisy linear imputation: removed pixels become the weighted mean of their neighbours (ROAD, Rong et al. 2022).
 
-A pixel that is replaced by a constant leaves an edge, from which a network can read where pixels were removed. Here the
-removed pixels are the solution of a linear system in which each is the mean of its eight neighbours, direct ones with
-twice the weight of diagonal ones, as in the code of the authors of the paper.
+A pixel that is replaced by a constant leaves an edge, so that the output of a network can depend on where pixels were
+removed. Here the removed pixels are the solution of a linear system in which each is the mean of its eight neighbours,
+direct ones with twice the weight of diagonal ones, as in the code of the authors of the paper.
 """
 
 from __future__ import annotations

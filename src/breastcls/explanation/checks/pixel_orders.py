@@ -25,7 +25,7 @@ def pixel_order(heatmap: np.ndarray, seed: int = 0) -> np.ndarray:
 def random_maps(count: int, size: tuple[int, int], seed: int = 0) -> np.ndarray:
     """Return maps of random values that are as smooth as class activation maps, float32 (count, height, width).
 
-    Pixels in random order would be no fair comparison: removing a few of them everywhere destroys the texture of the
+    Pixels in random order would not be a fair baseline: removing a few of them everywhere destroys the texture of the
     whole image, which no coarse map can do.
 
     Args:
@@ -40,7 +40,8 @@ def random_maps(count: int, size: tuple[int, int], seed: int = 0) -> np.ndarray:
 def centre_map(size: tuple[int, int]) -> np.ndarray:
     """Return a map that decreases with the distance from the centre, 1 at the centre, float32 (height, width).
 
-    Photographs show their object in the middle, and so do many images of lesions: a map has to be better than this one.
+    In photographs, and in many images of lesions, the object is in the middle: a heat-map has to be better than this
+    map, which does not depend on the model.
 
     Args:
         size: (height, width).

@@ -18,13 +18,28 @@ from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
-# Above this rank correlation with the heat-maps of random weights or labels, heat-maps are said not to depend on them.
+# Above this rank correlation with the heat-maps of random weights or labels, the check reports that heat-maps do not
+# depend on them.
 HIGHEST_SIMILARITY = 0.7
-# Below this rank correlation with the heat-maps of a slightly changed image, heat-maps are said to be unstable. A shift
-# by a third of a position costs a map of 7 x 7 positions about half of the correlation by interpolation alone.
+# Below this rank correlation with the heat-maps of a slightly changed image, the check reports unstable heat-maps. A
+# shift by a third of a position costs a map of 7 x 7 positions about half of the correlation by interpolation alone.
 LOWEST_STABILITY = 0.3
 # Stages of the randomisation of weights; after the second, the upper half of the layers is random.
 STAGES = 4
+# By rank correlation that must be low: when heat-maps must change, and what it means if they do not.
+_MUST_CHANGE = {
+    "randomised weights": ("all weights are randomised", "they depend on the image, not on the model"),
+    "randomised weights of the upper half of the layers": (
+        "the weights of the upper half of the layers are randomised",
+        "they depend little on the later layers",
+    ),
+    "random labels": (
+        "the last layer is fitted to random labels",
+        "they depend little on what the last layer learned",
+    ),
+}
+# By rank correlation that must be high: when heat-maps must hardly change.
+_MUST_STAY = {"other stain": "the stain changes a little", "shift": "the image is shifted"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,15 +100,10 @@ class SanityReport(Result):
         if self.repeat_difference > 0.0:
             found.append(f"two equal calls differ by up to {self.repeat_difference:.2g}")
         medians = self.medians
-        for changed, reason in (
-            ("randomised weights", "they depend on the image, not on the model"),
-            ("randomised weights of the upper half of the layers", "they depend little on the later layers"),
-            ("random labels", "they depend little on what the last layer learned"),
-        ):
+        for changed, (what, reason) in _MUST_CHANGE.items():
             if medians[changed] > HIGHEST_SIMILARITY:
-                what = "the last layer is fitted to random labels" if changed == "random labels" else _clause(changed)
                 found.append(f"heat-maps change little when {what} (rank correlation {medians[changed]:.2f}): {reason}")
-        for changed, what in (("other stain", "the stain changes a little"), ("shift", "the image is shifted")):
+        for changed, what in _MUST_STAY.items():
             if medians[changed] < LOWEST_STABILITY:
                 found.append(f"heat-maps are unstable when {what} (rank correlation {medians[changed]:.2f})")
         if self.faithfulness is not None and self.faithfulness.table["gain_random"].mean() <= 0:
@@ -136,7 +146,7 @@ class SanityReport(Result):
             "  median rank correlation with the heat-maps of",
         ]
         for changed, value in self.medians.items():
-            expected = "high" if changed in ("other stain", "shift") else "low"
+            expected = "high" if changed in _MUST_STAY else "low"
             shown = f"{value:.2f}" if np.isfinite(value) else "not known"
             lines.append(f"    {changed}: {shown} ({expected} is expected)")
         if self.faithfulness is not None:
@@ -154,16 +164,17 @@ def check_explanation(
     removal: bool = True,
     **options: Any,
 ) -> SanityReport:
-    """Check a method on a model and some images.
+    """Check an explanation method on a model and some images.
 
     The heat-maps are computed again for an equal call (they must be equal), with randomised weights and with a last
     layer that is fitted to random labels (they must change), and for images in another stain and shifted by a few
-    pixels (they should hardly change). Deletion, insertion and ROAD are measured. Meanwhile the weights of the model
-    have other values, so that no other thread may use it; they are restored, also after an error.
+    pixels (they should hardly change). Deletion, insertion and ROAD are measured. During the call the weights of the
+    model have other values, so that no other thread may use the model; they are restored at the end, also after an
+    error.
 
     Args:
         model: A Keras model.
-        images: The images, see `breastcls.explain`. Four to eight are enough.
+        images: A `Dataset`, or images in any other form that `breastcls.explain` takes; four to eight are enough.
         method: The name of the method, see `breastcls.explanation.list_methods`.
         seed: Seed of all random draws.
         steps: Number of steps of the deletion and insertion curves.
@@ -171,7 +182,7 @@ def check_explanation(
         **options: Any other argument of `breastcls.explain`.
 
     Returns:
-        The results. Printing them shows which failed.
+        The results; printed, they state which checks failed.
 
     Raises:
         ExplanationError: If the model or an image cannot be explained.
@@ -179,6 +190,14 @@ def check_explanation(
     References:
         Adebayo et al. 2018, arXiv:1810.03292; Petsiuk et al. 2018, arXiv:1806.07421; Rong et al. 2022,
         arXiv:2202.00449.
+
+    Example:
+        >>> import breastcls as bc
+        >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=7)
+        >>> images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+        >>> report = check_explanation(model, images, "smooth-grad", samples=2, removal=False)
+        >>> report.repeat_difference, report.shift_stability.shape
+        (0.0, (2,))
     """
     with warnings.catch_warnings():
         # The report has the number of flags.
@@ -206,12 +225,6 @@ def check_explanation(
 
 def _median(values: np.ndarray) -> float:
     return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
-
-
-def _clause(changed: str) -> str:
-    if changed == "randomised weights":
-        return "all weights are randomised"
-    return "the weights of the upper half of the layers are randomised"
 
 
 def _to_json(row: np.ndarray) -> list[float | None]:

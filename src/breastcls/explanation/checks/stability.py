@@ -10,7 +10,7 @@ from breastcls.explanation.checks.agreement import rank_correlation
 from breastcls.explanation.checks.parameter_randomisation import explain_targets
 from breastcls.robustness.perturbations import PERTURBATIONS
 
-# Strength of the stain jitter, in the unit of the perturbation: a difference between two stainings of one laboratory.
+# Strength of the stain jitter: the largest relative change of a stain, the weakest that `measure_robustness` uses.
 STAIN = 0.1
 # The shift as a fraction of the sides of the image.
 SHIFT = 0.04

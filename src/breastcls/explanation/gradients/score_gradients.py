@@ -10,7 +10,7 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.feature_map import FeatureMap
-from breastcls.explanation.scored_model import ScoredModel
+from breastcls.explanation.scored_model import ScoredModel, to_float32
 
 
 def feature_gradients(
@@ -29,6 +29,14 @@ def feature_gradients(
 
     Raises:
         ExplanationError: If the score does not depend on the feature map in a differentiable way.
+
+    Example:
+        >>> layers = [keras.layers.Conv2D(2, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+        >>> image = np.zeros((1, 8, 8, 3), np.float32)
+        >>> scored = ScoredModel(keras.Sequential([keras.Input((8, 8, 3)), *layers]), image)
+        >>> features, gradients = feature_gradients(scored, image, np.array([1]), scored.feature_map())
+        >>> features.shape, gradients.shape
+        ((1, 6, 6, 2), (1, 6, 6, 2))
     """
     [pair] = branch_gradients(scored, images, targets, [feature_map])
     return pair
@@ -78,7 +86,7 @@ def branch_gradients(
                 "Choose another layer, or the gradient-free method 'occlusion'."
             )
     return [
-        (item.to_map(_to_float32(value)), item.to_map(_to_float32(gradient)))
+        (item.to_map(to_float32(value)), item.to_map(to_float32(gradient)))
         for item, value, gradient in zip(maps, features, gradients, strict=True)
     ]
 
@@ -93,6 +101,13 @@ def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
 
     Raises:
         ExplanationError: If the score does not depend on the pixels in a differentiable way.
+
+    Example:
+        >>> layers = [keras.layers.Flatten(), keras.layers.Dense(2, kernel_initializer="ones")]
+        >>> image = np.zeros((1, 2, 2, 3), np.float32)
+        >>> scored = ScoredModel(keras.Sequential([keras.Input((2, 2, 3)), *layers]), image)
+        >>> float(image_gradients(scored, image, np.array([1])).sum())
+        12.0
     """
 
     def differentiate(pixels: Any, classes: Any) -> Any:
@@ -107,13 +122,9 @@ def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
             "The class score has no gradient with respect to the pixels: the model rounds or looks up "
             "(an integer input, for example). Use the gradient-free method 'occlusion'."
         )
-    return _to_float32(gradient)
+    return to_float32(gradient)
 
 
 def _pick_targets(scores: Any, targets: Any) -> Any:
     """Return the score of each image's target class, (n,)."""
     return keras.ops.take_along_axis(scores, keras.ops.expand_dims(targets, -1), axis=-1)[:, 0]
-
-
-def _to_float32(tensor: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))

@@ -12,9 +12,10 @@ from breastcls.explanation.scored_model import ScoredModel
 def attention_rollout(scored: ScoredModel, images: np.ndarray, targets: np.ndarray) -> Attribution:
     """Multiply the attention weights of all blocks, averaged over heads, each mixed in equal parts with the identity.
 
-    The product says how much of each patch can reach the tokens that the head reads: the class token, or the mean over
-    the patches where the model averages them. Class token and registers are left out of the map. It is the same for
-    every class, it is never negative, and it ignores what the blocks do with the attended values.
+    The product is the share of each patch in the tokens that the head reads, as far as attention mixes them: the class
+    token, or the mean over the patches where the model averages them. Class token and registers are left out of the
+    map. The map is the same for every class and never negative, and it does not depend on what the blocks compute from
+    the attended values.
 
     Args:
         scored: The model, a vision transformer.

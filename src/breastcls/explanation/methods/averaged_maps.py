@@ -15,8 +15,8 @@ Compute = Callable[[np.ndarray], np.ndarray]
 def average_dihedral(compute: Compute, images: np.ndarray) -> np.ndarray:
     """Return the mean of the maps of the rotated and mirrored images, each turned back.
 
-    The positions of a feature map are centred at other pixels of a mirrored image, so that the mean has more detail;
-    and a histological image has no upper side.
+    The positions of a feature map are centred at other pixels of a mirrored image, so that the mean has more detail. A
+    histological image has no preferred orientation.
 
     Args:
         compute: Returns maps (n, rows, columns) of images (n, h, w, 3).
@@ -36,7 +36,7 @@ def join_tiles(compute: Compute, images: np.ndarray, tiles: int) -> np.ndarray:
     """Return the maps of overlapping tiles of the enlarged image, joined; where tiles overlap their mean.
 
     The image is enlarged so that `tiles` tiles of the model's input size fit side by side, and neighbouring tiles
-    overlap by half. The network sees the tissue at a higher magnification than in training, and never the whole image.
+    overlap by half. The tissue is then at a higher magnification than in training, and no input is the whole image.
 
     Args:
         compute: Returns maps (n, rows, columns) of images (n, h, w, 3).

@@ -19,9 +19,9 @@ SCALE = 2.0
 def fused_layer_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, stages: int = 3) -> Attribution:
     """Compute LayerCAM at the last layer of the last stages of a network, and take the largest value of each position.
 
-    A stage is what has one resolution. Each map is set to zero where negative and scaled to its maximum; those of
-    earlier stages become tanh(2 map), as in the paper, because few of their values are high. The maps are enlarged to
-    the resolution of the finest.
+    A stage is the part of a network with feature maps of one resolution. Each map is set to zero where it is negative
+    and scaled to its maximum; those of earlier stages become tanh(2 map), as in the paper, because few of their values
+    are high. The maps are enlarged to the resolution of the finest.
 
     Args:
         scored: The model.

@@ -12,9 +12,10 @@ from breastcls.explanation.scored_model import ScoredModel
 def gradient_rollout(scored: ScoredModel, images: np.ndarray, targets: np.ndarray) -> Attribution:
     """Multiply the attention weights of each block by the positive part of their gradient and accumulate over blocks.
 
-    With A the weights of a block and G the gradient of the score for them, the relevance R starts as the identity and
-    becomes R + mean over heads of max(G A, 0) R. The map is the mean row of the tokens that the head reads: the class
-    token, or the patches where the model averages them. Unlike attention rollout it depends on the class.
+    With A the attention weights of a block and G the gradient of the score with respect to them, the relevance R starts
+    as the identity and becomes R + mean over heads of max(G A, 0) R. The map is the mean of the rows of the tokens that
+    the head reads: the class token, or the patches where the model averages them. Unlike that of attention rollout, the
+    map depends on the class.
 
     Args:
         scored: The model, a vision transformer.

@@ -15,7 +15,7 @@ from breastcls.explanation.scored_model import ScoredModel
 
 
 def guided_backpropagation(scored: ScoredModel, images: np.ndarray, targets: np.ndarray) -> Attribution:
-    """Propagate the score back with negative gradients set to zero at every ReLU; a value is the largest of 3 colours.
+    """Propagate the score back with negative gradients set to zero at every ReLU; take the largest of three colours.
 
     A ReLU passes a gradient back where its input was positive. Here it passes it back only where the gradient is
     positive too. The model is not changed: the gradient is replaced while its layer calls are repeated. Activations
@@ -23,7 +23,7 @@ def guided_backpropagation(scored: ScoredModel, images: np.ndarray, targets: np.
     found.
 
     The map is sharp, but it depends little on the later layers of a network and on the class (Adebayo et al. 2018,
-    arXiv:1810.03292): `check_explanation` reports that. Use it to see what the early layers respond to.
+    arXiv:1810.03292), which `check_explanation` reports. It shows what the early layers respond to.
 
     Args:
         scored: The model.

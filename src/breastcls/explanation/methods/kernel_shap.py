@@ -24,21 +24,22 @@ def kernel_shap(
     """Estimate the Shapley value of each superpixel; the value of a pixel is that of its superpixel, over its area.
 
     The players are the superpixels, and a coalition is the image in which all others are replaced by the baseline. The
-    score of coalitions is approximated by a sum over its superpixels, by least squares with the weights of Shapley's
-    kernel. The values of an image sum to score(image) - score(baseline). If all coalitions are not more than `samples`,
+    score of a coalition is approximated by a sum over its superpixels, by least squares with the weights of the Shapley
+    kernel. The values of an image sum to score(image) - score(baseline). If there are at most `samples` coalitions,
     each is computed and the Shapley values are exact; otherwise pairs of a coalition and its complement are drawn.
 
     Args:
         scored: The model.
         images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        superpixels: About how many regions an image is divided into.
-        samples: The largest number of coalitions, with one forward pass each; several times as many as superpixels.
+        superpixels: The approximate number of regions into which an image is divided.
+        samples: The largest number of coalitions, with one forward pass each; it should be several times the number of
+            superpixels.
         baseline: The image whose pixels replace those of absent superpixels, see `make_baseline`.
         seed: Seed of the coalitions.
 
     Raises:
-        ExplanationError: If there are less than two superpixels, or fewer samples than superpixels.
+        ExplanationError: If there are fewer than two superpixels, or fewer samples than superpixels.
 
     References:
         Lundberg and Lee 2017, arXiv:1705.07874. Coalitions in pairs: Covert and Lee 2021, arXiv:2012.01536.
@@ -72,7 +73,7 @@ def draw_coalitions(generator: np.random.Generator, players: int, samples: int) 
     Args:
         generator: Source of randomness.
         players: Number of players.
-        samples: The largest k. If all coalitions are not more, each is returned with the weight of Shapley's kernel.
+        samples: The largest k. If there are at most k coalitions, each is returned with its Shapley kernel weight.
     """
     sizes = np.arange(1, players)
     # The kernel (M - 1) / (C(M, s) s (M - s)), summed over the coalitions of one size.

@@ -35,8 +35,8 @@ class Method:
             are the options that `explain` takes for the method.
         title: The name in print: `"Grad-CAM"`.
         reference: Author, year and DOI or arXiv number of the paper.
-        needs_feature_map: Whether the method works only on models with a convolutional feature map. Such a method has
-            an option `layer`.
+        needs_feature_map: Whether the method works only on models with a feature map: that of a convolution, or the
+            tokens of a vision transformer.
         upper_percentile: The percentile of the positive evidence that becomes 1 in the heat-map: 100, the maximum, for
             smooth maps; less for maps with one value per pixel, in which a single pixel would darken the rest.
         smoothing: Standard deviation of the Gaussian that smooths the map, as a fraction of its shorter side.

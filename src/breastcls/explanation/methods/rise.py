@@ -26,17 +26,18 @@ def rise(
 ) -> Attribution:
     """Mask the image at random many times; the value of a pixel is the mean probability where the pixel is visible.
 
-    The mean probability over all masks is subtracted, so that a value is positive where seeing the pixel increases the
+    The mean probability over all masks is subtracted, so that a value is positive where a visible pixel increases the
     probability. The means are weighted by the masks and divided by the sum of the masks at the pixel, not by its
-    expectation as in the paper: a model that ignores the image then has exactly zero everywhere. The order of the
-    pixels estimates the same quantity. Every image gets the same masks, so that its map does not depend on the others.
+    expectation as in the paper: the values of a model that ignores the image are then exactly zero, and the order of
+    the pixels estimates the same quantity. The masks are the same for every image, so that its map does not depend on
+    the others.
 
     Args:
         scored: The model.
         images: float32 (n, h, w, 3), RGB, values 0..255.
         targets: int64 (n,), class indices.
-        masks: Number of masks, with one forward pass each per image. The noise of the map falls with its square root.
-            The paper uses 4000 to 8000.
+        masks: Number of masks, with one forward pass each per image. The noise of the map decreases with its square
+            root. The paper uses 4000 to 8000.
         cells: A mask is a random binary grid of cells x cells, enlarged by bilinear interpolation and shifted at random
             by less than one cell.
         keep: The probability that a cell is visible.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-# How much a step of one cell in the plane counts against the difference of colours, in values 0..255.
+# The weight of the distance from the centre of a cell, relative to differences of colour, which have values 0..255.
 _COMPACTNESS = 12.0
 
 

@@ -1,1 +1,1 @@
-"""Whole mounts: patches put back in their places in the slide."""
+"""Whole mounts: slides reassembled from their patches."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from breastcls.drawing.figures import INK, MUTED, TWO_COLUMNS, drawing_style, new_figure
 from breastcls.explanation.colour_maps import find_colour_map
+from breastcls.explanation.explanation_panel import hide_frame
 
 _EMPTY = "0.96"
 _BARS = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
@@ -48,10 +49,7 @@ def draw_mount(
             else:
                 axis.imshow(picture, cmap=shades, vmin=0.0, vmax=1.0, extent=extent, interpolation="nearest")
             axis.set_title(name, fontsize=7.5, fontweight="normal")
-            axis.set_xticks([])
-            axis.set_yticks([])
-            for spine in axis.spines.values():
-                spine.set_visible(False)
+            hide_frame(axis)
         if micrometres_per_pixel is not None:
             _add_scale_bar(np.ravel(axes)[0], size, micrometres_per_pixel)
         if any(picture.ndim == 2 for _, picture in pictures):

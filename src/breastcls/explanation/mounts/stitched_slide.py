@@ -16,7 +16,7 @@ from breastcls.errors import ExplanationError, ImageError, OutputError
 from breastcls.explanation.colour_maps import colour_table
 from breastcls.explanation.mounts.patch_layout import PatchLayout
 from breastcls.explanation.mounts.pyramid_tiff import write_pyramid
-from breastcls.files import atomic_path
+from breastcls.explanation.save_heatmaps import write_image
 from breastcls.images.decode import read_image
 from breastcls.result import Result
 from breastcls.text_tables import format_count
@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WholeMount(Result):
-    """The patches of one slide in their places.
+    """A slide that was reassembled from its patches.
 
     Attributes:
         slide: The name of the slide.
@@ -64,7 +64,7 @@ class WholeMount(Result):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The pictures that there are, of `"tissue"`, `"labels"`, `"probabilities"`, `"heatmaps"`, `"overlay"`."""
+        """The available pictures, of `"tissue"`, `"labels"`, `"probabilities"`, `"heatmaps"` and `"overlay"`."""
         known = {
             "tissue": any(self.files),
             "labels": bool(np.isfinite(self.labels).any()),
@@ -93,7 +93,7 @@ class WholeMount(Result):
         if height * width > _MOST_PIXELS:
             raise ExplanationError(
                 f"A picture of {height}x{width} pixels is too large for the memory; reduce longest, or write a pyramid "
-                "by to_tiff."
+                "with to_tiff."
             )
         return self._render(layer, range(len(self)), (0, 0, height, width), scale)
 
@@ -101,7 +101,8 @@ class WholeMount(Result):
         """Return a region of a picture at full resolution, in pixels of the slide; see `values`."""
         return self._render(layer, self.layout.overlapping(top, left, height, width), (top, left, height, width), 1.0)
 
-    def coloured(self, layer: str, values: np.ndarray) -> np.ndarray:
+    @staticmethod
+    def coloured(values: np.ndarray) -> np.ndarray:
         """Return a picture as uint8 RGB: values 0..1 by the colours of viridis, pale grey where there is no patch."""
         if values.dtype == np.uint8:
             return values
@@ -120,12 +121,8 @@ class WholeMount(Result):
         target = Path(path)
         if target.suffix.lower() != ".png":
             raise OutputError(f"Cannot write {target.name!r} as PNG; the name has to end in .png.")
-        pixels = self.coloured(layer, self.values(layer, longest=longest))
-        done, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-        if not done:
-            raise OutputError(f"Cannot encode {target} as PNG.")
-        with atomic_path(target) as temporary:
-            temporary.write_bytes(encoded.tobytes())
+        pixels = self.coloured(self.values(layer, longest=longest))
+        write_image(target, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
         return target
 
     def to_tiff(self, path: str | os.PathLike[str], layer: str = "overlay", *, raw: bool = False) -> Path:
@@ -137,7 +134,7 @@ class WholeMount(Result):
         Args:
             path: The file, `.tif` or `.tiff`.
             layer: See `values`.
-            raw: Write `"labels"`, `"probabilities"` or `"heatmaps"` as float32 values, not as colours.
+            raw: Whether to write `"labels"`, `"probabilities"` or `"heatmaps"` as float32 values, not as colours.
 
         Raises:
             OutputError: If the file cannot be written, or tifffile is not installed.
@@ -149,7 +146,7 @@ class WholeMount(Result):
 
         def read(top: int, left: int, height: int, width: int) -> np.ndarray:
             values = self.region(layer, top, left, height, width)
-            return self.coloured(layer, values) if colour else values
+            return self.coloured(values) if colour else values
 
         return write_pyramid(path, self.size, read, colour=colour, micrometres_per_pixel=self.micrometres_per_pixel)
 

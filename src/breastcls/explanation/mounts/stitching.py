@@ -1,4 +1,4 @@
-"""`stitch`: put patches with their probabilities and heat-maps back in their places in the slide."""
+"""`stitch`: reassemble slides from patches, with their probabilities and heat-maps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetError, ExplanationError
+from breastcls.explanation.explain_arguments import find_class
 from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.mounts.patch_layout import fixed_sizes, lay_out, read_sizes
 from breastcls.explanation.mounts.stitched_slide import WholeMount
@@ -85,11 +86,11 @@ def stitch(
     patch_size: int | Sequence[int] | None = None,
     micrometres_per_pixel: float | None = None,
 ) -> WholeMounts:
-    """Put patches back in their places: one picture per slide of tissue, true labels, probabilities and heat-maps.
+    """Reassemble slides from their patches: pictures of tissue, true labels, probabilities and heat-maps.
 
     `x` and `y` of a patch are the column and the row of its upper left pixel in the slide. Where patches overlap, the
-    mean is shown; where there is none, the picture stays empty. Patches at the edge may be smaller. Pictures are made
-    when they are asked for, from the files of the patches, so that memory does not depend on the size of the slide.
+    mean is shown; where there is no patch, the picture stays empty. Patches at the edge may be smaller. Pictures are
+    made on request, from the files of the patches, so that memory does not depend on the size of the slide.
 
     The heat-map of each patch is scaled to its own maximum. In the picture of a slide it is multiplied by its opacity
     (see `evidence_opacity`) and by the predicted probability of the class, so that a patch without the class stays
@@ -134,7 +135,7 @@ def stitch(
     if micrometres_per_pixel is not None and not micrometres_per_pixel > 0:
         raise DatasetError(f"micrometres_per_pixel is {micrometres_per_pixel}; expected a positive number.")
     classes = data.classes or (predictions.classes if predictions is not None else ())
-    target = _find_target(target_class, classes)
+    target = max(len(classes) - 1, 0) if target_class is None else find_class(target_class, tuple(classes))
     probabilities = _match_probabilities(data, predictions, target)
     labels = np.full(len(data), np.nan, np.float32)
     if data.has_labels:
@@ -173,18 +174,6 @@ class _Rows:
 
     def __call__(self, number: int) -> np.ndarray | None:
         return self.read(int(self.rows[number]))
-
-
-def _find_target(target: int | str | None, classes: Sequence[str]) -> int:
-    if target is None:
-        return max(len(classes) - 1, 0)
-    if isinstance(target, str):
-        if target not in classes:
-            raise ExplanationError(f"target_class={target!r}: expected one of {', '.join(classes)}, or an index.")
-        return list(classes).index(target)
-    if not 0 <= int(target) < max(len(classes), 1):
-        raise ExplanationError(f"target_class is {target}; expected 0 to {len(classes) - 1}.")
-    return int(target)
 
 
 def _match_probabilities(data: Dataset, predictions: Predictions | None, target: int) -> np.ndarray:

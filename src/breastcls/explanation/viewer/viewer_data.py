@@ -1,4 +1,4 @@
-"""What the viewer shows, as JSON values: images, heat-maps by model, method and class, and words."""
+"""What the viewer shows, as JSON values: images, heat-maps by model, method and class, and texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from breastcls.explanation.methods.method_registry import METHODS
 
 COLOURS = ("viridis", "cividis", "magma", "gray")
 PREDICTED = "predicted class"
-SCALE = "evidence for the class, scaled per image; maps of little evidence are drawn weaker, and glass is left out"
+SCALE = "evidence for the class, scaled per image; maps with little evidence have less opacity, and glass is left out"
 KEYS = (
     "m method, c class, v model, o heat-map on or off, l contour lines, g glass, [ ] opacity, + − 0 zoom, h j k ; "
     "move, s sort, ← → previous and next image, Enter enlarge, Esc close."
@@ -30,7 +30,7 @@ KEYS = (
 
 @dataclass(frozen=True)
 class PictureSizes:
-    """How large pictures are inside the page, in pixels of the longer side, and the quality of the JPEG."""
+    """The largest longer side of pictures in the page, in pixels, and the quality of JPEG files, 1 to 100."""
 
     image: int = 1024
     heatmap: int = 256
@@ -51,7 +51,7 @@ class NamedMaps:
 
     @property
     def axes(self) -> dict[str, str]:
-        """Model, method and class, by which the reader of the page chooses."""
+        """Model, method and class, among which the user of the page chooses."""
         method = METHODS[self.explanation.method].title
         return {"model": self.model, "method": method, "target": _target(self.explanation)}
 
@@ -93,14 +93,14 @@ def image_values(
     """Return one image and its heat-maps.
 
     Args:
-        found: By the place of the heat-map among all `count` ones: the explanation and the number of the image in it.
-        count: How many heat-maps an image may have.
+        found: By the index of the heat-map among all `count` ones: the explanation and the index of the image in it.
+        count: The largest number of heat-maps of an image.
         source: The address of the picture, or `#` and the id of an element that shows it; None encodes the picture.
-        sizes: How large pictures are.
+        sizes: The sizes of pictures in the page.
 
     Raises:
         ImageError: If the file of the image can no longer be read.
-        ExplanationError: If it has changed.
+        ExplanationError: If the size of the image has changed.
     """
     first, number = next(iter(found.values()))
     explanation = first.explanation

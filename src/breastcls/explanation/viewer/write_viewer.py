@@ -35,14 +35,15 @@ def write_viewer(
     limit: int = MOST_IMAGES,
     longest: int = 1024,
 ) -> Path:
-    """Write an HTML page in which heat-maps are looked at: one file that opens without a network.
+    """Write an interactive HTML page with heat-maps: one file that opens without a network connection.
 
-    The page has a slider of the opacity, switches of the method, the class and the model, zoom and position that all
-    images share, contour lines, sorting by error, probability, certainty, positive share or case, and keys for all of
-    these; it works on a phone and in a dark theme. As in `Explanation.overlay`, heat-maps of little positive evidence
-    are drawn weaker and glass is left out; both can be switched off.
+    The page has a slider for the opacity, menus for the method, the class and the model, zoom and position that all
+    images share, contour lines, sorting by error, probability, certainty, positive share or case, and keyboard
+    shortcuts for all of these. It can be used on a phone and has a dark theme. As in `Explanation.overlay`, heat-maps
+    with little positive evidence are drawn with less opacity and nothing is drawn on glass; both can be switched off.
 
-    Images are in the file, with the names of files and cases; see `Explanation.with_pseudonyms` to share it.
+    The file contains the images and the names of their files and cases: before it is shared, replace the names with
+    `Explanation.with_pseudonyms`.
 
     Args:
         explanations: One explanation; a list, of one model with several methods or classes; or a mapping from the
@@ -51,8 +52,8 @@ def write_viewer(
         path: Where to write.
         title: The heading of the page.
         similar: Similar training images, which are shown beside each image; see `breastcls.features.find_similar`.
-        limit: At most so many images, the first ones; the page says how many were left out.
-        longest: Images with a longer side than this are reduced to it, in pixels.
+        limit: The largest number of images, the first ones; the page states how many there are.
+        longest: The largest longer side of an image in the page, in pixels; larger images are reduced.
 
     Returns:
         The path written. A page of 50 images of 700 by 460 pixels takes about 8 MB.
@@ -66,8 +67,9 @@ def write_viewer(
     Example:
         >>> import tempfile, numpy as np, breastcls as bc
         >>> model = bc.build_model("cnn4", classes=("benign", "malignant"), image_size=32)
-        >>> image = np.full((32, 32, 3), (210, 140, 190), np.uint8)
-        >>> maps = [bc.explain(model, image, method, target_class=1) for method in ("smooth-grad", "occlusion")]
+        >>> image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        >>> methods = ("smooth-grad", "guided-backpropagation")
+        >>> maps = [bc.explain(model, image, method, target_class=1) for method in methods]
         >>> write_viewer(maps, tempfile.mkdtemp() + "/viewer.html").name
         'viewer.html'
     """
@@ -109,7 +111,7 @@ def render_viewer(title: str, about: str, values: Mapping[str, Any]) -> str:
             about=about,
             version=__version__,
             style=style,
-            scripts=[Markup(script) for script in scripts],  # our own files, not to be escaped
+            scripts=[Markup(script) for script in scripts],  # Files of this package, which must not be escaped.
             script_hashes=[hash_script(script) for script in scripts],
             data=to_script(values),
         )

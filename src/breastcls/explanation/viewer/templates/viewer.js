@@ -217,7 +217,7 @@
     }
   };
 
-  // ---- Words
+  // ---- Texts
   const prediction = (image) => image.predictions[state.model] ?? Object.values(image.predictions)[0];
   const isWrong = (image) => image.label !== null && prediction(image).predicted !== image.label;
   const probability = (image) => prediction(image).probabilities[data.classes.indexOf(prediction(image).predicted)];
@@ -359,7 +359,7 @@
     select("sort", "Sort", Object.keys(SORTS), Object.values(SORTS).map(([title]) => title)),
     make("details", { class: "more" }, make("summary", {}, "Options"), make("div", {},
       check("shown", "Heat-map"), check("lines", "Contour lines"), check("tissue", "On tissue only"),
-      check("share", "Weaken maps of little evidence"),
+      check("share", "Less opacity for little evidence"),
       data.images.some((image) => image.label !== null) ? check("errors", "Errors only") : "",
       select("colours", "Colours", data.colours.map(({ name }) => name)),
       check("keys", "Keyboard shortcuts"), make("p", { class: "small" }, data.keys))));

@@ -11,7 +11,7 @@ import pytest
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.hires_cam import HIRES_CAM
 from breastcls.explanation.methods.method_registry import METHODS
-from breastcls.explanation.prepared_model import prepare_model
+from breastcls.explanation.preparation_cache import prepare_model
 from support.model_kinds import MODEL_KINDS
 
 IMAGES = np.random.default_rng(2).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
