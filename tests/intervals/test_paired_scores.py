@@ -9,6 +9,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.paired_scores import change_text, check_metrics, score_against, score_text
 from breastcls.intervals.score_tables import score
+from breastcls.predictions.predictions import Predictions
 
 QUICK = Bootstrap(300, method="percentile")
 METRICS = ("balanced_accuracy", "roc_auc")
@@ -92,3 +93,19 @@ def test_shares_of_cases_have_the_intervals_of_an_evaluation(draw):
     expected = score(second, CaseStatistics.of(second), bootstrap).loc[table.index, ["value", "low", "high"]]
     np.testing.assert_allclose(table[["value", "low", "high"]], expected, atol=1e-12)
     assert table.loc["recall", "low"] != table.loc["recall", "value"]
+
+
+def test_the_change_of_few_cases_is_no_surer_than_both_values():
+    """Three cases that hold both classes; one side predicts nothing as positive, the other nearly all rightly."""
+    labels, cases = np.tile([0, 0, 0, 1], 9), np.repeat(["a", "b", "c"], 12)
+    right = np.where(labels == 1, 0.9, 0.1)
+    right[0] = 0.9
+    first, second = (
+        Predictions.from_arrays(probabilities=values, labels=labels, cases=cases, classes=("no", "yes"))
+        for values in (right, np.full(36, 0.1))
+    )
+    table = score_against(first, [second], ["balanced_accuracy"], QUICK)[0].loc["balanced_accuracy"]
+    alone = score(first, CaseStatistics.of(first), QUICK).loc["balanced_accuracy"]
+    half = np.hypot(table["value"] - table["low"], alone["high"] - alone["value"])
+    assert table["change_low"] == pytest.approx(table["change"] - half)
+    assert table["change_high"] - table["change_low"] > 0.3

@@ -17,7 +17,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.metric_bounds import bound_metrics
 from breastcls.intervals.metric_support import count_support
-from breastcls.intervals.minimum_cases import Bounds
+from breastcls.intervals.minimum_cases import FEW_CASES, Bounds
 from breastcls.intervals.score_values import interval_text
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.metrics.number_format import NOT_DEFINED, NOT_ESTIMABLE
@@ -53,7 +53,8 @@ def score_against(
 
     Returns:
         One table for each of `others`: index metric, columns `value`, `low`, `high`, `reason`, and `change` (from the
-        reference), `change_low`, `change_high`, `change_reason`. A reason is why there are no bounds, else "".
+        reference), `change_low`, `change_high`, `change_reason`. A reason is why there are no bounds, else "". With
+        fewer than five cases of a class, the interval of a change is no narrower than those of both values allow.
 
     Raises:
         EvaluationError: If a true class is not known, or the images differ.
@@ -82,11 +83,17 @@ def score_against(
     found = bootstrap.intervals(statistic, first.strata, np.tile(support, 2 * len(others)))
     found = found.reshape(len(others), 2, len(METRICS))
     expected = compute_metrics(reference).to_numpy()
+    few = support < FEW_CASES
+    if few.any():
+        alone = bootstrap.intervals(first.compute, first.strata, support)
+        alone = bound_metrics(alone, expected, reference, first, bootstrap.confidence)
     tables = []
     for number, (other, own) in enumerate(zip(others, statistics, strict=True)):
         value = compute_metrics(other).to_numpy()
         bounds, changes = (Bounds(*(part[number, place] for part in found)) for place in (0, 1))
         bounds = bound_metrics(bounds, value, other, own, bootstrap.confidence)
+        if few.any():
+            changes = changes.widen(few, *_bound_difference(value, bounds, expected, alone))
         columns = {
             "value": value,
             **bounds._asdict(),
@@ -95,6 +102,17 @@ def score_against(
         }
         tables.append(pd.DataFrame(columns, index=pd.Index(METRICS, name="metric")).loc[list(metrics)])
     return tables
+
+
+def _bound_difference(value: Floats, bounds: Bounds, other: Floats, other_bounds: Bounds) -> tuple[Floats, Floats]:
+    """Return the confidence interval of value minus other from the interval of each, by MOVER (DOI 10.1002/sim.3095).
+
+    The two are taken as independent. Resamples of few cases hardly vary where both depend on the same cases, and the
+    interval of their difference would be narrower than what is known of either.
+    """
+    change = value - other
+    low = change - np.hypot(value - bounds.low, other_bounds.high - other)
+    return low, change + np.hypot(bounds.high - value, other - other_bounds.low)
 
 
 def score_text(row: Any, metric: str = "value", low: str = "low", high: str = "high", *, digits: int = 3) -> str:
