@@ -127,7 +127,8 @@ def test_few_and_unknown_cases_warn_as_in_evaluate(draw):
     with pytest.warns(EvaluationWarning, match="only 4 cases"):
         found = compare([few, worsened(few, 1)], bootstrap=Bootstrap(50))
     assert any("only 4 cases" in limitation for limitation in found.limitations)
-    assert any("DeLong's test is not computed" in limitation for limitation in found.limitations)
+    assert any("there are no p-values" in limitation for limitation in found.limitations)
+    assert found.verdicts[0].startswith("The cases are too few to show whether")
     assert found.tests["delong_p"].isna().all()
     enough = compare([draw(1, cases=10), worsened(draw(1, cases=10), 1)], bootstrap=Bootstrap(50))
     assert not any("DeLong" in limitation for limitation in enough.limitations)

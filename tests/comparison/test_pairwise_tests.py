@@ -8,7 +8,8 @@ from breastcls.comparison.auc_covariance import delong
 from breastcls.comparison.p_values import holm
 from breastcls.comparison.pairwise_tests import enough_for_delong, pairs_of, pairwise_tests, score_differences
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.intervals.case_statistics import CaseStatistics, case_codes, case_strata
+from breastcls.intervals.score_tables import score
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 
 
@@ -20,11 +21,34 @@ def three(draw):
 
 
 def metrics_of(scored):
-    return pd.concat([compute_metrics(one).rename(name) for one, name in zip(scored, "ABC", strict=True)], axis=1)
+    return pd.concat([compute_metrics(one).rename(name) for one, name in zip(scored, "ABC", strict=False)], axis=1)
+
+
+def scores_of(scored, bootstrap):
+    tables = {name: score(one, CaseStatistics.of(one), bootstrap) for name, one in zip("ABC", scored, strict=False)}
+    return pd.concat(tables, names=["model", "metric"])
+
+
+def test_few_cases_have_no_p_value_and_no_interval_surer_than_both(draw):
+    """Four cases of each class, where one model is always right and the other makes the same error in each case."""
+    some = draw(1, images=64, cases=8)
+    right = np.where(some.labels == 1, 0.9, 0.1)
+    wrong = np.where(np.arange(64) // 8 % 8 == 0, 1 - right, right)
+    pair = [dataclasses.replace(some, probabilities=np.stack([1 - one, one], axis=1)) for one in (right, wrong)]
+    scores = scores_of(pair, Bootstrap(100))
+    metrics = metrics_of(pair)
+    row = score_differences(pair, metrics, scores, Bootstrap(100)).loc[("A", "B", "balanced_accuracy")]
+    first, second = (scores.loc[(name, "balanced_accuracy")] for name in "AB")
+    assert np.isnan([row["p"], row["p_holm"]]).all()
+    expected = row["difference"] - np.hypot(first["value"] - first["low"], second["high"] - second["value"])
+    assert row["low"] <= expected + 1e-9
+    assert row["low_adjusted"] <= row["low"]
+    assert row["low"] < 0 < row["high"]
 
 
 def test_every_pair_is_scored_on_the_same_repeated_cases(three):
-    found = score_differences(three, metrics_of(three), Bootstrap(25, 0.8, "percentile", 4))
+    bootstrap = Bootstrap(25, 0.8, "percentile", 4)
+    found = score_differences(three, metrics_of(three), scores_of(three, bootstrap), bootstrap)
     codes = case_codes(three[0])
     names = [name for name in METRICS if name != "patient_recognition_rate"]  # copies of a slide are one slide there
     for a, b in pairs_of(3):

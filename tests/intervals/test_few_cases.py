@@ -14,7 +14,7 @@ from breastcls.decisions.risk_histogram import risk_histogram
 from breastcls.errors import EvaluationWarning
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.curve_bands import compute_curves
-from breastcls.intervals.minimum_cases import MIN_CASES, REASONS
+from breastcls.intervals.minimum_cases import FEW_CASES, MIN_CASES, REASONS
 from breastcls.intervals.paired_scores import score_against
 from breastcls.intervals.score_tables import score_groups
 from breastcls.uncertainty.out_of_distribution import score_ood
@@ -177,8 +177,8 @@ def test_the_text_the_exports_and_the_report_say_so(few, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")
-@pytest.mark.parametrize("few", [1, 2, 3])
-def test_no_comparison_is_affirmative_below_three_cases(few):
+@pytest.mark.parametrize("few", [1, 2, 3, 5])
+def test_no_comparison_is_affirmative_below_five_cases(few):
     good, poor = draw(few, perfect=True), draw(few)
     found = bc.compare({"good": good, "poor": poor}, metric="roc_auc", bootstrap=QUICK)
     row = found.differences.xs(("good", "poor", "roc_auc"))
@@ -186,9 +186,14 @@ def test_no_comparison_is_affirmative_below_three_cases(few):
         assert row[["low", "high", "p", "p_holm"]].isna().all()
         assert row["reason"] == "too-few-cases"
         assert "is not estimable" in found.verdicts[0]
+        assert found.tests["delong_p"].isna().all()
+    elif few < FEW_CASES:
+        assert row[["low", "high"]].notna().all()
+        assert row[["p", "p_holm"]].isna().all()
+        assert "too few to show" in found.verdicts[0]
+        assert found.tests["delong_p"].isna().all()
     else:
-        assert row[["low", "high", "p"]].notna().all()
-    assert found.tests["delong_p"].isna().all()
+        assert row[["low", "high", "p", "p_holm"]].notna().all()
 
 
 @pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")

@@ -95,11 +95,11 @@ def compare(
     scored = [one.aggregate(aggregation) for one in predicted]
     counts = count_units(scored_images(predicted[0], aggregation))
     metrics = pd.concat([compute_metrics(one).rename(name) for one, name in zip(scored, names, strict=True)], axis=1)
-    differences = score_differences(scored, metrics, bootstrap)
     scores = pd.concat(
         {name: score(one, CaseStatistics.of(one), of_models) for name, one in zip(names, scored, strict=True)},
         names=["model", "metric"],
     )
+    differences = score_differences(scored, metrics, scores, bootstrap)
     for message in (NO_CASES,) if predicted[0].cases is None else few_cases(counts):
         warnings.warn(message, EvaluationWarning, stacklevel=2)
     joined = () if aggregation.level == predicted[0].level else (aggregation.level,)
@@ -206,8 +206,8 @@ def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap)
     found = []
     if len(scored.classes) == 2 and not enough_for_delong(scored):
         found.append(
-            "DeLong's test is not computed: with fewer than five cases of a class its p-values are too small. The "
-            "p-values of the differences account for few cases."
+            "With fewer than five cases of a class there are no p-values: those of the bootstrap and of DeLong's test "
+            "would be too small."
         )
     if pairs > 1:
         found.append(
@@ -234,6 +234,9 @@ def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confide
             f"the difference, since {REASONS[row['reason']]}."
         )
     numbers = f"{first[metric]:.3f} and {second[metric]:.3f}, difference {row['difference']:.3f}"
+    if np.isnan(row["p"]):
+        interval = f"{100 * confidence:g}% CI {row['low']:.3f} to {row['high']:.3f}"
+        return f"The cases are too few to show whether {a} and {b} differ in {name}: {numbers} ({interval})."
     shown = [row["low"], row["high"]] if pairs == 1 else [row["low_adjusted"], row["high_adjusted"]]
     correction = "" if pairs == 1 else f", both corrected for {pairs} pairs"
     interval = f"{100 * confidence:g}% CI {shown[0]:.3f} to {shown[1]:.3f}, p = {row['p_holm']:.2g}{correction}"

@@ -38,8 +38,9 @@ class Comparison(Result):
             paired.
         differences: One row per pair of models and metric (`first`, `second`, `metric`), columns `difference` (first
             minus second), `low`, `high` (its confidence interval) and `p` (paired bootstrap over cases, below 0.05
-            where the 95% interval excludes 0); and corrected for all pairs within the metric by Holm's method,
-            `low_adjusted`, `high_adjusted` and `p_holm`, which is below 0.05 where the adjusted interval excludes 0.
+            where the 95% interval excludes 0; NaN with fewer than five cases of a class); and corrected for all pairs
+            within the metric by Holm's method, `low_adjusted`, `high_adjusted` and `p_holm`, which is below 0.05 where
+            the adjusted interval excludes 0.
         tests: One row per pair (`first`, `second`): `delong_p` and `delong_p_holm` of the AUC (over cases; two classes
             of five cases or more), and `mcnemar_p` and `mcnemar_p_holm` of the predicted classes (where each case has
             one); NaN where not defined.

@@ -14,7 +14,8 @@ from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.metric_support import count_support
-from breastcls.intervals.minimum_cases import FEW_CASES
+from breastcls.intervals.minimum_cases import FEW_CASES, Bounds
+from breastcls.intervals.paired_scores import bound_difference
 from breastcls.intervals.proportions import has_one_row_per_case
 from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.classification_metrics import METRICS
@@ -33,12 +34,18 @@ def pairs_of(count: int) -> list[tuple[int, int]]:
     return list(itertools.combinations(range(count), 2))
 
 
-def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+def score_differences(
+    scored: Sequence[Predictions], metrics: pd.DataFrame, scores: pd.DataFrame, bootstrap: Bootstrap
+) -> pd.DataFrame:
     """Return the difference of every metric between every two models.
+
+    With fewer than five cases of a class resamples hardly vary where both models depend on the same cases. The interval
+    is then no narrower than those of both models allow, and there is no p-value.
 
     Args:
         scored: Predictions of the same images in the same order.
         metrics: Their metrics, one column per model.
+        scores: Their confidence intervals: index `model`, `metric`, columns `low` and `high`.
         bootstrap: How confidence intervals are computed, from the same resamples for all models.
 
     Returns:
@@ -54,22 +61,31 @@ def score_differences(scored: Sequence[Predictions], metrics: pd.DataFrame, boot
         values = [one.compute(weights) for one in statistics]
         return np.concatenate([values[a] - values[b] for a, b in pairs], axis=1)
 
-    support = np.tile(count_support(METRICS, statistics[0].holds), len(pairs))
+    support = count_support(METRICS, statistics[0].holds)
+    few = support < FEW_CASES
     families = np.tile(np.arange(len(METRICS)), len(pairs))
-    found = intervals_and_p(bootstrap, difference, statistics[0].strata, support, families=families)
+    found = intervals_and_p(
+        bootstrap, difference, statistics[0].strata, np.tile(support, len(pairs)), families=families
+    )
+    own = [scores.xs(name, level="model").loc[list(METRICS)] for name in names]
+    alone = [(one["low"].to_numpy(), one["high"].to_numpy()) for one in own]
     tables = []
     for number, (a, b) in enumerate(pairs):
         part = slice(number * len(METRICS), (number + 1) * len(METRICS))
         differences = (metrics[names[a]] - metrics[names[b]]).to_numpy()
+        values = (metrics[name].to_numpy() for name in (names[a], names[b]))
+        least = bound_difference(next(values), alone[a], next(values), alone[b])
+        bounds = Bounds(*(one[part] for one in found.bounds)).widen(few, *least)
+        adjusted = Bounds(found.low_adjusted[part], found.high_adjusted[part], bounds.reason).widen(few, *least)
         index = pd.MultiIndex.from_product([[names[a]], [names[b]], METRICS], names=["first", "second", "metric"])
         columns = {
             "difference": differences,
-            "low": found.bounds.low[part],
-            "high": found.bounds.high[part],
-            "p": found.p[part],
-            "low_adjusted": found.low_adjusted[part],
-            "high_adjusted": found.high_adjusted[part],
-            "reason": found.bounds.reason[part],
+            "low": bounds.low,
+            "high": bounds.high,
+            "p": np.where(few, np.nan, found.p[part]),
+            "low_adjusted": adjusted.low,
+            "high_adjusted": adjusted.high,
+            "reason": bounds.reason,
         }
         tables.append(pd.DataFrame(columns, index=index))
     table = pd.concat(tables)

@@ -93,7 +93,7 @@ def score_against(
         bounds, changes = (Bounds(*(part[number, place] for part in found)) for place in (0, 1))
         bounds = bound_metrics(bounds, value, other, own, bootstrap.confidence)
         if few.any():
-            changes = changes.widen(few, *_bound_difference(value, bounds, expected, alone))
+            changes = changes.widen(few, *bound_difference(value, bounds, expected, alone))
         columns = {
             "value": value,
             **bounds._asdict(),
@@ -104,15 +104,29 @@ def score_against(
     return tables
 
 
-def _bound_difference(value: Floats, bounds: Bounds, other: Floats, other_bounds: Bounds) -> tuple[Floats, Floats]:
+def bound_difference(
+    value: Floats, bounds: Sequence[Any], other: Floats, other_bounds: Sequence[Any]
+) -> tuple[Floats, Floats]:
     """Return the confidence interval of value minus other from the interval of each, by MOVER (DOI 10.1002/sim.3095).
 
     The two are taken as independent. Resamples of few cases hardly vary where both depend on the same cases, and the
     interval of their difference would be narrower than what is known of either.
+
+    Args:
+        value: float64 (values,).
+        bounds: The lower and upper bounds of `value`, each float64 (values,).
+        other: float64 (values,).
+        other_bounds: Those of `other`.
+
+    Example:
+        >>> one = np.array([0.5])
+        >>> low, high = bound_difference(one, (one - 0.3, one + 0.3), one, (one - 0.4, one + 0.4))
+        >>> low.round(2).tolist(), high.round(2).tolist()
+        ([-0.5], [0.5])
     """
     change = value - other
-    low = change - np.hypot(value - bounds.low, other_bounds.high - other)
-    return low, change + np.hypot(bounds.high - value, other - other_bounds.low)
+    low = change - np.hypot(value - bounds[0], other_bounds[1] - other)
+    return low, change + np.hypot(bounds[1] - value, other - other_bounds[0])
 
 
 def score_text(row: Any, metric: str = "value", low: str = "low", high: str = "high", *, digits: int = 3) -> str:
