@@ -12,7 +12,7 @@ import numpy as np
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.table_reader import load_table
-from breastcls.datasets.vectors.vector_rows import is_same_encoder
+from breastcls.datasets.vectors.vector_rows import differing_entries
 from breastcls.errors import DatasetError
 from breastcls.features.nearest_vectors import (
     METRICS,
@@ -224,7 +224,7 @@ def _check_encoders(first: Dataset, second: Dataset) -> None:
         raise DatasetError(
             f"The index has vectors of {sizes[0]} components and the images of {sizes[1]}; use one encoder."
         )
-    if first.encoder and second.encoder and not is_same_encoder(first.encoder, second.encoder):
+    if differing_entries(first.encoder, second.encoder):
         raise DatasetError(
             "The vectors of the index and of the images are of different encoders, between which distances are not "
             "defined. Compute both with the same model."

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from breastcls.datasets.vectors.vector_checks import check_vectors
-from breastcls.datasets.vectors.vector_rows import Vectors, name_encoder
+from breastcls.datasets.vectors.vector_rows import Vectors, differing_entries, name_encoder
 from breastcls.errors import DatasetError, EvaluationError
 from breastcls.models.model_card import ModelCard
-
-# The entries of the record of an encoder that its vectors depend on.
-_IDENTITY = ("name", "weights_sha256", "image_size", "resize", "stain", "pooling")
 
 
 def check_given_vectors(values: Any, size: int | None) -> Vectors:
@@ -35,15 +32,21 @@ def check_given_vectors(values: Any, size: int | None) -> Vectors:
 
 
 def check_encoder(card: ModelCard | None, encoder: Mapping[str, Any]) -> None:
+    """Raise `EvaluationError` if vectors were computed by another encoder than those of the training in a card."""
+    training = {} if card is None else card.provenance.get("training")
+    compare_encoders((training.get("encoder") if isinstance(training, Mapping) else None) or {}, encoder)
+
+
+def compare_encoders(known: Mapping[str, Any], encoder: Mapping[str, Any]) -> None:
     """Raise `EvaluationError` if vectors were computed by another encoder than those that a model was trained on.
 
     Nothing is compared where the encoder of either is not known.
+
+    Args:
+        known: The record of the encoder of the training; empty where it is not known.
+        encoder: The record of the encoder of the vectors.
     """
-    training = {} if card is None else card.provenance.get("training")
-    known = training.get("encoder") if isinstance(training, Mapping) else None
-    if not known or not encoder:
-        return
-    differing = [name for name in _IDENTITY if name in known and name in encoder and known[name] != encoder[name]]
+    differing = differing_entries(known, encoder)
     if differing:
         raise EvaluationError(
             f"The model was trained on vectors of {name_encoder(known)}, and these are of {name_encoder(encoder)} "

@@ -1,5 +1,7 @@
 """Attention over the images of a case: its formula, its gradient, and what it can do that the mean cannot."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -107,6 +109,16 @@ def planted(cases, seed, each=10, size=8, shift=6.0):
 def planted_models():
     train, _ = planted(60, 1)
     return {name: fit_case_model(train, name, hidden=8, penalties=[0.1]) for name in POOLINGS}
+
+
+def test_vectors_of_another_encoder_are_refused(planted_models):
+    test, _ = planted(4, 3)
+    model = dataclasses.replace(planted_models["mean"], encoder={"name": "vit-s16"})
+    other, same = (load_embeddings(test.table, test.vectors, encoder=name) for name in ("uni", "vit-s16"))
+    with pytest.raises(EvaluationError, match=r"trained on vectors of vit-s16, and these are of uni"):
+        model.predict(other)
+    # Nothing is compared where the encoder is not known.
+    np.testing.assert_array_equal(model.predict(same).probabilities, model.predict(test).probabilities)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS[1:])

@@ -18,8 +18,8 @@ Positions = npt.NDArray[np.int64]
 # Selections up to this size are copied once; larger ones at each use, so that ten folds do not hold ten copies.
 _KEPT_BYTES = 64 * 2**20
 _ROWS_AT_ONCE = 8192
-# Entries of the record of an encoder that do not identify it: engines agree within rounding.
-_NOT_IDENTIFYING = ("engine", "licence", "written_by")
+# Entries of the record of an encoder that do not identify it: engines agree within rounding, and weights have a hash.
+_NOT_IDENTIFYING = ("engine", "licence", "weights", "written_by")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def join_vectors(first: VectorRows | None, second: VectorRows | None) -> VectorR
         rows = [np.arange(size) if one.rows is None else one.rows for one in (first, second)]
         return VectorRows(first.source, np.concatenate(rows))
     encoders = [dict(one.source.encoder) for one in (first, second)]
-    if all(encoders) and not is_same_encoder(*encoders):
+    if differing_entries(*encoders):
         raise DatasetError(
             f"Vectors of different encoders cannot be joined: {name_encoder(encoders[0])} and "
             f"{name_encoder(encoders[1])}. Compute both with the same encoder."
@@ -133,17 +133,19 @@ def join_vectors(first: VectorRows | None, second: VectorRows | None) -> VectorR
     return VectorRows(VectorSource(joined, encoder, first.source.has_images and second.source.has_images))
 
 
-def is_same_encoder(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Return whether two records are of one encoder, whatever engine and version computed the vectors.
+def differing_entries(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """Return the entries by which two records are of different encoders, whatever engine and version ran them.
+
+    An entry that one of them lacks is not compared.
 
     Example:
-        >>> is_same_encoder({"name": "vit", "engine": "keras"}, {"name": "vit", "engine": "openvino"})
-        True
-        >>> is_same_encoder({"name": "vit"}, {"name": "mobilenet"})
-        False
+        >>> differing_entries({"name": "vit", "engine": "keras"}, {"name": "vit", "engine": "openvino"})
+        []
+        >>> differing_entries({"name": "vit"}, {"name": "mobilenet"})
+        ['name']
     """
-    records = [{name: of[name] for name in of if name not in _NOT_IDENTIFYING} for of in (first, second)]
-    return records[0] == records[1]
+    shared = [name for name in first if name in second and name not in _NOT_IDENTIFYING]
+    return [name for name in shared if first[name] != second[name]]
 
 
 def name_encoder(encoder: Mapping[str, Any]) -> str:

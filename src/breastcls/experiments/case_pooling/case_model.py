@@ -18,7 +18,7 @@ from breastcls.errors import TrainingError
 from breastcls.experiments.case_pooling.attention_pooling import POOLINGS, Bags, Matrix, PoolingParameters
 from breastcls.experiments.case_pooling.case_bags import CaseBags, make_bags
 from breastcls.files import atomic_path
-from breastcls.predictions.given_vectors import check_given_vectors
+from breastcls.predictions.given_vectors import check_given_vectors, compare_encoders
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import ShownInNotebook
 
@@ -55,7 +55,7 @@ class CaseModel(ShownInNotebook):
 
         Raises:
             TrainingError: As `fit_case_model`, for data without vectors or with cases of several classes.
-            EvaluationError: If the vectors are of another size.
+            EvaluationError: If the vectors are of another size or another encoder.
         """
         found = self._open(data)
         made = Predictions.from_arrays(
@@ -136,5 +136,6 @@ class CaseModel(ShownInNotebook):
 
     def _open(self, data: Dataset) -> CaseBags:
         found = make_bags(data)
+        compare_encoders(self.encoder, data.encoder)
         check_given_vectors(found.bags.vectors.astype(np.float32), len(self.mean))
         return dataclasses.replace(found, bags=Bags((found.bags.vectors - self.mean) / self.scale, found.bags.starts))
