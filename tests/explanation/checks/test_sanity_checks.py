@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import keras
@@ -32,6 +33,11 @@ def test_grad_cam_passes_on_a_known_model(blue_squares):
     assert short.to_dict()["faithfulness"] is None
     assert short.sentence.startswith("Checks of Grad-CAM on 4 images (equal calls, randomised weights and labels")
     assert short.sentence.endswith("another stain, a shift): all passed.")
+    # What could not be checked did not pass.
+    unknown = dataclasses.replace(short, label_similarity=None)
+    assert unknown.sentence.endswith("): passed; not estimable: random labels.")
+    assert "random labels: not estimable" in str(unknown)
+    assert unknown.to_dict()["not_estimable"] == ["random labels"]
 
 
 def test_an_edge_detector_fails_the_randomisation_test(blue_squares, register):

@@ -12,6 +12,7 @@ import pandas as pd
 from breastcls.explanation.checks.case_means import Floats, mean_over_cases
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.json_values import table_to_dict
+from breastcls.metrics.number_format import NOT_DEFINED, NOT_ESTIMABLE
 from breastcls.text_tables import format_count, text_table
 
 HEATMAP, RANDOM, CENTRE = "heat-map", "random", "centre"
@@ -99,12 +100,14 @@ def baseline_text(title: str, table: pd.DataFrame, codes: npt.NDArray[np.int64],
 
 
 def interval_text(value: float, low: float, high: float, *, signed: bool = False) -> str:
-    """Return a value with its confidence interval, or without one where there is none.
+    """Return a value with its confidence interval.
 
     Example:
         >>> interval_text(0.5, 0.25, 0.75), interval_text(0.5, np.nan, np.nan, signed=True)
-        ('0.500 (0.250 to 0.750)', '+0.500')
+        ('0.500 (0.250 to 0.750)', '+0.500 (CI not estimable)')
     """
+    if not np.isfinite(value):
+        return NOT_DEFINED
     sign = "+" if signed else ""
-    shown = f"{value:{sign}.3f}"
-    return f"{shown} ({low:{sign}.3f} to {high:{sign}.3f})" if np.isfinite(low) else shown
+    interval = f"{low:{sign}.3f} to {high:{sign}.3f}" if np.isfinite(low) else f"CI {NOT_ESTIMABLE}"
+    return f"{value:{sign}.3f} ({interval})"

@@ -113,14 +113,25 @@ class SanityReport(Result):
         return tuple(found)
 
     @property
+    def not_estimable(self) -> tuple[str, ...]:
+        """The checks without a rank correlation, because heat-maps are blank or the model has no last dense layer."""
+        return tuple(changed for changed, value in self.medians.items() if not np.isfinite(value))
+
+    @property
+    def verdict(self) -> str:
+        """The failed checks, or that all passed, and the checks that are not estimable."""
+        passed = "passed" if self.not_estimable else "all passed"
+        verdict = f"failed: {'; '.join(self.problems)}" if self.problems else passed
+        return verdict + (f"; not estimable: {', '.join(self.not_estimable)}" if self.not_estimable else "")
+
+    @property
     def sentence(self) -> str:
         """The result in one sentence, for a report."""
         title = METHODS[self.method].title
-        verdict = f"failed: {'; '.join(self.problems)}" if self.problems else "all passed"
         removal = ", removal of pixels" if self.faithfulness is not None else ""
         return (
             f"Checks of {title} on {format_count(self.similarity.shape[1], 'image')} (equal calls, randomised weights "
-            f"and labels, another stain, a shift{removal}): {verdict}."
+            f"and labels, another stain, a shift{removal}): {self.verdict}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,18 +147,18 @@ class SanityReport(Result):
             "faithfulness": None if self.faithfulness is None else self.faithfulness.to_dict(),
             "flagged": self.flagged,
             "problems": list(self.problems),
+            "not_estimable": list(self.not_estimable),
         }
 
     def __str__(self) -> str:
-        verdict = "; ".join(self.problems) or "passed"
         lines = [
-            f"Checks of {self.method} on {format_count(self.similarity.shape[1], 'image')}: {verdict}",
+            f"Checks of {self.method} on {format_count(self.similarity.shape[1], 'image')}: {self.verdict}",
             f"  largest difference of two equal calls {self.repeat_difference:.2g}",
             "  median rank correlation with the heat-maps of",
         ]
         for changed, value in self.medians.items():
             expected = "high" if changed in _MUST_STAY else "low"
-            shown = f"{value:.2f}" if np.isfinite(value) else "not known"
+            shown = f"{value:.2f}" if np.isfinite(value) else "not estimable"
             lines.append(f"    {changed}: {shown} ({expected} is expected)")
         if self.faithfulness is not None:
             lines += [f"  {line}" for line in str(self.faithfulness).splitlines()]
