@@ -2,9 +2,10 @@
 
     python benchmarks/engines_predict.py
 
-Each row runs twice, in processes of its own: with the defaults of TensorFlow and with `TF_ENABLE_ONEDNN_OPTS=1`. On
-processors with AVX-512 oneDNN is the default, so that both are the same there. In a row all sides run in turns, after
-one round that does not count, and the ratios are medians over rounds.
+Each row runs three times, in processes of its own: with the defaults of TensorFlow, with `TF_ENABLE_ONEDNN_OPTS=1` and
+with `TF_ENABLE_ONEDNN_OPTS=0`. oneDNN is the default on processors with AVX-512 and is off on others, so that the
+first is the same as one of the other two. In a row all sides run in turns, after one round that does not count, and the
+ratios are medians over rounds.
 
 * `predict`: `bc.predict(model, data, engine="openvino")` on the images of `BreaKHis_200X_224`, which are in the image
   cache, against `keras.Model.predict` on the same images in memory, and against compiled OpenVINO with asynchronous
@@ -43,7 +44,7 @@ ROWS = (
     "files-mobilenetv2",
     "start-mobilenetv2",
 )
-SWITCHES = {"defaults": "", "onednn": "1"}
+SWITCHES = {"defaults": "", "onednn": "1", "no-onednn": "0"}
 BATCH = 32
 
 
@@ -64,7 +65,7 @@ def main() -> None:
         for switch in arguments.switches:
             result = _in_own_process(row, switch, arguments)
             print(row, switch, json.dumps(result.get("ratios", {})), flush=True)
-            # After each row: the whole takes half an hour.
+            # After each row: the whole takes an hour.
             update_rows("engines_predict", {"processor": _processor(), f"{row} {switch}": result}, arguments.output)
 
 
@@ -246,7 +247,7 @@ def _files(backbone: str, count: int | None, rounds: int) -> dict[str, Any]:
 
     import breastcls as bc
 
-    data = bc.load_breakhis(find_real_data() / "BreaKHis_v1", magnification=200)
+    data = bc.load_breakhis(find_real_data() / "BreaKHis_v1")
     paths = list(map(str, data.paths))[: count or len(data)]
     model = _build(backbone)
     _stored_network(model)

@@ -1,7 +1,7 @@
 """Faithfulness and localisation of all explanation methods, on models trained on real images.
 
-Run `python benchmarks/explanation_methods.py` (about ten minutes on two cores; `--quick` takes four images and few
-methods). It needs the images and weights in BREASTCLS_TEST_DATA.
+Run `python benchmarks/explanation_methods.py` (about 40 minutes on two cores). `--parts` repeats some of the three
+parts, and `--quick` takes four images and few methods. It needs the images and weights in BREASTCLS_TEST_DATA.
 
 At 200X and at 100X a linear head on frozen MobileNetV2 is fitted to one half of the cases, and 24 images of the other
 half are explained, distributed evenly over the cases. Deletion, insertion and ROAD are compared with random maps
@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from harness import RESULTS, find_real_data, write_result
+from harness import RESULTS, find_real_data, update_rows
 
 import breastcls as bc
 from breastcls.datasets.dataset import Dataset
 
+PARTS = ("200X", "100X", "localisation")
 WEIGHTS = "mobilenet_v2_1.0_224_no_top_rot180.weights.h5"
 IMAGES = 24
 VARIANTS = {"grad-cam, dihedral": "grad-cam", "grad-cam, tiles": "grad-cam"}
@@ -117,6 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="four images and few methods, for correctness")
     parser.add_argument("--images", type=int, default=IMAGES, help="images of each magnification")
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--output", type=Path, default=RESULTS / "explanation_methods.json")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -127,13 +129,17 @@ def main() -> None:
     if arguments.quick:
         names = {name: names[name] for name in ("grad-cam", "grad-cam, tiles", "fused-layer-cam", "occlusion")}
         count = 4
-    found: dict[str, Any] = {"images": count, "options": OPTIONS, "model": "mobilenetv2, frozen, exact linear head"}
-    for magnification in (200, 100):
-        found[f"{magnification}X"] = compare(folder, magnification, weights, names, count)
-    found["localisation"] = localise(weights, names, count)
-    found["choice"] = choose_default({level: read_table(found[level]) for level in ("200X", "100X")})
-    print(json.dumps(found["choice"], indent=2))
-    write_result("explanation_methods", found, arguments.output)
+    about = {"images": count, "options": OPTIONS, "model": "mobilenetv2, frozen, exact linear head"}
+    for part in arguments.parts:
+        if part == "localisation":
+            found = localise(weights, names, count)
+        else:
+            found = compare(folder, int(part.removesuffix("X")), weights, names, count)
+        update_rows("explanation_methods", {**about, part: found}, arguments.output)
+    written = json.loads(arguments.output.read_text(encoding="utf-8"))
+    choice = choose_default({part: read_table(written[part]) for part in ("200X", "100X") if part in written})
+    print(json.dumps(choice, indent=2))
+    update_rows("explanation_methods", {"choice": choice}, arguments.output)
 
 
 if __name__ == "__main__":

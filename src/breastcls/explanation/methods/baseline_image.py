@@ -35,3 +35,21 @@ def make_baseline(images: np.ndarray, kind: str) -> np.ndarray:
         sigma = max(images.shape[1:3]) / 10.0
         return np.stack([cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) for image in images])
     raise ExplanationError(f"No baseline is named {kind!r}. Known: {', '.join(BASELINES)}.")
+
+
+def blend(masks: np.ndarray, image: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+    """Return the image where masks are 1 and the baseline image where they are 0, float32 (k, h, w, 3).
+
+    Args:
+        masks: float32 (k, h, w), values 0..1.
+        image: float32 (h, w, 3).
+        baseline: float32 (h, w, 3).
+
+    Example:
+        >>> blend(np.full((1, 1, 1), 0.25, np.float32), np.full((1, 1, 3), 8.0), np.zeros((1, 1, 3)))[0, 0, 0]
+        array([2., 2., 2.], dtype=float32)
+    """
+    blended = masks[..., np.newaxis] * (image - baseline).astype(np.float32)
+    # In place: a batch of images is large compared with the time of a forward pass.
+    blended += baseline
+    return np.asarray(blended, np.float32)

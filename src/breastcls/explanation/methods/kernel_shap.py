@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.methods.batches_ahead import prepare_ahead
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.methods.superpixels import find_superpixels
 from breastcls.explanation.scored_model import ScoredModel
@@ -57,9 +60,8 @@ def kernel_shap(
         count = int(regions.max()) + 1
         coalitions, weights = draw_coalitions(np.random.default_rng(seed), count, samples)
         found = np.empty(len(coalitions))
-        for start in range(0, len(coalitions), scored.batch_size):
-            visible = coalitions[start : start + scored.batch_size][:, regions]
-            covered = np.where(visible[..., np.newaxis], image, empty[number]).astype(np.float32)
+        batches = _covered_batches(image, empty[number], coalitions, regions, scored.batch_size)
+        for start, covered in prepare_ahead(batches):
             found[start : start + len(covered)] = scored.scores(covered)[:, targets[number]]
         bounds = float(nothing[number, targets[number]]), float(whole[number, targets[number]])
         shapley = solve_shapley(coalitions, weights, found, *bounds)
@@ -114,6 +116,15 @@ def solve_shapley(
     root = np.sqrt(weights)
     solved = np.linalg.lstsq(matrix * root[:, np.newaxis], right * root, rcond=None)[0]
     return np.append(solved, full - empty - solved.sum())
+
+
+def _covered_batches(
+    image: np.ndarray, empty: np.ndarray, coalitions: np.ndarray, regions: np.ndarray, batch_size: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the number of the first coalition of a batch, and the images of the batch, float32 (k, h, w, 3)."""
+    for start in range(0, len(coalitions), batch_size):
+        visible = coalitions[start : start + batch_size][:, regions]
+        yield start, np.where(visible[..., np.newaxis], image, empty).astype(np.float32, copy=False)
 
 
 KERNEL_SHAP = Method(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.methods.batches_ahead import prepare_ahead
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
@@ -50,16 +53,10 @@ def occlusion(
     counts = np.zeros((height, width), dtype=np.float64)
     for top, left in corners:
         counts[top : top + window, left : left + window] += 1.0
-    for number, image in enumerate(images):
-        for start in range(0, len(corners), scored.batch_size):
-            part = corners[start : start + scored.batch_size]
-            covered = np.repeat(image[np.newaxis], len(part), axis=0)
-            for row, (top, left) in enumerate(part):
-                square = np.s_[top : top + window, left : left + window]
-                covered[row][square] = cover[number][square]
-            decreases = whole[number, targets[number]] - scored.scores(covered)[:, targets[number]]
-            for (top, left), decrease in zip(part, decreases, strict=True):
-                values[number, top : top + window, left : left + window] += decrease
+    for number, part, covered in prepare_ahead(_covered_batches(images, cover, corners, window, scored.batch_size)):
+        decreases = whole[number, targets[number]] - scored.scores(covered)[:, targets[number]]
+        for (top, left), decrease in zip(part, decreases, strict=True):
+            values[number, top : top + window, left : left + window] += decrease
     return Attribution((values / counts).astype(np.float32))
 
 
@@ -71,6 +68,20 @@ OCCLUSION = Method(
     perturbs=True,
     passes="225 forward (`window`, `stride`)",
 )
+
+
+def _covered_batches(
+    images: np.ndarray, cover: np.ndarray, corners: list[tuple[int, int]], window: int, batch_size: int
+) -> Iterator[tuple[int, list[tuple[int, int]], np.ndarray]]:
+    """Yield the number of an image, positions of the square, and the image covered at each, float32 (k, h, w, 3)."""
+    for number, image in enumerate(images):
+        for start in range(0, len(corners), batch_size):
+            part = corners[start : start + batch_size]
+            covered = np.repeat(image[np.newaxis], len(part), axis=0)
+            for row, (top, left) in enumerate(part):
+                square = np.s_[top : top + window, left : left + window]
+                covered[row][square] = cover[number][square]
+            yield number, part, covered
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.methods.baseline_image import blend, make_baseline
+from breastcls.explanation.methods.batches_ahead import prepare_ahead
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
@@ -57,22 +59,16 @@ def rise(
         )
     count, height, width = images.shape[:3]
     empty = make_baseline(images, baseline)
-    generator = np.random.default_rng(seed)
-    drawn = draw_masks(generator, masks, cells, keep, (height, width))
+    drawn = draw_masks(np.random.default_rng(seed), masks, cells, keep, (height, width))
     weighted = np.zeros((count, height * width))
     visible = np.zeros(height * width)
     total = np.zeros(count)
-    for start in range(0, masks, scored.batch_size):
-        size = min(scored.batch_size, masks - start)
-        part = np.stack([next(drawn) for _ in range(size)])
-        flat = part.reshape(size, -1).astype(np.float64)
-        visible += flat.sum(axis=0)
-        for number in range(count):
-            masked = part[..., np.newaxis] * (images[number] - empty[number])
-            masked += empty[number]
-            found = scored.probabilities(masked)[:, targets[number]].astype(np.float64)
-            weighted[number] += found @ flat
-            total[number] += found.sum()
+    for number, part, masked in prepare_ahead(_masked_batches(images, empty, drawn, scored.batch_size)):
+        found = scored.probabilities(masked)[:, targets[number]].astype(np.float64)
+        weighted[number] += found @ part
+        total[number] += found.sum()
+        if number == 0:
+            visible += part.sum(axis=0)
     mean = total[:, np.newaxis] / masks
     # A pixel that no mask shows has no estimate: it gets the mean, a value of zero.
     values = np.divide(weighted, visible, out=np.repeat(mean, height * width, axis=1), where=visible > 0.0) - mean
@@ -99,6 +95,17 @@ def draw_masks(
         top, left = int(generator.integers(0, step_y)), int(generator.integers(0, step_x))
         enlarged = cv2.resize(grid, large, interpolation=cv2.INTER_LINEAR)
         yield np.asarray(enlarged[top : top + height, left : left + width])
+
+
+def _masked_batches(
+    images: np.ndarray, empty: np.ndarray, drawn: Iterator[np.ndarray], batch_size: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield the number of an image, masks, float64 (k, h * w), and the image masked with each, float32 (k, h, w, 3)."""
+    while part := list(itertools.islice(drawn, batch_size)):
+        masks = np.stack(part)
+        flat = masks.reshape(len(part), -1).astype(np.float64)
+        for number, image in enumerate(images):
+            yield number, flat, blend(masks, image, empty[number])
 
 
 RISE = Method(

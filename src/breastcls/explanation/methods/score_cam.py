@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.branch_sum import sum_branches
-from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.methods.baseline_image import blend, make_baseline
+from breastcls.explanation.methods.batches_ahead import prepare_ahead
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.scored_model import ScoredModel
 
@@ -73,25 +76,29 @@ def _weigh_channels(
 ) -> np.ndarray:
     """Return the weighted sum of the channels of one feature map, (n, height, width)."""
     values = np.zeros(features.shape[:3], dtype=np.float32)
+    batches = _masked_batches(images, features, empty, channels, scored.batch_size)
+    for number, part, masked in prepare_ahead(batches):
+        values[number] += features[number][..., part] @ scored.probabilities(masked)[:, targets[number]]
+    return values
+
+
+def _masked_batches(
+    images: np.ndarray, features: np.ndarray, empty: np.ndarray, channels: int | None, batch_size: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield the number of an image, channels (k,), and the image masked with each, float32 (k, h, w, 3)."""
     for number, feature in enumerate(features):
         spread = feature.std(axis=(0, 1))
         order = np.argsort(-spread, kind="stable")[:channels]
         # A constant channel masks nothing.
         chosen = order[spread[order] > 0.0]
-        difference = (images[number] - empty[number]).astype(np.float32)
-        for start in range(0, len(chosen), scored.batch_size):
-            part = chosen[start : start + scored.batch_size]
+        for start in range(0, len(chosen), batch_size):
+            part = chosen[start : start + batch_size]
             masks = _masks(feature[..., part], images.shape[1:3])
-            # In place: a batch of images is large compared with the time of a forward pass.
-            masked = masks * difference
-            masked += empty[number]
-            weights = scored.probabilities(masked)[:, targets[number]]
-            values[number] += feature[..., part] @ weights
-    return values
+            yield number, part, blend(masks, images[number], empty[number])
 
 
 def _masks(feature: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return channels (h, w, k) scaled to 0..1 at the size of the image, (k, height, width, 1)."""
+    """Return channels (h, w, k) scaled to 0..1 at the size of the image, (k, height, width)."""
     height, width = size
     large = np.stack(
         [
@@ -103,4 +110,4 @@ def _masks(feature: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     high = large.max(axis=(1, 2), keepdims=True)
     large -= low
     large /= high - low + 1e-7
-    return large[..., np.newaxis]
+    return large
