@@ -28,6 +28,14 @@ def augment_images(images: Pixels, policy: str | Policy, *, seed: int = 0) -> Pi
 
     Returns:
         uint8 of the same shape.
+
+    Raises:
+        RegistryError: If no policy has that name.
+
+    Example:
+        >>> images = np.zeros((2, 8, 8, 3), np.uint8)
+        >>> augment_images(images, "dihedral", seed=7).shape
+        (2, 8, 8, 3)
     """
     import tensorflow as tf
 

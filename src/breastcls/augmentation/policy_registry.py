@@ -15,14 +15,24 @@ POLICIES: Registry[Policy] = Registry("augmentation policy")
 def register_policy(policy: Policy) -> Policy:
     """Register a policy under its `name`, and return it.
 
+    Args:
+        policy: The policy; its `name` is the name under which `fit` and `find_policy` find it.
+
     Raises:
         RegistryError: If the name is taken.
+
+    Example:
+        >>> register_policy(Policy("flips-only", "Flips and quarter turns.", dihedral=True)).name  # doctest: +SKIP
+        'flips-only'
     """
     return POLICIES.register(policy.name, policy)
 
 
 def find_policy(policy: str | Policy | None) -> Policy:
     """Return the policy with a name; a `Policy` is returned unchanged, and None is the policy `none`.
+
+    Args:
+        policy: Name of a policy, a `Policy`, or None.
 
     Raises:
         RegistryError: If no policy has that name.

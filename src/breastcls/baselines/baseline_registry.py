@@ -14,6 +14,9 @@ BASELINES: Registry[Baseline] = Registry("baseline")
 def register_baseline(baseline: Baseline) -> Baseline:
     """Register a baseline under its name, and return it.
 
+    Args:
+        baseline: The baseline; `score_baselines` and `predict_by_baseline` find it by its `name`.
+
     Raises:
         RegistryError: If the name is taken.
     """

@@ -86,6 +86,9 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
         bins: Number of bins.
         bootstrap: How confidence intervals are computed; default: 2000 resamples, 95%, expanded percentile.
 
+    Returns:
+        A `Calibration`: calibration errors, reliability diagrams and the decomposition of the Brier score.
+
     Raises:
         EvaluationError: If a true class is not known or there are no bins.
 

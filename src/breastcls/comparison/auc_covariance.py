@@ -33,7 +33,12 @@ class CorrelatedAUC:
     covariance: Floats
 
     def difference(self, first: int, second: int) -> tuple[float, float, float]:
-        """Return the difference of two AUCs (first - second), its standard error, and the two-sided p-value."""
+        """Return the difference of two AUCs (first - second), its standard error, and the two-sided p-value.
+
+        Args:
+            first: Index of a model.
+            second: Index of the model whose AUC is subtracted.
+        """
         contrast = np.zeros(len(self.auc))
         contrast[first], contrast[second] = 1.0, -1.0
         difference = float(contrast @ self.auc)
@@ -51,6 +56,9 @@ def delong(scores: Any, labels: Any, cases: Any = None) -> CorrelatedAUC:
         scores: (models, n) or (n,), each model's probability of the positive class for the same images.
         labels: (n,), 1 for the positive class, 0 for the other.
         cases: (n,), index or name of the case of each image; None: images are independent (DeLong).
+
+    Returns:
+        A `CorrelatedAUC`: the AUC of each model, float64 (models,), and their covariance, float64 (models, models).
 
     Raises:
         EvaluationError: If there are not at least two images, or cases, of each class.

@@ -65,6 +65,9 @@ class BreakHisName:
 def parse_breakhis_name(name: str) -> BreakHisName | None:
     """Parse a BreakHis file name; return None for other names.
 
+    Args:
+        name: The name of a file, without its folder.
+
     Example:
         >>> parse_breakhis_name("SOB_B_TA-14-22549AB-40-001.png")
         BreakHisName(subtype='TA', slide='14-22549AB', case='14-22549', magnification=40, sequence=1)

@@ -40,6 +40,9 @@ def detect_format(path: str | os.PathLike[str]) -> DataFormat:
     Args:
         path: A folder, or a table (CSV, XLSX).
 
+    Returns:
+        A `DataFormat`: the name of the format and the reason why it was chosen.
+
     Raises:
         LayoutError: If the path does not exist, is a file but no table, or is a folder without images.
 

@@ -49,6 +49,9 @@ def read_fold(fold_file: str | os.PathLike[str], fold: int | None = None) -> dic
 def list_folds(fold_file: str | os.PathLike[str]) -> tuple[int, ...]:
     """Return the numbers of the folds in a file: one for `dsfoldN.txt`, five for `Folds.csv`.
 
+    Args:
+        fold_file: `dsfold1.txt` to `dsfold5.txt` of the authors of BreakHis, or `Folds.csv` of the copy on Kaggle.
+
     Raises:
         SplitError: If the file cannot be read or has another format.
     """

@@ -68,6 +68,9 @@ class PublishedSplitTable(RegistryTable[PublishedSplit]):
 def register_published_split(split: PublishedSplit) -> PublishedSplit:
     """Register a split under its `name`, and return it.
 
+    Args:
+        split: The split; `split_as_published` finds it by its `name`.
+
     Raises:
         RegistryError: If the name is taken.
     """

@@ -191,7 +191,16 @@ class ConformalSets(ShownInNotebook):
     def describe(
         self, predictions: Predictions, bootstrap: Bootstrap | None = None, *, allow_leakage: bool = False
     ) -> dict[str, Any]:
-        """Return the guarantee and the result of `assess`, for `Evaluation.with_sections(conformal=...)`."""
+        """Return the guarantee and the result of `assess`, for `Evaluation.with_sections(conformal=...)`.
+
+        Args:
+            predictions: Predictions of test images with known classes, as for `assess`.
+            bootstrap: How confidence intervals are computed; default: `Bootstrap()`.
+            allow_leakage: Whether predictions of cases that the sets were fitted on are accepted.
+
+        Raises:
+            EvaluationError: As in `assess`.
+        """
         unproved = "not proved: fitted on out-of-fold predictions, which come of other models than the one used"
         row = "case" if self.level == "case" else f"{self.level} of a new case"
         promised = (

@@ -101,7 +101,12 @@ class EvaluationContext:
         return any(data is not None and not data.has_images for data in (self.test, self.train))
 
     def compute_once(self, key: str, compute: Callable[[], Result]) -> Result:
-        """Return what `compute` returns, and the same again for the same key: sections may share a computation."""
+        """Return what `compute` returns, and the same again for the same key: sections may share a computation.
+
+        Args:
+            key: The name of the computation.
+            compute: A function without arguments; called for the first section that asks for the key.
+        """
         if key not in self._shared:
             self._shared[key] = compute()
         found: Result = self._shared[key]

@@ -150,7 +150,15 @@ class Section:
         return self.attachable or self.compute is None
 
     def check(self, value: Any) -> None:
-        """Raise `EvaluationError` unless a value has the form that the section declares."""
+        """Raise `EvaluationError` unless a value has the form that the section declares.
+
+        Args:
+            value: What is to be attached or was computed.
+
+        Raises:
+            EvaluationError: If the value is not a table with the columns of the section or, for a section with a
+                schema, a mapping.
+        """
         if self.schema is not None and not self.columns:
             if not (isinstance(value, Mapping) or hasattr(value, "to_dict")):
                 raise EvaluationError(f"`{self.name}` must be a mapping, not {type(value).__name__}.")

@@ -160,6 +160,13 @@ class Explanation(ExplainedImages):
             contours: See `overlay`.
             tissue_only: See `overlay`.
             by_share: See `overlay`.
+
+        Returns:
+            The figure.
+
+        Raises:
+            ExplanationError: If `limit` is less than one, or `colour_map` is unknown or not perceptually uniform.
+            OutputError: If the file cannot be written.
         """
         # Not at the top of the file: `explain` needs no Matplotlib.
         from breastcls.drawing.figures import save_figure

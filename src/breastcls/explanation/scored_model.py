@@ -103,7 +103,12 @@ class ScoredModel:
         return find_bypass(self.graph, self.shapes, self._score.slot, maps)
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
-        """Return what is kept with the model under a name, made by a function at the first call."""
+        """Return what is kept with the model under a name, made by a function at the first call.
+
+        Args:
+            name: The name of what is kept.
+            make: A function without arguments that returns it.
+        """
         known = self._prepared.kept
         if name not in known:
             known[name] = make()
@@ -136,7 +141,12 @@ class ScoredModel:
         return self._prepared.compile(function)
 
     def differentiate(self, function: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the gradient of the sum of the values (n,) of a function for each input; see `GradientBackend`."""
+        """Return the gradient of the sum of the values (n,) of a function for each input; see `GradientBackend`.
+
+        Args:
+            function: A function from tensors to values (n,).
+            inputs: The tensors.
+        """
         return self._prepared.differentiate(function, inputs)
 
     def forward(self, images: np.ndarray, maps: Sequence[FeatureMap] = ()) -> ForwardPass:
@@ -192,7 +202,12 @@ class ScoredModel:
         return np.asarray(keras.ops.convert_to_numpy(self._score.probabilities(scores)), dtype=np.float32)
 
     def features(self, images: np.ndarray, feature_map: FeatureMap) -> np.ndarray:
-        """Return the values of a feature map for one batch, float32 (n, height, width, channels)."""
+        """Return the values of a feature map for one batch, float32 (n, height, width, channels).
+
+        Args:
+            images: float32 (n, height, width, 3), RGB, values 0..255.
+            feature_map: A feature map of the model, from `feature_maps`.
+        """
         return feature_map.to_map(to_float32(self.forward(images, [feature_map]).features[feature_map.slot]))
 
 

@@ -38,6 +38,10 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     Args:
         cache_dir: The folder, if given; otherwise the environment variable `BREASTCLS_CACHE`, or else the cache folder
             of the user.
+
+    Example:
+        >>> cache_folder("/scratch/cache").name
+        'cache'
     """
     named = cache_dir or os.environ.get("BREASTCLS_CACHE")
     return Path(named) if named else Path(platformdirs.user_cache_dir("breastcls", appauthor=False))
@@ -51,6 +55,11 @@ def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
 
     Raises:
         OutputError: If they cannot be deleted.
+
+    Example:
+        >>> import tempfile
+        >>> clear_cache(tempfile.mkdtemp())
+        0
     """
     freed = cache_size(cache_dir)
     for folder in _folders(cache_dir):
@@ -65,8 +74,16 @@ def clear_cache(cache_dir: str | os.PathLike[str] | None = None) -> int:
 def cache_size(cache_dir: str | os.PathLike[str] | None = None) -> int:
     """Return the size of prepared images, cached features and converted models in bytes, without following links.
 
+    Args:
+        cache_dir: As in `cache_folder`.
+
     Raises:
         OutputError: If the folder cannot be listed.
+
+    Example:
+        >>> import tempfile
+        >>> cache_size(tempfile.mkdtemp())
+        0
     """
     try:
         return sum(_folder_size(folder) for folder in _folders(cache_dir))

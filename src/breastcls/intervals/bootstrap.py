@@ -129,7 +129,13 @@ class Bootstrap:
         return check_bounds(low, high, point, fewest)
 
     def bounds(self, values: Floats, statistic: Statistic, strata: Integers) -> tuple[Floats, Floats]:
-        """Return lower and upper bounds from the output of `distribution`, however few the cases are."""
+        """Return lower and upper bounds from the output of `distribution`, however few the cases are.
+
+        Args:
+            values: float64 (resamples, values), the output of `distribution`.
+            statistic: From weights (resamples, cases) to values (resamples, values), as in `distribution`.
+            strata: int64 (cases,), the stratum of each case.
+        """
         tail = (1 - self.confidence) / 2
         if self.method == "percentile":
             return _quantiles(values, np.full(values.shape[1], tail), np.full(values.shape[1], 1 - tail))
@@ -145,7 +151,13 @@ class Bootstrap:
         return low, high
 
     def intervals_of(self, statistics: Sequence[Statistic], strata: Integers, supports: Sequence[Any]) -> list[Bounds]:
-        """Return the bounds of several statistics from one pass over the same resamples; see `intervals`."""
+        """Return the bounds of several statistics from one pass over the same resamples; see `intervals`.
+
+        Args:
+            statistics: Each from weights (resamples, cases) to values (resamples, values).
+            strata: int64 (cases,), the stratum of each case.
+            supports: For each statistic, the fewest cases of a class that each value depends on, or one number.
+        """
         widths = [statistic(np.ones((1, len(strata)))).shape[1] for statistic in statistics]
         found = self.intervals(
             lambda weights: np.concatenate([statistic(weights) for statistic in statistics], axis=1),

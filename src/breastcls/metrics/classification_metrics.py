@@ -61,6 +61,9 @@ def require_labels(predictions: Predictions) -> None:
 def compute_metrics(predictions: Predictions) -> pd.Series:
     """Return every metric of `METRICS`, in that order, as float64.
 
+    Args:
+        predictions: Predictions of images with known classes.
+
     Raises:
         EvaluationError: If a true class is not known.
 

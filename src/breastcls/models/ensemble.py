@@ -146,6 +146,9 @@ def build_ensemble(
 def list_members(model: keras.Model) -> tuple[Member, ...]:
     """Return the members of an ensemble with their cards, or an empty tuple for any other model.
 
+    Args:
+        model: A Keras model.
+
     Example:
         >>> from breastcls.models.building import build_model
         >>> pair = [build_model("cnn4", classes=("benign", "malignant"), image_size=32, seed=s) for s in (1, 2)]

@@ -167,6 +167,11 @@ def get_card(model: Any) -> ModelCard | None:
 
     Returns:
         The card that `build_model`, `load_model` or `set_card` attached to the model.
+
+    Example:
+        >>> from breastcls.models.building import build_model
+        >>> get_card(build_model("cnn4", classes=("benign", "malignant"), image_size=32)).classes
+        ('benign', 'malignant')
     """
     card = getattr(model, _ATTRIBUTE, None)
     return card if isinstance(card, ModelCard) else None

@@ -148,6 +148,9 @@ def read_sidecar(path: str | os.PathLike[str]) -> Sidecar | None:
     Args:
         path: The exported model, for example `model.onnx`.
 
+    Returns:
+        A `Sidecar`, or None.
+
     Raises:
         ModelError: If the file is damaged, is no sidecar, or was written by a newer version of breastcls.
     """

@@ -16,8 +16,16 @@ def list_stages(model: keras.Model) -> tuple[tuple[str, ...], ...]:
 
     The last tuple has the layers before the first registered stage, the stem.
 
+    Args:
+        model: A model of `build_model`.
+
     Raises:
         ModelError: If the model has no nested backbone, or its card names no registered backbone.
+
+    Example:
+        >>> from breastcls.models.building import build_model
+        >>> list_stages(build_model("cnn4", classes=("benign", "malignant"), image_size=32))[0][0]
+        'conv4'
     """
     names = [layer.name for layer in find_backbone(model).layers]
     end, stages = len(names), []

@@ -109,6 +109,10 @@ class Pseudonyms:
     def replace(self, kind: str, names: Iterable[Any]) -> list[str]:
         """Return the pseudonym of each name of a "case", a "slide" or an "image"; "" stays "".
 
+        Args:
+            kind: "case", "slide" or "image".
+            names: The names.
+
         Raises:
             EvaluationError: If a name has none.
         """

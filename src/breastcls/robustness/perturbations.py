@@ -82,6 +82,9 @@ PERTURBATIONS: Registry[Perturbation] = Registry("perturbation")
 def register_perturbation(perturbation: Perturbation) -> Perturbation:
     """Register a perturbation under its name, and return it.
 
+    Args:
+        perturbation: The perturbation; `measure_robustness` finds it by its `name`.
+
     Raises:
         RegistryError: If the name is taken.
 

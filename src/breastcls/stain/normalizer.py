@@ -64,6 +64,8 @@ class StainNormalizer(ShownInNotebook, ABC):
 
     Attributes:
         fallbacks: Counts the images that could not be normalised and were left unchanged.
+        name: Name of the method, under which it is registered.
+        shapes: Shapes of fitted arrays by field, for the validation in `from_dict`; optional.
     """
 
     name: ClassVar[str]

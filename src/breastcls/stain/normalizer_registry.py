@@ -19,6 +19,9 @@ NORMALIZERS: Registry[type[StainNormalizer]] = Registry("stain normalizer")
 def register_normalizer(normalizer: type[StainNormalizer]) -> type[StainNormalizer]:
     """Register a class of normalizers under its `name`, and return it; works as a decorator.
 
+    Args:
+        normalizer: A subclass of `StainNormalizer` with a `name`.
+
     Raises:
         RegistryError: If the name is taken.
     """

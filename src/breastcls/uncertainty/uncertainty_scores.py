@@ -112,6 +112,10 @@ UNCERTAINTY_SCORES: Registry[UncertaintyScore] = Registry("uncertainty score")
 def register_uncertainty_score(name: str, score: UncertaintyScore) -> UncertaintyScore:
     """Register an uncertainty score by a name, and return it.
 
+    Args:
+        name: The name under which `score_predictions`, `score_members` and `score_ood` find it.
+        score: The score.
+
     Raises:
         RegistryError: If the name is taken.
     """
@@ -205,6 +209,11 @@ def score_members(members: Any, name: str = "mutual-information") -> Floats:
     Raises:
         RegistryError: If there is no such score.
         EvaluationError: If the array has another shape, or one member only where several are needed.
+
+    Example:
+        >>> members = np.array([[[0.9, 0.1]], [[0.1, 0.9]]])  # two members that contradict each other
+        >>> score_members(members, "disagreement").tolist()
+        [0.5]
     """
     score = UNCERTAINTY_SCORES[name]
     wide = np.asarray(members, dtype=np.float64)

@@ -22,6 +22,9 @@ for _entry in (*PUBLISHED, SMALL_CPU):
 def register_recipe(recipe: Recipe) -> Recipe:
     """Register a recipe under its name, so that `run_recipe` finds it, and return it.
 
+    Args:
+        recipe: The recipe; `run_recipe` and `find_recipe` find it by its `name`.
+
     Raises:
         RegistryError: If the name is taken.
 
@@ -38,8 +41,15 @@ def register_recipe(recipe: Recipe) -> Recipe:
 def find_recipe(name: str) -> Recipe:
     """Return the recipe with a name.
 
+    Args:
+        name: One of `list_recipes().names`.
+
     Raises:
         RegistryError: If there is none; the error lists the nearest names.
+
+    Example:
+        >>> find_recipe("vgg16-breakhis").data
+        'breakhis'
     """
     return RECIPES[name]
 

@@ -111,6 +111,10 @@ def measure_faithfulness(
         engine: What runs a Keras model; see `breastcls.predict`.
         seed: Seed of the random maps, of the order of equal values and of the noise of the imputation.
 
+    Returns:
+        A `Faithfulness`: the curves of the heat-maps, of random maps and of a map of the centre, and a table of the
+        areas under them with confidence intervals over cases.
+
     Raises:
         ExplanationError: If `steps` is less than one, there is no such baseline image, or the number of cases differs
             from that of the images.

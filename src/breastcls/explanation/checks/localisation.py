@@ -78,6 +78,10 @@ def measure_localisation(
             case of its own.
         bootstrap: How the confidence intervals over cases are computed; default: `Bootstrap()`.
 
+    Returns:
+        A `Localisation`: the measures of the heat-maps, of random maps and of a map of the centre, with confidence
+        intervals over cases.
+
     Raises:
         ExplanationError: If there is not one mask for each image, of its size.
 

@@ -128,6 +128,9 @@ def compare_methods(
         seed: Seed of the random maps.
         **arguments: Other arguments of `breastcls.explain`, such as `target_class`.
 
+    Returns:
+        A `MethodComparison`: one row per method, the rank correlations between methods, and the methods left out.
+
     Raises:
         RegistryError: If there is no such method.
         ExplanationError: If no method can explain the model, or a mask or a case is missing.

@@ -98,7 +98,19 @@ class WholeMount(Result):
         return self._render(layer, range(len(self)), (0, 0, height, width), scale)
 
     def region(self, layer: str, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Return a region of a picture at full resolution, in pixels of the slide; see `values`."""
+        """Return a region of a picture at full resolution, in pixels of the slide; see `values`.
+
+        Args:
+            layer: One of `layers`.
+            top: First row of the region.
+            left: First column of the region.
+            height: Number of rows.
+            width: Number of columns.
+
+        Raises:
+            ExplanationError: If there is no such picture.
+            ImageError: If a patch cannot be read.
+        """
         return self._render(layer, self.layout.overlapping(top, left, height, width), (top, left, height, width), 1.0)
 
     @staticmethod
@@ -112,6 +124,11 @@ class WholeMount(Result):
 
     def to_png(self, path: str | os.PathLike[str], layer: str = "overlay", *, longest: int = 4096) -> Path:
         """Write one picture as PNG, reduced to `longest` pixels of the longer side.
+
+        Args:
+            path: The file to write; its name ends in `.png`.
+            layer: One of `layers`.
+            longest: The largest number of pixels of the longer side.
 
         Raises:
             OutputError: If the file cannot be written.

@@ -26,7 +26,11 @@ from breastcls.text_tables import format_count
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WholeMounts(Result):
-    """The slides that `stitch` put together, in the order of their names; `mounts["8867"]` is one of them."""
+    """The slides that `stitch` put together, in the order of their names; `mounts["8867"]` is one of them.
+
+    Attributes:
+        mounts: The slides.
+    """
 
     mounts: tuple[WholeMount, ...]
 
@@ -105,6 +109,9 @@ def stitch(
         patch_size: (height, width) of every patch in pixels, or one number; None reads the header of every file.
         micrometres_per_pixel: The physical size, for the scale bar and the TIFF files. Neither the files nor the
             authors of the IDC patches state it.
+
+    Returns:
+        A `WholeMounts`: one `WholeMount` per slide, in the order of their names.
 
     Raises:
         DatasetError: If positions or slides are missing, `patch_size` is not positive, or the predictions are of other

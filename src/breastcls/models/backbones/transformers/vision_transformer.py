@@ -84,6 +84,10 @@ class VisionTransformer(TransformerSwitches):
     def load_checkpoint(self, model: Any, path: Path) -> None:
         """Load a file of timm, transformers or DINOv2, or the folder that holds it, into a built network.
 
+        Args:
+            model: The network, as this object builds it.
+            path: The file, or its folder.
+
         Raises:
             WeightsError: If the file is missing, damaged or of another architecture; the network is then unchanged.
         """
