@@ -198,7 +198,7 @@ def test_the_promise_is_measured_as_it_is_made():
     assert row["coverage"] >= 0.85
     assert row["images_covered_high"] < 0.5
     told = fitted.describe(new, Bootstrap(20))
-    assert "each case weighing the same" in told["guarantee"]
+    assert "equal weights of all cases" in told["guarantee"]
     assert told["measured"] == "coverage as the mean over cases, all else over images"
 
 

@@ -59,7 +59,7 @@ def test_few_cases_do_not_support_a_choice(draw, few, rule):
     benign = sorted(set(some.cases[some.labels == 0]))[:few]
     some = some[(some.labels == 1) | np.isin(some.cases, benign)]
     options = {"cost": {"costs": (1, 5)}, "sensitivity": {"target": 0.95}}.get(rule, {})
-    with pytest.warns(EvaluationWarning, match=f"rests on {few} case"):
+    with pytest.warns(EvaluationWarning, match=f"is based on {few} case"):
         found = choose_threshold(some, rule, **options)
     assert found.class_cases[0] == few
     assert found.to_dict()["limitations"][0] in str(found)

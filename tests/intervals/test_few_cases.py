@@ -140,7 +140,7 @@ def test_decisions_on_few_cases_warn_and_print_their_limitation(few):
             warnings.simplefilter("always")
             text = repr(call(some, bootstrap=QUICK))
         assert len(seen) == (few < 5)
-        assert (f"rests on {few} case" in text) == (few < 5)
+        assert (f"is based on {few} case" in text) == (few < 5)
         assert ("(CI not estimable)" in text) == (few < MIN_CASES)
 
 

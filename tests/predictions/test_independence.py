@@ -43,7 +43,7 @@ def test_names_are_compared_where_there_are_no_test_images():
     assert not report.pixels_compared
 
 
-@pytest.mark.filterwarnings("ignore:The choice of the threshold rests on:breastcls.errors.EvaluationWarning")
+@pytest.mark.filterwarnings("ignore:The choice of the threshold is based on:breastcls.errors.EvaluationWarning")
 def test_cases_that_became_decimals_are_still_found(tmp_path):
     """One missing case makes a column of numbers one of decimals, in memory and in the file written from it."""
     table = pd.DataFrame({"case": [1, 2, 3, 4, None], "label": [0, 1, 0, 1, 0], "p": [0.1, 0.9, 0.2, 0.8, 0.5]})

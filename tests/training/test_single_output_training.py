@@ -60,7 +60,7 @@ def test_training_equals_that_of_the_softmax(trained):
     np.testing.assert_allclose(one, two, atol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:The calibration rests on:breastcls.errors.EvaluationWarning")
+@pytest.mark.filterwarnings("ignore:The calibration is based on:breastcls.errors.EvaluationWarning")
 def test_what_follows_training_equals_that_of_the_softmax(trained, tmp_path):
     models, _, test = trained
     found = {}

@@ -115,7 +115,7 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
         return np.column_stack([wide.brier(weights), weights @ losses / images])
 
     fewest = fewest_cases(classes_held(predictions.labels, codes, len(predictions.classes)))
-    # A frequency rests on the cases of its bin too.
+    # A frequency depends on the cases of its bin too.
     of_bins = [np.minimum(binned.table()["cases"].to_numpy(), fewest) for binned in (wide, mass)]
     # One pass for all metrics: resampling the cases for each would cost more than the metrics.
     bounds = bootstrap.intervals_of(

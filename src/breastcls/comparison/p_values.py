@@ -58,7 +58,7 @@ def intervals_and_p(
         bootstrap: How resamples and confidence intervals are computed.
         statistic: From weights (resamples, cases) to differences (resamples, values).
         strata: int64 (cases,), the stratum of each case.
-        support: int64 (values,), the fewest cases of a class that each value rests on.
+        support: int64 (values,), the fewest cases of a class that each value depends on.
         families: int64 (values,), the family of each difference, within which the adjusted intervals are corrected
             for multiple comparisons; see `holm_levels`. None: each difference is a family of its own.
 

@@ -137,8 +137,8 @@ class ConformalSets(ShownInNotebook):
         shared = count_shared_cases(predictions, self.cases)
         if shared and not allow_leakage:
             raise LeakageError(
-                f"The sets were fitted on {shared} of these cases; on them they hold the class more often than on new "
-                "ones. Assess them on other cases, or pass allow_leakage=True to go on."
+                f"The sets were fitted on {shared} of these cases; on them they contain the true class more often "
+                "than on new ones. Assess them on other cases, or pass allow_leakage=True to assess them nevertheless."
             )
         require_labels(predictions)
         chosen = self.sets(predictions)
@@ -201,12 +201,12 @@ class ConformalSets(ShownInNotebook):
         Raises:
             EvaluationError: As in `assess`.
         """
-        unproved = "not proved: fitted on out-of-fold predictions, which come of other models than the one used"
+        unproved = "not proved: fitted on out-of-fold predictions, which come from models other than the one used"
         row = "case" if self.level == "case" else f"{self.level} of a new case"
         promised = (
-            f"for a new {row}, each case weighing the same, where cases are alike"
+            f"for a new {row}, with equal weights of all cases, if cases are exchangeable"
             if self.by == "case"
-            else f"for a new {self.level}, where none resembles another"
+            else f"for a new {self.level}, if {self.level}s are exchangeable"
         )
         return {
             "nominal_coverage": self.coverage,
@@ -319,9 +319,9 @@ def fit_conformal(
     if not all(math.isfinite(limit) for limit in limits):
         least = math.ceil(coverage / (1 - coverage) - ROUNDING)
         warnings.warn(
-            f"A coverage of {coverage:g} can only be promised from {least} {by}s on"
+            f"A coverage of {coverage:g} can be guaranteed only with at least {least} {by}s"
             + (" of each class" if per_class else "")
-            + "; with fewer every set holds "
+            + "; with fewer, every set contains "
             + ("the classes that lack them" if per_class else "all classes")
             + ". Use out-of-fold predictions of more cases, or a lower `coverage`.",
             EvaluationWarning,

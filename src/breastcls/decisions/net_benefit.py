@@ -119,7 +119,7 @@ def operating_table(
     Returns:
         One row per threshold and prevalence (a MultiIndex), columns `sensitivity`, `specificity`, `ppv`, `npv`, each
         also with `_low`, `_high` and `_reason` (why there is no interval, else ""). NaN where nothing is predicted
-        positive (PPV) or negative (NPV); no confidence interval below three cases of a class that a metric rests on.
+        positive (PPV) or negative (NPV); no confidence interval below three cases of a class that a metric depends on.
 
     Raises:
         EvaluationError: If there are not two classes, both present, or a prevalence is not in 0..1.

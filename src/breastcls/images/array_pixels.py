@@ -145,7 +145,7 @@ def _describe_values(array: npt.NDArray[Any]) -> str:
         remedy = 'Convert it: `image.round().astype("uint8")`.'
     else:
         remedy = (
-            "If it was standardized, reverse this: multiply by the standard deviation, add the mean, and convert the "
+            "If it was standardised, reverse this: multiply by the standard deviation, add the mean, and convert the "
             "result. The input scaling of the model is part of the model."
         )
     return f"the type {array.dtype} and values from {low:.4g} to {high:.4g}; {expected} {remedy}"

@@ -118,7 +118,7 @@ class Bootstrap:
         Args:
             statistic: From weights (resamples, cases) to values (resamples, values).
             strata: int64 (cases,), the stratum of each case.
-            support: int64 (values,) or one number: the fewest cases of a class that each value rests on. Default: the
+            support: int64 (values,) or one number: the fewest cases of a class that each value depends on. Default: the
                 size of the smallest stratum.
         """
         point = statistic(np.ones((1, len(strata))))[0]

@@ -1,4 +1,4 @@
-"""What is said where a choice, a fit or a table rests on few cases of a class."""
+"""What is said where a choice, a fit or a table is based on few cases of a class."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def few_case_support(cases: dict[str, int], what: str) -> tuple[str, ...]:
 
     Args:
         cases: Of each class; empty where they are not known.
-        what: What rests on them, such as "The threshold".
+        what: What is based on them, such as "The threshold".
 
     Example:
-        >>> few_case_support({"benign": 1, "malignant": 9}, "The threshold")[0][:57]
-        'The threshold rests on 1 case of benign, which is too few'
+        >>> few_case_support({"benign": 1, "malignant": 9}, "The threshold")[0][:61]
+        'The threshold is based on 1 case of benign, which is too few'
         >>> few_case_support({"benign": 5, "malignant": 9}, "The threshold")
         ()
     """
@@ -38,10 +38,10 @@ def few_case_support(cases: dict[str, int], what: str) -> tuple[str, ...]:
         return ()
     named = join_words([f"{format_count(count, 'case')} of {name}" for name, count in few.items()])
     are = "is" if sum(few.values()) == 1 else "are"
-    differ = "with other cases it may come out very differently"
+    differ = "with other cases it may be very different"
     if min(few.values()) < MIN_CASES:
         differ += f", and from fewer than {MIN_CASES} its confidence interval is not estimable"
-    return (f"{what} rests on {named}, which {are} too few to support it: {differ}.",)
+    return (f"{what} is based on {named}, which {are} too few to support it: {differ}.",)
 
 
 def warn_few_cases(predictions: Predictions, what: str, stacklevel: int = 3) -> tuple[str, ...]:

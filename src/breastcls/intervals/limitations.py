@@ -45,7 +45,7 @@ def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
         if len(few) > _NAMED:
             sentences.append(
                 f"{len(few):,} of {len(scored):,} classes have fewer than {most} cases scored, such as "
-                f"{join_words(few[:3])}: confidence intervals of metrics that rest on them {what}."
+                f"{join_words(few[:3])}: confidence intervals of metrics that depend on them {what}."
             )
             counted |= set(few)
     for name in [name for name in scored if name not in counted]:
@@ -53,11 +53,11 @@ def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
         if 0 < cases < MIN_CASES:
             sentences.append(
                 f"The class {name} has only {format_count(cases, 'case')} scored: confidence intervals of metrics that "
-                f"rest on it are not estimable from fewer than {MIN_CASES}, and their values may be due to chance."
+                f"depend on it are not estimable from fewer than {MIN_CASES}, and their values may be due to chance."
             )
         elif 0 < cases < FEW_CASES:
             sentences.append(
-                f"The class {name} has only {cases} cases scored: interpret confidence intervals of metrics that rest "
+                f"The class {name} has only {cases} cases scored: interpret confidence intervals of metrics that depend "
                 "on it with care, they are likely too narrow."
             )
     return tuple(sentences)

@@ -1,4 +1,4 @@
-"""The number of cases that each metric rests on, counted per class."""
+"""The number of cases that each metric depends on, counted per class."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def fewest_cases(holds: npt.NDArray[np.bool_]) -> int:
 
 
 def count_support(metrics: Sequence[str], holds: npt.NDArray[np.bool_]) -> Integers:
-    """Return for each metric of a test set the number of cases of the class with the fewest that it rests on.
+    """Return for each metric of a test set the number of cases of the class with the fewest that it depends on.
 
     Args:
         metrics: Their names; see `MetricDescription.rests_on`.
         holds: bool (cases, classes), whether a case has images of a class. With more than two classes every metric is a
-            mean over the classes, and rests on each.
+            mean over the classes, and depends on each.
 
     Returns:
         int64 (metrics,).

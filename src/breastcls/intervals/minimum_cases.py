@@ -18,7 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-# Below so many cases of a class that a metric rests on, its confidence interval is not estimable.
+# Below so many cases of a class that a metric depends on, its confidence interval is not estimable.
 MIN_CASES = 3
 # Below so many a limitation stands beside it.
 FEW_CASES = 5
@@ -31,7 +31,7 @@ VALUE_NOT_DEFINED = "value-not-defined"
 CASES_NOT_KNOWN = "cases-not-known"
 MANY_CLASSES = "many-classes"
 REASONS = {
-    TOO_FEW_CASES: f"there are fewer than {MIN_CASES} cases of a class that the value rests on",
+    TOO_FEW_CASES: f"there are fewer than {MIN_CASES} cases of a class that the value depends on",
     NO_VARIATION: "every resample of the cases has the same value",
     NO_ERRORS: "no image is misclassified, so that the effect of an error on the value cannot be estimated",
     VALUE_NOT_DEFINED: "the value is not defined",
@@ -87,7 +87,7 @@ def check_bounds(low: Floats, high: Floats, point: Floats, support: Integers) ->
         low: float64 (values,).
         high: float64 (values,).
         point: float64 (values,), the values themselves.
-        support: int64 (values,), the fewest cases of a class that each value rests on.
+        support: int64 (values,), the fewest cases of a class that each value depends on.
 
     Example:
         >>> low, high, half = np.array([0.4, 0.4, 0.5]), np.array([0.6, 0.6, 0.5]), np.full(3, 0.5)

@@ -1,10 +1,10 @@
 """Confidence intervals of proportions of rows, where a case has several rows and few cases deviate.
 
-A bootstrap cannot resample an error that is not in the sample, and where the errors are of one or two cases it knows
-the variation between cases from these alone. So an interval is nowhere narrower than Wilson's at the number of cases,
-since the rows of a case may all be wrong together, unless five cases have a success and five a failure: with fewer, the
-intervals of the expanded bootstrap hold the truth in a third to nine tenths of simulations, from five on in nine
-tenths or more (`benchmarks/interval_coverage.py --few`; the table in `docs/explanation/intervals.md`).
+A bootstrap cannot resample an error that is not in the sample, and where the errors are of one or two cases it
+estimates the variation between cases from these alone. So an interval is nowhere narrower than Wilson's at the number
+of cases, since the rows of a case may all be wrong together, unless five cases have a success and five a failure: with
+fewer, the intervals of the expanded bootstrap contain the true value in a third to nine tenths of simulations, from
+five on in nine tenths or more (`benchmarks/interval_coverage.py --few`; the table in `docs/explanation/intervals.md`).
 """
 
 from __future__ import annotations

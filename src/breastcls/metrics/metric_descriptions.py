@@ -21,7 +21,7 @@ class MetricDescription:
         is_loss: Whether lower is better.
         rests_on: The classes whose cases it is computed from: "every class" of the test set, the "class" that it is a
             metric of (with two classes the positive one), or the "other classes". Its confidence interval depends on
-            the number of cases of each of them. A mean over all images rests on every class: each class contributes
+            the number of cases of each of them. A mean over all images depends on every class: each class contributes
             a fixed part of it, which is as uncertain as the cases of that class are few.
     """
 

@@ -36,7 +36,7 @@ class ModelCard(ShownInNotebook):
         resize: How images were resized to `image_size` in training: `"stretch"`, `"crop"` or `"pad"`; None for a model
             that was never trained.
         stain: `to_dict()` of the stain normalizer of the training images; `predict`, `evaluate` and `explain` apply
-            the same one. None for a model that was trained on images without stain normalization.
+            the same one. None for a model that was trained on images without stain normalisation.
         threshold: The positive class is predicted where its probability is at least this; of two classes only. None
             means 0.5.
         temperature: The number that the logits are divided by to calibrate the probabilities. None means 1.

@@ -26,7 +26,7 @@ class Preprocessing:
         resize: How images are brought to the size of the model: "stretch", "crop" or "pad". None is the method in the
             card, from an earlier training, or else "stretch".
         stain: A stain normalizer from `breastcls.stain.fit_normalizer`, its `to_dict()`, or the name of one, which is
-            then fitted on the training images. None is the normalizer in the card, or no normalization.
+            then fitted on the training images. None is the normalizer in the card, or no normalisation.
 
     Raises:
         TrainingError: If an argument is not valid.

@@ -60,7 +60,7 @@ def test_a_moved_folder_is_the_same_data_and_other_pictures_of_the_same_names_ar
     cut_off(make, (first, val), tmp_path / "run")
     options = {**SHORT, "run_dir": tmp_path / "run", **GOES_ON}
     name = Path(first.paths[-1]).name
-    # Where the leak audit has read the files their hash is known, else their size alone.
+    # Where the leakage audit has read the files their hash is known, else their size alone.
     other = copies_of(parts[0], tmp_path / "other", b"aa", last=b"ab" if validated else b"a")
     with pytest.raises(TrainingError, match=f"1 image has the same names but other content, such as {name}"):
         bc.fit(make(1), other, val, **options)

@@ -42,11 +42,11 @@ def result_part(evaluation: EvaluationData, findings: tuple[tuple[Verdict, str, 
 
 
 def audit_part(evaluation: EvaluationData) -> Part:
-    """Return the leak audit."""
+    """Return the leakage audit."""
     facts = audit_facts(evaluation)
     finding = without_approval(audit_verdict(evaluation), evaluation)
     blocks: list[Block] = [] if finding is None else [finding]
-    return Part("leak-audit", "Leak audit", [*blocks, *([FactList(facts)] if facts else [])])
+    return Part("leak-audit", "Leakage audit", [*blocks, *([FactList(facts)] if facts else [])])
 
 
 def training_part(evaluation: EvaluationData) -> Part:

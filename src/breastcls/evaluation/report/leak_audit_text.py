@@ -1,4 +1,4 @@
-"""The result of the leak audit in words."""
+"""The result of the leakage audit in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FITTED = {
 
 
 def audit_verdict(evaluation: EvaluationData) -> Verdict:
-    """Return the result of the leak audit in words."""
+    """Return the result of the leakage audit in words."""
     report = evaluation.leakage
     if report is None:
         return Verdict(

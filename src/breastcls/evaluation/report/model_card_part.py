@@ -67,7 +67,7 @@ def _study(evaluation: EvaluationData) -> Facts:
         ("Output", f"Probabilities of {join_words([str(name) for name in evaluation.classes])} that sum to one."),
         ("Calibration", _calibration(evaluation, provenance if isinstance(provenance, Mapping) else {})),
         ("Reference standard", "The labels that came with the images; they were not reviewed again for this report."),
-        ("Independence of training", f"{audit.text} See “Leak audit”."),
+        ("Independence of training", f"{audit.text} See “Leakage audit”."),
         (
             "Confidence intervals",
             f"{evaluation.percent} intervals by resampling whole cases, {bootstrap['resamples']:,} times "
@@ -100,7 +100,7 @@ def _guidelines(evaluation: EvaluationData) -> Facts:
         ("Data, participants, sample size", "Result"),
         ("Data preparation, class imbalance", "Model and training; Settings and versions"),
         ("Outcome, reference standard", "Model card"),
-        ("Data partitions", "Result; Leak audit"),
+        ("Data partitions", "Result; Leakage audit"),
         ("Model output, threshold", "Decision threshold and net benefit"),
         ("Performance with uncertainty", "Result; Metrics; Curves; Calibration"),
         ("Subgroups, fairness", "Subgroups; Limitations"),

@@ -66,7 +66,7 @@ def collect_findings(evaluation: EvaluationData) -> tuple[tuple[Verdict, str, st
     Each comes with the anchor and the heading of the part that explains it.
     """
     audit = without_approval(audit_verdict(evaluation), evaluation)
-    found: list[tuple[Verdict | None, str]] = [(audit, "Leak audit")]
+    found: list[tuple[Verdict | None, str]] = [(audit, "Leakage audit")]
     for section in SECTIONS.values():
         value = evaluation.value_of(section.name)
         if value is not None:
