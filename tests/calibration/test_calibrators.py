@@ -232,7 +232,7 @@ def test_what_is_refused():
     three, _ = overconfident(images=50, classes=3)
     with pytest.raises(EvaluationError, match="for two classes"):
         fit_calibrator(three, "platt")
-    with pytest.raises(EvaluationError, match="Fitted for the classes"):
+    with pytest.raises(EvaluationError, match="fitted for the classes"):
         fit_calibrator(some).apply(three)
 
 

@@ -286,7 +286,7 @@ def test_wrong_arguments(draw, arguments, words):
 
 def test_what_does_not_fit(draw):
     fitted = fit_conformal(draw())
-    with pytest.raises(EvaluationError, match="Fitted for the classes"):
+    with pytest.raises(EvaluationError, match="fitted for the classes"):
         fitted.sets(draw(classes=THREE))
     with pytest.raises(EvaluationError, match="by case"):
         fitted.sets(draw().aggregate("case"))

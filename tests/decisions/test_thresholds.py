@@ -131,7 +131,7 @@ def test_it_knows_the_level_it_was_chosen_at(draw):
     [
         ({"rule": "best"}, "expected one of"),
         ({"rule": "sensitivity"}, "need `target`"),
-        ({"rule": "youden", "target": 0.9}, "others neither"),
+        ({"rule": "youden", "target": 0.9}, "the other rules neither"),
         ({"rule": "cost"}, "needs `costs`"),
         ({"rule": "cost", "costs": (0, 0)}, "`costs` are"),
         ({"rule": "sensitivity", "target": 95}, "`target` is 95"),

@@ -106,7 +106,7 @@ def test_the_models_are_kept_and_make_an_ensemble(data, undisturbed):
 
 
 def test_folds_by_image_leak_and_the_result_states_it(data, tiny, quick):
-    with pytest.warns(LeakageWarning, match=r"Folds by image leak[\s\S]*shared cases?") as caught:
+    with pytest.warns(LeakageWarning, match=r"Folds by image cause a leak[\s\S]*shared cases?") as caught:
         found = cross_validate(tiny, data, folds=2, by="image", val_fraction=0.2, keep_models=True, **quick)
     assert len([w for w in caught if issubclass(w.category, LeakageWarning)]) == 1
     assert found.by == "image"

@@ -60,7 +60,10 @@ class Calibrator(ShownInNotebook, CalibrationMap):
             EvaluationError: If the classes differ.
         """
         if predictions.classes != self.classes:
-            raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
+            raise EvaluationError(
+                f"The calibration was fitted for the classes {self.classes}; the predictions have the classes "
+                f"{predictions.classes}. Fit it on predictions of these classes."
+            )
         return dataclasses.replace(
             predictions,
             probabilities=self(predictions.probabilities),
@@ -87,8 +90,8 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         The map; call `apply` on other predictions, or store it with the model by `store_calibration`.
 
     Raises:
-        EvaluationError: If the predictions are of the training or test set or do not hold every class, or Platt scaling
-            is asked for with more than two classes.
+        EvaluationError: If the predictions are of the training or test set or do not contain every class, or Platt
+            scaling is requested with more than two classes.
 
     Warns:
         EvaluationWarning: If a class has fewer than five cases, or a temperature reaches a bound, as it does for a
@@ -113,7 +116,9 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
     require_labels(predictions)
     classes = len(predictions.classes)
     if len(np.unique(predictions.labels)) < classes:
-        raise EvaluationError("The predictions do not hold every class, so they cannot be calibrated on.")
+        raise EvaluationError(
+            "A calibration needs images of every class, and some class has none. Pass predictions of more images."
+        )
     if method == "platt" and classes != 2:
         raise EvaluationError(f'"platt" is for two classes; there are {classes}. "vector" is its counterpart for more.')
     warn_few_cases(predictions, "The calibration")

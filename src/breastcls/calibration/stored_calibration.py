@@ -57,7 +57,10 @@ def store_calibration(model: Any, calibrator: CalibrationMap | None) -> None:
         set_card(model, card.replace(temperature=None, provenance=provenance))
         return
     if calibrator.classes != card.classes:
-        raise EvaluationError(f"Fitted for the classes {calibrator.classes}; the model's are {card.classes}.")
+        raise EvaluationError(
+            f"The calibration was fitted for the classes {calibrator.classes}; the model has the classes "
+            f"{card.classes}. Fit it on predictions of this model."
+        )
     if calibrator.level != "image":
         raise EvaluationError(
             f"Fitted on {calibrator.level}s; the model predicts images. Fit the calibration on validation predictions "

@@ -75,7 +75,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _check_link(link: str, top: str) -> None:
-    """Refuse a link to a folder that contains it, which would be followed without end, and warn of a dead one."""
+    """Refuse a link to a folder that contains it, which would be followed endlessly, and warn of a dead one."""
     target = os.path.realpath(link)
     if not os.path.exists(target):
         # A missing image is an error when it is read; a missing folder would not be noticed.
@@ -91,7 +91,7 @@ def _check_link(link: str, top: str) -> None:
     folder = os.path.realpath(os.path.dirname(link))
     if os.path.isdir(target) and os.path.commonpath([folder, target]) == target:
         raise LayoutError(
-            f"The link {link} leads to {target}, a folder that contains it, and would be followed without end. Remove "
+            f"The link {link} leads to {target}, a folder that contains it, and would be followed endlessly. Remove "
             "the "
             f"link, or read a folder without it; found while listing {top}."
         )

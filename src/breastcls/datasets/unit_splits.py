@@ -41,7 +41,7 @@ def unit_names(table: pd.DataFrame, by: str) -> np.ndarray:
     missing = values.isna().to_numpy(dtype=bool)
     if by in ("case", "slide") and missing.all():
         raise DatasetError(
-            f"The {by} of these images is not known, so nothing can be done by {by}. Read them with their {by}s: a "
+            f"The {by} of these images is not known, so they cannot be divided by {by}. Read them with their {by}s: a "
             f"column {by!r} of the table, group= or layout= of load_folder. by='image' treats each image as a case of "
             "its own."
         )

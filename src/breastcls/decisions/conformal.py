@@ -93,17 +93,20 @@ class ConformalSets(ShownInNotebook):
             EvaluationError: If the classes, the level, the aggregation or the calibration differ from those of the fit.
         """
         if predictions.classes != self.classes:
-            raise EvaluationError(f"Fitted for the classes {self.classes}; the predictions' are {predictions.classes}.")
+            raise EvaluationError(
+                f"The prediction sets were fitted for the classes {self.classes}; the predictions have the classes "
+                f"{predictions.classes}. Fit them on predictions of these classes."
+            )
         if predictions.level != self.level:
             raise EvaluationError(
-                f"Fitted on predictions by {self.level}; these are by {predictions.level}. Fit on `aggregate(...)` of "
-                "the validation predictions."
+                f"The prediction sets were fitted on predictions by {self.level}; these are by {predictions.level}. "
+                "Fit the sets on `aggregate(...)` of the validation predictions."
             )
         methods = (self.aggregation_method, predictions.aggregation_method)
         if methods[0] != methods[1] and None not in methods:
             raise EvaluationError(
-                f"Fitted on images aggregated by {methods[0]}; these were aggregated by {methods[1]}. "
-                "Aggregate both in the same way."
+                f"The prediction sets were fitted on images aggregated by {methods[0]}; these were aggregated by "
+                f"{methods[1]}. Aggregate both in the same way."
             )
         used = name_calibration(predictions.calibration)
         require_same_calibration(self.calibration, used, "The prediction sets were fitted", "fit_conformal")

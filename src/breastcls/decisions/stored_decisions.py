@@ -57,7 +57,10 @@ def store_conformal(model: Any, sets: ConformalSets | None) -> None:
     provenance = {key: value for key, value in card.provenance.items() if key != "conformal"}
     if sets is not None:
         if sets.classes != card.classes:
-            raise EvaluationError(f"Fitted for the classes {sets.classes}; the model's are {card.classes}.")
+            raise EvaluationError(
+                f"The prediction sets were fitted for the classes {sets.classes}; the model has the classes "
+                f"{card.classes}. Fit them on predictions of this model."
+            )
         require_same_calibration(
             sets.calibration, name_stored_calibration(card), "The prediction sets were fitted", "fit_conformal"
         )

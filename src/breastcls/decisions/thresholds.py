@@ -138,7 +138,8 @@ def choose_threshold(
         raise EvaluationError(f"`rule` is {rule!r}; expected one of {', '.join(map(repr, RULES))}.")
     if (rule in ("sensitivity", "specificity")) != (target is not None) or (rule == "cost") != (costs is not None):
         raise EvaluationError(
-            f'`rule` is {rule!r}: "sensitivity" and "specificity" need `target`, "cost" needs `costs`, others neither.'
+            f'`rule` is {rule!r}: "sensitivity" and "specificity" need `target`, "cost" needs `costs`, '
+            "the other rules neither."
         )
     if prevalence is not None and rule != "cost":
         raise EvaluationError(f'`prevalence` is for the rule "cost"; {rule!r} does not depend on it, so leave it out.')

@@ -1,4 +1,4 @@
-"""The style of every figure, and how a figure is saved at the width a journal asks for."""
+"""The style of every figure, and how a figure is saved at the width that a journal requires."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def legend_below(axes: Axes, columns: int) -> None:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, width_mm: float | None = None, dpi: int = 300) -> Path:
-    """Save a figure as SVG, PNG or PDF at the width a journal asks for.
+    """Save a figure as SVG, PNG or PDF at the width that a journal requires.
 
     Text in an SVG stays text, and the same figure gives the same bytes on the same machine.
 

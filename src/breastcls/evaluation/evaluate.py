@@ -164,7 +164,9 @@ def _audit(
     if leakage is not None:
         leakage.raise_if_leaking(allowed=allow_leakage)
         if not leakage.clean:
-            warnings.warn(f"Scored across a leak, as allowed. {leakage}", LeakageWarning, stacklevel=3)
+            warnings.warn(
+                f"Evaluated despite a leak, since allow_leakage=True. {leakage}", LeakageWarning, stacklevel=3
+            )
     return leakage
 
 

@@ -140,7 +140,7 @@ def cross_validate(
     leakage = audit_folds(parts)
     leakage.raise_if_leaking(allowed=allow_leakage or by in TEARING_UNITS)
     if not leakage.clean:
-        warnings.warn(f"Folds by {by} leak. {leakage}", LeakageWarning, stacklevel=2)
+        warnings.warn(f"Folds by {by} cause a leak. {leakage}", LeakageWarning, stacklevel=2)
     folder = None if run_dir is None else FoldFolder(run_dir, settings, data, fold_of, resume=resume)
     if folder is not None and folder.model is not None:
         # Also where every fold is finished: the results that are read are those that this call would give.

@@ -57,8 +57,8 @@ def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
             )
         elif 0 < cases < FEW_CASES:
             sentences.append(
-                f"The class {name} has only {cases} cases scored: interpret confidence intervals of metrics that depend "
-                "on it with care, they are likely too narrow."
+                f"The class {name} has only {cases} cases scored: interpret confidence intervals of metrics that "
+                "depend on it with care, they are likely too narrow."
             )
     return tuple(sentences)
 

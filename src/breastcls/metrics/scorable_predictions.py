@@ -54,7 +54,8 @@ def predict_or_take(
     require_labels(predictions)
     if predictions.part in ("train", "validation"):
         raise EvaluationError(
-            f"These predictions are of the {predictions.part} part; a score on it says nothing about new cases."
+            f"These predictions are of the {predictions.part} part; a score on it does not estimate the "
+            "performance on new cases."
         )
     return found
 

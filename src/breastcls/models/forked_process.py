@@ -1,4 +1,4 @@
-"""A check for processes that were forked after TensorFlow had started: there every computation waits without end."""
+"""A check for processes that were forked after TensorFlow had started: there no computation ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_process() -> None:
     if _process_of_tensorflow() != os.getpid():
         raise ModelError(
             f"This process ({os.getpid()}) was forked from process {_process_of_tensorflow()} after TensorFlow had "
-            "started there. Its threads do not exist here, and a prediction would wait for them without end. Start the "
+            "started there. Its threads do not exist here, and a prediction would never end. Start the "
             "process by multiprocessing.get_context('spawn') (or 'forkserver'), and load the model in it."
         )
 

@@ -26,7 +26,7 @@ from breastcls.predictions.repeated_paths import check_paths_agree
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Predictions(PredictionRows):
-    """Class probabilities of n images, of whatever model, with what is known of each image.
+    """Class probabilities of n images, from any model, with what is known of each image.
 
     Make them with `breastcls.predict`, `Predictions.from_arrays` or `Predictions.from_csv`, which check their input.
     The arrays are read-only.

@@ -22,7 +22,7 @@ from breastcls.errors import BreastclsError, BreastclsWarning, EvaluationError, 
 if TYPE_CHECKING:
     from breastcls.predictions.part_job import PartJob
 
-# Ray restarts workers without end. A file that ends its worker each time would never be passed.
+# Ray restarts workers endlessly. A file that ends its worker each time would never be passed.
 _ATTEMPTS = 4
 
 

@@ -177,7 +177,7 @@ def score_predictions(predictions: Predictions, name: str = "entropy") -> Floats
     """Return a score of uncertainty for each row of predictions, float64 (n,), higher for less certain images.
 
     Args:
-        predictions: Of whatever model.
+        predictions: Predictions of any model.
         name: A score of `uncertainty_scores` that needs no more than probabilities; for "energy" see `recover_logits`.
 
     Raises:

@@ -138,7 +138,7 @@ def stitch(
             "them from the file names; for other patches pass a table with them to load_table."
         )
     if frame["slide"].isna().any() and not data.has_cases:
-        raise DatasetError("Stitching needs the slide or the case of every patch, to know what belongs together.")
+        raise DatasetError("Stitching needs the slide or the case of every patch: a column `slide` or `case`.")
     if micrometres_per_pixel is not None and not micrometres_per_pixel > 0:
         raise DatasetError(f"micrometres_per_pixel is {micrometres_per_pixel}; expected a positive number.")
     classes = data.classes or (predictions.classes if predictions is not None else ())

@@ -49,5 +49,5 @@ def check_in_process(file: Path) -> None:
     if status < 0 or status > 255:
         raise ModelError(
             f"{file}: LiteRT ended its process with status {status} when it opened the file. The file is damaged or "
-            "was made to do harm; copy or export it again, from an origin that you trust."
+            "malicious; copy or export it again, from an origin that you trust."
         )
