@@ -131,7 +131,8 @@ def cross_validate_baselines(
         by: What is kept whole; see `Dataset.folds`.
         baselines: Names; all by default.
         seed: Of the folds and of the random draws in fitting.
-        features: What `compute_baseline_features` returned for the same images, where several splits share them.
+        features: Features that were computed before for the same images, where several splits share them; by default
+            they are computed.
 
     Returns:
         By name, the predictions of all test folds in one, in the order of `data`: each image is predicted once, by

@@ -44,7 +44,8 @@ class Calibration(ShownInNotebook):
     """The assessment of calibration that `assess_calibration` returns.
 
     Attributes:
-        errors: One row per error of `ERRORS`, columns `value`, `low`, `high`.
+        errors: One row per error (`ece_equal_width`, `ece_equal_mass`, `mce_equal_width`, `mce_equal_mass`), columns
+            `value`, `low`, `high`.
         equal_width: Reliability in bins of equal width: columns `lower`, `upper` (edges), `images`, `cases`,
             `probability` (mean predicted), `frequency` (observed), `low`, `high` (of `frequency`), without empty bins.
         equal_mass: The same in bins of about equally many images; those with the same probability share one.

@@ -46,8 +46,8 @@ _PRECISE: Any = {"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9}
 class Calibrator(ShownInNotebook, CalibrationMap):
     """A fitted calibration map that can be applied to `Predictions`; see `fit_calibrator`.
 
-    Call `apply` on predictions, or store the map with the model by `store_calibration`. Attributes and the maps
-    themselves are those of `breastcls.models.calibration_map.CalibrationMap`.
+    Call `apply` on predictions, or store the map with the model by `store_calibration`. It is a fitted
+    map from probabilities to probabilities of one of five methods, see `fit_calibrator`.
     """
 
     def apply(self, predictions: Predictions) -> Predictions:

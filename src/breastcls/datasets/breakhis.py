@@ -97,7 +97,8 @@ def load_breakhis(
     13412 that occur under two names (as DC and as LC).
 
     Args:
-        root: The folder; see `LAYOUTS` for the supported layouts.
+        root: The folder: of the data set in any of its published layouts, of one slide or magnification, or with all
+            files in one folder. Only the names of the files are used.
         magnification: 40, 100, 200 or 400, or several of them; all by default.
         target: The classes: `"malignancy"` (benign, malignant) or `"subtype"` (eight).
         duplicates: `"drop"` keeps the first of each set of identical images, or none if `target="subtype"` and their

@@ -108,7 +108,8 @@ def operating_table(
 
     The prevalence in a research collection differs from that of a clinic; PPV and NPV depend on it, and are computed
     from sensitivity and specificity by Bayes' theorem. Where each case gives one decision, sensitivity and specificity
-    are proportions with Wilson's intervals; those of PPV and NPV are computed from them (`ratio_interval`).
+    are proportions with Wilson's intervals; those of PPV and NPV are computed from them (Donner &
+    Zou 2012, DOI 10.1177/0962280210383082).
 
     Args:
         predictions: Of two classes, with known classes.

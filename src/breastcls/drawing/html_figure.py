@@ -34,9 +34,8 @@ def figure_to_html(figure: Figure, alt: str, *, key: str, caption: str = "") -> 
 
     Where the page has room, text of 8 points is as large as 14 pixels of the page; it is smaller on a narrow screen.
 
-    Text stays text in the font of the page. The colours of `breastcls.drawing.figures` become the CSS variables of
-    `breastcls.drawing.theme`, so that the figure follows a light or dark page; other colours stay as they are. The
-    same figure gives the same text.
+    Text stays text in the font of the page. The colours of `breastcls.drawing.figures` become CSS variables, so that
+    the figure follows a light or dark page; other colours stay as they are. The same figure gives the same text.
 
     Args:
         figure: Any Matplotlib figure, drawn within `drawing_style`.

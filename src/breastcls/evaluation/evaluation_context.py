@@ -41,7 +41,7 @@ class EvaluationContext:
     Attributes:
         predictions: As given or as the model made them, with the threshold that applies; by image, in general.
         scored: The same at the level that is scored.
-        counts: Of the scored images, as `count_units` returns.
+        counts: Numbers of the scored images, slides and cases, and of the images and cases of each class.
         bootstrap: How confidence intervals are computed.
         aggregation: How images are aggregated to slides or cases.
         source: The model, the path of its file, or predictions: the first argument of `evaluate`.

@@ -23,7 +23,7 @@ TestModel = Callable[[keras.Model, Fold], Predictions]
 
 @runtime_checkable
 class ModelTrainer(Protocol):
-    """Trains one model per fold: a build function with `fit` (`FitTrainer`), or a recipe (`Recipe.trainer`)."""
+    """Trains one model per fold: a build function with `fit`, or a recipe (`Recipe.trainer`)."""
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class ModelTrainer(Protocol):
         """Train a new model on a fold; return it with the record of the training, if there is one.
 
         Raises:
-            KeyboardInterrupt: After Ctrl-C, made by `interrupted`.
+            KeyboardInterrupt: After Ctrl-C.
         """
 
 

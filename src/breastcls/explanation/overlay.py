@@ -20,7 +20,7 @@ class OverlayStyle:
 
     Attributes:
         alpha: Opacity where the heat-map is 1, between 0 and 1.
-        colour_map: A perceptually uniform colour map; see `find_colour_map`.
+        colour_map: A perceptually uniform colour map, such as one of `COLOUR_MAPS`.
         contours: Whether to draw contour lines at 0.25, 0.5 and 0.75 instead of colours, which leaves the tissue
             visible.
         tissue_only: Whether to draw nothing on glass.

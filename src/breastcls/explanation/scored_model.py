@@ -99,7 +99,7 @@ class ScoredModel:
         return maps[0]
 
     def bypass(self, maps: Sequence[FeatureMap]) -> tuple[str, ...]:
-        """Return the layers through which the score depends on the image around the maps; see `find_bypass`."""
+        """Return the layers through which the score depends on the image around the maps."""
         return find_bypass(self.graph, self.shapes, self._score.slot, maps)
 
     def keep(self, name: str, make: Callable[[], Any]) -> Any:
@@ -141,7 +141,7 @@ class ScoredModel:
         return self._prepared.compile(function)
 
     def differentiate(self, function: Callable[..., Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the gradient of the sum of the values (n,) of a function for each input; see `GradientBackend`.
+        """Return the gradient of the sum of the values (n,) of a function for each input.
 
         Args:
             function: A function from tensors to values (n,).

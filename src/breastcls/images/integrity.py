@@ -94,7 +94,7 @@ def check_images(
 
     Returns:
         A table with one row per finding, in the order of the images, and the columns `row` (position in `paths`),
-        `path`, `problem` (a key of `PROBLEMS`), `detail`, `other` (for copies: the earlier file), `across_cases`
+        `path`, `problem` (such as "truncated"), `detail`, `other` (for copies: the earlier file), `across_cases`
         (whether that belongs to another case) and `drop` (whether to leave the image out: it cannot be read, is blank,
         or is an exact copy).
 

@@ -59,7 +59,7 @@ def require_labels(predictions: Predictions) -> None:
 
 
 def compute_metrics(predictions: Predictions) -> pd.Series:
-    """Return every metric of `METRICS`, in that order, as float64.
+    """Return every metric, as float64, by its name.
 
     Args:
         predictions: Predictions of images with known classes.

@@ -119,7 +119,7 @@ def check_shortcuts(
         test: Test images, of other cases than the training images.
         train: The training images: "normalised stain" then uses the mean stain of some of these. Without them, the
             mean stain of the test images.
-        checks: Some of `CHECKS`.
+        checks: Some of "normalised stain", "grey", "blocks", "pixels" and "mean colour"; all by default.
         grid: Blocks along each side of an image in "blocks".
         stain: Name of the normalizer of "normalised stain", or a fitted one.
         metrics: Names as in `Evaluation.metrics`.

@@ -67,7 +67,7 @@ def score_ood(
         test: In-distribution test images: of the kind that the model was trained on, but of other cases.
         ood: Out-of-distribution images. Their classes are not used and may differ from the model's.
         train: What the model was trained on; needed for "mahalanobis", which is fitted on its features.
-        scores: Names of `uncertainty_scores`, and "mahalanobis". Default: all that can be had from what is given,
+        scores: Names of `list_uncertainty_scores`, and "mahalanobis". Default: all that the given arguments allow,
             without reading the images a second time.
         tta: Test-time augmentation for the scores that need members, `"dihedral"` or None; see
             `predict_members`. An ensemble has members of its own.

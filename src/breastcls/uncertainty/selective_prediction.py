@@ -56,8 +56,8 @@ def risk_coverage(
 
     Args:
         predictions: With known classes; their own threshold is applied, if they have one.
-        uncertainty: A score of the probabilities by name (see `uncertainty_scores`), or one number per image, (n,),
-            higher for less certain images. Default: the negative distance to the threshold (`lack_of_distance`);
+        uncertainty: A score of the probabilities by name (see `list_uncertainty_scores`), or one number per image,
+            (n,), higher for less certain images. Default: the negative distance to the threshold in log-odds;
             without a threshold, "max-probability". A score by name does not depend on the threshold.
         coverages: Fractions of images to predict, above 0 and up to 1.
         bootstrap: How the confidence band is computed; default: 2000 resamples over cases, 95%, expanded percentile.

@@ -1,6 +1,6 @@
 """Uncertainty scores: one number per image, higher where the model is less certain.
 
-Every score is registered in `uncertainty_scores` with its paper, and what it needs: probabilities, logits, or the
+Every score is registered with its paper, and what it needs: probabilities, logits, or the
 predictions of each member of an ensemble or each transform of test-time augmentation. A score cannot be relied on
 without a measurement, since a model can be confident on out-of-distribution images: `score_ood` measures how well a
 score detects them, `risk_coverage` how well it ranks mistakes.
@@ -178,7 +178,8 @@ def score_predictions(predictions: Predictions, name: str = "entropy") -> Floats
 
     Args:
         predictions: Predictions of any model.
-        name: A score of `uncertainty_scores` that needs no more than probabilities; for "energy" see `recover_logits`.
+        name: A score of `list_uncertainty_scores` that needs no members. "energy" is computed from logits with a mean
+            of 0, which are recovered from the probabilities.
 
     Raises:
         RegistryError: If there is no such score.
@@ -204,7 +205,7 @@ def score_members(members: Any, name: str = "mutual-information") -> Floats:
 
     Args:
         members: Probabilities (members, n, classes), such as `predict_members` gives.
-        name: A score of `uncertainty_scores`; one that needs no members is computed from their mean.
+        name: A score of `list_uncertainty_scores`; one that needs no members is computed from their mean.
 
     Raises:
         RegistryError: If there is no such score.

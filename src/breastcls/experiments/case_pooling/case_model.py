@@ -47,7 +47,7 @@ class CaseModel(ShownInNotebook):
 
     @property
     def pooling(self) -> str:
-        """How the images of a case are pooled, one of `POOLINGS`."""
+        """How the images of a case are pooled: "mean", "attention" or "gated-attention"."""
         return self.parameters.pooling
 
     def predict(self, data: Dataset) -> Predictions:

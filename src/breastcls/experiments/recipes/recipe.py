@@ -32,7 +32,7 @@ class Recipe(ShownInNotebook):
         title: The recipe in a few words.
         summary: What the project did.
         reported: The result that it reported, in words; the values are in `models`.
-        data: The images that it is for, one of `KINDS`.
+        data: The images that it is for: "breakhis", "idc" or "any".
         models: The models that it compares, at least one.
         per_magnification: Whether each magnification is trained and tested separately.
         fractions: Fractions of the project's random image-wise split: (train, test) or (train, validation, test). The
@@ -43,7 +43,7 @@ class Recipe(ShownInNotebook):
             for which a learning rate chosen for pretrained weights is too large.
         explain: Method of the heat-maps that the project drew; None if it drew none.
         tta: Test-time augmentation, as in `predict`.
-        metrics: The metrics to show, by the names of `breastcls.metrics.classification_metrics.METRICS`.
+        metrics: The metrics to show, by their names, as in `Evaluation.metrics`.
         assumed: Settings that the description of the project leaves open, and the choices made here.
         train: Replaces `build_model` and `fit`.
 

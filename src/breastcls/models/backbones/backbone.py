@@ -69,10 +69,11 @@ class Backbone:
             without a classification layer.
         image_size: The default (height, width) in pixels.
         minimum_size: The smallest (height, width) that the architecture accepts.
-        scaling: The scaling of RGB images with values 0..255 before the backbone: one of `SCALINGS`, `(mean, sd)` of
+        scaling: The scaling of RGB images with values 0..255 before the backbone: "none", "0-1", "-1-1",
+            "imagenet" or "caffe", `(mean, sd)` of
             values 0..1 as torchvision's `Normalize` takes them, or an `InputScaling`. It becomes part of the model.
         options: Names of the options of `factory`, for example `("alpha",)`.
-        head: The default head, one of `HEADS`.
+        head: The default head: "linear", "mlp" or "flatten-mlp".
         last_convolution: Name of the layer in the backbone whose output (n, rows, columns, channels) is the feature map
             of class activation maps. None selects the output of the backbone.
         stages: The stages of the backbone, from the output to the input: for each stage the name, or a prefix of the
