@@ -59,7 +59,7 @@ def evaluate(
             order, so that files and pixels can be compared with `train`.
         train: The images that the model was trained on (validation images included). They are audited for leaks
             against the test set, and the colour-only baseline is fitted on them.
-        allow_leakage: Continue although training and test share cases, slides or pictures. The result records it.
+        allow_leakage: Continue although training and test share cases, slides or images. The result records it.
         aggregation: Score by "image", or aggregate the images of each "slide" or "case" first; an `Aggregation` also
             states how.
         threshold: Two classes: predict the positive class from this probability; default: the threshold of the model

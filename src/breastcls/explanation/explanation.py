@@ -92,7 +92,7 @@ class Explanation(ExplainedImages):
     ) -> Path:
         """Write one overlay per image at its original size, `heatmaps.npz` and `index.csv`, and return the folder.
 
-        Each file is written completely or not at all. `index.csv` is written last and lists the other files, with the
+        Each file is written atomically. `index.csv` is written last and lists the other files, with the
         positive share, the share on glass and the opacity of each overlay.
 
         Args:

@@ -26,7 +26,7 @@ from breastcls.models.vector_input import vector_size
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> Path:
-    """Write a model to one `.keras` file, completely or not at all.
+    """Write a model to one `.keras` file, atomically.
 
     The file contains the architecture, the weights, which layers are trainable, and the card. It does not contain the
     optimizer, the loss and the metrics, because they would triple its size and Keras could not load a custom loss.

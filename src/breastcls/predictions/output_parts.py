@@ -18,7 +18,7 @@ _SETTINGS = "settings.json"
 class OutputParts:
     """A folder beside an output file, which holds its parts until all are there.
 
-    A part consists of its rows and a record, each written completely or not at all; without the record it does not
+    A part consists of its rows and a record, each written atomically; without the record it does not
     count.
 
     Args:

@@ -31,11 +31,11 @@ class RowFormat(ABC):
 
     @abstractmethod
     def write_part(self, rows: pd.DataFrame, path: Path) -> None:
-        """Write some rows, completely or not at all."""
+        """Write some rows, atomically."""
 
     @abstractmethod
     def join(self, parts: Sequence[Path], target: Path) -> None:
-        """Write one file with the rows of all parts, completely or not at all, in memory of one part."""
+        """Write one file with the rows of all parts, atomically, in memory of one part."""
 
 
 class CsvRows(RowFormat):

@@ -133,13 +133,13 @@ def fit(
             types are recorded, and a run is resumed or repeated with the same types only; their state is not in the
             checkpoints. Keras' own that only observe, such as `CSVLogger`, may be added or left out. Those that cannot
             work are refused before training.
-        allow_leakage: Train although train and validation share cases or pictures. It is written into the record.
+        allow_leakage: Train although train and validation share cases or images. It is written into the record.
 
     Returns:
         The record of the run.
 
     Raises:
-        LeakageError: If train and validation share a case, a slide or a picture, or the model was trained on a
+        LeakageError: If train and validation share a case, a slide or an image, or the model was trained on a
             validation case before, and it was not allowed.
         TrainingError: If an argument is not valid or would have no effect, training or validation set hold fewer than
             two classes (of more, `TrainingWarning` names those that are missing), the model has other classes or its

@@ -77,7 +77,7 @@ class Run(Result):
     def _end(self) -> list[str]:
         lines = []
         if self.leakage is not None and not self.leakage["clean"]:
-            lines.append("Training and validation share cases or pictures: the validation scores are inflated.")
+            lines.append("Training and validation share cases or images: the validation scores are inflated.")
         if self.run_dir is not None:
             lines.append(f"Written to {self.run_dir}")
         return lines

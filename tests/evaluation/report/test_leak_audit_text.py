@@ -9,7 +9,7 @@ def test_the_audit_is_put_into_words(evaluate, audit):
     assert "allow_leakage=True" in audit_verdict(evaluate(leakage=leak)).explanation
 
 
-def test_an_audit_by_name_only_does_not_claim_to_have_seen_the_pictures(evaluate, audit):
+def test_an_audit_by_name_only_does_not_claim_to_have_compared_the_pixels(evaluate, audit):
     evaluation = evaluate(leakage=audit(pixels_compared=False))
     assert "not compared" in audit_verdict(evaluation).explanation
     assert [name for name, _ in audit_facts(evaluation)] == ["Shared cases", "Shared slides"]

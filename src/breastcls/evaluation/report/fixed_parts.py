@@ -31,8 +31,8 @@ from breastcls.metrics.metric_descriptions import describe_metric, upper_end
 
 _LEAK = (
     "Leak",
-    "If a case, a slide or a picture is in both the training and the test set, a model can recognise it instead of its "
-    "disease. Scores then rise without the model being any better.",
+    "If a case, a slide or an image is in both the training and the test set, a model can classify it by recognising "
+    "the tissue. The scores are then too high for new cases.",
 )
 
 

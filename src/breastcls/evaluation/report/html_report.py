@@ -46,7 +46,7 @@ def write_report(
     method: str = "grad-cam",
     similar: SimilarImages | None = None,
 ) -> Path:
-    """Write an evaluation as one HTML file, completely or not at all.
+    """Write an evaluation as one HTML file, atomically.
 
     The file needs no network: style, script, figures and pictures are inside it. The same evaluation gives the same
     bytes in the same environment. Its model card follows the items of TRIPOD+AI (DOI 10.1136/bmj-2023-078378) and

@@ -26,27 +26,27 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
             "caution",
             "Leaks were not checked.",
             "No training images were given, or their cases and slides could not be compared with the test images. If a "
-            "case, slide or picture is in both sets, every value here is too good.",
+            "case, slide or image is in both sets, every value here is too good.",
         )
     if report.clean and not ("training" in report.compared_with and (report.compared_by or report.pixels_compared)):
         return Verdict(
             "caution",
             "The training set was not checked for leaks.",
-            "The cases, slides and pictures of the training images were not compared with these. If any is in both "
+            "The cases, slides and files of the training images were not compared with these. If any is in both "
             "sets, every value here is too good.",
         )
     if report.clean and report.pixels_compared:
         return Verdict(
             "good",
             "No leak was found.",
-            "No case, slide or picture of these images was found among the training images.",
+            "No case or slide of these images, and no copy of them, was found among the training images.",
         )
     if report.clean:
         return Verdict(
             "good",
             "No leak was found by name.",
             f"No {' or '.join(name.removesuffix('s') for name in report.compared_by)} of these images was found among "
-            "the training images. The pictures themselves were not compared.",
+            "the training images. Their pixels were not compared.",
         )
     consequence = (
         "The evaluation was continued because the caller allowed it (allow_leakage=True). Every value here is too good."
@@ -83,7 +83,7 @@ def audit_facts(evaluation: EvaluationData) -> Facts:
     ]
     if report.pixels_compared:
         facts.append(("Identical files", _listing([_pair(pair) for pair in report.identical_files])))
-        facts.append(("Same picture, other file", _listing([_pair(pair) for pair in report.identical_pixels])))
+        facts.append(("Same pixels, other file", _listing([_pair(pair) for pair in report.identical_pixels])))
         facts.append(("Near duplicates", _listing([_pair(pair) for pair in report.near_duplicates])))
     if report.vectors_compared:
         facts.append(("Identical vectors", _listing([_pair(pair) for pair in report.identical_vectors])))

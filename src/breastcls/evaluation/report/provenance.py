@@ -80,7 +80,7 @@ def _of_fit(training: Mapping[str, Any]) -> Facts:
             facts.append((f"{key.capitalize()} seen in training", f"{len(names):,}: {describe_value(names)}"))
     leakage = rest.pop("leakage", None)
     if isinstance(leakage, Mapping) and "clean" in leakage:
-        answer = "share nothing" if leakage["clean"] else "share cases, slides or pictures"
+        answer = "share nothing" if leakage["clean"] else "share cases, slides or images"
         facts.append(("Training and validation", answer))
     environment = rest.pop("environment", None)
     if isinstance(environment, Mapping):

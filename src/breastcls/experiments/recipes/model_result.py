@@ -47,7 +47,7 @@ class SplitResult(ShownInNotebook):
 
     @property
     def leaks(self) -> bool:
-        """Whether training and test share cases, slides or pictures."""
+        """Whether training and test share cases, slides or images."""
         return self.evaluation.leak_allowed
 
     def to_dict(self) -> dict[str, Any]:

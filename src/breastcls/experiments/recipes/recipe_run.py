@@ -80,7 +80,7 @@ def run_recipe(
         RegistryError: If there is no such recipe.
         RecipeError: If an argument does not fit the recipe, or `output` holds another run than the one to resume.
         SplitError: If a class has fewer cases than there are parts.
-        LeakageError: If images of different cases are the same picture, so that the case-wise split would leak.
+        LeakageError: If images of different cases have the same pixels, so that the case-wise split would leak.
         WeightsError: If weights cannot be found, fetched or loaded.
         OutputError: If `output` cannot be written to or holds a result already.
         KeyboardInterrupt: After Ctrl-C; what was reached is in `output`.
