@@ -124,7 +124,7 @@ def test_each_class_is_covered_where_that_is_asked_for():
 
 def test_too_few_cases_give_all_classes_and_say_so(draw):
     some = draw(images=80, cases=8)
-    with pytest.warns(EvaluationWarning, match="from 9 cases on"):
+    with pytest.warns(EvaluationWarning, match="at least 9 cases"):
         fitted = fit_conformal(some, coverage=0.9)
     assert fitted.limits == (math.inf, math.inf)
     assert fitted.sets(some).all()
