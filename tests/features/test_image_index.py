@@ -150,7 +150,7 @@ def test_similar_training_images_of_a_model(coloured, tmp_path):
         assert (rows >= 0).sum() == 10
         assert query not in {own.found.cases[row] for row in rows if row >= 0}
     figure = found.plot(tmp_path / "similar.png", limit=2)
-    assert figure.axes[1].get_title(loc="left").startswith("benign 0.0")
+    assert figure.axes[1].get_title(loc="left").startswith("benign\ndistance 0.0")
     assert "The first 2 of 4 images" in figure.get_supxlabel()
     shown = found.shown(test.paths[1])
     assert [entry["label"] for entry in shown] == ["malignant"] * 3

@@ -49,6 +49,11 @@ def read_template(package: str, name: str) -> str:
     return resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
 
 
+def theme_script() -> str:
+    """Return the script of the button `theme`, which changes between the light and the dark theme of a page."""
+    return read_template("breastcls.drawing", "theme.js")
+
+
 def hash_script(script: str) -> str:
     """Return the hash by which the security policy of a page allows a script of its own."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

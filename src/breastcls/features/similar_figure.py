@@ -47,7 +47,7 @@ def draw_similar(rows: Sequence[SimilarRow], *, columns: int, total: int, text: 
         figure.suptitle("Most similar training images, of other cases", fontsize=9.0)
         axes = figure.subplots(count, columns + 1, squeeze=False, height_ratios=heights)
         for row, cells in zip(rows, axes, strict=True):
-            _show(cells[0], row.image, row.caption, row.name[-20:], weight="bold")
+            _show(cells[0], row.image, row.caption, _shorten(row.name), weight="bold")
             for place, cell in enumerate(cells[1:]):
                 if place < len(row.near):
                     picture, above, below = row.near[place]
@@ -57,6 +57,11 @@ def draw_similar(rows: Sequence[SimilarRow], *, columns: int, total: int, text: 
         more = f"The first {count} of {total} images. " if count < total else ""
         figure.supxlabel(f"{more}{text}", color=MUTED, fontsize=6.5)
     return figure
+
+
+def _shorten(name: str) -> str:
+    # The end of the names of BreakHis and IDC tells images apart.
+    return name if len(name) <= 20 else f"…{name[-19:]}"
 
 
 def _show(axis: Any, picture: np.ndarray | None, above: str, below: str, weight: str = "normal") -> None:

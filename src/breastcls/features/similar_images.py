@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.control_characters import show_controls
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetError, ImageError
 from breastcls.images.decode import read_image
@@ -85,12 +86,13 @@ class SimilarImages(Result):
         wanted = os.path.abspath(path)
         return next((number for number, own in enumerate(self.queries.paths) if os.path.abspath(own) == wanted), None)
 
-    def shown(self, image: int | str, longest: int = 224) -> list[dict[str, Any]]:
+    def shown(self, image: int | str, longest: int = 224, *, named: bool = True) -> list[dict[str, Any]]:
         """Return the similar images of one image as the HTML pages show them: picture, label, case, name, distance.
 
         Args:
             image: Its number, or its file.
             longest: Pixels of the longer side of each picture.
+            named: Whether to give cases and file names, or "" for a page in which names are replaced by pseudonyms.
 
         Returns:
             The most similar first; empty for an image that was not compared.
@@ -110,8 +112,8 @@ class SimilarImages(Result):
                 {
                     "src": "" if picture is None else encode_photograph(picture, longest, 82),
                     "label": labels[row],
-                    "case": str(self.found.cases[row]),
-                    "name": Path(self.found.paths[row]).name,
+                    "case": show_controls(str(self.found.cases[row])) if named else "",
+                    "name": show_controls(Path(self.found.paths[row]).name) if named else "",
                     "distance": round(float(distance), 4),
                 }
             )
@@ -152,7 +154,7 @@ class SimilarImages(Result):
             near = [
                 (
                     self._picture(int(row)),
-                    f"{labels[row] or 'no label'} {distance:.3f}",
+                    f"{labels[row] or 'no label'}\ndistance {distance:.3f}",
                     f"case {self.found.cases[row]}",
                 )
                 for row, distance in zip(self.neighbours[number], self.distances[number], strict=True)

@@ -10,10 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from breastcls.drawing.html_page import read_template
+from breastcls.datasets.dataset import Dataset
+from breastcls.drawing.html_page import read_template, theme_script
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explain import explain
 from breastcls.explanation.viewer.write_viewer import PACKAGE, write_viewer
+from breastcls.features.embedding_table import load_embeddings
+from breastcls.features.image_index import index_images
 
 CLASSES = ("none", "square")
 
@@ -86,6 +89,27 @@ def test_images_are_matched_by_their_files(blue_squares, tmp_path):
     ]
 
 
+def test_similar_images_have_no_names_under_pseudonyms(blue_squares, tmp_path):
+    paths = [str(tmp_path / f"secret-{number}.png") for number in range(4)]
+    for path, image in zip(paths, blue_squares.images, strict=True):
+        cv2.imwrite(path, image[..., ::-1])
+    data = load_embeddings(
+        Dataset.from_columns(CLASSES, path=paths, label=["none", "square"] * 2, case=[f"person {n}" for n in range(4)]),
+        np.eye(4) + 0.1,
+    )
+    similar = index_images(data[:3]).search(data[3:], count=2)
+    made = explain(blue_squares.model, data[3:], target_class=1)
+    [image] = read_data(made.to_html(tmp_path / "viewer.html", similar=similar))["images"]
+    assert {entry["case"] for entry in image["similar"]} == {"person 0", "person 1"}
+    page = made.with_pseudonyms().to_html(tmp_path / "hidden.html", similar=similar)
+    [image] = read_data(page)["images"]
+    assert [entry["label"] for entry in image["similar"]] == ["none", "square"]
+    assert not re.search("secret|person", page.read_text(encoding="utf-8"))
+    other = explain(blue_squares.model, paths[:1], target_class=1, classes=CLASSES)
+    with pytest.raises(ExplanationError, match="similar images are of none"):
+        other.to_html(tmp_path / "viewer.html", similar=similar)
+
+
 def test_names_cannot_become_html_and_the_policy_allows_only_the_own_scripts(grad_cam, tmp_path):
     evil = "</script><img src=x onerror=alert(1)>"
     path = write_viewer(replace(grad_cam, classes=("none", evil)), tmp_path / "viewer.html", title=evil)
@@ -102,7 +126,7 @@ def test_names_cannot_become_html_and_the_policy_allows_only_the_own_scripts(gra
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js on this machine: scripts are not parsed")
-@pytest.mark.parametrize("name", ["viewer.js", "page.js"])
-def test_the_scripts_parse(name, tmp_path):
-    (tmp_path / name).write_text(read_template(PACKAGE, name), encoding="utf-8")
-    subprocess.run(["node", "--check", tmp_path / name], check=True, capture_output=True)
+@pytest.mark.parametrize("script", [read_template(PACKAGE, "viewer.js"), theme_script()], ids=["viewer", "theme"])
+def test_the_scripts_parse(script, tmp_path):
+    (tmp_path / "script.js").write_text(script, encoding="utf-8")
+    subprocess.run(["node", "--check", tmp_path / "script.js"], check=True, capture_output=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from breastcls._version import __version__
-from breastcls.drawing.html_page import hash_script, page_environment, read_style, read_template
+from breastcls.drawing.html_page import hash_script, page_environment, read_style, read_template, theme_script
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.evaluation_origin import date_in_words
 from breastcls.evaluation.report.blocks import Part
@@ -90,7 +90,7 @@ def render_report(
 ) -> str:
     """Return the report as text; see `write_report`."""
     galleries = gallery_parts(evaluation, thumbnails, model=model, heatmaps=heatmaps, method=method, similar=similar)
-    scripts, style = [read_template(PACKAGE, "script.js")], read_style(PACKAGE, "style.css")
+    scripts, style = [theme_script(), read_template(PACKAGE, "script.js")], read_style(PACKAGE, "style.css")
     if any(isinstance(block, HeatmapViewer) for part in galleries for block in part.blocks):
         scripts.append(viewer_script())
         style += viewer_style()

@@ -128,15 +128,14 @@ def find_neighbours(
     """
     if similar is None or predictions.paths is None:
         return {}
-    found = {row: similar.shown(predictions.file_of(row), longest=96) for row in rows}
+    named = all(str(predictions.paths[row]) == predictions.file_of(row) for row in rows)
+    found = {row: similar.shown(predictions.file_of(row), longest=96, named=named) for row in rows}
     if rows and not any(found.values()):
         raise EvaluationError(
             "The similar images are of none of the images that the report shows. Pass those of the test images: "
             "find_similar(model, test, train)."
         )
-    hidden = any(str(predictions.paths[row]) != predictions.file_of(row) for row in rows)
-    unnamed = {"case": "", "name": ""} if hidden else {}
-    return {row: [{**entry, **unnamed} for entry in entries] for row, entries in found.items()}
+    return found
 
 
 def show_images(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from markupsafe import Markup
 
 from breastcls._version import __version__
-from breastcls.drawing.html_page import hash_script, page_environment, read_style, read_template
+from breastcls.drawing.html_page import hash_script, page_environment, read_style, read_template, theme_script
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.viewer.viewer_data import NamedMaps, PictureSizes, image_values, to_script, viewer_values
@@ -52,6 +52,7 @@ def write_viewer(
         path: Where to write.
         title: The heading of the page.
         similar: Similar training images, which are shown beside each image; see `breastcls.features.find_similar`.
+            Their names are left out where the explanations have pseudonyms.
         limit: The largest number of images, the first ones; the page states how many there are.
         longest: The largest longer side of an image in the page, in pixels; larger images are reduced.
 
@@ -59,8 +60,8 @@ def write_viewer(
         The path written. A page of 50 images of 700 by 460 pixels takes about 8 MB.
 
     Raises:
-        ExplanationError: If the explanations are of other images or classes, or two are of the same model, method and
-            class.
+        ExplanationError: If the explanations are of other images or classes, two are of the same model, method and
+            class, or the similar images are of none of the images.
         ImageError: If an image can no longer be read.
         OutputError: If the file cannot be written.
 
@@ -83,9 +84,13 @@ def write_viewer(
         one = image_values(found, len(named), source=None, sizes=sizes)
         if similar is not None:
             first, number = next(iter(found.values()))
-            files = first.explanation.paths
-            one["similar"] = similar.shown(first.explanation.source.file_of(number) if files else number)
+            one["similar"] = _show_similar(similar, first.explanation, number)
         images.append(one)
+    if similar is not None and not any(one["similar"] for one in images):
+        raise ExplanationError(
+            "The similar images are of none of the images of the page. Pass those of the explained images: "
+            "find_similar(model, images, train)."
+        )
     values = viewer_values(
         named[0].explanation.classes,
         [one.axes for one in named],
@@ -101,7 +106,7 @@ def write_viewer(
 
 def render_viewer(title: str, about: str, values: Mapping[str, Any]) -> str:
     """Return the page as text; see `write_viewer`."""
-    scripts = [read_template(PACKAGE, name) for name in ("page.js", "viewer.js")]
+    scripts = [theme_script(), read_template(PACKAGE, "viewer.js")]
     style = read_style(PACKAGE, "page.css") + Markup(read_template(PACKAGE, "viewer.css"))
     return (
         page_environment(PACKAGE)
@@ -143,6 +148,14 @@ def _name(explanations: Any) -> list[NamedMaps]:
             )
         seen.add(key)
     return named
+
+
+def _show_similar(similar: SimilarImages, explanation: ExplainedImages, number: int) -> list[dict[str, Any]]:
+    """Return the similar images of one image; without names where its own name is a pseudonym."""
+    if explanation.paths is None:
+        return similar.shown(number) if number < len(similar) else []
+    file = explanation.source.file_of(number)
+    return similar.shown(file, named=file == explanation.paths[number])
 
 
 def _match(named: Sequence[NamedMaps]) -> list[dict[int, tuple[NamedMaps, int]]]:

@@ -1,21 +1,8 @@
 "use strict";
 (() => {
-  const root = document.documentElement;
   const announcement = document.getElementById("announcement");
 
-  // Without this script the page is whole: the buttons that it gives life to are made or shown here only.
-  const themeButton = document.getElementById("theme");
-  const systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : systemIsDark.matches);
-  const nameTheme = () => { themeButton.textContent = isDark() ? "Light theme" : "Dark theme"; };
-  themeButton.addEventListener("click", () => {
-    root.dataset.theme = isDark() ? "light" : "dark";
-    nameTheme();
-  });
-  systemIsDark.addEventListener("change", nameTheme);
-  nameTheme();
-  themeButton.hidden = false;
-
+  // Without this script the page is whole: the buttons that it gives life to are made here only.
   const valueOf = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
 
   const compare = (kind, direction) => (first, second) => {
