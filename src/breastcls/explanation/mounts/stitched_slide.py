@@ -1,33 +1,26 @@
-"""One slide, put together from its patches: tissue, true labels, probabilities and heat-maps."""
+"""The result of `stitch` for one slide: its pictures, files, figure and counts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from breastcls.errors import ExplanationError, ImageError, OutputError
-from breastcls.explanation.colour_maps import colour_table
+from breastcls.errors import ExplanationError, OutputError
 from breastcls.explanation.mounts.patch_layout import PatchLayout
+from breastcls.explanation.mounts.patch_pictures import COLOURED, Floats, PatchPictures, colour_values
 from breastcls.explanation.mounts.pyramid_tiff import write_pyramid
 from breastcls.explanation.save_heatmaps import write_image
-from breastcls.images.decode import read_image
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
-LAYERS = ("tissue", "labels", "probabilities", "heatmaps", "overlay")
-# Where there is no patch.
-EMPTY = 245
 _MOST_PIXELS = 2**26
-# The tissue stays visible where the probability is one.
-_OVERLAY_ALPHA = 0.45
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,14 +58,7 @@ class WholeMount(Result):
     @property
     def layers(self) -> tuple[str, ...]:
         """The available pictures, of `"tissue"`, `"labels"`, `"probabilities"`, `"heatmaps"` and `"overlay"`."""
-        known = {
-            "tissue": any(self.files),
-            "labels": bool(np.isfinite(self.labels).any()),
-            "probabilities": bool(np.isfinite(self.probabilities).any()),
-            "heatmaps": self.heatmap is not None,
-        }
-        known["overlay"] = known["tissue"] and known["probabilities"]
-        return tuple(layer for layer in LAYERS if known[layer])
+        return self._pictures.layers
 
     def values(self, layer: str, *, longest: int = 2048) -> np.ndarray:
         """Return a picture of the whole slide, reduced if its longer side has more than `longest` pixels.
@@ -95,7 +81,8 @@ class WholeMount(Result):
                 f"A picture of {height}x{width} pixels is too large for the memory; reduce longest, or write a pyramid "
                 "with to_tiff."
             )
-        return self._render(layer, range(len(self)), (0, 0, height, width), scale)
+        self._check(layer)
+        return self._pictures.render(layer, range(len(self)), (0, 0, height, width), scale)
 
     def region(self, layer: str, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Return a region of a picture at full resolution, in pixels of the slide; see `values`.
@@ -111,16 +98,14 @@ class WholeMount(Result):
             ExplanationError: If there is no such picture.
             ImageError: If a patch cannot be read.
         """
-        return self._render(layer, self.layout.overlapping(top, left, height, width), (top, left, height, width), 1.0)
+        self._check(layer)
+        numbers = self.layout.overlapping(top, left, height, width)
+        return self._pictures.render(layer, numbers, (top, left, height, width), 1.0)
 
     @staticmethod
     def coloured(values: np.ndarray) -> np.ndarray:
         """Return a picture as uint8 RGB: values 0..1 by the colours of viridis, pale grey where there is no patch."""
-        if values.dtype == np.uint8:
-            return values
-        known = np.isfinite(values)
-        steps = np.rint(np.clip(np.where(known, values, 0.0), 0.0, 1.0) * 255.0).astype(np.uint8)
-        return np.asarray(np.where(known[..., np.newaxis], colour_table("viridis")[steps], np.uint8(EMPTY)))
+        return colour_values(values)
 
     def to_png(self, path: str | os.PathLike[str], layer: str = "overlay", *, longest: int = 4096) -> Path:
         """Write one picture as PNG, reduced to `longest` pixels of the longer side.
@@ -159,7 +144,7 @@ class WholeMount(Result):
             ImageError: If a patch cannot be read.
         """
         self._check(layer)
-        colour = not raw or layer in ("tissue", "overlay")
+        colour = not raw or layer in COLOURED
 
         def read(top: int, left: int, height: int, width: int) -> np.ndarray:
             values = self.region(layer, top, left, height, width)
@@ -228,72 +213,10 @@ class WholeMount(Result):
             text += f", {missing} without a prediction" if missing else ""
         return text
 
+    @cached_property
+    def _pictures(self) -> PatchPictures:
+        return PatchPictures(self.layout, self.files, self.labels, self.probabilities, self.heatmap)
+
     def _check(self, layer: str) -> None:
         if layer not in self.layers:
             raise ExplanationError(f"Slide {self.slide} has no picture {layer!r}; it has {', '.join(self.layers)}.")
-
-    def _render(self, layer: str, numbers: Any, region: tuple[int, int, int, int], scale: float) -> np.ndarray:
-        """Return the mean of the patches in a region of the picture at a scale."""
-        self._check(layer)
-        top, left, height, width = region
-        colour = layer in ("tissue", "overlay")
-        total = np.zeros((height, width, 3) if colour else (height, width), np.float32)
-        count = np.zeros((height, width), np.uint16)
-        for number in numbers:
-            # Edges are rounded, so that neighbours neither overlap nor leave a gap.
-            y = _scale(self.layout.top[number], self.layout.height[number], scale)
-            x = _scale(self.layout.left[number], self.layout.width[number], scale)
-            content = self._content(layer, number, (y[1] - y[0], x[1] - x[0]))
-            if content is None:
-                continue
-            rows = slice(max(y[0] - top, 0), min(y[1] - top, height))
-            columns = slice(max(x[0] - left, 0), min(x[1] - left, width))
-            if rows.start >= rows.stop or columns.start >= columns.stop:
-                continue
-            if isinstance(content, np.ndarray):
-                content = content[rows.start + top - y[0] : rows.stop + top - y[0]]
-                content = content[:, columns.start + left - x[0] : columns.stop + left - x[0]]
-            total[rows, columns] += content
-            count[rows, columns] += 1
-        known = count > 0
-        if colour:
-            mean = total / np.maximum(count, 1)[..., np.newaxis]
-            return np.where(known[..., np.newaxis], np.rint(mean), EMPTY).astype(np.uint8)
-        return np.where(known, total / np.maximum(count, 1), np.nan).astype(np.float32)
-
-    def _content(self, layer: str, number: int, size: tuple[int, int]) -> np.ndarray | float | None:
-        """Return what one patch adds to a picture, at a size; None if nothing is known of it."""
-        if layer in ("labels", "probabilities"):
-            value = float(self.labels[number] if layer == "labels" else self.probabilities[number])
-            return None if np.isnan(value) else value
-        if layer == "heatmaps":
-            assert self.heatmap is not None, "checked by the caller"
-            heatmap = self.heatmap(number)
-            return None if heatmap is None else _resize(heatmap, size)
-        if not self.files[number]:
-            return None
-        image = read_image(self.files[number])
-        expected = (int(self.layout.height[number]), int(self.layout.width[number]))
-        if image.shape[:2] != expected:
-            raise ImageError(
-                f"{self.files[number]} has the size {image.shape[:2]}; expected {expected}. Stitch again with the "
-                "present files, without patch_size."
-            )
-        pixels = _resize(np.asarray(image, dtype=np.float32), size)
-        if layer == "overlay" and np.isfinite(self.probabilities[number]):
-            probability = float(self.probabilities[number])
-            weight = _OVERLAY_ALPHA * probability
-            pixels = (1.0 - weight) * pixels + weight * colour_table("viridis")[round(255 * probability)]
-        return pixels
-
-
-def _scale(start: int, length: int, scale: float) -> tuple[int, int]:
-    first = round(float(start) * scale)
-    return first, max(first + 1, round(float(start + length) * scale))
-
-
-def _resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if values.shape[:2] == size:
-        return values
-    smaller = size[0] <= values.shape[0] and size[1] <= values.shape[1]
-    return np.asarray(cv2.resize(values, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
