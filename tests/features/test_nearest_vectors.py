@@ -1,9 +1,11 @@
 import builtins
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from breastcls.errors import DatasetError
+from breastcls.features import nearest_vectors
 from breastcls.features.nearest_vectors import build_index, read_index, search_exactly, search_index, write_index
 
 
@@ -33,12 +35,37 @@ def brute_force(vectors, cases, queries, own, count, metric):
     return np.array(rows), np.array(distances)
 
 
+@pytest.mark.parametrize("blocks", [(8192, 512), (700, 25)])
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_exact_search_is_brute_force(clusters, metric):
+def test_exact_search_is_brute_force(clusters, metric, blocks, monkeypatch):
+    monkeypatch.setattr(nearest_vectors, "_ROWS_AT_ONCE", blocks[0])
+    monkeypatch.setattr(nearest_vectors, "_QUERIES_AT_ONCE", blocks[1])
     near = search_exactly(*clusters, 7, metric)
     rows, distances = brute_force(*clusters, 7, metric)
     np.testing.assert_array_equal(near.rows, rows)
     np.testing.assert_allclose(near.distances, distances, atol=2e-6)
+
+
+def test_vectors_far_from_the_origin_are_ordered_by_their_small_distances(clusters):
+    """In float32 the square of such a vector has a larger error than the distances that are compared."""
+    vectors, cases, queries, own = clusters
+    far = ((vectors + 500).astype(np.float32), cases, (queries + 500).astype(np.float32), own)
+    near = search_exactly(*far, 7, "euclidean")
+    np.testing.assert_array_equal(near.rows, brute_force(*far, 7, "euclidean")[0])
+
+
+def test_an_exact_search_reads_a_file_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(nearest_vectors, "_ROWS_AT_ONCE", 1024)
+    stored = np.lib.format.open_memmap(tmp_path / "vectors.npy", "w+", np.float32, (30_000, 128))
+    stored[:] = np.random.default_rng(0).standard_normal(stored.shape, np.float32)
+    groups = np.arange(30_000) // 100
+    tracemalloc.start()
+    near = search_exactly(stored, groups, np.array(stored[:16]), groups[:16], 5, "cosine")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (near.rows >= 100).all()
+    # All vectors together have 15 MB.
+    assert peak < 4e6
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

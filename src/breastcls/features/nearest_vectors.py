@@ -1,4 +1,4 @@
-"""Nearest vectors of other groups: exact with scikit-learn, and by an inverted file of faiss for many vectors."""
+"""Nearest vectors of other groups: exactly, or by an inverted file of faiss; in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import pairwise_distances_chunked
 
 from breastcls.errors import DatasetError
 
@@ -18,8 +17,10 @@ Codes = npt.NDArray[np.int64]
 Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 
-_ROWS_AT_ONCE = 8192
-_WORKING_MEBIBYTES = 256
+_ROWS_AT_ONCE, _QUERIES_AT_ONCE = 8192, 512
+# Rounding errors of float32 change the order of nearly equal distances: more rows are kept, and their distances
+# computed in float64.
+_SPARE = 12
 _MOST_TRAINING_BYTES = 256 * 2**20
 # Of the inverted lists one in four is searched: the nearest lists are often those of the case that is left out. Ten
 # times as many candidates as asked for are measured exactly.
@@ -42,10 +43,10 @@ def search_exactly(
 ) -> Nearest:
     """Return the nearest rows of other groups than that of the query, by comparison with every row.
 
-    Memory is bounded: distances are computed for some queries at once.
+    Memory does not depend on the number of rows: vectors are read block by block, also from a file.
 
     Args:
-        vectors: (n, d).
+        vectors: (n, d), which may be mapped from a file.
         groups: (n,), the group of each row.
         queries: (q, d).
         query_groups: (q,); rows of the same group are left out. -1 leaves out none.
@@ -57,21 +58,15 @@ def search_exactly(
         >>> search_exactly(vectors, np.array([0, 1, 2]), vectors[:1], np.array([0]), 2, "euclidean").rows.tolist()
         [[1, 2]]
     """
-
-    def nearest(distances: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
-        own = query_groups[start : start + len(distances)]
-        distances[own[:, np.newaxis] == groups[np.newaxis]] = np.inf
-        kept = min(count, distances.shape[1])
-        some = np.argpartition(distances, kept - 1, axis=1)[:, :kept]
-        return some, np.take_along_axis(distances, some, axis=1)
-
-    parts = list(
-        pairwise_distances_chunked(
-            queries, vectors, metric=metric, reduce_func=nearest, working_memory=_WORKING_MEBIBYTES
-        )
-    )
-    rows, distances = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
-    return _sort(rows, distances, count)
+    rows = np.full((len(queries), count), -1, np.int64)
+    distances = np.full((len(queries), count), np.inf, np.float32)
+    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        part = slice(start, start + _QUERIES_AT_ONCE)
+        candidates = _find_candidates(vectors, groups, queries[part], query_groups[part], count + _SPARE, metric)
+        for query, there in enumerate(candidates, start):
+            near = _measure(vectors, there, queries[query], count, metric)
+            rows[query, : len(near[0])], distances[query, : len(near[0])] = near
+    return Nearest(rows, distances)
 
 
 def build_index(vectors: Vectors, metric: Metric, seed: int) -> Any:
@@ -127,20 +122,8 @@ def search_index(
             options["sel"] = faiss.IDSelectorNot(batch)
         _, found = index.search(prepared[chosen], wanted, params=faiss.SearchParametersIVF(**options))
         for query, candidates in zip(chosen, found, strict=True):
-            there = candidates[candidates >= 0]
-            if not len(there):
-                continue
-            near = search_exactly(
-                np.asarray(vectors[np.sort(there)]),
-                np.zeros(len(there), np.int64),
-                queries[query : query + 1],
-                np.array([-1]),
-                count,
-                metric,
-            )
-            kept = near.rows[0] >= 0
-            rows[query, kept] = np.sort(there)[near.rows[0][kept]]
-            distances[query] = near.distances[0]
+            near = _measure(vectors, candidates[candidates >= 0], queries[query], count, metric)
+            rows[query, : len(near[0])], distances[query, : len(near[0])] = near
     return Nearest(rows, distances)
 
 
@@ -201,13 +184,42 @@ def _blocks(vectors: Vectors, metric: Metric) -> Iterator[Vectors]:
         yield _prepare(vectors[start : start + _ROWS_AT_ONCE], metric)
 
 
-def _sort(rows: np.ndarray, distances: np.ndarray, count: int) -> Nearest:
-    """Order by distance, then by row; what is infinitely far is left out."""
-    order = np.lexsort((rows, distances), axis=1)
-    rows, distances = (np.take_along_axis(values, order, axis=1) for values in (rows, distances))
-    missing = count - rows.shape[1]
-    if missing > 0:
-        rows = np.pad(rows, ((0, 0), (0, missing)), constant_values=-1)
-        distances = np.pad(distances, ((0, 0), (0, missing)), constant_values=np.inf)
-    rows = np.where(np.isfinite(distances), rows, -1).astype(np.int64)
-    return Nearest(rows, distances.astype(np.float32))
+def _find_candidates(
+    vectors: Vectors, groups: Codes, queries: Vectors, query_groups: Codes, kept: int, metric: Metric
+) -> list[Codes]:
+    """Return for each query the rows of other groups that are nearest by distances of float32, in no order."""
+    # Distances from a common centre are the same, and have smaller rounding errors.
+    centre = queries.mean(axis=0, dtype=np.float64).astype(np.float32) if metric == "euclidean" else np.float32(0.0)
+    asked = _prepare(queries - centre, metric)
+    best = np.full((len(queries), kept), -np.inf, np.float32)
+    rows = np.zeros((len(queries), kept), np.int64)
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        stop = min(start + _ROWS_AT_ONCE, len(vectors))
+        known = _prepare(vectors[start:stop] - centre, metric)
+        closeness = asked @ known.T
+        if metric == "euclidean":
+            closeness -= np.einsum("nd,nd->n", known, known) / 2
+        closeness[query_groups[:, np.newaxis] == groups[np.newaxis, start:stop]] = -np.inf
+        closeness = np.concatenate([best, closeness], axis=1)
+        chosen = np.argpartition(closeness, -kept, axis=1)[:, -kept:]
+        best = np.take_along_axis(closeness, chosen, axis=1)
+        before = np.take_along_axis(rows, np.minimum(chosen, kept - 1), axis=1)
+        rows = np.where(chosen < kept, before, chosen - kept + start)
+    return [there[np.isfinite(values)] for there, values in zip(rows, best, strict=True)]
+
+
+def _measure(
+    vectors: Vectors, candidates: Codes, query: Vectors, count: int, metric: Metric
+) -> tuple[Codes, npt.NDArray[np.float64]]:
+    """Return the nearest of some rows and their distances, ordered by distance, then by row."""
+    rows = np.sort(candidates)
+    pair = [np.asarray(values, dtype=np.float64) for values in (vectors[rows], query[np.newaxis])]
+    if metric == "cosine":
+        lengths = [np.linalg.norm(values, axis=1, keepdims=True) for values in pair]
+        product = lengths[0][:, 0] * lengths[1][0, 0]
+        cosine = (pair[0] @ pair[1][0]) / np.where(product > 0, product, 1.0)
+        distances = np.clip(1.0 - cosine, 0.0, 2.0)
+    else:
+        distances = np.linalg.norm(pair[0] - pair[1], axis=1)
+    order = np.argsort(distances, kind="stable")[:count]
+    return rows[order], distances[order]
