@@ -136,7 +136,7 @@ def join_batches(opened: Explainer, parts: Sequence[ExplainedBatch], source: Ima
         options=dict(opened.options),
         source=source,
         engine=opened.scored.engine,
-        reference=ModelReference(model),
+        reference=ModelReference(model, opened.target),
         target_score="" if opened.target is None else opened.target.text,
     )
 

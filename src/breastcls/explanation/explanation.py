@@ -54,7 +54,7 @@ class Explanation(ExplainedImages):
         options: The options passed to the method.
         source: The original images. Files are read again when they are needed.
         engine: What ran the model on perturbed images: `name`, `version`, `precision`.
-        reference: A weak reference to the model.
+        reference: A weak reference to the model, and the function of its scores that was explained, if there is one.
         target_score: What was explained where it is not the score of one class, such as `"ductal - lobular"`; else "".
             `targets` has the first class of a difference, and the predicted class for a function of the scores.
     """

@@ -1,4 +1,4 @@
-"""A weak reference from an explanation to the model that was explained."""
+"""A reference from an explanation to the model that was explained, and to the function of its scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Any
 
 
 class ModelReference:
-    """The explained model, as long as the program keeps it; an explanation that was pickled has none.
+    """The explained model, as long as the program keeps it, and the target; an explanation that was pickled has none.
+
+    Args:
+        model: The model, of which a weak reference is kept.
+        target: The `TargetScore` where it is not the score of one class that was explained, else None.
 
     Example:
         >>> class Model: ...
@@ -20,7 +24,8 @@ class ModelReference:
         True
     """
 
-    def __init__(self, model: Any = None) -> None:
+    def __init__(self, model: Any = None, target: Any = None) -> None:
+        self.target = target
         self._model = None if model is None else weakref.ref(model)
 
     @property

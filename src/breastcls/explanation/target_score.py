@@ -59,6 +59,27 @@ def subtract_classes(positive: int, negative: int, classes: tuple[str, ...]) -> 
     )
 
 
+def open_target(scored: Any, explanation: Any) -> tuple[Any, np.ndarray]:
+    """Return the model whose class is the target of some heat-maps, and that class for each image, int64 (n,).
+
+    Args:
+        scored: The `ScoredModel` or `ForwardModel` of the model that was explained.
+        explanation: The result of `explain`.
+
+    Raises:
+        ExplanationError: If the heat-maps are of a function of the scores that is not known any more.
+    """
+    if not explanation.target_score:
+        return scored, np.asarray(explanation.targets)
+    target = explanation.reference.target
+    if target is None:
+        raise ExplanationError(
+            f"The heat-maps are of {explanation.target_score!r}, a function that a pickle does not keep. Explain the "
+            "images again."
+        )
+    return TargetedModel(scored, target), np.zeros(len(explanation), np.int64)
+
+
 class TargetedModel:
     """A `ScoredModel` or `ForwardModel` with the target as its only class, so that methods explain it like a class.
 

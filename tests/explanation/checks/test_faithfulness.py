@@ -7,6 +7,8 @@ import pytest
 from breastcls.errors import ExplanationError
 from breastcls.explanation.checks.faithfulness import measure_faithfulness
 from breastcls.explanation.explain import explain
+from breastcls.explanation.scored_model import ScoredModel
+from breastcls.explanation.target_score import ClassDifference
 from breastcls.intervals.bootstrap import Bootstrap
 
 
@@ -53,6 +55,23 @@ def test_the_gain_is_paired_and_signed(blue_squares, explanation):
     assert measured.table.loc["deletion", "gain_random"] == pytest.approx(deletion.mean())
     assert measured.table.loc["insertion", "gain_centre"] == pytest.approx(insertion.mean())
     assert measured.to_dict()["cases"] == 3
+
+
+def test_the_explained_difference_or_function_is_measured(blue_squares):
+    """Not the probability of a class that was not explained."""
+    model, images = blue_squares.model, blue_squares.images
+    square = measure_faithfulness(model, explain(model, images, "hires-cam", target_class=1), steps=2)
+    made = explain(model, images, "hires-cam", target_class=ClassDifference(1, 0))
+    # Of two classes, the probability of one against the other is its probability.
+    difference = measure_faithfulness(model, made, steps=2)
+    function = explain(model, images, "hires-cam", target_class=lambda scores: 3 * scores[:, 1] - scores[:, 0])
+    values = function.faithfulness(steps=2).curves["deletion"]["heat-map"]
+    for curve, of_maps in square.curves.items():
+        np.testing.assert_allclose(difference.curves[curve]["centre"], of_maps["centre"], atol=1e-5)
+    scores = ScoredModel(model, images).scores(images.astype(np.float32))
+    np.testing.assert_allclose(values[:, 0], 3 * scores[:, 1] - scores[:, 0], rtol=1e-4)
+    with pytest.raises(ExplanationError, match="Explain the images again"):
+        measure_faithfulness(model, pickle.loads(pickle.dumps(made)))
 
 
 def test_wrong_arguments_are_refused(blue_squares, explanation):

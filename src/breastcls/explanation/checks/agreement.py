@@ -41,7 +41,8 @@ def measure_agreement(explanations: Mapping[str, Any]) -> pd.DataFrame:
     first = explanations[names[0]]
     for name in names:
         other = explanations[name]
-        if other.heatmaps.shape != first.heatmaps.shape or not np.array_equal(other.targets, first.targets):
+        same = other.heatmaps.shape == first.heatmaps.shape and np.array_equal(other.targets, first.targets)
+        if not same or getattr(other, "target_score", "") != getattr(first, "target_score", ""):
             raise ExplanationError(f"The heat-maps of {name!r} and {names[0]!r} are of other images or classes.")
     ranks = np.stack([_ranks(explanations[name].heatmaps) for name in names])
     together = np.einsum("anp,bnp->abn", ranks, ranks)

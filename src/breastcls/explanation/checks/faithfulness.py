@@ -24,6 +24,7 @@ from breastcls.explanation.checks.case_means import check_cases
 from breastcls.explanation.checks.pixel_orders import centre_map, random_maps
 from breastcls.explanation.checks.removal_curves import CURVES, ROAD_FRACTIONS, RemovalCurves
 from breastcls.explanation.forward_model import open_scores
+from breastcls.explanation.target_score import open_target
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.result import Result
 
@@ -39,8 +40,9 @@ class Faithfulness(Result):
         method: The name of the method.
         fractions: float64 (steps + 1,), fraction of the pixels that are deleted or inserted, 0 to 1.
         curves: By curve (`"deletion"`, `"insertion"`, `"imputation"`, which is ROAD) and map (`"heat-map"`,
-            `"random"`, `"centre"`): float32 (n, points), the probability of the explained class. The points of
-            `"imputation"` are `imputed_fractions`.
+            `"random"`, `"centre"`): float32 (n, points), the probability of the explained class; where a difference
+            of two classes was explained, the probability of the first against the second, and where a function was, its
+            values. The points of `"imputation"` are `imputed_fractions`.
         cases: int64 (n,), the number of the case of each image.
         bootstrap: How the confidence intervals over cases are computed.
         imputed_fractions: Fractions of the pixels that are imputed from the others.
@@ -54,7 +56,7 @@ class Faithfulness(Result):
     imputed_fractions: tuple[float, ...] = ROAD_FRACTIONS
 
     def area(self, curve: str, map_: str = HEATMAP) -> np.ndarray:
-        """Return the area under a curve, for ROAD its mean, per image: float64 (n,), 0..1.
+        """Return the area under a curve, for ROAD its mean, per image: float64 (n,), 0..1 for probabilities.
 
         Args:
             curve: `"deletion"`, `"insertion"` or `"imputation"`.
@@ -116,8 +118,9 @@ def measure_faithfulness(
         areas under them with confidence intervals over cases.
 
     Raises:
-        ExplanationError: If `steps` is less than one, there is no such baseline image, or the number of cases differs
-            from that of the images.
+        ExplanationError: If `steps` is less than one, there is no such baseline image, the number of cases differs from
+            that of the images, or the explained function of the scores is not known, because the explanation was
+            pickled.
 
     References:
         Deletion and insertion: Petsiuk, Das and Saenko 2018, arXiv:1806.07421. ROAD: Rong et al. 2022,
@@ -137,8 +140,9 @@ def measure_faithfulness(
     found = check_cases(explanation.cases if cases is None else cases, len(explanation.heatmaps))
     images = explanation.images.astype(np.float32)
     scored = open_scores(model, explanation.images, batch_size, "faithfulness", engine=engine)
+    targeted, targets = open_target(scored, explanation)
     removal = RemovalCurves(
-        scored, images, explanation.targets, steps=steps, deleted=deleted, inserted_into=inserted_into, seed=seed
+        targeted, images, targets, steps=steps, deleted=deleted, inserted_into=inserted_into, seed=seed
     )
     of_maps = {HEATMAP: removal.measure(explanation.heatmaps), **baseline_curves(removal, images, seed)}
     return Faithfulness(

@@ -21,6 +21,7 @@ from breastcls.explanation.checks.removal_curves import CURVES, RemovalCurves
 from breastcls.explanation.explain import explain
 from breastcls.explanation.forward_model import open_scores
 from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.explanation.target_score import open_target
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.json_values import table_to_dict
 from breastcls.result import Result
@@ -177,7 +178,8 @@ def compare_methods(
         if removal is None:
             pixels = made.images.astype(np.float32)
             scored = open_scores(model, made.images, batch_size, "faithfulness", engine=engine)
-            removal = RemovalCurves(scored, pixels, made.targets, steps=steps, seed=seed)
+            targeted, targets = open_target(scored, made)
+            removal = RemovalCurves(targeted, pixels, targets, steps=steps, seed=seed)
             codes = check_cases(made.cases if cases is None else cases, len(made))
             # The same for all methods.
             baselines = baseline_curves(removal, pixels, seed)
