@@ -156,6 +156,73 @@ def test_wrong_vectors_are_refused(table, array, options, message):
         load_embeddings(table, array, **options)
 
 
+def save_npz(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def save_h5(path, **arrays):
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file[name] = values
+    return path
+
+
+def save_parquet(path, frame):
+    pytest.importorskip("pyarrow")
+    frame.to_parquet(path)
+    return path
+
+
+MIXED_IDS = [IDS[row] for row in ORDER]
+MIXED = pd.DataFrame(VECTORS[ORDER]).add_prefix("f")
+LISTS = pd.DataFrame({"embedding": list(VECTORS[ORDER])})
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: save_npz(folder / "a.npz", features=VECTORS[ORDER], ids=np.array(MIXED_IDS, "S")),
+        lambda folder: save_npz(folder / "a.npz", features=VECTORS[ORDER], image_ids=np.array(MIXED_IDS)[:, None]),
+        lambda folder: save_npz(folder / "a.npz", arr_0=VECTORS[ORDER], arr_1=np.array(MIXED_IDS)),
+        lambda folder: save_npz(folder / "a.npz", **dict(zip(MIXED_IDS, VECTORS[ORDER], strict=True))),
+        lambda folder: save_h5(folder / "a.h5", features=VECTORS[ORDER], coords=np.ones((N, 2)), tile=MIXED_IDS),
+        lambda folder: save_h5(folder / "a.h5", **dict(zip(MIXED_IDS, VECTORS[ORDER][:, None], strict=True))),
+        lambda folder: save_h5(folder / "a.h5", **{"x/features": VECTORS[ORDER], "x/File_Names": MIXED_IDS}),
+        lambda folder: save_parquet(folder / "a.parquet", MIXED.set_axis(MIXED_IDS)),
+        lambda folder: save_parquet(folder / "a.parquet", LISTS.set_axis(MIXED_IDS).assign(label="benign", age=7)),
+        lambda folder: MIXED.assign(path=MIXED_IDS),
+        lambda folder: LISTS.assign(tile=MIXED_IDS, age=7),
+    ],
+)
+def test_ids_are_found_under_any_name_and_never_replaced_by_the_order(table, tmp_path, write):
+    np.testing.assert_array_equal(load_embeddings(table, write(tmp_path)).vectors, VECTORS)
+
+
+def test_a_parquet_file_of_a_filtered_frame_is_read_without_its_row_numbers(table, tmp_path):
+    path = save_parquet(tmp_path / "a.parquet", pd.DataFrame(VECTORS).add_prefix("f").set_axis(range(3, 3 + N)))
+    np.testing.assert_array_equal(load_embeddings(table, path).vectors, VECTORS)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda folder: save_npz(folder / "a.npz", v=VECTORS, ids=np.array(IDS, object)), "'ids'.*pickle.*dtype=str"),
+        (lambda folder: save_npz(folder / "a.npz", cls=VECTORS, mean=VECTORS), r"'cls' \(12, 20\), 'mean'.*key="),
+        (lambda folder: save_npz(folder / "a.npz", v=VECTORS.T, ids=np.array(IDS)), r"\(20, 12\).*transpose"),
+        (lambda folder: save_h5(folder / "a.h5", features=VECTORS.T), r"\(20, 12\).*transpose"),
+        (lambda folder: save_parquet(folder / "a.parquet", MIXED.assign(age=7, path=MIXED_IDS)), "'age'.*key="),
+        (lambda folder: MIXED.assign(path=MIXED_IDS, f0="x"), "'f0' does not have numbers"),
+        (lambda folder: save_parquet(folder / "a.parquet", LISTS.where(LISTS.index != 3, None)), "or are missing"),
+        (lambda folder: [[1.0, 2.0]] * (N - 1) + [[1.0]], "different lengths"),
+        (lambda folder: np.ma.masked_greater(VECTORS, 1), "masked"),
+    ],
+)
+def test_files_that_can_be_read_in_several_ways_are_refused(table, tmp_path, write, message):
+    with pytest.raises(DatasetError, match=message):
+        load_embeddings(table, write(tmp_path))
+
+
 def test_further_vectors_can_be_dropped(table):
     data = load_embeddings(table[:5], VECTORS, ids=IDS, extra="drop")
     np.testing.assert_array_equal(data.vectors, VECTORS[:5])

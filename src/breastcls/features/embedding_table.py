@@ -16,7 +16,7 @@ from breastcls.datasets.table_reader import load_table
 from breastcls.datasets.vectors.attached_vectors import attach_vectors
 from breastcls.datasets.vectors.row_ids import EXTRA
 from breastcls.datasets.vectors.vector_archive import StoredVectors
-from breastcls.datasets.vectors.vector_columns import column_names
+from breastcls.datasets.vectors.vector_columns import column_names, read_frame
 from breastcls.datasets.vectors.vector_files import read_vectors
 from breastcls.errors import DatasetError
 from breastcls.text_tables import format_count
@@ -50,15 +50,17 @@ def load_embeddings(
 
     Args:
         table: The table of images, as `load_table` takes it, or a dataset. Image files need not exist.
-        array: The vectors, one row per image: an array or a tensor (n, d); a DataFrame, whose index has the ids unless
-            it counts the rows; a mapping from id to vector; the path of a file `.npy`, `.npz`, `.h5`, `.parquet` (needs
-            `pip install 'breastcls[parquet]'`) or `.csv`; or a folder with one `.npy`, `.npz` or `.h5` per image, named
-            by the image. Large `.npy` and uncompressed `.npz` files of float32 are mapped into memory.
-        ids: The ids of the vectors, (n,), or the name of the array or column of the file that has them. By default
-            `ids`, `id`, `path` or a similar name in the file.
+        array: The vectors, one row per image: an array or a tensor (n, d); a DataFrame; a mapping from id to vector;
+            the path of a file `.npy`, `.npz`, `.h5`, `.parquet` (needs `pip install 'breastcls[parquet]'`) or `.csv`;
+            or a folder with one `.npy`, `.npz` or `.h5` per image, named by the image. A `.npz` or `.h5` file may also
+            have one array per image, named by the image. Large `.npy` and uncompressed `.npz` files of float32 are
+            mapped into memory.
+        ids: The ids of the vectors, (n,), or the name of the array or column that has them. By default `ids`, `path`,
+            `filename` or a similar name; the index of a DataFrame that does not count its rows; or the only text that
+            is different in every row, with a note.
         id_column: The column of the table that `ids` refer to.
-        key: The array (`.npz`), dataset (`.h5`), column of lists or columns (`.parquet`, `.csv`) that have the vectors,
-            where it is not clear.
+        key: The array (`.npz`), dataset (`.h5`), column of lists or columns (`.parquet`, `.csv`, DataFrame) that have
+            the vectors, where it is not clear.
         extra: What happens to vectors that belong to no row: "raise" an error, or "drop" them with a note.
         encoder: What computed the vectors: its name, or a mapping of JSON values. Files of `extract_features` have
             this record. A model refuses the vectors of another encoder than that of its training.
@@ -101,8 +103,13 @@ def _read(array: Any, ids: Any, key: Any, data: Dataset) -> tuple[StoredVectors,
         place = ids if isinstance(ids, str) else None
         stored = read_vectors(array, key=key, ids=place, known=column_names(data.frame))
         return (stored if ids is None or place is not None else dataclasses.replace(stored, ids=_sequence(ids))), name
+    if isinstance(array, pd.DataFrame):
+        stored = read_frame(array, key, ids if isinstance(ids, str) else None, column_names(data.frame))
+        return (
+            stored if ids is None or isinstance(ids, str) else dataclasses.replace(stored, ids=_sequence(ids))
+        ), "The DataFrame"
     if key is not None or isinstance(ids, str):
-        raise DatasetError("key= and a name as ids= belong to files; the vectors are given as an array.")
+        raise DatasetError("key= and a name as ids= belong to files and DataFrames; the vectors are given as an array.")
     name = "The array"
     if isinstance(array, Mapping):
         if ids is not None:
@@ -111,9 +118,6 @@ def _read(array: Any, ids: Any, key: Any, data: Dataset) -> tuple[StoredVectors,
         if len(sizes) != 1 or any(len(size) != 1 for size in sizes):
             raise DatasetError(f"The vectors of a mapping must all have one shape (d,); found {sorted(sizes)[:3]}.")
         return StoredVectors(np.stack([np.asarray(one) for one in array.values()]), list(array)), name
-    if isinstance(array, pd.DataFrame):
-        own = None if isinstance(array.index, pd.RangeIndex) else array.index.tolist()
-        return StoredVectors(array.to_numpy(), own if ids is None else _sequence(ids)), name
     return StoredVectors(array, None if ids is None else _sequence(ids)), name
 
 

@@ -10,7 +10,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.vectors.row_ids import match_ids
 from breastcls.datasets.vectors.vector_archive import StoredVectors
 from breastcls.datasets.vectors.vector_checks import check_vectors
-from breastcls.datasets.vectors.vector_rows import VectorRows, VectorSource
+from breastcls.datasets.vectors.vector_rows import VectorRows, Vectors, VectorSource
 from breastcls.errors import DatasetError
 from breastcls.text_tables import choose_form, format_count
 
@@ -41,14 +41,14 @@ def attach_vectors(
             raise DatasetError(
                 f"{name} has {format_count(len(array), 'vector')} without ids, the table "
                 f"{format_count(len(data), 'row')}. Give the vectors of exactly these rows in their order, or their "
-                "ids by ids=."
+                f"ids by ids=.{_transposed(array, len(data))}"
             )
         notes = (*notes, IN_ORDER)
     else:
         if len(stored.ids) != len(array):
             raise DatasetError(
                 f"{name} has {format_count(len(array), 'vector')} and {format_count(len(stored.ids), 'id')}; each "
-                "vector needs one."
+                f"vector needs one.{_transposed(array, len(stored.ids))}"
             )
         positions, matched = match_ids(wanted, stored.ids, name, extra=extra)
         notes = (*notes, *matched)
@@ -63,3 +63,8 @@ def attach_vectors(
             f"{choose_form(known, 'has', 'have')} an image file.",
         )
     return dataclasses.replace(data, vector_rows=rows).with_notes(*stored.notes, *notes)
+
+
+def _transposed(array: Vectors, rows: int) -> str:
+    """Return a hint where an array has as many columns as vectors are expected."""
+    return f" The array {array.shape} seems to be (d, n): transpose it, array.T." if array.shape[1] == rows else ""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from breastcls.datasets.vectors.vector_archive import RECORD, StoredVectors, choose_array, choose_ids, read_record
+from breastcls.datasets.vectors.vector_archive import RECORD, StoredVectors, as_texts, read_record, stack_arrays
+from breastcls.datasets.vectors.vector_choice import choose_array, choose_ids
 from breastcls.errors import DatasetError
 
 _LARGEST_EXPANSION = 200
@@ -33,15 +34,20 @@ def read_hdf5(path: Path, key: str | None, ids: str | None) -> StoredVectors:
         with h5py.File(path, "r") as archive:
             found: dict[str, Any] = {}
             _collect(h5py, archive, "", found, path)
-            chosen = choose_array(path, {name: one.shape for name, one in found.items()}, key)
-            for name in (chosen, *(one for one in found if one != chosen)):
-                _check_size(path, name, found[name])
-            place = choose_ids(path, [name for name in found if name != chosen], ids)
-            record = archive.attrs.get(RECORD, found[chosen].attrs.get(RECORD, "{}"))
+            texts = {name for name, one in found.items() if h5py.check_string_dtype(one.dtype) is not None}
+            shapes = {name: one.shape for name, one in found.items() if name not in texts}
+            chosen = choose_array(path, shapes, key)
+            for name, one in found.items():
+                _check_size(path, name, one)
+            given = archive.attrs.get(RECORD, "{}" if chosen is None else found[chosen].attrs.get(RECORD, "{}"))
+            record = read_record(path, given if isinstance(given, str) else "{}")
+            if chosen is None:
+                return stack_arrays(path, {name: _read(found[name]) for name in shapes}, ids, record)
+            rows, others = found[chosen].shape[:1], [name for name in found if name != chosen]
+            text = [name for name in texts if found[name].shape == rows]
+            place, notes = choose_ids(path, others, ids, lambda: {name: as_texts(_read(found[name])) for name in text})
             return StoredVectors(
-                _read(found[chosen]),
-                None if place is None else _texts(_read(found[place])),
-                read_record(path, record if isinstance(record, str) else "{}"),
+                _read(found[chosen]), None if place is None else as_texts(_read(found[place])), record, notes
             )
     except DatasetError:
         raise
@@ -80,7 +86,3 @@ def _check_size(path: Path, name: str, one: Any) -> None:
 
 def _read(one: Any) -> np.ndarray:
     return np.asarray(one[()])
-
-
-def _texts(values: np.ndarray) -> list[Any]:
-    return [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values.ravel().tolist()]

@@ -14,15 +14,19 @@ from typing import Any
 
 import numpy as np
 
+from breastcls.datasets.vectors.vector_choice import choose_array, choose_ids
 from breastcls.errors import DatasetError
 from breastcls.files import atomic_path
 from breastcls.size_limits import SizeError, check_archive, parse_json
 
 VECTORS, IDS, RECORD = "vectors", "ids", "record"
-ID_NAMES = (IDS, "id", "paths", "path", "names", "filenames", "image_ids", "image_id", "keys")
 # Smaller files are read, so that they may be replaced or removed while the dataset is in use.
 _LEAST_MAPPED_BYTES = 64 * 2**20
 _LOCAL_HEADER = struct.Struct("<26xHH")
+_OBJECTS = (
+    "it holds Python objects (a pickle), which could run any code and are never loaded. Write plain numbers, "
+    "np.stack(vectors).astype('float32'), and ids as text, np.array(ids, dtype=str)."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,7 @@ def read_npz(path: Path, key: str | None, ids: str | None) -> StoredVectors:
     Args:
         path: The file.
         key: The name of the array of vectors; None for `vectors`, or the only array of two dimensions.
-        ids: The name of the array of ids; None for the first of `ID_NAMES` that it has.
+        ids: The name of the array of ids; None for a usual name, or the only array of text that differs in every row.
 
     Raises:
         DatasetError: If it is damaged, holds pickled objects, or it is not clear which array has the vectors.
@@ -104,51 +108,52 @@ def read_npz(path: Path, key: str | None, ids: str | None) -> StoredVectors:
         with zipfile.ZipFile(path) as archive:
             check_archive(archive)
             names = [part.filename.removesuffix(".npy") for part in archive.infolist()]
-            shapes = {name: _read_header(archive, name) for name in names}
-            chosen = choose_array(path, {name: shape for name, (shape, _) in shapes.items()}, key)
-            values = _map_array(path, archive, chosen, *shapes[chosen])
+            headers = {name: _read_header(archive, name) for name in names}
+            shapes = {name: shape for name, (shape, (dtype, *_)) in headers.items() if dtype.kind not in "SU"}
+            chosen = choose_array(path, shapes, key)
+            values = None if chosen is None else _map_array(path, archive, chosen, *headers[chosen])
         with np.load(path, allow_pickle=False) as arrays:
-            values = arrays[chosen] if values is None else values
-            place = choose_ids(path, [name for name in names if name != chosen], ids)
-            found = None if place is None else arrays[place]
-            record = str(arrays[RECORD]) if RECORD in names and arrays[RECORD].dtype.kind == "U" else "{}"
+
+            def read(name: str) -> np.ndarray:
+                if headers[name][1][0].hasobject:
+                    raise DatasetError(f"{path}: the array {name!r} cannot be read: {_OBJECTS}")
+                return np.asarray(arrays[name])
+
+            record = read_record(path, str(arrays[RECORD]) if RECORD in names and RECORD not in shapes else "{}")
+            if chosen is None:
+                return stack_arrays(path, {name: read(name) for name in shapes}, ids, record)
+            values = read(chosen) if values is None else values
+            others = [name for name in names if name not in (chosen, RECORD)]
+            texts = [name for name in others if name not in shapes and headers[name][0] == values.shape[:1]]
+            place, notes = choose_ids(path, others, ids, lambda: {name: as_texts(read(name)) for name in texts})
+            return StoredVectors(values, None if place is None else as_texts(read(place)), record, notes)
     except DatasetError:
         raise
     except SizeError as error:
         raise DatasetError(f"{path} is not read: {error}. Do not use this file.") from error
     except Exception as error:
         raise DatasetError(f"{path} cannot be read as an archive of arrays: {_reason(error)}") from error
-    return StoredVectors(values, found, read_record(path, record))
 
 
-def choose_array(path: Path, shapes: Mapping[str, Sequence[int]], key: str | None) -> str:
-    """Return the name of the array that has the vectors.
-
-    Raises:
-        DatasetError: If there is no array `key`, or without a key none or several that may be meant.
-    """
-    if key is not None:
-        if key not in shapes:
-            raise DatasetError(f"{path} has no array {key!r}; it has {', '.join(map(repr, shapes)) or 'none'}.")
-        return key
-    if VECTORS in shapes:
-        return VECTORS
-    fitting = [name for name, shape in shapes.items() if len(shape) >= 2] if len(shapes) > 1 else list(shapes)
-    if len(fitting) != 1:
-        listed = ", ".join(f"{name!r} {tuple(shape)}" for name, shape in shapes.items()) or "no arrays"
-        raise DatasetError(f"{path} has {listed}. Name the array that has the vectors, (n, d), by key=.")
-    return fitting[0]
-
-
-def choose_ids(path: Path, names: Sequence[str], ids: str | None) -> str | None:
-    """Return the name of the array of ids, or None.
+def stack_arrays(
+    path: Path, arrays: Mapping[str, np.ndarray], ids: str | None, record: Mapping[str, Any]
+) -> StoredVectors:
+    """Return the arrays of a file that has one per image, whose names are the ids.
 
     Raises:
-        DatasetError: If `ids` names none.
+        DatasetError: If ids are named as well.
     """
-    if ids is not None and ids not in names:
-        raise DatasetError(f"{path} has no ids {ids!r}; it has {', '.join(map(repr, names)) or 'nothing else'}.")
-    return ids or next((name for name in ID_NAMES if name in names), None)
+    if ids is not None:
+        raise DatasetError(
+            f"{path} has one array per image, named by the image; leave ids={ids!r} out, or name the array that has "
+            "the vectors, (n, d), by key=."
+        )
+    return StoredVectors(np.stack([one.reshape(-1) for one in arrays.values()]), list(arrays), record)
+
+
+def as_texts(values: np.ndarray) -> list[Any]:
+    """Return ids of an array in a list, bytes as text."""
+    return [one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values.ravel().tolist()]
 
 
 def read_record(path: Path, text: str) -> Mapping[str, Any]:
@@ -207,8 +212,5 @@ def _map_array(
 
 def _reason(error: Exception) -> str:
     if "allow_pickle" in str(error) or "pickle" in str(error).lower():
-        return (
-            "it holds Python objects (a pickle), which could run any code and are never loaded. Write plain numbers: "
-            "np.save(path, np.stack(vectors).astype('float32'))."
-        )
+        return _OBJECTS
     return f"{type(error).__name__}: {str(error)[:200]}."

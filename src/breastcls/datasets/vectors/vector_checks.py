@@ -32,7 +32,14 @@ def check_vectors(values: Any, name: str, ids: Sequence[str] | None = None) -> t
         >>> vectors.dtype, notes
         (dtype('float32'), ('The vectors were converted from float16 to float32.',))
     """
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    try:
+        array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    except ValueError as error:
+        raise DatasetError(
+            f"{name} has vectors of different lengths; expected (n, d), one vector per image."
+        ) from error
+    if np.ma.is_masked(array):
+        raise DatasetError(f"{name} has masked numbers. Compute these vectors again, or leave the images out.")
     if array.ndim != 2 or 0 in array.shape:
         raise DatasetError(
             f"{name} has the shape {array.shape}; expected (n, d), one vector per image.{_remedy(array)}"
@@ -40,7 +47,7 @@ def check_vectors(values: Any, name: str, ids: Sequence[str] | None = None) -> t
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
         raise DatasetError(f"{name} has the type {array.dtype}; expected numbers, such as float32.")
     notes: tuple[str, ...] = ()
-    if array.dtype != np.float32:
+    if array.dtype.newbyteorder("=") != np.float32:
         notes = (f"The vectors were converted from {array.dtype.name} to float32.",)
     _check_finite(array, name, ids)
     if array.dtype != np.float32 or not array.flags.c_contiguous:

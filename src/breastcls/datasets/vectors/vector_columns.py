@@ -1,8 +1,9 @@
-"""Vectors in the columns of a table: Parquet and CSV files."""
+"""Vectors in the columns of a table: CSV files and DataFrames, and which columns they are."""
 
 from __future__ import annotations
 
-import os
+import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,62 +13,12 @@ import pandas as pd
 
 from breastcls.datasets.image_table import COLUMNS
 from breastcls.datasets.table_columns import parse_numbers
-from breastcls.datasets.vectors.vector_archive import ID_NAMES, RECORD, StoredVectors, read_record
+from breastcls.datasets.vectors.vector_archive import StoredVectors
+from breastcls.datasets.vectors.vector_choice import VECTOR_NAMES, choose_ids, list_names
 from breastcls.errors import DatasetError
 from breastcls.table_files import read_text_table
 
 _MEANINGS = frozenset((*COLUMNS, "target", "class", "diagnosis", "patient", "patient_id", "case_id", "slide_id", "y"))
-_LISTS = ("vectors", "vector", "embedding", "embeddings", "features")
-
-
-def read_parquet(path: Path, key: Any, ids: str | None, known: Collection[str]) -> StoredVectors:
-    """Read vectors from a Parquet file: one column of lists, or one column per component.
-
-    Args:
-        path: The file.
-        key: The column of lists, or the columns of components; None to find them.
-        ids: The column of ids; None for a usual name.
-        known: Columns of the table of images, which are never taken for components.
-
-    Raises:
-        DatasetError: If it cannot be read, or it is not clear which columns have the vectors.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise DatasetError(f"Reading {path} needs pyarrow: pip install 'breastcls[parquet]'.") from error
-    try:
-        with parquet.ParquetFile(path) as file:
-            schema, table = file.schema_arrow, file.read()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read as Parquet: {str(error)[:200]}.") from error
-    place = _find_ids(path, table.column_names, ids)
-    lists = [
-        name
-        for name, kind in zip(schema.names, schema.types, strict=True)
-        if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    ]
-    column = key if isinstance(key, str) and key in lists else None
-    if key is None and lists:
-        column = next((name for name in _LISTS if name in lists), lists[0] if len(lists) == 1 else None)
-        if column is None:
-            raise DatasetError(f"{path} has the columns of lists {', '.join(lists)}; name one of them by key=.")
-    if column is not None:
-        values = _stack_lists(path, column, table.column(column).combine_chunks())
-    else:
-        names = _component_columns(path, [name for name in table.column_names if name != place], key, known)
-        values = np.column_stack([np.asarray(table.column(name).to_numpy()) for name in names])
-    record = (schema.metadata or {}).get(RECORD.encode(), b"{}").decode()
-    found = None if place is None else table.column(place).to_pylist()
-    return StoredVectors(values, found, read_record(path, record))
-
-
-def _stack_lists(path: Path, column: str, values: Any) -> np.ndarray:
-    lengths = {None if one is None else len(one) for one in values}
-    if len(lengths) != 1 or None in lengths:
-        raise DatasetError(f"{path}: the lists of the column {column!r} have different lengths, or are missing.")
-    return np.asarray(values.flatten().to_numpy(zero_copy_only=False)).reshape(len(values), -1)
 
 
 def read_csv_vectors(path: Path, key: Any, ids: str | None, known: Collection[str]) -> StoredVectors:
@@ -76,38 +27,94 @@ def read_csv_vectors(path: Path, key: Any, ids: str | None, known: Collection[st
     Args:
         path: The file, in any form that `load_table` reads.
         key: The columns of components; None for all but the ids.
-        ids: The column of ids; None for a usual name.
+        ids: The column of ids; None for a usual name, or the only text that is different in every row.
         known: Columns of the table of images, which are never taken for components.
 
     Raises:
-        DatasetError: As `read_parquet`.
+        DatasetError: If it cannot be read, or it is not clear which columns have the vectors.
     """
     read = read_text_table(path, DatasetError)
-    names = [str(name) for name in read.frame.columns]
-    frame = read.frame.set_axis(names, axis="columns")
-    place = _find_ids(path, names, ids)
-    chosen = _component_columns(path, [name for name in names if name != place], key, known)
-    what = f"The vectors {os.path.basename(path)}"
+    frame = read.frame.set_axis([str(name) for name in read.frame.columns], axis="columns")
+
+    def texts() -> dict[str, list[Any]]:
+        words = {name: frame[name].astype(object).tolist() for name in frame if name not in _listed(key)}
+        return {name: values for name, values in words.items() if all(map(_is_text, values))}
+
+    place, notes = choose_ids(path, list(frame), ids, texts)
+    chosen = component_columns(path, [name for name in frame if name != place], key, known)
+    what = f"The vectors {path.name}"
     values = np.column_stack([parse_numbers(frame[name], what, DatasetError) for name in chosen])
     found = None if place is None else frame[place].astype(object).tolist()
-    return StoredVectors(values, found, notes=read.notes)
+    return StoredVectors(values, found, notes=(*read.notes, *notes))
 
 
-def _find_ids(path: Path, names: Sequence[str], ids: str | None) -> str | None:
-    if ids is not None and ids not in names:
-        raise DatasetError(f"{path} has no column {ids!r}; it has {', '.join(names[:20])}.")
-    return ids or next((name for name in ID_NAMES if name in names), None)
+def read_frame(frame: pd.DataFrame, key: Any, ids: str | None, known: Collection[str]) -> StoredVectors:
+    """Return the vectors of a DataFrame; see `read_csv_vectors`. An index that does not count the rows has the ids."""
+    what = "The DataFrame"
+    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
+    if not frame.columns.is_unique:
+        raise DatasetError(f"{what} has the column {frame.columns[frame.columns.duplicated()][0]!r} more than once.")
+    place, notes, found = None, (), None
+    if ids is None and not isinstance(frame.index, pd.RangeIndex):
+        found = frame.index.tolist()
+    else:
+        words = frame.select_dtypes(["object", "str", "category"])
+        texts = {name: words[name].astype(object).tolist() for name in words}
+        texts = {name: values for name, values in texts.items() if all(isinstance(one, str) for one in values)}
+        place, notes = choose_ids(what, list(frame), ids, lambda: texts)
+        found = None if place is None else frame[place].tolist()
+    lists = [name for name in frame.select_dtypes("object") if len(frame) and np.ndim(frame[name].iloc[0]) == 1]
+    column = choose_lists(what, lists, key)
+    if column is not None:
+        lengths = {np.shape(one) for one in frame[column]}
+        if len(lengths) != 1:
+            raise DatasetError(describe_unequal(what, column))
+        return StoredVectors(np.stack([np.asarray(one) for one in frame[column]]), found, notes=notes)
+    chosen = component_columns(what, [name for name in frame if name != place], key, known)
+    for name in chosen:
+        require_numbers(what, name, pd.api.types.is_numeric_dtype(frame[name]))
+    return StoredVectors(frame[chosen].to_numpy(), found, notes=notes)
 
 
-def _component_columns(path: Path, names: Sequence[str], key: Any, known: Collection[str]) -> list[str]:
+def choose_lists(path: Path | str, lists: Sequence[str], key: Any) -> str | None:
+    """Return the column of lists that has the vectors, or None where columns have their components.
+
+    Raises:
+        DatasetError: If several may be meant.
+    """
     if key is not None:
-        chosen = [key] if isinstance(key, str) else list(key)
+        return key if isinstance(key, str) and key in lists else None
+    column = next((name for name in VECTOR_NAMES if name in lists), lists[0] if len(lists) == 1 else None)
+    if column is None and lists:
+        raise DatasetError(f"{path} has the columns of lists {list_names(lists)}; name one of them by key=.")
+    return column
+
+
+def describe_unequal(path: Path | str, column: str) -> str:
+    """Return the message on a column of lists that cannot be an array."""
+    return f"{path}: the lists of the column {column!r} have different lengths, or are missing."
+
+
+def component_columns(path: Path | str, names: Sequence[str], key: Any, known: Collection[str]) -> list[str]:
+    """Return the columns of the components.
+
+    Args:
+        path: The file.
+        names: All columns but that of the ids.
+        key: What the user gave.
+        known: Columns of the table of images.
+
+    Raises:
+        DatasetError: If a column of `key` is missing, or without a key a column may have another meaning.
+    """
+    if key is not None:
+        chosen = _listed(key)
         missing = [name for name in chosen if name not in names]
         if missing:
-            raise DatasetError(f"{path} has no column {missing[0]!r}; it has {', '.join(names[:20])}.")
+            raise DatasetError(f"{path} has no column {missing[0]!r}; it has {list_names(names)}.")
         return chosen
     # A label among the components would be learned as if it came from the image.
-    doubtful = [name for name in names if name.casefold() in _MEANINGS or name in known]
+    doubtful = [name for name in names if name.casefold() in _MEANINGS or name in known] or _not_numbered(names)
     if doubtful:
         raise DatasetError(
             f"{path} has the column {doubtful[0]!r} beside those of the vectors. Name the columns of the vectors by "
@@ -116,6 +123,33 @@ def _component_columns(path: Path, names: Sequence[str], key: Any, known: Collec
     if not names:
         raise DatasetError(f"{path} has no columns of vectors.")
     return list(names)
+
+
+def _not_numbered(names: Sequence[str]) -> list[str]:
+    """Return the columns beside those that are numbered, such as f0, f1, f2, where there are numbered ones."""
+    found = {name: re.fullmatch(r"(.*?)\d+", name) for name in names}
+    stems = {name: "" if one is None else f"{one[1]}#" for name, one in found.items()}
+    counts = Counter(stem for stem in stems.values() if stem)
+    stem, times = counts.most_common(1)[0] if counts else ("", 0)
+    return [name for name in names if stems[name] != stem] if times > 1 else []
+
+
+def require_numbers(path: Path | str, name: str, is_numeric: bool) -> None:
+    """Raise `DatasetError` unless a column has numbers."""
+    if not is_numeric:
+        raise DatasetError(
+            f"{path}: the column {name!r} does not have numbers. Name the columns of the vectors by key=[...], and the "
+            "column of the ids by ids=."
+        )
+
+
+def _listed(key: Any) -> list[str]:
+    return [] if key is None else [str(key)] if isinstance(key, (str, int)) else [str(name) for name in key]
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a cell of a CSV file can be no number."""
+    return isinstance(value, str) and re.search(r"[^\W\d_]{2}|/", value) is not None
 
 
 def column_names(frame: pd.DataFrame) -> frozenset[str]:

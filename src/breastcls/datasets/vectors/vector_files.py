@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from breastcls.datasets.vectors.hdf5_vectors import read_hdf5
+from breastcls.datasets.vectors.parquet_vectors import read_parquet
 from breastcls.datasets.vectors.vector_archive import StoredVectors, check_regular, read_npy, read_npz
-from breastcls.datasets.vectors.vector_columns import read_csv_vectors, read_parquet
+from breastcls.datasets.vectors.vector_columns import read_csv_vectors
 from breastcls.errors import DatasetError
 
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".bin")
