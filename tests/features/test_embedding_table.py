@@ -213,7 +213,10 @@ def test_a_parquet_file_of_a_filtered_frame_is_read_without_its_row_numbers(tabl
         (lambda folder: save_h5(folder / "a.h5", features=VECTORS.T), r"\(20, 12\).*transpose"),
         (lambda folder: save_parquet(folder / "a.parquet", MIXED.assign(age=7, path=MIXED_IDS)), "'age'.*key="),
         (lambda folder: MIXED.assign(path=MIXED_IDS, f0="x"), "'f0' does not have numbers"),
-        (lambda folder: save_parquet(folder / "a.parquet", LISTS.where(LISTS.index != 3, None)), "or are missing"),
+        (
+            lambda folder: save_parquet(folder / "a.parquet", LISTS.assign(embedding=[None, *VECTORS[1:]])),
+            "or are missing",
+        ),
         (lambda folder: [[1.0, 2.0]] * (N - 1) + [[1.0]], "different lengths"),
         (lambda folder: np.ma.masked_greater(VECTORS, 1), "masked"),
     ],

@@ -47,8 +47,8 @@ def check_vectors(values: Any, name: str, ids: Sequence[str] | None = None) -> t
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
         raise DatasetError(f"{name} has the type {array.dtype}; expected numbers, such as float32.")
     notes: tuple[str, ...] = ()
-    if array.dtype.newbyteorder("=") != np.float32:
-        notes = (f"The vectors were converted from {array.dtype.name} to float32.",)
+    if array.dtype != np.float32:
+        notes = (f"The vectors were converted from {array.dtype} to float32.",)
     _check_finite(array, name, ids)
     if array.dtype != np.float32 or not array.flags.c_contiguous:
         array = np.ascontiguousarray(array, np.float32)

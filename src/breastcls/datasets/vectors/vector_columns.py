@@ -58,12 +58,11 @@ def read_frame(frame: pd.DataFrame, key: Any, ids: str | None, known: Collection
     if ids is None and not isinstance(frame.index, pd.RangeIndex):
         found = frame.index.tolist()
     else:
-        words = frame.select_dtypes(["object", "str", "category"])
-        texts = {name: words[name].astype(object).tolist() for name in words}
-        texts = {name: values for name, values in texts.items() if all(isinstance(one, str) for one in values)}
+        words = {name: values.astype(object).tolist() for name, values in frame.items() if not _is_numeric(values)}
+        texts = {name: values for name, values in words.items() if all(isinstance(one, str) for one in values)}
         place, notes = choose_ids(what, list(frame), ids, lambda: texts)
         found = None if place is None else frame[place].tolist()
-    lists = [name for name in frame.select_dtypes("object") if len(frame) and np.ndim(frame[name].iloc[0]) == 1]
+    lists = [name for name in frame if frame[name].dtype == object and len(frame) and np.ndim(frame[name].iloc[0]) == 1]
     column = choose_lists(what, lists, key)
     if column is not None:
         lengths = {np.shape(one) for one in frame[column]}
@@ -72,7 +71,7 @@ def read_frame(frame: pd.DataFrame, key: Any, ids: str | None, known: Collection
         return StoredVectors(np.stack([np.asarray(one) for one in frame[column]]), found, notes=notes)
     chosen = component_columns(what, [name for name in frame if name != place], key, known)
     for name in chosen:
-        require_numbers(what, name, pd.api.types.is_numeric_dtype(frame[name]))
+        require_numbers(what, name, _is_numeric(frame[name]))
     return StoredVectors(frame[chosen].to_numpy(), found, notes=notes)
 
 
@@ -141,6 +140,10 @@ def require_numbers(path: Path | str, name: str, is_numeric: bool) -> None:
             f"{path}: the column {name!r} does not have numbers. Name the columns of the vectors by key=[...], and the "
             "column of the ids by ids=."
         )
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(values))
 
 
 def _listed(key: Any) -> list[str]:

@@ -26,6 +26,7 @@ class SafetensorsFile(Mapping[str, npt.NDArray[Any]]):
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             from safetensors import SafetensorError, safe_open
         except ImportError as error:
@@ -37,18 +38,27 @@ class SafetensorsFile(Mapping[str, npt.NDArray[Any]]):
             # Its stubs have no types.
             self._file: Any = cast(Any, safe_open(path, framework="numpy"))
             self._shapes = {name: tuple(self._file.get_slice(name).get_shape()) for name in self._file.keys()}  # noqa: SIM118
-            self._halves = {name for name in self._shapes if self._file.get_slice(name).get_dtype() == "BF16"}
+            self._kinds = {name: str(self._file.get_slice(name).get_dtype()) for name in self._shapes}
         except (SafetensorError, OSError, ValueError) as error:
             raise WeightsError(f"{path} is not a .safetensors file or is damaged ({error}). Copy it again.") from error
 
     @override
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        """Return a tensor.
+
+        Raises:
+            WeightsError: If its numbers are of a type that NumPy does not have, such as the 8 bits of quantised files.
+        """
         if name not in self._shapes:
             raise KeyError(name)
-        values = self._file.get_tensor(name)
-        if name in self._halves:
-            return np.asarray(values).astype(np.float32)
-        return np.asarray(values)
+        try:
+            values = np.asarray(self._file.get_tensor(name))
+        except AttributeError as error:
+            raise WeightsError(
+                f"{self._path}: {name} has the type {self._kinds[name]}, which is not read; expected F32, F16 or BF16. "
+                "Use the file that is not quantised."
+            ) from error
+        return values.astype(np.float32) if self._kinds[name] == "BF16" else values
 
     @override
     def __iter__(self) -> Iterator[str]:

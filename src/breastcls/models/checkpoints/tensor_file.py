@@ -49,11 +49,19 @@ class TensorFile(Mapping[str, npt.NDArray[Any]]):
 
     Attributes:
         path: The file; for several parts, their index.
+
+    Raises:
+        WeightsError: If two parts have a tensor of the same name.
     """
 
     def __init__(self, path: Path, parts: list[PyTorchFile | SafetensorsFile]) -> None:
         self.path = path
-        self._part_of = {name: part for part in parts for name in part}
+        self._part_of: dict[str, PyTorchFile | SafetensorsFile] = {}
+        for part in parts:
+            for name in part:
+                if name in self._part_of:
+                    raise WeightsError(f"{path} names two parts with the tensor {name}. Copy the parts of one file.")
+                self._part_of[name] = part
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a tensor without reading it."""

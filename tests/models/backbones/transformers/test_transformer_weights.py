@@ -131,6 +131,9 @@ def test_prefixes_heads_and_folders_of_parts_are_read(uni, tmp_path):
     architecture.load_checkpoint(expected, DATA / "uni.bin")
     for found, kept in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(found, kept)
+    save_file({key: named[key] for key in keys[::-1]}, tmp_path / "b.safetensors")
+    with pytest.raises(WeightsError, match="two parts with the tensor"):
+        architecture.load_checkpoint(model, tmp_path)
     (tmp_path / "b.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"b\.safetensors, which is not in the folder"):
         architecture.load_checkpoint(model, tmp_path)
@@ -149,3 +152,7 @@ def test_half_precision_is_read(uni, tmp_path):
     expected = tensors["norm.bias"].astype(ml_dtypes.bfloat16).astype(np.float32)
     np.testing.assert_array_equal(model.get_layer("norm").get_weights()[1], expected)
     assert set(load_file(tmp_path / "a.safetensors")) == set(tensors)
+    eighths = {key: values.astype(ml_dtypes.float8_e4m3fn) for key, values in tensors.items()}
+    save_file(eighths, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match=r"has the type F8_E4M3.*expected F32"):
+        architecture.load_checkpoint(model, tmp_path / "a.safetensors")
