@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from breastcls.errors import ImageError, OutputError
-from breastcls.files import atomic_path, hash_file, make_folder, remove_temporaries, write_text
+from breastcls.files import atomic_path, export_text, hash_file, make_folder, remove_temporaries, write_text
 from support.platforms import NOT_SUPERUSER
 
 
@@ -62,6 +62,13 @@ def test_only_temporary_files_of_a_killed_process_are_removed(tmp_path):
         path.write_text("whole", encoding="utf-8")
     remove_temporaries(target)
     assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
+def test_text_is_returned_and_written_only_where_a_file_is_named(tmp_path):
+    target = tmp_path / "table.md"
+    assert export_text("| case |\n") == "| case |\n"
+    assert list(tmp_path.iterdir()) == []
+    assert export_text("| case |\n", target) == target.read_text(encoding="utf-8")
 
 
 def test_hash(tmp_path):

@@ -88,6 +88,17 @@ def write_text(target: str | os.PathLike[str], text: str) -> Path:
     return Path(target)
 
 
+def export_text(text: str, target: str | os.PathLike[str] | None = None) -> str:
+    """Return `text` and, given a target, write it there; see `write_text`.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    if target is not None:
+        write_text(target, text)
+    return text
+
+
 def write_json(values: Mapping[str, Any], target: str | os.PathLike[str] | None = None) -> str:
     """Return JSON values as text and, given a target, write it there atomically.
 

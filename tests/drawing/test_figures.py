@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from breastcls.drawing.figures import drawing_style, figure_of, legend_below, new_axes, save_figure
+from breastcls.drawing.figures import drawing_style, export_figure, figure_of, legend_below, new_axes, save_figure
 from breastcls.drawing.html_figure import figure_to_html
 from breastcls.errors import OutputError
 
@@ -55,6 +55,14 @@ def test_an_unknown_format_and_a_senseless_width_are_refused(tmp_path):
     with pytest.raises(OutputError, match="millimetres"):
         save_figure(figure, tmp_path / "roc.svg", width_mm=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_is_returned_and_saved_only_where_a_file_is_named(tmp_path):
+    figure = plot()
+    assert export_figure(figure) is figure
+    assert list(tmp_path.iterdir()) == []
+    assert export_figure(figure, tmp_path / "roc.svg", width_mm=85) is figure
+    assert save_figure(figure, tmp_path / "same.svg", width_mm=85).read_bytes() == (tmp_path / "roc.svg").read_bytes()
 
 
 def test_a_figure_drawn_without_colours_of_its_own_follows_the_theme():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from breastcls.comparison.comparison_tables import comparison_rows
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import to_json_values
@@ -109,14 +109,14 @@ class Comparison(Result):
             EvaluationError: If there is no such table.
             OutputError: If it cannot be written.
         """
-        return _written(markdown_table(self._rows(table, digits)) + "\n", path)
+        return export_text(markdown_table(self._rows(table, digits)) + "\n", path)
 
     def to_latex(
         self, path: str | os.PathLike[str] | None = None, *, table: str = "differences", digits: int = 3
     ) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
         rows = self._rows(table, digits)
-        return _written(latex_table(rows, names=_NAMES[table], notes=self._notes(table)), path)
+        return export_text(latex_table(rows, names=_NAMES[table], notes=self._notes(table)), path)
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Comparison of models") -> Path:
         """Write one page with the verdicts, the figure and all tables, which opens offline, and return its path.
@@ -165,12 +165,10 @@ class Comparison(Result):
             OutputError: If it cannot be saved.
         """
         from breastcls.comparison.comparison_figure import plot_comparison
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
 
         figure = plot_comparison(self.scores, self.differences, metric or self._metric, self._confidence)
-        if path is not None:
-            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
-        return figure
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
     @property
     def _metric(self) -> str:
@@ -201,9 +199,3 @@ class Comparison(Result):
         level = self.settings["aggregation"]["level"]
         percent = f"{100 * self._confidence:g}%"
         return f"{models} on {images} of {cases}, scored by {level}; {percent} confidence intervals over cases"
-
-
-def _written(text: str, path: str | os.PathLike[str] | None) -> str:
-    if path is not None:
-        write_text(path, text)
-    return text

@@ -207,3 +207,16 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, width_mm: float
         finally:
             figure.set_size_inches(own_width, own_height)
     return target
+
+
+def export_figure(
+    figure: Figure, path: str | os.PathLike[str] | None = None, *, width_mm: float | None = None, dpi: int = 300
+) -> Figure:
+    """Return `figure` and, given a path, save it there; see `save_figure`.
+
+    Raises:
+        OutputError: As `save_figure`.
+    """
+    if path is not None:
+        save_figure(figure, path, width_mm=width_mm, dpi=dpi)
+    return figure

@@ -19,7 +19,7 @@ from breastcls.evaluation.notebook_view import show_evaluation
 from breastcls.evaluation.section_registry import SECTIONS
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.evaluation.text_summary import summarise
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.table_export import to_latex, to_markdown
 from breastcls.json_values import to_json_values
@@ -187,11 +187,11 @@ class Evaluation(EvaluationScores, Result):
         Raises:
             EvaluationError: If there is no such table.
         """
-        return _written(to_markdown(self.table_of(table), digits=digits, positive=self._positive_class), path)
+        return export_text(to_markdown(self.table_of(table), digits=digits, positive=self._positive_class), path)
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
-        return _written(to_latex(self.table_of(table), digits=digits, positive=self._positive_class), path)
+        return export_text(to_latex(self.table_of(table), digits=digits, positive=self._positive_class), path)
 
     def plot(
         self,
@@ -214,7 +214,7 @@ class Evaluation(EvaluationScores, Result):
             EvaluationError: If there is no such figure, or the evaluation lacks the section.
             OutputError: If the suffix is another one, or the file cannot be written.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.evaluation.figures.overview_figure import plot_overview
 
         figures = {one.name: (section, one) for section in SECTIONS.values() for one in section.figures}
@@ -227,9 +227,7 @@ class Evaluation(EvaluationScores, Result):
             if self.value_of(section.name) is None:
                 raise EvaluationError(self._lacks(section.name))
             drawn = chosen.draw(self.value_of(section.name), self, None)
-        if path is not None:
-            save_figure(drawn, path, width_mm=width_mm, dpi=dpi)
-        return drawn
+        return export_figure(drawn, path, width_mm=width_mm, dpi=dpi)
 
     def to_html(
         self,
@@ -285,9 +283,3 @@ def _to_json(value: Any) -> Any:
     return to_json_values(
         value.to_dict() if hasattr(value, "to_dict") and not isinstance(value, pd.DataFrame) else value
     )
-
-
-def _written(text: str, path: str | os.PathLike[str] | None) -> str:
-    if path is not None:
-        write_text(path, text)
-    return text

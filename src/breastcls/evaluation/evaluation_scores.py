@@ -126,10 +126,11 @@ class EvaluationScores(EvaluationData):
             EvaluationError: If `normalize` is something else.
             OutputError: If the suffix is another one, or the file cannot be written.
         """
+        from breastcls.drawing.figures import export_figure
         from breastcls.evaluation.figures.confusion_figure import plot_confusion
 
         drawn = plot_confusion(self.confusion_matrix(level=level, normalize=normalize), normalize=normalize)
-        return _saved(drawn, path, width_mm, dpi)
+        return export_figure(drawn, path, width_mm=width_mm, dpi=dpi)
 
     def plot_roc_curve(
         self,
@@ -140,10 +141,11 @@ class EvaluationScores(EvaluationData):
         dpi: int = 300,
     ) -> Figure:
         """Draw the ROC curve with its confidence band; arguments as in `plot_confusion_matrix`."""
+        from breastcls.drawing.figures import export_figure
         from breastcls.evaluation.figures.roc_figure import plot_roc
 
         curve, _, metrics, confusion = self._curves(level)
-        return _saved(plot_roc(curve, confusion=confusion, metrics=metrics), path, width_mm, dpi)
+        return export_figure(plot_roc(curve, confusion=confusion, metrics=metrics), path, width_mm=width_mm, dpi=dpi)
 
     def plot_precision_recall_curve(
         self,
@@ -154,10 +156,12 @@ class EvaluationScores(EvaluationData):
         dpi: int = 300,
     ) -> Figure:
         """Draw the precision-recall curve with its confidence band; arguments as in `plot_confusion_matrix`."""
+        from breastcls.drawing.figures import export_figure
         from breastcls.evaluation.figures.precision_recall_figure import plot_precision_recall
 
         _, curve, metrics, confusion = self._curves(level)
-        return _saved(plot_precision_recall(curve, confusion=confusion, metrics=metrics), path, width_mm, dpi)
+        figure = plot_precision_recall(curve, confusion=confusion, metrics=metrics)
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
     def plot_calibration_curve(
         self,
@@ -177,12 +181,14 @@ class EvaluationScores(EvaluationData):
             width_mm: Width in millimetres; default: the figure's own.
             dpi: Dots per inch of a PNG.
         """
+        from breastcls.drawing.figures import export_figure
         from breastcls.evaluation.figures.reliability_figure import plot_reliability
 
         found = assess_calibration(self.predictions_by(level), bins=bins, bootstrap=self._bootstrap)
         error: Score = read_scores(found.errors)["ece_equal_mass"]
         positive = self.classes[-1] if len(self.classes) == 2 else None
-        return _saved(plot_reliability(found.equal_mass, positive=positive, error=error), path, width_mm, dpi)
+        figure = plot_reliability(found.equal_mass, positive=positive, error=error)
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
     @property
     def _bootstrap(self) -> Bootstrap:
@@ -200,11 +206,3 @@ class EvaluationScores(EvaluationData):
         if roc.empty:
             raise EvaluationError("All images are of one class: a curve needs rows of at least two classes.")
         return roc, precision_recall, metrics, confusion
-
-
-def _saved(figure: Figure, path: str | os.PathLike[str] | None, width_mm: float | None, dpi: int) -> Figure:
-    from breastcls.drawing.figures import save_figure
-
-    if path is not None:
-        save_figure(figure, path, width_mm=width_mm, dpi=dpi)
-    return figure

@@ -16,7 +16,7 @@ import pandas as pd
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.cross_validation_tables import cross_validation_rows
 from breastcls.experiments.repeated_folds import RepeatedFolds
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.score_tables import count_units
@@ -151,11 +151,11 @@ class CrossValidation(Result):
             EvaluationError: If there is no such table.
             OutputError: If it cannot be written.
         """
-        return self._written(markdown_table(self._rows(table, digits)) + "\n", path)
+        return export_text(markdown_table(self._rows(table, digits)) + "\n", path)
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, table: str = "metrics", digits: int = 3) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
-        return self._written(latex_table(self._rows(table, digits)), path)
+        return export_text(latex_table(self._rows(table, digits)), path)
 
     def plot(
         self,
@@ -179,13 +179,11 @@ class CrossValidation(Result):
             EvaluationError: If there is no such metric.
             OutputError: If it cannot be saved.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.experiments.cross_validation_views import plot_folds
 
         figure = plot_folds(self.evaluation, self.by_fold, metrics)
-        if path is not None:
-            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
-        return figure
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Cross-validation") -> Path:
         """Write one page with all tables and figures, which opens offline, and return its path.
@@ -207,12 +205,6 @@ class CrossValidation(Result):
 
     def _rows(self, table: str, digits: int = 3) -> list[list[str]]:
         return cross_validation_rows(table, self.evaluation, self.by_fold, digits)
-
-    @staticmethod
-    def _written(text: str, path: str | os.PathLike[str] | None) -> str:
-        if path is not None:
-            write_text(path, text)
-        return text
 
     def __repr__(self) -> str:
         return f"CrossValidation({self.folds} folds by {self.by}, {self.evaluation!r})"

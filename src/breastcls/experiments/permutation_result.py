@@ -159,7 +159,7 @@ class PermutationTest(Result):
             EvaluationError: If there is no such kind, or its score is not defined.
             OutputError: If the file cannot be written.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.experiments.permutation_figure import plot_null
 
         if kind not in KINDS:
@@ -168,7 +168,4 @@ class PermutationTest(Result):
         if not np.isfinite(row["p"]):
             raise EvaluationError(f"The {metric_title(self.metric)} {KINDS[kind]} is not defined, so it is not drawn.")
         label = f"{metric_title(self.metric, capital=True)} by {self.settings['level']}, {KINDS[kind]}"
-        drawn = plot_null(self.null[kind], row.to_dict(), label, axes)
-        if path is not None:
-            save_figure(drawn, path)
-        return drawn
+        return export_figure(plot_null(self.null[kind], row.to_dict(), label, axes), path)

@@ -13,7 +13,7 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.experiments.permutation_result import PermutationTest
 from breastcls.experiments.probe_tables import CURVE_NOTE, curve_rows, probe_headline, probe_rows
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
@@ -122,16 +122,12 @@ class ProbeResult(Result):
         sentences = [f"- {escape_markdown(one)}" for one in (*self.verdicts, *self.limitations)]
         rows = markdown_table(self._rows(table, digits))
         text = "\n".join([probe_headline(self.counts, self.settings), "", rows, "", *sentences]) + "\n"
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(text, path)
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, table: Table = "scores", digits: int = 3) -> str:
         """Return a table as LaTeX for the package booktabs; see `to_markdown`."""
         text = latex_table(self._rows(table, digits), names=2 if table == "scores" else 3)
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(text, path)
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Probes of encoders") -> Path:
         """Write one page with the verdicts, the figures and the tables, which opens offline, and return its path.
@@ -183,7 +179,7 @@ class ProbeResult(Result):
             EvaluationError: If there are no few-shot curves.
             OutputError: If it cannot be saved.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.experiments.probe_figure import plot_curves, plot_scores
 
         self._check(kind)
@@ -192,9 +188,7 @@ class ProbeResult(Result):
         else:
             assert self.few_shot is not None
             figure = plot_curves(self.few_shot, self.settings)
-        if path is not None:
-            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
-        return figure
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
     def _check(self, table: str) -> None:
         known = ("scores",) if self.few_shot is None else ("scores", "few_shot")

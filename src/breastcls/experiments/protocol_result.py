@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.errors import EvaluationError
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
@@ -120,10 +120,7 @@ class ProtocolResult(Result):
         """
         lines = [markdown_table(self._rows(digits)), ""]
         lines += [f"- {escape_markdown(sentence)}" for sentence in (*self._legend(), *self.missing)]
-        text = "\n".join(lines) + "\n"
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text("\n".join(lines) + "\n", path)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
@@ -135,10 +132,7 @@ class ProtocolResult(Result):
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
         """Return the table as LaTeX for the package booktabs; given a path, write it there."""
-        text = latex_table(self._rows(digits), names=3)
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(latex_table(self._rows(digits), names=3), path)
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "BreakHis protocol") -> Path:
         """Write one page with the figure and the table, which opens offline, and return its path.
@@ -182,7 +176,7 @@ class ProtocolResult(Result):
             EvaluationError: If there is no such metric.
             OutputError: If it cannot be saved.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
 
         if metric not in SCORES:
@@ -197,9 +191,7 @@ class ProtocolResult(Result):
             rows.append(ForestRow(label, mean, mean - sd, mean + sd, _percent(mean, sd) + "%", points[key]))
         axis = f"{metric_title(metric, capital=True)}. Point and line: mean and sd. Ticks: folds"
         figure = plot_forest([ForestPanel("BreakHis protocol", axis, rows)])
-        if path is not None:
-            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
-        return figure
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
 
 def _percent(mean: float, sd: float, digits: int = 3) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from breastcls.errors import EvaluationError
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
@@ -119,16 +119,11 @@ class SplitComparison(Result):
         """
         sentences = "\n".join(map(escape_markdown, self._sentences("- ").splitlines()))
         text = "\n".join([f"{self._headline()}.", "", markdown_table(self._rows(digits)), "", sentences]) + "\n"
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(text, path)
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
         """Return the table as LaTeX for the package booktabs; given a path, write it there."""
-        text = latex_table(self._rows(digits), names=2)
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(latex_table(self._rows(digits), names=2), path)
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Comparison of splits") -> Path:
         """Write one page with the verdicts, the figure and the table, which opens offline, and return its path.
@@ -172,7 +167,7 @@ class SplitComparison(Result):
             EvaluationError: If the metric was not computed.
             OutputError: If it cannot be saved.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
 
         metrics = list(self.settings["metrics"])
@@ -187,6 +182,4 @@ class SplitComparison(Result):
         percent = f"{100 * self.settings['bootstrap']['confidence']:g}%"
         axis = f"{metric_title(metric, capital=True)}, {percent} CI over cases"
         figure = plot_forest([ForestPanel("Splits", axis, rows)])
-        if path is not None:
-            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
-        return figure
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)

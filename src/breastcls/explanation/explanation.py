@@ -169,7 +169,7 @@ class Explanation(ExplainedImages):
             OutputError: If the file cannot be written.
         """
         # Not at the top of the file: `explain` needs no Matplotlib.
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.explanation.explanation_panel import PanelRow, draw_panel
 
         if limit < 1:
@@ -194,9 +194,7 @@ class Explanation(ExplainedImages):
             rows.append(row)
         method = METHODS[self.method]
         figure = draw_panel(rows, f"{method.title}: {method.shows}", total=len(self), colour_map=colour_map)
-        if path is not None:
-            save_figure(figure, path, dpi=150)
-        return figure
+        return export_figure(figure, path, dpi=150)
 
     def to_html(
         self,

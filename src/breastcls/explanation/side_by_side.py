@@ -180,7 +180,7 @@ def plot_explanations(
         ['2 samples', '4 samples']
     """
     # Not at the top of the file: `explain` needs no Matplotlib.
-    from breastcls.drawing.figures import save_figure
+    from breastcls.drawing.figures import export_figure
     from breastcls.explanation.explanation_panel import GridRow, draw_grid
 
     if not explanations:
@@ -204,9 +204,7 @@ def plot_explanations(
         )
         rows.append(row)
     figure = draw_grid(rows, list(explanations), total=len(first), colour_map=style.colour_map)
-    if path is not None:
-        save_figure(figure, path, dpi=150)
-    return figure
+    return export_figure(figure, path, dpi=150)
 
 
 def _note(explanation: ExplainedImages, number: int) -> str:

@@ -131,7 +131,7 @@ class SimilarImages(Result):
             DatasetError: If `limit` is less than 1, or the predictions are of other images.
             ImageError: If the file of an image cannot be read.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.features.similar_figure import SimilarRow, draw_similar
 
         if limit < 1:
@@ -162,9 +162,7 @@ class SimilarImages(Result):
             ]
             rows.append(SimilarRow(image, "\n".join(caption), Path(self.queries.paths[number]).stem, near))
         figure = draw_similar(rows, columns=self.neighbours.shape[1], total=len(self), text=self.describe())
-        if path is not None:
-            save_figure(figure, path, dpi=150)
-        return figure
+        return export_figure(figure, path, dpi=150)
 
     def to_dict(self) -> dict[str, Any]:
         """Return files, cases, labels and distances as JSON values."""

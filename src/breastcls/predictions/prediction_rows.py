@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.identifiers import TEXT, read_distinct
 from breastcls.models.probability_rule import decide
 from breastcls.predictions import array_arguments as arrays
@@ -183,10 +183,7 @@ class PredictionRows(Result):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictions as JSON and, given a path, write them there."""
-        text = json.dumps(self.to_dict())
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(json.dumps(self.to_dict()), path)
 
     def __str__(self) -> str:
         return describe_predictions(self)

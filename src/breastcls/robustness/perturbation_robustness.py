@@ -107,13 +107,11 @@ class Robustness(Result):
             EvaluationError: If the metric was not measured.
             OutputError: If it cannot be saved.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.robustness.robustness_figure import choose_metric, plot_strengths
 
         figure = plot_strengths(self.table, choose_metric(self.table, metric))
-        if path is not None:
-            save_figure(figure, path, width_mm=width_mm, dpi=dpi)
-        return figure
+        return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
 
 def measure_robustness(

@@ -123,13 +123,10 @@ class Run(Result):
         Raises:
             OutputError: If it cannot be written.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.training.history_figure import plot_history
 
-        figure = plot_history(self.history, self.config.get("exact_head"))
-        if path is not None:
-            save_figure(figure, path)
-        return figure
+        return export_figure(plot_history(self.history, self.config.get("exact_head")), path)
 
 
 def _without_nan(values: Mapping[Any, Any]) -> dict[str, Any]:

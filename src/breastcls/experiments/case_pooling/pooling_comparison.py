@@ -110,7 +110,7 @@ class PoolingComparison(Result):
             ImageError: If an image cannot be read, as of vectors without image files.
             OutputError: If it cannot be saved.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.experiments.case_pooling.attention_figure import draw_case
 
         rows = self.attention[(self.attention["case"] == case) & (self.attention["pooling"] == pooling)]
@@ -123,10 +123,7 @@ class PoolingComparison(Result):
             f"Case {case}, {predicted.classes[predicted.labels[place]]}, "
             f"P({predicted.classes[-1]}) {format_number(predicted.positive[place], 2)}"
         )
-        figure = draw_case(rows, title, count)
-        if path is not None:
-            save_figure(figure, path, dpi=dpi)
-        return figure
+        return export_figure(draw_case(rows, title, count), path, dpi=dpi)
 
     def _headline(self) -> str:
         counts = self.comparison.counts

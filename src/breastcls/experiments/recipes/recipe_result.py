@@ -14,7 +14,7 @@ from breastcls.experiments.recipes.model_result import ModelResult, tabulate_mod
 from breastcls.experiments.recipes.recipe import Recipe
 from breastcls.experiments.recipes.recipe_page import write_pages
 from breastcls.experiments.recipes.recipe_text import find_limitations, recipe_rows, summarise, write_markdown
-from breastcls.files import write_text
+from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import to_json_values
@@ -87,17 +87,12 @@ class RecipeResult(Result):
         Raises:
             OutputError: If it cannot be written.
         """
-        text = write_markdown(self.recipe, self.models, self.departures, digits)
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(write_markdown(self.recipe, self.models, self.departures, digits), path)
 
     def to_latex(self, path: str | os.PathLike[str] | None = None, *, digits: int = 3) -> str:
         """Return the table of both splits as LaTeX for the package booktabs; given a path, write it there."""
         text = latex_table(recipe_rows(self.recipe, self.models, digits), names=1 + (len(self.models) > 1))
-        if path is not None:
-            write_text(path, text)
-        return text
+        return export_text(text, path)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""

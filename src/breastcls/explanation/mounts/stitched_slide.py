@@ -159,7 +159,7 @@ class WholeMount(Result):
             path: Where to save; the suffix `.svg`, `.png` or `.pdf` chooses the format.
             longest: Pixels of the longer side of each picture.
         """
-        from breastcls.drawing.figures import save_figure
+        from breastcls.drawing.figures import export_figure
         from breastcls.explanation.mounts.mount_figure import draw_mount
 
         titles = {
@@ -174,9 +174,7 @@ class WholeMount(Result):
             (title, self.values(layer, longest=longest)) for layer, title in titles.items() if layer in self.layers
         ]
         figure = draw_mount(str(self), pictures, self.size, self.micrometres_per_pixel)
-        if path is not None:
-            save_figure(figure, path, dpi=200)
-        return figure
+        return export_figure(figure, path, dpi=200)
 
     def to_dict(self) -> dict[str, Any]:
         """Return size, class and counts as JSON values."""
