@@ -82,5 +82,15 @@ def test_every_public_result_shows_itself_in_a_notebook():
     assert [name for name, item in results.items() if not hasattr(item, "_repr_html_")] == []
 
 
+def test_every_public_result_with_a_text_is_written_as_json():
+    results = {
+        name: item
+        for name, item in public_classes().items()
+        if hasattr(item, "to_dict") and item.__str__ is not object.__str__
+    }
+    assert len(results) > 35
+    assert [name for name, item in results.items() if not hasattr(item, "to_json")] == []
+
+
 def test_a_notebook_shows_the_text_with_its_lines():
     assert Count(3)._repr_html_() == '<pre style="white-space: pre-wrap; font-family: monospace">3 images</pre>'

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from breastcls.errors import RegistryError
 from breastcls.html_parts import html_table
+from breastcls.result import Result
 from breastcls.text_tables import text_table
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Registry(Mapping[str, Item], Generic[Item]):
 
 
 @dataclass(frozen=True, repr=False)
-class RegistryTable(abc.ABC, Generic[Entry]):
+class RegistryTable(Result, Generic[Entry]):
     """The entries of a registry: prints as a table and iterates over the entries.
 
     A subclass defines the printed columns by `headers` and `cells`, and the columns of the DataFrame by `record`.
@@ -133,10 +134,12 @@ class RegistryTable(abc.ABC, Generic[Entry]):
 
         return pd.DataFrame([self.record(entry) for entry in self.entries]).set_index("name")
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         """Return all attributes of all entries as JSON values."""
         return {"entries": [self.record(entry) for entry in self.entries]}
 
+    @override
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
         return html_table([self.headers, *map(self.cells, self.entries)], left=True)
@@ -144,7 +147,3 @@ class RegistryTable(abc.ABC, Generic[Entry]):
     @override
     def __str__(self) -> str:
         return text_table([self.headers, *map(self.cells, self.entries)], rule=True)
-
-    @override
-    def __repr__(self) -> str:
-        return str(self)

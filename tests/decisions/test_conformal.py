@@ -248,8 +248,9 @@ def test_for_out_of_fold_predictions_the_promise_is_not_proved(draw):
 def test_through_json_and_back(draw):
     with pytest.warns(EvaluationWarning):
         fitted = fit_conformal(draw(cases=8), coverage=0.9, per_class=True)
-    again = ConformalSets.from_dict(json.loads(json.dumps(fitted.to_dict(), allow_nan=False)))
+    again = ConformalSets.from_dict(json.loads(fitted.to_json()))
     assert again == fitted
+    assert str(fitted).startswith("Prediction sets by aps: nominal coverage 90% of each class over cases; fitted on")
 
 
 @pytest.mark.parametrize("part", ["test", "train"])

@@ -31,7 +31,7 @@ from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
 from breastcls.predictions.predictions import Predictions
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
 
 Floats = npt.NDArray[np.float64]
 Binning = Literal["equal-width", "equal-mass"]
@@ -39,8 +39,8 @@ BRIER = ("brier", "reliability", "resolution", "uncertainty", "within_bins")
 ERRORS = ("ece_equal_width", "ece_equal_mass", "mce_equal_width", "mce_equal_mass")
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration(ShownInNotebook):
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Result):
     """The assessment of calibration that `assess_calibration` returns.
 
     Attributes:

@@ -40,7 +40,7 @@ class Statement:
         if self.shown and self.heading and not as_json:
             text = f'print({source_of(self.heading)}, {text}, sep="\\n")'
         elif self.shown:
-            text = f"print(json.dumps({text}.to_dict(), indent=2))" if as_json else f"print({text})"
+            text = f"print({text}.to_json())" if as_json else f"print({text})"
         if self.status is not None:
             text = f"raise SystemExit(0 if {text} else {self.status})"
         line = f"{', '.join(self.names)} = {text}" if self.names else text
@@ -99,8 +99,7 @@ class Program:
             environment: Values of environment variables that have an effect on the result.
             as_json: Whether results are printed as JSON.
         """
-        as_json = as_json and any(statement.shown for statement in self.statements)
-        modules = [f"import {name}" for name, used in (("json", as_json), ("os", self.keras)) if used]
+        modules = ["import os"] if self.keras else []
         variables = environment if self.keras else {}
         lines = [f"os.environ[{source_of(name)}] = {source_of(value)}" for name, value in variables.items()]
         head = [*modules, *(["", "# TensorFlow reads these when it is imported."] if lines else []), *lines]

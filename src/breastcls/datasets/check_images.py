@@ -10,7 +10,7 @@ import pandas as pd
 
 from breastcls.errors import DatasetError, ImageError
 from breastcls.images.integrity import check_images, describe_findings
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
 from breastcls.text_tables import choose_form, format_count
 
 
@@ -39,8 +39,8 @@ class CheckedImages(Protocol):
 Images = TypeVar("Images", bound=CheckedImages)
 
 
-@dataclass(frozen=True, eq=False)
-class CheckReport(ShownInNotebook, Generic[Images]):
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckReport(Result, Generic[Images]):
     """The findings of `Dataset.check`.
 
     Attributes:

@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from breastcls.html_parts import html_list, html_paragraph, html_table
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
 from breastcls.text_tables import format_count
 
 
-@dataclass(frozen=True, eq=False)
-class Summary(ShownInNotebook):
+@dataclass(frozen=True, eq=False, repr=False)
+class Summary(Result):
     """Numbers of images, slides and cases, as `Dataset.summary` returns them.
 
     Attributes:
@@ -41,8 +41,6 @@ class Summary(ShownInNotebook):
         if self.notes:
             lines += ["", *(f"Note: {note}" for note in self.notes)]
         return "\n".join(lines)
-
-    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""

@@ -19,15 +19,15 @@ from breastcls.datasets.table_reader import NO_PATH, load_table
 from breastcls.errors import LeakageError
 from breastcls.identifiers import read_distinct, similar_pairs
 from breastcls.relative_paths import relative_paths
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
 from breastcls.text_tables import format_count
 
 Images = Dataset | pd.DataFrame | str | os.PathLike[str]
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class LeakageReport(ShownInNotebook):
+@dataclass(frozen=True, repr=False)
+class LeakageReport(Result):
     """The findings of `audit_leakage`.
 
     Attributes:

@@ -43,7 +43,8 @@ from breastcls.models.calibration_identity import name_calibration, require_same
 from breastcls.models.prediction_sets import ROUNDING, conformity_scores, select_sets
 from breastcls.predictions.independence import count_shared_cases
 from breastcls.predictions.predictions import Predictions
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
+from breastcls.text_tables import format_count
 
 Score = Literal["aps", "lac"]
 Unit = Literal["case", "image"]
@@ -51,8 +52,8 @@ Floats = npt.NDArray[np.float64]
 FIGURES = ("coverage", "images_covered", "size", "single", "single_right", "empty")
 
 
-@dataclass(frozen=True)
-class ConformalSets(ShownInNotebook):
+@dataclass(frozen=True, repr=False)
+class ConformalSets(Result):
     """Fitted prediction sets: a class belongs to the set if its score does not exceed its limit.
 
     Attributes:
@@ -87,6 +88,13 @@ class ConformalSets(ShownInNotebook):
     calibration: str | None = None
 
     def sets(self, predictions: Predictions) -> npt.NDArray[np.bool_]:
+    def __str__(self) -> str:
+        each = " of each class" if self.per_class else ""
+        return (
+            f"Prediction sets by {self.score}: nominal coverage {100 * self.coverage:g}%{each} over {self.by}s; fitted "
+            f"on {format_count(self.images, self.level)} of {format_count(len(self.cases), 'case')}"
+        )
+
         """Return which classes belong to each row's set, bool (n, classes).
 
         Raises:

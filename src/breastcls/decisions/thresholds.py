@@ -23,7 +23,7 @@ from breastcls.metrics.number_format import format_count, format_number
 from breastcls.models.calibration_identity import name_calibration
 from breastcls.predictions.array_arguments import check_share
 from breastcls.predictions.predictions import Predictions
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
 from breastcls.text_tables import limitation_lines
 
 Rule = Literal["half", "youden", "sensitivity", "specificity", "cost"]
@@ -32,8 +32,8 @@ RULES = ("half", "youden", "sensitivity", "specificity", "cost")
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Threshold(ShownInNotebook):
+@dataclass(frozen=True, repr=False)
+class Threshold(Result):
     """A threshold and the record of its choice.
 
     Attributes:

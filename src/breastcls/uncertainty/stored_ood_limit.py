@@ -26,13 +26,13 @@ from breastcls.models.card_ood import ColourLimit, Floats, measure_colours
 from breastcls.models.model_card import get_card, require_card, set_card
 from breastcls.models.vector_input import require_pixels
 from breastcls.predictions.pixel_batches import open_batches
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
 from breastcls.text_tables import format_count
 from breastcls.uncertainty.feature_distance import FeatureDistance
 
 
-@dataclass(frozen=True, eq=False)
-class OODLimit(ShownInNotebook):
+@dataclass(frozen=True, eq=False, repr=False)
+class OODLimit(Result):
     """The highest distance from the training images that is accepted.
 
     Attributes:

@@ -12,7 +12,7 @@ from breastcls.errors import LayoutError, RecipeError
 from breastcls.experiments.recipes.recipe_model import RecipeModel, TrainFunction
 from breastcls.experiments.recipes.recipe_trainer import RecipeTrainer
 from breastcls.images.resize import check_image_size
-from breastcls.result import ShownInNotebook
+from breastcls.result import Result
 
 if TYPE_CHECKING:
     import os
@@ -23,8 +23,8 @@ KINDS = ("breakhis", "idc", "any")
 """The images that a recipe is for: BreakHis, the IDC patches, or any."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe(ShownInNotebook):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Recipe(Result):
     """What a project did, so that it can be reproduced: with its own image-wise split and with a case-wise split.
 
     Args:
