@@ -30,6 +30,7 @@ from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
+from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 
@@ -200,7 +201,7 @@ class _Binned:
 
     def frequencies(self, weights: Floats) -> Floats:
         """Return the observed frequency in each bin, (resamples, bins); NaN in an empty bin."""
-        return _divide(weights @ self._observed, weights @ self._images)
+        return divide(weights @ self._observed, weights @ self._images)
 
     def proportions(self) -> Proportions:
         """Return the observed frequency in each bin as a proportion of its images."""
@@ -211,14 +212,14 @@ class _Binned:
         images = weights @ self._images
         gaps = np.abs(weights @ self._observed - weights @ self._predicted)
         expected = gaps.sum(axis=1) / images.sum(axis=1)
-        return np.stack([expected, np.nanmax(_divide(gaps, images), axis=1)], axis=1)
+        return np.stack([expected, np.nanmax(divide(gaps, images), axis=1)], axis=1)
 
     def brier(self, weights: Floats) -> Floats:
         """Return the Brier score and its parts, (resamples, 5), in the order of `BRIER`."""
         images, observed = weights @ self._images, weights @ self._observed
         total = images.sum(axis=1)
         share = images / total[:, None]
-        frequency, predicted = _divide(observed, images, 0.0), _divide(weights @ self._predicted, images, 0.0)
+        frequency, predicted = divide(observed, images, 0.0), divide(weights @ self._predicted, images, 0.0)
         base = observed.sum(axis=1) / total
         score = weights @ self._squares / total
         reliability = (share * (predicted - frequency) ** 2).sum(axis=1)
@@ -236,15 +237,11 @@ class _Binned:
                 "upper": self._edges[1:],
                 "images": images.astype(np.int64),
                 "cases": (self._images > 0).sum(axis=0),
-                "probability": _divide(self._predicted.sum(axis=0), images),
-                "frequency": _divide(self._observed.sum(axis=0), images),
+                "probability": divide(self._predicted.sum(axis=0), images),
+                "frequency": divide(self._observed.sum(axis=0), images),
             }
         )
 
 
 def _place(predicted: Floats, edges: Floats) -> npt.NDArray[np.int64]:
     return np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, len(edges) - 2).astype(np.int64)
-
-
-def _divide(above: npt.NDArray[Any], below: npt.NDArray[Any], empty: float = np.nan) -> Floats:
-    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), empty), where=below > 0))

@@ -39,6 +39,7 @@ from breastcls.intervals.limitations import NO_CASES
 from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import require_labels
+from breastcls.metrics.division import divide
 from breastcls.models.calibration_identity import name_calibration, require_same_calibration
 from breastcls.models.prediction_sets import ROUNDING, conformity_scores, select_sets
 from breastcls.predictions.independence import count_shared_cases
@@ -87,7 +88,6 @@ class ConformalSets(Result):
     part: str | None = None
     calibration: str | None = None
 
-    def sets(self, predictions: Predictions) -> npt.NDArray[np.bool_]:
     def __str__(self) -> str:
         each = " of each class" if self.per_class else ""
         return (
@@ -95,6 +95,7 @@ class ConformalSets(Result):
             f"on {format_count(self.images, self.level)} of {format_count(len(self.cases), 'case')}"
         )
 
+    def sets(self, predictions: Predictions) -> npt.NDArray[np.bool_]:
         """Return which classes belong to each row's set, bool (n, classes).
 
         Raises:
@@ -178,8 +179,7 @@ class ConformalSets(Result):
         )
 
         def measure(weights: Floats) -> Floats:
-            total = weights @ counts
-            return np.asarray(np.divide(weights @ counted, total, out=np.full(total.shape, np.nan), where=total > 0))
+            return divide(weights @ counted, weights @ counts)
 
         of_classes = classes_held(labels, codes, len(self.classes)).sum(axis=0)
         fewest = of_classes[of_classes > 0].min()

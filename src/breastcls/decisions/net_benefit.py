@@ -26,6 +26,7 @@ from breastcls.intervals.proportion_bounds import Proportions, interval_at_cases
 from breastcls.intervals.proportions import has_one_row_per_case, ratio_interval
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import require_labels
+from breastcls.metrics.division import divide
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.array_arguments import check_share
 from breastcls.predictions.predictions import Predictions
@@ -164,7 +165,7 @@ def predictive_values(sensitivity: Floats, specificity: Floats, prevalence: Floa
     """
     found, missed = sensitivity * prevalence, (1 - sensitivity) * prevalence
     alarms, right = (1 - specificity) * (1 - prevalence), specificity * (1 - prevalence)
-    return _share(found, alarms), _share(right, missed)
+    return divide(found, found + alarms), divide(right, right + missed)
 
 
 def _bound_net_benefit(
@@ -250,8 +251,3 @@ class _Rates:
             sensitivity = (positives - below_positive[:, self._order]) / positives
             specificity = below_negative[:, self._order] / negatives
         return sensitivity, specificity, (positives / (positives + negatives))[:, 0]
-
-
-def _share(part: Floats, other: Floats) -> Floats:
-    whole = part + other
-    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))

@@ -16,6 +16,7 @@ from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.curve_bands import count_pairs
 from breastcls.intervals.proportion_bounds import Proportions, bound_few
 from breastcls.metrics.classification_metrics import require_labels
+from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -58,9 +59,7 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
         """Return the cumulative shares of each group, (resamples, groups x bins)."""
         weighted = (counts @ np.ascontiguousarray(weights.T)).T.reshape(len(weights), len(names), bins)
         added = np.cumsum(weighted, axis=2)
-        total = added[:, :, -1:]
-        shares = np.divide(added, total, out=np.full(added.shape, np.nan), where=total > 0)
-        return np.asarray(shares.reshape(len(weights), -1))
+        return divide(added, added[:, :, -1:]).reshape(len(weights), -1)
 
     held = np.zeros((len(strata), len(names)), dtype=bool)
     held[codes, groups] = True
@@ -86,7 +85,7 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
             "lower": np.tile(edges[:-1], len(names)),
             "upper": np.tile(edges[1:], len(names)),
             "images": images,
-            "share": np.divide(images, of_group, out=np.zeros(len(images)), where=of_group > 0),
+            "share": divide(images, of_group, 0.0),
             "cumulative": value,
             **bounds._asdict(),
         }

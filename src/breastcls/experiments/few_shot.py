@@ -15,6 +15,7 @@ from breastcls.intervals.case_statistics import CaseStatistics, case_codes, case
 from breastcls.intervals.metric_support import count_support
 from breastcls.intervals.score_tables import wide_score
 from breastcls.metrics.classification_metrics import METRICS
+from breastcls.metrics.division import divide
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.predictions.predictions import Predictions
@@ -104,7 +105,7 @@ def score_few_shot(
             values[held] = one.compute(mine[held])[:, columns]
             defined += np.isfinite(values)
             total += np.nan_to_num(values)
-        return np.divide(total, defined, out=np.full_like(total, np.nan), where=defined > 0)
+        return divide(total, defined)
 
     codes = case_codes(whole)
     strata = case_strata(whole.labels, codes, len(data.classes))

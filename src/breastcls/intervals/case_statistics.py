@@ -20,6 +20,7 @@ from breastcls.metrics.classification_metrics import (
     slide_codes,
     squared_errors,
 )
+from breastcls.metrics.division import divide
 from breastcls.metrics.weighted_ranking import Ranking
 from breastcls.predictions.predictions import Predictions
 
@@ -211,7 +212,7 @@ def _decision_metrics(counts: ClassCounts, complete: npt.NDArray[np.bool_]) -> d
     values["balanced_accuracy"] = np.where(complete, _mean_of_defined(classes["recall"]), np.nan)
     spread = (images**2 - (true**2).sum(axis=1)) * (images**2 - (predicted**2).sum(axis=1))
     shared = hits * images - (true * predicted).sum(axis=1)
-    correlation = np.divide(shared, np.sqrt(spread), out=np.zeros(len(images)), where=spread > 0)
+    correlation = divide(shared, np.sqrt(spread), 0.0)
     values["mcc"] = np.where(complete, correlation, np.nan)
     if true.shape[1] == 2:
         values["recall"], values["specificity"] = classes["recall"][:, 1], classes["specificity"][:, 1]
@@ -227,6 +228,4 @@ def _decision_metrics(counts: ClassCounts, complete: npt.NDArray[np.bool_]) -> d
 def _mean_of_defined(values: Floats) -> Floats:
     """Return the mean over the last axis without NaN; NaN where all are NaN."""
     defined = np.isfinite(values)
-    count = defined.sum(axis=-1)
-    total = np.where(defined, values, 0.0).sum(axis=-1)
-    return np.asarray(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+    return divide(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))

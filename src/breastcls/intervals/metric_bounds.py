@@ -19,6 +19,7 @@ from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_ERRORS, NO_VARIATION, Bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, bound_proportions, interval_at_cases
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, PER_CLASS
+from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -206,13 +207,13 @@ def _lacking(name: str, statistics: CaseStatistics, confidence: float) -> list[F
         "f1": (2 * hits, true + predicted),
     }[name]
     total = below.sum(axis=0)
-    value = np.divide(above.sum(axis=0), total, out=np.zeros(len(total)), where=total > 0)
+    value = divide(above.sum(axis=0), total, 0.0)
     ends = interval_at_cases(proportions.successes, proportions.trials, proportions.cases, confidence)
     if name == "f1":
         ends = _f1_of(ends[0]), _f1_of(ends[1])
     freedom = np.maximum(proportions.cases - 1, 1)
     residuals = ((above - value * below) ** 2).sum(axis=0)
-    spread = np.sqrt(np.divide(residuals, total**2, out=np.zeros(len(total)), where=total > 0) * (1 + 1 / freedom))
+    spread = np.sqrt(divide(residuals, total**2, 0.0) * (1 + 1 / freedom))
     drawn = np.where(spread > 0, spread * -stdtrit(freedom, (1 - confidence) / 2), 0.0)
     few = (proportions.varying < FEW_CASES) & (proportions.trials > 0)
     return [np.where(few, np.maximum((end - value) ** 2 - drawn**2, 0.0), 0.0) for end in ends]

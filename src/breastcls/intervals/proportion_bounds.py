@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, ROUNDING, Bounds
 from breastcls.intervals.proportions import has_one_row_per_case, wilson_interval
+from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -132,6 +133,6 @@ def bound_few(bounds: Bounds, proportions: Proportions, confidence: float) -> Bo
 def interval_at_cases(successes: Any, trials: Any, cases: Any, confidence: float) -> tuple[Floats, Floats]:
     """Return Wilson's interval of a proportion of rows, as if each case were one trial; NaN without trials."""
     count = np.asarray(cases, np.float64)
-    share = np.divide(successes, trials, out=np.zeros(np.shape(trials)), where=np.asarray(trials) > 0)
+    share = divide(successes, trials, 0.0)
     low, high = wilson_interval(share * count, np.broadcast_to(count, share.shape), confidence)
     return np.where(np.asarray(trials) > 0, low, np.nan), np.where(np.asarray(trials) > 0, high, np.nan)

@@ -26,6 +26,7 @@ import pandas as pd
 from sklearn import metrics as reference
 
 from breastcls.errors import EvaluationError
+from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
 
 METRICS = (
@@ -164,15 +165,11 @@ def per_class_metrics(counts: ClassCounts) -> dict[str, npt.NDArray[np.float64]]
     present = (true > 0) & (rest > 0)
     return {
         # Never predicted: 0, as in scikit-learn.
-        "precision": np.where(present, _ratio(hits, predicted, 0.0), np.nan),
-        "recall": _ratio(hits, true, np.nan),
-        "specificity": _ratio(rest - (predicted - hits), rest, np.nan),
-        "f1": np.where(present, _ratio(2 * hits, true + predicted, 0.0), np.nan),
+        "precision": np.where(present, divide(hits, predicted, 0.0), np.nan),
+        "recall": divide(hits, true),
+        "specificity": divide(rest - (predicted - hits), rest),
+        "f1": np.where(present, divide(2 * hits, true + predicted, 0.0), np.nan),
     }
-
-
-def _ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64], undefined: float) -> npt.NDArray[np.float64]:
-    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), undefined), where=below > 0))
 
 
 def squared_errors(predictions: Predictions) -> npt.NDArray[np.float64]:

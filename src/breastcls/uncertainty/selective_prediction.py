@@ -29,6 +29,7 @@ from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.proportion_bounds import Proportions, bound_few
 from breastcls.metrics.classification_metrics import require_labels
+from breastcls.metrics.division import divide
 from breastcls.models.log_probabilities import log_probabilities
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
 from breastcls.predictions.predictions import Predictions
@@ -228,7 +229,7 @@ class _Order:
             pairs = np.arange(len(target))
             (low, high), (fewer, more) = ((one[last - 1, pairs], one[last, pairs]) for one in cumulated)
             # Within a group of equal scores the errors are spread evenly.
-            share = np.divide(target - low, high - low, out=np.zeros_like(low), where=high > low)
+            share = divide(target - low, high - low, 0.0)
             found[coverage, resample] = (fewer + share * (more - fewer)) / target
         return np.asarray(found.T)
 
@@ -301,7 +302,7 @@ def _areas(images: Floats, wrong: Floats) -> Floats:
     starts = np.pad(ends[:, :-1], ((0, 0), (1, 0)))
     before = np.pad(wrong[:, :-1], ((0, 0), (1, 0)))
     size, here = ends - starts, wrong - before
-    share = np.divide(here, size, out=np.zeros_like(here), where=size > 0)
+    share = divide(here, size, 0.0)
     area = (here + (before - share * starts) * (harmonic[ends] - harmonic[starts])).sum(axis=1) / total
     right = (total - errors).astype(np.int64)
     best = (errors - right * (harmonic[total.astype(np.int64)] - harmonic[right])) / total

@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from breastcls.drawing.figures import INK, MODEL, drawing_style, figure_of, new_axes
+from breastcls.metrics.division import divide
 
 _TITLES = {
     None: "Confusion matrix",
@@ -31,7 +32,7 @@ def plot_confusion(confusion: pd.DataFrame, *, normalize: str | None = None, axe
     """
     counts = confusion.to_numpy(np.float64)
     totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0) if normalize is None else counts
+    shares = divide(counts, totals, 0.0) if normalize is None else counts
     names = [str(name) for name in confusion.columns]
     many = len(names) > 4
     with drawing_style():

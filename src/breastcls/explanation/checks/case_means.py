@@ -10,6 +10,7 @@ import numpy.typing as npt
 from breastcls.errors import ExplanationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.minimum_cases import Bounds
+from breastcls.metrics.division import divide
 from breastcls.text_tables import format_count
 
 Floats = npt.NDArray[np.float64]
@@ -50,8 +51,7 @@ def mean_over_cases(values: Floats, codes: npt.NDArray[np.int64], bootstrap: Boo
     sizes = np.stack([np.bincount(codes, column, count) for column in defined.astype(np.float64).T], axis=1)
 
     def means(weights: Floats) -> Floats:
-        held = weights @ sizes
-        return np.asarray(np.divide(weights @ sums, held, out=np.full(held.shape, np.nan), where=held > 0))
+        return divide(weights @ sums, weights @ sizes)
 
     support = (sizes > 0).sum(axis=0)
     bounds = bootstrap.intervals(means, np.zeros(count, dtype=np.int64), support)

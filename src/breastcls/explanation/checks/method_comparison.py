@@ -24,6 +24,7 @@ from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.target_score import open_target
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.json_values import table_to_dict
+from breastcls.metrics.division import divide
 from breastcls.result import Result
 from breastcls.text_tables import format_count, wide_table
 
@@ -203,9 +204,7 @@ def compare_methods(
     others = agreement.to_numpy(copy=True)
     np.fill_diagonal(others, np.nan)
     defined = np.isfinite(others)
-    total = np.where(defined, others, 0.0).sum(axis=1)
-    count = defined.sum(axis=1)
-    mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    mean = divide(np.where(defined, others, 0.0).sum(axis=1), defined.sum(axis=1))
     table.insert(list(table.columns).index("flagged"), "agreement", mean)
     return MethodComparison(table, agreement, skipped, {"images": len(codes), "cases": int(codes.max()) + 1}, drawn)
 
