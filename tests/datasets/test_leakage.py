@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import breastcls as bc
-from breastcls.datasets.leakage import join_reports
+from breastcls.datasets.leakage_report import join_reports
 from breastcls.errors import ImageError, LeakageError
 
 
@@ -51,23 +51,6 @@ def test_cases_files_and_pixels_are_found(tmp_path, images):
     names_only = bc.audit_leakage(train, test, pixels=False)
     assert names_only.identical_files == ()
     assert names_only.shared_cases == ("c",)
-
-
-def test_the_text_names_what_was_compared(images):
-    report = bc.audit_leakage(_dataset(images[:1], ["a"]), _dataset(images[1:2], ["b"]), pixels=False)
-    assert str(report) == "No leakage: training and test images share nothing (compared: cases and slides, not pixels)."
-    assert report.to_dict()["compared_with"] == ["training"]
-    other = dataclasses.replace(report, compared_with=("threshold",), compared_by=("cases",))
-    expected = (
-        "No leakage: images used for fitting (threshold) and test images share nothing (compared: cases, not pixels)."
-    )
-    assert str(other) == expected
-    both = join_reports([report, other])
-    assert both.compared_with == ("threshold", "training")
-    assert both.compared_by == ("cases",)
-    leaking = dataclasses.replace(other, shared_cases=("b",), test_images_in_shared_cases=1)
-    assert "case that was also used for fitting" in str(leaking)
-    assert "training" not in str(leaking)
 
 
 def test_empty_background_is_not_leakage(tmp_path):

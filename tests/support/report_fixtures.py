@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as reference
 
-from breastcls.datasets.leakage import LeakageReport
+from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.evaluation.evaluate import evaluate as score_predictions
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.evaluation.report import section_parts

@@ -5,7 +5,7 @@ from .check_images import CheckReport as CheckReport
 from .data_format import DataFormat as DataFormat
 from .data_format import detect_format as detect_format
 from .dataset_summary import Summary as Summary
-from .leakage import LeakageReport as LeakageReport
+from .leakage_report import LeakageReport as LeakageReport
 from .published_folds import list_folds as list_folds
 from .published_folds import read_fold as read_fold
 from .published_splits import PublishedSplit as PublishedSplit

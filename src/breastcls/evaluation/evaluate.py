@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.leakage import LeakageReport
+from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.decisions.net_benefit import PREVALENCES
 from breastcls.decisions.stored_decision_limitations import find_stored_limitations
 from breastcls.decisions.thresholds import Threshold

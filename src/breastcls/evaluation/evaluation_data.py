@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from breastcls.datasets.leakage import LeakageReport
+from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.evaluation.source_references import SourceReferences
 from breastcls.predictions.predictions import Predictions
 

@@ -14,7 +14,7 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.datasets.image_rows import Unit
-from breastcls.datasets.leakage import LeakageReport
+from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.errors import LeakageWarning, TrainingError
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.cross_validation_result import CrossValidation

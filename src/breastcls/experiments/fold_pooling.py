@@ -11,7 +11,8 @@ import numpy as np
 from breastcls.baselines.baseline_predictions import predict_folds_by_baselines
 from breastcls.baselines.colour_comparison import score_against_colour_baseline
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.leakage import LeakageReport, audit_leakage, join_reports
+from breastcls.datasets.leakage import audit_leakage
+from breastcls.datasets.leakage_report import LeakageReport, join_reports
 from breastcls.evaluation.evaluate import describe_left_out, evaluate
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.fold import Fold, FoldResult

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.leakage import LeakageReport, audit_leakage
+from breastcls.datasets.leakage import audit_leakage
+from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.errors import EvaluationError
 from breastcls.identifiers import format_name, similar_pairs
 from breastcls.models.training_cases import UNITS, list_trained_names

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.comparison.comparison import Comparison
-from breastcls.datasets.leakage import LeakageReport
+from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.errors import EvaluationError
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.score_values import interval_text
