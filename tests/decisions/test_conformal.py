@@ -6,11 +6,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from breastcls.decisions.conformal import FIGURES, ConformalSets, conformity_scores, fit_conformal
+from breastcls.decisions.conformal import fit_conformal
+from breastcls.decisions.conformal_coverage import MEASURES
+from breastcls.decisions.conformal_sets import ConformalSets
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
+from breastcls.models.prediction_sets import conformity_scores
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.independence import check_independence
 from breastcls.predictions.predictions import Predictions
@@ -164,7 +167,7 @@ def test_how_the_sets_fare_against_counting(draw):
         }
         row = table.loc[name]
         assert row[list(expected)].to_dict() == pytest.approx(expected)
-        for figure in FIGURES:
+        for figure in MEASURES:
             assert row[f"{figure}_low"] <= row[figure] + 1e-12
             assert row[figure] <= row[f"{figure}_high"] + 1e-12
 
@@ -213,9 +216,9 @@ def test_intervals_equal_repeated_cases(draw):
         turn = np.concatenate([np.arange(count) for count in often])
         named = [f"{name}, {number}" for name, number in zip(again.cases, turn, strict=True)]
         again = dataclasses.replace(again, cases=np.array(named, dtype=object))
-        values.append(fitted.assess(again, Bootstrap(1))[list(FIGURES)].to_numpy())
+        values.append(fitted.assess(again, Bootstrap(1))[list(MEASURES)].to_numpy())
     found = fitted.assess(new, bootstrap)
-    for place, name in enumerate(FIGURES):
+    for place, name in enumerate(MEASURES):
         low, high = np.quantile(np.array(values)[:, :, place], [0.1, 0.9], axis=0)
         varies = high - low > 1e-9
         assert varies.any() or name == "empty"

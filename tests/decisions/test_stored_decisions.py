@@ -6,7 +6,8 @@ import pytest
 
 from breastcls.calibration.calibrators import fit_calibrator
 from breastcls.calibration.stored_calibration import store_calibration
-from breastcls.decisions.conformal import ConformalSets, fit_conformal
+from breastcls.decisions.conformal import fit_conformal
+from breastcls.decisions.conformal_sets import ConformalSets
 from breastcls.decisions.stored_decisions import (
     store_conformal,
     store_threshold,

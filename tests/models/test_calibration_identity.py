@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from breastcls.calibration.calibrators import Calibrator, fit_calibrator
-from breastcls.decisions.conformal import ConformalSets, fit_conformal
+from breastcls.decisions.conformal import fit_conformal
+from breastcls.decisions.conformal_sets import ConformalSets
 from breastcls.decisions.thresholds import choose_threshold
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluate import evaluate

@@ -1,5 +1,5 @@
-from .conformal import ConformalSets as ConformalSets
 from .conformal import fit_conformal as fit_conformal
+from .conformal_sets import ConformalSets as ConformalSets
 from .net_benefit import decision_curve as decision_curve
 from .net_benefit import operating_table as operating_table
 from .stored_decisions import store_conformal as store_conformal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from breastcls.decisions.conformal import ConformalSets
+from breastcls.decisions.conformal_sets import ConformalSets
 from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationError
 from breastcls.models.calibration_identity import require_same_calibration

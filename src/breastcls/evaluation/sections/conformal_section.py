@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from breastcls.decisions.conformal import ConformalSets
+from breastcls.decisions.conformal_sets import ConformalSets
 from breastcls.evaluation.evaluation_context import EvaluationContext
 from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.any_table import any_table, in_words
