@@ -21,6 +21,7 @@ from breastcls.experiments.cross_validation_result import CrossValidation
 from breastcls.experiments.fold import Fold, FoldResult
 from breastcls.experiments.fold_folder import FoldFolder, json_settings
 from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings, describe_model
+from breastcls.experiments.fold_plan import FoldPlan
 from breastcls.experiments.fold_pooling import audit_folds, evaluate_folds, pool_predictions
 from breastcls.experiments.fold_runner import RunOptions, run_folds
 from breastcls.experiments.fold_table import with_folds
@@ -30,11 +31,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.predictions.predictions import Predictions
-from breastcls.text_tables import format_count
 from breastcls.training.vector_training import hash_vectors
-
-# Folds by these units may put one case into several folds.
-TEARING_UNITS = ("slide", "image")
 
 
 def cross_validate(
@@ -136,9 +133,10 @@ def cross_validate(
     if data.vector_rows is not None:
         settings["vectors_sha256"] = hash_vectors(data)
     # Before any training: data that cannot be split, or that leaks, is reported now and not in the last fold.
-    parts, fold_of = make_folds(data, folds, by, val_fraction, seed)
+    plan = FoldPlan(folds, by, seed, val_fraction)
+    parts, fold_of = plan.divide(data)
     leakage = audit_folds(parts)
-    leakage.raise_if_leaking(allowed=allow_leakage or by in TEARING_UNITS)
+    leakage.raise_if_leaking(allowed=allow_leakage or plan.divides_cases)
     if not leakage.clean:
         warnings.warn(f"Folds by {by} cause a leak. {leakage}", LeakageWarning, stacklevel=2)
     folder = None if run_dir is None else FoldFolder(run_dir, settings, data, fold_of, resume=resume)
@@ -170,10 +168,10 @@ def cross_validate(
         models, described = [folder.path / fold.name / "model.keras" for fold in parts], folder.model or {}
 
     pooled = pool_predictions(results, data)
-    evaluation = _evaluate(results, data, leakage, settings, described, bootstrap)
+    evaluation = _evaluate(results, data, leakage, plan, settings, described, bootstrap)
 
     def run_again(name: str, fold_seed: int, training_seed: int) -> tuple[Predictions, np.ndarray]:
-        again, again_of = make_folds(data, folds, by, val_fraction, fold_seed)
+        again, again_of = dataclasses.replace(plan, seed=fold_seed).divide(data)
         inside = None
         if folder is not None:
             noted = {**settings, "seed": [fold_seed, training_seed]}
@@ -203,46 +201,20 @@ def cross_validate(
     return result
 
 
-def make_folds(
-    data: Dataset, folds: int | Literal["leave-one-out"], by: Unit, val_fraction: float, seed: int
-) -> tuple[list[Fold], np.ndarray]:
-    """Return the folds, and for each image the number of the fold, from 1 on, in which it is tested."""
-    row_of = {path: row for row, path in enumerate(data.paths)}
-    if len(row_of) < len(data):
-        raise TrainingError(
-            f"{len(data) - len(row_of)} of {format_count(len(data), 'row')} name a file that another row names too; "
-            "each image must "
-            "be in the data once, so that it is tested once."
-        )
-    fold_of = np.zeros(len(data), dtype=np.int64)
-    parts = []
-    with warnings.catch_warnings():
-        # The leak itself is audited, and reported once with its size.
-        warnings.simplefilter("ignore", LeakageWarning)
-        pairs = data.folds(folds, by=by, seed=seed)
-    for number, (rest, test) in enumerate(pairs, start=1):
-        fold_of[[row_of[path] for path in test.paths]] = number
-        train, val = rest, None
-        if val_fraction > 0:
-            train, val = rest.split((1 - val_fraction, val_fraction), by="case", seed=seed)
-        parts.append(Fold(f"fold-{number}", f"fold {number} of {len(pairs)}", train, val, test, rest))
-    return parts, fold_of
-
-
 def _evaluate(
     results: Sequence[FoldResult],
     data: Dataset,
     leakage: LeakageReport,
+    plan: FoldPlan,
     settings: Mapping[str, Any],
     model: Mapping[str, Any],
     bootstrap: Bootstrap | None,
 ) -> Evaluation:
-    folds, by, seed = settings["folds"], settings["by"], settings["seed"]
-    torn = () if by not in TEARING_UNITS else (f"The folds keep each {by} whole, but not each case.",)
-    evaluation = evaluate_folds(results, leakage, model, data=data, leak_limitations=torn, bootstrap=bootstrap)
+    divided = (f"The folds keep each {plan.by} whole, but not each case.",) if plan.divides_cases else ()
+    evaluation = evaluate_folds(results, leakage, model, data=data, leak_limitations=divided, bootstrap=bootstrap)
     return dataclasses.replace(
         evaluation,
-        settings={**evaluation.settings, "cross_validation": {"folds": folds, "by": by, "seed": seed}}
+        settings={**evaluation.settings, "cross_validation": {"folds": plan.folds, "by": plan.by, "seed": plan.seed}}
         | ({} if settings["tta"] is None else {"tta": settings["tta"]}),
         fingerprints={**evaluation.fingerprints, "test_table": fingerprint_table(data)},
     )

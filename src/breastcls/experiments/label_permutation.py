@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastcls.errors import TrainingError
+from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.text_tables import choose_form, format_count
 
 Permute = Literal["cases", "within-cases"]
@@ -46,6 +47,14 @@ def choose_permutation(labels: npt.NDArray[np.int64], cases: npt.NDArray[np.obje
     if asked is not None:
         return asked  # type: ignore[return-value]
     return "within-cases" if several.mean() > 0.5 else "cases"
+
+
+def choose_level(permute: Permute, aggregation: Aggregation | Level | None) -> Aggregation:
+    """Return the level that is scored: that of `aggregation`, else the one of the labels that are permuted."""
+    if aggregation is not None:
+        return Aggregation.of(aggregation)
+    # The few cases of several classes keep their labels, and have no class of their own.
+    return Aggregation("image") if permute == "within-cases" else Aggregation("case", mixed_labels="drop")
 
 
 def permute_labels(

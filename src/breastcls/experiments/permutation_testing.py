@@ -15,8 +15,8 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_dataset
 from breastcls.datasets.image_rows import Unit
 from breastcls.errors import EvaluationWarning, LeakageWarning, TrainingError
-from breastcls.experiments.cross_validation import make_folds
 from breastcls.experiments.fold_models import build_new_model, check_build, check_trainings
+from breastcls.experiments.fold_plan import FoldPlan
 from breastcls.experiments.fold_pooling import audit_folds, pool_predictions
 from breastcls.experiments.fold_runner import RunOptions, run_folds
 from breastcls.experiments.fold_scores import FoldScorer, score_pooled_and_folds
@@ -25,6 +25,7 @@ from breastcls.experiments.label_permutation import (
     NULLS,
     Permute,
     check_strata,
+    choose_level,
     choose_permutation,
     permute_labels,
 )
@@ -119,10 +120,9 @@ def permutation_test(
     labels, cases = data.labels, data.cases
     how = choose_permutation(labels, cases, permute)
     groups = _strata_of(data, strata, how)
-    # The few cases of several classes keep their labels, and have no class of their own.
-    own = Aggregation("image") if how == "within-cases" else Aggregation("case", mixed_labels="drop")
-    level = own if aggregation is None else Aggregation.of(aggregation)
-    parts, _ = make_folds(data, folds, by, val_fraction, seed)
+    level = choose_level(how, aggregation)
+    plan = FoldPlan(folds, by, seed, val_fraction)
+    parts, _ = plan.divide(data)
     audit_folds(parts).raise_if_leaking(allowed=by != "case")
     settings = FitSettings.of({**{k: v for k, v in fit_options.items() if k != "callbacks"}, "seed": seed})
     model = build_new_model(build, seed)
@@ -136,7 +136,7 @@ def permutation_test(
         divided = divide_again(data, [labels, *drawn], folds, by, seed)
         observed, *scores = score_in_batches(head, scorer, divided, workers)
     else:
-        score = _refit(build, data, folds, by, val_fraction, seed, fit_options, metric, level)
+        score = _refit(build, data, plan, fit_options, metric, level)
         observed = score(labels)
         scores = [score(one) for one in drawn]
     return PermutationTest(
@@ -192,10 +192,7 @@ def _keep_features(
 def _refit(
     build: Callable[[], keras.Model],
     data: Dataset,
-    folds: int,
-    by: Unit,
-    val_fraction: float,
-    seed: int,
+    plan: FoldPlan,
     fit_options: dict[str, Any],
     metric: str,
     level: Aggregation,
@@ -208,9 +205,9 @@ def _refit(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeakageWarning)
             warnings.simplefilter("ignore", EvaluationWarning)
-            parts, fold_of = make_folds(permuted, folds, by, val_fraction, seed)
-            trainer = FitTrainer(build, fit_options, seed, allow_leakage=by != "case")
-            results = run_folds(parts, trainer, RunOptions(seed, None, False, False))
+            parts, fold_of = plan.divide(permuted)
+            trainer = FitTrainer(build, fit_options, plan.seed, allow_leakage=plan.by != "case")
+            results = run_folds(parts, trainer, RunOptions(plan.seed, None, False, False))
         return score_pooled_and_folds(pool_predictions(results, permuted), fold_of, metric, level)
 
     return score

@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from breastcls.baselines.baseline_predictions import cross_validate_baselines
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.image_rows import Unit
-from breastcls.experiments.cross_validation import TEARING_UNITS, make_folds
+from breastcls.experiments.fold_plan import FoldPlan
 from breastcls.experiments.fold_pooling import audit_folds
-from breastcls.experiments.label_permutation import Permute, choose_permutation
+from breastcls.experiments.label_permutation import Permute, choose_level, choose_permutation
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.predictions import Predictions
 
@@ -44,10 +43,8 @@ class ProbedImages:
 
 def gather_images(
     named: Mapping[str, Dataset],
+    plan: FoldPlan,
     *,
-    folds: int,
-    by: Unit,
-    seed: int,
     baselines: Sequence[str] | None,
     permute: Permute | None,
     aggregation: Aggregation | Level | None,
@@ -60,8 +57,8 @@ def gather_images(
     found = []
     for names in sets.values():
         data = named[names[0]]
-        parts, fold_of = make_folds(data, folds, by, 0.0, seed)
-        audit_folds(parts).raise_if_leaking(allowed=by in TEARING_UNITS)
+        parts, fold_of = plan.divide(data)
+        audit_folds(parts).raise_if_leaking(allowed=plan.divides_cases)
         wanted, notes = baselines, []
         if wanted is None:
             wanted = ("colour",) if data.has_images else ()
@@ -70,10 +67,11 @@ def gather_images(
                     f"The image files of {', '.join(names)} are not known, so there is no colour-only baseline: it "
                     "cannot be judged whether the vectors show more than colour."
                 )
-        predicted = cross_validate_baselines(data, folds=folds, by=by, baselines=wanted, seed=seed) if wanted else {}
+        predicted = {}
+        if wanted:
+            division: Any = {"folds": len(parts), "by": plan.by, "seed": plan.seed}
+            predicted = cross_validate_baselines(data, baselines=wanted, **division)
         how = choose_permutation(data.labels, data.cases, permute)
-        # The few cases of several classes have no class of their own.
-        own = Aggregation("image") if how == "within-cases" else Aggregation("case", mixed_labels="drop")
-        level = own if aggregation is None else Aggregation.of(aggregation)
+        level = choose_level(how, aggregation)
         found.append(ProbedImages(data, tuple(names), fold_of, how, level, predicted, tuple(notes)))
     return found

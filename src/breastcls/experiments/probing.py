@@ -17,6 +17,7 @@ from breastcls.environment import describe_environment
 from breastcls.errors import LeakageWarning
 from breastcls.experiments.class_mean_head import ClassMeanHead
 from breastcls.experiments.few_shot import few_shot_splits, most_cases, score_few_shot
+from breastcls.experiments.fold_plan import FoldPlan
 from breastcls.experiments.fold_scores import FoldScorer
 from breastcls.experiments.label_permutation import NULLS, Permute, permute_labels
 from breastcls.experiments.logistic_head import LogisticHead
@@ -112,13 +113,12 @@ def probe(
     check_probe_numbers(heads, neighbours, few_shot, draws, permutations)
     wanted = check_metrics(metrics)
     bootstrap = bootstrap or Bootstrap(seed=seed)
+    plan = FoldPlan(folds, by, seed)
     with warnings.catch_warnings():
         if by != "case":
             # The result states it.
             warnings.simplefilter("ignore", LeakageWarning)
-        sets = gather_images(
-            named, folds=folds, by=by, seed=seed, baselines=baselines, permute=permute, aggregation=aggregation
-        )
+        sets = gather_images(named, plan, baselines=baselines, permute=permute, aggregation=aggregation)
     rows: list[dict[str, Any]] = []
     curves: dict[tuple[str, str, int], dict[str, float]] = {}
     predictions: dict[tuple[str, str], Predictions] = {}
@@ -137,7 +137,7 @@ def probe(
                 [found] = predict_out_of_fold(head, [images.data.labels], [images.parts])
                 predicted[name, head.title] = predictions_of(images.data, found, part="out-of-fold")
                 if drawn:
-                    tests[name, head.title] = _test(head, images, found, drawn, wanted[0], by, folds, seed, workers)
+                    tests[name, head.title] = _test(head, images, found, drawn, wanted[0], plan, workers)
                 for count in few_shot:
                     if count <= most_cases(images.data):
                         splits = few_shot_splits(images.data, count, draws, seed)
@@ -213,9 +213,7 @@ def _test(
     found: Any,
     drawn: list[LabelledFolds],
     metric: str,
-    by: Unit,
-    folds: int,
-    seed: int,
+    plan: FoldPlan,
     workers: int | None,
 ) -> PermutationTest:
     data = images.data
@@ -229,7 +227,7 @@ def _test(
         null_hypothesis=NULLS[images.permute].format(within=""),
         counts=count_units(predictions_of(data, found)),
         settings={
-            "folds": folds, "by": by, "seed": seed, "permute": images.permute, "strata": None,
+            "folds": plan.folds, "by": plan.by, "seed": plan.seed, "permute": images.permute, "strata": None,
             "level": images.aggregation.level, "val_fraction": 0.0, "features_kept": True,
         },
     )  # fmt: skip

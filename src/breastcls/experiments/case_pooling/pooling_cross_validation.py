@@ -21,7 +21,7 @@ from breastcls.experiments.case_pooling.case_bags import make_bags
 from breastcls.experiments.case_pooling.case_model import CaseModel
 from breastcls.experiments.case_pooling.case_model_fit import PENALTIES, check_pooling_arguments, fit_case_model
 from breastcls.experiments.case_pooling.pooling_comparison import SHOWN, PoolingComparison
-from breastcls.experiments.cross_validation import make_folds
+from breastcls.experiments.fold_plan import FoldPlan
 from breastcls.experiments.fold_pooling import audit_folds
 from breastcls.experiments.fold_scores import mean_over_folds, one_metric
 from breastcls.intervals.bootstrap import Bootstrap
@@ -78,7 +78,7 @@ def compare_pooling(
     if "mean" not in names or len(names) < 2:
         raise TrainingError(f"poolings must have 'mean', and another to compare with it; found {names!r}.")
     cases = make_bags(data).cases
-    parts, _ = make_folds(data, folds, "case", 0.0, seed)
+    parts, _ = FoldPlan(folds, "case", seed).divide(data)
     leakage = audit_folds(parts)
     leakage.raise_if_leaking()
     predicted: dict[str, list[Predictions]] = {name: [] for name in names}
