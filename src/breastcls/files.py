@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,20 +42,16 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(target)
     folder = make_folder(target.parent)
+    temporary = folder / f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=folder)
+        # Not by `tempfile`, which restricts a file to its owner: a result has the permissions of any other new file.
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise OutputError(
             f"Cannot write {target}: {error.strerror or error}. Choose a folder with write permission."
         ) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        # mkstemp restricts the file to its owner; a result should have the permissions of any other new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
         os.replace(temporary, target)
     except OSError as error:
         if isinstance(error, BreastclsError):
