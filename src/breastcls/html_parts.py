@@ -102,15 +102,17 @@ def html_pictures(pictures: Sequence[tuple[bytes, str]]) -> str:
     """Return PNG, JPEG or WebP pictures in a row that wraps, each with its caption; the bytes are part of the HTML."""
     figures = [
         f'<figure style="margin: 0; max-width: 100%"><img alt="{_escape(caption)}" style="max-width: 100%" '
-        f'src="data:image/{_kind(data)};base64,{base64.b64encode(data).decode("ascii")}">'
+        f'src="{picture_address(data)}">'
         f"<figcaption>{_escape(caption)}</figcaption></figure>"
         for data, caption in pictures
     ]
     return f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{"".join(figures)}</div>' if figures else ""
 
 
-def _kind(data: bytes) -> str:
-    return "png" if data[:4] == b"\x89PNG" else "webp" if data[:4] == b"RIFF" else "jpeg"
+def picture_address(data: bytes) -> str:
+    """Return the `data:` address of a PNG, JPEG or WebP picture, which makes it part of the page."""
+    kind = "png" if data[:4] == b"\x89PNG" else "webp" if data[:4] == b"RIFF" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _escape(text: str) -> str:

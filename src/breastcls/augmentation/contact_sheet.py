@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from breastcls.augmentation.policy import Policy
 from breastcls.augmentation.policy_registry import find_policy
 from breastcls.errors import OutputError
-from breastcls.files import atomic_path
+from breastcls.images.encode import write_image
 from breastcls.images.resize import Pixels
 
 _GAP = 4
@@ -102,16 +101,4 @@ def save_contact_sheet(
     target = Path(path)
     if target.suffix.lower() != ".png":
         raise OutputError(f"Cannot write {target}: a contact sheet is a PNG file, so that the path must end in .png.")
-    return write_png(target, draw_contact_sheet(images, policy, columns=columns, seed=seed))
-
-
-def write_png(path: Path, image: Pixels) -> Path:
-    """Write an RGB image as PNG, atomically.
-
-    Raises:
-        OutputError: If the file cannot be written.
-    """
-    encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
-    return path
+    return write_image(target, draw_contact_sheet(images, policy, columns=columns, seed=seed))

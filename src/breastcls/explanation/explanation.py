@@ -19,6 +19,7 @@ from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.overlay import OverlayStyle, draw_overlay
 from breastcls.explanation.save_heatmaps import save_heatmaps
 from breastcls.html_parts import html_paragraph, html_pictures, html_text
+from breastcls.images.encode import encode_image
 from breastcls.text_tables import format_count
 
 if TYPE_CHECKING:
@@ -271,9 +272,9 @@ class Explanation(ExplainedImages):
             image = self.images[number]
             overlay = draw_overlay(image, self.heatmaps[number], opacity=self.opacity(number), glass=find_glass(image))
             both = np.hstack([image, overlay])
-            encoded = cv2.imencode(".webp", both[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])[1]
+            encoded = encode_image(both, ".webp", [cv2.IMWRITE_WEBP_QUALITY, 80])
             flag = f", flag: {self.flags[number]}" if self.flags[number] else ""
-            pictures.append((encoded.tobytes(), f"{self.caption(number)}{flag}"))
+            pictures.append((encoded, f"{self.caption(number)}{flag}"))
         left_out = len(self) - len(pictures)
         more = f"{format_count(left_out, 'further image')}: save() writes all heat-maps." if left_out else ""
         return html_text(str(self)) + html_pictures(pictures) + html_paragraph(more)

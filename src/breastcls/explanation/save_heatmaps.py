@@ -15,6 +15,7 @@ import numpy as np
 from breastcls.errors import ExplanationError, OutputError
 from breastcls.explanation.overlay import OverlayStyle
 from breastcls.files import atomic_path, make_folder
+from breastcls.images.encode import write_image
 
 INDEX = "index.csv"
 HEATMAPS = "heatmaps.npz"
@@ -107,7 +108,7 @@ def save_heatmaps(
                 row = {"overlay": name, **part.index_row(number, by_share=style.by_share)}
                 row["path"] = files[start + number]
                 drawn = part.draw(number, part.image(number), style)
-                write_image(folder / name, cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+                write_image(folder / name, drawn)
                 for suffix in formats:
                     write_raw(folder / f"{Path(name).stem}_heatmap.{suffix}", part.heatmap(number))
                 if writer is None:
@@ -178,19 +179,6 @@ def write_raw(path: Path, heatmap: np.ndarray) -> None:
         return
     # Compression 1 is none: every reader of TIFF can read it, and floating-point values hardly shrink.
     write_image(path, values, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
-
-
-def write_image(path: Path, pixels: np.ndarray, options: Sequence[int] = ()) -> None:
-    """Write pixels, in the channel order of OpenCV (BGR), in the format of the suffix of the path.
-
-    Raises:
-        OutputError: If they cannot be encoded or written.
-    """
-    done, encoded = cv2.imencode(path.suffix, pixels, list(options))
-    if not done:
-        raise OutputError(f"Cannot encode {path} as {path.suffix[1:].upper()}.")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
 
 
 def _check_formats(raw: str | Sequence[str]) -> tuple[str, ...]:

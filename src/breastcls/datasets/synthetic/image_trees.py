@@ -18,8 +18,9 @@ from breastcls.datasets.synthetic.arguments import (
 )
 from breastcls.datasets.synthetic.synthetic_slides import SYNTHETIC_NAME, image_seed, open_slide
 from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, Slide, generate_image
-from breastcls.datasets.synthetic.tree_writer import atomic_tree, run_jobs, write_png
+from breastcls.datasets.synthetic.tree_writer import atomic_tree, run_jobs
 from breastcls.datasets.synthetic.whole_mount import PATCH, generate_mosaic
+from breastcls.images.encode import write_image
 
 _FOLDERS = {
     "A": "adenosis",
@@ -130,7 +131,7 @@ def _write_image(
     target: Path, slide: Slide, magnification: int, size: tuple[int, int], seed: np.random.SeedSequence
 ) -> None:
     """Generate one image and write it."""
-    write_png(target, generate_image(slide, magnification, size, seed))
+    write_image(target, generate_image(slide, magnification, size, seed))
 
 
 def make_idc(
@@ -195,4 +196,4 @@ def _write_patient(tree: Path, patient: int, patches: int, seed: int) -> None:
         label = int(positive)
         position = f"x{x + int(shift_x) * PATCH}_y{y + int(shift_y) * PATCH}"
         patch = mosaic.image[y : y + PATCH, x : x + PATCH]
-        write_png(tree / name / str(label) / f"{name}_idx5_{position}_class{label}.png", patch)
+        write_image(tree / name / str(label) / f"{name}_idx5_{position}_class{label}.png", patch)

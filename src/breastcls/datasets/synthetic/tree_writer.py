@@ -10,10 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from breastcls.errors import OutputError
 from breastcls.files import make_folder
 from breastcls.text_tables import format_count
@@ -29,18 +25,6 @@ def run_jobs(jobs: Sequence[Callable[[], None]], workers: int) -> None:
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-
-
-def write_png(target: Path, image: NDArray[np.uint8]) -> None:
-    """Write an RGB image as PNG."""
-    done, data = cv2.imencode(".png", image[..., ::-1])
-    if not done:
-        raise OutputError(f"OpenCV could not encode {target} as PNG.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,9 @@ import numpy.typing as npt
 
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.report.provenance import file_name
+from breastcls.html_parts import picture_address
 from breastcls.images.decode import read_image
+from breastcls.images.encode import encode_image, shrink_image
 
 if TYPE_CHECKING:
     from breastcls.evaluation.report.image_heatmaps import Overlay
@@ -214,13 +215,8 @@ def _picture(path: str, budget: int) -> tuple[Picture | None, str]:
 def encode_picture(image: npt.NDArray[np.uint8], budget: int) -> Picture:
     """Return an RGB picture (height, width, 3) as a JPEG whose address takes at most about `budget` bytes."""
     for edge in _EDGES:
-        scale = edge / max(image.shape[:2])
-        small = image
-        if scale < 1:
-            size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        address = "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+        small = shrink_image(image, edge)
+        address = picture_address(encode_image(small, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]))
         picture = Picture(address, *small.shape[:2])
         if len(address) <= budget:
             break

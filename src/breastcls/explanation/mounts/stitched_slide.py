@@ -9,14 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError, OutputError
 from breastcls.explanation.mounts.patch_layout import PatchLayout
 from breastcls.explanation.mounts.patch_pictures import COLOURED, Floats, PatchPictures, colour_values
 from breastcls.explanation.mounts.pyramid_tiff import write_pyramid
-from breastcls.explanation.save_heatmaps import write_image
+from breastcls.images.encode import write_image
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
@@ -124,8 +123,7 @@ class WholeMount(Result):
         if target.suffix.lower() != ".png":
             raise OutputError(f"Cannot write {target.name!r} as PNG; the name has to end in .png.")
         pixels = self.coloured(self.values(layer, longest=longest))
-        write_image(target, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-        return target
+        return write_image(target, pixels)
 
     def to_tiff(self, path: str | os.PathLike[str], layer: str = "overlay", *, raw: bool = False) -> Path:
         """Write one picture as a tiled pyramidal TIFF at full resolution, with the physical size if it is known.
