@@ -17,6 +17,9 @@ from breastcls.relative_paths import relative_paths
         ([r"C:\data\b\1.png", r"C:\data\m\2.png"], None, ["b/1.png", "m/2.png"]),
         ([r"C:\data\1.png", r"D:\data\2.png"], None, ["data/1.png", "data/2.png"]),
         ([r"C:\data\b\1.png"], r"C:\data", ["b/1.png"]),
+        # Paths that are written in another way.
+        (["/a//b/./c.png", "/a/b/d.png/", "/a/b/../e.png"], "/a", ["b/c.png", "b/d.png", "b/../e.png"]),
+        (["a.png", "./b.png", "."], None, ["a.png", "b.png", ""]),
         # A common beginning of two names is no folder.
         (["/data/case-1/a.png", "/data/case-2/a.png"], None, ["case-1/a.png", "case-2/a.png"]),
         ([], None, []),

@@ -1,13 +1,16 @@
 """How the command line starts and ends: imports, exit statuses, messages, JSON and completion."""
 
 import json
+import operator
 import os
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
 
+import breastcls as bc
 from breastcls.cli.command_line import command_line
 from breastcls.cli.exit_statuses import MEANINGS, ExitStatus
 
@@ -86,6 +89,10 @@ def test_interruptions_have_the_statuses_of_their_signals(call, monkeypatch):
 
     monkeypatch.setattr("breastcls.list_backbones", interrupt, raising=False)
     assert call("backbones", status=ExitStatus.INTERRUPTED).stderr == "Error: Interrupted.\n"
+    monkeypatch.setattr("breastcls.load_breakhis", interrupt, raising=False)
+    words = ("train", "images", "--format", "breakhis")
+    assert call(*words, status=ExitStatus.INTERRUPTED).stderr.endswith("The same command with --resume continues.\n")
+    assert command_line.commands["predict"].resumption.endswith("the same command continues.")
 
     def terminate(*_):
         raise SystemExit(128 + signal.SIGTERM)
@@ -141,6 +148,21 @@ def test_commands_are_those_of_the_documentation():
 @pytest.mark.parametrize("words", [("backbones",), ("recipes",), ("--help",), ("train", "--help")])
 def test_lists_and_help_fit_a_terminal_of_80_columns(call, words):
     assert max(map(len, call(*words).stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "names"),
+    [
+        ("explain", "method", "explanation.list_methods"),
+        ("train", "augment", "augmentation.list_policies"),
+        ("train", "stain", "stain.list_normalizers"),
+    ],
+)
+def test_help_lists_what_can_be_chosen(command, option, names):
+    [found] = [one.help for one in command_line.commands[command].params if one.name == option]
+    listed = re.split(r", | or ", found.rstrip(".").split(": ")[1])
+    # Examples in docstrings register a method.
+    assert [name for name in operator.attrgetter(names)(bc)() if name != "saliency"] == listed
 
 
 def test_sentences_are_wrapped_in_a_terminal_and_tables_are_not(monkeypatch):

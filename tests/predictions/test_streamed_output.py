@@ -15,6 +15,7 @@ from breastcls.errors import DatasetWarning, EvaluationError, ImageError, Output
 from breastcls.models.model_card import ModelCard, set_card
 from breastcls.models.persistence import save_model
 from breastcls.predictions import image_stream, streamed_output
+from breastcls.predictions.file_list import FileList
 from breastcls.predictions.output_parts import OutputParts
 from breastcls.predictions.predict import predict
 from breastcls.predictions.predictions import Predictions
@@ -126,6 +127,18 @@ def test_an_interrupted_call_continues_and_gives_the_same_bytes(model, files, tm
     assert (tmp_path / "out.skipped.csv").read_bytes() == (tmp_path / "whole.skipped.csv").read_bytes()
     assert found.to_dict()["skipped"]["path"] == ["001.png"]
     assert not (tmp_path / f"out{suffix}.parts").exists()
+
+
+def test_files_are_looked_up_part_by_part_and_not_before(model, files, tmp_path, monkeypatch):
+    state, asked = FileList.state, []
+    monkeypatch.setattr(FileList, "state", lambda self, number: asked.append(number) or state(self, number))
+    let_run = interrupt_after(monkeypatch, 2)
+    with pytest.raises(Interrupted):
+        predict_to_file(model, files, tmp_path / "out.csv", batch_size=2)
+    let_run()
+    assert asked == [0, 1]
+    assert predict_to_file(model, files, tmp_path / "out.csv", batch_size=2).continued == 8
+    assert asked == [0, 1, 0, 1, 2]
 
 
 def test_a_part_whose_files_were_changed_is_predicted_again(model, files, tmp_path, monkeypatch):

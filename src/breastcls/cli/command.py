@@ -37,11 +37,20 @@ class ProgramCommand(click.Command):
     """A command whose function adds statements to a program, which is then run, or printed as Python.
 
     The function takes the program and the values of the parameters.
+
+    Args:
+        *arguments: As for `click.Command`.
+        keras: Whether the program needs Keras.
+        resumption: How the command is continued after Ctrl-C, as a sentence; by default by `--resume` if there is one.
+        **options: As for `click.Command`.
     """
 
-    def __init__(self, *arguments: Any, keras: bool = True, **options: Any) -> None:
+    def __init__(self, *arguments: Any, keras: bool = True, resumption: str = "", **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.keras = keras
+        if not resumption and any(option.name == "resume" for option in self.params):
+            resumption = "The same command with --resume continues."
+        self.resumption = resumption
         self.params += common_options()
 
     @override

@@ -85,9 +85,8 @@ class CommandLine(click.Group):
             return ExitStatus.CLOSED_PIPE
         except KeyboardInterrupt as caught:
             command = self.commands.get(ctx.invoked_subcommand or "")
-            resumable = command is not None and any(option.name == "resume" for option in command.params)
             status, error = ExitStatus.INTERRUPTED, caught
-            message = "Interrupted." + (" The same command with --resume continues." if resumable else "")
+            message = f"Interrupted. {getattr(command, 'resumption', '')}".rstrip()
         except BreastclsError as caught:
             command = self.commands.get(ctx.invoked_subcommand or "")
             status, error, message = ExitStatus.ERROR, caught, name_options(str(caught), command)

@@ -105,7 +105,13 @@ def _fit_options() -> list[Callable[[Any], Any]]:
             help='How the head is trained on the frozen backbone; "lbfgs" fits it as a logistic regression.',
             **fit,
         ),
-        library_option("--augment", default="standard", help='An augmentation policy, or "none".', **fit),
+        library_option(
+            "--augment",
+            default="standard",
+            help="The augmentation policy: none, dihedral, classic, cancernet, standard, stain, strong, mixup, cutmix, "
+            "fmix, randaugment, augmix, gridmask or channel-shuffle.",
+            **fit,
+        ),
         library_option(
             "--sampling",
             type=click.Choice(("class-balanced", "case-balanced")),
@@ -128,7 +134,10 @@ def _fit_options() -> list[Callable[[Any], Any]]:
             **images,
         ),
         library_option(
-            "--stain", example="macenko", help="Stain normalizer, which is fitted to the training images.", **images
+            "--stain",
+            example="macenko",
+            help="Stain normalizer, which is fitted to the training images: macenko, reinhard or vahadane.",
+            **images,
         ),
         library_option(
             "--monitor",

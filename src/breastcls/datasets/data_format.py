@@ -31,6 +31,11 @@ class DataFormat:
     reason: str
 
 
+def is_table(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a table by its suffix, and no folder; the file need not exist."""
+    return os.fspath(path).lower().endswith(_TABLES) and not os.path.isdir(path)
+
+
 def detect_format(path: str | os.PathLike[str]) -> DataFormat:
     """Recognise what a path with images is, by the names of its files and folders; no image is opened.
 
@@ -53,7 +58,7 @@ def detect_format(path: str | os.PathLike[str]) -> DataFormat:
         DataFormat(name='idc', reason='8 of 8 images have such file names')
     """
     text = os.fspath(path)
-    if text.lower().endswith(_TABLES) and not os.path.isdir(text):
+    if is_table(text):
         if not os.path.isfile(text):
             raise LayoutError(f"The table {text} does not exist. Check the path.")
         return DataFormat("table", f"{os.path.splitext(text)[1]} file")

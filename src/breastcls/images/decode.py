@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from pathlib import Path
 from typing import Any, cast
 
 import cv2
@@ -152,5 +151,5 @@ def hash_array(pixels: Pixels) -> str:
 
 def is_image_name(path: str | os.PathLike[str]) -> bool:
     """Return whether a file has the suffix of an image and is not hidden (as files of macOS in archives are)."""
-    name = Path(path).name
+    name = os.path.basename(path)
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES

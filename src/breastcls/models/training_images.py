@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,7 @@ def find_differences(record: Any, images: ImageKinds) -> list[str]:
 
 
 def _named_magnification(path: Any) -> int:
-    name = parse_breakhis_name(Path(str(path)).name)
+    name = parse_breakhis_name(os.path.basename(str(path)))
     return 0 if name is None else int(name.magnification)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -12,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from breastcls.datasets.dataset import Dataset
-from breastcls.datasets.image_table import make_table
 from breastcls.errors import EvaluationError
+from breastcls.identifiers import TEXT
 from breastcls.predictions.given_paths import check_name, find_files, is_folder
 
 # Columns of `Predictions.to_frame` that are there only where one image has a value, and what stands for no value.
@@ -45,7 +46,7 @@ class FileList:
             data = values
         else:
             files, root = _list_files(values)
-            data = Dataset(make_table({"path": files}), classes, root=root)
+            data = Dataset(pd.DataFrame({"path": pd.array(files, dtype=TEXT)}), classes, root=root)
         if len(data) == 0:
             raise EvaluationError("There are no images, so there is nothing to predict.")
         return cls(data, data.relative_paths)
@@ -86,13 +87,18 @@ class FileList:
 
     def select_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows of predictions with the columns that all parts have, whatever the images of this part hold."""
-        frame = self.data.frame
-        known = {name: frame[name].notna().any() for name in _OPTIONAL}
-        known["slide"] |= known["case"]
-        optional = [name for name, there in known.items() if there]
+        optional = self._optional
         rest = [name for name in rows if name != "path" and name not in _OPTIONAL]
         missing = {name: _OPTIONAL[name] for name in optional if name not in rows}
         return rows.assign(**missing)[["path", *optional, *rest]]
+
+    @functools.cached_property
+    def _optional(self) -> list[str]:
+        """The optional columns in which any image has a value."""
+        frame = self.data.frame
+        known = {name: frame[name].notna().any() for name in _OPTIONAL}
+        known["slide"] |= known["case"]
+        return [name for name, there in known.items() if there]
 
     def _paths(self, number: int) -> list[str]:
         return [str(path) for path in self.data.frame["path"].iloc[self._rows(number)]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +46,18 @@ class OutputParts:
         """Return the file of the rows of a part."""
         return self.folder / f"{number:06d}{self._suffix}"
 
-    def find(self, number: int, state: str) -> dict[str, Any] | None:
+    def find(self, number: int, state: Callable[[], str]) -> dict[str, Any] | None:
         """Return the record of a part that is complete and of the present files, else None.
 
         Args:
             number: The number of the part.
-            state: A hash of the sizes and times of its files.
+            state: Returns a hash of the sizes and times of its files, which takes long where these are many.
         """
         record = _read_json(self._record(number))
         path = self.path(number)
-        if record is None or record.get("state") != state or not path.is_file():
+        if record is None or not path.is_file() or path.stat().st_size != record.get("bytes"):
             return None
-        return record if path.stat().st_size == record.get("bytes") else None
+        return record if record.get("state") == state() else None
 
     def finish(self, number: int, record: Mapping[str, Any], state: str) -> None:
         """Write the record of a part whose rows are written."""

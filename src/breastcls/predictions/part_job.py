@@ -41,7 +41,7 @@ class PartJob:
 
     def find(self, number: int) -> dict[str, Any] | None:
         """Return the record of a part that an earlier call has written, else None."""
-        return self.parts.find(number, self.files.state(number))
+        return self.parts.find(number, lambda: self.files.state(number))
 
     def run(self, model: keras.Model, number: int, advance: Callable[[], None] | None = None) -> dict[str, Any]:
         """Predict the images of a part, write their rows, and return the record of the part.

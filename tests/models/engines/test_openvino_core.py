@@ -23,7 +23,7 @@ output = opset13.softmax(opset13.matmul(flat, opset13.constant(np.ones((192, 2),
 openvino.save_model(openvino.Model([output], [pixels]), sys.argv[1])
 images = np.zeros((2, 8, 8, 3), np.uint8)
 session, other = open_file(sys.argv[1]), open_file(sys.argv[1])
-session.run(images), list(session.run_batches([images])), other.run(images)
+session.run(images), list(session.run_batches([images, images])), other.run(images)
 session.close()
 del session
 other.close()

@@ -54,6 +54,9 @@ def test_every_engine_computes_what_keras_does(session, network, images):
     np.testing.assert_allclose(session.run(images[:1].astype("float32")), expected[:1], atol=1e-6)
     parts = list(run_batches(session, (keras.ops.convert_to_tensor(part) for part in cut)))
     assert [len(part) for part in parts] == [32, 32, 6]
+    # A single batch, for which all threads are used, has the same bits.
+    np.testing.assert_array_equal(list(session.run_batches([cut[0]])), [session.run(cut[0])])
+    np.testing.assert_array_equal(session.run(cut[0]), parts[0])
     np.testing.assert_allclose(np.concatenate(parts), expected, atol=1e-6)
     assert session.input_shape == (None, 24, 20, 3)
     assert session.output_shape == (None, 3)

@@ -23,7 +23,9 @@ from breastcls.cli.program import Program
     "--method",
     default="grad-cam",
     function="explain",
-    help="grad-cam, grad-cam++, hires-cam, layer-cam, score-cam, integrated-gradients, smooth-grad or occlusion.",
+    help="The explanation method: grad-cam, grad-cam++, hires-cam, layer-cam, fused-layer-cam, xgrad-cam, eigen-cam, "
+    "score-cam, ablation-cam, gradient-x-input, integrated-gradients, smooth-grad, guided-backpropagation, occlusion, "
+    "rise, kernel-shap, attention-rollout or gradient-rollout.",
 )
 @library_option(
     "--target-class",

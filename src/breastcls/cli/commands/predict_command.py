@@ -16,10 +16,14 @@ from breastcls.cli.program import Program
 from breastcls.cli.terminal import is_quiet
 
 OUTPUTS = (".csv", ".parquet", ".json")
-TABLES = (".csv", ".csv.gz", ".tsv", ".xlsx")
 
 
-@click.command("predict", cls=ProgramCommand, short_help="Classify new images: files, folders or a table.")
+@click.command(
+    "predict",
+    cls=ProgramCommand,
+    short_help="Classify new images: files, folders or a table.",
+    resumption="If it writes a .csv or .parquet file, the same command continues.",
+)
 @click.argument("model")
 @click.argument("images", nargs=-1, required=True)
 @click.option("--output", "-o", metavar="FILE", help="Write the predictions to this file: .csv, .parquet or .json.")
@@ -42,11 +46,13 @@ def predict(
     MODEL is a model file or the folder of a run. No labels are needed. CSV and Parquet files are written in parts: any
     number of images can be predicted, and the same command continues after an interruption.
     """
+    from breastcls.datasets.data_format import is_table
+
     if output is not None and not output.lower().endswith(OUTPUTS):
         raise click.UsageError(f"--output {output}: expected a name that ends in {', '.join(OUTPUTS)}.")
     loaded = loaded_model(program, model, load_arguments(options, options["class_names"]))
     x: Any = images[0] if len(images) == 1 else list(images)
-    if len(images) == 1 and images[0].lower().endswith(TABLES):
+    if len(images) == 1 and is_table(images[0]):
         reading = bc.load_table(images[0], **({} if root is None else {"root": root}))
         x = program.assign("images", reading, f"Reading the table {images[0]}.")
     elif root is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def split(program: Program, data: str, output: str, **options: Any) -> None:
     All images of a case are in one part. The paths in the tables are relative to the folder of DATA, which other
     commands need as --root.
     """
+    from breastcls.datasets.data_format import is_table
+
     chosen = take_data_options(options)
     images = read_data(program, "data", data, chosen)
     names, fractions = part_fractions(options["val_fraction"], options["test_fraction"])
@@ -54,8 +57,7 @@ def split(program: Program, data: str, output: str, **options: Any) -> None:
         program.show(part.summary(), heading=_TITLES[name])
         tables.append(str(Path(output, f"{name}.csv")))
         program.write(name, part.to_csv(tables[-1]))
-    table = Path(data).suffix.lower() in (".csv", ".tsv", ".xlsx")
-    root = chosen["root"] or (str(Path(data).parent) if table else data)
+    root = chosen["root"] or (str(Path(data).parent) if is_table(data) else data)
     given = {"train": "", "val": "--val ", "test": "--test "}
-    words = " ".join(given[name] + file for name, file in zip(names, tables, strict=True))
-    program.closing.append(f"Train on them: breastcls train {words} --root {root}")
+    words = " ".join(given[name] + shlex.quote(file) for name, file in zip(names, tables, strict=True))
+    program.closing.append(f"Train on them: breastcls train {words} --root {shlex.quote(root)}")

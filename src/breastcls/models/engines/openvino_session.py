@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -62,9 +63,15 @@ class OpenVinoSession(NetworkSession):
         if self._batch_size is not None:
             yield from super().run_batches(batches)
             return
+        remaining = iter(batches)
+        begun = list(itertools.islice(remaining, 2))
+        if len(begun) == 1:
+            # All threads of the processor work on the only batch.
+            yield self.run(begun[0])
+            return
         running: deque[tuple[_Requests, Any, npt.NDArray[Any]]] = deque()
         try:
-            for batch in batches:
+            for batch in itertools.chain(begun, remaining):
                 pixels = self._as_pixels(batch)
                 # The threads of the processor work on different batches, while the next one is read.
                 requests = self._requests("THROUGHPUT", pixels)
