@@ -38,6 +38,7 @@ POOLING = "<!-- pooling over the images of a case -->"
 EXPLANATION_METHODS = "<!-- table of explanation methods -->"
 ENGINES = "<!-- ratios of engines -->"
 HEATMAPS = "<!-- ratios of heat-maps -->"
+SIMILAR = "<!-- search of similar images -->"
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -68,6 +69,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         (FOUNDATION_MODELS, foundation_model_table),
         (ENGINES, lambda: ratio_table("engines_predict")),
         (HEATMAPS, lambda: ratio_table("explain")),
+        (SIMILAR, similar_table),
     )
     for marker, table in tables:
         if marker in markdown:
@@ -90,6 +92,28 @@ def ratio_table(name: str) -> str:
     for row, result in found.items():
         for sides, value in result.get("ratios", {}).items() if isinstance(result, dict) else ():
             lines.append(f"| {row} | {sides.replace('_', ' ').replace('/', ' / ')} | {value:.2f} |")
+    return "\n".join(lines)
+
+
+def similar_table() -> str:
+    """Return time, memory and recall of the search of similar images as a Markdown table."""
+    found = json.loads((RESULTS / "similar_images.json").read_text(encoding="utf-8"))
+    lines = [
+        "| components | search | making the index | 512 queries | one query | allocated at most | recall |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row, result in found.items():
+        if not row.startswith("components_"):
+            continue
+        recalls = {"exact": "1", "index": f"{result['recall']:.3f}"}
+        for side, name in (("exact", "exact"), ("index", "approximate")):
+            parts = result[side]
+            peak = max(part["peak_megabytes"] for part in parts.values() if isinstance(part, dict))
+            lines.append(
+                f"| {row.removeprefix('components_')} | {name} | {parts['build']['seconds']:.1f} s | "
+                f"{parts['search']['seconds']:.1f} s | {parts['search_one']['seconds']:.2f} s | {peak} MB | "
+                f"{recalls[side]} |"
+            )
     return "\n".join(lines)
 
 
