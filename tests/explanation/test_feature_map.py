@@ -31,6 +31,15 @@ def test_tensors_of_one_position_are_no_feature_maps():
     assert scored(model).feature_map().path == "excited"
 
 
+@pytest.mark.parametrize("layer", [keras.layers.ZeroPadding2D(((0, 1), (0, 1))), keras.layers.Cropping2D(1)])
+def test_the_map_before_padding_or_cropping_is_used(layer):
+    """In the map behind it the positions of the image are shifted."""
+    value = inputs = keras.Input((8, 8, 3))
+    value = layer(keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(value))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(value)))
+    assert scored(model).feature_map().path == "conv"
+
+
 @pytest.mark.parametrize(
     ("layer", "path", "shape"),
     [

@@ -16,11 +16,15 @@ from breastcls.explanation.layer_graph import LayerGraph
 from breastcls.explanation.token_maps import find_patches
 from breastcls.models.backbones.transformers.transformer_layers import AttentionWeights
 
-_POOLING = (
+# Pooling only makes a map coarser. After padding or cropping the positions are shifted: of a map of 15 by 15 that was
+# padded at one side for a convolution with stride, 14 by 14 positions are in the image.
+_MOVES_POSITIONS = (
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
     keras.layers.GlobalMaxPooling2D,
     keras.layers.GlobalAveragePooling2D,
+    keras.layers.ZeroPadding2D,
+    keras.layers.Cropping2D,
 )
 Shapes = Mapping[int, tuple[int | None, ...]]
 
@@ -69,8 +73,8 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
     """Find the feature maps through which the score depends on the image, those nearest to the score.
 
     From the score backwards, every path to the image ends at the first tensor (n, height, width, channels) with more
-    than one position that is computed by a convolution or from the output of one, and is not the output of a pooling
-    layer, because pooling only makes the map coarser. The tokens of a transformer (n, tokens, channels) are such a
+    than one position that is computed by a convolution or from the output of one, and is not the output of a layer of
+    pooling, padding or cropping; see `moves_positions`. The tokens of a transformer (n, tokens, channels) are such a
     tensor too. A model without branches after its last convolution has one such map; two backbones whose features are
     joined have two.
 
@@ -182,6 +186,16 @@ def find_bypass(graph: LayerGraph, shapes: Shapes, score: int, maps: Sequence[Fe
     return tuple(with_map[-3:] or [step.path for step in other if 0 in step.inputs])
 
 
+def moves_positions(operation: Any) -> bool:
+    """Return whether a layer is one of pooling, padding or cropping, whose output is no feature map of its own.
+
+    Example:
+        >>> moves_positions(keras.layers.ZeroPadding2D(1)), moves_positions(keras.layers.ReLU())
+        (True, False)
+    """
+    return isinstance(operation, _MOVES_POSITIONS) or type(operation).__name__ == "Pad"
+
+
 def list_token_maps(graph: LayerGraph, shapes: Shapes, like: FeatureMap) -> list[FeatureMap]:
     """Return all tensors of the same tokens as one of them, in the order of their computation."""
     found = _list_maps(graph, shapes)
@@ -203,7 +217,8 @@ def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> l
             item = _describe(graph, slot, step.path if named else ends[slot], shapes)
             if item is None:
                 continue
-            spatial = slot in convolved and not isinstance(step.operation, (*_POOLING, AttentionWeights))
+            spatial = slot in convolved and not moves_positions(step.operation)
+            spatial = spatial and not isinstance(step.operation, AttentionWeights)
             if spatial or any_map or item.prefix is not None:
                 found.append(item)
     return found

@@ -26,6 +26,17 @@ def test_stages_end_where_the_resolution_changes(staged, noise_images):
     assert [(item.path, item.shape[0]) for item in stages] == [("conv1", 8), ("conv3", 4)]
 
 
+def test_padding_in_front_of_a_strided_convolution_is_no_stage(noise_images):
+    """As in MobileNet and EfficientNet: the padded map has a row and a column that are not in the image."""
+    value = inputs = keras.Input((16, 16, 3))
+    for number in range(3):
+        value = keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(value)
+        value = keras.layers.Conv2D(4, 3, 2, activation="relu", name=f"conv{number}")(value)
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(keras.layers.GlobalAveragePooling2D()(value)))
+    stages = find_stages(ScoredModel(model, noise_images), (16, 16))
+    assert [(item.path, item.shape[0]) for item in stages] == [("conv0", 8), ("conv1", 4), ("conv2", 2)]
+
+
 def test_it_is_the_largest_of_the_scaled_maps(staged, noise_images):
     pixels = noise_images[:2].astype(np.float32)
     scored = ScoredModel(staged, pixels)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.feature_map import FeatureMap
+from breastcls.explanation.feature_map import FeatureMap, moves_positions
 from breastcls.explanation.gradients.score_gradients import feature_gradients
 from breastcls.explanation.methods.layer_cam import layer_cam
 from breastcls.explanation.methods.method import Attribution, Method
@@ -80,7 +80,7 @@ def find_stages(scored: ScoredModel, image_size: tuple[int, int]) -> tuple[Featu
             if len(shape) != 4 or None in shape[1:]:
                 continue
             height, width, channels = (int(side or 0) for side in shape[1:])
-            if height * width > 1 and (height, width) < image_size:
+            if height * width > 1 and (height, width) < image_size and not moves_positions(step.operation):
                 last[(height, width)] = FeatureMap(slot, step.path, (height, width, channels))
         if final.slot in step.outputs:
             break
