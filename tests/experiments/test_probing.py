@@ -8,7 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.preprocessing import StandardScaler, normalize
 
 import breastcls as bc
-from breastcls.errors import TrainingError
+from breastcls.errors import LeakageError, TrainingError
 from breastcls.experiments.few_shot import draw_cases, few_shot_splits
 from breastcls.experiments.neighbour_head import NeighbourHead
 from breastcls.experiments.probe_splits import ProbeSplit
@@ -137,6 +137,34 @@ def test_several_classes_and_images_within_cases():
     assert "given its case" in found.permutation_tests["vectors", "nearest class mean"].null_hypothesis
 
 
+def test_folds_by_a_column_keep_cases_whole_and_share_no_vectors():
+    data = encode(4)
+    number = np.array([int(name[1:]) for name in data.cases])
+    frame = data.table.assign(centre=np.where(number < 10, "Lyon", "Bern"))
+    options = {"by": "centre", "folds": 2, "heads": ["nearest-mean"], "bootstrap": FEW}
+    apart = bc.features.load_embeddings(bc.Dataset(frame, data.classes), data.vectors)
+    assert not any("but not each case" in one for one in probe(apart, **options).limitations)
+    copied = bc.features.load_embeddings(bc.Dataset(frame, data.classes), data.vectors[np.arange(len(data)) % 79])
+
+    def build():
+        return bc.build_model("embeddings", classes=data.classes, dimensions=WIDTH)
+
+    for call in (
+        lambda: probe(copied, **options),
+        lambda: bc.experiments.permutation_test(build, copied, by="centre", folds=2, frozen_head="lbfgs"),
+    ):
+        with pytest.raises(LeakageError, match="2 identical vectors") as caught:
+            call()
+        assert "allow_leakage" not in str(caught.value)
+
+
+def test_a_penalty_that_is_assumed_is_a_limitation_and_no_warning(recwarn):
+    data = encode(5, cases=8, classes=("a", "b", "c", "d"))
+    found = probe(data, folds=2, heads=["logistic"], permutations=4, workers=4, bootstrap=FEW)
+    assert "In some folds a class has one training case" in str(found)
+    assert not [one for one in recwarn if "penalty" in str(one.message)]
+
+
 def test_neighbours_of_many_splits_are_those_of_a_search():
     data = encode(3, cases=30)
     generator = np.random.default_rng(0)
@@ -167,6 +195,7 @@ def test_what_is_refused(encoders):
         ("neighbours must be", {"data": data, "neighbours": 0}),
         ("few_shot must be", {"data": data, "few_shot": (0,)}),
         ("is named 'colour'", {"data": {"colour": data}}),
+        ("of the classes malignant; expected images of each", {"data": data.where(label="malignant")}),
     ):
         with pytest.raises(TrainingError, match=wrong):
             probe(**options)

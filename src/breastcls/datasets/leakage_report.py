@@ -120,8 +120,12 @@ class LeakageReport(Result):
                 lines.append(f"  {self.test_images_in_similar_cases} of {self.test_images} test images belong to them")
         return "\n".join(lines)
 
-    def raise_if_leaking(self, *, allowed: bool = False) -> None:
+    def raise_if_leaking(self, *, allowed: bool = False, has_argument: bool = True) -> None:
         """Raise an error if there is leakage, unless it is allowed.
+
+        Args:
+            allowed: Whether it is.
+            has_argument: Whether the caller takes `allow_leakage`, which the message then names.
 
         Raises:
             LeakageError: If there is; the message contains the report.
@@ -137,9 +141,11 @@ class LeakageReport(Result):
             )
         if self.leaking:
             remedies.append("Metrics on such a test set are inflated. Split with data.split(by='case').")
-        raise LeakageError(
-            f"{self}\n{' '.join(remedies)} Or pass allow_leakage=True to continue; it is then recorded in every result."
-        )
+        if has_argument:
+            remedies.append("Or pass allow_leakage=True to continue; it is then recorded in every result.")
+        elif self.leaking:
+            remedies.append("Leave out one image of each pair, or give both images one case.")
+        raise LeakageError(f"{self}\n{' '.join(remedies)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values, with relative paths."""

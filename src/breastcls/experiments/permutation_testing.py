@@ -123,7 +123,7 @@ def permutation_test(
     level = choose_level(how, aggregation)
     plan = FoldPlan(folds, by, seed, val_fraction)
     parts, _ = plan.divide(data)
-    audit_folds(parts).raise_if_leaking(allowed=by != "case")
+    audit_folds(parts).raise_if_leaking(allowed=plan.divides_cases, has_argument=False)
     settings = FitSettings.of({**{k: v for k, v in fit_options.items() if k != "callbacks"}, "seed": seed})
     model = build_new_model(build, seed)
     settings = settle_settings(model, settings)

@@ -32,6 +32,12 @@ def check_probe_data(data: object, baselines: Sequence[str]) -> dict[str, Datase
         if not isinstance(name, str) or name in baselines:
             raise TrainingError(f"An encoder is named {name!r}; expected text other than the name of a baseline.")
         require_labelled(f"data[{name!r}]" if isinstance(data, Mapping) else "data", one, "A probe")
+        found = np.unique(one.labels)
+        if len(found) < len(one.classes) or len(found) < 2:
+            raise TrainingError(
+                f"The images of {name!r} are of the classes {', '.join(one.classes[index] for index in found)}; "
+                f"expected images of each of {', '.join(one.classes)}, and at least two classes."
+            )
         if one.vectors is None:
             raise TrainingError(
                 f"The images of {name!r} have no vectors. breastcls.features.extract_features(encoder, data) computes "

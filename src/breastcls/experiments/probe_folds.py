@@ -6,6 +6,7 @@ Nothing here needs Keras.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.image_rows import Unit
 from breastcls.datasets.splitting import assign_parts, equal_fractions
+from breastcls.errors import TrainingWarning
 from breastcls.experiments.fold_scores import FoldScorer
 from breastcls.experiments.probe_splits import Integers, ProbeHead, predict_out_of_fold
 
@@ -77,6 +79,8 @@ def score_in_batches(
         predicted = predict_out_of_fold(head, labels, parts)
         return [scorer.score(*one) for one in zip(predicted, labels, parts, strict=True)]
 
-    # Threads of products would compete with these.
-    with threadpool_limits(limits=1), ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
-        return [one for batch in threads.map(score, batches) for one in batch]
+    # Threads of products would compete with these. Filters of warnings are not of one thread: the heads set them too.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)
+        with threadpool_limits(limits=1), ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
+            return [one for batch in threads.map(score, batches) for one in batch]

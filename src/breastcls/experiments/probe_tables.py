@@ -63,7 +63,7 @@ def curve_rows(curves: pd.DataFrame, settings: Mapping[str, Any], digits: int = 
     metrics = list(settings["metrics"])
     head = ["encoder", "probe", "cases per class"]
     for metric in metrics:
-        head += [metric_title(metric), "range of draws"]
+        head += [metric_title(metric), f"range of {metric_title(metric)}"]
     rows = [head]
     for (encoder, name, count), row in zip(curves.index, curves.to_dict("records"), strict=True):
         cells = [str(encoder), str(name), str(count)]

@@ -58,7 +58,7 @@ def gather_images(
     for names in sets.values():
         data = named[names[0]]
         parts, fold_of = plan.divide(data)
-        audit_folds(parts).raise_if_leaking(allowed=plan.divides_cases)
+        audit_folds(parts).raise_if_leaking(allowed=plan.divides_cases, has_argument=False)
         wanted, notes = baselines, []
         if wanted is None:
             wanted = ("colour",) if data.has_images else ()

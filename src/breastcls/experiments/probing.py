@@ -25,7 +25,7 @@ from breastcls.experiments.neighbour_head import NeighbourHead
 from breastcls.experiments.permutation_result import PermutationTest
 from breastcls.experiments.probe_arguments import HEADS, check_probe_data, check_probe_numbers
 from breastcls.experiments.probe_folds import LabelledFolds, divide_again, score_in_batches
-from breastcls.experiments.probe_limitations import few_shot_notes, find_probe_limitations
+from breastcls.experiments.probe_limitations import assumed_penalty_notes, few_shot_notes, find_probe_limitations
 from breastcls.experiments.probe_result import ProbeResult
 from breastcls.experiments.probe_scores import score_rows, summarise_rows
 from breastcls.experiments.probe_splits import ProbeHead, predict_out_of_fold
@@ -147,6 +147,8 @@ def probe(
                         )
             seconds[name] = time.perf_counter() - began
         fewest = len(images.data) - int(np.bincount(images.parts).max())
+        if "logistic" in heads:
+            notes += assumed_penalty_notes(images)
         if "knn" in heads and fewest < neighbours:
             notes.append(f"A training part has {fewest} images, fewer than {neighbours}: all of them are neighbours.")
         too_many = [count for count in few_shot if count > most_cases(images.data)]
@@ -176,7 +178,7 @@ def probe(
             "neighbours": neighbours, "distance": distance, "class_weight": class_weight, "draws": draws,
             "permutations": permutations, "bootstrap": asdict(bootstrap),
         },
-        limitations=find_probe_limitations(sets, counts, notes, by, len(heads) * len(named)),
+        limitations=find_probe_limitations(sets, counts, notes, plan, len(heads) * len(named)),
         environment=describe_environment(),
         seconds=seconds,
     )  # fmt: skip

@@ -80,7 +80,7 @@ def compare_pooling(
     cases = make_bags(data).cases
     parts, _ = FoldPlan(folds, "case", seed).divide(data)
     leakage = audit_folds(parts)
-    leakage.raise_if_leaking()
+    leakage.raise_if_leaking(has_argument=False)
     predicted: dict[str, list[Predictions]] = {name: [] for name in names}
     models: dict[str, list[CaseModel]] = {name: [] for name in names}
     attention = []

@@ -110,7 +110,7 @@ def run_recipe(
     }
     # Before hours of training: a leak for which their result would be refused.
     for of_unit in split.values():
-        audit_folds(of_unit["case"]).raise_if_leaking()
+        audit_folds(of_unit["case"]).raise_if_leaking(has_argument=False)
 
     settings = {
         "weights": {key: _weights_name(value) for key, value in starts.items()},
