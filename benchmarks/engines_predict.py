@@ -167,9 +167,10 @@ def _predict(backbone: str, count: int | None, rounds: int) -> dict[str, Any]:
     sides = {"ours": ours, "keras": keras_predict, "bare": bare, "ours_keras": ours_keras}
     result = run_in_turns(sides, rounds)
     difference = float(np.abs(outputs["ours"] - outputs["keras"]).max())
+    ratios = {f"ours/{peer}": round(ratio(result, "ours", peer), 2) for peer in ("keras", "bare", "ours_keras")}
     return {
         "images": len(images),
-        "ratios": {f"ours/{peer}": round(ratio(result, "ours", peer), 2) for peer in ("keras", "bare", "ours_keras")},
+        "ratios": {**ratios, "bare/keras": round(ratio(result, "bare", "keras"), 2)},
         "largest_difference": difference,
         **result,
     }
@@ -207,6 +208,7 @@ def _one(backbone: str, count: int | None, rounds: int) -> dict[str, Any]:
         "ratios": {
             "ours/keras": round(ratio(result, "ours", "keras"), 2),
             "ours/bare": round(ratio(result, "ours", "bare"), 2),
+            "bare/keras": round(ratio(result, "bare", "keras"), 2),
             "predict/keras": round(ratio(result, "predict", "keras"), 2),
             "predict/keras_predict": round(ratio(result, "predict", "keras_predict"), 2),
         },
