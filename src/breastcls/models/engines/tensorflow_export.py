@@ -19,6 +19,7 @@ import numpy as np
 
 from breastcls.errors import ModelError
 from breastcls.models.engines.engine_packages import import_openvino, short_message
+from breastcls.models.engines.openvino_outputs import drop_unused_outputs
 from breastcls.models.keras_export import prepare_export
 from breastcls.models.keras_files import load_keras_file
 
@@ -65,6 +66,8 @@ def _export_here(model: keras.Model, path: Path, export_format: str, options: di
         shape, name = (None, *model.input_shape[1:]), model.inputs[0].name
         options["input_signature"] = [keras.InputSpec(dtype="float32", shape=shape, name=name)]
     model.export(str(path), format=export_format, verbose=False, **options)
+    if export_format == "openvino":
+        drop_unused_outputs(path)
 
 
 def _export_file(source: str, path: str, export_format: str, options: str) -> int:
