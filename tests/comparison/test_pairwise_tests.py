@@ -37,13 +37,19 @@ def test_few_cases_have_no_p_value_and_no_interval_surer_than_both(draw):
     pair = [dataclasses.replace(some, probabilities=np.stack([1 - one, one], axis=1)) for one in (right, wrong)]
     scores = scores_of(pair, Bootstrap(100))
     metrics = metrics_of(pair)
-    row = score_differences(pair, metrics, scores, Bootstrap(100)).loc[("A", "B", "balanced_accuracy")]
+    differences = score_differences(pair, metrics, scores, Bootstrap(100)).loc[("A", "B")]
+    row = differences.loc["balanced_accuracy"]
     first, second = (scores.loc[(name, "balanced_accuracy")] for name in "AB")
     assert np.isnan([row["p"], row["p_holm"]]).all()
     expected = row["difference"] - np.hypot(first["value"] - first["low"], second["high"] - second["value"])
     assert row["low"] <= expected + 1e-9
     assert row["low_adjusted"] <= row["low"]
     assert row["low"] < 0 < row["high"]
+    # The value of the model without errors has no interval.
+    for name in ("brier", "log_loss", "mcc"):
+        assert scores.loc[("A", name), "reason"] != ""
+        assert differences.loc[name, ["low", "high", "low_adjusted", "high_adjusted", "p"]].isna().all()
+        assert differences.loc[name, "reason"] == "value-without-interval"
 
 
 def test_every_pair_is_scored_on_the_same_repeated_cases(three):

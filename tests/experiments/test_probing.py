@@ -11,6 +11,7 @@ import breastcls as bc
 from breastcls.errors import LeakageError, TrainingError
 from breastcls.experiments.few_shot import draw_cases, few_shot_splits
 from breastcls.experiments.neighbour_head import NeighbourHead
+from breastcls.experiments.probe_scores import summarise_rows
 from breastcls.experiments.probe_splits import ProbeSplit
 from breastcls.experiments.probing import probe
 from breastcls.features.linear_probe import fit_linear_probe
@@ -185,6 +186,17 @@ def test_images_have_the_colour_baseline_beside_them(data):
     row, colour = found.table.iloc[0], found.table.iloc[1]
     assert row["difference"] == pytest.approx(row["roc_auc"] - colour["roc_auc"])
     assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+
+
+def test_few_cases_show_no_difference_from_a_baseline():
+    rows = [
+        {"encoder": name, "probe": "logistic regression", "difference_low": low, "difference_high": 0.9}
+        for name, low in (("few", 0.2), ("many", 0.2), ("many", -0.2))
+    ]
+    better, rest, few = summarise_rows(rows, "roc_auc", ["colour"], few=["few"])
+    assert better.endswith("excludes 0): many (logistic regression).")
+    assert rest == "For 1 of 3 probes no difference from the baseline colour is shown."
+    assert few == "For 1 of 3 probes the cases are too few to show a difference from the baseline colour."
 
 
 def test_what_is_refused(encoders):

@@ -251,7 +251,9 @@ def test_several_measures_in_one_pass_are_those_of_each_by_itself():
     strata = np.repeat([0, 1], 6)
     measures = [lambda weights, values=values: weights @ values for values in (first, second)]
     bootstrap = Bootstrap(100)
-    together = bootstrap.intervals_of(measures, strata, [6, np.array([6, 2, 6])])
+    together = bootstrap.intervals_of(
+        lambda weights: [measure(weights) for measure in measures], strata, [6, np.array([6, 2, 6])]
+    )
     for measure, found, support in zip(measures, together, (6, [6, 2, 6]), strict=True):
         for one, other in zip(found, bootstrap.intervals(measure, strata, support), strict=True):
             np.testing.assert_array_equal(one, other)

@@ -7,7 +7,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, no_bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, cases_reaching, interval_at_cases
-from breastcls.intervals.score_tables import score, score_classes
+from breastcls.intervals.score_tables import score, score_with_classes
 
 QUICK = Bootstrap(100)
 
@@ -56,7 +56,7 @@ def test_one_erring_case_is_not_surer_than_none():
     assert 1 - 1 / 240 - metrics.loc["balanced_accuracy", "low"] == pytest.approx(expected, rel=0.01)
     jaccard = interval_at_cases(119.0, 120.0, 6, 0.95)[0]
     assert metrics.loc["f1", "low"] == pytest.approx(2 * jaccard / (1 + jaccard))
-    classes = score_classes(some, statistics, QUICK)
+    classes = score_with_classes(some, statistics, QUICK)[1]
     assert classes.loc["malignant", "recall_low"] == limit == classes.loc["benign", "specificity_low"]
     # All that is predicted as benign but one image is benign, and comes of twelve cases and one more.
     assert classes.loc["benign", "precision_low"] == interval_at_cases(240.0, 241.0, 13, 0.95)[0]

@@ -12,7 +12,7 @@ from breastcls.evaluation.evaluate import evaluate
 from breastcls.evaluation.evaluation_schema import read_schema
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.score_tables import count_units, score, score_classes, score_groups, score_levels
+from breastcls.intervals.score_tables import count_units, score, score_groups, score_levels, score_with_classes
 from breastcls.metrics.classification_metrics import compute_metrics
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
@@ -101,7 +101,7 @@ def test_counts(draw):
 
 def test_classes_have_intervals_around_their_values(draw):
     some = draw(1, classes=("a", "b", "c"))
-    table = score_classes(some, CaseStatistics.of(some), QUICK)
+    table = score_with_classes(some, CaseStatistics.of(some), QUICK)[1]
     assert table.index.tolist() == ["a", "b", "c"]
     for metric in ("precision", "recall", "specificity", "f1"):
         assert (table[f"{metric}_low"] <= table[metric]).all()

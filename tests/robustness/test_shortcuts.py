@@ -130,6 +130,8 @@ def test_interpretations():
     assert "33% of the difference from chance" in interpret_checks(found, 5)[0]
     assert interpret_checks(checks_of(clean, clean, "brier"), 2) == ()
     assert interpret_checks(checks_of(clean, clean), 1) == ()
+    (few,) = interpret_checks(checks_of(clean, clean), 2, few=True)
+    assert few.startswith("A class has fewer than 5 cases, which are too few to interpret the checks (ROC AUC")
 
 
 def test_wrong_arguments(pictures, colour_model):

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.calibration.binned_probabilities import BinnedCases
 from breastcls.calibration.consistency_resampling import compare_errors, estimate_bias, resample_errors
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
@@ -27,10 +28,9 @@ from breastcls.intervals.metric_bounds import drop_without_errors
 from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.minimum_cases import Bounds
 from breastcls.intervals.printed_table import PrintedTable
-from breastcls.intervals.proportion_bounds import Proportions, bound_proportions
+from breastcls.intervals.proportion_bounds import bound_proportions
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import log_losses, require_labels
-from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 
@@ -107,25 +107,25 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     predicted, observed = predicted_and_observed(predictions)
     codes = case_codes(predictions)
     strata = case_strata(predictions.labels, codes, len(predictions.classes))
-    once = np.ones((1, len(strata)))
-    losses = np.bincount(codes, log_losses(predictions))
+    losses, squares = np.bincount(codes, log_losses(predictions)), np.bincount(codes, (predicted - observed) ** 2)
     edges = [bin_edges(predicted, bins, binning) for binning in ("equal-width", "equal-mass")]
-    wide, mass = (_Binned(predicted, observed, codes, one) for one in edges)
+    wide, mass = (BinnedCases(predicted, observed, codes, one) for one in edges)
 
-    def brier(weights: Floats) -> Floats:
-        images = weights @ np.bincount(codes)
-        return np.column_stack([wide.brier(weights), weights @ losses / images])
+    def measure(weights: Floats) -> list[Floats]:
+        sums = wide.weigh(weights), mass.weigh(weights)
+        log_loss = weights @ losses / sums[0].images.sum(axis=1)
+        brier = np.column_stack([sums[0].brier(weights @ squares), log_loss])
+        return [*(one.frequencies() for one in sums), *(one.errors() for one in sums), brier]
 
     fewest = fewest_cases(classes_held(predictions.labels, codes, len(predictions.classes)))
     # A frequency depends on the cases of its bin too.
     of_bins = [np.minimum(binned.table()["cases"].to_numpy(), fewest) for binned in (wide, mass)]
     # One pass for all metrics: resampling the cases for each would cost more than the metrics.
-    bounds = bootstrap.intervals_of(
-        [wide.frequencies, mass.frequencies, wide.errors, mass.errors, brier], strata, [*of_bins, *[fewest] * 3]
-    )
+    bounds = bootstrap.intervals_of(measure, strata, [*of_bins, *[fewest] * 3])
     bounds[2:] = (drop_without_errors(found, np.ones(len(found.low), dtype=bool), predictions) for found in bounds[2:])
+    *_, of_wide, of_mass, brier = (part[0] for part in measure(np.ones((1, len(strata)))))
     errors = np.concatenate(
-        [np.stack([binned.errors(once)[0], *bound]) for binned, bound in zip((wide, mass), bounds[2:4], strict=True)],
+        [np.stack([value, *bound]) for value, bound in zip((of_wide, of_mass), bounds[2:4], strict=True)],
         axis=1,
         dtype=object,
     )
@@ -137,7 +137,7 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
         errors=off,
         equal_width=_reliability(predictions, wide, bounds[0], bootstrap.confidence),
         equal_mass=_reliability(predictions, mass, bounds[1], bootstrap.confidence),
-        brier=_with_bounds(np.stack([brier(once)[0], *bounds[4]]), (*BRIER, "log_loss"), "part"),
+        brier=_with_bounds(np.stack([brier, *bounds[4]]), (*BRIER, "log_loss"), "part"),
         consistency=compare_errors(off["value"], resampled, bootstrap.confidence),
         bias=estimate_bias(predicted, observed, codes, bootstrap, fewest),
         bins=bins,
@@ -152,7 +152,7 @@ def _with_bounds(rows: npt.NDArray[Any], names: tuple[str, ...], title: str) -> 
 
 def _reliability(
     predictions: Predictions,
-    binned: _Binned,
+    binned: BinnedCases,
     bounds: Bounds,
     confidence: float,
 ) -> pd.DataFrame:
@@ -183,65 +183,3 @@ def bin_edges(predicted: Floats, bins: int, binning: Binning | str) -> Floats:
     middles = 2 * np.cumsum(images) - images
     place = middles * bins // (2 * len(predicted))
     return np.concatenate([[0.0], values[1:][np.diff(place) > 0], [1.0]])
-
-
-class _Binned:
-    """Counts and sums by bin and case."""
-
-    def __init__(self, predicted: Floats, observed: Floats, codes: npt.NDArray[np.int64], edges: Floats) -> None:
-        self._edges = edges
-        self._bins = _place(predicted, edges)
-        bins, cases = len(edges) - 1, int(codes.max()) + 1
-        cells = codes * bins + self._bins
-        shape = (cases, bins)
-        self._images = np.bincount(cells, minlength=cases * bins).reshape(shape).astype(np.float64)
-        self._predicted = np.bincount(cells, predicted, minlength=cases * bins).reshape(shape)
-        self._observed = np.bincount(cells, observed, minlength=cases * bins).reshape(shape)
-        self._squares = np.bincount(codes, (predicted - observed) ** 2, minlength=cases)
-
-    def frequencies(self, weights: Floats) -> Floats:
-        """Return the observed frequency in each bin, (resamples, bins); NaN in an empty bin."""
-        return divide(weights @ self._observed, weights @ self._images)
-
-    def proportions(self) -> Proportions:
-        """Return the observed frequency in each bin as a proportion of its images."""
-        return Proportions.from_cases(self._observed, self._images)
-
-    def errors(self, weights: Floats) -> Floats:
-        """Return expected and maximum calibration error, (resamples, 2)."""
-        images = weights @ self._images
-        gaps = np.abs(weights @ self._observed - weights @ self._predicted)
-        expected = gaps.sum(axis=1) / images.sum(axis=1)
-        return np.stack([expected, np.nanmax(divide(gaps, images), axis=1)], axis=1)
-
-    def brier(self, weights: Floats) -> Floats:
-        """Return the Brier score and its parts, (resamples, 5), in the order of `BRIER`."""
-        images, observed = weights @ self._images, weights @ self._observed
-        total = images.sum(axis=1)
-        share = images / total[:, None]
-        frequency, predicted = divide(observed, images, 0.0), divide(weights @ self._predicted, images, 0.0)
-        base = observed.sum(axis=1) / total
-        score = weights @ self._squares / total
-        reliability = (share * (predicted - frequency) ** 2).sum(axis=1)
-        resolution = (share * (frequency - base[:, None]) ** 2).sum(axis=1)
-        uncertainty = base * (1 - base)
-        # The remainder is the variance of the probabilities within bins minus twice their covariance with the event.
-        within = score - reliability + resolution - uncertainty
-        return np.stack([score, reliability, resolution, uncertainty, within], axis=1)
-
-    def table(self) -> pd.DataFrame:
-        images = self._images.sum(axis=0)
-        return pd.DataFrame(
-            {
-                "lower": self._edges[:-1],
-                "upper": self._edges[1:],
-                "images": images.astype(np.int64),
-                "cases": (self._images > 0).sum(axis=0),
-                "probability": divide(self._predicted.sum(axis=0), images),
-                "frequency": divide(self._observed.sum(axis=0), images),
-            }
-        )
-
-
-def _place(predicted: Floats, edges: Floats) -> npt.NDArray[np.int64]:
-    return np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, len(edges) - 2).astype(np.int64)

@@ -54,16 +54,22 @@ def resample_errors(
     # In sorted order each bin is a range of rows; empty bins have none.
     starts = [np.unique(np.searchsorted(ascending, one[:-1], side="left")) for one in edges]
     starts = [one[one < len(ascending)] for one in starts]
+    # The rows are counted once, between the edges of all binnings.
+    every = np.unique(np.concatenate(starts))
+    ends = [*every[1:], len(ascending)]
+    expected = [np.add.reduceat(ascending, of_bins) for of_bins in starts]
     generator = np.random.default_rng(bootstrap.seed)
     found = np.empty((bootstrap.resamples, 2 * len(edges)))
     step = max(1, BLOCK // len(predicted))
     for start in range(0, bootstrap.resamples, step):
         rows = min(step, bootstrap.resamples - start)
         chance = generator.random((rows, int(codes.max()) + 1))
-        gaps = (chance[:, case_of_row] < ascending) - ascending
+        occurred = chance.take(case_of_row, axis=1) < ascending
+        ranges = zip(every, ends, strict=True)
+        counts = np.stack([np.count_nonzero(occurred[:, low:high], axis=1) for low, high in ranges], axis=1)
         for place, of_bins in enumerate(starts):
             images = np.diff([*of_bins, len(ascending)])
-            off = np.abs(np.add.reduceat(gaps, of_bins, axis=1))
+            off = np.abs(np.add.reduceat(counts, np.searchsorted(every, of_bins), axis=1) - expected[place])
             found[start : start + rows, 2 * place] = off.sum(axis=1) / len(ascending)
             found[start : start + rows, 2 * place + 1] = (off / images).max(axis=1)
     return found

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 
 from breastcls.comparison.comparison import Comparison
-from breastcls.comparison.pairwise_tests import enough_for_delong, pairs_of, pairwise_tests, score_differences
+from breastcls.comparison.pairwise_tests import pairs_of, pairwise_tests, score_differences
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.limitations import NO_CASES, few_cases, find_limitations
-from breastcls.intervals.minimum_cases import NO_VARIATION, REASONS
+from breastcls.intervals.metric_support import fewest_cases
+from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, REASONS
 from breastcls.intervals.score_tables import count_units, score
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_metrics
 from breastcls.metrics.metric_descriptions import metric_title
@@ -204,10 +205,11 @@ def _merge_limitations(by_model: Sequence[tuple[str, ...]], names: Sequence[str]
 
 def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap) -> tuple[str, ...]:
     found = []
-    if len(scored.classes) == 2 and not enough_for_delong(scored):
+    if fewest_cases(CaseStatistics.of(scored, rank=False).holds) < FEW_CASES:
         found.append(
-            "With fewer than five cases of a class there are no p-values: those of the bootstrap and of DeLong's test "
-            "would be too small."
+            f"Of metrics that rest on a class of fewer than {FEW_CASES} cases there are no p-values: those of the "
+            "bootstrap and of DeLong's test would be too small. There is no confidence interval of a difference where "
+            "a value has none."
         )
     if pairs > 1:
         found.append(

@@ -15,7 +15,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.metric_support import count_support
 from breastcls.intervals.minimum_cases import FEW_CASES, Bounds
-from breastcls.intervals.paired_scores import bound_difference
+from breastcls.intervals.paired_scores import bound_few_differences
 from breastcls.intervals.proportions import has_one_row_per_case
 from breastcls.intervals.score_tables import count_units
 from breastcls.metrics.classification_metrics import METRICS
@@ -40,12 +40,12 @@ def score_differences(
     """Return the difference of every metric between every two models.
 
     With fewer than five cases of a class resamples hardly vary where both models depend on the same cases. The interval
-    is then no narrower than those of both models allow, and there is no p-value.
+    is then no narrower than those of both models allow, there is none where a model has none, and there is no p-value.
 
     Args:
         scored: Predictions of the same images in the same order.
         metrics: Their metrics, one column per model.
-        scores: Their confidence intervals: index `model`, `metric`, columns `low` and `high`.
+        scores: Their confidence intervals: index `model`, `metric`, columns `low`, `high` and `reason`.
         bootstrap: How confidence intervals are computed, from the same resamples for all models.
 
     Returns:
@@ -68,15 +68,18 @@ def score_differences(
         bootstrap, difference, statistics[0].strata, np.tile(support, len(pairs)), families=families
     )
     own = [scores.xs(name, level="model").loc[list(METRICS)] for name in names]
-    alone = [(one["low"].to_numpy(), one["high"].to_numpy()) for one in own]
+    alone = [
+        (metrics[name].to_numpy(), Bounds(*(one[column].to_numpy() for column in Bounds._fields)))
+        for name, one in zip(names, own, strict=True)
+    ]
     tables = []
     for number, (a, b) in enumerate(pairs):
         part = slice(number * len(METRICS), (number + 1) * len(METRICS))
         differences = (metrics[names[a]] - metrics[names[b]]).to_numpy()
-        values = (metrics[name].to_numpy() for name in (names[a], names[b]))
-        least = bound_difference(next(values), alone[a], next(values), alone[b])
-        bounds = Bounds(*(one[part] for one in found.bounds)).widen(few, *least)
-        adjusted = Bounds(found.low_adjusted[part], found.high_adjusted[part], bounds.reason).widen(few, *least)
+        drawn = Bounds(*(one[part] for one in found.bounds))
+        bounds = bound_few_differences(drawn, few, alone[a], alone[b])
+        adjusted = drawn._replace(low=found.low_adjusted[part], high=found.high_adjusted[part])
+        adjusted = bound_few_differences(adjusted, few, alone[a], alone[b])
         index = pd.MultiIndex.from_product([[names[a]], [names[b]], METRICS], names=["first", "second", "metric"])
         columns = {
             "difference": differences,

@@ -18,13 +18,13 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata, classes_held
-from breastcls.intervals.curve_bands import count_pairs
 from breastcls.intervals.few_case_support import warn_few_cases
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, Bounds
 from breastcls.intervals.printed_table import PrintedTable
 from breastcls.intervals.proportion_bounds import Proportions, interval_at_cases
 from breastcls.intervals.proportions import has_one_row_per_case, ratio_interval
 from breastcls.intervals.score_tables import wide_score
+from breastcls.intervals.weighted_counts import WeightedCounts
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.metrics.division import divide
 from breastcls.models.probability_rule import DEFAULT_THRESHOLD
@@ -230,22 +230,23 @@ class _Rates:
         self.cases = classes_held(predictions.labels, codes, 2).sum(axis=0)
         positive = predictions.labels == 1
         steps, self._order = np.unique(thresholds.astype(np.float32), return_inverse=True)
-        # How many of the ascending thresholds a score reaches; sparse, since cases may be as many as images.
+        # How many of the ascending thresholds a score reaches.
         reached = np.searchsorted(steps, predictions.positive, side="right")
-        shape = (len(steps) + 1, len(self.strata))
         # Sensitivity and specificity at the thresholds.
         self.proportions = (
             Proportions.reaching(reached[positive], codes[positive], self._order + 1),
             Proportions.reaching(reached[~positive], codes[~positive], self._order + 1).complement(),
         )
-        self._positive = count_pairs(reached[positive], codes[positive], shape)
-        self._negative = count_pairs(reached[~positive], codes[~positive], shape)
+        # The counts of negative rows follow those of positive ones.
+        self._levels = len(steps) + 1
+        groups = np.where(positive, reached, reached + self._levels)
+        self._counts = WeightedCounts(groups, codes, 2 * self._levels, len(self.strata))
 
     def measure(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
         """Return sensitivity and specificity, (resamples, thresholds), and the share of positives, (resamples,)."""
-        columns = np.ascontiguousarray(weights.T)
-        below_positive = np.cumsum(self._positive @ columns, axis=0).T
-        below_negative = np.cumsum(self._negative @ columns, axis=0).T
+        counts = self._counts.weigh(weights)
+        below_positive = np.cumsum(counts[:, : self._levels], axis=1)
+        below_negative = np.cumsum(counts[:, self._levels :], axis=1)
         positives, negatives = below_positive[:, -1:], below_negative[:, -1:]
         with np.errstate(invalid="ignore", divide="ignore"):
             sensitivity = (positives - below_positive[:, self._order]) / positives

@@ -13,8 +13,8 @@ import pandas as pd
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
-from breastcls.intervals.curve_bands import count_pairs
 from breastcls.intervals.proportion_bounds import Proportions, bound_few
+from breastcls.intervals.weighted_counts import WeightedCounts
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
@@ -53,11 +53,11 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
     strata = case_strata(predictions.labels, codes, len(predictions.classes))
     edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip(np.searchsorted(edges, risk, side="right") - 1, 0, bins - 1)
-    counts = count_pairs(groups * bins + place, codes, (len(names) * bins, len(strata)))
+    counts = WeightedCounts(groups * bins + place, codes, len(names) * bins, len(strata))
 
     def measure(weights: Floats) -> Floats:
         """Return the cumulative shares of each group, (resamples, groups x bins)."""
-        weighted = (counts @ np.ascontiguousarray(weights.T)).T.reshape(len(weights), len(names), bins)
+        weighted = counts.weigh(weights).reshape(len(weights), len(names), bins)
         added = np.cumsum(weighted, axis=2)
         return divide(added, added[:, :, -1:]).reshape(len(weights), -1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,24 +65,40 @@ def score_rows(
     return rows
 
 
-def summarise_rows(rows: Sequence[Mapping[str, Any]], metric: str, baselines: Sequence[str]) -> tuple[str, ...]:
-    """Return sentences on which probes are better than the baseline, and which are better than permuted labels."""
+def summarise_rows(
+    rows: Sequence[Mapping[str, Any]], metric: str, baselines: Sequence[str], few: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return sentences on which probes are better than the baseline, and which are better than permuted labels.
+
+    Args:
+        rows: The rows of `score_rows`.
+        metric: The first metric.
+        baselines: Names of the baselines.
+        few: The encoders that were scored on fewer than five cases of a class, which do not show a difference.
+    """
     probes = [row for row in rows if row["probe"] != BASELINE]
     title, sentences = metric_title(metric), []
     total = format_count(len(probes), "probe")
     if baselines:
+        enough = [row for row in probes if row["encoder"] not in few]
         kinds = {
-            f"better than the baseline {baselines[0]}": [row for row in probes if row["difference_low"] > 1e-9],
-            f"worse than the baseline {baselines[0]}": [row for row in probes if row["difference_high"] < -1e-9],
+            f"better than the baseline {baselines[0]}": [row for row in enough if row["difference_low"] > 1e-9],
+            f"worse than the baseline {baselines[0]}": [row for row in enough if row["difference_high"] < -1e-9],
         }
         for what, some in kinds.items():
             if some:
                 sentences.append(f"In {title}, {what} (the CI of the difference excludes 0): {_names(some)}.")
         shown = sum(len(some) for some in kinds.values())
         unknown = [row for row in probes if pd.isna(row["difference_low"])]
-        rest = len(probes) - shown - len(unknown)
+        too_few = [row for row in probes if row["encoder"] in few and not pd.isna(row["difference_low"])]
+        rest = len(probes) - shown - len(unknown) - len(too_few)
         if rest:
             sentences.append(f"For {rest} of {total} no difference from the baseline {baselines[0]} is shown.")
+        if too_few:
+            sentences.append(
+                f"For {len(too_few)} of {total} the cases are too few to show a difference from the baseline "
+                f"{baselines[0]}."
+            )
         if unknown:
             sentences.append(f"For {len(unknown)} of {total} the CI of the difference is not estimable.")
     if probes and "p" in probes[0]:

@@ -32,6 +32,7 @@ from breastcls.experiments.probe_splits import ProbeHead, predict_out_of_fold
 from breastcls.experiments.probed_images import ProbedImages, gather_images
 from breastcls.features.nearest_neighbours import Distance
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.limitations import few_cases
 from breastcls.intervals.paired_scores import check_metrics
 from breastcls.intervals.score_tables import count_units
 from breastcls.predictions.aggregation import Aggregation, Level
@@ -165,12 +166,13 @@ def probe(
         if permutations:
             values = {} if test is None else test.table["p"].to_dict()
             row["p"], row["p_mean_over_folds"] = values.get("pooled", np.nan), values.get("mean_over_folds", np.nan)
+    few = [name for images in sets if few_cases(counts[images.names[0]]) for name in images.names]
     return ProbeResult(
         table=pd.DataFrame(rows).set_index(["encoder", "probe"]),
         few_shot=_curve_table(curves),
         predictions=predictions,
         permutation_tests=tests,
-        verdicts=summarise_rows(rows, wanted[0], [name for images in sets for name in images.baselines]),
+        verdicts=summarise_rows(rows, wanted[0], [name for images in sets for name in images.baselines], few),
         counts=counts,
         settings={
             "folds": folds, "by": by, "seed": seed, "metrics": list(wanted),

@@ -39,6 +39,8 @@ Statistic = Callable[[Floats], Floats]
 
 # Elements of one block of weights; it also fixes the order of the random draws: changing it changes every interval.
 BLOCK = 4_000_000
+# With more cases, resamples are counted one by one.
+MOST_CASES_AT_ONCE = 10_000
 # Leaving out each case in turn costs as many evaluations as there are cases.
 MOST_CASES_TO_LEAVE_OUT = 5_000
 
@@ -100,17 +102,16 @@ class Bootstrap:
         """Yield how often each case is drawn, in blocks of float64 (some resamples, cases)."""
         generator = np.random.default_rng(self.seed)
         members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
-        cases = len(strata)
-        step = max(1, BLOCK // cases)
+        ends = np.cumsum([len(stratum) for stratum in members])
+        # Where each case is among those of the first stratum, of the second, and so on.
+        place = np.empty(len(strata), dtype=np.int64)
+        place[np.concatenate(members)] = np.arange(len(strata))
+        step = max(1, BLOCK // len(strata))
         for start in range(0, self.resamples, step):
-            rows = min(step, self.resamples - start)
-            block = np.empty((rows, cases))
-            for stratum in members:
-                size = len(stratum)
-                drawn = generator.integers(0, size, size=(rows, size))
-                drawn += np.arange(rows)[:, None] * size
-                block[:, stratum] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
-            yield block
+            ordered = np.empty((min(step, self.resamples - start), len(strata)))
+            for end, stratum in zip(ends, members, strict=True):
+                _count_draws(generator, ordered[:, end - len(stratum) : end])
+            yield ordered if len(members) == 1 else ordered.take(place, axis=1)
 
     def intervals(self, statistic: Statistic, strata: Integers, support: Any = None) -> Bounds:
         """Return the confidence interval of each value, or the reason why it is not estimable.
@@ -150,22 +151,37 @@ class Bootstrap:
         low[undefined] = high[undefined] = np.nan
         return low, high
 
-    def intervals_of(self, statistics: Sequence[Statistic], strata: Integers, supports: Sequence[Any]) -> list[Bounds]:
-        """Return the bounds of several statistics from one pass over the same resamples; see `intervals`.
+    def intervals_of(
+        self, statistic: Callable[[Floats], Sequence[Floats]], strata: Integers, supports: Sequence[Any]
+    ) -> list[Bounds]:
+        """Return the bounds of several arrays from one pass over the same resamples; see `intervals`.
 
         Args:
-            statistics: Each from weights (resamples, cases) to values (resamples, values).
+            statistic: From weights (resamples, cases) to arrays, each (resamples, values).
             strata: int64 (cases,), the stratum of each case.
-            supports: For each statistic, the fewest cases of a class that each value depends on, or one number.
+            supports: For each array, the fewest cases of a class that each value depends on, or one number.
         """
-        widths = [statistic(np.ones((1, len(strata)))).shape[1] for statistic in statistics]
+        widths = [part.shape[1] for part in statistic(np.ones((1, len(strata))))]
         found = self.intervals(
-            lambda weights: np.concatenate([statistic(weights) for statistic in statistics], axis=1),
+            lambda weights: np.concatenate(statistic(weights), axis=1),
             strata,
             np.concatenate([np.broadcast_to(one, width) for one, width in zip(supports, widths, strict=True)]),
         )
         places = np.cumsum(widths)[:-1]
         return [Bounds(*parts) for parts in zip(*(np.split(part, places) for part in found), strict=True)]
+
+
+def _count_draws(generator: np.random.Generator, counts: Floats) -> None:
+    """Draw as many of some cases as there are, with replacement, and count how often each, (resamples, cases)."""
+    rows, size = counts.shape
+    drawn = generator.integers(0, size, size=(rows, size))
+    if size > MOST_CASES_AT_ONCE:
+        # The counts of one resample fit the cache of the processor, those of several do not.
+        for into, of_resample in zip(counts, drawn, strict=True):
+            into[:] = np.bincount(of_resample, minlength=size)
+        return
+    drawn += np.arange(rows)[:, None] * size
+    counts[:] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
 
 
 def _is_a(kind: type, value: object) -> bool:

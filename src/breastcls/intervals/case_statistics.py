@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.intervals.weighted_counts import WeightedCounts, are_many_of_one_row
 from breastcls.metrics.classification_metrics import (
     METRICS,
     PER_CLASS,
@@ -26,6 +27,8 @@ from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+# With more classes the cells of the confusion matrix are too many.
+MOST_CLASSES_IN_CELLS = 20
 
 
 def case_codes(predictions: Predictions) -> Integers:
@@ -88,6 +91,7 @@ class CaseStatistics:
         codes: int64 (n,), index of the case of each row.
         strata: int64 (cases,), see `case_strata`.
         counts: Each float64 (cases, classes). The whole confusion matrix of each case would need the square of that.
+        confusion: The cells of the confusion matrix, from which many cases of one row each are counted; else None.
         squared_errors: float64 (cases,), sum over the case's rows.
         log_losses: float64 (cases,), sum over the case's rows.
         slide_scores: float64 (cases,), sum over its slides of the proportion of correct rows; None without slides.
@@ -98,6 +102,7 @@ class CaseStatistics:
     codes: Integers
     strata: Integers
     counts: ClassCounts
+    confusion: WeightedCounts | None
     squared_errors: Floats
     log_losses: Floats
     slide_scores: Floats | None
@@ -140,11 +145,15 @@ class CaseStatistics:
             if predictions.cases is not None:
                 slide_scores = _sum(case_of_slide, scores, cases)
                 slides = _sum(case_of_slide, np.ones(len(scores)), cases)
+        confusion = None
+        if classes <= MOST_CLASSES_IN_CELLS and are_many_of_one_row(codes, cases):
+            confusion = WeightedCounts(labels * classes + predicted, codes, classes**2, cases)
         ranked: Sequence[int] = () if not rank else (1,) if classes == 2 else range(classes)
         return cls(
             codes=codes,
             strata=case_strata(labels, codes, classes),
             counts=ClassCounts(*(part.reshape(cases, classes) for part in counted)),
+            confusion=confusion,
             squared_errors=_sum(codes, squared_errors(predictions), cases),
             log_losses=_sum(codes, log_losses(predictions), cases),
             slide_scores=slide_scores,
@@ -156,7 +165,10 @@ class CaseStatistics:
 
     def weigh(self, weights: Floats) -> ClassCounts:
         """Return the counts of each weighting of the cases, each (resamples, classes)."""
-        return ClassCounts(*(weights @ part for part in self.counts))
+        if self.confusion is None:
+            return ClassCounts(*(weights @ part for part in self.counts))
+        classes = self.counts.true.shape[1]
+        return ClassCounts.of(self.confusion.weigh(weights).reshape(len(weights), classes, classes))
 
     def compute(self, weights: Floats) -> Floats:
         """Return `METRICS` of each weighting of the cases.
@@ -169,7 +181,18 @@ class CaseStatistics:
             compares classes and a class that the cases hold has no weight: a mean over the remaining classes would be
             another metric.
         """
+        return self._compute(weights, self.weigh(weights))
+
+    def compute_classes(self, weights: Floats) -> Floats:
+        """Return `PER_CLASS` of each class, (resamples, classes x metrics), the metric as the fastest index."""
+        return _compute_classes(self.weigh(weights))
+
+    def compute_with_classes(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return what `compute` and `compute_classes` return."""
         counts = self.weigh(weights)
+        return self._compute(weights, counts), _compute_classes(counts)
+
+    def _compute(self, weights: Floats, counts: ClassCounts) -> Floats:
         held = self.holds.any(axis=0)
         complete = (counts.true[:, held] > 0).all(axis=1) & (held.sum() > 1)
         values = _decision_metrics(counts, complete)
@@ -190,10 +213,10 @@ class CaseStatistics:
             values["roc_auc"], values["average_precision"] = np.where(complete, means, np.nan)
         return np.stack([values[name] for name in METRICS], axis=1)
 
-    def compute_classes(self, weights: Floats) -> Floats:
-        """Return `PER_CLASS` of each class, (resamples, classes x metrics), the metric as the fastest index."""
-        values = per_class_metrics(self.weigh(weights))
-        return np.stack([values[name] for name in PER_CLASS], axis=2).reshape(len(weights), -1)
+
+def _compute_classes(counts: ClassCounts) -> Floats:
+    values = per_class_metrics(counts)
+    return np.stack([values[name] for name in PER_CLASS], axis=2).reshape(len(counts.true), -1)
 
 
 def _sum(codes: Integers, values: Floats, cases: int) -> Floats:

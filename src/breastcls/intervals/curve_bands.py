@@ -13,7 +13,6 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 from sklearn import metrics as reference
 
 from breastcls.intervals.bootstrap import Bootstrap
@@ -21,6 +20,7 @@ from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.intervals.metric_support import fewest_cases
 from breastcls.intervals.minimum_cases import MANY_CLASSES, NO_VARIATION, Bounds, no_bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, cases_reaching
+from breastcls.intervals.weighted_counts import WeightedCounts
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
 
@@ -175,22 +175,20 @@ class _WeightedCurves:
         steps = np.unique(scores)
         if len(steps) > MOST_THRESHOLDS:
             steps = np.unique(np.quantile(scores, np.linspace(0, 1, MOST_THRESHOLDS), method="lower"))
-        # Row 0 counts the scores at or above the highest threshold.
-        rows = len(steps) - np.searchsorted(steps, scores, side="right")
-        shape = (len(steps), cases)
-        self._positive = count_pairs(rows[positive], codes[positive], shape)
-        self._negative = count_pairs(rows[~positive], codes[~positive], shape)
+        # Step 0 counts the scores at or above the highest threshold; those of negative rows follow the others.
+        reached = len(steps) - np.searchsorted(steps, scores, side="right")
+        self._steps = len(steps)
+        self._counts = WeightedCounts(np.where(positive, reached, reached + len(steps)), codes, 2 * len(steps), cases)
 
     def compute(self, weights: Floats) -> Floats:
         """Return sensitivities and precisions on the grids, (resamples, 301)."""
-        step = max(1, 2_000_000 // self._positive.shape[0])
+        step = max(1, 2_000_000 // self._steps)
         parts = [self._compute(weights[start : start + step]) for start in range(0, len(weights), step)]
         return np.concatenate(parts)
 
     def _compute(self, weights: Floats) -> Floats:
-        columns = np.ascontiguousarray(weights.T)
-        found = np.cumsum(self._positive @ columns, axis=0).T
-        wrong = np.cumsum(self._negative @ columns, axis=0).T
+        counts = self._counts.weigh(weights)
+        found, wrong = (np.cumsum(part, axis=1) for part in (counts[:, : self._steps], counts[:, self._steps :]))
         result = np.full((len(weights), len(FALSE_POSITIVE_RATES) + len(RECALLS)), np.nan)
         for row, true, false in zip(result, found, wrong, strict=True):
             if true[-1] == 0 or false[-1] == 0:
@@ -201,10 +199,3 @@ class _WeightedCurves:
             reach = np.searchsorted(recalls[1:], RECALLS - 1e-12, side="left")
             row[len(FALSE_POSITIVE_RATES) :] = true[reach] / (true[reach] + false[reach])
         return result
-
-
-def count_pairs(
-    rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], shape: tuple[int, int]
-) -> sparse.csr_array:
-    """Return the count of each pair of a row and a column."""
-    return sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=shape, dtype=np.float64).tocsr()

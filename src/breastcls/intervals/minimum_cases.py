@@ -30,6 +30,7 @@ NO_ERRORS = "no-errors"
 VALUE_NOT_DEFINED = "value-not-defined"
 CASES_NOT_KNOWN = "cases-not-known"
 MANY_CLASSES = "many-classes"
+VALUE_WITHOUT_INTERVAL = "value-without-interval"
 REASONS = {
     TOO_FEW_CASES: f"there are fewer than {MIN_CASES} cases of a class that the value depends on",
     NO_VARIATION: "every resample of the cases has the same value",
@@ -37,6 +38,9 @@ REASONS = {
     VALUE_NOT_DEFINED: "the value is not defined",
     CASES_NOT_KNOWN: "cases are not known",
     MANY_CLASSES: "curves of more than 20 classes have no bands",
+    VALUE_WITHOUT_INTERVAL: (
+        f"there are fewer than {FEW_CASES} cases of a class, and one of the two values has no confidence interval"
+    ),
 }
 
 # Values that are the same in every resample may still differ by a rounding error.

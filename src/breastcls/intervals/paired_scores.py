@@ -17,7 +17,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.metric_bounds import bound_metrics
 from breastcls.intervals.metric_support import count_support
-from breastcls.intervals.minimum_cases import FEW_CASES, Bounds
+from breastcls.intervals.minimum_cases import FEW_CASES, VALUE_WITHOUT_INTERVAL, Bounds
 from breastcls.intervals.score_values import interval_text
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.metrics.number_format import NOT_DEFINED, NOT_ESTIMABLE
@@ -54,7 +54,8 @@ def score_against(
     Returns:
         One table for each of `others`: index metric, columns `value`, `low`, `high`, `reason`, and `change` (from the
         reference), `change_low`, `change_high`, `change_reason`. A reason is why there are no bounds, else "". With
-        fewer than five cases of a class, the interval of a change is no narrower than those of both values allow.
+        fewer than five cases of a class, the interval of a change is no narrower than those of both values allow, and
+        there is none where a value has none.
 
     Raises:
         EvaluationError: If a true class is not known, or the images differ.
@@ -93,7 +94,7 @@ def score_against(
         bounds, changes = (Bounds(*(part[number, place] for part in found)) for place in (0, 1))
         bounds = bound_metrics(bounds, value, other, own, bootstrap.confidence)
         if few.any():
-            changes = changes.widen(few, *bound_difference(value, bounds, expected, alone))
+            changes = bound_few_differences(changes, few, (value, bounds), (expected, alone))
         columns = {
             "value": value,
             **bounds._asdict(),
@@ -102,6 +103,29 @@ def score_against(
         }
         tables.append(pd.DataFrame(columns, index=pd.Index(METRICS, name="metric")).loc[list(metrics)])
     return tables
+
+
+def bound_few_differences(
+    changes: Bounds, few: npt.NDArray[np.bool_], first: tuple[Floats, Bounds], second: tuple[Floats, Bounds]
+) -> Bounds:
+    """Return bounds of differences of few cases no narrower than those of both values, and none where a value has none.
+
+    Args:
+        changes: Those of the bootstrap of first minus second.
+        few: bool (values,), whether a value rests on few cases.
+        first: Values and their bounds.
+        second: The same of what is subtracted.
+
+    Example:
+        >>> known = np.array([0.5]), Bounds(np.array([0.2]), np.array([0.8]), np.array([""], dtype=object))
+        >>> unknown = np.array([0.5]), Bounds(*np.full((2, 1), np.nan), np.array(["no-errors"], dtype=object))
+        >>> narrow = Bounds(np.array([-0.1]), np.array([0.1]), np.array([""], dtype=object))
+        >>> bound_few_differences(narrow, np.array([True]), known, unknown).reason.tolist()
+        ['value-without-interval']
+    """
+    low, high = bound_difference(*first, *second)
+    lacking = few & (changes.reason == "") & ~(np.isfinite(low) & np.isfinite(high))
+    return changes.widen(few, low, high).drop(lacking, VALUE_WITHOUT_INTERVAL)
 
 
 def bound_difference(

@@ -15,7 +15,7 @@ from breastcls.intervals.case_statistics import CaseStatistics, case_codes
 from breastcls.intervals.limitations import RAREST
 from breastcls.intervals.metric_bounds import bound_classes, bound_metrics
 from breastcls.intervals.metric_support import count_class_support, count_support
-from breastcls.intervals.minimum_cases import CASES_NOT_KNOWN
+from breastcls.intervals.minimum_cases import CASES_NOT_KNOWN, Bounds
 from breastcls.metrics.classification_metrics import METRICS, PER_CLASS, compute_metrics, slide_codes
 from breastcls.predictions.aggregation import LEVELS, Aggregation, Level
 from breastcls.predictions.predictions import Predictions
@@ -43,12 +43,29 @@ def count_units(predictions: Predictions) -> dict[str, Any]:
     }
 
 
-def score_classes(predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Return `PER_CLASS` of each class with intervals, and its images and cases; intervals are those of `score`."""
+def score_with_classes(
+    predictions: Predictions, statistics: CaseStatistics, bootstrap: Bootstrap
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of `score`, and one with `PER_CLASS` of each class with intervals, and its images and cases.
+
+    Both are computed from the same resamples.
+    """
+    of_metrics, of_classes = bootstrap.intervals_of(
+        statistics.compute_with_classes,
+        statistics.strata,
+        [count_support(METRICS, statistics.holds), count_class_support(PER_CLASS, statistics.holds).reshape(-1)],
+    )
+    return (
+        _metric_table(predictions, statistics, of_metrics, bootstrap.confidence),
+        _class_table(predictions, statistics, of_classes, bootstrap.confidence),
+    )
+
+
+def _class_table(
+    predictions: Predictions, statistics: CaseStatistics, bounds: Bounds, confidence: float
+) -> pd.DataFrame:
     point = statistics.compute_classes(np.ones((1, len(statistics.strata))))[0]
-    support = count_class_support(PER_CLASS, statistics.holds).reshape(-1)
-    bounds = bootstrap.intervals(statistics.compute_classes, statistics.strata, support)
-    bounds = bound_classes(bounds, predictions, statistics, bootstrap.confidence)
+    bounds = bound_classes(bounds, predictions, statistics, confidence)
     counts = count_units(predictions)["classes"]
     rows = []
     for index, name in enumerate(predictions.classes):
@@ -146,10 +163,16 @@ def score(predictions: Predictions, statistics: CaseStatistics, bootstrap: Boots
     Intervals are those of the bootstrap, or of `bound_metrics` where it has none; `reason` is why there is none at all
     (see `breastcls.intervals.minimum_cases`), else "".
     """
-    values = compute_metrics(predictions)
     support = count_support(METRICS, statistics.holds)
     bounds = bootstrap.intervals(statistics.compute, statistics.strata, support)
-    bounds = bound_metrics(bounds, values.to_numpy(), predictions, statistics, bootstrap.confidence)
+    return _metric_table(predictions, statistics, bounds, bootstrap.confidence)
+
+
+def _metric_table(
+    predictions: Predictions, statistics: CaseStatistics, bounds: Bounds, confidence: float
+) -> pd.DataFrame:
+    values = compute_metrics(predictions)
+    bounds = bound_metrics(bounds, values.to_numpy(), predictions, statistics, confidence)
     table = pd.DataFrame({"value": values, **bounds._asdict()})
     if predictions.cases is None and np.isfinite(values["patient_recognition_rate"]):
         # A slide would span several cases, were each image its own.

@@ -16,6 +16,7 @@ from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.images.resize import Pixels
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.limitations import few_cases, find_paired_limitations
+from breastcls.intervals.minimum_cases import FEW_CASES
 from breastcls.intervals.paired_scores import check_metrics, score_against, score_text
 from breastcls.intervals.score_tables import count_units, wide_score
 from breastcls.json_values import table_to_dict, to_json_values
@@ -170,7 +171,7 @@ def check_shortcuts(
     )
     return ShortcutChecks(
         table=table,
-        interpretation=interpret_checks(table, len(np.unique(test.labels))),
+        interpretation=interpret_checks(table, len(np.unique(test.labels)), few=bool(few_cases(counts))),
         settings={
             "bootstrap": asdict(bootstrap),
             "seed": seed,
@@ -214,16 +215,17 @@ def _metrics_of(table: pd.DataFrame) -> list[str]:
     return [name.removesuffix("_change") for name in table.columns if name.endswith("_change")]
 
 
-def interpret_checks(table: pd.DataFrame, classes: int) -> tuple[str, ...]:
+def interpret_checks(table: pd.DataFrame, classes: int, *, few: bool = False) -> tuple[str, ...]:
     """Return the interpretation of a table of checks, by its last metric with a known level of chance.
 
     Args:
         table: `ShortcutChecks.table`.
         classes: Number of classes in the test set.
+        few: Whether a class has fewer than five cases.
 
     Returns:
         One sentence per check; a single one where the metric of the unperturbed images is not significantly above
-        chance.
+        chance, or the cases are too few to show it.
 
     Example:
         >>> columns = ["roc_auc", "roc_auc_low", "roc_auc_high", "roc_auc_change", "roc_auc_change_low"]
@@ -244,6 +246,12 @@ performance comes from brightness; the rest depends on colour, or the perturbed 
         return (
             f"{title[0].upper()}{title[1:]} {clean[metric]:.3f} of the unperturbed images has no confidence interval, "
             "so the checks cannot be interpreted.",
+        )
+    if few:
+        return (
+            f"A class has fewer than {FEW_CASES} cases, which are too few to interpret the checks ({title} of the "
+            f"unperturbed images {clean[metric]:.3f}, CI {clean[f'{metric}_low']:.3f} to "
+            f"{clean[f'{metric}_high']:.3f}).",
         )
     if not clean[f"{metric}_low"] > chance:
         return (

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.checks.case_means import check_cases, mean_over_cases
@@ -26,6 +27,16 @@ def test_images_without_a_value_do_not_count():
     assert np.isfinite(bounds.low[0])
     # One case is too few for an interval.
     assert np.isnan(bounds.low[1])
+
+
+@pytest.mark.parametrize("cases", [3, 4])
+def test_intervals_of_few_cases_are_no_narrower_than_those_of_student(cases):
+    values = np.array([[0.1, 0.5], [0.2, 0.5], [0.9, 0.5], [0.3, 0.5]])[:cases]
+    _, bounds = mean_over_cases(values, np.arange(cases), BOOTSTRAP)
+    expected = stats.t.interval(0.95, cases - 1, values[:, 0].mean(), stats.sem(values[:, 0]))
+    np.testing.assert_allclose([bounds.low[0], bounds.high[0]], expected)
+    # Equal values have no interval, also where there are few.
+    assert bounds.reason.tolist() == ["", "no-variation"]
 
 
 def test_another_number_of_cases_is_refused():

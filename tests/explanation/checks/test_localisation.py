@@ -20,7 +20,7 @@ def test_a_map_of_the_object_is_better_than_chance_and_centre(blue_squares, expl
     assert table.loc["iou", "value"] > 0.6
     assert table.loc["inside", "value"] > 0.6
     assert (table[["gain_random", "gain_centre"]] > 0.3).all(axis=None)
-    assert table.loc["iou", "beats_baselines"]
+    assert table.loc["iou", "beats_baselines"] is None  # Four cases are too few to show it.
     assert table.loc["inside", "random"] == pytest.approx(64 / 1024)
     assert "pointing (higher is better)" in str(made)
     assert made.to_dict()["table"]

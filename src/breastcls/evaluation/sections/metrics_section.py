@@ -14,7 +14,7 @@ from breastcls.evaluation.report.blocks import Column, Table
 from breastcls.evaluation.report.table_cells import score_cell, text_cell
 from breastcls.evaluation.section import Section, SectionFigure
 from breastcls.evaluation.table_schema import exact_table_schema
-from breastcls.intervals.score_tables import score
+from breastcls.intervals.score_tables import score_with_classes
 from breastcls.intervals.score_values import UNDEFINED, read_levels, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_interval
@@ -33,8 +33,11 @@ _INTERVAL_OVER_CASES = (
 )
 
 
-def _compute(context: EvaluationContext) -> pd.DataFrame:
-    return score(context.scored, context.statistics, context.bootstrap)
+def compute_with_classes(context: EvaluationContext) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all metrics, and those of each class: they share the resamples."""
+    return context.compute_once(
+        "scores", lambda: score_with_classes(context.scored, context.statistics, context.bootstrap)
+    )
 
 
 def _text(metrics: pd.DataFrame, evaluation: EvaluationData) -> list[str]:
@@ -105,7 +108,7 @@ SECTION = Section(
     title="Metrics",
     description="One row per metric, with its confidence interval over cases.",
     always=True,
-    compute=_compute,
+    compute=lambda context: compute_with_classes(context)[0],
     columns=("value", "low", "high", "reason"),
     schema=exact_table_schema("value", "low", "high", "reason"),
     text=_text,

@@ -8,7 +8,7 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.report.any_table import metrics_by_row
 from breastcls.evaluation.report.blocks import Table
 from breastcls.evaluation.section import Section
-from breastcls.intervals.score_tables import score_classes
+from breastcls.evaluation.sections.metrics_section import compute_with_classes
 from breastcls.metrics.classification_metrics import PER_CLASS
 
 
@@ -27,7 +27,7 @@ SECTION = Section(
     part="Subgroups",
     description="One row per class.",
     always=True,
-    compute=lambda context: score_classes(context.scored, context.statistics, context.bootstrap),
+    compute=lambda context: compute_with_classes(context)[1],
     columns=("images", "cases", *(f"{name}{end}" for name in PER_CLASS for end in ("", "_low", "_high"))),
     rows="class",
     report=lambda per_class, evaluation: [class_table(per_class, evaluation)],

@@ -14,6 +14,7 @@ from breastcls.comparison.comparison import Comparison
 from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.errors import EvaluationError
 from breastcls.html_parts import html_list, html_paragraph, html_table
+from breastcls.intervals.limitations import few_cases
 from breastcls.intervals.score_values import interval_text
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.metric_descriptions import describe_metric
@@ -56,7 +57,8 @@ class PoolingComparison(Result):
     @property
     def verdicts(self) -> tuple[str, ...]:
         """One sentence per pooling: whether it is better than the mean."""
-        return tuple(_verdict(str(name), row) for name, row in self.table.iterrows() if name != "mean")
+        few = bool(few_cases(self.comparison.counts))
+        return tuple(_verdict(str(name), row, few) for name, row in self.table.iterrows() if name != "mean")
 
     @property
     def limitations(self) -> tuple[str, ...]:
@@ -163,11 +165,13 @@ def _signed(row: pd.Series) -> str:
     return f"{value} ({low} to {high})" if np.isfinite(row["low"]) else f"{value} (CI not estimable)"
 
 
-def _verdict(name: str, row: pd.Series) -> str:
+def _verdict(name: str, row: pd.Series, few: bool) -> str:
     low, high = row["roc_auc_difference_low"], row["roc_auc_difference_high"]
     difference = f"difference of the ROC AUC {_signed(_part(row, 'roc_auc_difference'))}"
     if not np.isfinite(low):
         return f"Whether {name} is better than the mean is not estimable ({difference})."
+    if few and (low > 0 or high < 0):
+        return f"The cases are too few to show whether {name} and the mean differ: {difference}."
     if low > 0:
         return f"{name} is better than the mean: {difference}."
     if high < 0:

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from breastcls.explanation.checks.case_means import Floats, mean_over_cases
+from breastcls.explanation.checks.case_means import Floats, count_cases, mean_over_cases
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.minimum_cases import FEW_CASES
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.number_format import NOT_DEFINED, NOT_ESTIMABLE
-from breastcls.text_tables import format_count, text_table
+from breastcls.text_tables import choose_form, format_count, text_table
 
 HEATMAP, RANDOM, CENTRE = "heat-map", "random", "centre"
 MAPS = (HEATMAP, RANDOM, CENTRE)
@@ -36,14 +37,17 @@ def compare_with_baselines(
     Returns:
         Index `measure`; columns `better`, `value`, `low`, `high`, `random`, `centre`, and for each baseline
         `gain_random`, `gain_random_low`, `gain_random_high`: the paired difference, positive where the heat-map is
-        better. `beats_baselines` is whether both confidence intervals are above zero.
+        better. `beats_baselines` is whether both confidence intervals are above zero; None with fewer than five cases,
+        which are too few to show it.
     """
     columns: list[Floats] = []
     for measure, of_maps in values.items():
         sign = -1.0 if better[measure] == "lower" else 1.0
         columns += [of_maps[name] for name in MAPS]
         columns += [sign * (of_maps[HEATMAP] - of_maps[name]) for name in (RANDOM, CENTRE)]
-    means, bounds = mean_over_cases(np.stack(columns, axis=1), codes, bootstrap)
+    table = np.stack(columns, axis=1)
+    means, bounds = mean_over_cases(table, codes, bootstrap)
+    cases = count_cases(table, codes)
     rows = []
     for number, measure in enumerate(values):
         at = 5 * number
@@ -65,10 +69,14 @@ def compare_with_baselines(
                         (f"gain_{name}_high", bounds.high[place]),
                     )
                 },
-                "beats_baselines": bool(bounds.low[at + 3] > 0 and bounds.low[at + 4] > 0),
+                "beats_baselines": (
+                    bool(bounds.low[at + 3] > 0 and bounds.low[at + 4] > 0)
+                    if cases[at + 3 : at + 5].min() >= FEW_CASES
+                    else None
+                ),
             }
         )
-    return pd.DataFrame(rows).set_index("measure")
+    return pd.DataFrame(rows).set_index("measure").astype({"beats_baselines": object})
 
 
 def baseline_values(method: str, table: pd.DataFrame, codes: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -93,9 +101,25 @@ def baseline_text(title: str, table: pd.DataFrame, codes: npt.NDArray[np.int64],
                 ),
             ]
         )
+    cases = int(codes.max()) + 1
+    few = f"\n{too_few_cases(cases)}" if cases < FEW_CASES else ""
     return (
-        f"{title}, {format_count(len(codes), 'image')} of {format_count(int(codes.max()) + 1, 'case')}, "
-        f"{100 * bootstrap.confidence:g}% CI over cases\n{text_table(rows)}"
+        f"{title}, {format_count(len(codes), 'image')} of {format_count(cases, 'case')}, "
+        f"{100 * bootstrap.confidence:g}% CI over cases\n{text_table(rows)}{few}"
+    )
+
+
+def too_few_cases(cases: int) -> str:
+    """Return a sentence on what fewer than five cases do not show.
+
+    Example:
+        >>> too_few_cases(1)
+        'The images are of only 1 case, which is too few to show that heat-maps are better than random maps.'
+    """
+    are = choose_form(cases, "is", "are")
+    return (
+        f"The images are of only {format_count(cases, 'case')}, which {are} too few to show that heat-maps are better "
+        "than random maps."
     )
 
 

@@ -1,4 +1,8 @@
-"""Means over images with confidence intervals over cases."""
+"""Means over images with confidence intervals over cases.
+
+Below five cases the interval is no narrower than that of Student's t: a resample of so few cases is never further out
+than the largest of them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from breastcls.errors import ExplanationError
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.minimum_cases import Bounds
+from breastcls.intervals.minimum_cases import FEW_CASES, Bounds
 from breastcls.metrics.division import divide
 from breastcls.text_tables import format_count
 
@@ -53,6 +58,20 @@ def mean_over_cases(values: Floats, codes: npt.NDArray[np.int64], bootstrap: Boo
     def means(weights: Floats) -> Floats:
         return divide(weights @ sums, weights @ sizes)
 
-    support = (sizes > 0).sum(axis=0)
-    bounds = bootstrap.intervals(means, np.zeros(count, dtype=np.int64), support)
-    return means(np.ones((1, count)))[0], bounds
+    support = count_cases(values, codes)
+    mean, bounds = means(np.ones((1, count)))[0], bootstrap.intervals(means, np.zeros(count, dtype=np.int64), support)
+    few = (support < FEW_CASES) & (support > 1)
+    half = _half_width(sums - np.nan_to_num(mean) * sizes, sizes.sum(axis=0), support, bootstrap.confidence)
+    return mean, bounds.widen(few, mean - half, mean + half)
+
+
+def count_cases(values: Floats, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the number of cases with a value in each column, int64 (columns,)."""
+    return np.array([len(np.unique(codes[np.isfinite(column)])) for column in values.T], dtype=np.int64)
+
+
+def _half_width(residuals: Floats, images: Floats, cases: npt.NDArray[np.int64], confidence: float) -> Floats:
+    """Return half the width of the t interval of each mean, float64 (columns,), from the residuals of each case."""
+    freedom = np.maximum(cases - 1, 1)
+    variance = (residuals**2).sum(axis=0) / np.maximum(images, 1.0) ** 2 * (1 + 1 / freedom)
+    return np.asarray(np.sqrt(variance) * stdtrit(freedom, 0.5 + confidence / 2))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.checks.agreement import measure_agreement
-from breastcls.explanation.checks.baseline_table import HEATMAP, MAPS, interval_text
+from breastcls.explanation.checks.baseline_table import HEATMAP, MAPS, interval_text, too_few_cases
 from breastcls.explanation.checks.case_means import check_cases, mean_over_cases
 from breastcls.explanation.checks.faithfulness import Faithfulness, baseline_curves
 from breastcls.explanation.checks.localisation import Localisation, measure_localisation
@@ -23,6 +23,7 @@ from breastcls.explanation.forward_model import open_scores
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.target_score import open_target
 from breastcls.intervals.bootstrap import Bootstrap
+from breastcls.intervals.minimum_cases import FEW_CASES
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.division import divide
 from breastcls.result import Result
@@ -87,10 +88,12 @@ class MethodComparison(Result):
         lines = [
             f"Explanation methods on {format_count(self.counts['images'], 'image')} of "
             f"{format_count(self.counts['cases'], 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases; "
-            "a method with a positive gain is better than random maps",
+            "a gain is positive where a method is better than random maps on these images",
             "",
             wide_table(rows, width=120),
         ]
+        if self.counts["cases"] < FEW_CASES:
+            lines += ["", too_few_cases(self.counts["cases"])]
         if self.skipped:
             lines += ["", "Not computed", *(f"  {name}: {reason}" for name, reason in self.skipped.items())]
         return "\n".join(lines)
