@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError, LeakageWarning, ModelError
 from breastcls.evaluation.evaluate import evaluate
+from breastcls.intervals import bootstrap as drawing
+from breastcls.intervals import weighted_counts
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.metrics.classification_metrics import METRICS, compute_metrics
 from breastcls.models.model_card import ModelCard, set_card
@@ -128,6 +131,31 @@ def test_one_class_and_no_cases():
     assert "not defined" in str(found)
     assert found.roc.empty
     json.loads(found.to_json())
+
+
+@pytest.mark.parametrize("classes", [("no", "yes"), ("a", "b", "c")])
+def test_many_images_without_cases_have_the_values_and_intervals_of_few(monkeypatch, draw, classes):
+    """Above a number of cases of one row each, rows are counted instead of multiplied, one resample at a time."""
+    some = dataclasses.replace(draw(2, images=120, classes=classes), cases=None, slides=None)
+    with pytest.warns(EvaluationWarning, match="Cases are not known"):
+        expected = evaluate(some, bootstrap=Bootstrap(20))
+    monkeypatch.setattr(weighted_counts, "MANY_CASES", 100)
+    monkeypatch.setattr(drawing, "MOST_CASES_AT_ONCE", 10)
+    with pytest.warns(EvaluationWarning, match="Cases are not known"):
+        found = evaluate(some, bootstrap=Bootstrap(20))
+    own, others = (list(numbers_in(json.loads(one.to_json()))) for one in (found, expected))
+    assert len(own) > 1000
+    np.testing.assert_allclose(own, others, rtol=0, atol=1e-12)
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        value = [value[key] for key in value if key != "origin"]
+    if isinstance(value, list):
+        for part in value:
+            yield from numbers_in(part)
+    elif not isinstance(value, str):
+        yield np.nan if value is None else float(value)
 
 
 def test_validation_predictions_are_no_test(draw):

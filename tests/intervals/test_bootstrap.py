@@ -104,6 +104,21 @@ def test_resamples_keep_each_stratum_and_draw_evenly():
     np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.06)
 
 
+@pytest.mark.parametrize("at_once", [1, 10_000])
+def test_resamples_are_drawn_by_block_and_stratum_however_they_are_counted(monkeypatch, at_once):
+    """The order of the random draws fixes every interval: this is that order, written as a loop."""
+    monkeypatch.setattr(intervals, "MOST_CASES_AT_ONCE", at_once)
+    monkeypatch.setattr(intervals, "BLOCK", 30)
+    strata = np.array([2, 0, 1, 0, 1, 1, 0])
+    generator, expected = np.random.default_rng(3), np.zeros((9, 7))
+    for rows in np.array_split(np.arange(9), [4, 8]):
+        for stratum in range(3):
+            members = np.flatnonzero(strata == stratum)
+            drawn = generator.integers(0, len(members), size=(len(rows), len(members)))
+            np.add.at(expected, (rows[:, None], members[drawn]), 1)
+    np.testing.assert_array_equal(np.concatenate(list(Bootstrap(9, seed=3).weights(strata))), expected)
+
+
 def mixed_cases(generator, cases, images=6, classes=4):
     """Draw predictions of cases with a mixture of classes each; the share of right decisions varies between cases."""
     mixtures = generator.dirichlet(0.5 * np.arange(classes, 0, -1), cases)
