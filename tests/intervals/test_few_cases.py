@@ -14,6 +14,7 @@ from breastcls.decisions.risk_histogram import risk_histogram
 from breastcls.errors import EvaluationWarning
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.curve_bands import compute_curves
+from breastcls.intervals.metric_bounds import BOOTSTRAP_ONLY
 from breastcls.intervals.minimum_cases import FEW_CASES, MIN_CASES, REASONS
 from breastcls.intervals.paired_scores import score_against
 from breastcls.intervals.score_tables import score_groups
@@ -149,7 +150,11 @@ def test_decisions_on_few_cases_warn_and_print_their_limitation(few):
 @pytest.mark.parametrize("few", [1, 2, 3, 5])
 def test_each_metric_counts_the_cases_of_the_classes_that_it_rests_on(few, level):
     found = bc.evaluate(draw(few), aggregation=level, bootstrap=QUICK)
-    reasons = found.metrics["reason"].drop(["average_precision", "f1", "mcc"])
+    reasons = found.metrics["reason"].drop(["f1", *BOOTSTRAP_ONLY])
+    if few < FEW_CASES:
+        assert (found.metrics.loc[list(BOOTSTRAP_ONLY), "reason"] != "").all()
+        possible = {"too-few-cases"} if few < MIN_CASES else {"few-cases", "no-variation"}
+        assert found.metrics.loc["average_precision", "reason"] in possible
     assert set(reasons.drop("recall")) == ({""} if few >= MIN_CASES else {"too-few-cases"})
     assert reasons["recall"] == ""
     turned = bc.evaluate(draw(9, few), aggregation=level, bootstrap=QUICK).metrics["reason"]

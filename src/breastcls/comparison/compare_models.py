@@ -207,7 +207,7 @@ def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap)
     found = []
     if fewest_cases(CaseStatistics.of(scored, rank=False).holds) < FEW_CASES:
         found.append(
-            f"Of metrics that rest on a class of fewer than {FEW_CASES} cases there are no p-values: those of the "
+            f"Of metrics that depend on a class of fewer than {FEW_CASES} cases there are no p-values: those of the "
             "bootstrap and of DeLong's test would be too small. There is no confidence interval of a difference where "
             "a value has none."
         )

@@ -5,7 +5,8 @@ is no narrower than Wilson's at the number of cases (`proportion_bounds`). F1 fo
 index. To means of the recall over classes, Wilson's intervals of the classes with few varying cases are added by MOVER
 (method of variance estimates recovery, Zou & Donner 2008, DOI 10.1002/sim.3095). An AUC that few cases support has the
 interval of Newcombe 2006. Other metrics that do not vary have no interval, and without a misclassified row the Brier
-score and the log loss have none either: the resamples vary only as much as the correct predictions do.
+score and the log loss have none either: the resamples vary only as much as the correct predictions do. MCC, average
+precision, Brier score and log loss, which only a bootstrap bounds, have none below five cases of a class.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from scipy.special import stdtrit
 
 from breastcls.intervals.auc_interval import auc_interval
 from breastcls.intervals.case_statistics import CaseStatistics
-from breastcls.intervals.minimum_cases import FEW_CASES, NO_ERRORS, NO_VARIATION, Bounds
+from breastcls.intervals.metric_support import count_support
+from breastcls.intervals.minimum_cases import FEW_CASES, FEW_FOR_BOOTSTRAP, NO_ERRORS, NO_VARIATION, Bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, bound_proportions, interval_at_cases
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, PER_CLASS
 from breastcls.metrics.division import divide
 from breastcls.predictions.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
+# Metrics for which no interval at the number of cases is known.
+BOOTSTRAP_ONLY = ("mcc", "average_precision", *LOSSES)
 
 
 def bound_metrics(
@@ -49,7 +53,9 @@ def bound_metrics(
         drawn = Bounds(*(part[place] for part in bounds))
         bounds = bounds.replace(np.arange(len(METRICS)) == place, *_bound_f1(drawn, of_positive, confidence)[:2])
     bounds = _bound_auc(bound_proportions(predictions, bounds, shares, confidence), values, statistics, confidence)
-    return drop_without_errors(bounds, np.isin(METRICS, LOSSES), predictions)
+    bounds = drop_without_errors(bounds, np.isin(METRICS, LOSSES), predictions)
+    few = np.isin(METRICS, BOOTSTRAP_ONLY) & (count_support(METRICS, statistics.holds) < FEW_CASES)
+    return bounds.drop(few & (bounds.reason == ""), FEW_FOR_BOOTSTRAP)
 
 
 def drop_without_errors(bounds: Bounds, losses: npt.NDArray[np.bool_], predictions: Predictions) -> Bounds:

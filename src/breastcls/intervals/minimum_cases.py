@@ -5,7 +5,8 @@ from two it is estimated with one degree of freedom, and no resample of two case
 be. `benchmarks/interval_coverage.py --few` measures it (`few_cases` in `benchmarks/results/interval_coverage.json`, and
 the table in `docs/explanation/intervals.md`): with two cases of a class the 95% intervals of a bootstrap hold the true
 specificity in about half of the simulations. From three cases on, proportions and the AUC can be bounded by intervals
-at the number of cases, which hold it about as often as stated; from five on the bootstrap alone is near.
+at the number of cases, which hold it about as often as stated; from five on the bootstrap alone is near. Metrics that
+are neither (MCC, average precision, Brier score, log loss) have an interval from five cases on.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Integers = npt.NDArray[np.int64]
 
 # Below so many cases of a class that a metric depends on, its confidence interval is not estimable.
 MIN_CASES = 3
-# Below so many a limitation stands beside it.
+# Below so many a limitation is reported with it, and what only a bootstrap could bound is not estimable.
 FEW_CASES = 5
 
 # Why a value has no confidence interval, as in the columns `reason` of tables; "" where it has one.
@@ -30,6 +31,7 @@ NO_ERRORS = "no-errors"
 VALUE_NOT_DEFINED = "value-not-defined"
 CASES_NOT_KNOWN = "cases-not-known"
 MANY_CLASSES = "many-classes"
+FEW_FOR_BOOTSTRAP = "few-cases"
 VALUE_WITHOUT_INTERVAL = "value-without-interval"
 REASONS = {
     TOO_FEW_CASES: f"there are fewer than {MIN_CASES} cases of a class that the value depends on",
@@ -38,6 +40,9 @@ REASONS = {
     VALUE_NOT_DEFINED: "the value is not defined",
     CASES_NOT_KNOWN: "cases are not known",
     MANY_CLASSES: "curves of more than 20 classes have no bands",
+    FEW_FOR_BOOTSTRAP: (
+        f"there are fewer than {FEW_CASES} cases of a class, which are too few for a bootstrap of this value"
+    ),
     VALUE_WITHOUT_INTERVAL: (
         f"there are fewer than {FEW_CASES} cases of a class, and one of the two values has no confidence interval"
     ),

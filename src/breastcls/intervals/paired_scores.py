@@ -112,7 +112,7 @@ def bound_few_differences(
 
     Args:
         changes: Those of the bootstrap of first minus second.
-        few: bool (values,), whether a value rests on few cases.
+        few: bool (values,), whether a value depends on few cases.
         first: Values and their bounds.
         second: The same of what is subtracted.
 
