@@ -108,6 +108,49 @@ def test_a_vision_transformer_is_explained(noise_images, transformer, method):
     assert made.heatmaps.max() == pytest.approx(1)
 
 
+class CountedImages(keras.layers.Layer):
+    """Counts the images that pass through it, of a model that runs eagerly."""
+
+    count = 0
+
+    def call(self, images):
+        CountedImages.count += images.shape[0] or 0
+        return images
+
+
+@pytest.fixture(scope="module")
+def counted(transformer, noise_images):
+    """By whether it is a transformer, a model 16x16 -> 3 classes that counts its images."""
+    models = {}
+    for is_transformer in (False, True):
+        value = inputs = keras.Input((16, 16, 3))
+        value = CountedImages()(value)
+        if not is_transformer:
+            for stride in (2, 1, 2, 2):
+                value = keras.layers.Conv2D(4, 3, stride, padding="same", activation="relu")(value)
+            value = keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(value))
+        model = keras.Model(inputs, transformer(value) if is_transformer else value)
+        model.compile(run_eagerly=True)
+        # The first call prepares the model.
+        explain(model, noise_images[:1], "attention-rollout" if is_transformer else "grad-cam", target_class=1)
+        models[is_transformer] = model
+    return models
+
+
+@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")
+def test_the_stated_number_of_passes_is_computed(counted, noise_images, method):
+    entry = METHODS[method]
+    model, image = counted[entry.needs_attention], noise_images[:1]
+    fewer = {"steps": 2, "samples": 50 if method == "kernel-shap" else 2, "channels": 2, "masks": 3}
+    default = inspect.signature(entry.compute).parameters
+    changed = {name: fewer[name] for name in re.findall(r"`(\w+)`", entry.passes) if name in fewer}
+    CountedImages.count = 0
+    explain(model, image, method, target_class=1, **changed)
+    stated = int(re.match(r"(\d+) forward", entry.passes)[1])
+    assert CountedImages.count == stated + sum(value - default[name].default for name, value in changed.items())
+
+
 @pytest.mark.parametrize("method", EVERY)
 def test_reference_and_arguments_are_documented(method):
     entry = METHODS[method]

@@ -44,5 +44,5 @@ ATTENTION_ROLLOUT = Method(
     reference="Abnar and Zuidema 2020, arXiv:2005.00928",
     shows="which patches reach the head by attention, for no class in particular",
     needs_attention=True,
-    passes="2 forward, 1 backward of the last layers",
+    passes="3 forward, 1 backward of the last layers",
 )

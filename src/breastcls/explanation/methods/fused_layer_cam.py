@@ -62,7 +62,7 @@ FUSED_LAYER_CAM = Method(
     title="LayerCAM of several stages",
     reference="Jiang et al. 2021, DOI 10.1109/TIP.2021.3089943",
     needs_feature_map=True,
-    passes="1 forward, 1 backward of the last layers per stage (`stages`)",
+    passes="4 forward, and the layers behind each stage backward (`stages`)",
 )
 
 

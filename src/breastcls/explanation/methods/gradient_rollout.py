@@ -45,5 +45,5 @@ GRADIENT_ROLLOUT = Method(
     title="Gradient-weighted rollout",
     reference="Chefer et al. 2021, arXiv:2103.15679",
     needs_attention=True,
-    passes="3 forward, 2 backward",
+    passes="4 forward, 2 backward",
 )

@@ -39,5 +39,5 @@ GRADIENT_X_INPUT = Method(
     reference="Shrikumar et al. 2016, arXiv:1605.01713",
     upper_percentile=99.5,
     smoothing=0.015,
-    passes="1 forward, 1 backward",
+    passes="2 forward, 1 backward",
 )

@@ -54,7 +54,7 @@ GUIDED_BACKPROPAGATION = Method(
     upper_percentile=99.5,
     smoothing=0.015,
     shows="what the early layers respond to",
-    passes="1 forward, 1 backward",
+    passes="2 forward, 1 backward",
 )
 
 

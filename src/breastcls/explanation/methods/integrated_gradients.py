@@ -62,5 +62,5 @@ INTEGRATED_GRADIENTS = Method(
     reference="Sundararajan et al. 2017, arXiv:1703.01365",
     upper_percentile=99.5,
     smoothing=0.015,
-    passes="34 forward, 32 backward (`steps`)",
+    passes="35 forward, 32 backward (`steps`)",
 )

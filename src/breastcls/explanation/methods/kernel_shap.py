@@ -133,5 +133,5 @@ KERNEL_SHAP = Method(
     title="Kernel SHAP",
     reference="Lundberg and Lee 2017, arXiv:1705.07874",
     perturbs=True,
-    passes="512 forward (`samples`)",
+    passes="515 forward (`samples`)",
 )

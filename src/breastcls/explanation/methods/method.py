@@ -44,7 +44,8 @@ class Method:
         shows: What a high value means, for the title of a figure.
         perturbs: Whether it runs the model forward on perturbed images, which another engine than Keras can do.
         needs_attention: Whether the method works only on vision transformers.
-        passes: The number of passes through the model per image, for the table of methods: `"1 forward, 1 backward"`.
+        passes: The number of passes through the model per image with the default options, including the one that gives
+            the prediction, for the table of methods: `"2 forward, 1 backward"`.
     """
 
     name: str

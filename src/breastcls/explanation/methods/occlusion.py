@@ -66,7 +66,7 @@ OCCLUSION = Method(
     title="Occlusion",
     reference="Zeiler and Fergus 2014, DOI 10.1007/978-3-319-10590-1_53",
     perturbs=True,
-    passes="225 forward (`window`, `stride`)",
+    passes="227 forward (`window`, `stride`)",
 )
 
 

@@ -114,5 +114,5 @@ RISE = Method(
     title="RISE",
     reference="Petsiuk et al. 2018, arXiv:1806.07421",
     perturbs=True,
-    passes="512 forward (`masks`)",
+    passes="513 forward (`masks`)",
 )

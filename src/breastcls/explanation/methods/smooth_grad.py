@@ -61,5 +61,5 @@ SMOOTH_GRAD = Method(
     upper_percentile=99.5,
     smoothing=0.015,
     shows="where the score of the class reacts",
-    passes="16 forward, 16 backward (`samples`)",
+    passes="17 forward, 16 backward (`samples`)",
 )
