@@ -222,7 +222,7 @@ def coverage_table() -> str:
     """Return the coverage of the confidence intervals in the simulation as a Markdown table."""
     found = json.loads((RESULTS / "interval_coverage.json").read_text(encoding="utf-8"))["found"]
     names = list(found["one class"]["truth"])
-    heads = ["classes of a case", "cases", "resampled units, method", *(f"`{name}`" for name in names)]
+    heads = ["classes of a case", "cases", "resampled units, method", *(name.replace("_", " ") for name in names)]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for design, result in found.items():
         for cases, by_unit in result["cases"].items():
@@ -483,7 +483,9 @@ def foundation_model_table() -> str:
         if not isinstance(network, breastcls.models.VisionTransformer | breastcls.models.SwinTransformer):
             continue
         weights = re.sub(
-            r"https://\S+[^\s,;]", lambda found: f"[here]({found[0]})", entry.obtain.partition("; pass")[0]
+            r"https://[^/\s]+/(\S*[^\s,;])",
+            lambda found: f"[{found[1]}]({found[0]})",
+            entry.obtain.partition("; pass")[0],
         )
         lines.append(
             f"| `{entry.name}` | {network.features} | {entry.image_size[0]}, {network.patch_size} | {_scaling(entry)} "
