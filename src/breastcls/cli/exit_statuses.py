@@ -22,7 +22,7 @@ class ExitStatus(IntEnum):
 MEANINGS = {
     ExitStatus.SUCCESS: "The command has succeeded.",
     ExitStatus.ERROR: "The command has failed; the message names the file or argument and what to do.",
-    ExitStatus.LEAK: "`audit` has found a leak, or names that possibly are one.",
+    ExitStatus.LEAK: "`audit` has found a leak, or names that differ in spelling only.",
     ExitStatus.UNUSABLE_FILES: "`check` has found files that cannot be used, or identical copies.",
     ExitStatus.USAGE: "The command line or the settings file is wrong: an unknown option, a missing argument.",
     ExitStatus.BUG: "An unexpected error, which is a bug in breastcls; the traceback is printed.",
