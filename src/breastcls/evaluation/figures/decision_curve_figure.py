@@ -58,6 +58,6 @@ def describe_decision_curve(
     return FigureText(
         f"Net benefit against the threshold probability. The model is above both predicting {positive} for every "
         f"{unit} and for none at threshold probabilities {words}.",
-        f"True positives less false positives weighted at the odds of the threshold probability, per {unit}, with a "
-        f"{in_percent(confidence)} confidence band over cases. The model is of use where it is above both other lines.",
+        f"True positives minus false positives weighted by the odds of the threshold probability, per {unit}, with a "
+        f"{in_percent(confidence)} confidence band over cases. The model is useful where it is above both other lines.",
     )

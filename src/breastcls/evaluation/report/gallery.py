@@ -139,4 +139,4 @@ def _describe(predictions: Predictions, kind: str, found: list[int], chosen: lis
     order = "spread over the cases, " if predictions.cases is not None else ""
     if kind != "Misclassified":
         order = f"spread over classes{' and cases' if order else ''}, "
-    return f"{text}; {len(chosen)} of them {verb} shown, {order}those of the highest predicted probability first."
+    return f"{text}; {len(chosen)} of them {verb} shown, {order}those with the highest predicted probability first."

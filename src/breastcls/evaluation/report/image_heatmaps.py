@@ -141,8 +141,9 @@ def describe_overlays(overlays: Overlays, rows: Sequence[int]) -> str:
     subject = "Each has" if count == len(rows) else f"{count} of them {choose_form(count, 'has', 'have')}"
     text = (
         f"{subject} a heat-map by {explainer.title} ({explainer.reference}): bright regions are evidence for the "
-        "predicted class. Heat-maps are scaled one by one; those with a positive share below 0.5 are drawn weaker, and "
-        "glass is left out. They show which regions the prediction depends on, not whether these are relevant."
+        "predicted class. Heat-maps are scaled one by one; those with a positive share below 0.5 are drawn with less "
+        "opacity, and glass is left out. They show which regions the prediction depends on, not whether these are "
+        "relevant."
     )
     return f"{text} {overlays.check}" if overlays.check else text
 

@@ -45,8 +45,8 @@ def _report(table: pd.DataFrame, evaluation: EvaluationData) -> list[Block]:
     return [
         Paragraph(
             "A threshold probability of 0.1 weights one missed positive like nine false positives, one of 0.5 like "
-            "one. Net benefit is the true positives less the false positives at that weight, so that the model can be "
-            f"compared with predicting {positive} for every {evaluation.unit}, or for none."
+            "one. Net benefit is the true positives minus the false positives with that weight, so that the model can "
+            f"be compared with predicting {positive} for every {evaluation.unit}, or for none."
         ),
         Paragraph(
             f"It applies to images like these, with the share of {positive} in this test set, and assumes calibrated "
@@ -68,8 +68,8 @@ SECTION = Section(
     glossary=(
         (
             "Net benefit",
-            "True positives less false positives, where a false positive is weighted by the odds of the threshold "
-            "probability. Where the curve is above both predicting positive for all and for none, the model is of use.",
+            "True positives minus false positives, where a false positive is weighted by the odds of the threshold "
+            "probability. Where the curve is above both predicting positive for all and for none, the model is useful.",
         ),
     ),
 )

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 _SAME_AS_ACCURACY = "image_recognition_rate"
 _INTERVAL_OVER_CASES = (
     "Confidence interval over cases",
-    "Images of one case resemble each other, so their number overstates how much is known. Whole cases are resampled "
-    "with replacement, and the interval holds the middle share of the results that the confidence names. Few cases "
-    "give a wide interval.",
+    "Images of one case resemble each other, so their number overstates the amount of independent information. Whole "
+    "cases are resampled with replacement, and the interval is the central part of the results. Few cases give a wide "
+    "interval.",
 )
 
 
