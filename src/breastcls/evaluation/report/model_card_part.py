@@ -29,7 +29,7 @@ FOR_THE_AUTHORS = (
     "For the authors to add: where and when the tissue was taken, how patients were selected, their age and sex, "
     "scanner and staining protocol, who labelled the images and how often they agreed, planned sample size, "
     "ethics approval, registration and protocol, funding and interests, availability of data and code. The images do "
-    "not hold this information."
+    "not contain this information."
 )
 
 
