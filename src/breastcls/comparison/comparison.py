@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from breastcls.comparison.comparison_tables import comparison_rows
+from breastcls.drawing.paged_result import PagedResult
 from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import to_json_values
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_count
-from breastcls.result import Result
 from breastcls.text_tables import limitation_lines, markdown_table, wide_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from breastcls.drawing.result_page import PagePart
 
 SHOWN = ("balanced_accuracy", "roc_auc", "average_precision", "f1", "mcc", "brier", "log_loss")
 # Columns of names in each table.
@@ -28,7 +29,7 @@ _NAMES = {"metrics": 1, "differences": 3, "tests": 2}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Result):
+class Comparison(PagedResult):
     """The result of `compare`. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
@@ -49,6 +50,8 @@ class Comparison(Result):
         counts: What was scored, as `Evaluation.counts`.
         limitations: Sentences on the limitations of these numbers.
     """
+
+    _page_title: ClassVar[str] = "Comparison of models"
 
     metrics: pd.DataFrame
     scores: pd.DataFrame
@@ -118,22 +121,13 @@ class Comparison(Result):
         rows = self._rows(table, digits)
         return export_text(latex_table(rows, names=_NAMES[table], notes=self._notes(table)), path)
 
-    def to_html(self, path: str | os.PathLike[str], *, title: str = "Comparison of models") -> Path:
-        """Write one page with the verdicts, the figure and all tables, which opens offline, and return its path.
-
-        Args:
-            path: Where to write.
-            title: Heading of the page.
-
-        Raises:
-            OutputError: If the file cannot be written.
-        """
+    def _page_parts(self) -> list[PagePart]:
         from breastcls.drawing.html_figure import figure_to_html
-        from breastcls.drawing.result_page import PagePart, table_part, write_result_page
+        from breastcls.drawing.result_page import PagePart, table_part
 
         name = describe_metric(self._metric).name
         figure = figure_to_html(self.plot(), f"{name} of each model, and the differences.", key="differences")
-        parts = [
+        return [
             PagePart("", html_paragraph(f"{self._headline()}.") + html_list("Result", self.verdicts)),
             PagePart(name, str(figure)),
             table_part("Models", [list(row) for row in zip(*self._rows("metrics"), strict=True)]),
@@ -142,7 +136,6 @@ class Comparison(Result):
             table_part("Tests", self._rows("tests"), names=2),
             PagePart("Limitations", html_list("", self.limitations)),
         ]
-        return write_result_page(path, title, parts)
 
     def plot(
         self,

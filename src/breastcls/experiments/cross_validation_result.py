@@ -7,12 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.drawing.paged_result import PagedResult
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.cross_validation_tables import cross_validation_rows
 from breastcls.experiments.repeated_folds import RepeatedFolds
@@ -25,20 +26,23 @@ from breastcls.json_values import table_to_dict
 from breastcls.metrics.classification_metrics import compute_metrics
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.pseudonyms import Pseudonyms
-from breastcls.result import Result
 from breastcls.text_tables import markdown_table, wide_table
 from breastcls.training.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from breastcls.drawing.result_page import PagePart
+
 SCHEMA = "breastcls.cross-validation/2"
 _SHOWN = ("accuracy", "balanced_accuracy", "roc_auc", "patient_recognition_rate")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CrossValidation(Result):
+class CrossValidation(PagedResult):
     """The result of `cross_validate`. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
+
+    `evaluation.to_html` writes the full report of all folds together, with the misclassified images.
 
     Attributes:
         predictions: Of every image by the one model that was not fitted on it, in the order of the data; `part` is
@@ -55,6 +59,8 @@ class CrossValidation(Result):
         run_dir: The folder, or None.
         repeated: With `repeats`, the scores of all repetitions and their spread by folds, by seed and by cases.
     """
+
+    _page_title: ClassVar[str] = "Cross-validation"
 
     predictions: Predictions
     evaluation: Evaluation
@@ -185,23 +191,12 @@ class CrossValidation(Result):
         figure = plot_folds(self.evaluation, self.by_fold, metrics)
         return export_figure(figure, path, width_mm=width_mm, dpi=dpi)
 
-    def to_html(self, path: str | os.PathLike[str], *, title: str = "Cross-validation") -> Path:
-        """Write one page with all tables and figures, which opens offline, and return its path.
-
-        `evaluation.to_html` writes the full report of all folds together, with the misclassified images.
-
-        Args:
-            path: Where to write.
-            title: Heading of the page.
-
-        Raises:
-            OutputError: If the file cannot be written.
-        """
-        from breastcls.experiments.cross_validation_views import write_cross_validation_page
+    def _page_parts(self) -> list[PagePart]:
+        from breastcls.experiments.cross_validation_views import cross_validation_parts
 
         names = ["confusion"] if self.evaluation.roc.empty else ["confusion", "roc"]
         figures = [self.plot(), *(self.evaluation.plot(figure=name) for name in names)]
-        return write_cross_validation_page(path, self, self._headline(), figures, title)
+        return cross_validation_parts(self, self._headline(), figures)
 
     def _rows(self, table: str, digits: int = 3) -> list[list[str]]:
         return cross_validation_rows(table, self.evaluation, self.by_fold, digits)

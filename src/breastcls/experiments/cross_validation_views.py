@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +10,7 @@ from matplotlib.figure import Figure
 
 from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
 from breastcls.drawing.html_figure import figure_to_html
-from breastcls.drawing.result_page import PagePart, table_part, write_result_page
+from breastcls.drawing.result_page import PagePart, table_part
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluation import Evaluation
 from breastcls.experiments.cross_validation_tables import FOLDS_NOTE, cross_validation_rows
@@ -41,15 +39,13 @@ def plot_folds(evaluation: Evaluation, by_fold: pd.DataFrame, metrics: Sequence[
     return plot_forest([ForestPanel("Cross-validation", axis, rows)])
 
 
-def write_cross_validation_page(
-    path: str | os.PathLike[str], result: Any, headline: str, figures: Sequence[Figure], title: str
-) -> Path:
-    """Write the page of a cross-validation; see `CrossValidation.to_html`."""
+def cross_validation_parts(result: Any, headline: str, figures: Sequence[Figure]) -> list[PagePart]:
+    """Return the parts of the page of a cross-validation."""
     evaluation, by_fold = result.evaluation, result.by_fold
     texts = ("Metrics with confidence intervals, and single folds.", "Confusion matrix.", "ROC curve.")
     drawn = [str(figure_to_html(one, texts[number], key=f"f{number}")) for number, one in enumerate(figures)]
     metrics = cross_validation_rows("metrics", evaluation, by_fold)
-    parts = [
+    return [
         PagePart("", html_paragraph(headline)),
         PagePart("Metrics", drawn[0]),
         table_part("", metrics),
@@ -58,4 +54,3 @@ def write_cross_validation_page(
         PagePart("All cases", "".join(drawn[1:])),
         PagePart("Limitations", html_list("", evaluation.limitations)),
     ]
-    return write_result_page(path, title, parts)

@@ -17,6 +17,7 @@ from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.classification_metrics import LOSSES
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.result import Result
+from breastcls.text_tables import limitation_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,9 +128,7 @@ class PermutationTest(Result):
             "",
             *self.verdicts,
         ]
-        if self.limitations:
-            lines += ["", "Limitations", *(f"  - {limitation}" for limitation in self.limitations)]
-        return "\n".join(lines)
+        return "\n".join([*lines, *limitation_lines(self.limitations)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; NaN becomes None."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
+from breastcls.drawing.paged_result import PagedResult
 from breastcls.errors import EvaluationError
 from breastcls.experiments.permutation_result import PermutationTest
 from breastcls.experiments.probe_tables import CURVE_NOTE, curve_rows, probe_headline, probe_rows
@@ -18,18 +18,19 @@ from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.predictions.predictions import Predictions
-from breastcls.result import Result
 from breastcls.text_tables import escape_markdown, limitation_lines, markdown_table, wide_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from breastcls.drawing.result_page import PagePart
 
 SCHEMA = "breastcls.probe/1"
 Table = Literal["scores", "few_shot"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ProbeResult(Result):
+class ProbeResult(PagedResult):
     """The result of `probe`. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
@@ -50,6 +51,8 @@ class ProbeResult(Result):
         environment: Versions and system.
         seconds: Time of each encoder.
     """
+
+    _page_title: ClassVar[str] = "Probes of encoders"
 
     table: pd.DataFrame
     few_shot: pd.DataFrame | None
@@ -129,18 +132,9 @@ class ProbeResult(Result):
         text = latex_table(self._rows(table, digits), names=2 if table == "scores" else 3)
         return export_text(text, path)
 
-    def to_html(self, path: str | os.PathLike[str], *, title: str = "Probes of encoders") -> Path:
-        """Write one page with the verdicts, the figures and the tables, which opens offline, and return its path.
-
-        Args:
-            path: Where to write.
-            title: Heading of the page.
-
-        Raises:
-            OutputError: If the file cannot be written.
-        """
+    def _page_parts(self) -> list[PagePart]:
         from breastcls.drawing.html_figure import figure_to_html
-        from breastcls.drawing.result_page import PagePart, table_part, write_result_page
+        from breastcls.drawing.result_page import PagePart, table_part
 
         figure = figure_to_html(self.plot(), "The first metric of each encoder and probe.", key="probes")
         parts = [
@@ -157,7 +151,7 @@ class ProbeResult(Result):
                 table_part(CURVE_NOTE, curve_rows(self.few_shot, self.settings), names=3),
             ]
         parts.append(PagePart("Limitations", html_list("", self.limitations)))
-        return write_result_page(path, title, parts)
+        return parts
 
     def plot(
         self,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from breastcls.drawing.paged_result import PagedResult
 from breastcls.errors import EvaluationError
 from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_table
@@ -18,11 +18,12 @@ from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.predictions.predictions import Predictions
-from breastcls.result import Result
 from breastcls.text_tables import escape_markdown, markdown_table, wide_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from breastcls.drawing.result_page import PagePart
 
 SCHEMA = "breastcls.breakhis-protocol/1"
 HEAD = "BreakHis protocol: mean and sd over the published folds, in percent; a slide counts as a patient"
@@ -38,7 +39,7 @@ VARIANTS = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ProtocolResult(Result):
+class ProtocolResult(PagedResult):
     """What `evaluate_protocol` found. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
@@ -51,6 +52,8 @@ class ProtocolResult(Result):
         environment: Versions and system.
         seconds: How long it took.
     """
+
+    _page_title: ClassVar[str] = "BreakHis protocol"
 
     by_fold: pd.DataFrame
     missing: tuple[str, ...]
@@ -134,27 +137,17 @@ class ProtocolResult(Result):
         """Return the table as LaTeX for the package booktabs; given a path, write it there."""
         return export_text(latex_table(self._rows(digits), names=3), path)
 
-    def to_html(self, path: str | os.PathLike[str], *, title: str = "BreakHis protocol") -> Path:
-        """Write one page with the figure and the table, which opens offline, and return its path.
-
-        Args:
-            path: Where to write.
-            title: Heading of the page.
-
-        Raises:
-            OutputError: If the file cannot be written.
-        """
+    def _page_parts(self) -> list[PagePart]:
         from breastcls.drawing.html_figure import figure_to_html
-        from breastcls.drawing.result_page import PagePart, table_part, write_result_page
+        from breastcls.drawing.result_page import PagePart, table_part
 
         figure = figure_to_html(self.plot(), "Rates of each magnification and variant.", key="rates")
-        parts = [
+        return [
             PagePart("", f"<p>{HEAD}.</p>" + html_list("", self._legend())),
             PagePart("Patient recognition rate", str(figure)),
             table_part("Rates", self._rows(), names=3),
             PagePart("Missing", html_list("", self.missing)),
         ]
-        return write_result_page(path, title, parts)
 
     def plot(
         self,

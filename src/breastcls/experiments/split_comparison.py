@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from breastcls.drawing.paged_result import PagedResult
 from breastcls.errors import EvaluationError
 from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
@@ -18,19 +18,20 @@ from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.metrics.number_format import format_count, format_estimate
 from breastcls.predictions.predictions import Predictions
-from breastcls.result import Result
 from breastcls.text_tables import escape_markdown, markdown_table, wide_table
 from breastcls.training.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from breastcls.drawing.result_page import PagePart
+
 SCHEMA = "breastcls.split-comparison/1"
 SPLIT_NAMES = {"image": "image-wise", "slide": "slide-wise", "case": "case-wise"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SplitComparison(Result):
+class SplitComparison(PagedResult):
     """The result of `compare_splits`. Print it, plot it, or write it as HTML, JSON, Markdown or LaTeX.
 
     Attributes:
@@ -48,6 +49,8 @@ class SplitComparison(Result):
         environment: Versions and system.
         seconds: Time of each split, trainings and baselines.
     """
+
+    _page_title: ClassVar[str] = "Comparison of splits"
 
     table: pd.DataFrame
     inflation: pd.DataFrame
@@ -125,27 +128,17 @@ class SplitComparison(Result):
         """Return the table as LaTeX for the package booktabs; given a path, write it there."""
         return export_text(latex_table(self._rows(digits), names=2), path)
 
-    def to_html(self, path: str | os.PathLike[str], *, title: str = "Comparison of splits") -> Path:
-        """Write one page with the verdicts, the figure and the table, which opens offline, and return its path.
-
-        Args:
-            path: Where to write.
-            title: Heading of the page.
-
-        Raises:
-            OutputError: If the file cannot be written.
-        """
+    def _page_parts(self) -> list[PagePart]:
         from breastcls.drawing.html_figure import figure_to_html
-        from breastcls.drawing.result_page import PagePart, table_part, write_result_page
+        from breastcls.drawing.result_page import PagePart, table_part
 
         figure = figure_to_html(self.plot(), "Metrics of each model with each split.", key="splits")
-        parts = [
+        return [
             PagePart("", html_paragraph(f"{self._headline()}.") + html_list("Result", self.verdicts)),
             PagePart("Models and splits", str(figure)),
             table_part("", self._rows(), names=2),
             PagePart("Limitations", html_list("", self.limitations)),
         ]
-        return write_result_page(path, title, parts)
 
     def plot(
         self,
