@@ -12,18 +12,7 @@ from breastcls.cli.library_option import library_option, option_group
 from breastcls.cli.program import Program
 
 FORMATS = ("breakhis", "idc", "classes", "images", "table")
-READERS = {"breakhis": "load_breakhis", "idc": "load_idc", "classes": "load_folder", "images": "load_folder"}
-# The options that a reader takes; the others have no meaning for its format.
-_TAKEN = {
-    "breakhis": {"magnification", "target"},
-    "idc": set[str](),
-    "classes": {"layout", "group", "classes"},
-    "images": {"layout", "group"},
-    "table": {"classes", "root"},
-}
 _NAMES = ("data_format", "magnification", "target", "layout", "group", "class_names", "root", "where")
-
-
 _TABLE: dict[str, Any] = {"table": "data"}
 
 

@@ -99,8 +99,7 @@ def make_pipeline(
 
     Returns:
         Batches (images, labels[, weights][, rows]): images uint8 of shape (b, height, width, 3), RGB; labels int64
-            (b,), or
-        float32 (b, classes) with a policy that mixes images; weights float32 (b,); rows int64 (b,).
+        (b,), or float32 (b, classes) with a policy that mixes images; weights float32 (b,); rows int64 (b,).
 
     Raises:
         ImageError: If files cannot be read. Without the cache, the error is raised when the image is read, as an error

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
@@ -128,11 +127,6 @@ def describe_runtime_model(model: RuntimeModel) -> str:
         f"{model.path.name} is a file for {model.session.engine}, which only runs forward. Load the '.keras' or '.h5' "
         "file that it was exported from."
     )
-
-
-def is_model(value: Any) -> bool:
-    """Return whether a value is a model that can predict."""
-    return isinstance(value, keras.Model | RuntimeModel)
 
 
 def _find_size(path: Path, sides: Shape, image_size: tuple[int, int] | None) -> Shape:
