@@ -249,7 +249,7 @@ def test_the_figure_shows_models_and_differences(three, tmp_path):
     row = three.differences.xs("roc_auc", level="metric").iloc[0]
     (line,) = [one for one in pairs.get_lines() if set(one.get_ydata()) == {0} and len(one.get_xdata()) == 2]
     np.testing.assert_allclose(line.get_xdata(), [row["low_adjusted"], row["high_adjusted"]])
-    with pytest.raises(EvaluationError, match="expected one of accuracy"):
+    with pytest.raises(EvaluationError, match="expected one of 'accuracy'"):
         three.plot(metric="kappa")
 
 

@@ -30,6 +30,7 @@ from breastcls.intervals.few_case_support import warn_few_cases
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_map import CalibrationMap
 from breastcls.models.log_probabilities import log_probabilities
+from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import ShownInNotebook
 from breastcls.text_tables import format_count
@@ -104,8 +105,7 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         >>> fit_calibrator(sure, "platt").apply(sure).positive[0].item() < 0.81
         True
     """
-    if method not in METHODS:
-        raise EvaluationError(f"`method` is {method!r}; expected one of {', '.join(map(repr, METHODS))}.")
+    check_word(method, "method", METHODS)
     if predictions.part in ("test", "train"):
         test = predictions.part == "test"
         why = "is optimistic" if test else "is overconfident, since the model was trained on these images"

@@ -29,6 +29,7 @@ from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_me
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.metrics.scorable_predictions import scored_predictions
 from breastcls.predictions.aggregation import Aggregation, Level
+from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.unit_labels import scored_images
 
@@ -84,8 +85,7 @@ def compare(
         >>> print(found.verdicts[0].split(":")[0])
         good has a better balanced accuracy than poor
     """
-    if metric not in METRICS:
-        raise EvaluationError(f"`metric` is {metric!r}; expected one of {', '.join(METRICS)}.")
+    check_word(metric, "metric", METRICS)
     by_name = _predict_all(_name_models(models), test, batch_size)
     names, predicted = list(by_name), list(by_name.values())
     pairs = pairs_of(len(names))

@@ -36,6 +36,7 @@ from breastcls.intervals.limitations import NO_CASES
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration
 from breastcls.models.prediction_sets import ROUNDING, conformity_scores
+from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 
 Score = Literal["aps", "lac"]
@@ -145,9 +146,8 @@ def _check(predictions: Any, coverage: float, score: str, by: str) -> None:
             f"These are {predictions.part} predictions; sets fitted on them {why}. Fit on `predict(model, val)` or on "
             "out-of-fold predictions."
         )
-    for name, value, known in (("score", score, get_args(Score)), ("by", by, get_args(Unit))):
-        if value not in known:
-            raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
+    check_word(score, "score", get_args(Score))
+    check_word(by, "by", get_args(Unit))
     if not 0 < coverage < 1:
         raise EvaluationError(f"`coverage` is {coverage}; expected a fraction such as 0.9.")
     require_labels(predictions)

@@ -21,7 +21,7 @@ from breastcls.intervals.proportion_bounds import interval_at_cases
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.metrics.number_format import format_count, format_number
 from breastcls.models.calibration_identity import name_calibration
-from breastcls.predictions.array_arguments import check_share
+from breastcls.predictions.array_arguments import check_share, check_word
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 from breastcls.text_tables import limitation_lines
@@ -134,8 +134,7 @@ def choose_threshold(
         0.375
     """
     _check(predictions)
-    if rule not in RULES:
-        raise EvaluationError(f"`rule` is {rule!r}; expected one of {', '.join(map(repr, RULES))}.")
+    check_word(rule, "rule", RULES)
     if (rule in ("sensitivity", "specificity")) != (target is not None) or (rule == "cost") != (costs is not None):
         raise EvaluationError(
             f'`rule` is {rule!r}: "sensitivity" and "specificity" need `target`, "cost" needs `costs`, '

@@ -31,6 +31,7 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.predictions.predictions import Predictions
+from breastcls.training.option_checks import check_count
 from breastcls.training.vector_training import hash_vectors
 
 
@@ -125,8 +126,7 @@ def cross_validate(
         resume=resume,
         tta=tta,
     )
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise TrainingError(f"repeats must be a whole number of at least 1; found {repeats!r}.")
+    check_count("repeats", repeats)
     settings = json_settings(
         {"folds": folds, "by": by, "val_fraction": val_fraction, "seed": seed, "tta": tta, "fit": fit_options}
     )

@@ -42,6 +42,7 @@ from breastcls.models.vector_input import vector_size
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.training.fit_settings import FitSettings
+from breastcls.training.option_checks import check_choice, check_count
 from breastcls.training.vector_training import settle_settings
 
 Score = Callable[[npt.NDArray[np.int64]], tuple[float, float]]
@@ -113,10 +114,8 @@ def permutation_test(
     check_trainings(
         "permutation_test", fit_options, val_fraction=val_fraction, seed=seed, run_dir=None, resume=False, tta=None
     )
-    if metric not in METRICS:
-        raise TrainingError(f"metric is {metric!r}; expected one of {', '.join(METRICS)}.")
-    if isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 1:
-        raise TrainingError(f"permutations must be a whole number of at least 1, usually 200; found {permutations!r}.")
+    check_choice("metric", metric, METRICS)
+    check_count("permutations", permutations)
     labels, cases = data.labels, data.cases
     how = choose_permutation(labels, cases, permute)
     groups = _strata_of(data, strata, how)

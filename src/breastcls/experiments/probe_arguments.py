@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.errors import TrainingError
+from breastcls.training.option_checks import check_count
 
 HEADS = ("logistic", "knn", "nearest-mean")
 
@@ -55,5 +54,4 @@ def check_probe_numbers(
     whole: list[tuple[str, Any, int]] = [("neighbours", neighbours, 1), ("draws", draws, 1)]
     whole += [("permutations", permutations, 0), *(("few_shot", count, 1) for count in few_shot)]
     for name, value, least in whole:
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise TrainingError(f"{name} must be whole numbers of at least {least}; found {value!r}.")
+        check_count(name, value, least)

@@ -1,4 +1,4 @@
-"""Checks of single values of the options of `fit`."""
+"""Checks of single values of arguments."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from breastcls.errors import TrainingError
+from breastcls.errors import BreastclsError, TrainingError
 
 
-def check_count(name: str, value: Any, least: int = 1, *, optional: bool = False) -> None:
-    """Raise a TrainingError unless a value is a whole number of at least `least`, or None where that is allowed."""
+def check_count(
+    name: str, value: Any, least: int = 1, *, optional: bool = False, error: type[BreastclsError] = TrainingError
+) -> None:
+    """Raise an error unless a value is a whole number of at least `least`, or None where that is allowed."""
     if not (value is None and optional) and not is_count(value, least):
-        raise TrainingError(f"{name} must be a whole number of at least {least}; found {value!r}.")
+        none = ", or None" if optional else ""
+        raise error(f"{name} must be a whole number of at least {least}{none}; found {value!r}.")
 
 
 def check_number(

@@ -28,6 +28,7 @@ from breastcls.experiments.case_pooling.case_model import CaseModel
 from breastcls.features.penalty_search import split_cases
 from breastcls.features.standardisation import standardise
 from breastcls.training.class_weights import class_weights
+from breastcls.training.option_checks import check_choice, check_count
 
 PENALTIES = (1e-2, 1e-1, 1.0, 10.0)
 """Penalties that `fit_case_model` chooses from; each multiplies the squares of the weights on standardised vectors."""
@@ -114,11 +115,9 @@ def fit_case_model(
 def check_pooling_arguments(poolings: Sequence[str], hidden: Any, penalties: Any, seed: Any) -> None:
     """Raise `TrainingError` unless the arguments of `fit_case_model` are valid."""
     for pooling in poolings:
-        if pooling not in POOLINGS:
-            raise TrainingError(f"pooling is {pooling!r}; expected one of {', '.join(map(repr, POOLINGS))}.")
-    for name, value, least in (("hidden", hidden, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise TrainingError(f"{name} must be a whole number of at least {least}; found {value!r}.")
+        check_choice("pooling", pooling, POOLINGS)
+    check_count("hidden", hidden)
+    check_count("seed", seed, 0)
     if not len(penalties) or not all(isinstance(one, int | float) and 0 < one < float("inf") for one in penalties):
         raise TrainingError(f"penalties must be positive numbers; found {penalties!r}.")
 

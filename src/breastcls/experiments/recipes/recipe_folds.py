@@ -11,6 +11,7 @@ import pandas as pd
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import LeakageWarning, RecipeError
 from breastcls.experiments.fold import Fold
+from breastcls.training.option_checks import check_count
 
 By = Literal["image", "case"]
 
@@ -55,10 +56,9 @@ def limit_images(data: Dataset, limit: int | None, seed: int) -> Dataset:
     Raises:
         RecipeError: If the limit is not a whole number of at least 1.
     """
+    check_count("limit", limit, optional=True, error=RecipeError)
     if limit is None:
         return data
-    if isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1:
-        raise RecipeError(f"limit must be a whole number of at least 1, or None; found {limit!r}.")
     rng = np.random.default_rng(seed)
     order = np.empty(len(data))
     for label in np.unique(data.labels):

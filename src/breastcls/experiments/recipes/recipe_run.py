@@ -30,6 +30,7 @@ from breastcls.images.resize import check_image_size
 from breastcls.metrics.number_format import format_count
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.size_limits import read_json
+from breastcls.training.option_checks import check_count
 
 SPLITS_BY: tuple[By, By] = ("image", "case")
 
@@ -94,12 +95,10 @@ def run_recipe(
     recipe = published if backbone is None else published.with_backbone(backbone)
     size = None if image_size is None else check_image_size(image_size, RecipeError)
     starts = _weights_for(recipe, weights)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise RecipeError(f"seed must be a whole number of at least 0; found {seed!r}.")
+    check_count("seed", seed, 0, error=RecipeError)
+    check_count("epochs", epochs, optional=True, error=RecipeError)
     if resume and output is None:
         raise RecipeError("resume=True needs the folder to continue: pass output=.")
-    if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
-        raise RecipeError(f"epochs must be a whole number of at least 1, or None for the recipe's; found {epochs!r}.")
     if not isinstance(data, Dataset):
         data = recipe.load(data)
 
