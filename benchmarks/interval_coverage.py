@@ -19,7 +19,7 @@ import numpy as np
 from harness import RESULTS, write_result
 from scipy.stats import norm
 
-from breastcls.decisions.net_benefit import predictive_values
+from breastcls.decisions.operating_points import predictive_values
 from breastcls.files import write_text
 from breastcls.intervals.bootstrap import Bootstrap, IntervalMethod
 from breastcls.intervals.case_statistics import CaseStatistics

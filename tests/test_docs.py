@@ -230,7 +230,7 @@ def test_every_policy_normalizer_and_finding_is_explained():
 def test_every_perturbation_check_and_baseline_is_explained():
     from breastcls.baselines.baseline_registry import list_baselines
     from breastcls.robustness.perturbations import list_perturbations
-    from breastcls.robustness.shortcuts import CHECKS
+    from breastcls.robustness.shortcut_interpretation import CHECKS
 
     page = (DOCS / "how-to" / "find-weak-spots.md").read_text(encoding="utf-8")
     assert [name for name in (*list_perturbations(), *CHECKS, *list_baselines()) if f"| `{name}` |" not in page] == []

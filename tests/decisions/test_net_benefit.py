@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, precision_score
 
-from breastcls.decisions.net_benefit import decision_curve, operating_table
+from breastcls.decisions.net_benefit import decision_curve
+from breastcls.decisions.operating_points import operating_table
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import breastcls as bc
-from breastcls.decisions.net_benefit import decision_curve, operating_table
+from breastcls.decisions.net_benefit import decision_curve
+from breastcls.decisions.operating_points import operating_table
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, no_bounds

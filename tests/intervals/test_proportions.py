@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from breastcls.decisions.conformal import fit_conformal
-from breastcls.decisions.net_benefit import predictive_values
+from breastcls.decisions.operating_points import predictive_values
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap

@@ -11,7 +11,8 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, ImageError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
-from breastcls.robustness.shortcuts import CHECKS, UNPERTURBED, check_shortcuts, interpret_checks
+from breastcls.robustness.shortcut_interpretation import CHECKS, UNPERTURBED, interpret_checks
+from breastcls.robustness.shortcuts import check_shortcuts
 from breastcls.stain.fitting import fit_normalizer
 
 QUICK = {"bootstrap": Bootstrap(100), "stain": "reinhard", "grid": 4}

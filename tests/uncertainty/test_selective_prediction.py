@@ -9,8 +9,9 @@ from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
 from breastcls.predictions.predictions import Predictions
-from breastcls.uncertainty import selective_prediction as module
-from breastcls.uncertainty.selective_prediction import aurc, lack_of_distance, risk_coverage
+from breastcls.uncertainty import certainty_order as module
+from breastcls.uncertainty.certainty_order import lack_of_distance
+from breastcls.uncertainty.selective_prediction import aurc, risk_coverage
 from breastcls.uncertainty.uncertainty_scores import score_predictions
 
 
@@ -148,7 +149,7 @@ def test_sparse_and_dense_blocks_give_the_same(draw, monkeypatch, full, known):
     if not known:
         some = dataclasses.replace(some, cases=None)
     monkeypatch.setattr(module, "FULL", full)
-    order = module._Order(some, None)
+    order = module.CertaintyOrder(some, None)
     weights = np.concatenate(list(Bootstrap(30).weights(order.strata)))
     at = np.array([0.1, 0.35, 0.7, 1.0])
     codes = case_codes(some)
@@ -164,7 +165,7 @@ def test_memory_grows_with_the_images_and_not_faster():
     some = Predictions.from_arrays(
         probabilities=generator.random(40_000), labels=generator.integers(0, 2, 40_000), classes=("no", "yes")
     )
-    order = module._Order(some, None)
+    order = module.CertaintyOrder(some, None)
     weights = generator.integers(0, 3, (2, 40_000)).astype(float)
     tracemalloc.start()
     order.risks(weights, np.array([0.2, 0.9]))

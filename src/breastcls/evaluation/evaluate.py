@@ -11,7 +11,7 @@ import numpy as np
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.leakage_report import LeakageReport
-from breastcls.decisions.net_benefit import PREVALENCES
+from breastcls.decisions.operating_points import PREVALENCES
 from breastcls.decisions.stored_decision_limitations import find_stored_limitations
 from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import EvaluationWarning, LeakageWarning

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.errors import TrainingError

@@ -47,7 +47,7 @@ def test_predictive_values(found):
     table = operating_points(found.operating, found)
     assert [row[0].text for row in table.rows] == ["1%", "10%", "50%"]
     assert [float(row[1].value) for row in table.rows] == found.operating["ppv"].tolist()
-    from breastcls.decisions.net_benefit import operating_table
+    from breastcls.decisions.operating_points import operating_table
 
     several = operating_table(found.predictions, thresholds=[0.2, 0.8], prevalences=[0.05])
     several = operating_points(several, found)

@@ -6,7 +6,7 @@ import warnings
 
 import pandas as pd
 
-from breastcls.decisions.net_benefit import operating_table
+from breastcls.decisions.operating_points import operating_table
 from breastcls.errors import EvaluationWarning
 from breastcls.evaluation.evaluation_context import EvaluationContext, Need
 from breastcls.evaluation.evaluation_data import EvaluationData
