@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,21 @@ import keras
 
 from breastcls.errors import ModelError, WeightsError
 from breastcls.files import hash_file
-from breastcls.images.resize import check_image_size
-from breastcls.models.backbones.backbone import HEADS, Backbone
+from breastcls.models.backbones.backbone import Backbone
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.backbones.pretrained_weights import find_imagenet_weights, find_weights_file, load_weights
-from breastcls.models.embedding_model import EMBEDDINGS, apply_embedding_head
+from breastcls.models.build_checks import (
+    check_backbone_options,
+    check_data_format,
+    check_head,
+    check_seed,
+    choose_dropout,
+    choose_size,
+)
+from breastcls.models.embedding_model import EMBEDDINGS, build_embedding_model
 from breastcls.models.forked_process import check_process
-from breastcls.models.heads import apply_head, default_dropout
+from breastcls.models.heads import apply_head
+from breastcls.models.initial_seed import seed_layers
 from breastcls.models.model_card import ModelCard, check_classes, set_card
 
 
@@ -85,25 +91,25 @@ def build_model(
     """
     check_process()
     if backbone == EMBEDDINGS:
-        return _build_embedding_model(classes, image_size, weights, head, dropout, seed, backbone_options)
+        return build_embedding_model(classes, image_size, weights, head, dropout, seed, backbone_options)
     entry = BACKBONES[backbone]
     names = check_classes(classes)
-    size = _fitting_size(entry, image_size)
-    kind = entry.head if head is None else _known_head(head)
-    rate = default_dropout(kind) if dropout is None else _checked_dropout(dropout)
-    _check_seed(seed)
-    _check_options(entry, backbone_options)
-    _check_data_format()
+    size = choose_size(entry, image_size)
+    kind = entry.head if head is None else check_head(head)
+    rate = choose_dropout(dropout, kind)
+    check_seed(seed)
+    check_backbone_options(entry, backbone_options)
+    check_data_format()
     file, label = _weights_file(entry, weights, size, backbone_options)
 
-    with _seeded(seed):
+    with seed_layers(seed):
         features = _make_backbone(entry, size, backbone_options)
     if file is not None:
         load_weights(entry, features, file)
 
     inputs = keras.Input((*size, 3), dtype="float32", name="image")
     # Another seed, so that the head does not depend on the number of random numbers drawn for the backbone.
-    with _seeded(seed if seed is None else seed + 1):
+    with seed_layers(seed if seed is None else seed + 1):
         maps = features(entry.input_scaling.scale_tensor(inputs))
         outputs = apply_head(maps, kind, classes=len(names), dropout=rate)
     model = keras.Model(inputs, outputs, name=f"breastcls_{backbone.replace('/', '_')}")
@@ -117,38 +123,6 @@ def build_model(
         dropout=rate,
         seed=seed,
         provenance={} if file is None else {"weights_sha256": hash_file(file), **_terms(entry, label)},
-    )
-    set_card(model, card)
-    return model
-
-
-def _build_embedding_model(
-    classes: Sequence[str],
-    image_size: object,
-    weights: object,
-    head: str | None,
-    dropout: float | None,
-    seed: int | None,
-    options: Mapping[str, Any],
-) -> keras.Model:
-    names, kind = check_classes(classes), head or "linear"
-    if image_size is not None or weights not in ("default", None):
-        raise ModelError("A model of vectors has no image_size and no pretrained weights; leave both out.")
-    if unknown := sorted(set(options) - {"dimensions"}):
-        raise ModelError(f"{unknown[0]!r} is no argument of build_model({EMBEDDINGS!r}); it takes dimensions=.")
-    rate = default_dropout(_known_head(kind)) if dropout is None else _checked_dropout(dropout)
-    _check_seed(seed)
-    with _seeded(seed if seed is None else seed + 1):
-        inputs, outputs = apply_embedding_head(options.get("dimensions"), kind, classes=len(names), dropout=rate)
-    model = keras.Model(inputs, outputs, name=f"breastcls_{EMBEDDINGS}")
-    card = ModelCard(
-        classes=names,
-        image_size=None,
-        backbone=EMBEDDINGS,
-        backbone_options=dict(options),
-        head=kind,
-        dropout=rate,
-        seed=seed,
     )
     set_card(model, card)
     return model
@@ -200,59 +174,3 @@ def _terms(entry: Backbone, label: str | None) -> dict[str, Any]:
     if not entry.restriction or label == "imagenet":
         return {}
     return {"weights_terms": {"licence": entry.licence, "restriction": entry.restriction, "origin": entry.origin}}
-
-
-def _fitting_size(entry: Backbone, image_size: object) -> tuple[int, int]:
-    size = entry.image_size if image_size is None else check_image_size(image_size, ModelError)
-    if size[0] < entry.minimum_size[0] or size[1] < entry.minimum_size[1]:
-        raise ModelError(
-            f"image_size={size} is too small for the backbone {entry.name!r}; expected at least {entry.minimum_size}."
-        )
-    return size
-
-
-def _known_head(head: object) -> str:
-    if head not in HEADS:
-        raise ModelError(f"head={head!r}: expected one of {', '.join(HEADS)}.")
-    return str(head)
-
-
-def _checked_dropout(dropout: object) -> float:
-    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ModelError(f"dropout={dropout!r}: expected a number from 0 to less than 1.")
-    return float(dropout)
-
-
-def _check_seed(seed: object) -> None:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ModelError(f"seed={seed!r}: expected an integer of 0 or more, or None.")
-
-
-def _check_options(entry: Backbone, options: Mapping[str, Any]) -> None:
-    if unknown := [name for name in options if name not in entry.options]:
-        known = f"Its options: {', '.join(entry.options)}." if entry.options else "It has no options."
-        raise ModelError(
-            f"{unknown[0]!r} is neither an argument of build_model nor an option of {entry.name!r}. {known}"
-        )
-
-
-def _check_data_format() -> None:
-    if keras.config.image_data_format() != "channels_last":
-        raise ModelError(
-            "The image data format of Keras is 'channels_first'; expected 'channels_last'. "
-            "Call keras.config.set_image_data_format('channels_last')."
-        )
-
-
-@contextmanager
-def _seeded(seed: int | None) -> Iterator[None]:
-    # Keras draws the seed of every initializer and of every dropout layer from `random` when it creates them.
-    if seed is None:
-        yield
-        return
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from breastcls.errors import ModelError
+from breastcls.models.build_checks import check_head, check_seed, choose_dropout
 from breastcls.models.heads import apply_head
+from breastcls.models.initial_seed import seed_layers
+from breastcls.models.model_card import ModelCard, check_classes, set_card
 
 EMBEDDINGS = "embeddings"
 """The name that `build_model` takes for a model of vectors in place of the name of a backbone."""
@@ -15,7 +19,44 @@ EMBEDDINGS = "embeddings"
 HEADS = ("linear", "mlp")
 
 
-def apply_embedding_head(dimensions: Any, head: str, *, classes: int, dropout: float) -> tuple[Any, Any]:
+def build_embedding_model(
+    classes: Sequence[str],
+    image_size: object,
+    weights: object,
+    head: str | None,
+    dropout: float | None,
+    seed: int | None,
+    options: Mapping[str, Any],
+) -> keras.Model:
+    """Build a model of vectors; see `build_model`.
+
+    Raises:
+        ModelError: If an argument is not valid.
+    """
+    names, kind = check_classes(classes), head or "linear"
+    if image_size is not None or weights not in ("default", None):
+        raise ModelError("A model of vectors has no image_size and no pretrained weights; leave both out.")
+    if unknown := sorted(set(options) - {"dimensions"}):
+        raise ModelError(f"{unknown[0]!r} is no argument of build_model({EMBEDDINGS!r}); it takes dimensions=.")
+    rate = choose_dropout(dropout, check_head(kind))
+    check_seed(seed)
+    with seed_layers(seed if seed is None else seed + 1):
+        inputs, outputs = _apply_embedding_head(options.get("dimensions"), kind, classes=len(names), dropout=rate)
+    model = keras.Model(inputs, outputs, name=f"breastcls_{EMBEDDINGS}")
+    card = ModelCard(
+        classes=names,
+        image_size=None,
+        backbone=EMBEDDINGS,
+        backbone_options=dict(options),
+        head=kind,
+        dropout=rate,
+        seed=seed,
+    )
+    set_card(model, card)
+    return model
+
+
+def _apply_embedding_head(dimensions: Any, head: str, *, classes: int, dropout: float) -> tuple[Any, Any]:
     """Return the input float32 (n, d) and the probabilities (n, classes) of a model of vectors.
 
     The layer in the place of the backbone passes vectors on unchanged, so that the model has the same parts as one of
