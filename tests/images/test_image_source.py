@@ -1,7 +1,6 @@
 """Reading files at one size in parallel, and detecting changed files."""
 
 import os
-import threading
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from PIL import Image
 
 from breastcls.errors import ImageError
 from breastcls.images.decode import read_image
-from breastcls.images.image_source import FileSource, ReadSettings, file_states, run_in_threads
+from breastcls.images.image_source import FileSource, ReadSettings, file_states
 from breastcls.images.resize import resize_image
 
 
@@ -87,31 +86,3 @@ def test_a_file_deleted_after_the_scan_is_named(make_folder):
 def test_a_file_missing_at_the_scan_is_named(make_folder):
     with pytest.raises(ImageError, match=r"gone\.png"):
         file_states([*make_folder(1), "gone.png"])
-
-
-@pytest.mark.parametrize("workers", [1, 3, None])
-def test_threads_process_every_item_once(workers):
-    done = []
-    lock = threading.Lock()
-
-    def work(number):
-        with lock:
-            done.append(number)
-
-    run_in_threads(work, 100, workers)
-    assert sorted(done) == list(range(100))
-    run_in_threads(work, 0, workers)
-
-
-@pytest.mark.parametrize("workers", [1, 4])
-def test_an_error_in_a_thread_is_raised_and_stops_the_rest(workers):
-    done = []
-
-    def work(number):
-        done.append(number)
-        if number == 3:
-            raise ImageError("number three")
-
-    with pytest.raises(ImageError, match="number three"):
-        run_in_threads(work, 10_000, workers)
-    assert len(done) < 10_000

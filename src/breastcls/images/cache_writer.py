@@ -15,8 +15,9 @@ from breastcls.images.cache_segment import KEY_BYTES, SegmentWriter
 from breastcls.images.cached_source import image_keys
 from breastcls.images.epoch_order import Rows
 from breastcls.images.image_files import is_exhausted
-from breastcls.images.image_source import FileSource, run_in_threads
+from breastcls.images.image_source import FileSource
 from breastcls.images.progress_bar import progress_bar
+from breastcls.images.threads import run_in_threads
 from breastcls.text_tables import format_count
 
 _SEGMENT_BYTES = 64 * 2**20

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +16,7 @@ from breastcls.images.epoch_order import Rows
 from breastcls.images.image_files import check_regular, missing_file_error, read_bytes
 from breastcls.images.image_header import MAX_PIXELS
 from breastcls.images.resize import Pixels, check_image_size, check_resize, empty_images, resize_image
+from breastcls.images.threads import run_in_threads
 
 States = npt.NDArray[np.int64]
 
@@ -170,32 +169,3 @@ class FileSource:
 
         run_in_threads(load, len(rows), self.workers)
         return out
-
-
-def run_in_threads(work: Callable[[int], None], count: int, workers: int | None = None) -> None:
-    """Call `work` with 0..count-1 in several threads; an error stops further calls and is raised."""
-    workers = min(workers or os.cpu_count() or 1, count)
-    if workers <= 1:
-        for position in range(count):
-            work(position)
-        return
-    numbers = iter(range(count))
-    lock = threading.Lock()
-    failures: dict[int, BaseException] = {}
-
-    def loop() -> None:
-        while not failures:
-            with lock:
-                position = next(numbers, None)
-            if position is None:
-                return
-            try:
-                work(position)
-            except BaseException as error:
-                failures[position] = error
-
-    with ThreadPoolExecutor(workers) as pool:
-        for future in [pool.submit(loop) for _ in range(workers)]:
-            future.result()
-    if failures:
-        raise failures[min(failures)]

@@ -18,9 +18,9 @@ from breastcls.identifiers import TEXT
 from breastcls.images.decode import decode_pixels, hash_array
 from breastcls.images.image_files import is_exhausted, read_bytes
 from breastcls.images.image_header import MAX_PIXELS, DamagedImageError, UnsupportedImageError
-from breastcls.images.image_source import run_in_threads
 from breastcls.images.perceptual_hash import find_near_pairs, perceptual_hash
 from breastcls.images.progress_bar import progress_bar
+from breastcls.images.threads import run_in_threads
 from breastcls.text_tables import choose_form, format_count
 
 PROBLEMS = {

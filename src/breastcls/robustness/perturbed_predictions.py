@@ -15,8 +15,8 @@ import numpy as np
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
 from breastcls.images.decode import read_image
-from breastcls.images.image_source import run_in_threads
 from breastcls.images.resize import Pixels, resize_image
+from breastcls.images.threads import run_in_threads
 from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
 from breastcls.models.engines.choose_engine import open_runner
