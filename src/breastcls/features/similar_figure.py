@@ -60,7 +60,7 @@ def draw_similar(rows: Sequence[SimilarRow], *, columns: int, total: int, text: 
 
 
 def _shorten(name: str) -> str:
-    # The end of the names of BreakHis and IDC tells images apart.
+    # The end of the names of BreakHis and IDC distinguishes images.
     return name if len(name) <= 20 else f"…{name[-19:]}"
 
 
