@@ -16,6 +16,7 @@ rows as they are. Its seconds are those of the processor: on a busy machine, tim
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import resource
@@ -45,6 +46,8 @@ MILLION = 1_000_000
 LARGE = {
     "a million images of 279 cases": ("cases", MILLION, 2),
     "a million images of 100,000 cases": ("many cases", MILLION, 2),
+    "a million images without cases": ("no cases", MILLION, 2),
+    "100,000 images without cases": ("no cases", MILLION // 10, 2),
     "3,000 images of 1,000 classes": ("classes", 3_000, 1_000),
 }
 LARGE_SECONDS = 60.0
@@ -68,9 +71,11 @@ def make_predictions(images: int) -> Predictions:
 
 
 def make_large(kind: str, images: int, classes: int) -> Predictions:
-    """Draw predictions of two classes of few or many cases, or of many classes with one case per image."""
+    """Draw predictions of two classes of few, many or no cases, or of many classes with one case per image."""
     if kind == "cases":
         return make_predictions(images)
+    if kind == "no cases":
+        return dataclasses.replace(make_predictions(images), cases=None, slides=None)
     generator = np.random.default_rng(0)
     case = np.arange(images) if kind == "classes" else generator.integers(0, images // 10, images)
     labels = np.arange(images) % classes

@@ -188,6 +188,12 @@ def test_images_have_the_colour_baseline_beside_them(data):
     assert row["difference_low"] <= row["difference"] <= row["difference_high"]
 
 
+def test_few_shot_curves_of_few_cases_have_no_interval():
+    found = probe(encode(2, cases=8), heads=("nearest-mean",), folds=2, few_shot=(1,), draws=2, bootstrap=FEW)
+    assert found.few_shot["roc_auc_reason"].tolist() == ["few-cases"]
+    assert found.few_shot["roc_auc_low"].isna().all()
+
+
 def test_few_cases_show_no_difference_from_a_baseline():
     rows = [
         {"encoder": name, "probe": "logistic regression", "difference_low": low, "difference_high": 0.9}

@@ -201,6 +201,12 @@ def test_no_comparison_is_affirmative_below_five_cases(few):
         assert row[["low", "high", "p", "p_holm"]].notna().all()
 
 
+@pytest.mark.parametrize("few", [3, 5])
+def test_areas_have_no_interval_below_five_cases(few):
+    found = aurc(draw(few), bootstrap=QUICK)
+    assert found["reason"].tolist() == (["few-cases", "few-cases", ""] if few < FEW_CASES else ["", "", ""])
+
+
 @pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")
 def test_several_classes_each_count():
     found = bc.evaluate(draw(2, classes=("a", "b", "c")), bootstrap=QUICK)

@@ -98,7 +98,7 @@ class BinnedCases:
         """Return the sums of one weighting of cases of one row each."""
         assert self._row_of_case is not None
         counts, predicted = (
-            np.bincount(self._row_of_case, values, minlength=2 * self._bins).reshape(self._bins, 2)
+            np.bincount(self._row_of_case, values, minlength=2 * self._bins).reshape(self._bins, 2).astype(np.float64)
             for values in (weights, weights * self._predicted)
         )
         return counts.sum(axis=1), predicted.sum(axis=1), counts[:, 1]

@@ -79,6 +79,7 @@ def score_few_shot(
 
     The interval is of the mean over draws: in each resample of the cases every draw is scored on its test cases with
     the same weights. It holds for the training cases that were drawn, whose variation the range of single draws shows.
+    With fewer than five cases of a class it is not estimable.
 
     Args:
         head: The probe.
@@ -110,7 +111,7 @@ def score_few_shot(
     codes = case_codes(whole)
     strata = case_strata(whole.labels, codes, len(data.classes))
     support = count_support(metrics, CaseStatistics.of(whole, rank=False).holds)
-    bounds = bootstrap.intervals(statistic, strata, support)
+    bounds = bootstrap.intervals(statistic, strata, support).drop_few(support)
     point = statistic(np.ones((1, len(strata))))[0]
     single = np.stack([one.compute(np.ones((1, one.cases)))[0, columns] for one, _ in statistics])
     row: dict[str, float] = {}

@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from breastcls.intervals.auc_interval import auc_interval
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.metric_support import count_support
-from breastcls.intervals.minimum_cases import FEW_CASES, FEW_FOR_BOOTSTRAP, NO_ERRORS, NO_VARIATION, Bounds
+from breastcls.intervals.minimum_cases import FEW_CASES, NO_ERRORS, NO_VARIATION, Bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, bound_proportions, interval_at_cases
 from breastcls.metrics.classification_metrics import LOSSES, METRICS, PER_CLASS
 from breastcls.metrics.division import divide
@@ -54,8 +54,7 @@ def bound_metrics(
         bounds = bounds.replace(np.arange(len(METRICS)) == place, *_bound_f1(drawn, of_positive, confidence)[:2])
     bounds = _bound_auc(bound_proportions(predictions, bounds, shares, confidence), values, statistics, confidence)
     bounds = drop_without_errors(bounds, np.isin(METRICS, LOSSES), predictions)
-    few = np.isin(METRICS, BOOTSTRAP_ONLY) & (count_support(METRICS, statistics.holds) < FEW_CASES)
-    return bounds.drop(few & (bounds.reason == ""), FEW_FOR_BOOTSTRAP)
+    return bounds.drop_few(count_support(METRICS, statistics.holds), np.isin(METRICS, BOOTSTRAP_ONLY))
 
 
 def drop_without_errors(bounds: Bounds, losses: npt.NDArray[np.bool_], predictions: Predictions) -> Bounds:

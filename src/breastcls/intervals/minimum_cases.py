@@ -84,6 +84,16 @@ class Bounds(NamedTuple):
         none = np.where(where, np.nan, self.low), np.where(where, np.nan, self.high)
         return Bounds(*none, np.where(where, reason, self.reason))
 
+    def drop_few(self, support: Any, where: Any = True) -> Bounds:
+        """Return the bounds without those at some places that are a bootstrap's of fewer than five cases of a class.
+
+        Args:
+            support: int64 (values,) or one number: the fewest cases of a class that each value depends on.
+            where: bool (values,), the values for which there is no other interval.
+        """
+        few = np.asarray(where) & (np.asarray(support) < FEW_CASES)
+        return self.drop(few & (self.reason == ""), FEW_FOR_BOOTSTRAP)
+
     def reshape(self, *shape: int) -> Bounds:
         """Return all three in another shape."""
         return Bounds(self.low.reshape(shape), self.high.reshape(shape), self.reason.reshape(shape))

@@ -85,9 +85,10 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
         bootstrap: How confidence intervals are computed; default: 2000 resamples over cases, 95%, expanded percentile.
 
     Returns:
-        Columns `value`, `low`, `high`, `reason`; rows `aurc` (the mean risk over all coverages; a random order has the
-        error rate here), `excess_aurc` (the difference from the best order, in which all correct predictions come
-        first; 0 is perfect) and `risk` (the error rate, at full coverage).
+        Columns `value`, `low`, `high`, `reason` (why there is no interval: of an area, also fewer than five cases of a
+        class); rows `aurc` (the mean risk over all coverages; a random order has the error rate here), `excess_aurc`
+        (the difference from the best order, in which all correct predictions come first; 0 is perfect) and `risk` (the
+        error rate, at full coverage).
 
     Raises:
         EvaluationError: As for `risk_coverage`.
@@ -108,7 +109,7 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
     bounds = bootstrap.intervals(measure, order.strata, order.fewest)
     # Of the three the risk is a proportion of the images.
     risk = order.proportions(value, np.ones(3)).mask(np.arange(3) == 2)
-    bounds = bound_few(bounds, risk, bootstrap.confidence)
+    bounds = bound_few(bounds, risk, bootstrap.confidence).drop_few(order.fewest, np.arange(3) != 2)
     index = pd.Index(["aurc", "excess_aurc", "risk"], name="figure")
     return PrintedTable({"value": value, **bounds._asdict()}, index=index)
 
