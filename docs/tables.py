@@ -99,7 +99,7 @@ def similar_table() -> str:
     """Return time, memory and recall of the search of similar images as a Markdown table."""
     found = json.loads((RESULTS / "similar_images.json").read_text(encoding="utf-8"))
     lines = [
-        "| components | search | making the index | 512 queries | one query | allocated at most | recall |",
+        "| components | search | making the index | 512 queries | one query | memory | recall |",
         "|---|---|---|---|---|---|---|",
     ]
     for row, result in found.items():
@@ -110,9 +110,9 @@ def similar_table() -> str:
             parts = result[side]
             peak = max(part["peak_megabytes"] for part in parts.values() if isinstance(part, dict))
             lines.append(
-                f"| {row.removeprefix('components_')} | {name} | {parts['build']['seconds']:.1f} s | "
-                f"{parts['search']['seconds']:.1f} s | {parts['search_one']['seconds']:.2f} s | {peak} MB | "
-                f"{recalls[side]} |"
+                f"| {row.removeprefix('components_')} | {name} | {parts['build']['processor_seconds']:.1f} s | "
+                f"{parts['search']['processor_seconds']:.1f} s | {parts['search_one']['processor_seconds']:.2f} s | "
+                f"{peak} MB | {recalls[side]} |"
             )
     return "\n".join(lines)
 

@@ -40,6 +40,15 @@ def test_classes_and_models_side_by_side(blue_squares):
     assert figure.axes[1].get_title(loc="left") == "one"
 
 
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")
+def test_long_titles_are_wrapped_and_a_strip_does_not_stretch_the_figure(blue_squares):
+    strip = np.repeat(blue_squares.images[0][:, :2], 20, axis=0)
+    made = explain(blue_squares.model, [strip], target_class=1)
+    figure = plot_explanations(dict.fromkeys(("LayerCAM of several stages", "b", "c"), made))
+    assert figure.axes[1].get_title(loc="left").splitlines() == ["LayerCAM of several", "stages"]
+    assert figure.get_size_inches()[1] < 8
+
+
 def test_other_images_are_refused(blue_squares):
     one, other = (explain(blue_squares.model, blue_squares.images[:count], target_class=1) for count in (1, 2))
     with pytest.raises(ExplanationError, match="'b' is of other images"):

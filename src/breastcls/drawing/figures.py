@@ -129,6 +129,16 @@ def new_figure(width: float = ONE_COLUMN, height: float = ONE_COLUMN) -> Figure:
     return figure
 
 
+def relative_height(image: np.ndarray) -> float:
+    """Return the height of a picture divided by its width, 1/3 to 3: the cell of a long strip in a figure is limited.
+
+    Example:
+        >>> relative_height(np.zeros((460, 920, 3))), relative_height(np.zeros((700, 3, 3)))
+        (0.5, 3.0)
+    """
+    return float(np.clip(image.shape[0] / image.shape[1], 1 / 3, 3.0))
+
+
 def new_axes(axes: Axes | None, *, width: float = ONE_COLUMN, height: float = ONE_COLUMN) -> Axes:
     """Return `axes`, or those of a new figure where none are given.
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from breastcls.drawing.figures import BASELINE, MUTED, TWO_COLUMNS, drawing_style, new_figure
+from breastcls.drawing.figures import BASELINE, MUTED, TWO_COLUMNS, drawing_style, new_figure, relative_height
 from breastcls.explanation.colour_maps import find_colour_map
 
 SMALL = {"fontsize": 7.0, "fontweight": "normal"}
+# The width of a character of a column's title, in millimetres.
+_CHARACTER = 2.0
 SCALE = "evidence, scaled per image;\nopacity by positive share"
 
 
@@ -54,7 +57,7 @@ def draw_panel(rows: Sequence[PanelRow], title: str, *, total: int, colour_map: 
         colour_map: A perceptually uniform Matplotlib colour map.
     """
     count = len(rows)
-    heights = [row.image.shape[0] / row.image.shape[1] for row in rows]
+    heights = [relative_height(row.image) for row in rows]
     column = (TWO_COLUMNS - 16.0) / 3.0
     with drawing_style():
         figure = new_figure(TWO_COLUMNS, sum(heights) * column + 13.0 * count + 9.0)
@@ -139,16 +142,19 @@ class GridRow:
 def draw_grid(rows: Sequence[GridRow], titles: Sequence[str], *, total: int, colour_map: str) -> Any:
     """Draw images with one overlay per title on one `matplotlib.figure.Figure`; see `plot_explanations`."""
     count, columns = len(rows), len(titles) + 1
-    heights = [row.image.shape[0] / row.image.shape[1] for row in rows]
+    heights = [relative_height(row.image) for row in rows]
     width = (TWO_COLUMNS - 14.0) / columns
+    # A long title would run into that of the next column.
+    wrapped = [textwrap.fill(title, max(8, int(width / _CHARACTER))) for title in titles]
+    lines = max(title.count("\n") for title in wrapped)
     with drawing_style():
-        figure = new_figure(TWO_COLUMNS, sum(heights) * width + 18.0 * count + 9.0)
+        figure = new_figure(TWO_COLUMNS, sum(heights) * width + 18.0 * count + 9.0 + 3.5 * lines)
         axes = figure.subplots(count, columns, squeeze=False, height_ratios=heights)
         for place, (row, cells) in enumerate(zip(rows, axes, strict=True)):
             cells[0].imshow(row.image)
             cells[0].set_title(row.caption, **SMALL)
             cells[0].set_xlabel(shorten(row.name, 26), color=MUTED, fontsize=6.0, loc="left")
-            for title, overlay, note, cell in zip(titles, row.overlays, row.notes, cells[1:], strict=True):
+            for title, overlay, note, cell in zip(wrapped, row.overlays, row.notes, cells[1:], strict=True):
                 cell.imshow(overlay)
                 cell.set_xlabel(note, color=MUTED, fontsize=6.0, loc="left")
                 if place == 0:

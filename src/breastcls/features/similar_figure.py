@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from breastcls.drawing.figures import MUTED, TWO_COLUMNS, drawing_style, new_figure
+from breastcls.drawing.figures import MUTED, TWO_COLUMNS, drawing_style, new_figure, relative_height
 
 _SMALL = {"fontsize": 6.5, "fontweight": "normal"}
 
@@ -41,7 +41,7 @@ def draw_similar(rows: Sequence[SimilarRow], *, columns: int, total: int, text: 
     """
     count = len(rows)
     width = TWO_COLUMNS / (columns + 1)
-    heights = [row.image.shape[0] / row.image.shape[1] for row in rows]
+    heights = [relative_height(row.image) for row in rows]
     with drawing_style():
         figure = new_figure(TWO_COLUMNS, sum(heights) * width + 16.0 * count + 12.0)
         figure.suptitle("Most similar training images, of other cases", fontsize=9.0)
