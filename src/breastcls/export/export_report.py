@@ -88,7 +88,7 @@ class ExportReport(Result):
                 "Names of cases and slides were left out, so that `evaluate` cannot compare them with test cases."
             )
         if self.licence:
-            notes.append(f"Licence of the initial weights: {self.licence}.")
+            notes.append(f"Licence of the initial weights: {self.licence.removesuffix('.')}.")
         return notes
 
     @override

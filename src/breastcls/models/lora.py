@@ -45,7 +45,7 @@ def add_lora(model: keras.Model, rank: int, alpha: float | None = None, seed: in
         The adapters, for `merge_lora`.
 
     Raises:
-        ModelError: If no trainable layer of the backbone can have an adapter.
+        ModelError: If no trainable layer of the backbone can have an adapter, or one has an adapter already.
     """
     parts = flatten_layers(find_backbone(model))
     layers = [part for part in parts if _takes_adapter(part)]
@@ -53,6 +53,11 @@ def add_lora(model: keras.Model, rank: int, alpha: float | None = None, seed: in
         raise ModelError(
             f"The backbone of {model.name!r} has no trainable layer that can have an adapter of LoRA; expected a dense "
             "layer, EinsumDense or a convolution among the trainable layers. Train more stages, or leave LoRA out."
+        )
+    if own := [layer.name for layer in layers if getattr(layer, "lora_enabled", False)]:
+        raise ModelError(
+            f"The layer {own[0]!r} of {model.name!r} has an adapter of LoRA already. Leave lora_rank out to train it, or "
+            "save and load the model, which adds the adapters to the weights."
         )
     norms = [part for part in parts if isinstance(part, keras.layers.BatchNormalization)]
     kept = {id(weight) for part in norms for weight in part.weights}
