@@ -75,7 +75,7 @@ def test_only_the_trainable_layers_have_adapters(model):
     for name in ("patches", "attention"):
         find_backbone(model).get_layer(name).trainable = False
     assert [layer.name for layer in add_lora(model, 2).layers] == ["einsum", "dense"]
-    with pytest.raises(ModelError, match="'einsum' of .* has an adapter of LoRA already"):
+    with pytest.raises(ModelError, match=r"'einsum' of .* has an adapter of LoRA already"):
         add_lora(model, 2)
 
 

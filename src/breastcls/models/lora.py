@@ -56,8 +56,8 @@ def add_lora(model: keras.Model, rank: int, alpha: float | None = None, seed: in
         )
     if own := [layer.name for layer in layers if getattr(layer, "lora_enabled", False)]:
         raise ModelError(
-            f"The layer {own[0]!r} of {model.name!r} has an adapter of LoRA already. Leave lora_rank out to train it, or "
-            "save and load the model, which adds the adapters to the weights."
+            f"The layer {own[0]!r} of {model.name!r} has an adapter of LoRA already. Leave lora_rank out to train it, "
+            "or save and load the model, which adds the adapters to the weights."
         )
     norms = [part for part in parts if isinstance(part, keras.layers.BatchNormalization)]
     kept = {id(weight) for part in norms for weight in part.weights}

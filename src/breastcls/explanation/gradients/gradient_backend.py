@@ -41,7 +41,7 @@ class GradientBackend(Protocol):
 
         Returns:
             One tensor per input, of its shape; None where the values do not depend on the input in a differentiable
-            way and the backend reports this (JAX returns zeros).
+            way.
         """
 
 

@@ -29,7 +29,9 @@ class JaxGradients:
             return jax.numpy.sum(function(*tensors))
 
         tensors = [jax.numpy.asarray(value) for value in inputs]
-        return tuple(jax.grad(add_up, argnums=tuple(range(len(tensors))))(*tensors))
+        gradient = jax.grad(add_up, argnums=tuple(range(len(tensors))))
+        missing = _find_missing(jax.make_jaxpr(gradient)(*tensors).jaxpr)
+        return tuple(None if lacks else value for lacks, value in zip(missing, gradient(*tensors), strict=True))
 
 
 class CompiledFunction:
@@ -61,7 +63,20 @@ class CompiledFunction:
         self._sizes.add(size)
         filled = arguments if size == count else tuple(_fill(argument, size) for argument in arguments)
         results = self._compiled([variable.value for variable in self._variables], *filled)
-        return keras.tree.map_structure(lambda result: result[:count], results)
+        return keras.tree.map_structure(lambda result: None if result is None else result[:count], results)
+
+
+def _find_missing(program: Any) -> list[bool]:
+    """Return for each output of a program whether it is the constant zero, which JAX gives where there is no gradient.
+
+    A gradient that is zero by its values, as behind a ReLU, is computed from the inputs.
+    """
+    zeros = {
+        id(step.outvars[0])
+        for step in program.eqns
+        if step.primitive.name == "broadcast_in_dim" and getattr(step.invars[0], "val", 1) == 0
+    }
+    return [id(output) in zeros for output in program.outvars]
 
 
 def _fill(values: Any, size: int) -> Any:
