@@ -15,7 +15,7 @@ import keras
 
 from breastcls.augmentation.policy import Policy
 from breastcls.datasets.dataset import Dataset
-from breastcls.errors import LeakageWarning, TrainingError, TrainingWarning
+from breastcls.errors import LeakageWarning, TrainingWarning
 from breastcls.features.feature_memory import max_feature_bytes
 from breastcls.files import remove_temporaries
 from breastcls.images.epoch_order import sampling_groups
@@ -150,6 +150,8 @@ def fit(
         OutputError: If `run_dir` cannot be written to, holds a run already, or another process is training in it.
         SystemExit: After SIGTERM, with the status 143, if there is a `run_dir`: a checkpoint was written after the
             present step, and the folder holds the best weights so far.
+        KeyboardInterrupt: After Ctrl-C before the first epoch was finished; the model has its initial weights. Later,
+            the run so far is returned.
         ImageError: If an image cannot be read.
 
     Example:
@@ -216,7 +218,8 @@ def fit(
     if not trainer.rows:
         if termination.received:
             raise SystemExit(EXIT_STATUS)
-        raise TrainingError(
+        # No run to return; the caller is interrupted as in any other function.
+        raise KeyboardInterrupt(
             "Training was interrupted before the first epoch was finished; the model has its initial weights."
         )
     if phases[0].name != "as-given" and config["model"]["backbone"] is None:
