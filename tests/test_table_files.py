@@ -1,6 +1,7 @@
 import gzip
 import os
 import warnings
+import zipfile
 
 import openpyxl
 import pandas as pd
@@ -99,6 +100,30 @@ def test_excel_workbooks(tmp_path):
     (tmp_path / "broken.xlsx").write_bytes((tmp_path / "two.xlsx").read_bytes()[:900])
     with pytest.raises(DatasetError, match="damaged"):
         read(tmp_path / "broken.xlsx")
+
+
+def test_a_workbook_is_known_by_its_content_and_not_by_its_name(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["path", "case"])
+    book.active.append(["a.png", "P1"])
+    for name in ("table.csv", "table"):
+        book.save(tmp_path / name)
+        assert read(tmp_path / name).frame.to_numpy().tolist() == [["a.png", "P1"]]
+
+
+def test_a_formula_without_its_result_is_no_empty_cell(tmp_path):
+    """Programs write formulas without their results; a column of cases would be read as not known."""
+    book = openpyxl.Workbook()
+    for row in (["path", "note", "case"], ["a.png", None, "=A2"]):
+        book.active.append(row)
+    book.save(tmp_path / "table.xlsx")
+    with pytest.raises(DatasetError, match="the cell C2 of Sheet holds the formula =A2 without its result"):
+        read(tmp_path / "table.xlsx")
+    # Where the result is an empty text, the cell is empty.
+    with zipfile.ZipFile(tmp_path / "table.xlsx") as old, zipfile.ZipFile(tmp_path / "text.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'r="C2"', b'r="C2" t="str"'))
+    assert read(tmp_path / "text.xlsx").frame.fillna("").to_numpy().tolist() == [["a.png", "", ""]]
 
 
 def test_western_text_is_read_with_a_warning(tmp_path):

@@ -11,6 +11,7 @@ import stat
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -212,11 +213,14 @@ def _read_workbook(path: Path, error: type[BreastclsError]) -> list[list[str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             check_archive(archive, LARGEST_TABLE)
-        with warnings.catch_warnings():
+        # Not by its name, which need not end like that of a workbook.
+        with open(path, "rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on styles and validations, which have no effect on the cells
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
             sheets = {sheet.title: _read_sheet(sheet, path, error) for sheet in book.worksheets}
-            book.close()
+            if any("" in row for rows in sheets.values() for row in rows):
+                formulas = openpyxl.load_workbook(stream, read_only=True, keep_links=False)
+                _check_computed(book.worksheets, formulas.worksheets, path, error)
     except SizeError as problem:
         raise error(f"{path} is not read: {problem}. Save the table as CSV.") from problem
     except _DAMAGED_WORKBOOK as problem:
@@ -247,6 +251,21 @@ def _read_sheet(sheet: Any, path: Path, error: type[BreastclsError]) -> list[lis
         rows.append([_cell_text(cell.value) for cell in cells])
     width = max((len(row) for row in rows), default=0)
     return [row + [""] * (width - len(row)) for row in rows if any(row)]
+
+
+def _check_computed(values: Sequence[Any], formulas: Sequence[Any], path: Path, error: type[BreastclsError]) -> None:
+    """Raise an error where a cell is read as empty because it has a formula that no program has computed."""
+    for sheet, other in zip(values, formulas, strict=True):
+        other.reset_dimensions()
+        for cells, written in zip(sheet.iter_rows(), other.iter_rows(), strict=False):
+            for cell, formula in zip(cells, written, strict=False):
+                # A formula whose result is an empty text has the type "str".
+                if cell.value is None and cell.data_type == "n" and formula.data_type == "f":
+                    raise error(
+                        f"{path}: the cell {formula.coordinate} of {sheet.title} holds the formula {formula.value} "
+                        "without its result. Open the workbook in Excel or LibreOffice and save it, or replace "
+                        "formulas by their values."
+                    )
 
 
 def _cell_text(value: Any) -> str:
