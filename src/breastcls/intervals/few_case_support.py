@@ -28,7 +28,7 @@ def few_case_support(cases: dict[str, int], what: str) -> tuple[str, ...]:
         what: What is based on them, such as "The threshold".
 
     Example:
-        >>> few_case_support({"benign": 1, "malignant": 9}, "The threshold")[0][:61]
+        >>> few_case_support({"benign": 1, "malignant": 9}, "The threshold")[0][:60]
         'The threshold is based on 1 case of benign, which is too few'
         >>> few_case_support({"benign": 5, "malignant": 9}, "The threshold")
         ()
