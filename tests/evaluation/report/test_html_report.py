@@ -112,7 +112,7 @@ def test_tables_have_captions_and_scopes(any_page):
 def test_the_first_page_has_data_metrics_matrix_and_findings(whole_evaluation, whole_page):
     sections = [element["attributes"]["id"] for element in whole_page.find("section")]
     assert sections == [
-        "result", "leak-audit", "model-and-training", "metrics", "baselines", "curves", "calibration",
+        "result", "leakage-audit", "model-and-training", "metrics", "baselines", "curves", "calibration",
         "decision-threshold-and-net-benefit", "subgroups", "robustness", "uncertainty-and-selective-prediction",
         "out-of-distribution-detection", "misclassified-cases", "misclassified-images", "limitations",
         "how-to-read-the-values", "model-card", "settings-and-versions",
@@ -182,7 +182,7 @@ def test_every_section_shows_its_numbers(whole_evaluation, whole_page):
 
 def test_the_audit_is_shown_and_an_allowed_leak_is_loud(words_of, evaluate, audit, page):
     assert not page.find("div", **{"class": "banner"})
-    assert "No leak was found." in page.text(id="leak-audit")
+    assert "No leak was found." in page.text(id="leakage-audit")
     leak = audit(
         shared_cases=tuple(f"14-{number}" for number in range(20)),
         identical_files=(("/home/me/a.png", "C:\\data\\b.png"),),
@@ -190,7 +190,7 @@ def test_the_audit_is_shown_and_an_allowed_leak_is_loud(words_of, evaluate, audi
     )
     loud = words_of(evaluate(leakage=leak))
     assert "Do not report these values." in loud.text(**{"class": "banner"})
-    words = loud.text(id="leak-audit")
+    words = loud.text(id="leakage-audit")
     assert "20: 14-0, 14-1" in words
     assert "12 more" in words
     assert "a.png = b.png" in words
@@ -200,7 +200,7 @@ def test_the_audit_is_shown_and_an_allowed_leak_is_loud(words_of, evaluate, audi
 
 def test_missing_audit_baseline_and_card_are_named(words_of, evaluate):
     bare = words_of(evaluate(leakage=None, colour_baseline=None, model={}, by_subtype=None, by_magnification=None))
-    assert "Leaks were not checked." in bare.text(id="leak-audit")
+    assert "Leaks were not checked." in bare.text(id="leakage-audit")
     assert "Not measured" in bare.text(id="baselines")
     assert "have no model card" in bare.text(id="model-and-training")
     assert "By subtype" not in bare.text(id="subgroups")

@@ -46,7 +46,7 @@ def audit_part(evaluation: EvaluationData) -> Part:
     facts = audit_facts(evaluation)
     finding = without_approval(audit_verdict(evaluation), evaluation)
     blocks: list[Block] = [] if finding is None else [finding]
-    return Part("leak-audit", "Leakage audit", [*blocks, *([FactList(facts)] if facts else [])])
+    return Part("leakage-audit", "Leakage audit", [*blocks, *([FactList(facts)] if facts else [])])
 
 
 def training_part(evaluation: EvaluationData) -> Part:
