@@ -47,7 +47,6 @@ LARGE = {
     "a million images of 279 cases": ("cases", MILLION, 2),
     "a million images of 100,000 cases": ("many cases", MILLION, 2),
     "a million images without cases": ("no cases", MILLION, 2),
-    "100,000 images without cases": ("no cases", MILLION // 10, 2),
     "3,000 images of 1,000 classes": ("classes", 3_000, 1_000),
 }
 LARGE_SECONDS = 60.0
