@@ -34,14 +34,15 @@ def read_csv_vectors(path: Path, key: Any, ids: str | None, known: Collection[st
         DatasetError: If it cannot be read, or it is not clear which columns have the vectors.
     """
     read = read_text_table(path, DatasetError)
-    frame = read.frame.set_axis([str(name) for name in read.frame.columns], axis="columns")
+    names = [str(name) for name in read.frame.columns]
+    frame = read.frame.set_axis(names, axis="columns")
 
     def texts() -> dict[str, list[Any]]:
-        words = {name: frame[name].astype(object).tolist() for name in frame if name not in _listed(key)}
+        words = {name: frame[name].astype(object).tolist() for name in names if name not in _listed(key)}
         return {name: values for name, values in words.items() if all(map(_is_text, values))}
 
-    place, notes = choose_ids(path, list(frame), ids, texts)
-    chosen = component_columns(path, [name for name in frame if name != place], key, known)
+    place, notes = choose_ids(path, names, ids, texts)
+    chosen = component_columns(path, [name for name in names if name != place], key, known)
     what = f"The vectors {path.name}"
     values = np.column_stack([parse_numbers(frame[name], what, DatasetError) for name in chosen])
     found = None if place is None else frame[place].astype(object).tolist()
@@ -51,25 +52,28 @@ def read_csv_vectors(path: Path, key: Any, ids: str | None, known: Collection[st
 def read_frame(frame: pd.DataFrame, key: Any, ids: str | None, known: Collection[str]) -> StoredVectors:
     """Return the vectors of a DataFrame; see `read_csv_vectors`. An index that does not count the rows has the ids."""
     what = "The DataFrame"
-    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
+    names = [str(name) for name in frame.columns]
+    frame = frame.set_axis(names, axis="columns")
     if not frame.columns.is_unique:
         raise DatasetError(f"{what} has the column {frame.columns[frame.columns.duplicated()][0]!r} more than once.")
-    place, notes, found = None, (), None
+    place: str | None = None
+    notes: tuple[str, ...] = ()
+    found: list[Any] | None = None
     if ids is None and not isinstance(frame.index, pd.RangeIndex):
         found = frame.index.tolist()
     else:
-        words = {name: values.astype(object).tolist() for name, values in frame.items() if not _is_numeric(values)}
+        words = {name: frame[name].astype(object).tolist() for name in names if not _is_numeric(frame[name])}
         texts = {name: values for name, values in words.items() if all(isinstance(one, str) for one in values)}
-        place, notes = choose_ids(what, list(frame), ids, lambda: texts)
+        place, notes = choose_ids(what, names, ids, lambda: texts)
         found = None if place is None else frame[place].tolist()
-    lists = [name for name in frame if frame[name].dtype == object and len(frame) and np.ndim(frame[name].iloc[0]) == 1]
+    lists = [name for name in names if frame[name].dtype == object and len(frame) and np.ndim(frame[name].iloc[0]) == 1]
     column = choose_lists(what, lists, key)
     if column is not None:
         lengths = {np.shape(one) for one in frame[column]}
         if len(lengths) != 1:
             raise DatasetError(describe_unequal(what, column))
         return StoredVectors(np.stack([np.asarray(one) for one in frame[column]]), found, notes=notes)
-    chosen = component_columns(what, [name for name in frame if name != place], key, known)
+    chosen = component_columns(what, [name for name in names if name != place], key, known)
     for name in chosen:
         require_numbers(what, name, _is_numeric(frame[name]))
     return StoredVectors(frame[chosen].to_numpy(), found, notes=notes)
