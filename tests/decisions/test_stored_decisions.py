@@ -86,7 +86,7 @@ def test_prediction_sets_go_with_the_model(model, tmp_path):
     assert ConformalSets.from_dict(get_card(again).to_dict()["provenance"]["conformal"]) == fitted
     with pytest.raises(EvaluationError, match="stores prediction sets"):
         store_calibration(model, fit_calibrator(judge(model)))
-    with pytest.raises(EvaluationError, match="the model's are"):
+    with pytest.raises(EvaluationError, match="the model has the classes"):
         store_conformal(model, dataclasses.replace(fitted, classes=("no", "yes")))
     store_conformal(model, None)
     assert "conformal" not in get_card(model).provenance
