@@ -146,6 +146,11 @@ def test_the_same_seed_gives_the_same_bits_and_a_file_the_same_model(planted_mod
     loaded = CaseModel.load(again.save(tmp_path / "model.npz"))
     np.testing.assert_array_equal(loaded.predict(test).probabilities, expected)
     assert str(loaded) == str(again)
+    content = (tmp_path / "model.npz").read_bytes()
+    for damaged in (b"", content[: len(content) // 2]):
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        with pytest.raises(TrainingError, match="cannot be read as a model of cases"):
+            CaseModel.load(tmp_path / "damaged.npz")
     other = fit_case_model(train, "attention", hidden=8, penalties=[0.1], seed=1)
     assert not np.array_equal(other.predict(test).probabilities, expected)
 

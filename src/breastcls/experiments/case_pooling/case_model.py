@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,7 +125,7 @@ class CaseModel(ShownInNotebook):
                 {float(penalty): float(score) for penalty, score in record["scores"]},
                 record["encoder"],
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise TrainingError(f"{os.fspath(path)} cannot be read as a model of cases: {error}.") from error
 
     def __str__(self) -> str:
