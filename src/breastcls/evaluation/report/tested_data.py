@@ -43,7 +43,7 @@ def lead_in_words(evaluation: EvaluationData) -> str:
     origin = f"the weights {weights}" if weights else "random weights"
     subject = "The model" if not model else f"{model}, trained from {origin},"
     if model == EMBEDDINGS:
-        subject = f"A {vectors_in_words(evaluation.model)},"
+        subject = f"A {vectors_in_words(evaluation.model)}"
     classes = evaluation.classes
     task = (
         f"{classes[0]} against {classes[-1]} (the positive class)" if len(classes) == 2 else f"{len(classes)} classes"
