@@ -97,11 +97,12 @@ class CountedImages(layers.Layer):
 
 
 def test_a_layer_that_cannot_be_opened_is_one_step():
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((32, 32, 3))
     value = CountedImages()(inputs)
     model = keras.Model(inputs, layers.Dense(2, "softmax")(layers.GlobalAveragePooling2D()(value)))
     made = explain(model, IMAGES, "hires-cam", target_class=1, batch_size=1)
-    assert made.layer == "counted_images"
+    assert made.layer == model.layers[1].name
     whole = explain(model, IMAGES, "hires-cam", target_class=1)
     np.testing.assert_allclose(whole.heatmaps, made.heatmaps, atol=1e-5)
 

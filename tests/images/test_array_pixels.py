@@ -40,7 +40,7 @@ def test_rgb_pixels_are_taken_as_they_are():
         (IMAGE / 255, "float64 and values from 0 to 0.2314", "(image * 255)"),
         (IMAGE / 127.5 - 1, "values from -1 to -0.5373", "((image + 1) * 127.5)"),
         (IMAGE.astype(np.float32), "values from 0 to 59", "image.round()"),
-        (IMAGE * 1.0 - 100, "values from -100 to -41", "standardized"),
+        (IMAGE * 1.0 - 100, "values from -100 to -41", "standardised"),
         (IMAGE * np.nan, "NaN", "from 0 to 255"),
         (IMAGE.astype(np.int64), "int64", 'image.astype("uint8")'),
         (IMAGE.astype(np.uint16) * 257, "uint16", "image // 257"),
