@@ -228,7 +228,7 @@ def screenshot(page: Path) -> np.ndarray:
     picture = page.with_suffix(".png")
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1180,1000"]
     # The viewer draws its canvases after the page has loaded.
-    command += ["--timeout=4000", f"--user-data-dir={page.parent / 'profile'}", f"--screenshot={picture}"]
+    command += ["--timeout=15000", f"--user-data-dir={page.parent / 'profile'}", f"--screenshot={picture}"]
     subprocess.run([*command, page.as_uri()], check=True, capture_output=True)
     return bc.images.resize_image(bc.images.read_image(picture), (763, 900))
 
