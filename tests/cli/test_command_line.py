@@ -98,7 +98,11 @@ def test_interruptions_have_the_statuses_of_their_signals(call, monkeypatch):
         raise SystemExit(128 + signal.SIGTERM)
 
     monkeypatch.setattr("breastcls.list_backbones", terminate, raising=False)
-    call("backbones", status=ExitStatus.TERMINATED)
+    assert call("backbones", status=ExitStatus.TERMINATED).stderr == "Error: Terminated.\n"
+    monkeypatch.setattr("breastcls.load_breakhis", terminate, raising=False)
+    result = call(*words, "--json", status=ExitStatus.TERMINATED)
+    assert result.stderr == "Error: Terminated. The same command with --resume continues.\n"
+    assert result.json["status"] == 143
 
 
 def test_an_unknown_error_is_called_a_bug(call, monkeypatch):

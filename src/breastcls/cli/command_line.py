@@ -87,6 +87,13 @@ class CommandLine(click.Group):
             command = self.commands.get(ctx.invoked_subcommand or "")
             status, error = ExitStatus.INTERRUPTED, caught
             message = f"Interrupted. {getattr(command, 'resumption', '')}".rstrip()
+        except SystemExit as caught:
+            # By `fit` after SIGTERM.
+            if caught.code != ExitStatus.TERMINATED:
+                raise
+            command = self.commands.get(ctx.invoked_subcommand or "")
+            status, error = ExitStatus.TERMINATED, caught
+            message = f"Terminated. {getattr(command, 'resumption', '')}".rstrip()
         except BreastclsError as caught:
             command = self.commands.get(ctx.invoked_subcommand or "")
             status, error, message = ExitStatus.ERROR, caught, name_options(str(caught), command)
