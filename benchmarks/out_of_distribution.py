@@ -52,7 +52,7 @@ def main() -> None:
         known = limit.colours.distances(_colours(held_out))
         row: dict[str, Any] = {"seed": seed, "val_cases": len(limit.cases), "test_flagged": _flagged(limit, known)}
         for name, images in kinds.items():
-            # Of images of another magnification, those of cases that are in the training part are left out.
+            # Of images of another magnification, those of the cases that the limit was fitted on are left out.
             new = images[~np.isin(images.cases, sorted(set(train_part.cases) | set(val.cases)))]
             distances = limit.colours.distances(_colours(new))
             detection = measure_detection(known, distances, held_out.cases, new.cases)

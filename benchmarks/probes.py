@@ -9,7 +9,7 @@ Three rows, on synthetic embeddings with effects of classes and cases and a deca
   takes many minutes at full size: it is measured on 1/16, 1/8 and 1/4 of the cases, and a power law is fitted to the
   sizes; ours is measured at these sizes and at the full one. `--full-peer` measures scikit-learn at full size too;
 - the 20 nearest neighbours of the images of 28 cases among those of the rest, against the brute force of
-  `NearestNeighbors`, with both distances;
+  `NearestNeighbors`, with both distances, and beside them the seconds of the matrix products alone;
 - 200 permutations of the labels of 571 x 1280 embeddings of 30 cases, against a loop over `LogisticRegression` (a few
   permutations of it, since each takes seconds).
 """

@@ -3,7 +3,7 @@ import pytest
 
 from breastcls.errors import OutputError
 from breastcls.images.decode import read_image
-from breastcls.images.encode import encode_image, shrink_image, write_image
+from breastcls.images.encode import encode_image, write_image
 
 
 @pytest.fixture
@@ -27,9 +27,3 @@ def test_one_channel_is_written_as_grey(tmp_path, image):
 def test_what_cannot_be_encoded_is_named(image):
     with pytest.raises(OutputError, match=r"of the shape \(5, 7, 5\) as PNG"):
         encode_image(np.zeros((5, 7, 5), np.uint8), ".png")
-
-
-def test_only_a_larger_image_is_shrunk(image):
-    assert shrink_image(image, 7) is image
-    assert shrink_image(np.zeros((50, 70, 3), np.uint8), 7).shape == (5, 7, 3)
-    assert shrink_image(np.zeros((1, 70), np.uint8), 7).shape == (1, 7)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ModelError
-from breastcls.images.resize import check_image_size, empty_images, resize_image
+from breastcls.images.resize import check_image_size, empty_images, resize_image, shrink_image
 
 
 def test_shrinking_averages_over_areas():
@@ -109,3 +109,10 @@ def test_empty_images_are_aligned_so_that_tensorflow_need_not_copy():
         assert images.shape == (count, *shape)
         assert images.ctypes.data % 64 == 0
         assert images.flags.c_contiguous
+
+
+def test_only_a_larger_image_is_shrunk():
+    image = np.zeros((5, 7, 3), np.uint8)
+    assert shrink_image(image, 7) is image
+    assert shrink_image(np.zeros((50, 70, 3), np.uint8), 7).shape == (5, 7, 3)
+    assert shrink_image(np.zeros((1, 70), np.uint8), 7).shape == (1, 7)

@@ -1,4 +1,4 @@
-"""Fitted prediction sets: which classes they hold for other predictions, and how well they cover them."""
+"""Fitted prediction sets: the classes that they contain for other predictions, and their coverage."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from breastcls.html_parts import picture_address
-from breastcls.images.encode import encode_image, shrink_image
+from breastcls.images.encode import encode_image
+from breastcls.images.resize import shrink_image
 
 
 def encode_photograph(image: np.ndarray, longest: int, quality: int) -> str:

@@ -34,7 +34,7 @@ class FoldPlan:
 
     @property
     def divides_cases(self) -> bool:
-        """Whether one case may be in several folds."""
+        """Whether the unit is a part of a case, so that one case may be in several folds."""
         return self.by in ("slide", "image")
 
     def divide(self, data: Dataset) -> tuple[list[Fold], npt.NDArray[np.int64]]:

@@ -205,7 +205,7 @@ def _refit(
             warnings.simplefilter("ignore", LeakageWarning)
             warnings.simplefilter("ignore", EvaluationWarning)
             parts, fold_of = plan.divide(permuted)
-            trainer = FitTrainer(build, fit_options, plan.seed, allow_leakage=plan.by != "case")
+            trainer = FitTrainer(build, fit_options, plan.seed, allow_leakage=plan.divides_cases)
             results = run_folds(parts, trainer, RunOptions(plan.seed, None, False, False))
         return score_pooled_and_folds(pool_predictions(results, permuted), fold_of, metric, level)
 

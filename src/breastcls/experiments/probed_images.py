@@ -69,8 +69,7 @@ def gather_images(
                 )
         predicted = {}
         if wanted:
-            division: Any = {"folds": len(parts), "by": plan.by, "seed": plan.seed}
-            predicted = cross_validate_baselines(data, baselines=wanted, **division)
+            predicted = cross_validate_baselines(data, folds=len(parts), by=plan.by, baselines=wanted, seed=plan.seed)
         how = choose_permutation(data.labels, data.cases, permute)
         level = choose_level(how, aggregation)
         found.append(ProbedImages(data, tuple(names), fold_of, how, level, predicted, tuple(notes)))

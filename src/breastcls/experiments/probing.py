@@ -116,7 +116,7 @@ def probe(
     bootstrap = bootstrap or Bootstrap(seed=seed)
     plan = FoldPlan(folds, by, seed)
     with warnings.catch_warnings():
-        if by != "case":
+        if plan.divides_cases:
             # The result states it.
             warnings.simplefilter("ignore", LeakageWarning)
         sets = gather_images(named, plan, baselines=baselines, permute=permute, aggregation=aggregation)

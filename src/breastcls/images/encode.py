@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import numpy.typing as npt
 
 from breastcls.errors import OutputError
@@ -45,12 +44,3 @@ def write_image(path: Path, pixels: npt.NDArray[Any], options: Sequence[int] = (
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
     return path
-
-
-def shrink_image(image: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.uint8]:
-    """Return an image whose longer side has at most `longest` pixels."""
-    scale = longest / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

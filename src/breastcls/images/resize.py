@@ -52,6 +52,15 @@ def resize_image(image: Pixels, image_size: int | Sequence[int], resize: str = "
     return _resize_one(image, height, width, resize)
 
 
+def shrink_image(image: Pixels, longest: int) -> Pixels:
+    """Return an image, (height, width) or (height, width, 3), whose longer side has at most `longest` pixels."""
+    scale = longest / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+
+
 def check_image_size(image_size: object, error: type[ValueError] = ValueError) -> tuple[int, int]:
     """Return an image size as (height, width).
 

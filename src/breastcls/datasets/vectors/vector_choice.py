@@ -10,7 +10,7 @@ from typing import Any
 from breastcls.errors import DatasetError
 
 VECTOR_NAMES = ("vectors", "vector", "embeddings", "embedding", "features")
-"""Usual names of vectors, the most telling first."""
+"""Usual names of vectors, in order of preference."""
 
 # Without the separators and the plural of `image_ids` or `File-Names`.
 _ID_NAMES = ("id", "path", "name", "filename", "filepath", "file", "imageid", "imagename", "imagepath", "key")
@@ -22,7 +22,7 @@ def choose_array(path: Path, shapes: Mapping[str, Sequence[int]], key: str | Non
 
     Args:
         path: The file.
-        shapes: The shapes of the arrays of numbers, and None for others, by name.
+        shapes: The shapes of the arrays of numbers, by name.
         key: The name that the user gave.
 
     Raises:

@@ -56,15 +56,18 @@ def read_frame(frame: pd.DataFrame, key: Any, ids: str | None, known: Collection
     frame = frame.set_axis(names, axis="columns")
     if not frame.columns.is_unique:
         raise DatasetError(f"{what} has the column {frame.columns[frame.columns.duplicated()][0]!r} more than once.")
+
+    def texts() -> dict[str, list[Any]]:
+        words = {name: frame[name].astype(object).tolist() for name in names if not _is_numeric(frame[name])}
+        return {name: values for name, values in words.items() if all(isinstance(one, str) for one in values)}
+
     place: str | None = None
     notes: tuple[str, ...] = ()
     found: list[Any] | None = None
     if ids is None and not isinstance(frame.index, pd.RangeIndex):
         found = frame.index.tolist()
     else:
-        words = {name: frame[name].astype(object).tolist() for name in names if not _is_numeric(frame[name])}
-        texts = {name: values for name, values in words.items() if all(isinstance(one, str) for one in values)}
-        place, notes = choose_ids(what, names, ids, lambda: texts)
+        place, notes = choose_ids(what, names, ids, texts)
         found = None if place is None else frame[place].tolist()
     lists = [name for name in names if frame[name].dtype == object and len(frame) and np.ndim(frame[name].iloc[0]) == 1]
     column = choose_lists(what, lists, key)

@@ -15,7 +15,8 @@ from breastcls.errors import EvaluationError
 from breastcls.evaluation.report.provenance import file_name
 from breastcls.html_parts import picture_address
 from breastcls.images.decode import read_image
-from breastcls.images.encode import encode_image, shrink_image
+from breastcls.images.encode import encode_image
+from breastcls.images.resize import shrink_image
 
 if TYPE_CHECKING:
     from breastcls.evaluation.report.image_heatmaps import Overlay
