@@ -46,7 +46,11 @@ _LOOKALIKES = str.maketrans(
 )
 # Around a name they come of lists and quoting: "P1.", "P1:", "'P1'", "(P1)".
 _PUNCTUATION = " .,;:'\"()[]{}"
-_TOKENS = re.compile(r"\d+|[^\W\d_]+|[\s_\-]+|.", re.DOTALL)
+_TOKENS = re.compile(r"\d+|[^\W\d_]+|\s*[/\\|:;#.,]\s*|[\s_\-]+|.", re.DOTALL)
+# Between words they only separate: "14/22549" and "14-22549". A full stop or comma between digits is a decimal one.
+_SEPARATING = frozenset("/\\|:;#.,")
+# The tokens of a number with a power of ten, as which a spreadsheet writes the name "1E2": "1.00E+02".
+_POWER = re.compile(r"(\d+)(?:\x1f\.\x1f(\d+))?\x1fe\x1f(?:\+\x1f)?(\d{1,2})")
 
 
 def clean_name(text: str) -> str:
@@ -125,9 +129,10 @@ def format_names(values: pd.Series) -> pd.Series:
 def similarity_key(name: str) -> str:
     """Return a text that is the same for similar names, and different for others.
 
-    Separators (white space, hyphens, underscores) between letters and digits are ignored, but "1-12" and "11-2"
-    differ. Signs are kept: "HER2+", "HER2-" and "HER2" differ, and so do "1" and "-1". Zeros after a decimal point are
-    kept: "1.5" and "1.05" differ.
+    Separators (white space, hyphens, underscores, slashes and similar punctuation) between letters and digits are
+    ignored, but "1-12" and "11-2" differ. Signs are kept: "HER2+", "HER2-" and "HER2" differ, and so do "1" and "-1".
+    Zeros after a decimal point are kept: "1.5" and "1.05" differ. A number with a power of ten is the whole number
+    that it equals, as a spreadsheet makes of the name "1E2": "1E2", "1.00E+02" and "100" are similar.
 
     Example:
         >>> similarity_key("P-01") == similarity_key("p1"), similarity_key("1-12") == similarity_key("11-2")
@@ -136,15 +141,25 @@ def similarity_key(name: str) -> str:
     text = unicodedata.normalize("NFKD", clean_name(name).translate(_LOOKALIKES)).translate(_LOOKALIKES)
     bare = "".join(_digit(one) for one in text.casefold() if not unicodedata.combining(one))
     bare = bare.strip(_PUNCTUATION) or bare
-    tokens = _TOKENS.findall(bare)
+    tokens = [token.strip() or " " for token in _TOKENS.findall(bare)]
     key: list[str] = []
     for place, token in enumerate(tokens):
         before, after = tokens[place - 1 : place], tokens[place + 1 : place + 2]
-        if token.isspace() or (_is_separator(token) and before and after and _is_word(before[0] + after[0])):
+        if token.isspace() or (before and after and _is_separator(token, before[0], after[0])):
             continue
         decimals = place >= 2 and tokens[place - 1] in ".," and tokens[place - 2].isdigit()
         key.append((token.lstrip("0") or "0") if token.isdigit() and not decimals else token)
-    return "\x1f".join(key)
+    return _written_out("\x1f".join(key))
+
+
+def _written_out(key: str) -> str:
+    """Return the key of a number with a power of ten as that of the whole number, if it is one; else unchanged."""
+    found = _POWER.fullmatch(key)
+    if found is None:
+        return key
+    decimals = (found[2] or "").rstrip("0")
+    zeros = int(found[3]) - len(decimals)
+    return key if zeros < 0 else (found[1] + decimals + "0" * zeros).lstrip("0") or "0"
 
 
 def _digit(character: str) -> str:
@@ -152,12 +167,13 @@ def _digit(character: str) -> str:
     return character if value is None else str(value)
 
 
-def _is_separator(token: str) -> bool:
-    return not token.strip(" _-")
-
-
-def _is_word(text: str) -> bool:
-    return text.isalnum()
+def _is_separator(token: str, before: str, after: str) -> bool:
+    """Return whether a token between two others has no meaning."""
+    if not (before + after).isalnum():
+        return False
+    return not token.strip(" _-") or (
+        token in _SEPARATING and not (token in ".," and before.isdigit() and after.isdigit())
+    )
 
 
 def read_distinct(distinct: Any) -> frozenset[str]:

@@ -12,6 +12,7 @@ Folders = tuple[str, ...]
 
 _SPLIT = {"train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval", "holdout", "heldout"}
 _FILLERS = {"set", "sets", "data", "dataset", "image", "images", "img", "imgs", "split", "part", "x", "out", "hold"}
+_STEMS = ("test", "val", "dev", "eval", "hold")
 _FOLD = re.compile(r"(fold|folds|split|cv|part|partition)[ _\-]*\d+|\d+(st|nd|rd|th)?[ _\-]*(fold|split)")
 _MAGNIFICATION = re.compile(r"\d{1,4}(\.\d+)?[ _\-]*[x×]|[x×][ _\-]*\d{1,4}|(mag|magnification)[ _\-]*\d{1,4}[x×]?")
 _CONTENT = {
@@ -165,8 +166,14 @@ def _kind(names: Collection[str]) -> str:
 
 
 def _are_parts(names: Collection[str]) -> bool:
-    """Return whether one of the names is a part of a split, such as "train" or "BreakHis_test"."""
+    """Return whether one of the names is a part of a split, such as "train" or "BreakHis_test".
+
+    Words that begin as those of two parts do are parts, too, in whatever language: "Trainingsdaten" beside "Testdaten".
+    """
     words = [set(re.findall(r"[^\W\d_]+", name)) for name in names]
+    begins = set().union(*words)
+    if any(word.startswith("train") for word in begins) and any(word.startswith(_STEMS) for word in begins):
+        return True
     common = set.intersection(*words) - _SPLIT if len(words) > 1 else set()
     return any(of_name & _SPLIT and of_name - common <= _SPLIT | _FILLERS for of_name in words)
 
