@@ -91,6 +91,11 @@ class TargetedModel:
         self._scored, self._target = scored, target
         self._compiled: dict[str, Callable[..., Any]] = {}
 
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether its probabilities are between 0 and 1: those of a function of the scores may be any values."""
+        return self._target.is_difference
+
     def __getattr__(self, name: str) -> Any:
         # Asked for by `copy` before there are attributes.
         if name in ("_scored", "_target", "_compiled"):

@@ -8,9 +8,11 @@ from pathlib import Path
 import keras
 
 from breastcls.errors import ModelError
+from breastcls.metrics.number_format import join_words
 from breastcls.models.engines.engine_packages import is_installed
 from breastcls.models.engines.tensorflow_export import export_network
 from breastcls.models.keras_export import prepare_export
+from breastcls.text_tables import choose_form
 
 ONNX_OPSET = 18
 """The version of the ONNX operator set of exported files; ONNX Runtime reads it from version 1.14."""
@@ -81,7 +83,8 @@ def require_packages(entry: ExportFormat) -> None:
     """
     if missing := [name for name in entry.packages if not is_installed(name)]:
         raise ModelError(
-            f"Export to {entry.title} needs {' and '.join(missing)}, which is not installed. Install it with: "
+            f"Export to {entry.title} needs {join_words(missing)}, which {choose_form(len(missing), 'is', 'are')} not "
+            "installed. Install with: "
             f'pip install "breastcls[{entry.extra}]"'
         )
 

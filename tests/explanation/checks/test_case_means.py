@@ -39,6 +39,15 @@ def test_intervals_of_few_cases_are_no_narrower_than_those_of_student(cases):
     assert bounds.reason.tolist() == ["", "no-variation"]
 
 
+def test_the_interval_of_few_cases_ends_at_the_limits_of_the_values():
+    values = np.array([[0.99], [0.2], [0.98]])
+    _, bounds = mean_over_cases(values, np.arange(3), BOOTSTRAP, np.zeros(1), np.ones(1))
+    _, free = mean_over_cases(values, np.arange(3), BOOTSTRAP)
+    assert (bounds.low[0], bounds.high[0]) == (0.0, 1.0)
+    assert free.low[0] < 0.0
+    assert free.high[0] > 1.0
+
+
 def test_another_number_of_cases_is_refused():
     with pytest.raises(ExplanationError, match="cases has 2 names for 3 images"):
         check_cases(["a", "b"], 3)

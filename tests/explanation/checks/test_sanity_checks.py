@@ -66,8 +66,13 @@ def test_a_map_of_other_pixels_fails_the_faithfulness_check(blue_squares, regist
         return Attribution((images[..., 0] - images[..., 2]) * (1 + scored.model.layers[-1].get_weights()[1][0]) + 200)
 
     register(wrong_way)
-    report = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
+    images = np.concatenate([blue_squares.images, blue_squares.images[:2]])
+    report = check_explanation(blue_squares.model, images, "own", target_class=1)
     assert any("no better than for random maps" in problem for problem in report.problems)
+    # Four cases show neither that heat-maps are better than random maps nor that they are not.
+    few = check_explanation(blue_squares.model, blue_squares.images, "own", target_class=1)
+    assert not any("no better than for random maps" in problem for problem in few.problems)
+    assert few.not_estimable == ("faithfulness",)
 
 
 def test_flagged_heatmaps_are_a_problem(blue_squares):

@@ -25,6 +25,8 @@ def compare_with_baselines(
     better: Mapping[str, str],
     codes: npt.NDArray[np.int64],
     bootstrap: Bootstrap,
+    *,
+    within_one: bool = True,
 ) -> pd.DataFrame:
     """Return one row per measure: the mean of the heat-maps and of both baselines, and the gains over the baselines.
 
@@ -33,6 +35,7 @@ def compare_with_baselines(
         better: By measure, `"lower"` or `"higher"`.
         codes: int64 (n,), the case of each image.
         bootstrap: How the confidence intervals over cases are computed.
+        within_one: Whether values are between 0 and 1, and their confidence intervals with them.
 
     Returns:
         Index `measure`; columns `better`, `value`, `low`, `high`, `random`, `centre`, and for each baseline
@@ -46,7 +49,10 @@ def compare_with_baselines(
         columns += [of_maps[name] for name in MAPS]
         columns += [sign * (of_maps[HEATMAP] - of_maps[name]) for name in (RANDOM, CENTRE)]
     table = np.stack(columns, axis=1)
-    means, bounds = mean_over_cases(table, codes, bootstrap)
+    most = np.full(table.shape[1], 1.0 if within_one else np.inf)
+    # Of five columns three are values and two are differences of values.
+    least = np.tile([0.0, 0.0, 0.0, -1.0, -1.0], len(values)) if within_one else -most
+    means, bounds = mean_over_cases(table, codes, bootstrap, least, most)
     cases = count_cases(table, codes)
     rows = []
     for number, measure in enumerate(values):

@@ -36,13 +36,21 @@ def check_cases(cases: Sequence[str] | None, images: int) -> npt.NDArray[np.int6
     return np.asarray(np.unique(np.asarray(cases, dtype=str), return_inverse=True)[1], np.int64)
 
 
-def mean_over_cases(values: Floats, codes: npt.NDArray[np.int64], bootstrap: Bootstrap) -> tuple[Floats, Bounds]:
+def mean_over_cases(
+    values: Floats,
+    codes: npt.NDArray[np.int64],
+    bootstrap: Bootstrap,
+    least: Floats | float = -np.inf,
+    most: Floats | float = np.inf,
+) -> tuple[Floats, Bounds]:
     """Return the mean of each column over images, and its confidence interval from resampled cases.
 
     Args:
         values: float64 (n, columns); NaN where an image has no value.
         codes: int64 (n,), the case of each image, see `check_cases`.
         bootstrap: How the intervals are computed.
+        least: The least possible value of each column, float64 (columns,), at which an interval ends.
+        most: The largest possible value.
 
     Example:
         >>> values = np.array([[1.0], [2.0], [3.0], [6.0]])
@@ -62,7 +70,7 @@ def mean_over_cases(values: Floats, codes: npt.NDArray[np.int64], bootstrap: Boo
     mean, bounds = means(np.ones((1, count)))[0], bootstrap.intervals(means, np.zeros(count, dtype=np.int64), support)
     few = (support < FEW_CASES) & (support > 1)
     half = _half_width(sums - np.nan_to_num(mean) * sizes, sizes.sum(axis=0), support, bootstrap.confidence)
-    return mean, bounds.widen(few, mean - half, mean + half)
+    return mean, bounds.widen(few, np.maximum(mean - half, least), np.minimum(mean + half, most))
 
 
 def count_cases(values: Floats, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -46,6 +46,8 @@ class Faithfulness(Result):
         cases: int64 (n,), the number of the case of each image.
         bootstrap: How the confidence intervals over cases are computed.
         imputed_fractions: Fractions of the pixels that are imputed from the others.
+        of_probabilities: Whether the curves are of probabilities, whose confidence intervals stay within 0 to 1, and
+            not of a function of the scores.
     """
 
     method: str
@@ -54,6 +56,7 @@ class Faithfulness(Result):
     cases: np.ndarray
     bootstrap: Bootstrap
     imputed_fractions: tuple[float, ...] = ROAD_FRACTIONS
+    of_probabilities: bool = True
 
     def area(self, curve: str, map_: str = HEATMAP) -> np.ndarray:
         """Return the area under a curve, for ROAD its mean, per image: float64 (n,), 0..1 for probabilities.
@@ -71,7 +74,7 @@ class Faithfulness(Result):
     def table(self) -> pd.DataFrame:
         """One row per curve: `value` with its CI, `random`, `centre`, and the paired gains over both with their CI."""
         areas = {curve: {name: self.area(curve, name) for name in MAPS} for curve in CURVES}
-        return compare_with_baselines(areas, CURVES, self.cases, self.bootstrap)
+        return compare_with_baselines(areas, CURVES, self.cases, self.bootstrap, within_one=self.of_probabilities)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON values."""
@@ -151,6 +154,7 @@ def measure_faithfulness(
         curves={curve: {name: of_maps[name][curve] for name in MAPS} for curve in CURVES},
         cases=found,
         bootstrap=bootstrap or Bootstrap(seed=seed),
+        of_probabilities=removal.of_probabilities,
     )
 
 

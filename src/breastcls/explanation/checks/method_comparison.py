@@ -189,7 +189,9 @@ def compare_methods(
             baselines = baseline_curves(removal, pixels, seed)
         of_maps = {HEATMAP: removal.measure(made.heatmaps), **baselines}
         curves = {curve: {map_: of_maps[map_][curve] for map_ in MAPS} for curve in CURVES}
-        results: list[Faithfulness | Localisation] = [Faithfulness(name, removal.fractions, curves, codes, drawn)]
+        results: list[Faithfulness | Localisation] = [
+            Faithfulness(name, removal.fractions, curves, codes, drawn, of_probabilities=removal.of_probabilities)
+        ]
         if masks is not None:
             results.append(measure_localisation(made, masks, cases=[str(code) for code in codes], bootstrap=drawn))
         rows[name] = {
@@ -228,6 +230,6 @@ def _glass_columns(explanation: Any, codes: np.ndarray, bootstrap: Bootstrap) ->
     shares = explanation.glass_share.astype(np.float64)
     # A blank heat-map has no evidence anywhere.
     shares[explanation.heatmaps.max(axis=(1, 2)) == 0.0] = np.nan
-    mean, bounds = mean_over_cases(shares[:, np.newaxis], codes, bootstrap)
+    mean, bounds = mean_over_cases(shares[:, np.newaxis], codes, bootstrap, np.zeros(1), np.ones(1))
     ends = {"glass_share_low": float(bounds.low[0]), "glass_share_high": float(bounds.high[0])}
     return {"glass_share": float(mean[0]), **ends}

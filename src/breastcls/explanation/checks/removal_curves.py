@@ -10,6 +10,7 @@ import numpy as np
 from breastcls.explanation.checks.noisy_imputation import Imputer, neighbour_weights
 from breastcls.explanation.checks.pixel_orders import pixel_order
 from breastcls.explanation.methods.baseline_image import make_baseline
+from breastcls.explanation.target_score import TargetedModel
 
 CURVES = {"deletion": "lower", "insertion": "higher", "imputation": "lower"}
 """The curves, and whether a lower or a higher area is better. `imputation` is ROAD."""
@@ -28,6 +29,9 @@ class RemovalCurves:
         deleted: The baseline image whose pixels replace deleted ones, see `make_baseline`.
         inserted_into: The baseline image into which pixels are inserted.
         seed: Seed of the order of equal values and of the noise of the imputation.
+
+    Attributes:
+        of_probabilities: Whether the curves are of probabilities, 0 to 1, and not of a function of the scores.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class RemovalCurves:
         inserted_into: str = "blur",
         seed: int = 0,
     ) -> None:
+        self.of_probabilities = not isinstance(scored, TargetedModel) or scored.has_probabilities
         self._scored, self._images, self._targets, self._seed = scored, images, targets, seed
         self.fractions = np.linspace(0.0, 1.0, steps + 1)
         self._empty, self._start = make_baseline(images, deleted), make_baseline(images, inserted_into)

@@ -15,6 +15,7 @@ from breastcls.explanation.checks.parameter_randomisation import randomise_param
 from breastcls.explanation.checks.stability import shift_stability, stain_stability
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.intervals.minimum_cases import FEW_CASES
 from breastcls.result import Result
 from breastcls.text_tables import format_count
 
@@ -106,7 +107,8 @@ class SanityReport(Result):
         for changed, what in _MUST_STAY.items():
             if medians[changed] < LOWEST_STABILITY:
                 found.append(f"heat-maps are unstable when {what} (rank correlation {medians[changed]:.2f})")
-        if self.faithfulness is not None and self.faithfulness.table["gain_random"].mean() <= 0:
+        measured = self._estimable_faithfulness
+        if measured is not None and measured.table["gain_random"].mean() <= 0:
             found.append("deletion, insertion and ROAD are on average no better than for random maps")
         if self.flagged:
             found.append(f"{self.flagged} of {self.similarity.shape[1]} heat-maps are flagged")
@@ -114,8 +116,20 @@ class SanityReport(Result):
 
     @property
     def not_estimable(self) -> tuple[str, ...]:
-        """The checks without a rank correlation, because heat-maps are blank or the model has no last dense layer."""
-        return tuple(changed for changed, value in self.medians.items() if not np.isfinite(value))
+        """The checks without a result.
+
+        A rank correlation is missing where heat-maps are blank or the model has no last dense layer, and fewer than
+        five cases do not show whether heat-maps are better than random maps.
+        """
+        missing = [changed for changed, value in self.medians.items() if not np.isfinite(value)]
+        few = self.faithfulness is not None and self._estimable_faithfulness is None
+        return (*missing, *(["faithfulness"] if few else []))
+
+    @property
+    def _estimable_faithfulness(self) -> Faithfulness | None:
+        """Deletion, insertion and ROAD, if they were measured on five cases or more."""
+        measured = self.faithfulness
+        return measured if measured is not None and len(np.unique(measured.cases)) >= FEW_CASES else None
 
     @property
     def verdict(self) -> str:
@@ -185,7 +199,8 @@ def check_explanation(
 
     Args:
         model: A Keras model.
-        images: A `Dataset`, or images in any other form that `breastcls.explain` takes; four to eight are enough.
+        images: A `Dataset`, or images in any other form that `breastcls.explain` takes. Four to eight are enough; if
+            the removal of pixels is measured, they should be of five cases or more.
         method: The name of the method, see `breastcls.explanation.list_methods`.
         seed: Seed of all random draws.
         steps: Number of steps of the deletion and insertion curves.
