@@ -29,7 +29,7 @@ def scores_of(scored, bootstrap):
     return pd.concat(tables, names=["model", "metric"])
 
 
-def test_few_cases_have_no_p_value_and_no_interval_surer_than_both(draw):
+def test_few_cases_have_no_p_value_and_no_interval_narrower_than_both(draw):
     """Four cases of each class, where one model is always right and the other makes the same error in each case."""
     some = draw(1, images=64, cases=8)
     right = np.where(some.labels == 1, 0.9, 0.1)

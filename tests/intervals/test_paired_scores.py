@@ -95,7 +95,7 @@ def test_shares_of_cases_have_the_intervals_of_an_evaluation(draw):
     assert table.loc["recall", "low"] != table.loc["recall", "value"]
 
 
-def test_the_change_of_few_cases_is_no_surer_than_both_values():
+def test_the_interval_of_a_change_of_few_cases_is_no_narrower_than_both():
     """Three cases that hold both classes; one side predicts nothing as positive, the other nearly all rightly."""
     labels, cases = np.tile([0, 0, 0, 1], 9), np.repeat(["a", "b", "c"], 12)
     right = np.where(labels == 1, 0.9, 0.1)

@@ -8,8 +8,8 @@ With few cases the published fits diverge: if the validation images happen to be
 and the best weights are infinite. So a temperature, as the factor 1 / temperature, and the parameters of a vector or
 Dirichlet map are regularised towards the identity, each by half its squared distance divided by the number of *cases*:
 a normal prior of standard deviation one, if a case counts as one observation. With many cases the effect vanishes and
-the published fit remains. Smoothed targets, Platt's remedy, bound a temperature too, but by the number of images, and
-reduce confidence also where the model was right to be confident.
+the published fit remains. Smoothed targets, as in Platt's method, also bound a temperature, but by the number of
+images, and reduce the confidence of correct predictions too.
 """
 
 from __future__ import annotations

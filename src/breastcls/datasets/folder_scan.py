@@ -75,7 +75,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _check_link(link: str, top: str) -> None:
-    """Refuse a link to a folder that contains it, which would be followed endlessly, and warn of a dead one."""
+    """Refuse a link to a folder that contains it, which would be followed endlessly, and warn of a broken one."""
     target = os.path.realpath(link)
     if not os.path.exists(target):
         # A missing image is an error when it is read; a missing folder would not be noticed.

@@ -144,7 +144,7 @@ def draw_grid(rows: Sequence[GridRow], titles: Sequence[str], *, total: int, col
     count, columns = len(rows), len(titles) + 1
     heights = [relative_height(row.image) for row in rows]
     width = (TWO_COLUMNS - 14.0) / columns
-    # A long title would run into that of the next column.
+    # A long title would overlap that of the next column.
     wrapped = [textwrap.fill(title, max(8, int(width / _CHARACTER))) for title in titles]
     lines = max(title.count("\n") for title in wrapped)
     with drawing_style():

@@ -19,7 +19,7 @@ def describe_state(model: Any) -> tuple[Any, ...]:
 
     It covers the layers, their precision and `trainable`, the variables, and the other attributes of each layer that
     are numbers, text, functions, small arrays or sequences of these. So it changes when a layer is added, replaced or
-    quantized, or when its activation or another setting is changed, but not in training.
+    quantised, or when its activation or another setting is changed, but not in training.
 
     Args:
         model: A Keras model.

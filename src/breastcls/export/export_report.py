@@ -25,11 +25,11 @@ class ExportReport(Result):
     Attributes:
         path: The model file, or the folder of a SavedModel.
         sidecar: The content of the JSON file beside it.
-        parity: The comparison with the Keras model, before quantization.
+        parity: The comparison with the Keras model, before quantisation.
         tolerance: The largest difference of a probability that was accepted.
         engine: Name and version of the engine that ran the file for the comparison.
         bytes: Size of all its files.
-        quantization: The change by quantization, as `Sidecar.quantization`; None without.
+        quantization: The change by quantisation, as `Sidecar.quantization`; None without.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""int8 models of OpenVINO, by post-training quantization of NNCF, and the change that they cause."""
+"""int8 models of OpenVINO, by post-training quantisation of NNCF, and the change that they cause."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TELEMETRY = "openvino_telemetry"
 
 
 def require_quantization(entry: ExportFormat, quantize: Any) -> None:
-    """Check that a model can be quantized with these images in this format.
+    """Check that a model can be quantised with these images in this format.
 
     Raises:
         ModelError: If it cannot.
@@ -68,7 +68,7 @@ def quantize_file(path: Path, card: ModelCard, calibration: Dataset, check: Any)
         in `metric_reason`.
 
     Raises:
-        ModelError: If NNCF cannot quantize the model.
+        ModelError: If NNCF cannot quantise the model.
     """
     openvino = import_openvino()
     session = open_file(path)
@@ -82,7 +82,7 @@ def quantize_file(path: Path, card: ModelCard, calibration: Dataset, check: Any)
     except BreastclsError:
         raise
     except Exception as error:
-        raise ModelError(f"NNCF cannot quantize the model: {short_message(error)}") from error
+        raise ModelError(f"NNCF cannot quantise the model: {short_message(error)}") from error
     small = path.with_name(f"int8-{path.name}")
     openvino.save_model(quantized, small, compress_to_fp16=False)
     other = open_file(small)

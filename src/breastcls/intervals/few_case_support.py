@@ -1,4 +1,4 @@
-"""What is said where a choice, a fit or a table is based on few cases of a class."""
+"""Sentences on choices, fits and tables that are based on few cases of a class."""
 
 from __future__ import annotations
 

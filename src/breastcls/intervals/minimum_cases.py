@@ -19,9 +19,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-# Below so many cases of a class that a metric depends on, its confidence interval is not estimable.
+# With fewer cases of a class that a metric depends on, its confidence interval is not estimable.
 MIN_CASES = 3
-# Below so many a limitation is reported with it, and what only a bootstrap could bound is not estimable.
+# With fewer, a limitation is reported with it, and an interval that only a bootstrap could give is not estimable.
 FEW_CASES = 5
 
 # Why a value has no confidence interval, as in the columns `reason` of tables; "" where it has one.

@@ -42,7 +42,7 @@ class Sidecar(ShownInNotebook):
             calibration.
         opset: The version of the ONNX operator set, or None for another format.
         parity: How the exported model compared with the Keras model; JSON values.
-        quantization: How the quantized model compared with the one before; JSON values, or None.
+        quantization: How the quantised model compared with the one before; JSON values, or None.
         version: Version of breastcls that wrote the file.
     """
 

@@ -23,7 +23,7 @@ from breastcls.text_tables import format_count
 from breastcls.uncertainty.uncertainty_scores import score_predictions
 
 Floats = npt.NDArray[np.float64]
-# Elements of the largest temporary array: small enough to stay near the processor.
+# Elements of the largest temporary array: small enough for the cache of the processor.
 BLOCK = 2_000_000
 # A dense array may have this many times the elements of the sparse one.
 FULL = 10

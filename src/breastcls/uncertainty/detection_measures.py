@@ -102,7 +102,7 @@ def _passed(sets: list[Floats], codes: list[npt.NDArray[Any]], of_test: Floats, 
     for start in range(0, len(of_test), step):
         part = slice(start, start + step)
         passing = np.cumsum(of_test[part][:, codes[0][orders[0]]], axis=1)
-        # Weights are whole numbers: half an image less than the share is no rounding matter.
+        # Weights are whole numbers: half an image less than the share is more than a rounding error.
         limit = (passing >= PASSED * passing[:, -1:] - 1e-6).argmax(axis=1)
         accepted = np.cumsum(of_ood[part][:, codes[1][orders[1]]], axis=1)
         reached = below[limit]

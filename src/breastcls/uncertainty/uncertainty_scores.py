@@ -212,7 +212,7 @@ def score_members(members: Any, name: str = "mutual-information") -> Floats:
         EvaluationError: If the array has another shape, or one member only where several are needed.
 
     Example:
-        >>> members = np.array([[[0.9, 0.1]], [[0.1, 0.9]]])  # two members that contradict each other
+        >>> members = np.array([[[0.9, 0.1]], [[0.1, 0.9]]])  # two members with opposite predictions
         >>> score_members(members, "disagreement").tolist()
         [0.5]
     """

@@ -34,8 +34,14 @@ def test_an_error_in_a_batch_reaches_the_caller_after_the_batches_before_it():
 
 
 def test_the_thread_ends_where_the_caller_stops_early():
-    before = threading.active_count()
-    ahead = prepare_ahead(iter(range(100)))
+    used = set()
+
+    def batches():
+        for number in range(100):
+            used.add(threading.current_thread())
+            yield number
+
+    ahead = prepare_ahead(batches())
     next(ahead)
     ahead.close()
-    assert threading.active_count() == before
+    assert not any(thread.is_alive() for thread in used)

@@ -21,6 +21,7 @@ class SumsForNothing(keras.layers.Layer):
 
 
 def small_network():
+    keras.utils.set_random_seed(0)
     images = keras.Input((32, 32, 3))
     features = keras.layers.Conv2D(4, 3)(SumsForNothing()(images))
     pooled = keras.layers.GlobalAveragePooling2D()(features)

@@ -31,7 +31,7 @@ from breastcls.cli.program import Program
     metavar="DATA",
     help="Images on which the exported model is compared with MODEL.  [default: synthetic images]",
 )
-@click.option("--quantize", metavar="DATA", help="OpenVINO: 100 to 300 training images, for int8 quantization.")
+@click.option("--quantize", metavar="DATA", help="OpenVINO: 100 to 300 training images, for int8 quantisation.")
 @library_option(
     "--tolerance",
     type=float,

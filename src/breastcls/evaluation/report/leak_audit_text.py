@@ -26,14 +26,14 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
             "caution",
             "Leaks were not checked.",
             "No training images were given, or their cases and slides could not be compared with the test images. If a "
-            "case, slide or image is in both sets, every value here is too good.",
+            "case, slide or image is in both sets, every value here is too optimistic.",
         )
     if report.clean and not ("training" in report.compared_with and (report.compared_by or report.pixels_compared)):
         return Verdict(
             "caution",
             "The training set was not checked for leaks.",
             "The cases, slides and files of the training images were not compared with these. If any is in both "
-            "sets, every value here is too good.",
+            "sets, every value here is too optimistic.",
         )
     if report.clean and report.pixels_compared:
         return Verdict(
@@ -49,7 +49,8 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
             "the training images. Their pixels were not compared.",
         )
     consequence = (
-        "The evaluation was continued because the caller allowed it (allow_leakage=True). Every value here is too good."
+        "The evaluation was continued because the caller allowed it (allow_leakage=True). Every value here is too "
+        "optimistic."
     )
     if "training" not in report.compared_with:
         fitted = join_words([_FITTED[step] for step in report.compared_with])
@@ -60,8 +61,8 @@ def audit_verdict(evaluation: EvaluationData) -> Verdict:
             "bad",
             "There is a possible leak: training and test images have similar names.",
             "Names of cases or slides in both sets differ in letter case, leading zeros, separators or accents only. "
-            "If they are of the same patients, every value here is too good. The evaluation was continued because the "
-            "caller allowed it (allow_leakage=True).",
+            "If they are of the same patients, every value here is too optimistic. The evaluation was continued "
+            "because the caller allowed it (allow_leakage=True).",
         )
     return Verdict("bad", "There is a leak: training and test images are not independent.", consequence)
 

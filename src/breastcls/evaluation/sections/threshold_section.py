@@ -71,7 +71,7 @@ def threshold_verdict(threshold: Mapping[str, Any] | None, evaluation: Evaluatio
         return Verdict(
             "caution",
             text,
-            f"If it was chosen on these images, every metric of the predicted classes is too good.{after}",
+            f"If it was chosen on these images, every metric of the predicted classes is too optimistic.{after}",
         )
     shared = count_shared_cases(predictions, threshold.get("cases") or ())
     if shared is None:
@@ -80,7 +80,7 @@ def threshold_verdict(threshold: Mapping[str, Any] | None, evaluation: Evaluatio
     if shared:
         verb = choose_form(shared, "is", "are")
         cases = f"{format_count(shared, 'case')} that it was chosen on {verb} in the test set"
-        return Verdict("bad", text, f"{cases}, so every metric of the predicted classes is too good.{after}")
+        return Verdict("bad", text, f"{cases}, so every metric of the predicted classes is too optimistic.{after}")
     return Verdict("good", text, f"No case that it was chosen on is in the test set.{after}")
 
 

@@ -37,7 +37,7 @@ class LiteRtSession(NetworkSession):
         self._dtype = np.dtype(self._input["dtype"])
         for port in (self._input, self._output):
             if port["dtype"] is not np.float32 and np.dtype(port["dtype"]) not in _INTEGERS:
-                raise ModelError(f"{source}: expected float32 or quantized numbers; found {np.dtype(port['dtype'])}.")
+                raise ModelError(f"{source}: expected float32 or quantised numbers; found {np.dtype(port['dtype'])}.")
         if any(np.dtype(port["dtype"]) in _INTEGERS for port in (self._input, self._output)):
             self.precision = "int8"
         self._shape: tuple[int, ...] = ()

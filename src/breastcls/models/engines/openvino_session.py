@@ -22,7 +22,7 @@ from breastcls.models.engines.openvino_core import open_core
 
 
 class OpenVinoSession(NetworkSession):
-    """A network that OpenVINO runs on the processor, in float32 unless its weights are quantized.
+    """A network that OpenVINO runs on the processor, in float32 unless its weights are quantised.
 
     Args:
         network: An `openvino.Model` with one input of images and one output (n, classes).

@@ -2,7 +2,7 @@
 (() => {
   const announcement = document.getElementById("announcement");
 
-  // Without this script the page is whole: the buttons that it gives life to are made here only.
+  // Without this script the page is complete: the buttons that need it are made here only.
   const valueOf = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
 
   const compare = (kind, direction) => (first, second) => {
