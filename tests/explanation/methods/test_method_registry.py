@@ -128,7 +128,11 @@ def counted(transformer, noise_images):
         value = CountedImages()(value)
         if not is_transformer:
             for stride in (2, 1, 2, 2):
-                value = keras.layers.Conv2D(4, 3, stride, padding="same", activation="relu")(value)
+                # Without negative weights no channel is zero everywhere, which some methods leave out.
+                positive = keras.initializers.RandomUniform(0.0, 0.1, seed=stride)
+                value = keras.layers.Conv2D(
+                    4, 3, stride, padding="same", activation="relu", kernel_initializer=positive
+                )(value)
             value = keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(value))
         model = keras.Model(inputs, transformer(value) if is_transformer else value)
         model.compile(run_eagerly=True)
