@@ -89,7 +89,7 @@ def test_an_error_while_saving_leaves_no_partial_file_and_no_index(explanation, 
         return real(*arguments) if len(calls) < 3 else (False, None)
 
     monkeypatch.setattr("breastcls.explanation.save_heatmaps.cv2.imencode", failing)
-    with pytest.raises(OutputError, match="Cannot encode"):
+    with pytest.raises(OutputError, match="cannot be encoded"):
         explanation.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0000.png", "0001.png"]
 

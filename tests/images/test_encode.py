@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -25,5 +27,7 @@ def test_one_channel_is_written_as_grey(tmp_path, image):
 
 
 def test_what_cannot_be_encoded_is_named(image):
-    with pytest.raises(OutputError, match=r"of the shape \(5, 7, 5\) as PNG"):
+    with pytest.raises(OutputError, match=r"of the shape \(5, 7, 5\) cannot be encoded as PNG"):
         encode_image(np.zeros((5, 7, 5), np.uint8), ".png")
+    with pytest.raises(OutputError, match=r"none\.png: An image of the shape"):
+        write_image(Path("none.png"), np.zeros((5, 7, 5), np.uint8))

@@ -65,9 +65,13 @@ class LeakageReport(Result):
     @property
     def leaking(self) -> bool:
         """Whether something is certainly shared: a case, a slide, a file, a vector, or pixels, at least nearly."""
-        names = self.shared_cases or self.shared_slides
+        return bool(self.shared_cases or self.shared_slides or self._has_pairs)
+
+    @property
+    def _has_pairs(self) -> bool:
+        """Whether there are pairs of equal or nearly equal files, pixels or vectors."""
         vectors = self.identical_vectors or self.similar_vectors
-        return bool(names or self.identical_files or self.identical_pixels or self.near_duplicates or vectors)
+        return bool(self.identical_files or self.identical_pixels or self.near_duplicates or vectors)
 
     @property
     def possibly_leaking(self) -> bool:
@@ -143,7 +147,7 @@ class LeakageReport(Result):
             remedies.append("Metrics on such a test set are inflated. Split with data.split(by='case').")
         if has_argument:
             remedies.append("Or pass allow_leakage=True to continue; it is then recorded in every result.")
-        elif self.leaking:
+        elif self._has_pairs:
             remedies.append("Leave out one image of each pair, or give both images one case.")
         raise LeakageError(f"{self}\n{' '.join(remedies)}")
 

@@ -30,7 +30,7 @@ def encode_image(pixels: npt.NDArray[Any], suffix: str, options: Sequence[int] =
     except cv2.error:
         done = False
     if not done:
-        raise OutputError(f"Cannot encode a picture of the shape {pixels.shape} as {suffix[1:].upper()}.")
+        raise OutputError(f"An image of the shape {pixels.shape} cannot be encoded as {suffix[1:].upper()}.")
     return encoded.tobytes()
 
 
@@ -40,7 +40,10 @@ def write_image(path: Path, pixels: npt.NDArray[Any], options: Sequence[int] = (
     Raises:
         OutputError: If it cannot be encoded or written.
     """
-    content = encode_image(pixels, path.suffix, options)
+    try:
+        content = encode_image(pixels, path.suffix, options)
+    except OutputError as error:
+        raise OutputError(f"{path}: {error}") from error
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
     return path
