@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from sklearn.metrics import brier_score_loss
 
 from breastcls.calibration.assessment import assess_calibration, predicted_and_observed
 from breastcls.errors import EvaluationError
+from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.metrics.classification_metrics import compute_metrics
 from breastcls.predictions.predictions import Predictions
@@ -158,7 +160,7 @@ def test_the_parts_are_those_of_the_plain_formula(draw):
 def test_intervals_of_the_parts_are_those_of_repeated_cases(draw):
     from breastcls.intervals.case_statistics import case_codes, case_strata
 
-    some = draw(3, images=60, cases=8, ties=False)
+    some = draw(3, images=60, cases=12, ties=False)
     bootstrap = Bootstrap(20, 0.8, "percentile")
     codes = case_codes(some)
     values = []
@@ -169,6 +171,17 @@ def test_intervals_of_the_parts_are_those_of_repeated_cases(draw):
     low, high = np.quantile(values, [0.1, 0.9], axis=0)
     np.testing.assert_allclose(table.loc[PARTS, "low"], low)
     np.testing.assert_allclose(table.loc[PARTS, "high"], high)
+
+
+def test_the_brier_score_of_few_cases_has_no_interval_as_in_an_evaluation(draw):
+    for cases, known in ((8, False), (10, True)):
+        some = draw(3, images=60, cases=cases, ties=False)
+        table = assess_calibration(some, bootstrap=QUICK).brier.loc[["brier", "log_loss"]]
+        with warnings.catch_warnings(action="ignore"):  # of few cases
+            metrics = evaluate(some, bootstrap=QUICK).metrics.loc[["brier", "log_loss"]]
+        assert (table["reason"] == ("" if known else "few-cases")).all()
+        assert table["reason"].tolist() == metrics["reason"].tolist()
+        assert table["low"].notna().tolist() == [known, known]
 
 
 def test_murphys_terms_when_each_bin_has_one_value():
