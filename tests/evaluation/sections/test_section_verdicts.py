@@ -6,6 +6,7 @@ import pytest
 from breastcls.calibration.assessment import assess_calibration
 from breastcls.decisions.thresholds import Threshold
 from breastcls.errors import LeakageWarning
+from breastcls.evaluation.evaluate import evaluate as score_predictions
 from breastcls.evaluation.report.headline_block import size_verdict
 from breastcls.evaluation.report.leak_audit_text import audit_verdict
 from breastcls.evaluation.report.section_parts import collect_findings
@@ -55,6 +56,22 @@ def test_probabilities_are_judged_by_how_far_and_which_way_they_are_off(evaluate
     assert words in verdict.text
     assert f"of malignant is {claimed:.2f}, the observed frequency {share:.2f}" in verdict.explanation
     assert ("Calibrate on validation images" in verdict.explanation) == (tone in ("caution", "bad"))
+
+
+@pytest.mark.parametrize("claimed", [0.99, 0.85, 0.4])
+def test_images_of_one_class_do_not_show_whether_probabilities_are_calibrated(claimed):
+    some = Predictions.from_arrays(
+        probabilities=np.full(120, claimed),
+        labels=np.ones(120, int),
+        classes=("benign", "malignant"),
+        cases=np.arange(120).astype(str),
+    )
+    verdict = verdict_of("calibration", score_predictions(some, bootstrap=Bootstrap(60)))
+    assert (verdict.tone, verdict.text) == (
+        "not-estimable",
+        "Whether the probabilities are calibrated is not estimable.",
+    )
+    assert "All scored images are of malignant" in verdict.explanation
 
 
 def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):

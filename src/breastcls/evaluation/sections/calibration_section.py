@@ -119,7 +119,7 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
     error = read_scores(calibration.errors)["ece_equal_mass"]
     if not is_defined(error.value):
         return None
-    why = not_estimable_sentence(evaluation.counts)
+    why = not_estimable_sentence(evaluation.counts) or _one_class_sentence(evaluation)
     if why:
         return Verdict("not-estimable", "Whether the probabilities are calibrated is not estimable.", why)
     consistency = calibration.consistency.loc["ece_equal_mass"]
@@ -150,6 +150,17 @@ def is_calibrated(evaluation: EvaluationData) -> bool:
     provenance = evaluation.model.get("provenance")
     stored = calibration_record(evaluation.predictions, provenance if isinstance(provenance, Mapping) else {})
     return bool(stored) or evaluation.model.get("temperature") is not None
+
+
+def _one_class_sentence(evaluation: EvaluationData) -> str:
+    """Return why images of one class do not show whether probabilities are calibrated; "" where there are more.
+
+    Of such images the frequency of the class is 1 by selection, whatever the probabilities are.
+    """
+    present = [name for name, of_class in evaluation.counts["classes"].items() if of_class["images"]]
+    if len(present) != 1:
+        return ""
+    return f"All scored {evaluation.unit}s are of {present[0]}, so that its frequency is 1 by the selection of images."
 
 
 def _numbers(calibration: Calibration, evaluation: EvaluationData) -> str:
