@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from breastcls.comparison.comparison import Comparison
+from breastcls.comparison.comparison import CORRECTED, Comparison
 from breastcls.comparison.pairwise_tests import pairs_of, pairwise_tests, score_differences
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, EvaluationWarning
@@ -212,10 +212,7 @@ def _limitations_of_pairs(scored: Predictions, pairs: int, bootstrap: Bootstrap)
             "a value has none."
         )
     if pairs > 1:
-        found.append(
-            f"low_adjusted, high_adjusted, p_holm and the verdicts are corrected for {pairs} pairs by Holm's method; "
-            "low, high and p are not corrected."
-        )
+        found.append(f"{CORRECTED} for {pairs} pairs by Holm's method; low, high and p are not corrected.")
     if bootstrap.resamples < RESAMPLES_PER_PAIR * pairs:
         found.append(
             f"{bootstrap.resamples} resamples are few for {pairs} {'pair' if pairs == 1 else 'pairs'}: p-values below "

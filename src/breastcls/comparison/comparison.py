@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from breastcls.drawing.result_page import PagePart
 
 SHOWN = ("balanced_accuracy", "roc_auc", "average_precision", "f1", "mcc", "brier", "log_loss")
+# How the limitation on the correction for several pairs starts, which is of these tables and verdicts only.
+CORRECTED = "low_adjusted, high_adjusted, p_holm and the verdicts are corrected"
 # Columns of names in each table.
 _NAMES = {"metrics": 1, "differences": 3, "tests": 2}
 

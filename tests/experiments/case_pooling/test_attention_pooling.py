@@ -191,6 +191,19 @@ def test_poolings_are_judged_by_case_on_the_same_folds(compared):
     assert result.to_json()
 
 
+def test_that_the_verdicts_are_not_corrected_for_several_poolings_is_stated(compared):
+    _, result, options = compared
+    several = {**result.predictions, "other": result.predictions["attention"]}
+    three = dataclasses.replace(
+        result, comparison=bc.compare(several, metric="roc_auc", bootstrap=options["bootstrap"], aggregation="case")
+    )
+    assert any("verdicts are corrected for 3 pairs" in one for one in three.comparison.limitations)
+    assert not any("verdicts are corrected" in one for one in three.limitations)
+    assert len(three.limitations) == len(three.comparison.limitations)
+    assert any("the verdicts, are not corrected" in one for one in three.limitations)
+    assert not any("not corrected" in one for one in result.limitations)
+
+
 def test_a_picture_of_a_case_shows_its_images_by_their_weight(easy_vectors, tmp_path):
     data, _ = easy_vectors
     result = compare_pooling(data, ("mean", "attention"), folds=2, hidden=2, penalties=[1.0])

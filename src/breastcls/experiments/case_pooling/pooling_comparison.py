@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from breastcls.comparison.comparison import Comparison
+from breastcls.comparison.comparison import CORRECTED, Comparison
 from breastcls.datasets.leakage_report import LeakageReport
 from breastcls.errors import EvaluationError
 from breastcls.html_parts import html_list, html_paragraph, html_table
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = ("roc_auc", "balanced_accuracy", "log_loss")
+# The verdicts here are by the intervals of the table, those of the comparison of all pairs by corrected ones.
+NOT_CORRECTED = (
+    "The confidence intervals of the differences from the mean, and the verdicts, are not corrected for the number of "
+    "poolings; corrected ones of all pairs are in `comparison`."
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,7 +68,7 @@ class PoolingComparison(Result):
     @property
     def limitations(self) -> tuple[str, ...]:
         """Sentences to read with the values."""
-        return self.comparison.limitations
+        return tuple(NOT_CORRECTED if one.startswith(CORRECTED) else one for one in self.comparison.limitations)
 
     def __str__(self) -> str:
         lines = [f"{self._headline()}.", "", wide_table(self._rows()), "", *self.verdicts]
