@@ -72,6 +72,16 @@ def test_p_falls_below_what_the_number_of_resamples_allows():
     assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=2)
 
 
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_p_is_never_0(interval):
+    differences = 0.5 + np.linspace(-1e-3, 1e-3, 9)[:, None]
+    bounds, p, *_ = intervals_and_p(
+        Bootstrap(100, method=interval), weighted_mean(differences), np.zeros(9, np.int64), np.int64(9)
+    )
+    assert bounds.reason[0] == ""
+    assert 0 < p[0] < 1e-6
+
+
 def test_what_does_not_vary_or_is_not_defined():
     same, strata = np.zeros(8, np.int64), np.zeros(8, np.int64)
 

@@ -18,6 +18,9 @@ from scipy.stats import binomtest
 from breastcls.intervals.bootstrap import Bootstrap, Statistic, acceleration, can_vary, median_bias, widening
 from breastcls.intervals.minimum_cases import MIN_CASES, NO_VARIATION, ROUNDING, Bounds, check_bounds
 
+# Standard deviations beyond which the tail of the normal distribution is 0 in float64, so that p would be 0.
+FARTHEST = -37.0
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -169,7 +172,7 @@ def _ranks_of_zero(values: Floats, point: float) -> tuple[float, float]:
     # There is no percentile beyond this one: further out only the spread is used, unless it is a rounding error.
     spread, far = float(ordered.std()), 1 / (count + 1)
     if spread > ROUNDING * abs(point):
-        far = min(far, float(ndtr(-abs(point) / spread)))
+        far = min(far, float(ndtr(max(-abs(point) / spread, FARTHEST))))
     return (far, above) if below < above else (below, far)
 
 
