@@ -95,6 +95,8 @@ def test_it_is_kept_in_the_card_with_its_cases(data, model):
 def test_too_few_cases_and_what_cannot_be_fitted(data, model):
     with pytest.warns(EvaluationWarning, match="from 9 cases on"):
         limit = fit_ood_limit(model, data["train"], data["val"][:8])
+    assert "none, so that no image is flagged; fitted on 8 images" in str(limit)
+    assert "accepting" not in str(limit)
     store_ood_limit(model, limit)
     assert not predict(model, data["ood"]).ood.any()
     with warnings.catch_warnings():

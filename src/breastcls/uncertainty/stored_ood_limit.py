@@ -61,9 +61,11 @@ class OODLimit(Result):
 
     @override
     def __str__(self) -> str:
-        limit = "none" if self.colours.limit is None else f"{math.sqrt(self.colours.limit):.3g}"
+        limit = "none, so that no image is flagged"
+        if self.colours.limit is not None:
+            limit = f"distance of the colour {math.sqrt(self.colours.limit):.3g}, accepting {self.accepted:.0%}"
         return (
-            f"Limit of out-of-distribution images: distance of the colour {limit}, accepting {self.accepted:.0%}; "
+            f"Limit of out-of-distribution images: {limit}; "
             f"fitted on {format_count(self.images, 'image')} of {format_count(len(self.cases), 'case')}"
         )
 
