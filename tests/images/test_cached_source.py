@@ -69,3 +69,15 @@ def test_no_folder_holds_no_images(make_folder, tmp_path):
     segments, places = find_images(tmp_path / "nothing", file_states(paths), paths, SETTINGS)
     assert not segments
     assert (places == -1).all()
+
+
+def test_only_segments_with_a_wanted_image_stay_open(make_folder, tmp_path):
+    paths = make_folder(3)
+    states = file_states(paths)
+    folder = tmp_path / "segments"
+    folder.mkdir()
+    for value, key in enumerate(split(image_keys(paths, states))):
+        write(folder, [key], [value])
+    segments, places = find_images(folder, states[1:2], paths[1:2], SETTINGS)
+    assert len(segments) == 1
+    assert CachedSource(FileSource(paths[1:2], states[1:2], SETTINGS), segments, places).read([0])[0, 0, 0, 0] == 1

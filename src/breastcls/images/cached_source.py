@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from breastcls.errors import DatasetWarning, OutputError
 from breastcls.images.cache_segment import KEY_BYTES, SUFFIX, DamagedSegmentError, Segment
@@ -142,10 +143,15 @@ def find_entries(
         OutputError: If the folder cannot be listed.
         ImageError: If too many files are open.
     """
+    wanted = np.frombuffer(keys, "<u8").reshape(-1, 2)
+    sought = np.unique(wanted[:, 0])
     segments = []
     for path in _list_segments(folder, suffix):
         try:
-            segments.append(Segment(path, entry_bytes))
+            segment = Segment(path, entry_bytes)
+            # The others are closed at once: a store of many segments would need as many descriptors.
+            if _any_in(np.ascontiguousarray(segment.keys).view("<u8")[::2], sought):
+                segments.append(segment)
         except DamagedSegmentError as error:
             # Only the process that holds the lock reports it and prepares the images again.
             if repair:
@@ -154,7 +160,6 @@ def find_entries(
             # Without descriptors, intact segments cannot be opened; another segment may be unreadable or just removed.
             if is_exhausted(error):
                 raise missing_file_error(path, error) from error
-    wanted = np.frombuffer(keys, "<u8").reshape(-1, 2)
     places = np.full(len(wanted), -1, np.int64)
     if not segments or not len(wanted):
         return segments, places
@@ -167,6 +172,14 @@ def find_entries(
     hit = (stored[order[at]] == wanted).all(axis=1)
     places[hit] = where[order[at[hit]]]
     return segments, places
+
+
+def _any_in(values: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64]) -> bool:
+    """Return whether any of the values is among ordered ones."""
+    if not len(ordered) or not len(values):
+        return False
+    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return bool((ordered[at] == values).any())
 
 
 def _list_segments(folder: Path, suffix: str) -> list[Path]:
