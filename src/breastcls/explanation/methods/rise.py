@@ -65,7 +65,8 @@ def rise(
     total = np.zeros(count)
     for number, part, masked in prepare_ahead(_masked_batches(images, empty, drawn, scored.batch_size)):
         found = scored.probabilities(masked)[:, targets[number]].astype(np.float64)
-        weighted[number] += found @ part
+        # Not `found @ part`: the threads of the BLAS library keep a core busy after it, while the model runs.
+        weighted[number] += np.einsum("k,kp->p", found, part)
         total[number] += found.sum()
         if number == 0:
             visible += part.sum(axis=0)
