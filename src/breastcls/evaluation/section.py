@@ -15,7 +15,7 @@ from breastcls.evaluation.evaluation_data import EvaluationData
 from breastcls.evaluation.figures.figure_text import FigureText
 from breastcls.evaluation.report.any_table import any_table
 from breastcls.evaluation.report.blocks import Block, Verdict
-from breastcls.intervals.limitations import few_cases
+from breastcls.intervals.limitations import absent_classes_sentence, few_cases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,9 @@ def _nothing(value: Any, of: Any) -> tuple[()]:
 
 
 def without_approval(verdict: Verdict | None, evaluation: EvaluationData) -> Verdict | None:
-    """Return a finding that is neutral instead of "good" where a class has fewer than five cases."""
-    if verdict is None or verdict.tone != "good" or not few_cases(evaluation.counts):
+    """Return a finding that is neutral instead of "good" where a class has fewer than five cases, or no image."""
+    few = few_cases(evaluation.counts) or absent_classes_sentence(evaluation.counts)
+    if verdict is None or verdict.tone != "good" or not few:
         return verdict
     return dataclasses.replace(verdict, tone="")
 
@@ -136,7 +137,7 @@ class Section:
     cases: Callable[[Any, EvaluationContext], Mapping[str, int]] = cases_of_classes
 
     def verdict_of(self, value: Any, evaluation: EvaluationData) -> Verdict | None:
-        """Return the finding; where a class has fewer than five cases it is never "good"."""
+        """Return the finding; where a class has fewer than five cases, or no image, it is never "good"."""
         return without_approval(self.verdict(value, evaluation), evaluation)
 
     @property
