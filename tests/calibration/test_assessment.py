@@ -107,7 +107,7 @@ def test_equal_probabilities_share_a_bin():
 
 
 def test_intervals_are_those_of_repeated_cases(draw):
-    some = draw(3, images=60, cases=8, ties=False)
+    some = draw(3, images=60, cases=10, ties=False)
     bootstrap = Bootstrap(20, 0.8, "percentile")
     from breastcls.intervals.case_statistics import case_codes, case_strata
 
@@ -173,10 +173,13 @@ def test_intervals_of_the_parts_are_those_of_repeated_cases(draw):
     np.testing.assert_allclose(table.loc[PARTS, "high"], high)
 
 
-def test_the_brier_score_of_few_cases_has_no_interval_as_in_an_evaluation(draw):
+def test_errors_and_brier_score_of_few_cases_have_no_interval_as_in_an_evaluation(draw):
     for cases, known in ((8, False), (10, True)):
         some = draw(3, images=60, cases=cases, ties=False)
-        table = assess_calibration(some, bootstrap=QUICK).brier.loc[["brier", "log_loss"]]
+        found = assess_calibration(some, bootstrap=QUICK)
+        assert (found.errors["reason"] == ("" if known else "few-cases")).all()
+        assert found.errors[["low", "high"]].notna().all(axis=None) == known
+        table = found.brier.loc[["brier", "log_loss"]]
         with warnings.catch_warnings(action="ignore"):  # of few cases
             metrics = evaluate(some, bootstrap=QUICK).metrics.loc[["brier", "log_loss"]]
         assert (table["reason"] == ("" if known else "few-cases")).all()

@@ -122,9 +122,11 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
     of_bins = [np.minimum(binned.table()["cases"].to_numpy(), fewest) for binned in (wide, mass)]
     # One pass for all metrics: resampling the cases for each would cost more than the metrics.
     bounds = bootstrap.intervals_of(measure, strata, [*of_bins, *[fewest] * 3])
-    bounds[2:] = (drop_without_errors(found, np.ones(len(found.low), dtype=bool), predictions) for found in bounds[2:])
-    # As in `evaluate`: what only a bootstrap could bound has no interval below five cases of a class.
-    bounds[4] = bounds[4].drop_few(fewest)
+    bounds[2:] = (
+        # As in `evaluate`: what only a bootstrap could bound has no interval below five cases of a class.
+        drop_without_errors(found, np.ones(len(found.low), dtype=bool), predictions).drop_few(fewest)
+        for found in bounds[2:]
+    )
     *_, of_wide, of_mass, brier = (part[0] for part in measure(np.ones((1, len(strata)))))
     errors = np.concatenate(
         [np.stack([value, *bound]) for value, bound in zip((of_wide, of_mass), bounds[2:4], strict=True)],

@@ -58,8 +58,8 @@ def few_cases(counts: Mapping[str, Any]) -> tuple[str, ...]:
         elif 0 < cases < FEW_CASES:
             sentences.append(
                 f"The class {name} has only {cases} cases scored: interpret confidence intervals of metrics that "
-                "depend on it with care. Those of MCC, average precision, Brier score and log loss are not estimable "
-                f"from fewer than {FEW_CASES}."
+                "depend on it with care. Those of MCC, average precision, Brier score, log loss and calibration errors "
+                f"are not estimable from fewer than {FEW_CASES}."
             )
     return tuple(sentences)
 

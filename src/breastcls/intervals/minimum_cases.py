@@ -6,7 +6,7 @@ be. `benchmarks/interval_coverage.py --few` measures it (`few_cases` in `benchma
 the table in `docs/explanation/intervals.md`): with two cases of a class the 95% intervals of a bootstrap hold the true
 specificity in about half of the simulations. From three cases on, proportions and the AUC can be bounded by intervals
 at the number of cases, which hold it about as often as stated; from five on the bootstrap alone is near. Metrics that
-are neither (MCC, average precision, Brier score, log loss) have an interval from five cases on.
+are neither (MCC, average precision, Brier score, log loss, calibration errors) have an interval from five cases on.
 """
 
 from __future__ import annotations

@@ -74,6 +74,32 @@ def test_images_of_one_class_do_not_show_whether_probabilities_are_calibrated(cl
     assert "All scored images are of malignant" in verdict.explanation
 
 
+@pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")
+@pytest.mark.parametrize(("few", "tone"), [(4, ""), (5, "bad")])
+def test_few_cases_of_a_class_do_not_show_that_probabilities_are_wrong(few, tone):
+    labels = np.repeat([0, 1], [few, 40])
+    some = Predictions.from_arrays(
+        probabilities=np.full(len(labels), 0.3),
+        labels=labels,
+        classes=("benign", "malignant"),
+        cases=np.arange(len(labels)).astype(str),
+    )
+    verdict = verdict_of("calibration", score_predictions(some, bootstrap=Bootstrap(200)))
+    assert verdict.tone == tone
+    assert ("too few to assess the calibration" in verdict.text) == (few < 5)
+
+
+def test_no_finding_is_good_where_a_class_has_no_image(evaluate):
+    found = evaluate()
+    counts = {name: dict(of_class) for name, of_class in found.counts["classes"].items()}
+    assert "good" in {verdict.tone for verdict, *_ in collect_findings(found)}
+    counts["benign"] = {"images": 0, "cases": 0}
+    absent = evaluate(counts=dict(found.counts) | {"classes": counts})
+    audit, *rest = (verdict.tone for verdict, *_ in collect_findings(absent))
+    assert audit == ""
+    assert "good" not in rest
+
+
 def test_probabilities_off_both_ways_are_not_called_too_high_or_low(evaluate):
     claimed = np.repeat([0.3, 0.7], 50)
     labels = np.concatenate([np.zeros(50, int), np.ones(50, int)])

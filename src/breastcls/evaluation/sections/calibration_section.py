@@ -22,7 +22,7 @@ from breastcls.evaluation.report.table_cells import (
 )
 from breastcls.evaluation.section import Section, SectionFigure
 from breastcls.evaluation.table_schema import table_schema
-from breastcls.intervals.limitations import NO_PROBABILITIES, not_estimable_sentence
+from breastcls.intervals.limitations import NO_PROBABILITIES, few_cases, not_estimable_sentence
 from breastcls.intervals.score_values import Score, interval_text, read_scores
 from breastcls.metrics.metric_descriptions import describe_metric
 from breastcls.metrics.number_format import format_interval, format_number, is_defined
@@ -125,7 +125,8 @@ def calibration_verdict(calibration: Calibration, evaluation: EvaluationData) ->
     consistency = calibration.consistency.loc["ece_equal_mass"]
     bias = read_scores(calibration.bias)[BIAS]
     one_sided = bias.has_interval and (bias.low > 0 or bias.high < 0)
-    shown = one_sided or consistency["p"] < SELDOM
+    # The observed frequency of so few cases is that of their selection.
+    shown = (one_sided or consistency["p"] < SELDOM) and not few_cases(evaluation.counts)
     numbers = _numbers(calibration, evaluation)
     if not shown or error.value < SMALL_ERROR:
         cases = evaluation.predictions.cases
