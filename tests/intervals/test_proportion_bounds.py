@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.minimum_cases import FEW_CASES, NO_VARIATION, no_bounds
 from breastcls.intervals.proportion_bounds import Proportions, bound_few, cases_reaching, interval_at_cases
 from breastcls.intervals.score_tables import score, score_with_classes
+from breastcls.metrics.classification_metrics import METRICS
 
 QUICK = Bootstrap(100)
 
@@ -40,6 +43,19 @@ def test_counts_against_a_loop():
     rows = np.bincount(codes)[np.unique(codes)][:, None] * np.ones(len(limits))
     for one, other in zip(Proportions.from_cases(by_case, rows), found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_mean_over_slides_of_equally_many_images_has_the_interval_of_the_accuracy():
+    some = erring(3)
+    slides = [f"{case} {'ab'[row % 2]}" for row, case in enumerate(some.cases)]
+    some = dataclasses.replace(some, slides=np.array(slides, dtype=object))
+    statistics = CaseStatistics.of(some)
+    metrics = score(some, statistics, QUICK)
+    of_slides, of_images = (metrics.loc[name, ["low", "high"]] for name in ("patient_recognition_rate", "accuracy"))
+    np.testing.assert_allclose(of_slides.astype(float), of_images.astype(float))
+    # Three of six positive cases err, and none of the negative ones: resamples alone are too near to the value.
+    drawn = QUICK.intervals(statistics.compute, statistics.strata)
+    assert of_slides["low"] < drawn.low[METRICS.index("patient_recognition_rate")] - 0.01
 
 
 def test_one_erring_case_is_not_surer_than_none():

@@ -168,14 +168,20 @@ def effective_number(weights: Floats) -> float:
 
 
 def _add_few_classes(bounds: Bounds, values: Floats, statistics: CaseStatistics, confidence: float) -> Bounds:
-    """Widen means over classes by the classes in which few cases vary."""
+    """Widen means over classes, and over strata, by those in which few cases vary."""
     true = statistics.counts.true.sum(axis=0)
     mean, share = (true > 0) / (true > 0).sum(), true / true.sum()
     parts = {"balanced_accuracy": ("recall", mean)}
     if len(true) > 2:
         parts |= {name: (name, mean) for name in PER_CLASS}
     parts |= {"accuracy": ("recall", share), "image_recognition_rate": ("recall", share)}
-    lacking = {name: _lacking(name, statistics, confidence) for name in {name for name, _ in parts.values()}}
+    lacking = {name: _lacking_of_classes(name, statistics, confidence) for name in {name for name, _ in parts.values()}}
+    if statistics.slides is not None and statistics.slide_scores is not None:
+        # A slide may hold several classes, so that its part is the stratum of its case.
+        in_stratum = statistics.strata[:, None] == np.unique(statistics.strata)
+        right, slides = (column[:, None] * in_stratum for column in (statistics.slide_scores, statistics.slides))
+        parts["patient_recognition_rate"] = ("slides", slides.sum(axis=0) / slides.sum())
+        lacking["slides"] = _lacking(right, slides, Proportions.from_cases(right, slides), confidence)
     for metric, (name, weight) in parts.items():
         place = METRICS.index(metric)
         has_bounds = bounds.reason[place] == ""
@@ -197,11 +203,8 @@ def _add_few_classes(bounds: Bounds, values: Floats, statistics: CaseStatistics,
     return bounds
 
 
-def _lacking(name: str, statistics: CaseStatistics, confidence: float) -> list[Floats]:
-    """Return what the bootstrap lacks of the squared distance of a metric of each class to both ends, (classes,) each.
-
-    That is the part by which Wilson's interval at the number of cases is wider, where few cases vary; else 0.
-    """
+def _lacking_of_classes(name: str, statistics: CaseStatistics, confidence: float) -> list[Floats]:
+    """Return `_lacking` of a metric of each class."""
     hits, true, predicted = statistics.counts
     proportions = class_proportions(statistics)[name]
     rest = true.sum(axis=1, keepdims=True) - true
@@ -211,10 +214,27 @@ def _lacking(name: str, statistics: CaseStatistics, confidence: float) -> list[F
         "specificity": (rest - (predicted - hits), rest),
         "f1": (2 * hits, true + predicted),
     }[name]
+    return _lacking(above, below, proportions, confidence, of_jaccard=name == "f1")
+
+
+def _lacking(
+    above: Floats, below: Floats, proportions: Proportions, confidence: float, *, of_jaccard: bool = False
+) -> list[Floats]:
+    """Return what the bootstrap lacks of the squared distance of ratios to both ends, (values,) each.
+
+    That is the part by which Wilson's interval at the number of cases is wider, where few cases vary; else 0.
+
+    Args:
+        above: (cases, values), whose sum over cases is divided.
+        below: (cases, values), whose sum divides.
+        proportions: The proportions that have Wilson's interval.
+        confidence: Nominal coverage, in 0..1.
+        of_jaccard: Whether the ratios are F1, and the proportions Jaccard indices.
+    """
     total = below.sum(axis=0)
     value = divide(above.sum(axis=0), total, 0.0)
     ends = interval_at_cases(proportions.successes, proportions.trials, proportions.cases, confidence)
-    if name == "f1":
+    if of_jaccard:
         ends = _f1_of(ends[0]), _f1_of(ends[1])
     freedom = np.maximum(proportions.cases - 1, 1)
     residuals = ((above - value * below) ** 2).sum(axis=0)
