@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
-
-from breastcls.stain.tissue_pixels import glass_mask
 
 FULL_SHARE = 0.5
 """The share of positive evidence at and above which a heat-map is drawn at full opacity."""
-
-# Smaller regions take the kind of their surroundings: as a share of the shorter side, and of the area.
-_SPECK_ACROSS = 0.01
-_SPECK_AREA = 0.0005
 
 
 def evidence_opacity(positive_share: float) -> float:
@@ -29,28 +22,6 @@ def evidence_opacity(positive_share: float) -> float:
         (0.04, 0.5, 1.0)
     """
     return float(min(max(positive_share, 0.0) / FULL_SHARE, 1.0))
-
-
-def find_glass(image: np.ndarray) -> np.ndarray:
-    """Return where an image shows glass and no tissue, bool (height, width); very small regions are left out.
-
-    Args:
-        image: uint8 (height, width, 3), RGB.
-
-    Example:
-        >>> image = np.full((20, 20, 3), 250, np.uint8)
-        >>> image[:, :10] = (200, 120, 170)
-        >>> find_glass(image)[10].astype(int).tolist()
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
-    """
-    mask = np.asarray(glass_mask(np.ascontiguousarray(image)))
-    across = max(3, round(_SPECK_ACROSS * min(mask.shape)) | 1)
-    mask = np.asarray(cv2.medianBlur(mask, across))
-    _, regions, statistics, _ = cv2.connectedComponentsWithStats(mask)
-    large = statistics[:, cv2.CC_STAT_AREA] >= _SPECK_AREA * mask.size
-    # Region 0 is what is not glass.
-    large[0] = False
-    return np.asarray(large[regions])
 
 
 def share_on_glass(heatmap: np.ndarray, glass: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.evidence_scale import evidence_opacity, find_glass, share_on_glass
+from breastcls.explanation.evidence_scale import evidence_opacity, share_on_glass
 from breastcls.explanation.image_input import ImageInput
 from breastcls.explanation.input_region import place_heatmap
 from breastcls.explanation.model_reference import ModelReference
@@ -18,6 +18,7 @@ from breastcls.explanation.overlay import OverlayStyle, draw_overlay
 from breastcls.predictions.hidden_files import HiddenFiles
 from breastcls.predictions.pseudonyms import Pseudonyms
 from breastcls.result import Result
+from breastcls.stain.glass_pixels import find_glass
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.evidence_scale import find_glass
 from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.heatmap import FLAGS
 from breastcls.explanation.methods.method_registry import METHODS
@@ -20,6 +19,7 @@ from breastcls.explanation.overlay import OverlayStyle, draw_overlay
 from breastcls.explanation.save_heatmaps import save_heatmaps
 from breastcls.html_parts import html_paragraph, html_pictures, html_text
 from breastcls.images.encode import encode_image
+from breastcls.stain.glass_pixels import find_glass
 from breastcls.text_tables import format_count
 
 if TYPE_CHECKING:

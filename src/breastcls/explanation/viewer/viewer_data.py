@@ -13,11 +13,11 @@ from markupsafe import Markup
 from breastcls.control_characters import show_controls
 from breastcls.drawing.embedded_pictures import encode_grey, encode_mask, encode_photograph
 from breastcls.explanation.colour_maps import colour_table
-from breastcls.explanation.evidence_scale import find_glass
 from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.heatmap import FLAGS
 from breastcls.explanation.input_region import find_input_region
 from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.stain.glass_pixels import find_glass
 
 COLOURS = ("viridis", "cividis", "magma", "gray")
 PREDICTED = "predicted class"
