@@ -95,10 +95,11 @@ def test_it_is_kept_in_the_card_with_its_cases(data, model):
 def test_too_few_cases_and_what_cannot_be_fitted(data, model):
     with pytest.warns(EvaluationWarning, match="from 9 cases on"):
         limit = fit_ood_limit(model, data["train"], data["val"][:8])
-    assert "none, so that no image is flagged; fitted on 8 images" in str(limit)
+    assert "no image is flagged or accepted; fitted on 8 images of 4 cases" in str(limit)
     assert "accepting" not in str(limit)
     store_ood_limit(model, limit)
-    assert not predict(model, data["ood"]).ood.any()
+    # Flags that are False everywhere would look as if the images had been accepted.
+    assert predict(model, data["ood"]).ood is None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for arguments, error, words in [

@@ -70,6 +70,9 @@ def collect_colours(batches: Iterable[Any], found: list[Floats]) -> Iterator[Any
 def find_colour_limit(card: ModelCard | None) -> ColourLimit | None:
     """Return the limit that a card stores, or None.
 
+    There is none either where the validation cases were too few for one: an image that cannot be flagged would look as
+    if it had been accepted.
+
     Args:
         card: The model's card, or None for a model without one.
     """
@@ -80,4 +83,4 @@ def find_colour_limit(card: ModelCard | None) -> ColourLimit | None:
     if mean.shape != (COLOUR_NUMBERS,) or whitening.shape != (COLOUR_NUMBERS, COLOUR_NUMBERS):
         return None
     limit = record.get("limit")
-    return ColourLimit(mean, whitening, None if limit is None else float(limit))
+    return None if limit is None else ColourLimit(mean, whitening, float(limit))

@@ -61,12 +61,12 @@ class OODLimit(Result):
 
     @override
     def __str__(self) -> str:
-        limit = "none, so that no image is flagged"
+        limit = "none, since there are too few cases, so that no image is flagged or accepted"
         if self.colours.limit is not None:
             limit = f"distance of the colour {math.sqrt(self.colours.limit):.3g}, accepting {self.accepted:.0%}"
+        cases = format_count(len(self.cases), "case") if self.cases else "unknown cases"
         return (
-            f"Limit of out-of-distribution images: {limit}; "
-            f"fitted on {format_count(self.images, 'image')} of {format_count(len(self.cases), 'case')}"
+            f"Limit of out-of-distribution images: {limit}; fitted on {format_count(self.images, 'image')} of {cases}"
         )
 
 
@@ -97,7 +97,8 @@ def fit_ood_limit(model: Any, train: Dataset, val: Dataset, *, accepted: float =
         ImageError: If an image cannot be read.
 
     Warns:
-        EvaluationWarning: If there are too few cases, so that no image is flagged, or cases are not known.
+        EvaluationWarning: If there are too few cases for a limit, so that `Predictions.ood` is None, or cases are not
+            known.
 
     Example:
         >>> limit = fit_ood_limit(model, train, val)  # doctest: +SKIP
@@ -124,8 +125,8 @@ def fit_ood_limit(model: Any, train: Dataset, val: Dataset, *, accepted: float =
     if not math.isfinite(limit):
         least = math.ceil(accepted / (1 - accepted) - 1e-9)
         warnings.warn(
-            f"A fraction of {accepted:g} can only be accepted from {least} cases on; with fewer no image is flagged. "
-            "Use validation images of more cases, or a lower `accepted`.",
+            f"A fraction of {accepted:g} can only be accepted from {least} cases on; with fewer there is no limit, and "
+            "`Predictions.ood` is None. Use validation images of more cases, or a lower `accepted`.",
             EvaluationWarning,
             stacklevel=2,
         )
