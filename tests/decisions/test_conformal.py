@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from breastcls.decisions.conformal import fit_conformal
 from breastcls.decisions.conformal_coverage import MEASURES
 from breastcls.decisions.conformal_sets import ConformalSets
+from breastcls.decisions.stored_decision_limitations import find_stored_limitations
 from breastcls.errors import EvaluationError, EvaluationWarning, LeakageError
 from breastcls.evaluation.evaluate import evaluate
 from breastcls.intervals.bootstrap import Bootstrap
@@ -131,9 +133,52 @@ def test_too_few_cases_give_all_classes_and_say_so(draw):
         fitted = fit_conformal(some, coverage=0.9)
     assert fitted.limits == (math.inf, math.inf)
     assert fitted.sets(some).all()
-    assert math.isfinite(fit_conformal(draw(images=80, cases=9), coverage=0.9, score="lac").limits[0])
+    with pytest.warns(EvaluationWarning, match="based on 4 cases of malignant"):
+        assert math.isfinite(fit_conformal(draw(images=80, cases=9), coverage=0.9, score="lac").limits[0])
     with pytest.warns(EvaluationWarning, match="of each class"):
         fit_conformal(draw(images=80, cases=12), coverage=0.9, per_class=True)
+
+
+@pytest.mark.filterwarnings("ignore::breastcls.errors.EvaluationWarning")
+@pytest.mark.parametrize("per_class", [False, True])
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])
+def test_limits_are_order_statistics_and_infinite_beyond_the_last(coverage, per_class):
+    """With n cases of one image it is the score of rank k = ceil((n + 1) coverage); with k > n every class fits."""
+    share = Fraction(coverage).limit_denominator(10)
+    for count in range(1, 13):
+        of_classes = (count, 12) if per_class else (count // 2, count - count // 2)
+        labels = np.repeat([0, 1], of_classes)
+        positive = np.linspace(0.05, 0.95, len(labels))
+        some = Predictions.from_arrays(
+            probabilities=positive, labels=labels, cases=np.arange(len(labels)).astype(str), classes=BINARY
+        )
+        fitted = fit_conformal(some, coverage=coverage, score="lac", per_class=per_class)
+        wide = some.probabilities.astype(float)
+        own = 1 - wide[np.arange(len(labels)), labels]
+        for index in range(2):
+            scores = sorted(own[labels == index] if per_class else own)
+            rank = math.ceil((len(scores) + 1) * share)
+            assert fitted.limits[index] == (scores[rank - 1] if rank <= len(scores) else math.inf)
+            assert fitted.sets(some)[:, index].all() or rank <= len(scores)
+
+
+@pytest.mark.parametrize(("few", "coverage", "per_class", "warned"), [
+    (3, 0.8, False, True), (5, 0.8, False, False), (3, 0.5, True, True), (3, 0.8, True, False),
+])  # fmt: skip
+def test_few_cases_of_a_class_that_may_be_left_out_are_a_limitation(few, coverage, per_class, warned):
+    labels = np.repeat([0, 1], [few, 12])
+    some = Predictions.from_arrays(
+        probabilities=np.where(labels == 1, 0.9, 0.2), labels=labels, cases=np.arange(few + 12), classes=BINARY
+    )
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        fitted = fit_conformal(some, coverage=coverage, score="lac", per_class=per_class)
+    words = f"The coverage by class is based on {few} cases of benign"
+    assert any(words in str(one.message) for one in seen) == warned == (words in str(fitted))
+    assert ConformalSets.from_dict(fitted.to_dict()).limitations == fitted.limitations
+    kept = {"conformal": fitted.to_dict()}
+    stored = find_stored_limitations(some, some, ["image"], "mean", None, kept)
+    assert stored == tuple(f"Prediction sets: {one}" for one in fitted.limitations)
 
 
 def test_without_cases_it_says_so(draw):

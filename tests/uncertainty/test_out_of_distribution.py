@@ -234,7 +234,8 @@ def test_members_and_views(model, images):
 @pytest.mark.filterwarnings("ignore:The class:breastcls.errors.EvaluationWarning")
 def test_as_a_part_of_an_evaluation(model, images, draw):
     test, ood, train = images["test"], images["ood"], images["train"]
-    sets = fit_conformal(predict(model, train), coverage=0.7)
+    with pytest.warns(EvaluationWarning, match="The coverage by class is based on 3 cases"):
+        sets = fit_conformal(predict(model, train), coverage=0.7)
     other = member(1)
     store_conformal(other, sets)
     result = evaluate(other, test, train=train, ood=ood, bootstrap=Bootstrap(20))

@@ -32,6 +32,7 @@ import numpy.typing as npt
 from breastcls.decisions.conformal_sets import ConformalSets
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.intervals.case_statistics import case_codes
+from breastcls.intervals.few_case_support import count_class_cases, few_case_support
 from breastcls.intervals.limitations import NO_CASES
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration
@@ -79,8 +80,8 @@ def fit_conformal(
             valid.
 
     Warns:
-        EvaluationWarning: If there are so few cases that only sets of all classes have the coverage, or
-            cases are not known.
+        EvaluationWarning: If there are so few cases that only sets of all classes have the coverage, a class that sets
+            may leave out has fewer than five, or cases are not known.
 
     Example:
         >>> probabilities = [0.9, 0.8, 0.6, 0.3, 0.1, 0.2, 0.4, 0.7, 0.05, 0.95]
@@ -93,8 +94,6 @@ def fit_conformal(
         [[False, True], [True, True]]
     """
     _check(predictions, coverage, score, by)
-    if by == "case" and predictions.cases is None:
-        warnings.warn(NO_CASES, EvaluationWarning, stacklevel=2)
     labels = predictions.labels
     own = conformity_scores(predictions.probabilities, score)[np.arange(len(labels)), labels]
     units = case_codes(predictions) if by == "case" else np.arange(len(labels), dtype=np.int64)
@@ -103,17 +102,9 @@ def fit_conformal(
         limits = tuple(conformal_limit(own[inside], units[inside], coverage) for inside in parts)
     else:
         limits = (conformal_limit(own, units, coverage),) * len(predictions.classes)
-    if not all(math.isfinite(limit) for limit in limits):
-        least = math.ceil(coverage / (1 - coverage) - ROUNDING)
-        warnings.warn(
-            f"A coverage of {coverage:g} can be guaranteed only with at least {least} {by}s"
-            + (" of each class" if per_class else "")
-            + "; with fewer, every set contains "
-            + ("the classes that lack them" if per_class else "all classes")
-            + ". Use out-of-fold predictions of more cases, or a lower `coverage`.",
-            EvaluationWarning,
-            stacklevel=2,
-        )
+    limitations = _limitations(predictions, limits, coverage, by, per_class)
+    for limitation in limitations:
+        warnings.warn(limitation, EvaluationWarning, stacklevel=2)
     return ConformalSets(
         coverage=float(coverage),
         score=score,
@@ -127,6 +118,7 @@ def fit_conformal(
         aggregation_method=predictions.aggregation_method,
         part=predictions.part,
         calibration=name_calibration(predictions.calibration),
+        limitations=limitations,
     )
 
 
@@ -151,6 +143,26 @@ def _check(predictions: Any, coverage: float, score: str, by: str) -> None:
     if not 0 < coverage < 1:
         raise EvaluationError(f"`coverage` is {coverage}; expected a fraction such as 0.9.")
     require_labels(predictions)
+
+
+def _limitations(
+    predictions: Predictions, limits: tuple[float, ...], coverage: float, by: str, per_class: bool
+) -> tuple[str, ...]:
+    """Return sentences on how well the cases of a fit support the coverage."""
+    found = [NO_CASES] if by == "case" and predictions.cases is None else []
+    if not all(math.isfinite(limit) for limit in limits):
+        least = math.ceil(coverage / (1 - coverage) - ROUNDING)
+        found.append(
+            f"A coverage of {coverage:g} can be guaranteed only with at least {least} {by}s"
+            + (" of each class" if per_class else "")
+            + "; with fewer, every set contains "
+            + ("the classes that lack them" if per_class else "all classes")
+            + ". Use out-of-fold predictions of more cases, or a lower `coverage`."
+        )
+    # A class with an infinite limit is in every set.
+    excludable = {name for name, limit in zip(predictions.classes, limits, strict=True) if math.isfinite(limit)}
+    cases = {name: count for name, count in count_class_cases(predictions).items() if name in excludable}
+    return (*found, *few_case_support(cases, "The coverage by class"))
 
 
 def conformal_limit(scores: Floats, units: npt.NDArray[np.int64], coverage: float) -> float:

@@ -20,7 +20,7 @@ from breastcls.models.prediction_sets import select_sets
 from breastcls.predictions.independence import count_shared_cases
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
-from breastcls.text_tables import format_count
+from breastcls.text_tables import format_count, limitation_lines
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,6 +43,7 @@ class ConformalSets(Result):
         part: Part of the data that the predictions are of, if stated: the coverage is not proved for "out-of-fold".
         calibration: Method and fingerprint of the calibration of the predictions, "none" where they recorded none, None
             where that is not known.
+        limitations: Sentences on how well these cases support the coverage.
     """
 
     coverage: float
@@ -57,13 +58,16 @@ class ConformalSets(Result):
     aggregation_method: str | None = None
     part: str | None = None
     calibration: str | None = None
+    limitations: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         each = " of each class" if self.per_class else ""
-        return (
+        cases = format_count(len(self.cases), "case") if self.cases else "unknown cases"
+        line = (
             f"Prediction sets by {self.score}: nominal coverage {100 * self.coverage:g}%{each} over {self.by}s; fitted "
-            f"on {format_count(self.images, self.level)} of {format_count(len(self.cases), 'case')}"
+            f"on {format_count(self.images, self.level)} of {cases}"
         )
+        return "\n".join([line, *limitation_lines(self.limitations)])
 
     def sets(self, predictions: Predictions) -> npt.NDArray[np.bool_]:
         """Return which classes belong to each row's set, bool (n, classes).
@@ -155,6 +159,7 @@ class ConformalSets(Result):
             "promised_for_each_class": "yes" if self.per_class else "no",
             "validation_images": self.images,
             "validation_cases": len(self.cases),
+            "limitations": " ".join(self.limitations) or None,
             "sets": self.assess(predictions, bootstrap, allow_leakage=allow_leakage),
         }
 
@@ -173,6 +178,7 @@ class ConformalSets(Result):
             "aggregation_method": self.aggregation_method,
             "part": self.part,
             "calibration": self.calibration,
+            "limitations": list(self.limitations),
         }
 
     @classmethod
@@ -191,4 +197,5 @@ class ConformalSets(Result):
             aggregation_method=values.get("aggregation_method"),
             part=values.get("part"),
             calibration=values.get("calibration"),
+            limitations=tuple(values.get("limitations") or ()),
         )

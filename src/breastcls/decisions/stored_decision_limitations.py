@@ -57,6 +57,8 @@ def find_stored_limitations(
             f"The model stores prediction sets for {sets.get('level')}s; {scored.level}s were scored, so the sets "
             "were not assessed."
         )
+    elif isinstance(sets, Mapping):
+        limitations += [f"Prediction sets: {one}" for one in sets.get("limitations") or ()]
     chosen = threshold if threshold is not None and "rule" in threshold else None
     for what, record in (("threshold was chosen", chosen), ("calibration was fitted", calibration)):
         if record is not None and count_shared_cases(predictions, record.get("cases") or ()) is None:
