@@ -287,7 +287,7 @@ def test_ctrl_c_stops_the_protocol_and_tests_no_half_trained_model(data, folds, 
         ({"val_fraction": -1}, "val_fraction must be"),
         ({"val_fraction": 1.5}, "val_fraction must be"),
         ({"epoch": 1}, "evaluate_protocol has no argument 'epoch'.*Nearest: epochs"),
-        ({"seed": "x"}, "seed must be a whole number"),
+        ({"seed": "x"}, "seed is .x.; expected a whole number"),
         ({"selection": bc.training.ModelSelection(patience=3)}, "patience needs validation images"),
     ],
 )

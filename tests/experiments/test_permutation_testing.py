@@ -164,7 +164,7 @@ def test_any_other_training_is_repeated_by_fit(data, tiny, quick):
 def test_what_is_refused(data, tiny):
     with pytest.raises(TrainingError, match="metric is 'auc'"):
         permutation_test(tiny, data, metric="auc")
-    with pytest.raises(TrainingError, match="permutations must be"):
+    with pytest.raises(TrainingError, match="permutations is"):
         permutation_test(tiny, data, permutations=0)
     with pytest.raises(TrainingError, match="strata is 'site'"):
         permutation_test(tiny, data, strata="site")

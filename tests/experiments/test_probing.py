@@ -210,8 +210,8 @@ def test_what_is_refused(encoders):
     for wrong, options in (
         ("have no vectors", {"data": bc.Dataset(data.table, data.classes)}),
         ("heads is 'knn'", {"data": data, "heads": "knn"}),
-        ("neighbours must be", {"data": data, "neighbours": 0}),
-        ("few_shot must be", {"data": data, "few_shot": (0,)}),
+        ("neighbours is 0", {"data": data, "neighbours": 0}),
+        ("few_shot is 0", {"data": data, "few_shot": (0,)}),
         ("is named 'colour'", {"data": {"colour": data}}),
         ("of the classes malignant; expected images of each", {"data": data.where(label="malignant")}),
     ):

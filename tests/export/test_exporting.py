@@ -237,7 +237,7 @@ def test_nothing_is_left_where_the_probabilities_differ_or_writing_fails(tmp_pat
 @pytest.mark.parametrize(
     ("path", "options", "message"),
     [
-        ("model.onnx", {"format": "pickle"}, "format='pickle': expected one of"),
+        ("model.onnx", {"format": "pickle"}, "format is 'pickle'; expected one of"),
         ("model.tflite", {"format": "onnx"}, r"must end in '\.onnx'"),
         ("model.keras", {}, "no format has this suffix"),
         ("model.onnx", {"format": "saved_model"}, "is a folder"),

@@ -147,7 +147,7 @@ def wrong_array(change):
         (np.concatenate([VECTORS, VECTORS[:1]]), {"ids": [*IDS, "other.png"]}, "1 vector.*not a row.*extra='drop'"),
         (VECTORS, {"ids": IDS[:-1]}, "12 vectors and 11 ids"),
         (VECTORS, {"id_column": "scanner", "ids": IDS}, "no column 'scanner'"),
-        (VECTORS, {"extra": "ignore"}, "extra='ignore'"),
+        (VECTORS, {"extra": "ignore"}, "extra is 'ignore'"),
         ({"a": [1.0], "b": [1.0, 2.0]}, {}, r"one shape \(d,\)"),
     ],
 )

@@ -73,9 +73,9 @@ def test_one_class_has_no_curve(draw, curve):
 
 
 def test_arguments_that_are_not_known(draw):
-    with pytest.raises(EvaluationError, match="'true', 'pred' or 'all'"):
+    with pytest.raises(EvaluationError, match="'true', 'pred', 'all'"):
         confusion_matrix(draw(), normalize="rows")
-    with pytest.raises(EvaluationError, match="'uniform' or 'quantile'"):
+    with pytest.raises(EvaluationError, match="'uniform', 'quantile'"):
         calibration_curve(draw(), strategy="equal")
 
 

@@ -88,7 +88,7 @@ def test_a_model_that_fits_is_not_changed(tmp_path):
         ({"scaling": ((124.0, 117.0, 104.0), (58.0, 57.0, 57.0))}, "Divide a mean and sd of values 0..255"),
         ({"scaling": (1, 2, 3)}, "expected one of"),
         ({"outputs": "logits"}, "ends with a sigmoid"),
-        ({"outputs": "scores"}, "expected 'probabilities' or 'logits'"),
+        ({"outputs": "scores"}, "expected one of 'probabilities', 'logits'"),
         ({"image_size": 32}, r"takes images of \(16, 16\)"),
         ({"classes": ("a", "b", "c")}, r"has the output \(None, 1\); expected \(n, 3\)"),
     ],

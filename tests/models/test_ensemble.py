@@ -280,7 +280,7 @@ def test_cropped_members_need_equal_proportions():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"average": "median"}, "expected 'probabilities' or 'logits'"),
+        ({"average": "median"}, "expected one of 'probabilities', 'logits'"),
         ({"weights": [1]}, "expected 2 numbers"),
         ({"weights": [1, -1]}, "0 or more"),
         ({"weights": [0, 0]}, "not all 0"),

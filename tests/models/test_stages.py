@@ -102,7 +102,7 @@ def test_wrong_depths_are_refused(depth):
 
 
 def test_wrong_values_of_batch_norm_are_refused():
-    with pytest.raises(ModelError, match="batch_norm="):
+    with pytest.raises(ModelError, match="batch_norm is"):
         set_trainable(cnn4(), "all", batch_norm="no")
 
 

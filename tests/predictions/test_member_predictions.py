@@ -95,7 +95,7 @@ def test_one_sigmoid_gives_two_columns():
 
 
 def test_what_is_refused(ensemble):
-    with pytest.raises(EvaluationError, match="`tta`"):
+    with pytest.raises(EvaluationError, match="tta"):
         predict_members(ensemble, IMAGES, tta="turns")
     with pytest.raises(EvaluationError, match="one channel"):
         predict_members(ensemble, IMAGES[..., :1])

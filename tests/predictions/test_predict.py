@@ -196,7 +196,7 @@ def test_views_of_one_sigmoid_of_half_precision(data):
 
 
 def test_views_that_are_not_known(data):
-    with pytest.raises(EvaluationError, match="`tta` is 'flips'"):
+    with pytest.raises(EvaluationError, match="tta is 'flips'"):
         predict(make_model(), data, tta="flips")
 
 

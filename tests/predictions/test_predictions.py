@@ -176,7 +176,7 @@ def test_csv_columns_that_say_something_else(tmp_path):
     # A column that the caller reads as something else is that.
     assert Predictions.from_csv(file, case="part").part is None
     file.write_text(text.format("val", "val"), encoding="utf-8")
-    with pytest.raises(EvaluationError, match="`part` is 'val'; expected one of"):
+    with pytest.raises(EvaluationError, match="part is 'val'; expected one of"):
         Predictions.from_csv(file)
     file.write_text(text.replace("part", "threshold").format("high", "high"), encoding="utf-8")
     with pytest.raises(EvaluationError, match="column 'threshold' holds 'high' in row 0; expected a number"):
@@ -218,7 +218,7 @@ def test_the_part_and_the_level_are_known_words(draw):
     for wrong in ({"part": "val"}, {"part": "Test"}, {"level": "patient"}, {"aggregation_method": "median"}):
         with pytest.raises(EvaluationError, match="expected one of"):
             dataclasses.replace(draw(), **wrong)
-    with pytest.raises(EvaluationError, match="`part` is 'val'"):
+    with pytest.raises(EvaluationError, match="part is 'val'"):
         make(part="val")
 
 

@@ -213,9 +213,9 @@ def test_what_cannot_be_written(model, tmp_path, images, name, error, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"on_error": "ignore"}, "`on_error` is 'ignore'; expected 'raise' or 'skip'"),
-        ({"batch_size": 0}, "`batch_size` is 0"),
-        ({"tta": "rotations"}, "`tta` is 'rotations'"),
+        ({"on_error": "ignore"}, "on_error is 'ignore'; expected one of 'raise', 'skip'"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"tta": "rotations"}, "tta is 'rotations'"),
         ({"classes": "benign"}, "not the one string 'benign'"),
     ],
 )

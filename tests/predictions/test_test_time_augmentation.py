@@ -48,5 +48,5 @@ def test_all_views_of_a_batch_come_before_the_next_batch():
 
 @pytest.mark.parametrize("tta", ["flip", True, 8, ""])
 def test_what_is_not_known_is_refused(tta):
-    with pytest.raises(EvaluationError, match="expected 'dihedral' or None"):
+    with pytest.raises(EvaluationError, match="expected one of None, 'dihedral'"):
         list_transforms(tta, (5, 5))

@@ -77,7 +77,7 @@ def test_a_model_trained_on_these_cases_is_refused(pictures, colour_model):
 
 
 def test_what_does_not_fit(pictures, colour_model):
-    with pytest.raises(EvaluationError, match="batches of 0"):
+    with pytest.raises(EvaluationError, match="batch_size is 0"):
         predict_perturbed(colour_model(), pictures, [keep_image], batch_size=0)
     with pytest.raises(EvaluationError, match="classes are"):
         predict_perturbed(

@@ -84,7 +84,7 @@ def test_other_arrays_are_refused(wrong):
 
 def test_what_is_refused(data, tmp_path):
     for wrong in (0, -1, 2.5, True):
-        with pytest.raises(DatasetError, match="max_images must be a whole number"):
+        with pytest.raises(DatasetError, match="expected a whole number of at least 1"):
             fit_normalizer(data, max_images=wrong)
     with pytest.raises(DatasetError, match="at least one"):
         fit_normalizer(data[:0])

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "breastcls"
 LAYERS = (
     (
         "errors",
+        "argument_checks",
         "registry",
         "result",
         "files",

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.argument_checks import check_count
 from breastcls.calibration.binned_probabilities import BinnedCases
 from breastcls.calibration.consistency_resampling import compare_errors, estimate_bias, resample_errors
 from breastcls.errors import EvaluationError
@@ -101,8 +102,7 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
         0.0833
     """
     require_labels(predictions)
-    if bins < 1:
-        raise EvaluationError(f"`bins` is {bins}; expected 1 or more, usually 10.")
+    check_count("bins", bins, error=EvaluationError)
     bootstrap = bootstrap or Bootstrap()
     predicted, observed = predicted_and_observed(predictions)
     codes = case_codes(predictions)

@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from breastcls.argument_checks import check_choice
 from breastcls.calibration.calibration_fits import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, fit_parameters
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.intervals.few_case_support import warn_few_cases
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_map import CalibrationMap
-from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import ShownInNotebook
 from breastcls.text_tables import format_count
@@ -83,7 +83,7 @@ def fit_calibrator(predictions: Predictions, method: Method = "temperature") -> 
         >>> fit_calibrator(sure, "platt").apply(sure).positive[0].item() < 0.81
         True
     """
-    check_word(method, "method", METHODS)
+    check_choice("method", method, METHODS, error=EvaluationError)
     if predictions.part in ("test", "train"):
         test = predictions.part == "test"
         why = "is optimistic" if test else "is overconfident, since the model was trained on these images"

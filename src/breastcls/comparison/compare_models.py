@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.comparison.comparison import CORRECTED, Comparison
 from breastcls.comparison.pairwise_tests import pairs_of, pairwise_tests, score_differences
 from breastcls.datasets.dataset import Dataset
@@ -29,7 +30,6 @@ from breastcls.metrics.classification_metrics import LOSSES, METRICS, compute_me
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.metrics.scorable_predictions import scored_predictions
 from breastcls.predictions.aggregation import Aggregation, Level
-from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 from breastcls.predictions.unit_labels import scored_images
 
@@ -85,7 +85,7 @@ def compare(
         >>> print(found.verdicts[0].split(":")[0])
         good has a better balanced accuracy than poor
     """
-    check_word(metric, "metric", METRICS)
+    check_choice("metric", metric, METRICS, error=EvaluationError)
     by_name = _predict_all(_name_models(models), test, batch_size)
     names, predicted = list(by_name), list(by_name.values())
     pairs = pairs_of(len(names))

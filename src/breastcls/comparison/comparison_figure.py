@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from breastcls.argument_checks import check_choice
 from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
+from breastcls.errors import EvaluationError
 from breastcls.metrics.metric_descriptions import describe_metric, metric_title
 from breastcls.metrics.number_format import format_estimate
-from breastcls.predictions.array_arguments import check_word
 
 
 def plot_comparison(scores: pd.DataFrame, differences: pd.DataFrame, metric: str, confidence: float) -> Figure:
@@ -26,7 +27,7 @@ def plot_comparison(scores: pd.DataFrame, differences: pd.DataFrame, metric: str
         EvaluationError: If there is no such metric.
     """
     known = list(dict.fromkeys(scores.index.get_level_values("metric")))
-    check_word(metric, "metric", known)
+    check_choice("metric", metric, known, error=EvaluationError)
     name, percent = describe_metric(metric).short, f"{100 * confidence:g}%"
     of_models: pd.DataFrame = scores.loc[scores.index.get_level_values("metric") == metric].droplevel("metric")
     of_pairs: pd.DataFrame = differences.loc[differences.index.get_level_values("metric") == metric].droplevel("metric")

@@ -14,6 +14,7 @@ from typing import Literal
 
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_name import name_collection
 from breastcls.datasets.duplicates import drop_identical_images, drop_repeated_names
@@ -172,8 +173,6 @@ def _check_arguments(magnification: int | Sequence[int] | None, target: str, dup
     wanted = [] if magnification is None else [magnification] if isinstance(magnification, int) else list(magnification)
     if any(value not in MAGNIFICATIONS for value in wanted):
         raise DatasetError(f"magnification must be 40, 100, 200 or 400, or several; found {magnification!r}.")
-    if target not in ("malignancy", "subtype"):
-        raise DatasetError(f"target must be 'malignancy' or 'subtype'; found {target!r}.")
-    if duplicates not in ("drop", "keep", "error"):
-        raise DatasetError(f"duplicates must be 'drop', 'keep' or 'error'; found {duplicates!r}.")
+    check_choice("target", target, ("malignancy", "subtype"), error=DatasetError)
+    check_choice("duplicates", duplicates, ("drop", "keep", "error"), error=DatasetError)
     return wanted

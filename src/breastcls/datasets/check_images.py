@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import DatasetError, ImageError
 from breastcls.images.integrity import check_images, describe_findings
 from breastcls.result import Result
@@ -72,8 +73,7 @@ class CheckReport(Result, Generic[Images]):
 
 def check_dataset(data: Images, on_error: str, **options: Any) -> CheckReport[Images]:
     """Check the images of a dataset; see `Dataset.check`."""
-    if on_error not in ("raise", "drop"):
-        raise DatasetError(f"on_error must be 'raise' or 'drop'; found {on_error!r}.")
+    check_choice("on_error", on_error, ("raise", "drop"), error=DatasetError)
     findings = check_images(data.paths, cases=data.cases.tolist(), **options)
     bad = np.unique(findings.loc[findings["drop"], "row"].to_numpy(dtype=np.int64))
     if on_error == "raise" and len(bad):

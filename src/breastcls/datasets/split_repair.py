@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.linked_images import link_images
 from breastcls.errors import DatasetError, SplitError
@@ -154,8 +155,7 @@ def repair_split(*parts: Dataset, how: Literal["move", "drop"] = "move", pixels:
         >>> [len(part) for part in repair_split(data[:3], data[3:], pixels=False)]
         [3, 4]
     """
-    if how not in ("move", "drop"):
-        raise DatasetError(f"how must be 'move' or 'drop'; found {how!r}.")
+    check_choice("how", how, ("move", "drop"), error=DatasetError)
     proposals = propose_repairs(*parts, pixels=pixels)
     return proposals.move.parts if how == "move" else proposals.drop.parts
 

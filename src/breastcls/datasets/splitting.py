@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import LeakageWarning, SplitError
 from breastcls.text_tables import format_count
 
@@ -19,8 +20,7 @@ def equal_fractions(count: int) -> tuple[float, ...]:
     Raises:
         SplitError: If `count` is not a whole number of at least 2.
     """
-    if not isinstance(count, (int, np.integer)) or count < 2:
-        raise SplitError(f"The number of folds must be a whole number of at least 2; found {count!r}.")
+    check_count("The number of folds", count, 2, error=SplitError)
     return (1 / count,) * int(count)
 
 

@@ -29,6 +29,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_choice
 from breastcls.decisions.conformal_sets import ConformalSets
 from breastcls.errors import EvaluationError, EvaluationWarning
 from breastcls.intervals.case_statistics import case_codes
@@ -37,7 +38,6 @@ from breastcls.intervals.limitations import NO_CASES
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.models.calibration_identity import name_calibration
 from breastcls.models.prediction_sets import ROUNDING, conformity_scores
-from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 
 Score = Literal["aps", "lac"]
@@ -138,8 +138,8 @@ def _check(predictions: Any, coverage: float, score: str, by: str) -> None:
             f"These are {predictions.part} predictions; sets fitted on them {why}. Fit on `predict(model, val)` or on "
             "out-of-fold predictions."
         )
-    check_word(score, "score", get_args(Score))
-    check_word(by, "by", get_args(Unit))
+    check_choice("score", score, get_args(Score), error=EvaluationError)
+    check_choice("by", by, get_args(Unit), error=EvaluationError)
     if not 0 < coverage < 1:
         raise EvaluationError(f"`coverage` is {coverage}; expected a fraction such as 0.9.")
     require_labels(predictions)

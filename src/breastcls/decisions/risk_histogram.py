@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import EvaluationError
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import case_codes, case_strata
@@ -46,8 +47,7 @@ def risk_histogram(predictions: Predictions, *, bins: int = 20, bootstrap: Boots
         [['no', 0.5, 2, 0.67], ['no', 1.0, 1, 1.0], ['yes', 0.5, 0, 0.0], ['yes', 1.0, 1, 1.0]]
     """
     require_labels(predictions)
-    if bins < 1:
-        raise EvaluationError(f"`bins` is {bins}; expected 1 or more, usually 20.")
+    check_count("bins", bins, error=EvaluationError)
     risk, groups, names = _risk_and_groups(predictions)
     codes = case_codes(predictions)
     strata = case_strata(predictions.labels, codes, len(predictions.classes))

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics as reference
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import EvaluationError
 from breastcls.intervals.few_case_support import count_class_cases, warn_few_cases
 from breastcls.intervals.minimum_cases import MIN_CASES
@@ -21,7 +22,7 @@ from breastcls.intervals.proportion_bounds import interval_at_cases
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.metrics.number_format import format_count, format_number
 from breastcls.models.calibration_identity import name_calibration
-from breastcls.predictions.array_arguments import check_share, check_word
+from breastcls.predictions.array_arguments import check_share
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 from breastcls.text_tables import limitation_lines
@@ -134,7 +135,7 @@ def choose_threshold(
         0.375
     """
     _check(predictions)
-    check_word(rule, "rule", RULES)
+    check_choice("rule", rule, RULES, error=EvaluationError)
     if (rule in ("sensitivity", "specificity")) != (target is not None) or (rule == "cost") != (costs is not None):
         raise EvaluationError(
             f'`rule` is {rule!r}: "sensitivity" and "specificity" need `target`, "cost" needs `costs`, '

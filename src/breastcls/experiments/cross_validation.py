@@ -11,6 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.datasets.image_rows import Unit
@@ -31,7 +32,6 @@ from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.predict import predict
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.predictions.predictions import Predictions
-from breastcls.training.option_checks import check_count
 from breastcls.training.vector_training import hash_vectors
 
 
@@ -126,7 +126,7 @@ def cross_validate(
         resume=resume,
         tta=tta,
     )
-    check_count("repeats", repeats)
+    check_count("repeats", repeats, error=TrainingError)
     settings = json_settings(
         {"folds": folds, "by": by, "val_fraction": val_fraction, "seed": seed, "tta": tta, "fit": fit_options}
     )

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import TrainingError
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.text_tables import choose_form, format_count
@@ -32,8 +33,7 @@ def choose_permutation(labels: npt.NDArray[np.int64], cases: npt.NDArray[np.obje
     Raises:
         TrainingError: If it is something else, or cannot be permuted.
     """
-    if asked is not None and asked not in get_args(Permute):
-        raise TrainingError(f'permute is {asked!r}; expected "cases", "within-cases" or None.')
+    check_choice("permute", asked, (None, *get_args(Permute)), error=TrainingError)
     _, codes = np.unique(cases.astype(str), return_inverse=True)
     several = _classes_of(labels, codes).sum(axis=1) > 1
     if asked == "cases" and several.any():

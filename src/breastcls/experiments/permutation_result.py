@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import EvaluationError
 from breastcls.intervals.limitations import few_cases
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.classification_metrics import LOSSES
 from breastcls.metrics.metric_descriptions import metric_title
-from breastcls.predictions.array_arguments import check_word
 from breastcls.result import Result
 from breastcls.text_tables import limitation_lines
 
@@ -162,7 +162,7 @@ class PermutationTest(Result):
         from breastcls.drawing.figures import export_figure
         from breastcls.experiments.permutation_figure import plot_null
 
-        check_word(kind, "kind", tuple(KINDS))
+        check_choice("kind", kind, tuple(KINDS), error=EvaluationError)
         row: Any = self.table.loc[kind]
         if not np.isfinite(row["p"]):
             raise EvaluationError(f"The {metric_title(self.metric)} {KINDS[kind]} is not defined, so it is not drawn.")

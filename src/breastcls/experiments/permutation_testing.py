@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_dataset
 from breastcls.datasets.image_rows import Unit
@@ -42,7 +43,6 @@ from breastcls.models.vector_input import vector_size
 from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.predictions.dataset_predictions import predictions_of
 from breastcls.training.fit_settings import FitSettings
-from breastcls.training.option_checks import check_choice, check_count
 from breastcls.training.vector_training import settle_settings
 
 Score = Callable[[npt.NDArray[np.int64]], tuple[float, float]]
@@ -114,8 +114,8 @@ def permutation_test(
     check_trainings(
         "permutation_test", fit_options, val_fraction=val_fraction, seed=seed, run_dir=None, resume=False, tta=None
     )
-    check_choice("metric", metric, METRICS)
-    check_count("permutations", permutations)
+    check_choice("metric", metric, METRICS, error=TrainingError)
+    check_count("permutations", permutations, error=TrainingError)
     labels, cases = data.labels, data.cases
     how = choose_permutation(labels, cases, permute)
     groups = _strata_of(data, strata, how)

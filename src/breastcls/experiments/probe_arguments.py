@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.errors import TrainingError
-from breastcls.training.option_checks import check_count
 
 HEADS = ("logistic", "knn", "nearest-mean")
 
@@ -56,4 +56,4 @@ def check_probe_numbers(
     whole: list[tuple[str, Any, int]] = [("neighbours", neighbours, 1), ("draws", draws, 1)]
     whole += [("permutations", permutations, 0), *(("few_shot", count, 1) for count in few_shot)]
     for name, value, least in whole:
-        check_count(name, value, least)
+        check_count(name, value, least, error=TrainingError)

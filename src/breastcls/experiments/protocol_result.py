@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.drawing.paged_result import PagedResult
+from breastcls.errors import EvaluationError
 from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
-from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 from breastcls.text_tables import escape_markdown, markdown_table, wide_table
 
@@ -172,7 +173,7 @@ class ProtocolResult(PagedResult):
         from breastcls.drawing.figures import export_figure
         from breastcls.drawing.forest_figure import ForestPanel, ForestRow, plot_forest
 
-        check_word(metric, "metric", SCORES)
+        check_choice("metric", metric, SCORES, error=EvaluationError)
         folds = self.by_fold[metric].groupby(level=["magnification", "variant"], sort=False)
         points = {key: values.dropna().tolist() for key, values in folds}
         summary = self.summary

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.drawing.paged_result import PagedResult
+from breastcls.errors import EvaluationError
 from breastcls.files import export_text
 from breastcls.html_parts import html_list, html_paragraph, html_table
 from breastcls.intervals.table_export import latex_table
 from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.metrics.number_format import format_count, format_estimate
-from breastcls.predictions.array_arguments import check_word
 from breastcls.predictions.predictions import Predictions
 from breastcls.text_tables import escape_markdown, markdown_table, wide_table
 from breastcls.training.run import Run
@@ -165,7 +166,7 @@ class SplitComparison(PagedResult):
 
         metrics = list(self.settings["metrics"])
         metric = metric or metrics[0]
-        check_word(metric, "metric", metrics)
+        check_choice("metric", metric, metrics, error=EvaluationError)
         rows = []
         for (name, split), row in zip(self.table.index, self.table.to_dict("records"), strict=True):
             score = row[metric], row[f"{metric}_low"], row[f"{metric}_high"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.ensemble_heatmaps import ScoredMember, explain_members, open_members
 from breastcls.explanation.explain_arguments import (
@@ -184,8 +185,7 @@ def open_explainer(
     size = find_size(model, card, image_size)
     resize_mode = find_resize(resize, card)
     normalizer = find_normalizer(card)
-    if batch_size < 1:
-        raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
+    check_count("batch_size", batch_size, error=ExplanationError)
     first = read_batch(source, range(min(batch_size, len(source))), size, resize_mode, normalizer)
     layer = options.get("layer") if entry.needs_feature_map else None
     scored = open_scores(

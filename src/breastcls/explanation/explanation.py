@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.heatmap import FLAGS
@@ -173,8 +174,7 @@ class Explanation(ExplainedImages):
         from breastcls.drawing.figures import export_figure
         from breastcls.explanation.explanation_panel import PanelRow, draw_panel
 
-        if limit < 1:
-            raise ExplanationError(f"limit is {limit}; expected 1 or more.")
+        check_count("limit", limit, error=ExplanationError)
         style = OverlayStyle(alpha, colour_map, contours, tissue_only, by_share)
         rows = []
         for number in range(min(limit, len(self))):

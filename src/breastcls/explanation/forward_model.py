@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.models.engines.choose_engine import open_runner
@@ -36,8 +37,7 @@ class ForwardModel:
     score_kind = "log-probability"
 
     def __init__(self, runner: Any, example: np.ndarray, batch_size: int, method: str, *, needs_more: bool) -> None:
-        if batch_size < 1:
-            raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
+        check_count("batch_size", batch_size, error=ExplanationError)
         self.model, self.batch_size, self._method = runner, batch_size, method
         if needs_more:
             raise self._refusal()

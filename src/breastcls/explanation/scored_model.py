@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.engine_scores import open_score_session
 from breastcls.explanation.feature_map import FeatureMap, find_bypass
@@ -43,8 +44,7 @@ class ScoredModel:
         engine: str | None = None,
         layer: str | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise ExplanationError(f"batch_size is {batch_size}; expected 1 or more.")
+        check_count("batch_size", batch_size, error=ExplanationError)
         self.model = model
         self.batch_size = batch_size
         images = example if example.dtype == np.float32 else example[:batch_size].astype(np.float32)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explain import explain
 from breastcls.explanation.explained_images import ExplainedImages
@@ -185,8 +186,7 @@ def plot_explanations(
 
     if not explanations:
         raise ExplanationError("There are no explanations to draw; expected at least one.")
-    if limit < 1:
-        raise ExplanationError(f"limit is {limit}; expected 1 or more.")
+    check_count("limit", limit, error=ExplanationError)
     style = style or OverlayStyle()
     first = next(iter(explanations.values()))
     for title, one in explanations.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import ModelError
 from breastcls.metrics.number_format import join_words
 from breastcls.models.engines.engine_packages import is_installed
@@ -56,8 +57,7 @@ def choose_format(name: str | None, path: Path) -> ExportFormat:
     Raises:
         ModelError: If there is no such format, or the path has another suffix.
     """
-    if name is not None and name not in EXPORT_FORMATS:
-        raise ModelError(f"format={name!r}: expected one of {', '.join(EXPORT_FORMATS)}.")
+    check_choice("format", name, (None, *EXPORT_FORMATS), error=ModelError)
     if name is None:
         fitting = [entry for entry in EXPORT_FORMATS.values() if entry.suffix == path.suffix.lower()]
         if not fitting:

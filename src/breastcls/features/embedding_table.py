@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.row_selection import require_column
 from breastcls.datasets.table_reader import load_table
@@ -83,8 +84,7 @@ def load_embeddings(
         >>> data[1:].vectors.tolist(), data.encoder["name"]
         ([[0.0, 1.0]], 'my encoder')
     """
-    if extra not in EXTRA:
-        raise DatasetError(f"extra={extra!r}; expected {' or '.join(map(repr, EXTRA))}.")
+    check_choice("extra", extra, EXTRA, error=DatasetError)
     if isinstance(table, Dataset):
         if classes is not None or root is not None or distinct != ():
             raise DatasetError("`classes`, `root` and `distinct` are those of the dataset; leave them out.")

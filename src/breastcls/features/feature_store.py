@@ -22,6 +22,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.augmentation.policy import Policy
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import OutputError, TrainingError, TrainingWarning
@@ -244,8 +245,7 @@ class _Store:
 
 
 def _check(data: Dataset, policy: Policy | None, versions: int) -> None:
-    if not isinstance(versions, (int, np.integer)) or isinstance(versions, bool) or versions < 1:
-        raise TrainingError(f"versions must be a whole number of at least 1; found {versions!r}.")
+    check_count("versions", versions, error=TrainingError)
     if policy is None and versions > 1:
         raise TrainingError(
             f"versions={versions}: without augmentation all versions are the same. Ask for one, or augment."

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.table_reader import load_table
 from breastcls.datasets.vectors.vector_rows import differing_entries
@@ -77,8 +78,7 @@ class ImageIndex(Result):
             LeakageWarning: If a case of the queries is also in the index, which is usually the training data.
             DatasetWarning: If the cases of the queries are not known.
         """
-        if count < 1:
-            raise DatasetError(f"count is {count}; expected 1 or more.")
+        check_count("count", count, error=DatasetError)
         vectors, wanted = _vectors(self.data, "The index"), _vectors(queries, "The images to compare")
         _check_encoders(self.data, queries)
         groups, query_groups = number_cases(self.data, queries)
@@ -194,10 +194,8 @@ def index_images(data: Dataset, *, metric: Metric = "cosine", kind: Kind = "auto
         >>> index.search(new, count=2).table()["similar_path"].tolist()
         ['2.png', '1.png']
     """
-    if metric not in METRICS:
-        raise DatasetError(f"metric is {metric!r}; expected {' or '.join(map(repr, METRICS))}.")
-    if kind not in ("auto", "exact", "approximate"):
-        raise DatasetError(f'kind is {kind!r}; expected "auto", "exact" or "approximate".')
+    check_choice("metric", metric, METRICS, error=DatasetError)
+    check_choice("kind", kind, get_args(Kind), error=DatasetError)
     vectors = _vectors(data, "The data of an index")
     if not data.has_cases:
         raise DatasetError(

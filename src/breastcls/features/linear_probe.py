@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import TrainingError, TrainingWarning
 from breastcls.features.nested_probes import ProbeTask, fit_probes, search_penalties
 from breastcls.features.penalty_search import (
@@ -166,8 +167,7 @@ def _check(
             f"A linear probe takes features (n, d), labels (n,) and cases (n,); found the shapes {x.shape}, {y.shape} "
             f"and {groups.shape}."
         )
-    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
-        raise TrainingError(f"folds must be a whole number of at least 2; found {folds!r}.")
+    check_count("folds", folds, 2, error=TrainingError)
     present = np.unique(y)
     if present.tolist() != list(range(class_count)):
         raise TrainingError(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.argument_checks import check_count
 from breastcls.control_characters import show_controls
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetError, ImageError
@@ -134,8 +135,7 @@ class SimilarImages(Result):
         from breastcls.drawing.figures import export_figure
         from breastcls.features.similar_figure import SimilarRow, draw_similar
 
-        if limit < 1:
-            raise DatasetError(f"limit is {limit}; expected 1 or more.")
+        check_count("limit", limit, error=DatasetError)
         if predictions is not None and len(predictions) != len(self):
             raise DatasetError(
                 f"There are predictions of {format_count(len(predictions), 'image')}; {len(self)} were compared. Pass "

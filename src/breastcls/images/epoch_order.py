@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.text_tables import format_count
 
 Rows = npt.NDArray[np.int64]
@@ -48,13 +49,11 @@ class EpochOrder:
     drop_remainder: bool = False
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size}; expected at least 1.")
+        check_count("batch_size", self.batch_size, error=ValueError)
         index, number = self.shard
         if not 0 <= index < number:
             raise ValueError(f"shard is {self.shard}; expected (index, number) with 0 <= index < number.")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; expected 0 or more.")
+        check_count("seed", self.seed, 0, error=ValueError)
 
     @property
     def length(self) -> int:
@@ -136,8 +135,7 @@ def sampling_groups(
     """
     if sampling is None:
         return None
-    if sampling not in get_args(Sampling):
-        raise ValueError(f"sampling is {sampling!r}; expected None, {', '.join(map(repr, get_args(Sampling)))}.")
+    check_choice("sampling", sampling, (None, *get_args(Sampling)), error=ValueError)
     values = np.asarray(labels) if sampling == "class-balanced" else np.asarray(cases, dtype=object)
     if values.shape != (count,):
         raise ValueError(

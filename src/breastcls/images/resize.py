@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_choice
+
 Pixels = npt.NDArray[np.uint8]
 Resize = Literal["stretch", "crop", "pad"]
 
@@ -92,8 +94,7 @@ def check_resize(resize: str) -> Resize:
     Raises:
         ValueError: If it is not.
     """
-    if resize not in get_args(Resize):
-        raise ValueError(f"resize is {resize!r}; expected one of {', '.join(map(repr, get_args(Resize)))}.")
+    check_choice("resize", resize, get_args(Resize), error=ValueError)
     return cast("Resize", resize)
 
 

@@ -13,7 +13,6 @@ Hesterberg 2015, DOI 10.1080/00031305.2015.1089789; over strata with the degrees
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.errors import EvaluationError
 from breastcls.intervals.minimum_cases import (
     MIN_CASES,
@@ -74,17 +74,13 @@ class Bootstrap:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(IntervalMethod):
-            raise EvaluationError(f'`method` is {self.method!r}; expected "percentile", "bca" or "expanded".')
-        if not (_is_a(numbers.Real, self.confidence) and 0 < self.confidence < 1):
-            raise EvaluationError(f"`confidence` is {self.confidence!r}; expected a number in 0..1, such as 0.95.")
-        if not (_is_a(numbers.Integral, self.resamples) and self.resamples >= 1):
-            raise EvaluationError(
-                f"`resamples` is {self.resamples!r}; expected a whole number, 1 or more, usually 2000."
-            )
-        if not (_is_a(numbers.Integral, self.seed) and self.seed >= 0):
-            # None would give other intervals each time.
-            raise EvaluationError(f"`seed` is {self.seed!r}; expected a whole number, 0 or more.")
+        check_choice("method", self.method, get_args(IntervalMethod), error=EvaluationError)
+        number = isinstance(self.confidence, int | float | np.number) and not isinstance(self.confidence, bool)
+        if not (number and 0 < self.confidence < 1):
+            raise EvaluationError(f"confidence is {self.confidence!r}; expected a number in 0..1, such as 0.95.")
+        check_count("resamples", self.resamples, error=EvaluationError)
+        # None would give other intervals each time.
+        check_count("seed", self.seed, 0, error=EvaluationError)
         # NumPy numbers are accepted, but JSON cannot hold them.
         for name, kind in (("confidence", float), ("resamples", int), ("seed", int)):
             object.__setattr__(self, name, kind(getattr(self, name)))
@@ -182,11 +178,6 @@ def _count_draws(generator: np.random.Generator, counts: Floats) -> None:
         return
     drawn += np.arange(rows)[:, None] * size
     counts[:] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
-
-
-def _is_a(kind: type, value: object) -> bool:
-    """Return whether a value is such a number; bool is not one."""
-    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def can_vary(strata: Integers) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn import metrics as reference
 from sklearn.calibration import calibration_curve as reference_calibration_curve
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.errors import EvaluationError
 from breastcls.metrics.classification_metrics import require_labels
 from breastcls.predictions.predictions import Predictions
@@ -75,8 +76,7 @@ def confusion_matrix(predictions: Predictions, *, normalize: Normalize | None = 
         [[1, 1], [0, 1]]
     """
     require_labels(predictions)
-    if normalize not in (None, "true", "pred", "all"):
-        raise EvaluationError(f"`normalize` is {normalize!r}; expected None, 'true', 'pred' or 'all'.")
+    check_choice("normalize", normalize, (None, "true", "pred", "all"), error=EvaluationError)
     counts = reference.confusion_matrix(
         predictions.labels, predictions.decisions, labels=range(len(predictions.classes)), normalize=normalize
     )
@@ -168,10 +168,8 @@ def calibration_curve(
         >>> calibration_curve(some, bins=2)["observed_frequency"].tolist()
         [0.0, 1.0]
     """
-    if strategy not in _STRATEGIES or bins < 1:
-        raise EvaluationError(
-            f"`bins` is {bins} and `strategy` {strategy!r}; expected a positive number, and 'uniform' or 'quantile'."
-        )
+    check_count("bins", bins, error=EvaluationError)
+    check_choice("strategy", strategy, _STRATEGIES, error=EvaluationError)
     tables = []
     for name, positive, scores in _one_against_rest(predictions):
         frequency, probability = reference_calibration_curve(positive, scores, n_bins=bins, strategy=strategy)

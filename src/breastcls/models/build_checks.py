@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.errors import ModelError
 from breastcls.images.resize import check_image_size
 from breastcls.models.backbones.backbone import HEADS, Backbone
@@ -33,8 +34,7 @@ def check_head(head: object) -> str:
     Raises:
         ModelError: If there is no such head.
     """
-    if head not in HEADS:
-        raise ModelError(f"head={head!r}: expected one of {', '.join(HEADS)}.")
+    check_choice("head", head, HEADS, error=ModelError)
     return str(head)
 
 
@@ -51,10 +51,14 @@ def choose_dropout(dropout: object, head: str) -> float:
     return float(dropout)
 
 
-def check_seed(seed: object) -> None:
-    """Raise `ModelError` unless a seed is a whole number of 0 or more, or None."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ModelError(f"seed={seed!r}: expected an integer of 0 or more, or None.")
+def check_seed(seed: int | None) -> int | None:
+    """Return a seed as an int, or None.
+
+    Raises:
+        ModelError: If it is neither None nor a whole number of at least 0.
+    """
+    check_count("seed", seed, 0, optional=True, error=ModelError)
+    return None if seed is None else int(seed)
 
 
 def check_backbone_options(entry: Backbone, options: Mapping[str, Any]) -> None:

@@ -97,7 +97,7 @@ def build_model(
     size = choose_size(entry, image_size)
     kind = entry.head if head is None else check_head(head)
     rate = choose_dropout(dropout, kind)
-    check_seed(seed)
+    seed = check_seed(seed)
     check_backbone_options(entry, backbone_options)
     check_data_format()
     file, label = _weights_file(entry, weights, size, backbone_options)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from breastcls._version import __version__
+from breastcls.argument_checks import is_count
 from breastcls.errors import ModelError
 from breastcls.size_limits import parse_json
 
@@ -87,7 +88,7 @@ def _check_provenance(provenance: Any) -> None:
 
 
 def _check_schema(schema: Any, writer: Any) -> None:
-    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+    if not is_count(schema):
         raise ModelError(
             f"The model card has the schema version {schema!r}; expected a whole number of at least 1 in the field "
             "`schema`. Save the model again with `save_model`."

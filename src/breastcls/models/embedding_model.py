@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from breastcls.argument_checks import is_count
 from breastcls.errors import ModelError
 from breastcls.models.build_checks import check_head, check_seed, choose_dropout
 from breastcls.models.heads import apply_head
@@ -39,7 +40,7 @@ def build_embedding_model(
     if unknown := sorted(set(options) - {"dimensions"}):
         raise ModelError(f"{unknown[0]!r} is no argument of build_model({EMBEDDINGS!r}); it takes dimensions=.")
     rate = choose_dropout(dropout, check_head(kind))
-    check_seed(seed)
+    seed = check_seed(seed)
     with seed_layers(seed if seed is None else seed + 1):
         inputs, outputs = _apply_embedding_head(options.get("dimensions"), kind, classes=len(names), dropout=rate)
     model = keras.Model(inputs, outputs, name=f"breastcls_{EMBEDDINGS}")
@@ -65,7 +66,7 @@ def _apply_embedding_head(dimensions: Any, head: str, *, classes: int, dropout: 
     Raises:
         ModelError: If the arguments are not valid.
     """
-    if isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1:
+    if not is_count(dimensions):
         raise ModelError(
             f"build_model({EMBEDDINGS!r}) needs dimensions=, the number of components of the vectors, such as "
             f"data.vectors.shape[1]; found {dimensions!r}."

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import keras
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import ModelError
 from breastcls.models.ensemble_checks import (
     check_compatible,
@@ -86,8 +87,7 @@ def build_ensemble(
         >>> model.output_shape, get_card(model).provenance["ensemble"]["weights"]
         ((None, 2), [0.5, 0.5])
     """
-    if average not in AVERAGES:
-        raise ModelError(f"average={average!r}: expected {' or '.join(map(repr, AVERAGES))}.")
+    check_choice("average", average, AVERAGES, error=ModelError)
     if isinstance(models, (str, os.PathLike)) or len(models) < 2:
         raise ModelError("`models` must be a sequence of at least two models, or paths of '.keras' files.")
     opened: list[keras.Model] = [

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import keras
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import ModelError
 from breastcls.files import atomic_path
 from breastcls.images.resize import check_image_size
@@ -131,8 +132,7 @@ def load_model(
     """
     file = Path(path)
     given = find_scaling(scaling)
-    if outputs not in ("probabilities", "logits"):
-        raise ModelError(f"outputs={outputs!r}; expected 'probabilities' or 'logits'.")
+    check_choice("outputs", outputs, ("probabilities", "logits"), error=ModelError)
     names = None if classes is None else check_classes(classes)
     size = None if image_size is None else check_image_size(image_size, ModelError)
     kind = find_format(file)

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from breastcls._version import __version__
+from breastcls.argument_checks import is_count
 from breastcls.errors import ModelError
 
 FORMATS = ("saved_model", "onnx", "openvino", "litert")
@@ -58,7 +59,7 @@ def check_sidecar_values(values: Any, file: str | os.PathLike[str], newest: int)
     if not isinstance(values, dict) or "schema" not in values:
         raise ModelError(f"{file} is not the sidecar of an exported model. {again}")
     schema = values["schema"]
-    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+    if not is_count(schema):
         raise ModelError(f"{file} has the schema version {schema!r}; expected a whole number of at least 1. {again}")
     if schema > newest:
         raise ModelError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from breastcls.argument_checks import check_choice, is_count
 from breastcls.errors import ModelError
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.keras_internals import flatten_layers
@@ -63,8 +64,7 @@ def set_trainable(model: keras.Model, depth: str | int, *, batch_norm: str = "au
         >>> set_trainable(model, "head")
         514
     """
-    if batch_norm not in ("auto", "frozen", "train"):
-        raise ModelError(f"batch_norm={batch_norm!r}: expected 'auto', 'frozen' or 'train'.")
+    check_choice("batch_norm", batch_norm, ("auto", "frozen", "train"), error=ModelError)
     backbone = find_backbone(model)
     start = _first_trainable(model, backbone, depth)
     card = get_card(model)
@@ -90,7 +90,7 @@ def _first_trainable(model: keras.Model, backbone: keras.Model, depth: str | int
     if depth == "head":
         return len(backbone.layers)
     count = 1 if depth == "last-stage" else depth
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+    if not is_count(count, 0):
         raise ModelError(f"depth={depth!r}: expected 'head', 'last-stage', 'all' or an integer of 0 or more.")
     if count == 0:
         return len(backbone.layers)

@@ -213,12 +213,6 @@ def _whole(text: str) -> str:
     return number if point and not decimals.strip("0") else text
 
 
-def check_word(value: Any, name: str, known: Sequence[str]) -> None:
-    """Raise `EvaluationError` unless the value is one of the known ones."""
-    if value not in known:
-        raise EvaluationError(f"`{name}` is {value!r}; expected one of {', '.join(map(repr, known))}.")
-
-
 def check_share(value: float | None, name: str) -> float | None:
     """Return a fraction in 0..1, or None."""
     if value is not None and not 0 <= value <= 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError, ModelError
 from breastcls.images.image_source import ReadSettings
@@ -91,10 +92,8 @@ def check_options(batch_size: int, on_error: str) -> None:
     Raises:
         EvaluationError: If `batch_size` is less than 1, or `on_error` is neither "raise" nor "skip".
     """
-    if batch_size < 1:
-        raise EvaluationError(f"`batch_size` is {batch_size}; expected 1 or more.")
-    if on_error not in ON_ERROR:
-        raise EvaluationError(f"`on_error` is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}.")
+    check_count("batch_size", batch_size, error=EvaluationError)
+    check_choice("on_error", on_error, ON_ERROR, error=EvaluationError)
 
 
 def input_size(model: keras.Model | BatchRunner, card: ModelCard | None) -> tuple[int, int] | None:

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from breastcls.argument_checks import check_choice
+from breastcls.errors import EvaluationError
 from breastcls.files import export_text
 from breastcls.identifiers import TEXT, read_distinct
 from breastcls.models.probability_rule import decide
@@ -59,11 +61,10 @@ class PredictionRows(Result):
     engine: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        arrays.check_word(self.level, "level", LEVELS)
+        check_choice("level", self.level, LEVELS, error=EvaluationError)
         object.__setattr__(self, "distinct", read_distinct(self.distinct))
         for name, known in (("part", PARTS), ("aggregation_method", METHODS)):
-            if getattr(self, name) is not None:
-                arrays.check_word(getattr(self, name), name, known)
+            check_choice(name, getattr(self, name), (None, *known), error=EvaluationError)
         for name in (*_ROW_FIELDS, *_CARD_FIELDS):
             value = getattr(self, name)
             if value is not None:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import EvaluationError
 
 TTA = ("dihedral",)
@@ -24,8 +25,7 @@ def check_tta(tta: str | None) -> None:
     Raises:
         EvaluationError: If it is neither in `TTA` nor None.
     """
-    if tta is not None and tta not in TTA:
-        raise EvaluationError(f"`tta` is {tta!r}; expected {', '.join(map(repr, TTA))} or None.")
+    check_choice("tta", tta, (None, *TTA), error=EvaluationError)
 
 
 def list_transforms(tta: str | None, image_size: tuple[int, int] | None) -> tuple[Transform, ...]:

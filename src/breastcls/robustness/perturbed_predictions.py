@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import EvaluationError
 from breastcls.images.decode import read_image
@@ -85,10 +86,10 @@ def predict_perturbed(
     card = get_card(model)
     require_pixels(model, data, "A perturbation of images", EvaluationError)
     size = input_size(model, card)
-    if len(data) == 0 or size is None or batch_size < 1:
+    check_count("batch_size", batch_size, error=EvaluationError)
+    if len(data) == 0 or size is None:
         raise EvaluationError(
-            f"Nothing can be predicted: {format_count(len(data), 'image')}, batches of {batch_size}, and the model "
-            "takes "
+            f"Nothing can be predicted: {format_count(len(data), 'image')}, and the model takes "
             f"{'images of any size; give it a card' if size is None else f'{size[0]}x{size[1]} pixels'}."
         )
     if card is not None and card.classes != data.classes:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import DatasetError, ImageError
 from breastcls.images.decode import read_image
 from breastcls.images.resize import Pixels
@@ -71,7 +72,8 @@ def fit_normalizer(
     """
     kind = NORMALIZERS[method]
     if isinstance(images, ImagesOfCases):
-        images = _draw_from_cases(images, _check_count(max_images), seed)
+        check_count("max_images", max_images, error=DatasetError)
+        images = _draw_from_cases(images, int(max_images), seed)
     elif isinstance(images, (str, os.PathLike)) or (isinstance(images, np.ndarray) and images.ndim == 3):
         images = [images]
     reference = [_read_pixels(image) for image in images]
@@ -84,12 +86,6 @@ def fit_normalizer(
             f"The reference for the stain normalizer {method!r} shows {error}. Choose images full of tissue, stained "
             "with haematoxylin and eosin."
         ) from error
-
-
-def _check_count(count: int) -> int:
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-        raise DatasetError(f"max_images must be a whole number of at least 1; found {count!r}.")
-    return int(count)
 
 
 def _read_pixels(image: Pixels | str | os.PathLike[str]) -> Pixels:

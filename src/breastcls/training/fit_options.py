@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 import keras
 
+from breastcls.argument_checks import check_choice, check_count, check_number, is_count
 from breastcls.errors import TrainingError
-from breastcls.training.option_checks import check_choice, check_count, check_number, is_count
 
 KerasSchedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -40,9 +40,11 @@ class EpochSchedule:
     warmup_epochs: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("EpochSchedule.peak", self.peak, "a positive number", above=0)
-        check_choice("EpochSchedule.decay", self.decay, ("constant", "cosine"))
-        check_number("EpochSchedule.warmup_epochs", self.warmup_epochs, "a number of at least 0", least=0)
+        check_number("EpochSchedule.peak", self.peak, "a positive number", above=0, error=TrainingError)
+        check_choice("EpochSchedule.decay", self.decay, ("constant", "cosine"), error=TrainingError)
+        check_number(
+            "EpochSchedule.warmup_epochs", self.warmup_epochs, "a number of at least 0", least=0, error=TrainingError
+        )
 
 
 Rate: TypeAlias = float | EpochSchedule | keras.optimizers.schedules.LearningRateSchedule
@@ -89,13 +91,20 @@ class FineTune:
                 "FineTune.depth must be 'auto', 'all', 'last-stage' or a number of stages of at least 1; found "
                 f"{self.depth!r}."
             )
-        check_count("FineTune.head_epochs", self.head_epochs, optional=True)
+        check_count("FineTune.head_epochs", self.head_epochs, optional=True, error=TrainingError)
         check_rate("FineTune.learning_rate", self.learning_rate)
-        check_number("FineTune.layer_decay", self.layer_decay, "a number above 0, at most 1", above=0, most=1)
-        check_choice("FineTune.batch_norm", self.batch_norm, ("auto", "frozen", "train"))
-        check_count("FineTune.lora_rank", self.lora_rank, optional=True)
+        check_number(
+            "FineTune.layer_decay",
+            self.layer_decay,
+            "a number above 0, at most 1",
+            above=0,
+            most=1,
+            error=TrainingError,
+        )
+        check_choice("FineTune.batch_norm", self.batch_norm, ("auto", "frozen", "train"), error=TrainingError)
+        check_count("FineTune.lora_rank", self.lora_rank, optional=True, error=TrainingError)
         if self.lora_alpha is not None:
-            check_number("FineTune.lora_alpha", self.lora_alpha, "a number above 0", above=0)
+            check_number("FineTune.lora_alpha", self.lora_alpha, "a number above 0", above=0, error=TrainingError)
             if self.lora_rank is None:
                 raise TrainingError(
                     f"FineTune.lora_alpha={self.lora_alpha:g} has no effect without lora_rank. Pass lora_rank, such as "
@@ -149,8 +158,8 @@ class FrozenHead:
     feature_versions: int | None = 4
 
     def __post_init__(self) -> None:
-        check_choice("FrozenHead.solver", self.solver, ("optimizer", "lbfgs"))
-        check_count("FrozenHead.feature_versions", self.feature_versions, optional=True)
+        check_choice("FrozenHead.solver", self.solver, ("optimizer", "lbfgs"), error=TrainingError)
+        check_count("FrozenHead.feature_versions", self.feature_versions, optional=True, error=TrainingError)
 
     @classmethod
     def of(cls, value: Any) -> FrozenHead:
@@ -173,4 +182,4 @@ def check_rate(name: str, value: Any) -> None:
     if value is None or isinstance(value, EpochSchedule | KerasSchedule):
         return
     expected = "a positive number, a breastcls.training.EpochSchedule or a Keras learning-rate schedule"
-    check_number(name, value, expected, above=0)
+    check_number(name, value, expected, above=0, error=TrainingError)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.augmentation.policy import Policy
 from breastcls.augmentation.policy_registry import find_policy
 from breastcls.errors import TrainingError
@@ -20,7 +21,6 @@ from breastcls.training.distribution.placement import strategy_name
 from breastcls.training.fit_options import EpochSchedule, FineTune, FrozenHead, KerasSchedule, Rate, check_rate
 from breastcls.training.keras_objects import object_from_dict, object_to_dict, unregistered_classes, without_names
 from breastcls.training.optimizers import check_loss, check_optimizer, rate_of
-from breastcls.training.option_checks import check_choice, check_count
 from breastcls.training.run_options import Devices, Logging, ModelSelection, Preprocessing
 
 DEFAULT_RATE = 1e-3
@@ -70,13 +70,13 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         """Check every setting that can be checked without data."""
-        check_count("epochs", self.epochs)
-        check_count("batch_size", self.batch_size)
-        check_count("seed", self.seed, 0)
+        check_count("epochs", self.epochs, error=TrainingError)
+        check_count("batch_size", self.batch_size, error=TrainingError)
+        check_count("seed", self.seed, 0, error=TrainingError)
         check_rate("learning_rate", self.learning_rate)
         check_optimizer(self.optimizer)
         check_loss(self.loss)
-        check_choice("sampling", self.sampling, (None, "class-balanced", "case-balanced"))
+        check_choice("sampling", self.sampling, (None, "class-balanced", "case-balanced"), error=TrainingError)
         if not isinstance(self.augment, str | Policy):
             raise TrainingError(
                 f"augment must be the name of a policy or a breastcls.augmentation.Policy; found {self.augment!r}."

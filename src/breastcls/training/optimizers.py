@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import TrainingError
 from breastcls.models.keras_internals import excludes_from_weight_decay, initial_rate, with_rate_factors
 from breastcls.models.model_parts import find_backbone
 from breastcls.models.stages import list_stages
 from breastcls.training.fit_options import EpochSchedule, KerasSchedule, Rate
-from breastcls.training.option_checks import check_choice
 
 _OPTIMIZERS: Mapping[str, tuple[Any, dict[str, Any]]] = {
     "adam": (keras.optimizers.Adam, {}),
@@ -118,7 +118,7 @@ def check_optimizer(optimizer: Any) -> None:
         TrainingError: If it cannot.
     """
     if isinstance(optimizer, str):
-        check_choice("optimizer", optimizer, OPTIMIZERS)
+        check_choice("optimizer", optimizer, OPTIMIZERS, error=TrainingError)
         return
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TrainingError(
@@ -198,7 +198,7 @@ def check_loss(loss: Any) -> None:
         TrainingError: If it cannot.
     """
     if isinstance(loss, str):
-        check_choice("loss", loss, ("cross-entropy", "focal"))
+        check_choice("loss", loss, ("cross-entropy", "focal"), error=TrainingError)
         return
     if not isinstance(loss, keras.losses.Loss):
         raise TrainingError(f"loss must be 'cross-entropy', 'focal' or a keras.losses.Loss; found {loss!r}.")

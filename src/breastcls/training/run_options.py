@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.errors import TrainingError
 from breastcls.models.engines.engine_registry import ENGINES
-from breastcls.training.option_checks import check_choice, check_count
 from breastcls.training.validation import SCORES
 
 _Group = TypeVar("_Group")
@@ -40,7 +40,7 @@ class Preprocessing:
     stain: Any = None
 
     def __post_init__(self) -> None:
-        check_choice("Preprocessing.resize", self.resize, (None, "stretch", "crop", "pad"))
+        check_choice("Preprocessing.resize", self.resize, (None, "stretch", "crop", "pad"), error=TrainingError)
         if not isinstance(self.stain, str | Mapping | None) and not callable(getattr(self.stain, "to_dict", None)):
             raise TrainingError(
                 "Preprocessing.stain must be a normalizer from breastcls.stain.fit_normalizer, or the name of one; "
@@ -78,8 +78,8 @@ class ModelSelection:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        check_choice("ModelSelection.monitor", self.monitor, (*SCORES, "loss", "accuracy"))
-        check_count("ModelSelection.patience", self.patience, optional=True)
+        check_choice("ModelSelection.monitor", self.monitor, (*SCORES, "loss", "accuracy"), error=TrainingError)
+        check_count("ModelSelection.patience", self.patience, optional=True, error=TrainingError)
 
     @classmethod
     def of(cls, value: Any) -> ModelSelection:
@@ -120,9 +120,11 @@ class Devices:
     engine: str = "keras"
 
     def __post_init__(self) -> None:
-        check_choice("Devices.precision", self.precision, ("auto", "float32", "bfloat16", "float16"))
+        check_choice(
+            "Devices.precision", self.precision, ("auto", "float32", "bfloat16", "float16"), error=TrainingError
+        )
         # Not "auto": what is installed must not change what is learned.
-        check_choice("Devices.engine", self.engine, ("keras", *ENGINES))
+        check_choice("Devices.engine", self.engine, ("keras", *ENGINES), error=TrainingError)
 
     @classmethod
     def of(cls, value: Any) -> Devices:
@@ -157,7 +159,7 @@ class Logging:
     def __post_init__(self) -> None:
         if self.csv is not None and not os.fspath(self.csv).endswith(".csv"):
             raise TrainingError(f"Logging.csv={self.csv!r}: expected the name of a file that ends in .csv.")
-        check_count("Logging.checkpoint_steps", self.checkpoint_steps, optional=True)
+        check_count("Logging.checkpoint_steps", self.checkpoint_steps, optional=True, error=TrainingError)
         if not isinstance(self.progress, bool):
             raise TrainingError(f"Logging.progress must be True or False; found {self.progress!r}.")
 

@@ -2,29 +2,29 @@ import numpy as np
 import pytest
 
 from breastcls.datasets.synthetic.arguments import (
+    as_count,
     check_frame_size,
     check_magnifications,
     check_threads,
-    check_whole_number,
 )
 from breastcls.errors import DatasetError
 
 
 def test_python_and_numpy_integers_are_accepted():
-    assert check_whole_number("patients", np.int32(3), 1, 5) == 3
-    assert check_whole_number("seed", 10**12, 0, None) == 10**12
+    assert as_count("patients", np.int32(3), 1, 5) == 3
+    assert as_count("seed", 10**12, 0) == 10**12
 
 
 @pytest.mark.parametrize("value", [True, 2.0, "2", None])
 def test_other_types_are_refused(value):
-    with pytest.raises(DatasetError, match=r"patients is .*: give a whole number, 1 to 5"):
-        check_whole_number("patients", value, 1, 5)
+    with pytest.raises(DatasetError, match=r"patients is .*; expected a whole number from 1 to 5"):
+        as_count("patients", value, 1, 5)
 
 
 @pytest.mark.parametrize("value", [0, 6])
 def test_the_error_states_the_range(value):
-    with pytest.raises(DatasetError, match=f"patients is {value}: give 1 to 5"):
-        check_whole_number("patients", value, 1, 5)
+    with pytest.raises(DatasetError, match=f"patients is {value}; expected a whole number from 1 to 5"):
+        as_count("patients", value, 1, 5)
 
 
 def test_a_size_is_height_and_width():

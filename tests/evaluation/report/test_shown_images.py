@@ -117,5 +117,5 @@ def test_predictions_without_paths_say_so():
 
 @pytest.mark.parametrize("count", [-1, 101])
 def test_a_senseless_count_is_refused(count):
-    with pytest.raises(EvaluationError, match="expected 0 to 100"):
+    with pytest.raises(EvaluationError, match="expected a whole number from 0 to 100"):
         check_thumbnails(count)

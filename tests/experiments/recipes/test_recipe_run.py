@@ -170,10 +170,10 @@ def test_a_folder_is_read_by_the_reader_of_the_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "epochs must be a whole number"),
-        ({"epochs": 1.5}, "epochs must be a whole number"),
-        ({"limit": 0}, "limit must be a whole number"),
-        ({"seed": "x"}, "seed must be a whole number"),
+        ({"epochs": 0}, "epochs is .*; expected a whole number"),
+        ({"epochs": 1.5}, "epochs is .*; expected a whole number"),
+        ({"limit": 0}, "limit is 0; expected a whole number"),
+        ({"seed": "x"}, "seed is .x.; expected a whole number"),
         ({"resume": True}, "pass output="),
         ({"weights": {"vgg16": None}}, "weights names 'vgg16'; the recipe 'tiny' has cnn4"),
     ],

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.datasets.synthetic.tissue import PIXEL_SIZES
 from breastcls.errors import DatasetError
 
 
-def check_whole_number(argument: str, value: object, least: int, most: int | None) -> int:
+def as_count(argument: str, value: Any, least: int, most: int | None = None) -> int:
     """Return `value` as an int after checking its type and range.
 
     Raises:
         DatasetError: If it is not an integer, or out of range.
     """
-    limits = f"{least} or more" if most is None else f"{least} to {most}"
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise DatasetError(f"{argument} is {value!r}: give a whole number, {limits}.")
-    if value < least or (most is not None and value > most):
-        raise DatasetError(f"{argument} is {value}: give {limits}.")
+    check_count(argument, value, least, most=most, error=DatasetError)
     return int(value)
 
 
@@ -33,7 +31,7 @@ def check_frame_size(value: object) -> tuple[int, int]:
     """
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise DatasetError(f"image_size is {value!r}: give (height, width) in pixels, for example (460, 700).")
-    return check_whole_number("The height in image_size", value[0], 32, 4096), check_whole_number(
+    return as_count("The height in image_size", value[0], 32, 4096), as_count(
         "The width in image_size", value[1], 32, 4096
     )
 
@@ -56,4 +54,4 @@ def check_magnifications(value: object) -> tuple[int, ...]:
 
 def check_threads(threads: object) -> int:
     """Return the number of worker threads; None is one per processor, at most eight."""
-    return min(8, os.cpu_count() or 1) if threads is None else check_whole_number("threads", threads, 1, 256)
+    return min(8, os.cpu_count() or 1) if threads is None else as_count("threads", threads, 1, 256)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from breastcls.datasets.synthetic.arguments import (
+    as_count,
     check_frame_size,
     check_magnifications,
     check_threads,
-    check_whole_number,
 )
 from breastcls.datasets.synthetic.synthetic_slides import SYNTHETIC_NAME, image_seed, open_slide
 from breastcls.datasets.synthetic.tissue import MALIGNANT, SUBTYPES, Slide, generate_image
@@ -92,9 +92,9 @@ def make_breakhis(
         ...     len(list(tree.rglob("*.png")))
         8
     """
-    slides_per_subtype = check_whole_number("slides_per_subtype", slides_per_subtype, 1, _MOST)
-    images_per_slide = check_whole_number("images_per_slide", images_per_slide, 1, _MOST)
-    seed = check_whole_number("seed", seed, 0, None)
+    slides_per_subtype = as_count("slides_per_subtype", slides_per_subtype, 1, _MOST)
+    images_per_slide = as_count("images_per_slide", images_per_slide, 1, _MOST)
+    seed = as_count("seed", seed, 0)
     workers = check_threads(threads)
     size = check_frame_size(image_size)
     wanted = check_magnifications(magnifications)
@@ -175,9 +175,9 @@ def make_idc(
         ...     len(list(tree.rglob("*.png")))
         8
     """
-    patients = check_whole_number("patients", patients, 1, _MOST)
-    patches = check_whole_number("patches_per_patient", patches_per_patient, 2, 5000)
-    seed = check_whole_number("seed", seed, 0, None)
+    patients = as_count("patients", patients, 1, _MOST)
+    patches = as_count("patches_per_patient", patches_per_patient, 2, 5000)
+    seed = as_count("seed", seed, 0)
     workers = check_threads(threads)
     with atomic_tree(Path(root) / "IDC_regular_ps50_idx5", _IDC_NAME, overwrite) as tree:
         run_jobs([partial(_write_patient, tree, patient, patches, seed) for patient in range(patients)], workers)

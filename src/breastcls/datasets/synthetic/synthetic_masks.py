@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from breastcls.argument_checks import check_choice
 from breastcls.datasets.synthetic.scene import Region, Scene
 from breastcls.datasets.synthetic.synthetic_slides import image_seed, open_slide, parse_synthetic_name
 from breastcls.datasets.synthetic.tissue import generate_scene
@@ -46,8 +47,7 @@ def make_masks(data: Any, kind: str = "nuclei", *, seed: int = 0) -> list[NDArra
         >>> len(masks), masks[0].shape
         (8, (46, 70))
     """
-    if kind not in KINDS:
-        raise DatasetError(f"kind is {kind!r}; expected one of {', '.join(map(repr, KINDS))}.")
+    check_choice("kind", kind, KINDS, error=DatasetError)
     paths = data.paths if hasattr(data, "paths") else data
     return [_mask(_find_scene(str(path), seed), kind) for path in paths]
 

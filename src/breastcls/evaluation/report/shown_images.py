@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import EvaluationError
 from breastcls.evaluation.report.provenance import file_name
 from breastcls.html_parts import picture_address
@@ -81,10 +82,8 @@ class ShownImage:
 
 def check_thumbnails(count: int) -> None:
     """Raise `EvaluationError` unless so many images of a kind can be shown."""
-    if not 0 <= count <= MOST_THUMBNAILS:
-        raise EvaluationError(
-            f"`thumbnails` is {count}; expected 0 to {MOST_THUMBNAILS}, so that the report stays small."
-        )
+    # More would make the report large.
+    check_count("thumbnails", count, 0, most=MOST_THUMBNAILS, error=EvaluationError)
 
 
 def find_mistakes(predictions: Predictions) -> npt.NDArray[np.int64]:

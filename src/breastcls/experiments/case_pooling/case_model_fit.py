@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.dataset_argument import require_labelled
 from breastcls.errors import TrainingError, TrainingWarning
@@ -28,7 +29,6 @@ from breastcls.experiments.case_pooling.case_model import CaseModel
 from breastcls.features.penalty_search import split_cases
 from breastcls.features.standardisation import standardise
 from breastcls.training.class_weights import class_weights
-from breastcls.training.option_checks import check_choice, check_count
 
 PENALTIES = (1e-2, 1e-1, 1.0, 10.0)
 """Penalties that `fit_case_model` chooses from; each multiplies the squares of the weights on standardised vectors."""
@@ -115,9 +115,9 @@ def fit_case_model(
 def check_pooling_arguments(poolings: Sequence[str], hidden: Any, penalties: Any, seed: Any) -> None:
     """Raise `TrainingError` unless the arguments of `fit_case_model` are valid."""
     for pooling in poolings:
-        check_choice("pooling", pooling, POOLINGS)
-    check_count("hidden", hidden)
-    check_count("seed", seed, 0)
+        check_choice("pooling", pooling, POOLINGS, error=TrainingError)
+    check_count("hidden", hidden, error=TrainingError)
+    check_count("seed", seed, 0, error=TrainingError)
     if not len(penalties) or not all(isinstance(one, int | float) and 0 < one < float("inf") for one in penalties):
         raise TrainingError(f"penalties must be positive numbers; found {penalties!r}.")
 

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from breastcls.argument_checks import check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import LeakageWarning, RecipeError
 from breastcls.experiments.fold import Fold
-from breastcls.training.option_checks import check_count
 
 By = Literal["image", "case"]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from breastcls.argument_checks import check_count
 from breastcls.datasets.dataset import Dataset
 from breastcls.environment import describe_environment
 from breastcls.errors import OutputError, RecipeError
@@ -30,7 +31,6 @@ from breastcls.images.resize import check_image_size
 from breastcls.metrics.number_format import format_count
 from breastcls.predictions.prediction_fingerprint import fingerprint_table
 from breastcls.size_limits import read_json
-from breastcls.training.option_checks import check_count
 
 SPLITS_BY: tuple[By, By] = ("image", "case")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.checks.baseline_table import (
     CENTRE,
@@ -138,8 +139,7 @@ def measure_faithfulness(
         >>> measured.table.index.tolist(), measured.area("deletion").shape
         (['deletion', 'insertion', 'imputation'], (2,))
     """
-    if steps < 1:
-        raise ExplanationError(f"steps is {steps}; expected 1 or more.")
+    check_count("steps", steps, error=ExplanationError)
     found = check_cases(explanation.cases if cases is None else cases, len(explanation.heatmaps))
     images = explanation.images.astype(np.float32)
     scored = open_scores(model, explanation.images, batch_size, "faithfulness", engine=engine)

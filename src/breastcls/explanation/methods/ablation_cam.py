@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.branch_sum import sum_branches
 from breastcls.explanation.feature_map import FeatureMap
@@ -47,8 +48,7 @@ def ablation_cam(
     References:
         Desai and Ramaswamy 2020, DOI 10.1109/WACV45572.2020.9093360.
     """
-    if channels is not None and channels < 1:
-        raise ExplanationError(f"channels is {channels}; expected 1 or more, or None for all.")
+    check_count("channels", channels, optional=True, error=ExplanationError)
     branches = [_weigh_channels(scored, images, targets, item, channels) for item in scored.feature_maps(layer)]
     return Attribution(sum_branches(branches))
 

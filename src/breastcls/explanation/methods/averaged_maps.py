@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 
 Compute = Callable[[np.ndarray], np.ndarray]
@@ -46,8 +47,7 @@ def join_tiles(compute: Compute, images: np.ndarray, tiles: int) -> np.ndarray:
     Raises:
         ExplanationError: If `tiles` is less than one.
     """
-    if tiles < 1:
-        raise ExplanationError(f"tiles is {tiles}; expected 1 or more.")
+    check_count("tiles", tiles, error=ExplanationError)
     if tiles == 1:
         return compute(images)
     count, height, width = images.shape[:3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.feature_map import FeatureMap, moves_positions
 from breastcls.explanation.gradients.score_gradients import feature_gradients
@@ -35,8 +36,7 @@ def fused_layer_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
     References:
         Jiang et al. 2021, DOI 10.1109/TIP.2021.3089943.
     """
-    if stages < 1:
-        raise ExplanationError(f"stages is {stages}; expected 1 or more.")
+    check_count("stages", stages, error=ExplanationError)
     maps = find_stages(scored, (images.shape[1], images.shape[2]))[-stages:]
     fused: np.ndarray | None = None
     # From the finest to the coarsest.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.gradients.score_gradients import image_gradients
 from breastcls.explanation.methods.baseline_image import make_baseline
@@ -39,8 +40,7 @@ def integrated_gradients(
     References:
         Sundararajan, Taly and Yan 2017, arXiv:1703.01365.
     """
-    if steps < 1:
-        raise ExplanationError(f"steps is {steps}; expected 1 or more.")
+    check_count("steps", steps, error=ExplanationError)
     start = make_baseline(images, baseline)
     difference = images - start
     total = np.zeros(images.shape, dtype=np.float64)

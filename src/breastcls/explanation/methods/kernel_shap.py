@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.baseline_image import make_baseline
 from breastcls.explanation.methods.batches_ahead import prepare_ahead
@@ -47,11 +48,9 @@ def kernel_shap(
     References:
         Lundberg and Lee 2017, arXiv:1705.07874. Coalitions in pairs: Covert and Lee 2021, arXiv:2012.01536.
     """
-    if superpixels < 2 or samples < superpixels:
-        raise ExplanationError(
-            f"superpixels is {superpixels} and samples {samples}; expected 2 superpixels or more, and at least as many "
-            "samples as superpixels."
-        )
+    check_count("superpixels", superpixels, 2, error=ExplanationError)
+    # Fewer samples than superpixels do not determine the values.
+    check_count("samples", samples, superpixels, error=ExplanationError)
     empty = make_baseline(images, baseline)
     whole, nothing = scored.scores(images), scored.scores(empty)
     values = np.zeros(images.shape[:3], dtype=np.float32)

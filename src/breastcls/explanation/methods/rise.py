@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.methods.baseline_image import blend, make_baseline
 from breastcls.explanation.methods.batches_ahead import prepare_ahead
@@ -52,11 +53,10 @@ def rise(
     References:
         Petsiuk, Das and Saenko 2018, arXiv:1806.07421.
     """
-    if masks < 1 or cells < 1 or not 0.0 < keep < 1.0:
-        raise ExplanationError(
-            f"masks is {masks}, cells {cells} and keep {keep}; expected masks and cells of 1 or more, and keep between "
-            "0 and 1."
-        )
+    check_count("masks", masks, error=ExplanationError)
+    check_count("cells", cells, error=ExplanationError)
+    if not 0.0 < keep < 1.0:
+        raise ExplanationError(f"keep is {keep}; expected a number between 0 and 1.")
     count, height, width = images.shape[:3]
     empty = make_baseline(images, baseline)
     drawn = draw_masks(np.random.default_rng(seed), masks, cells, keep, (height, width))

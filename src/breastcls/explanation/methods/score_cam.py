@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
 from breastcls.explanation.branch_sum import sum_branches
 from breastcls.explanation.methods.baseline_image import blend, make_baseline
@@ -45,8 +46,7 @@ def score_cam(
     References:
         Wang et al. 2020, DOI 10.1109/CVPRW50498.2020.00020.
     """
-    if channels is not None and channels < 1:
-        raise ExplanationError(f"channels is {channels}; expected 1 or more, or None for all.")
+    check_count("channels", channels, optional=True, error=ExplanationError)
     empty = make_baseline(images, baseline)
     branches = []
     for feature_map in scored.feature_maps(layer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from breastcls.argument_checks import check_count, check_number
 from breastcls.errors import ExplanationError
 from breastcls.explanation.gradients.score_gradients import image_gradients
 from breastcls.explanation.methods.method import Attribution, Method
@@ -40,10 +41,8 @@ def smooth_grad(
     References:
         Smilkov et al. 2017, arXiv:1706.03825.
     """
-    if samples < 1 or noise < 0.0:
-        raise ExplanationError(
-            f"samples is {samples} and noise is {noise}; expected samples of 1 or more and noise of 0 or more."
-        )
+    check_count("samples", samples, error=ExplanationError)
+    check_number("noise", noise, "a number of at least 0", least=0, error=ExplanationError)
     generator = np.random.default_rng(seed)
     spread = noise * (images.max(axis=(1, 2, 3), keepdims=True) - images.min(axis=(1, 2, 3), keepdims=True))
     total = np.zeros(images.shape, dtype=np.float64)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from markupsafe import Markup
 
 from breastcls._version import __version__
+from breastcls.argument_checks import check_count
 from breastcls.drawing.html_page import hash_script, page_environment, read_style, read_template, theme_script
 from breastcls.errors import ExplanationError
 from breastcls.explanation.explained_images import ExplainedImages
@@ -74,8 +75,7 @@ def write_viewer(
         >>> write_viewer(maps, tempfile.mkdtemp() + "/viewer.html").name
         'viewer.html'
     """
-    if limit < 1:
-        raise ExplanationError(f"limit is {limit}; expected 1 or more.")
+    check_count("limit", limit, error=ExplanationError)
     named = _name(explanations)
     rows = _match(named)
     sizes = PictureSizes(image=longest)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from breastcls.argument_checks import is_count
 from breastcls.errors import ModelError
 from breastcls.models.building import build_model
 from breastcls.models.model_card import ModelCard, get_card, set_card
@@ -127,9 +128,7 @@ def _draw_filters(network: keras.Model, seed: int | None) -> None:
 
 def _check_blocks(blocks: Sequence[int]) -> tuple[int, ...]:
     chosen = tuple(blocks) if isinstance(blocks, (list, tuple)) else ()
-    right = all(
-        isinstance(block, int) and not isinstance(block, bool) and 1 <= block <= _LAST_BLOCK for block in chosen
-    )
+    right = all(is_count(block, most=_LAST_BLOCK) for block in chosen)
     if not chosen or not right or len(set(chosen)) < len(chosen):
         raise ModelError(
             f"blocks={blocks!r}: expected at least one integer from 1 to {_LAST_BLOCK}, without repetition."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from breastcls.argument_checks import is_count
+
 _COUNTS = ("epoch",)
 _STEP_COUNTS = ("phase", "end", "step")
 
@@ -42,7 +44,8 @@ def _require(fulfilled: Any, message: str) -> None:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+    # Larger numbers in JSON are not exact in every reader.
+    return is_count(value, 0, 2**53 - 1)
 
 
 def _is_number(value: Any) -> bool:

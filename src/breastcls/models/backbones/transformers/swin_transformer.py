@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from breastcls.argument_checks import check_count
 from breastcls.errors import ModelError
 from breastcls.models.backbones.transformers.swin_weights import load_swin
 
@@ -44,8 +45,7 @@ class SwinTransformer:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, values in vars(self).items():
             for value in values if isinstance(values, tuple) else (values,):
-                if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise ModelError(f"{name}={values!r}: expected integers of 1 or more.")
+                check_count(name, value, error=ModelError)
         if len(self.depths) != len(self.heads) or not self.depths:
             raise ModelError(f"depths={self.depths}, heads={self.heads}: expected one number of each for each stage.")
         if any(self.width * 2**stage % heads for stage, heads in enumerate(self.heads)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from breastcls.argument_checks import check_choice, check_count
 from breastcls.errors import ModelError
 
 POOLINGS = ("class", "mean", "class+mean")
@@ -42,17 +43,15 @@ class TransformerSwitches:
     def __post_init__(self) -> None:
         """Check the switches."""
         for name in ("patch_size", "width", "depth", "heads", "native_size"):
-            _check_count(name, getattr(self, name), 1)
-        _check_count("registers", self.registers, 0)
-        if self.mlp_width is not None:
-            _check_count("mlp_width", self.mlp_width, 1)
+            check_count(name, getattr(self, name), error=ModelError)
+        check_count("registers", self.registers, 0, error=ModelError)
+        check_count("mlp_width", self.mlp_width, optional=True, error=ModelError)
         for name, known in (
             ("pooling", POOLINGS),
             ("resampling", RESAMPLINGS),
             ("positions", ("learned", "rotary")),
         ):
-            if getattr(self, name) not in known:
-                raise ModelError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, known))}.")
+            check_choice(name, getattr(self, name), known, error=ModelError)
         if self.width % self.heads:
             raise ModelError(f"width={self.width}: expected a multiple of heads={self.heads}.")
         if self.positions == "rotary" and self.width // self.heads % 4:
@@ -94,8 +93,3 @@ class TransformerSwitches:
         if self.resampling == "none" and self.positions == "learned" and image_size != native:
             raise ModelError(f"the positions of this model are for images of {native} only; found {image_size}.")
         return height // self.patch_size, width // self.patch_size
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ModelError(f"{name}={value!r}: expected an integer of {least} or more.")
