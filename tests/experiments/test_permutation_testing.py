@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import breastcls as bc
 from breastcls.errors import TrainingError
 from breastcls.experiments.cross_validation import cross_validate
 from breastcls.experiments.fold_scores import FoldScorer, score_pooled_and_folds
-from breastcls.experiments.label_permutation import choose_permutation, permute_labels
+from breastcls.experiments.label_permutation import choose_permutation, count_permutations, permute_labels
 from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.permutation_result import PermutationTest, permutation_p
 from breastcls.experiments.permutation_testing import permutation_test
@@ -109,7 +110,45 @@ def test_scores_without_tables_are_those_of_predictions():
             assert found == pytest.approx(score_pooled_and_folds(predictions, parts, metric, level))
 
 
-def made(observed, null, metric="roc_auc"):
+@pytest.mark.parametrize("sizes", [(3, 3), (2, 4), (2, 2, 2), (1, 2, 2)])
+@pytest.mark.parametrize("strata", [False, True])
+def test_different_permutations_against_all_of_them(sizes, strata):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    cases = np.array(list("abcdef")[: len(labels)], dtype=object)
+    groups = np.where(np.arange(len(labels)) % 2, "one", "two").astype(object) if strata else None
+    seen = set()
+    for order in itertools.permutations(range(len(labels))):
+        order = np.array(order)
+        if groups is None or (groups[order] == groups).all():
+            found = labels[order].tolist()
+            seen.add(tuple(found.index(one) for one in found))  # whatever the names of the classes are
+    assert count_permutations(labels, cases, "cases", groups) == len(seen)
+    # The labels of the images of one case.
+    one_case = np.full(len(labels), "one", dtype=object) if groups is None else groups
+    assert count_permutations(labels, one_case, "within-cases") == len(seen)
+
+
+def test_cases_of_several_classes_keep_their_labels_and_large_numbers_are_not_counted():
+    labels, cases = np.array([0, 1, 0, 1, 1]), np.array(list("aabcd"), dtype=object)
+    assert count_permutations(labels, cases, "cases") == 3
+    assert count_permutations(np.arange(400) % 2, np.arange(400).astype(object), "cases") == 10**9
+
+
+def test_few_permutations_do_not_show_that_classes_are_distinguished():
+    null = np.linspace(0.2, 0.7, 199)
+    for distinct, p, words in [
+        (10, 0.1, "the cases are too few"),
+        (35, 1 / 35, "better than permuted labels. With fewer than five cases of a class this holds for these cases"),
+    ]:
+        found = made(0.9, null, distinct=distinct)
+        assert found.p == found.smallest_p == pytest.approx(p)
+        assert words in found.verdicts[0]
+        assert f"in only {distinct} different ways: p is at least {p:.2g}" in str(found)
+        assert found.to_dict()["distinct_permutations"] == distinct
+    assert "the permutations are too few" in made(0.9, null[:18]).verdicts[0]
+
+
+def made(observed, null, metric="roc_auc", distinct=10**9):
     return PermutationTest(
         metric=metric,
         observed={"pooled": observed, "mean_over_folds": float("nan")},
@@ -117,6 +156,7 @@ def made(observed, null, metric="roc_auc"):
         null_hypothesis="None.",
         counts={"images": 9, "cases": 9, "classes": {"a": {"images": 5, "cases": 5}, "b": {"images": 4, "cases": 4}}},
         settings={"folds": 5, "by": "case", "seed": 0, "level": "case"},
+        distinct=distinct,
     )
 
 

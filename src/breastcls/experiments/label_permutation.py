@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from breastcls.predictions.aggregation import Aggregation, Level
 from breastcls.text_tables import choose_form, format_count
 
 Permute = Literal["cases", "within-cases"]
+MOST_COUNTED = 10**9
 NULLS: dict[str, str] = {
     "cases": "The class of a case does not depend on its images: the labels of whole cases are exchangeable{within}.",
     "within-cases": (
@@ -93,6 +95,52 @@ def permute_labels(
         members = np.flatnonzero((groups == group) & movable)
         of_case[members] = of_case[generator.permutation(members)]
     return np.where(movable[codes], of_case[codes], labels)
+
+
+def count_permutations(
+    labels: npt.NDArray[np.int64],
+    cases: npt.NDArray[np.object_],
+    permute: Permute,
+    strata: npt.NDArray[np.object_] | None = None,
+) -> int:
+    """Return the number of different results of `permute_labels`, at most 10^9 of them.
+
+    Results that differ only in which class has which name count once, since a procedure that treats classes alike gives
+    them the same score. With n different results no p-value is below 1 / n.
+
+    Args:
+        labels: int64 (n,).
+        cases: (n,).
+        permute: As in `permute_labels`.
+        strata: As in `permute_labels`.
+
+    Example:
+        >>> cases = np.array(list("abcdefg"), dtype=object)
+        >>> [count_permutations(np.arange(size) // 3, cases[:size], "cases") for size in (4, 5, 6)]
+        [4, 10, 10]
+    """
+    _, first, codes = np.unique(cases.astype(str), return_index=True, return_inverse=True)
+    if permute == "within-cases":
+        groups, moved, fixed = codes, labels, False
+    else:
+        movable = _classes_of(labels, codes).sum(axis=1) == 1
+        names = np.full(len(first), "") if strata is None else strata[first].astype(str)
+        groups = np.unique(names, return_inverse=True)[1][movable]
+        moved, fixed = labels[first][movable], not movable.all()
+    counts = np.zeros((int(groups.max(initial=0)) + 1, int(labels.max()) + 1), dtype=np.int64)
+    np.add.at(counts, (groups, moved), 1)
+    # Classes that each group holds equally often can exchange their names.
+    alike = np.unique(counts[:, counts.any(axis=0)], axis=1, return_counts=True)[1].tolist()
+    names_of_same = 1 if fixed else math.prod(map(math.factorial, alike))
+    found = 1
+    for row in counts.tolist():
+        left = sum(row)
+        for count in row:
+            found *= math.comb(left, count)
+            left -= count
+        if found >= MOST_COUNTED * names_of_same:
+            return MOST_COUNTED
+    return found // names_of_same
 
 
 def check_strata(strata: npt.NDArray[np.object_], cases: npt.NDArray[np.object_]) -> None:

@@ -18,7 +18,7 @@ from breastcls.json_values import table_to_dict, to_json_values
 from breastcls.metrics.classification_metrics import LOSSES
 from breastcls.metrics.metric_descriptions import metric_title
 from breastcls.result import Result
-from breastcls.text_tables import limitation_lines
+from breastcls.text_tables import choose_form, limitation_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,7 @@ SCHEMA = "breastcls.permutation-test/1"
 Kind = Literal["pooled", "mean_over_folds"]
 KINDS: dict[str, str] = {"pooled": "pooled over folds", "mean_over_folds": "mean over folds"}
 RANGE = 0.95
+ONLY_THESE = " With fewer than five cases of a class this holds for these cases, and does not show it for others."
 
 
 def permutation_p(observed: float, null: npt.NDArray[np.float64], *, lower_is_better: bool = False) -> float:
@@ -55,6 +56,8 @@ class PermutationTest(Result):
         null_hypothesis: What is tested, in a sentence.
         counts: Images and cases, as `Evaluation.counts`.
         settings: `folds`, `by`, `seed`, `permute`, `strata`, `level`, `val_fraction`, and whether features were kept.
+        distinct: Number of different ways to permute the labels, those that only exchange the names of classes counted
+            once; at most 10^9 are counted.
     """
 
     metric: str
@@ -63,12 +66,14 @@ class PermutationTest(Result):
     null_hypothesis: str
     counts: Mapping[str, Any]
     settings: Mapping[str, Any]
+    distinct: int
 
     @property
     def table(self) -> pd.DataFrame:
         """Both kinds of score: `observed`, `null_mean`, `null_low`, `null_high` (95% of the null), `p`.
 
-        p is (b + 1) / (m + 1), where b of m permutations score at least as well as the true labels.
+        p is (b + 1) / (m + 1), where b of m permutations score at least as well as the true labels, and not below
+        1 / `distinct`.
         """
         return pd.DataFrame([self._row(kind) for kind in KINDS], index=pd.Index(list(KINDS), name="score"))
 
@@ -77,13 +82,19 @@ class PermutationTest(Result):
         """The p-value of the pooled score."""
         return self._row("pooled")["p"]
 
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p-value that these permutations and cases allow."""
+        return max(1 / (len(self.null["pooled"]) + 1), 1 / self.distinct)
+
     def _row(self, kind: str) -> dict[str, float]:
         observed, null = self.observed[kind], np.array(self.null[kind])
         null = null[np.isfinite(null)]
         if not np.isfinite(observed) or not len(null):
             return {"observed": observed, **dict.fromkeys(("null_mean", "null_low", "null_high", "p"), float("nan"))}
         low, high = np.quantile(null, [(1 - RANGE) / 2, (1 + RANGE) / 2])
-        p = permutation_p(observed, null, lower_is_better=self.metric in LOSSES)
+        # With few different permutations the observed labels are among the drawn ones, as often as chance has it.
+        p = max(permutation_p(observed, null, lower_is_better=self.metric in LOSSES), 1 / self.distinct)
         return {"observed": observed, "null_mean": null.mean(), "null_low": low, "null_high": high, "p": p}
 
     @property
@@ -99,8 +110,11 @@ class PermutationTest(Result):
             f"{name} {row['observed']:.3f}; with permuted labels {row['null_mean']:.3f} on average, 95% of them "
             f"{row['null_low']:.3f} to {row['null_high']:.3f}; p = {row['p']:.2g}"
         )
+        if self.smallest_p >= 1 - RANGE:
+            few = "cases" if 1 / self.distinct >= 1 - RANGE else "permutations"
+            return f"{chance}: the {few} are too few to show that the classes are distinguished."
         if row["p"] < 1 - RANGE:
-            return f"{chance}: better than permuted labels."
+            return f"{chance}: better than permuted labels.{ONLY_THESE if few_cases(self.counts) else ''}"
         worse = row["observed"] > row["null_mean"] if self.metric in LOSSES else row["observed"] < row["null_mean"]
         if worse:
             return (
@@ -115,7 +129,10 @@ class PermutationTest(Result):
         """Sentences to read with the p-values."""
         count = len(self.null["pooled"])
         found = list(few_cases(self.counts))
-        if count < 99:
+        if self.distinct < 200:
+            ways = f"{self.distinct} different {choose_form(self.distinct, 'way')}"
+            found.append(f"The labels can be permuted in only {ways}: p is at least {1 / self.distinct:.2g}.")
+        if count < 99 and 1 / (count + 1) > 1 / self.distinct:
             found.append(f"{count} permutations are few: p is at least {1 / (count + 1):.2g}. Use 200 or more.")
         return tuple(found)
 
@@ -137,6 +154,7 @@ class PermutationTest(Result):
             "schema": SCHEMA,
             "metric": self.metric,
             "null_hypothesis": self.null_hypothesis,
+            "distinct_permutations": self.distinct,
             "table": table_to_dict(self.table),
             "null": to_json_values(self.null),
             "verdicts": list(self.verdicts),

@@ -28,6 +28,7 @@ from breastcls.experiments.label_permutation import (
     check_strata,
     choose_level,
     choose_permutation,
+    count_permutations,
     permute_labels,
 )
 from breastcls.experiments.logistic_head import LogisticHead
@@ -144,6 +145,7 @@ def permutation_test(
         null={"pooled": tuple(one[0] for one in scores), "mean_over_folds": tuple(one[1] for one in scores)},
         null_hypothesis=NULLS[how].format(within="" if strata is None else f" among cases of the same {strata}"),
         counts=count_units(predictions_of(data, np.full((len(data), len(data.classes)), 1 / len(data.classes)))),
+        distinct=count_permutations(labels, cases, how, groups),
         settings={
             "folds": folds, "by": by, "seed": seed, "permute": how, "strata": strata, "level": level.level,
             "val_fraction": val_fraction, "features_kept": kept is not None,

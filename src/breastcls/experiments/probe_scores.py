@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from breastcls.experiments.fold_scores import fold_values, mean_over_folds
+from breastcls.experiments.permutation_result import ONLY_THESE
 from breastcls.experiments.probed_images import ProbedImages
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
@@ -66,7 +67,11 @@ def score_rows(
 
 
 def summarise_rows(
-    rows: Sequence[Mapping[str, Any]], metric: str, baselines: Sequence[str], few: Collection[str] = ()
+    rows: Sequence[Mapping[str, Any]],
+    metric: str,
+    baselines: Sequence[str],
+    few: Collection[str] = (),
+    untestable: Collection[tuple[str, str]] = (),
 ) -> tuple[str, ...]:
     """Return sentences on which probes are better than the baseline, and which are better than permuted labels.
 
@@ -75,6 +80,7 @@ def summarise_rows(
         metric: The first metric.
         baselines: Names of the baselines.
         few: The encoders that were scored on fewer than five cases of a class, which do not show a difference.
+        untestable: The encoders and probes of which no permutation test can give a p-value below 0.05.
     """
     probes = [row for row in rows if row["probe"] != BASELINE]
     title, sentences = metric_title(metric), []
@@ -102,11 +108,17 @@ def summarise_rows(
         if unknown:
             sentences.append(f"For {len(unknown)} of {total} the CI of the difference is not estimable.")
     if probes and "p" in probes[0]:
-        some = [row for row in probes if row["p"] < 0.05]
-        sentences.append(
-            f"Better than permuted labels (p < 0.05, pooled, not corrected for the number of probes): "
-            f"{_names(some) if some else f'none of {total}'}."
-        )
+        tested = [row for row in probes if (row["encoder"], row["probe"]) not in untestable]
+        some = [row for row in tested if row["p"] < 0.05]
+        if tested:
+            sentences.append(
+                f"Better than permuted labels (p < 0.05, pooled, not corrected for the number of probes): "
+                f"{_names(some) if some else f'none of {total}'}."
+                + (ONLY_THESE if any(row["encoder"] in few for row in some) else "")
+            )
+        left = len(probes) - len(tested)
+        if left:
+            sentences.append(f"For {left} of {total} the cases or permutations are too few for a p-value below 0.05.")
     return tuple(sentences)
 
 

@@ -19,7 +19,7 @@ from breastcls.experiments.class_mean_head import ClassMeanHead
 from breastcls.experiments.few_shot import few_shot_splits, most_cases, score_few_shot
 from breastcls.experiments.fold_plan import FoldPlan
 from breastcls.experiments.fold_scores import FoldScorer
-from breastcls.experiments.label_permutation import NULLS, Permute, permute_labels
+from breastcls.experiments.label_permutation import NULLS, Permute, count_permutations, permute_labels
 from breastcls.experiments.logistic_head import LogisticHead
 from breastcls.experiments.neighbour_head import NeighbourHead
 from breastcls.experiments.permutation_result import PermutationTest
@@ -172,7 +172,10 @@ def probe(
         few_shot=_curve_table(curves),
         predictions=predictions,
         permutation_tests=tests,
-        verdicts=summarise_rows(rows, wanted[0], [name for images in sets for name in images.baselines], few),
+        verdicts=summarise_rows(
+            rows, wanted[0], [name for images in sets for name in images.baselines], few,
+            {key for key, test in tests.items() if test.smallest_p >= 0.05},
+        ),
         counts=counts,
         settings={
             "folds": folds, "by": by, "seed": seed, "metrics": list(wanted),
@@ -230,6 +233,7 @@ def _test(
         null={"pooled": tuple(one[0] for one in scores), "mean_over_folds": tuple(one[1] for one in scores)},
         null_hypothesis=NULLS[images.permute].format(within=""),
         counts=count_units(predictions_of(data, found)),
+        distinct=count_permutations(data.labels, data.cases, images.permute),
         settings={
             "folds": plan.folds, "by": plan.by, "seed": plan.seed, "permute": images.permute, "strata": None,
             "level": images.aggregation.level, "val_fraction": 0.0, "features_kept": True,
