@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,21 @@ def make_folder(folder: str | os.PathLike[str]) -> Path:
             f"Cannot create the folder {path}: {error.strerror or error}. Choose a folder with write permission."
         ) from error
     return path
+
+
+def file_stem(name: str, longest: int = 150) -> str:
+    """Return a name as the stem of a file name: other characters than letters, digits, `.`, `_` and `-` become `_`.
+
+    Args:
+        name: Any text, such as the name of a slide.
+        longest: The largest number of bytes in UTF-8; file systems limit a name to 255 bytes.
+
+    Example:
+        >>> file_stem("slide 7/B"), file_stem("../x"), file_stem("?")
+        ('slide_7_B', '_x', '_')
+    """
+    stem = re.sub(r"[^\w.-]+", "_", name).lstrip(".")  # A leading dot would hide the file.
+    return stem.encode()[:longest].decode(errors="ignore")
 
 
 @contextmanager

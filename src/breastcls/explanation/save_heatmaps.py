@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from breastcls.errors import ExplanationError, OutputError
 from breastcls.explanation.overlay import OverlayStyle
-from breastcls.files import atomic_path, make_folder
+from breastcls.files import atomic_path, file_stem, make_folder
 from breastcls.images.encode import write_image
 
 INDEX = "index.csv"
@@ -193,5 +192,4 @@ def _overlay_name(number: int, path: str) -> str:
     """Return the file name of one overlay: its number, which makes it unique, and the name of the image."""
     if not path:
         return f"{number:04d}.png"
-    stem = re.sub(r"[^\w.-]+", "_", Path(path).stem)
-    return f"{number:04d}_{stem[:150]}.png"
+    return f"{number:04d}_{file_stem(Path(path).stem)}.png"

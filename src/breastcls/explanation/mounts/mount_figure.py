@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ from breastcls.explanation.colour_maps import find_colour_map
 from breastcls.explanation.explanation_panel import hide_frame
 
 _EMPTY = "0.96"
-_BARS = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 
 
 def draw_mount(
@@ -56,7 +56,7 @@ def draw_mount(
             bar = figure.colorbar(
                 ScalarMappable(cmap=shades), ax=list(np.ravel(axes)), location="right", aspect=30, fraction=0.03
             )
-            bar.set_label("label, probability, evidence; grey: no patch", fontsize=7.0, color=MUTED)
+            bar.set_label("label, probability, evidence; grey: no value", fontsize=7.0, color=MUTED)
             bar.set_ticks([0.0, 0.5, 1.0])
             bar.outline.set_visible(False)
     return figure
@@ -65,10 +65,13 @@ def draw_mount(
 def _add_scale_bar(axis: Any, size: tuple[int, int], micrometres_per_pixel: float) -> None:
     """Draw a bar of a round length in the lower left corner of a picture."""
     height, width = size
-    length = max((bar for bar in _BARS if bar <= 0.3 * width * micrometres_per_pixel), default=_BARS[0])
-    text = f"{length / 1000:g} mm" if length >= 1000 else f"{length} µm"
+    most = 0.3 * width * micrometres_per_pixel
+    power = 10.0 ** math.floor(math.log10(most))
+    length = max((digit * power for digit in (1, 2, 5) if digit * power <= most), default=power)
+    text = f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} µm"
     left, bottom = 0.02 * width, height - 0.03 * max(size)
     right = left + length / micrometres_per_pixel
+    axis.autoscale(False)
     axis.plot([left, right], [bottom, bottom], color=INK, linewidth=2.0, solid_capstyle="butt")
     background = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.0}
     axis.text(left, bottom - 0.02 * max(size), text, fontsize=7.0, va="bottom", bbox=background)

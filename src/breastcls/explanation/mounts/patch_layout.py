@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,8 @@ from breastcls.errors import DatasetError, ImageError
 Integers = npt.NDArray[np.int64]
 # Patches are found by the squares of this side that they touch.
 _SQUARE = 512
+# The EXIF tag of the orientation, and its values of images that are stored on their side.
+_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +61,19 @@ class PatchLayout:
 
     @cached_property
     def covered(self) -> float:
-        """The share of the rectangle that patches cover, counted on a grid of the smallest patch."""
-        step = max(1, int(min(self.width.min(), self.height.min())) // 4)
-        rows, columns = (max(1, -(-side // step)) for side in self.size)
-        grid = np.zeros((rows, columns), bool)
-        for number in range(len(self)):
-            top, left = int(self.top[number]) // step, int(self.left[number]) // step
-            bottom = -(-int(self.top[number] + self.height[number]) // step)
-            right = -(-int(self.left[number] + self.width[number]) // step)
-            grid[top:bottom, left:right] = True
-        return float(grid.mean())
+        """The share of the rectangle that patches cover."""
+        right, bottom = self.left + self.width, self.top + self.height
+        rows, columns = (np.unique(np.concatenate(ends)) for ends in ((self.top, bottom), (self.left, right)))
+        widths = np.diff(columns)
+        first, last = np.searchsorted(columns, self.left), np.searchsorted(columns, right)
+        area = 0
+        # Between two neighbouring edges of patches, every row is covered by the same patches.
+        for above, below in pairwise(rows.tolist()):
+            here = (self.top <= above) & (bottom >= below)
+            starts, stops = (np.bincount(ends[here], minlength=len(columns)) for ends in (first, last))
+            area += (below - above) * int(widths[np.cumsum(starts - stops)[:-1] > 0].sum())
+        height, width = self.size
+        return area / (height * width)
 
     @cached_property
     def _squares(self) -> dict[tuple[int, int], list[int]]:
@@ -107,12 +114,19 @@ def read_sizes(files: Sequence[str]) -> list[tuple[int, int]]:
     for file in files:
         try:
             with Image.open(file) as image:
-                sizes.append((image.height, image.width))
+                sizes.append(_upright_size(image))
         except OSError as error:
             raise ImageError(
                 f"{file} cannot be read: {error}. Pass patch_size=(height, width) to stitch without the images."
             ) from error
     return sizes
+
+
+def _upright_size(image: Any) -> tuple[int, int]:
+    # Pillow decodes a whole PNG to find an EXIF tag behind the pixels, where no common software writes it.
+    exif = image.getexif() if image.format != "PNG" or "exif" in image.info else {}
+    size: tuple[int, int] = image.size
+    return size if exif.get(_ORIENTATION, 1) in _TURNED else size[::-1]
 
 
 def fixed_sizes(patch_size: int | Sequence[int], count: int) -> list[tuple[int, int]]:

@@ -20,6 +20,8 @@ from breastcls.result import Result
 from breastcls.text_tables import format_count
 
 _MOST_PIXELS = 2**26
+# Scanners write at most some 300,000 pixels per side.
+_MOST_SIDE = 10**6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,10 +140,16 @@ class WholeMount(Result):
 
         Raises:
             OutputError: If the file cannot be written, or tifffile is not installed.
-            ExplanationError: If there is no such picture.
+            ExplanationError: If there is no such picture, or patches are so far apart that `x` or `y` must be wrong.
             ImageError: If a patch cannot be read.
         """
         self._check(layer)
+        if max(self.size) > _MOST_SIDE:
+            height, width = self.size
+            raise ExplanationError(
+                f"Slide {self.slide} has {height}x{width} pixels from its first to its last patch, more than any "
+                "scanned slide. Correct the columns x and y, or leave out patches that are far from all others."
+            )
         colour = not raw or layer in COLOURED
 
         def read(top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -197,9 +205,8 @@ class WholeMount(Result):
         height, width = self.size
         text = f"{self.slide}: {format_count(len(self), 'patch', 'patches')} in {height}x{width} pixels"
         if self.micrometres_per_pixel is not None:
-            text += (
-                f" ({height * self.micrometres_per_pixel / 1e3:.1f}x{width * self.micrometres_per_pixel / 1e3:.1f} mm)"
-            )
+            sides = [side * self.micrometres_per_pixel for side in self.size]
+            text += f" ({_physical_size(*sides)})"
         text += f", {self.layout.covered:.0%} covered"
         if "labels" in self.layers:
             text += f"; {int(np.nansum(self.labels))} labelled {self.target}"
@@ -216,3 +223,10 @@ class WholeMount(Result):
     def _check(self, layer: str) -> None:
         if layer not in self.layers:
             raise ExplanationError(f"Slide {self.slide} has no picture {layer!r}; it has {', '.join(self.layers)}.")
+
+
+def _physical_size(height: float, width: float) -> str:
+    """Return the size of a slide from micrometres, as text."""
+    if max(height, width) < 1e3:
+        return f"{height:.0f}x{width:.0f} µm"
+    return f"{height / 1e3:.1f}x{width / 1e3:.1f} mm"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from breastcls.explanation.explain_arguments import find_class
 from breastcls.explanation.explained_images import ExplainedImages
 from breastcls.explanation.mounts.patch_layout import fixed_sizes, lay_out, read_sizes
 from breastcls.explanation.mounts.stitched_slide import WholeMount
-from breastcls.files import make_folder
+from breastcls.files import file_stem, make_folder
 from breastcls.predictions.predictions import Predictions
 from breastcls.result import Result
 from breastcls.text_tables import format_count
@@ -64,8 +65,7 @@ class WholeMounts(Result):
             ImageError: If a patch cannot be read.
         """
         target = make_folder(folder)
-        for number, mount in enumerate(self.mounts):
-            name = re.sub(r"[^\w.-]+", "_", mount.slide)[:100] or str(number)
+        for name, mount in zip(_file_names(self.mounts), self.mounts, strict=True):
             mount.plot(target / f"{name}.png", longest=longest)
             for layer, raw in (("overlay", False), ("probabilities", True)):
                 if tiff and layer in mount.layers:
@@ -132,6 +132,8 @@ def stitch(
         [[0.2, 0.2, 0.9, 0.9], [0.2, 0.2, 0.9, 0.9]]
     """
     frame = data.frame
+    if len(data) == 0:
+        raise DatasetError("There are no patches to stitch; expected at least one.")
     if frame["x"].isna().any() or frame["y"].isna().any():
         raise DatasetError(
             "Stitching needs the position of every patch in its slide: the columns x and y, in pixels. load_idc reads "
@@ -139,7 +141,7 @@ def stitch(
         )
     if frame["slide"].isna().any() and not data.has_cases:
         raise DatasetError("Stitching needs the slide or the case of every patch: a column `slide` or `case`.")
-    if micrometres_per_pixel is not None and not micrometres_per_pixel > 0:
+    if micrometres_per_pixel is not None and not 0 < micrometres_per_pixel < math.inf:
         raise DatasetError(f"micrometres_per_pixel is {micrometres_per_pixel}; expected a positive number.")
     classes = data.classes or (predictions.classes if predictions is not None else ())
     target = max(len(classes) - 1, 0) if target_class is None else find_class(target_class, tuple(classes))
@@ -159,7 +161,7 @@ def stitch(
         sizes = read_sizes(own) if patch_size is None else fixed_sizes(patch_size, len(rows))
         mounts.append(
             WholeMount(
-                slide,
+                str(slide),
                 lay_out(x[rows], y[rows], sizes),
                 tuple(files[row] for row in rows),
                 labels[rows],
@@ -170,6 +172,18 @@ def stitch(
             )
         )
     return WholeMounts(tuple(mounts))
+
+
+def _file_names(mounts: Sequence[WholeMount]) -> list[str]:
+    """Return the stem of the files of each slide; they differ although names may differ in replaced characters only."""
+    names: dict[str, str] = {}  # By their form without letter case, which some file systems ignore.
+    for mount in mounts:
+        stem = name = file_stem(mount.slide, 100) or "slide"
+        numbers = count(2)
+        while name.casefold() in names:
+            name = f"{stem}_{next(numbers)}"
+        names[name.casefold()] = name
+    return list(names.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,10 +213,8 @@ def _match_probabilities(data: Dataset, predictions: Predictions | None, target:
     places = [rows.get(os.path.abspath(path), -1) for path in data.paths]
     found = np.array(places)
     if not (found >= 0).any():
-        raise DatasetError(
-            f"None of the {len(predictions)} predictions is of one of the patches; the first is of "
-            f"{predictions.file_of(0)}."
-        )
+        first = f"; the first is of {predictions.file_of(0)}" if len(predictions) else ""
+        raise DatasetError(f"None of the {len(predictions)} predictions is of one of the patches{first}.")
     return np.where(found >= 0, values[found], np.float32(np.nan)).astype(np.float32)
 
 
