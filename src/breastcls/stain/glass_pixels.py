@@ -52,28 +52,31 @@ def find_glass(image: np.ndarray) -> NDArray[np.bool_]:
     if side >= _SMALL_SIDE:
         flat = _texture(pixels[..., 1], _NOISE_SIGMA * side / _SIDE, window) < _FLAT
         mean = cv2.blur(pixels, (window, window))
-    flat &= (mean.min(axis=-1) > _LEAST_LIGHT) & (mean[..., 0] - mean[..., 1] < _MOST_PINK_LIGHT)
+    red, green, blue = cv2.split(mean)
+    flat &= (np.minimum(np.minimum(red, green), blue) > _LEAST_LIGHT) & (red - green < _MOST_PINK_LIGHT)
     if flat.mean() < _SPECK_AREA:
         return np.zeros_like(flat)
-    green = mean[..., 1]
     light = np.median(mean[flat & (green >= np.percentile(green[flat], _BRIGHTEST_PERCENT))], axis=0)
-    red, green, blue = np.moveaxis(_density(mean, light), -1, 0)
-    inner = flat & (np.maximum(red, np.maximum(green, blue)) < _DENSITY) & (np.maximum(green, blue) - red < _TINT)
-    red, green, blue = np.moveaxis(_density(pixels, light), -1, 0)
-    rim = (np.maximum(red, np.maximum(green, blue)) < _RIM_DENSITY) & (green - red < _RIM_TINT)
+    inner = flat & _transmits(mean, light, _DENSITY, _TINT, _TINT)
+    rim = _transmits(pixels, light, _RIM_DENSITY, _RIM_TINT, np.inf)
     return _without_specks(_grow(inner, rim, window // 2 + 1), side)
 
 
 def _texture(values: np.ndarray, sigma: float, window: int) -> np.ndarray:
     """Return the local standard deviation of the optical density of one channel, without the noise of the camera."""
-    density = np.log(np.maximum(cv2.GaussianBlur(values, (0, 0), sigma), 1.0))
+    density = cv2.log(np.maximum(cv2.GaussianBlur(values, (0, 0), sigma), 1.0))
     mean = cv2.blur(density, (window, window))
     variance = cv2.blur(density * density, (window, window)) - mean * mean
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
-def _density(pixels: np.ndarray, light: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log(light) - np.log(np.maximum(pixels, 1.0)))
+def _transmits(
+    pixels: np.ndarray, light: np.ndarray, density: float, green_tint: float, blue_tint: float
+) -> np.ndarray:
+    """Return where the optical density is below a limit, and its excess over that of red in green and in blue also."""
+    red, green, blue = (plane / np.float32(level) for plane, level in zip(cv2.split(pixels), light, strict=True))
+    bright = np.minimum(np.minimum(red, green), blue) > np.exp(-density)
+    return np.asarray(bright & (green > red * np.exp(-green_tint)) & (blue > red * np.exp(-blue_tint)))
 
 
 def _grow(inner: np.ndarray, rim: np.ndarray, steps: int) -> np.ndarray:
