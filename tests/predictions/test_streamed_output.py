@@ -236,6 +236,17 @@ class Counted(np.ndarray):
     """A batch whose end of life can be observed."""
 
 
+def test_a_part_is_an_eighth_in_full_batches_and_changes_no_row(model, files, tmp_path, monkeypatch):
+    written = []
+    for most in (2, 4096):
+        monkeypatch.setattr(streamed_output, "_PART_IMAGES", most)
+        predict_to_file(model, files, tmp_path / f"{most}.csv", batch_size=2)
+        written.append((tmp_path / f"{most}.csv").read_bytes())
+    assert written[0] == written[1]
+    for images, batch_size, part in [(100, 32, 256), (1000, 32, 256), (4096, 100, 600), (100_000, 32, 4096)]:
+        assert streamed_output._choose_part(images, batch_size, None) == part
+
+
 def test_memory_does_not_grow_with_the_images(model, make_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(streamed_output, "_PART_IMAGES", 40)
     living, highest = set(), []
