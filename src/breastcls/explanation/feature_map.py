@@ -90,7 +90,7 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
     Raises:
         ExplanationError: If there is no such tensor.
     """
-    candidates = {item.slot: item for item in _list_maps(graph, shapes)}
+    candidates = {item.slot: item for item in list_feature_maps(graph, shapes)}
     found: dict[int, FeatureMap] = {}
     waiting, seen = [score], {score}
     while waiting:
@@ -113,7 +113,9 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
         producer = graph.producer(item.slot)
         if producer is not None and getattr(producer.operation, "data_format", None) == "channels_first":
             raise ExplanationError(
-                f"The layer {item.path!r} has the channels first; expected (n, height, width, channels)."
+                f"The layer {item.path!r} has the channels first; expected (n, height, width, channels). Use a method "
+                "without feature maps, such as 'integrated-gradients' or 'occlusion', or rebuild the model with "
+                "data_format='channels_last'."
             )
     return tuple(sorted(found.values(), key=lambda item: (_without_calls(item.path), len(item.path), item.path)))
 
@@ -147,7 +149,7 @@ def find_named_maps(graph: LayerGraph, shapes: Shapes, score: int, layer: str) -
         _, read = graph.needed_for(score, [item.slot for item in maps])
         direct = {item.slot: item for item in maps if item.slot in read}
         return tuple(direct[slot] for slot in sorted(direct)) or (maps[0],)
-    usable = [item.path for item in _list_maps(graph, shapes, any_map=True)]
+    usable = [item.path for item in list_feature_maps(graph, shapes, any_map=True)]
     if matches:
         sizes = [tuple(shapes[slot]) for path in matches for slot in outputs[path] if slot in shapes]
         raise ExplanationError(
@@ -198,12 +200,18 @@ def moves_positions(operation: Any) -> bool:
 
 def list_token_maps(graph: LayerGraph, shapes: Shapes, like: FeatureMap) -> list[FeatureMap]:
     """Return all tensors of the same tokens as one of them, in the order of their computation."""
-    found = _list_maps(graph, shapes)
+    found = list_feature_maps(graph, shapes)
     return [item for item in found if (item.prefix, item.shape) == (like.prefix, like.shape)]
 
 
-def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> list[FeatureMap]:
-    """Return the tensors that can be a feature map, or all of rank four, in the order of their computation."""
+def list_feature_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> list[FeatureMap]:
+    """Return the tensors that can be a feature map, in the order of their computation.
+
+    Args:
+        graph: The layer calls of the model.
+        shapes: The shape of each tensor, see `measure_shapes`.
+        any_map: Whether to return all tensors with positions, also those in front of the first convolution.
+    """
     # An operation that is not a layer has a name with a counter; where it is the last one in a layer, the name of the
     # layer is used.
     ends = {outputs[0]: path for path, outputs in graph.models.items() if len(outputs) == 1}
@@ -212,7 +220,9 @@ def _list_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = False) -> l
     for step in graph.steps:
         if _holds_a_convolution(step.operation) or convolved.intersection(step.inputs):
             convolved.update(step.outputs)
-        for slot in step.outputs:
+        # The attention weights are no feature map: those of Keras are the second output of the layer.
+        attention = isinstance(step.operation, keras.layers.MultiHeadAttention | keras.layers.Attention)
+        for slot in step.outputs[:1] if attention else step.outputs:
             named = isinstance(step.operation, keras.Layer) or slot not in ends
             item = _describe(graph, slot, step.path if named else ends[slot], shapes)
             if item is None:

@@ -8,6 +8,7 @@ from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.fused_layer_cam import find_stages, fused_layer_cam
 from breastcls.explanation.methods.layer_cam import LAYER_CAM
 from breastcls.explanation.scored_model import ScoredModel
+from support.model_kinds import MODEL_KINDS
 
 TARGETS = np.array([0, 2], np.int64)
 
@@ -35,6 +36,13 @@ def test_padding_in_front_of_a_strided_convolution_is_no_stage(noise_images):
     model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(keras.layers.GlobalAveragePooling2D()(value)))
     stages = find_stages(ScoredModel(model, noise_images), (16, 16))
     assert [(item.path, item.shape[0]) for item in stages] == [("conv0", 8), ("conv1", 4), ("conv2", 2)]
+
+
+@pytest.mark.parametrize("kind", ["transformer", "own transformer"])
+def test_attention_weights_are_no_stage(kind):
+    pixels = np.zeros((1, 32, 32, 3), np.float32)
+    stages = find_stages(ScoredModel(MODEL_KINDS[kind](), pixels), (32, 32))
+    assert [item.shape for item in stages] == [(4, 4, 8)]
 
 
 def test_it_is_the_largest_of_the_scaled_maps(staged, noise_images):

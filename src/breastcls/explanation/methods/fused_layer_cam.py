@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import cv2
 import numpy as np
 
 from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
-from breastcls.explanation.feature_map import FeatureMap, moves_positions
+from breastcls.explanation.feature_map import FeatureMap, list_feature_maps
 from breastcls.explanation.gradients.score_gradients import feature_gradients
 from breastcls.explanation.methods.layer_cam import layer_cam
 from breastcls.explanation.methods.method import Attribution, Method
@@ -72,18 +74,10 @@ def find_stages(scored: ScoredModel, image_size: tuple[int, int]) -> tuple[Featu
     Raises:
         ExplanationError: If there is none, or one on each of several branches.
     """
-    last: dict[tuple[int, int], FeatureMap] = {}
     final = scored.feature_map()
-    for step in scored.graph.steps:
-        for slot in step.outputs:
-            shape = scored.shapes.get(slot, ())
-            if len(shape) != 4 or None in shape[1:]:
-                continue
-            height, width, channels = (int(side or 0) for side in shape[1:])
-            if height * width > 1 and (height, width) < image_size and not moves_positions(step.operation):
-                last[(height, width)] = FeatureMap(slot, step.path, (height, width, channels))
-        if final.slot in step.outputs:
-            break
+    before = takewhile(lambda item: item.slot != final.slot, list_feature_maps(scored.graph, scored.shapes))
+    area = image_size[0] * image_size[1]
+    last = {item.shape[:2]: item for item in before if item.shape[0] * item.shape[1] < area}
     # The map that other class activation maps use is that of the last stage.
     last[final.shape[:2]] = final
     return tuple(sorted(last.values(), key=lambda item: -item.shape[0] * item.shape[1]))
