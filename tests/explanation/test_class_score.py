@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from breastcls.errors import ExplanationError
 from breastcls.explanation.scored_model import ScoredModel
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.float32)
@@ -81,3 +82,30 @@ def test_any_other_last_layer_is_explained_by_the_log_probability():
     output = keras.ops.convert_to_numpy(model(IMAGES))
     np.testing.assert_allclose(scored.scores(IMAGES), np.log(output), rtol=1e-4)
     np.testing.assert_allclose(scored.probabilities(IMAGES), output, rtol=1e-4)
+
+
+class Scale(keras.layers.Layer):
+    """A last layer that does not show that its outputs are logits."""
+
+    def call(self, values):
+        return values * 40.0
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_outputs_outside_of_0_to_1_are_logits_whatever_the_last_layer_is(units):
+    model = build(keras.layers.Dense(units), Scale())
+    scored = ScoredModel(model, IMAGES)
+    output = keras.ops.convert_to_numpy(model(IMAGES))
+    assert output.min() < 0 or output.max() > 1
+    assert scored.score_kind == "logit"
+    logits = np.concatenate([-output / 2, output / 2], axis=1) if units == 1 else output
+    np.testing.assert_allclose(scored.probabilities(IMAGES), softmax(logits), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(scored.scores(IMAGES)[:, -1], output[:, -1], rtol=1e-5)
+
+
+def test_outputs_that_are_probabilities_for_some_images_only_are_refused():
+    model = build(keras.layers.Dense(1, activation="relu"), Scale())
+    scored = ScoredModel(model, np.zeros((1, 8, 8, 3), np.float32))
+    model.layers[-2].bias.assign([1.0])
+    with pytest.raises(ExplanationError, match=r"40.*outputs='logits'"):
+        scored.outputs(IMAGES * 0)

@@ -163,22 +163,74 @@ def test_a_model_of_any_size_needs_a_size(images):
     assert carded.classes == CLASSES
 
 
-def test_a_subclassed_model_is_explained_by_its_input_and_output(noise_images):
-    class Own(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.convolution = keras.layers.Conv2D(3, 3, activation="relu")
-            self.dense = keras.layers.Dense(2, activation="softmax")
+class Own(keras.Model):
+    """A subclassed model with a weight of its own, which Keras converts in mixed precision."""
 
+    def __init__(self):
+        super().__init__()
+        self.convolution = keras.layers.Conv2D(3, 3, activation="relu", name="own_convolution")
+        self.dense = keras.layers.Dense(2, activation="softmax")
+        self.factor = self.add_weight(shape=(3,), initializer="random_normal", name="factor")
+
+    def call(self, images):
+        return self.dense(keras.ops.mean(self.convolution(images / 255.0) * self.factor, axis=(1, 2)))
+
+
+@pytest.mark.filterwarnings("ignore::breastcls.errors.ExplanationWarning")  # the weights are random
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_subclassed_model_has_the_heatmaps_of_its_layers(policy, noise_images):
+    keras.utils.set_random_seed(4)
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = Own()
+        model(noise_images.astype(np.float32))
+        inputs = keras.Input((16, 16, 3), dtype=model.compute_dtype)
+        value = keras.layers.Lambda(lambda image: image / 255.0)(inputs)
+        value = model.convolution(value) * keras.ops.cast(model.factor, model.compute_dtype)
+        twin = keras.Model(inputs, model.dense(keras.ops.mean(value, axis=(1, 2))))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for method in ("grad-cam", "guided-backpropagation"):
+        explanation = explain(model, noise_images, method, target_class=1, image_size=16)
+        assert explanation.score == "logit"
+        expected = explain(twin, noise_images, method, target_class=1)
+        assert expected.heatmaps.max() == pytest.approx(1.0)
+        np.testing.assert_allclose(explanation.heatmaps, expected.heatmaps, atol=1e-5)
+        np.testing.assert_allclose(explanation.probabilities, model(noise_images.astype(np.float32)), atol=1e-3)
+
+
+def test_a_subclassed_model_whose_calls_cannot_be_recorded_is_one_step(noise_images):
+    class Opaque(Own):
         def call(self, images):
-            return self.dense(keras.ops.mean(self.convolution(images / 255.0), axis=(1, 2)))
+            assert not isinstance(images, keras.KerasTensor), "it needs values"
+            return super().call(images)
 
-    model = Own()
+    model = Opaque()
     model(noise_images.astype(np.float32))
-    explanation = explain(model, noise_images, "smooth-grad", image_size=16)
-    assert explanation.score == "log-probability"
+    assert explain(model, noise_images, "smooth-grad", image_size=16).score == "log-probability"
     with pytest.raises(ExplanationError, match="no feature map"):
         explain(model, noise_images, "grad-cam", image_size=(16, 16))
+
+
+def test_an_integer_input_that_is_converted_first_has_gradients(noise_images):
+    convolution, dense = keras.layers.Conv2D(3, 3, activation="relu"), keras.layers.Dense(2, activation="softmax")
+
+    def build(dtype):
+        inputs = keras.Input((16, 16, 3), dtype=dtype)
+        value = convolution(keras.layers.Rescaling(1 / 255)(inputs))
+        return keras.Model(inputs, dense(keras.layers.GlobalAveragePooling2D()(value)))
+
+    made, expected = (explain(build(dtype), noise_images, "integrated-gradients") for dtype in ("uint8", "float32"))
+    np.testing.assert_array_equal(made.heatmaps, expected.heatmaps)
+
+
+def test_an_input_with_the_channels_first_is_refused(noise_images):
+    inputs = keras.Input((3, 16, 16))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs)))
+    with pytest.raises(ExplanationError, match=r"\(None, 3, 16, 16\), with the channels first.*Permute"):
+        explain(model, noise_images, "integrated-gradients")
+    behind = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Permute((3, 1, 2)), model])
+    assert explain(behind, noise_images, "integrated-gradients").heatmaps.shape == (5, 16, 16)
 
 
 @pytest.mark.real

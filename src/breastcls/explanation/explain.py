@@ -41,9 +41,9 @@ def explain(
     that need a feature map explain each member and return the mean of the heat-maps, each scaled to 0..1, with the
     weights of the ensemble; the other methods explain the ensemble as one model.
 
-    The explained value is the score of the class before softmax or sigmoid; for a model without such a last layer it is
-    the log-probability. A heat-map shows evidence *for* the target class. An image without such evidence has a blank
-    heat-map and a flag, and a warning is issued.
+    The explained value is the score of the class before softmax or sigmoid; for a model whose outputs are probabilities
+    of another last layer it is the log-probability. A heat-map shows evidence *for* the target class. An image without
+    such evidence has a blank heat-map and a flag, and a warning is issued.
 
     Args:
         model: A Keras model that takes RGB images with values 0..255. A `RuntimeModel` for methods that need neither

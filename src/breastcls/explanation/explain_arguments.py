@@ -35,6 +35,12 @@ def find_size(model: Any, card: ModelCard | None, image_size: int | Sequence[int
             "Heat-maps need a model that takes images; this one takes vectors, in which positions of an image are lost."
         )
     shape = getattr(model, "input_shape", None)
+    if isinstance(shape, tuple) and len(shape) == 4 and shape[1] == 3 and shape[3] != 3:
+        raise ExplanationError(
+            f"The input of the model is {shape}, with the channels first; expected (None, height, width, 3). Put the "
+            "model behind a keras.layers.Permute((3, 1, 2)): keras.Sequential([keras.Input((height, width, 3)), "
+            "keras.layers.Permute((3, 1, 2)), model])."
+        )
     known = isinstance(shape, tuple) and len(shape) == 4 and None not in shape[1:3]
     fixed = (int(shape[1]), int(shape[2])) if known and shape is not None else None
     if image_size is None and fixed is None and card is None:

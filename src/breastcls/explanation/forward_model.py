@@ -9,6 +9,7 @@ import numpy as np
 
 from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
+from breastcls.explanation.class_score import require_probabilities
 from breastcls.explanation.scored_model import ScoredModel
 from breastcls.models.engines.choose_engine import open_runner
 from breastcls.models.engines.engine_record import record_engine
@@ -49,10 +50,15 @@ class ForwardModel:
         return record_engine(self.model)
 
     def outputs(self, images: np.ndarray, maps: Sequence[Any] = ()) -> np.ndarray:
-        """Return the model's own output, (n, classes) or (n, 1), before any calibration; it has no feature maps."""
+        """Return the model's own output, (n, classes) or (n, 1), before any calibration; it has no feature maps.
+
+        Raises:
+            ExplanationError: If the outputs are not between 0 and 1.
+        """
         starts = range(0, len(images), self.batch_size)
         batches = (images[start : start + self.batch_size] for start in starts)
         [outputs] = run_passes(self.model, batches)
+        require_probabilities(outputs, getattr(self.model, "name", type(self.model).__name__))
         return outputs
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ LARGEST_RESIDUAL = 0.05
 
 FLAGS = {
     "negative": "there is evidence against the class only, so the heat-map is blank",
-    "empty": "every value is zero, so the heat-map is blank",
+    "empty": "every value is zero, so the heat-map is blank: the score does not depend on the image here. In float16 "
+    "activations below 6e-8 are zero too: explain a copy of such a model in float32",
     "incomplete": "the sum of the values has an error of more than 5%; increase `steps`",
 }
 """What each flag of an explanation means."""

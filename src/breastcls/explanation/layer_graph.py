@@ -14,6 +14,8 @@ from typing import Any
 
 import keras
 
+from breastcls.models.keras_internals import read_variables_as
+
 Observer = Callable[[int, Any], Any]
 
 
@@ -35,6 +37,7 @@ class Step:
         arguments: Positional and keyword arguments, with a `Slot` in the place of each tensor.
         inputs: The slots of the inputs.
         outputs: The slots of the outputs.
+        dtype: The precision in which variables are read, of a call inside of a layer in mixed precision; else None.
     """
 
     path: str
@@ -42,6 +45,7 @@ class Step:
     arguments: tuple[tuple[Any, ...], dict[str, Any]]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    dtype: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class LayerGraph:
         steps: Only those on which the output depends.
         output: The slot of the output of the model.
         models: The slots of the outputs of each nested model, by its path.
-        input_dtype: The dtype of the model's input.
+        input_dtype: The dtype of the model's input; that of the pixels where the first layers convert integers.
     """
 
     steps: tuple[Step, ...]
@@ -93,7 +97,8 @@ class LayerGraph:
             args, kwargs = keras.tree.map_structure(
                 lambda item: values[item.index] if isinstance(item, Slot) else item, step.arguments
             )
-            results = keras.tree.flatten(_call_for_inference(step.operation, args, kwargs))
+            with read_variables_as(step.dtype):
+                results = keras.tree.flatten(_call_for_inference(step.operation, args, kwargs))
             for slot, value in zip(step.outputs, results, strict=True):
                 if slot not in known:
                     values[slot] = value if observe is None else observe(slot, value)

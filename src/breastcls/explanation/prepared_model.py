@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from breastcls.errors import ExplanationError
-from breastcls.explanation.class_score import ClassScore, find_class_score
+from breastcls.explanation.class_score import ClassScore, are_probabilities, find_class_score
 from breastcls.explanation.feature_map import (
     FeatureMap,
     find_bypass,
@@ -20,11 +20,13 @@ from breastcls.explanation.feature_map import (
     measure_shapes,
 )
 from breastcls.explanation.gradients.gradient_backend import find_gradient_backend
+from breastcls.explanation.gradients.half_precision import differentiate_scaled
 from breastcls.explanation.layer_graph import LayerGraph, Observer
 from breastcls.explanation.model_state import describe_state
 from breastcls.explanation.token_maps import choose_tokens
 from breastcls.explanation.unrolling import unroll
 from breastcls.models.backbones.backbone_registry import BACKBONES
+from breastcls.models.keras_internals import flatten_layers
 from breastcls.models.model_card import get_card
 from breastcls.models.model_parts import find_backbone
 
@@ -64,15 +66,16 @@ class PreparedModel:
     """
 
     def __init__(self, model: Any, images: np.ndarray, layer: str | None) -> None:
-        self.graph: LayerGraph = unroll(model, open_layers=True)
+        self.graph: LayerGraph = unroll(model, images.shape[1:])
         self.kept: dict[str, Any] = {}
         self._image_shape = tuple(images.shape[1:])
         self._backend = find_gradient_backend()
         # With the layers of the graph they keep alive what the description of the state refers to.
         self._variables = list(model.weights)
+        self._is_half = "float16" in _precisions(model)
         self._traceable = not getattr(model, "run_eagerly", False)
         closed = unroll(model)
-        opened = len(closed.steps) != len(self.graph.steps)
+        opened = [step.operation for step in closed.steps] != [step.operation for step in self.graph.steps]
         try:
             self._prepare(model, images, layer, opened=opened)
         except ExplanationError:
@@ -86,6 +89,7 @@ class PreparedModel:
     def _prepare(self, model: Any, images: np.ndarray, layer: str | None, *, opened: bool) -> None:
         self.shapes: dict[int, tuple[int | None, ...]] = {}
         self.score = ClassScore(self.graph.output, None, "none")
+        self._is_logits = False
         self._compiled: dict[str, Callable[..., Any]] = {}
         self._forward: dict[tuple[int, ...], Callable[..., Any]] = {}
         try:
@@ -102,13 +106,18 @@ class PreparedModel:
         output = _to_float32(self._first.output)
         if not np.all(np.isfinite(output)):
             raise ExplanationError(f"The model {model.name!r} has NaN or infinite outputs; expected finite numbers.")
-        if expected is not None and not np.allclose(output[:1], expected, rtol=1e-3, atol=1e-4):
+        relative, absolute = _tolerance(model)
+        if expected is not None and not np.allclose(output[:1], expected, rtol=relative, atol=absolute):
             raise ExplanationError(
                 f"Calling the layers of the model {model.name!r} one by one does not give its output (largest "
                 f"difference {np.abs(output[:1] - expected).max():.2g}): the model computes outside of its layers, or "
                 "is random in inference. Rebuild it as a functional model."
             )
         self.class_count = max(2, output.shape[1])
+        if self.score.activation == "none" and not are_probabilities(output):
+            # Logits behind a last layer that does not show it, such as one that scales them.
+            self._is_logits = True
+            self._first = self._open(model, images, layer)
 
     def _open(self, model: Any, images: np.ndarray, layer: str | None) -> ForwardPass:
         """Trace a forward pass, in which the shapes, the class scores and the feature maps are found, and run it."""
@@ -127,7 +136,7 @@ class PreparedModel:
             output = self.graph.run(pixels, observe=record)
             if len(output.shape) != 2:
                 return (output, output)
-            self.score = find_class_score(self.graph, int(output.shape[1]))
+            self.score = find_class_score(self.graph, int(output.shape[1]), is_logits=self._is_logits)
             self.shapes = {slot: tuple(getattr(value, "shape", ())) for slot, value in seen.items()}
             if any(None in shape[1:] for shape in self.shapes.values()):
                 # A layer whose output size is known only when it is called on actual images.
@@ -224,7 +233,21 @@ class PreparedModel:
 
     def differentiate(self, function: Callable[..., Any], inputs: Any) -> tuple[Any, ...]:
         """Return the gradients of the sum of the values of a function; see `GradientBackend.differentiate`."""
+        if self._is_half:
+            return differentiate_scaled(self._backend.differentiate, function, inputs)
         return self._backend.differentiate(function, inputs)
+
+
+def _tolerance(model: Any) -> tuple[float, float]:
+    """Return the relative and absolute difference of two outputs of a model that rounding may cause."""
+    precisions = _precisions(model)
+    if "bfloat16" in precisions:
+        return 5e-2, 5e-2
+    return (1e-2, 1e-2) if "float16" in precisions else (1e-3, 1e-4)
+
+
+def _precisions(model: Any) -> set[str]:
+    return {str(layer.compute_dtype) for layer in flatten_layers(model)}
 
 
 def _needs_check(graph: LayerGraph) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from breastcls.argument_checks import check_count
 from breastcls.errors import ExplanationError
+from breastcls.explanation.class_score import require_probabilities
 from breastcls.explanation.engine_scores import open_score_session
 from breastcls.explanation.feature_map import FeatureMap, find_bypass
 from breastcls.explanation.layer_graph import Observer
@@ -185,13 +186,19 @@ class ScoredModel:
         Args:
             images: float32 (n, h, w, 3), values 0..255.
             maps: Feature maps that a method needs next, so that one forward pass gives both.
+
+        Raises:
+            ExplanationError: If the outputs are neither logits nor probabilities.
         """
         if self._forward is not None and not maps:
             return self.probabilities(images)
         done = self.forward(images, maps)
         if self._score.output_is_logits:
             return self.probabilities_of(to_float32(done.scores))
-        return np.asarray(keras.ops.convert_to_numpy(done.output))
+        output = np.asarray(keras.ops.convert_to_numpy(done.output))
+        if self._score.activation == "none":
+            require_probabilities(output, self.model.name)
+        return output
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return the probabilities, float32 (n, classes), in batches of `batch_size`."""

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.layer_graph import LayerGraph, Slot, Step
-from breastcls.models.keras_internals import flatten_layers, is_functional, record_layer_call, recorded_calls
+from breastcls.models.keras_internals import (
+    computes_in_lower_precision,
+    flatten_layers,
+    is_functional,
+    record_layer_call,
+    recorded_calls,
+)
 from breastcls.models.runtime_model import RuntimeModel, describe_runtime_model
 
 
-def unroll(model: Any, *, open_layers: bool = False) -> LayerGraph:
+def unroll(model: Any, open_for: Sequence[int] | None = None) -> LayerGraph:
     """Return the layer calls of a Keras model with one image input and one output.
 
     Functional and Sequential models are unrolled at any depth; anything else (a layer, a subclassed model) is one step.
 
     Args:
         model: A built `keras.Model`: functional, Sequential or subclassed.
-        open_layers: Whether layers that are not those of Keras and have layers inside, such as the encoder of a
-            transformer of KerasHub, are unrolled too, where their calls can be recorded.
+        open_for: The shape (height, width, channels) of images for which subclassed models, and layers that are not
+            those of Keras and have layers inside, such as the encoder of a transformer of KerasHub, are unrolled too,
+            where their calls can be recorded.
 
     Raises:
         ExplanationError: If `model` is not a Keras model, is not built, or has several inputs or outputs.
@@ -52,15 +60,29 @@ def unroll(model: Any, *, open_layers: bool = False) -> LayerGraph:
         input_dtype = str(model.inputs[0].dtype)
     else:
         input_dtype = "float32"
-    unrolling = _Unrolling(open_layers)
-    outputs = unrolling.add(model, (0,), prefix="")
+    unrolling = _Unrolling(open_for is not None)
+    image = None if open_for is None else keras.KerasTensor((None, *open_for), input_dtype)
+    outputs = unrolling.add(model, (0,), "", image)
     needed = {outputs[0]}
     kept: list[Step] = []
     for step in reversed(unrolling.steps):
         if needed.intersection(step.outputs):
             kept.append(step)
             needed.update(step.inputs)
+    if all(_converts_integers(step.operation) for step in kept if 0 in step.inputs):
+        # Integers are converted first: with the pixels as numbers between them the score has a gradient.
+        input_dtype = "float32"
     return LayerGraph(tuple(reversed(kept)), outputs[0], unrolling.models, input_dtype)
+
+
+def _converts_integers(operation: Any) -> bool:
+    """Return whether an operation gives the same result for integers and for equal floating-point numbers."""
+    kinds = (keras.layers.Rescaling, keras.layers.Normalization)
+    return isinstance(operation, kinds) or (
+        not isinstance(operation, keras.Layer)
+        and type(operation).__name__ == "Cast"
+        and bool(keras.backend.is_float_dtype(operation.dtype))
+    )
 
 
 def _can_be_opened(operation: Any) -> bool:
@@ -79,10 +101,23 @@ class _Unrolling:
         self.models: dict[str, tuple[int, ...]] = {}
         self.slots = 1
         self._calls: Counter[str] = Counter()
+        self._dtype: str | None = None
 
-    def add(self, operation: Any, inputs: tuple[int, ...], prefix: str) -> tuple[int, ...]:
-        """Add a model whose inputs are the given slots, and return the slots of its outputs."""
+    def add(
+        self, operation: Any, inputs: tuple[int, ...], prefix: str, image: keras.KerasTensor | None = None
+    ) -> tuple[int, ...]:
+        """Add a model whose inputs are the given slots, and return the slots of its outputs.
+
+        Args:
+            operation: The model.
+            inputs: The slots of its inputs.
+            prefix: Its path.
+            image: What stands for the images where a subclassed model is to be unrolled.
+        """
         if not _can_be_opened(operation):
+            recorded = None if image is None else self._record(operation, (image,), {})
+            if image is not None and recorded is not None:
+                return self._add_recorded(operation, recorded, {id(image): (inputs[0], str(image.dtype))}, prefix)
             return self._add_step(prefix or operation.name, operation, ((Slot(inputs[0]),), {}), inputs, 1)
         if isinstance(operation, keras.Sequential):
             outputs = inputs
@@ -108,9 +143,9 @@ class _Unrolling:
             read = tuple(slot_of[id(tensor)] for tensor in node.input_tensors)
             if _can_be_opened(operation) and len(read) == len(operation.inputs):
                 written = self.add(operation, read, path)
-            elif (inside := self._record(operation, node.arguments)) is not None:
-                function, tensors = inside
-                written = self._add_functional(function, tuple(slot_of[tensor] for tensor in tensors), path)
+            elif (inside := self._record(operation, node.arguments.args, node.arguments.kwargs)) is not None:
+                given = {id(tensor): (slot_of[id(tensor)], str(tensor.dtype)) for tensor in node.input_tensors}
+                written = self._add_recorded(operation, inside, given, path)
                 self.models[path] = written
             else:
                 arguments = keras.tree.map_structure(
@@ -121,15 +156,40 @@ class _Unrolling:
             slot_of.update({id(tensor): slot for tensor, slot in zip(node.outputs, written, strict=True)})
         return tuple(slot_of[id(tensor)] for tensor in model.outputs)
 
-    def _record(self, operation: Any, arguments: Any) -> tuple[Any, list[int]] | None:
+    def _record(self, operation: Any, args: Any, kwargs: Any) -> tuple[Any, list[int]] | None:
         """Return the calls inside of a layer, or None if it stays one step."""
         if not self._open_layers or not isinstance(operation, keras.Layer):
             return None
         own = type(operation).__module__.split(".")[0] != "keras" and len(flatten_layers(operation)) > 1
-        # In mixed precision a layer converts its variables and inputs, which repeated calls would not.
-        if not own or operation.compute_dtype != operation.variable_dtype:
-            return None
-        return record_layer_call(operation, arguments.args, arguments.kwargs)
+        return record_layer_call(operation, args, kwargs) if own else None
+
+    def _add_recorded(
+        self, layer: Any, recorded: tuple[Any, list[int]], given: dict[int, tuple[int, str]], path: str
+    ) -> tuple[int, ...]:
+        """Add the calls inside of a layer.
+
+        Args:
+            layer: The layer.
+            recorded: What `record_layer_call` returned.
+            given: Slot and precision of each input of the layer, by the `id` of its tensor.
+            path: The path of the layer.
+        """
+        function, tensors = recorded
+        inputs = []
+        for tensor, wanted in zip(tensors, function.inputs, strict=True):
+            slot, dtype = given[tensor]
+            if dtype != wanted.dtype:
+                # In mixed precision Keras converts the inputs of a layer in front of its call.
+                converter = keras.layers.Identity(dtype=wanted.dtype)
+                [slot] = self._add_step(f"{path}/input".lstrip("/"), converter, ((Slot(slot),), {}), (slot,), 1)
+            inputs.append(slot)
+        outer = self._dtype
+        if computes_in_lower_precision(layer):
+            self._dtype = layer.compute_dtype
+        try:
+            return self._add_functional(function, tuple(inputs), path)
+        finally:
+            self._dtype = outer
 
     def _name_call(self, prefix: str, operation: Any) -> str:
         """Return the path of one call: of the second call of a layer it ends in `#2`."""
@@ -142,5 +202,5 @@ class _Unrolling:
     ) -> tuple[int, ...]:
         outputs = tuple(range(self.slots, self.slots + count))
         self.slots += count
-        self.steps.append(Step(path, operation, arguments, inputs, outputs))
+        self.steps.append(Step(path, operation, arguments, inputs, outputs, self._dtype))
         return outputs

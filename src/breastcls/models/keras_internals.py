@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -58,14 +58,27 @@ def is_in_stateless_scope() -> bool:
     return keras.src.backend.common.stateless_scope.in_stateless_scope()  # type: ignore[no-any-return]
 
 
+def computes_in_lower_precision(layer: Any) -> bool:
+    """Return whether a layer converts its variables and inputs to another precision than that of its variables."""
+    return bool(layer.autocast and layer.compute_dtype != layer.variable_dtype)
+
+
+def read_variables_as(dtype: str | None) -> Any:
+    """Return a context in which variables are read in the precision `dtype`; None changes nothing."""
+    if dtype is None:
+        return nullcontext()
+    return keras.src.backend.common.AutocastScope(dtype)
+
+
 def record_layer_call(layer: Any, arguments: Any, keywords: Any) -> tuple[Any, list[int]] | None:
     """Return the calls inside of a layer as a `keras.Function`, or None where they cannot be recorded.
 
     The layer computes with tensors without values. The records of these calls are removed from its inner layers, so
-    that the layer is the same afterwards.
+    that the layer is the same afterwards. In mixed precision the inputs of the function have the precision in which the
+    layer computes, as Keras converts them in front of the call.
 
     Args:
-        layer: A built layer with layers inside.
+        layer: A built layer or model with layers inside.
         arguments: The positional arguments of its call, with a `keras.KerasTensor` in the place of each tensor.
         keywords: The keyword arguments.
 
@@ -77,7 +90,9 @@ def record_layer_call(layer: Any, arguments: Any, keywords: Any) -> tuple[Any, l
     def replace(value: Any) -> Any:
         if not isinstance(value, keras.KerasTensor):
             return value
-        return inputs.setdefault(id(value), keras.Input(batch_shape=value.shape, dtype=value.dtype))
+        converted = layer.autocast and keras.backend.is_float_dtype(value.dtype)
+        dtype = layer.compute_dtype if converted else value.dtype
+        return inputs.setdefault(id(value), keras.Input(batch_shape=value.shape, dtype=dtype))
 
     given, named = keras.tree.map_structure(replace, (arguments, keywords))
     inner = [part for part in flatten_layers(layer) if part is not layer]
@@ -85,7 +100,8 @@ def record_layer_call(layer: Any, arguments: Any, keywords: Any) -> tuple[Any, l
     try:
         if "training" in inspect.signature(layer.call).parameters:
             named = {**named, "training": False}
-        outputs = keras.tree.flatten(layer.call(*given, **named))
+        with read_variables_as(layer.compute_dtype if computes_in_lower_precision(layer) else None):
+            outputs = keras.tree.flatten(layer.call(*given, **named))
         if not all(isinstance(value, keras.KerasTensor) for value in outputs):
             return None
         return keras.Function(list(inputs.values()), outputs), list(inputs)
