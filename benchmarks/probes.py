@@ -167,7 +167,7 @@ def compare_neighbours(scale: float) -> dict[str, Any]:
     found: dict[str, Any] = {"what": f"{NEIGHBOURS} neighbours of {len(queries)} among {len(index)} x {WIDTH}"}
     found["seconds_of_products_alone"] = products
     for distance in ("euclidean", "cosine"):
-        ours, (_, near) = seconds_of(
+        ours, found_by_ours = seconds_of(
             lambda distance=distance: find_neighbours(
                 index, queries, NEIGHBOURS, distance=distance, threads=os.cpu_count() or 1
             )
@@ -178,7 +178,7 @@ def compare_neighbours(scale: float) -> dict[str, Any]:
             return model.kneighbors(queries)
 
         theirs, (expected, _) = seconds_of(search)
-        apart = np.abs(near - expected) / np.maximum(expected, 1e-12)
+        apart = np.abs(found_by_ours.distances - expected) / np.maximum(expected, 1e-12)
         found[distance] = {
             "breastcls": ours,
             "scikit-learn": theirs,

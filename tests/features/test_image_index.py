@@ -9,10 +9,10 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetError, DatasetWarning, LeakageWarning
+from breastcls.features.approximate_index import has_faiss
 from breastcls.features.embedding_table import load_embeddings
 from breastcls.features.feature_extraction import extract_features
 from breastcls.features.image_index import ImageIndex, index_images
-from breastcls.features.nearest_vectors import has_faiss
 from breastcls.features.similar_search import find_similar
 
 CLASSES = ("benign", "malignant")

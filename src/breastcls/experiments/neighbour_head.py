@@ -54,20 +54,20 @@ class NeighbourHead(ProbeHead):
 
     def _from_search(self, split: ProbeSplit) -> Integers:
         count = min(self.neighbours, len(split.train))
-        found, _ = find_neighbours(
+        near = find_neighbours(
             self.vectors[split.train],
             self.vectors[split.test],
             count,
             distance=self.distance,
             threads=os.cpu_count() or 1,
         )
-        return split.train[found]
+        return split.train[near.rows]
 
     @functools.cached_property
     def _order(self) -> npt.NDArray[np.int32]:
         """All vectors by their distance from each, int32 (n, n)."""
-        found, _ = find_neighbours(self.vectors, self.vectors, len(self.vectors), distance=self.distance)
-        return found.astype(np.int32)
+        near = find_neighbours(self.vectors, self.vectors, len(self.vectors), distance=self.distance)
+        return near.rows.astype(np.int32)
 
     def _from_order(self, split: ProbeSplit) -> Integers:
         count = min(self.neighbours, len(split.train))

@@ -15,17 +15,8 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.table_reader import load_table
 from breastcls.datasets.vectors.vector_rows import differing_entries
 from breastcls.errors import DatasetError
-from breastcls.features.nearest_vectors import (
-    METRICS,
-    Metric,
-    Vectors,
-    build_index,
-    has_faiss,
-    read_index,
-    search_exactly,
-    search_index,
-    write_index,
-)
+from breastcls.features.approximate_index import Vectors, build_index, has_faiss, read_index, search_index, write_index
+from breastcls.features.nearest_neighbours import Distance, find_neighbours
 from breastcls.features.query_cases import number_cases, warn_shared_cases
 from breastcls.features.similar_images import SimilarImages
 from breastcls.files import atomic_path, hash_file, make_folder, write_json
@@ -53,7 +44,7 @@ class ImageIndex(Result):
     """
 
     data: Dataset
-    metric: Metric = "cosine"
+    metric: Distance = "cosine"
     kind: str = "exact"
     lists: Any = field(default=None, repr=False)
 
@@ -81,15 +72,16 @@ class ImageIndex(Result):
         check_count("count", count, error=DatasetError)
         vectors, wanted = _vectors(self.data, "The index"), _vectors(queries, "The images to compare")
         _check_encoders(self.data, queries)
-        groups, query_groups = number_cases(self.data, queries)
-        warn_shared_cases(queries, query_groups, set(groups.tolist()))
+        groups = number_cases(self.data, queries)
+        warn_shared_cases(queries, groups.queries, set(groups.vectors.tolist()))
         if self.kind == "exact":
-            near = search_exactly(vectors, groups, wanted, query_groups, count, self.metric)
+            threads = os.cpu_count() or 1
+            near = find_neighbours(vectors, wanted, count, distance=self.metric, groups=groups, threads=threads)
         else:
-            near = search_index(self.lists, vectors, groups, wanted, query_groups, count, self.metric)
+            near = search_index(self.lists, vectors, wanted, count, self.metric, groups)
         kept = np.unique(near.rows[near.rows >= 0])
         places = np.where(near.rows >= 0, np.searchsorted(kept, near.rows), -1)
-        return SimilarImages(queries, self.data[kept], places, near.distances, self.metric)
+        return SimilarImages(queries, self.data[kept], places, near.distances.astype(np.float32), self.metric)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the index to a folder and return it: the table as CSV, the vectors, a JSON record and the lists.
@@ -128,7 +120,11 @@ class ImageIndex(Result):
             raise DatasetError(
                 f"{source / _RECORD} cannot be read: {error}. Expected a folder of ImageIndex.save."
             ) from error
-        if not isinstance(record, Mapping) or record.get("schema") != SCHEMA or record.get("metric") not in METRICS:
+        if (
+            not isinstance(record, Mapping)
+            or record.get("schema") != SCHEMA
+            or record.get("metric") not in get_args(Distance)
+        ):
             raise DatasetError(f"{source / _RECORD} is not the record of an index of images ({SCHEMA}).")
         data = load_table(source / _TABLE, root=root, files=False)
         vectors = _vectors(data, str(source / _TABLE))
@@ -166,12 +162,12 @@ class ImageIndex(Result):
         )
 
 
-def index_images(data: Dataset, *, metric: Metric = "cosine", kind: Kind = "auto", seed: int = 0) -> ImageIndex:
+def index_images(data: Dataset, *, metric: Distance = "cosine", kind: Kind = "auto", seed: int = 0) -> ImageIndex:
     """Make an index of images with feature vectors.
 
     Args:
         data: Images with vectors and cases, usually the training data; see `breastcls.features.extract_features`.
-        metric: `"cosine"` or `"euclidean"`.
+        metric: `"cosine"` or `"euclidean"`. The cosine distance between a vector of zeros and any vector is 1.
         kind: `"exact"` compares every image; `"approximate"` needs faiss (`pip install 'breastcls[similar]'`) and
             searches a part of them, which suits the 277,524 patches of IDC: it keeps one byte per component in memory
             and reads the vectors of the candidates from their file. `"auto"` is exact up to 20,000 images, and where
@@ -194,7 +190,7 @@ def index_images(data: Dataset, *, metric: Metric = "cosine", kind: Kind = "auto
         >>> index.search(new, count=2).table()["similar_path"].tolist()
         ['2.png', '1.png']
     """
-    check_choice("metric", metric, METRICS, error=DatasetError)
+    check_choice("metric", metric, get_args(Distance), error=DatasetError)
     check_choice("kind", kind, get_args(Kind), error=DatasetError)
     vectors = _vectors(data, "The data of an index")
     if not data.has_cases:

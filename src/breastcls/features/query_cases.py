@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetWarning, LeakageWarning
+from breastcls.features.nearest_neighbours import Groups
 from breastcls.identifiers import merge_similar
 from breastcls.text_tables import choose_form, format_count
 
 
-def number_cases(data: Dataset, queries: Dataset) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def number_cases(data: Dataset, queries: Dataset) -> Groups:
     """Return the number of the case of each image of the index, and of each query; -1 where it is not known."""
     known = np.asarray(data.cases, dtype=object)
     if queries.has_cases:
@@ -26,7 +27,7 @@ def number_cases(data: Dataset, queries: Dataset) -> tuple[npt.NDArray[np.int64]
     codes = np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
     own = codes[len(known) :].copy()
     own[wanted == ""] = -1
-    return codes[: len(known)], own
+    return Groups(codes[: len(known)], own)
 
 
 def warn_shared_cases(queries: Dataset, groups: npt.NDArray[np.int64], known: set[int]) -> None:
