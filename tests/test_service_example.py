@@ -65,7 +65,36 @@ def test_answers_equal_predict(client, model_file):
     ):
         assert answer["file"] == name
         assert answer["class"] == expected.classes[predicted]
+        # Nothing is claimed of what the model does not store.
+        assert (answer["prediction_set"], answer["out_of_distribution"], answer["warnings"]) == (None, None, [])
         assert list(answer["probabilities"].values()) == pytest.approx(probabilities, abs=1e-6)
+
+
+def test_each_answer_names_what_concerns_its_image(app, model_file, tmp_path):
+    model = bc.load_model(model_file)
+    few = "The coverage by class is based on 3 cases of benign."
+    provenance = {
+        "training": {
+            "trained_on": {"cases": ["14-1", "14-2"]},
+            "images": {"shorter_side": [20, 20], "aspect": [1.5, 1.5]},
+        },
+        "ood": {"mean": [127] * 3 + [74] * 3, "whitening": np.eye(6).tolist(), "limit": 20_000.0},
+        "conformal": {"score": "lac", "limits": [None, None], "level": "image", "limitations": [few]},
+    }
+    bc.models.set_card(model, bc.models.get_card(model).replace(provenance=provenance))
+    predictor = app.Predictor(app.Settings(bc.save_model(model, tmp_path / "model.keras"), **LIMITS))
+    black = io.BytesIO()
+    Image.new("RGB", (60, 20)).save(black, "PNG")
+    usual, unlike = predictor([("usual", encoded(1)), ("black", black.getvalue())])
+    assert (usual["out_of_distribution"], usual["warnings"]) == (False, [])
+    assert usual["prediction_set"] == ["benign", "malignant"]
+    assert unlike["out_of_distribution"] is True
+    assert len(unlike["warnings"]) == 2
+    assert unlike["warnings"][1].startswith("The colour is unlike that of the training images (out-of-distribution).")
+    assert "an aspect ratio of 3 (in training 1.5)" in unlike["warnings"][0]
+    described = predictor.describe()
+    assert described["training_cases"] == 2
+    assert described["limitations"] == ["The probabilities are not calibrated.", few]
 
 
 def test_health_card_and_page(client):
@@ -74,6 +103,8 @@ def test_health_card_and_page(client):
     assert card["classes"] == ["benign", "malignant"]
     assert card["threshold"] == 0.25
     assert "14-22549" not in str(card)
+    assert card["training_cases"] is None
+    assert "There is no limit of out-of-distribution images" in card["limitations"][1]
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
     # The page works without a network.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from fastapi.responses import HTMLResponse
 from limits import LimitBody, check_kind
 
 import breastcls as bc
-from breastcls.errors import ImageError
+from breastcls.errors import EvaluationWarning, ImageError
 
 PAGE = Path(__file__).with_name("page.html")
 
@@ -92,14 +93,27 @@ class Predictor:
             return error
 
     def _predict(self, images: list[npt.NDArray[np.uint8]]) -> list[dict[str, Any]]:
-        found = bc.predict(self.model, images, batch_size=self._settings.batch_size, progress=False)
-        return [
-            {
-                "class": found.classes[predicted],
-                "probabilities": dict(zip(found.classes, map(float, probabilities), strict=True)),
-            }
-            for predicted, probabilities in zip(found.decisions, found.probabilities, strict=True)
-        ]
+        with warnings.catch_warnings():
+            # They name all images of a batch, which may come from several clients.
+            warnings.simplefilter("ignore", EvaluationWarning)
+            found = bc.predict(self.model, images, batch_size=self._settings.batch_size, progress=False)
+        unlike = bc.predictions.describe_differences(self.card, [image.shape[:2] for image in images])
+        return [self._answer(found[row : row + 1], unlike[row]) for row in range(len(images))]
+
+    @staticmethod
+    def _answer(found: bc.Predictions, unlike: str) -> dict[str, Any]:
+        """Return what a client has to know of one image."""
+        flagged = None if found.ood is None else bool(found.ood[0])
+        chosen = None if found.prediction_sets is None else found.prediction_sets[0]
+        notes = [f"The size is unlike that of the training images: {unlike}."] if unlike else []
+        notes += ["The colour is unlike that of the training images (out-of-distribution)."] if flagged else []
+        return {
+            "class": found.classes[found.decisions[0]],
+            "probabilities": dict(zip(found.classes, map(float, found.probabilities[0]), strict=True)),
+            "prediction_set": None if chosen is None else [found.classes[index] for index in np.flatnonzero(chosen)],
+            "out_of_distribution": flagged,
+            "warnings": [f"{note} The probabilities may not hold for this image." for note in notes],
+        }
 
     def describe(self) -> dict[str, Any]:
         """Return the properties of the model that users of the service need, without the names of training cases."""
@@ -112,9 +126,31 @@ class Predictor:
             "weights": card.weights,
             "threshold": card.threshold,
             "calibrated": card.temperature is not None or "calibration" in card.provenance,
+            "training_cases": _count_training_cases(card),
+            "limitations": _list_limitations(card),
             "version": card.version,
             "engine": self.engine,
         }
+
+
+def _count_training_cases(card: bc.models.ModelCard) -> int | None:
+    """Return the number of cases that the weights were trained on, or None where it is not recorded."""
+    training = card.provenance.get("training") or {}
+    return len((training.get("trained_on") or training).get("cases") or ()) or None
+
+
+def _list_limitations(card: bc.models.ModelCard) -> list[str]:
+    """Return what limits every prediction of the model."""
+    found = []
+    if card.temperature is None and "calibration" not in card.provenance:
+        found.append("The probabilities are not calibrated.")
+    if "ood" not in card.provenance:
+        found.append("There is no limit of out-of-distribution images: any image gets one of the classes.")
+    elif card.provenance["ood"].get("limit") is None:
+        found.append("The cases were too few for a limit of out-of-distribution images.")
+    for step in ("threshold", "conformal"):
+        found += card.provenance.get(step, {}).get("limitations") or ()
+    return found
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -153,7 +189,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.post("/predict")
     async def predict(files: Annotated[list[UploadFile], File()], response: Response) -> dict[str, Any]:
-        """The class and the probabilities of each uploaded image, in order; an `error` for one that cannot be read."""
+        """What the model predicts for each uploaded image, in order; an `error` for one that cannot be read."""
         if len(files) > settings.most_files:
             raise HTTPException(413, f"At most {settings.most_files} files per request; found {len(files)}.")
         images = [(file.filename or "image", await file.read()) for file in files]
