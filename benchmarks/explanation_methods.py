@@ -119,8 +119,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="four images and few methods, for correctness")
     parser.add_argument("--images", type=int, default=IMAGES, help="images of each magnification")
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    parser.add_argument("--output", type=Path, default=RESULTS / "explanation_methods.json")
+    parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    if arguments.quick and arguments.output is None:
+        parser.error("--quick measures too little to replace the stored result: name another file with --output.")
+    output = arguments.output or RESULTS / "explanation_methods.json"
     warnings.simplefilter("ignore")
     folder = find_real_data()
     weights = folder / "weights" / WEIGHTS
@@ -129,17 +132,18 @@ def main() -> None:
     if arguments.quick:
         names = {name: names[name] for name in ("grad-cam", "grad-cam, tiles", "fused-layer-cam", "occlusion")}
         count = 4
-    about = {"images": count, "options": OPTIONS, "model": "mobilenetv2, frozen, exact linear head"}
+    # The number of images is in the counts of each part, since not all parts may have been run with the same.
+    about = {"options": OPTIONS, "model": "mobilenetv2, frozen, exact linear head"}
     for part in arguments.parts:
         if part == "localisation":
             found = localise(weights, names, count)
         else:
             found = compare(folder, int(part.removesuffix("X")), weights, names, count)
-        update_rows("explanation_methods", {**about, part: found}, arguments.output)
-    written = json.loads(arguments.output.read_text(encoding="utf-8"))
+        update_rows("explanation_methods", {**about, part: found}, output)
+    written = json.loads(output.read_text(encoding="utf-8"))
     choice = choose_default({part: read_table(written[part]) for part in ("200X", "100X") if part in written})
     print(json.dumps(choice, indent=2))
-    update_rows("explanation_methods", {"choice": choice}, arguments.output)
+    update_rows("explanation_methods", {"choice": choice}, output)
 
 
 if __name__ == "__main__":
