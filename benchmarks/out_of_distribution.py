@@ -20,7 +20,7 @@ from harness import find_real_data, write_result
 import breastcls as bc
 from breastcls.json_values import table_to_dict
 from breastcls.models.card_ood import measure_colours
-from breastcls.uncertainty.detection_measures import measure_detection
+from breastcls.uncertainty.ood_detection import measure_detection
 
 WEIGHTS = "mobilenet_2_5_224_tf_no_top.h5"
 PARTS = (0.4, 0.3, 0.3)

@@ -23,9 +23,9 @@ from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.member_predictions import predict_members
 from breastcls.predictions.predict import predict
 from breastcls.predictions.predictions import Predictions
-from breastcls.uncertainty import detection_measures, out_of_distribution
-from breastcls.uncertainty.detection_measures import measure_detection
+from breastcls.uncertainty import ood_detection, out_of_distribution
 from breastcls.uncertainty.feature_distance import FeatureDistance
+from breastcls.uncertainty.ood_detection import measure_detection
 from breastcls.uncertainty.out_of_distribution import score_ood
 from breastcls.uncertainty.uncertainty_scores import energy, score_members, score_predictions
 
@@ -52,7 +52,7 @@ def test_one_score_against_scikit_learn_and_a_loop(seed, decimals):
 
 @pytest.mark.parametrize("block", [100, 2_000_000])
 def test_intervals_equal_repeated_cases(block, monkeypatch):
-    monkeypatch.setattr(detection_measures, "BLOCK", block)
+    monkeypatch.setattr(ood_detection, "BLOCK", block)
     generator = np.random.default_rng(1)
     test, ood = generator.normal(size=60).round(1), (generator.normal(size=40) + 1).round(1)
     # The same names in both sets are different cases.

@@ -23,8 +23,8 @@ from breastcls.intervals.limitations import find_ood_limitations
 from breastcls.intervals.printed_table import PrintedTable
 from breastcls.predictions.predictions import Predictions
 from breastcls.text_tables import format_count
-from breastcls.uncertainty.detection_measures import Floats, measure_detection
 from breastcls.uncertainty.feature_distance import MOST_CHANNELS, FeatureDistance
+from breastcls.uncertainty.ood_detection import Floats, measure_detection
 from breastcls.uncertainty.uncertainty_scores import (
     UNCERTAINTY_SCORES,
     recover_logits,
