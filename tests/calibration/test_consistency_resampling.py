@@ -73,15 +73,17 @@ def test_the_gap_has_the_interval_of_a_mean_over_cases():
     generator = np.random.default_rng(5)
     predicted = generator.random(60)
     labels = (generator.random(60) < predicted).astype(int)
-    table = estimate_bias(predicted, labels.astype(float), np.arange(60), Bootstrap(20_000), 20)
+    right = (predicted >= 0.5) == labels
+    table = estimate_bias(predicted, labels.astype(float), np.arange(60), Bootstrap(20_000), 20, right)
     low, high = stats.t.interval(0.95, 59, (predicted - labels).mean(), stats.sem(predicted - labels))
     assert table.loc["calibration_bias", ["value", "low", "high"]].tolist() == pytest.approx(
         [(predicted - labels).mean(), low, high], abs=0.1 * (high - low)
     )
     # Images told eight times over tell no more.
     eight = estimate_bias(
-        predicted.repeat(8), labels.repeat(8).astype(float), np.arange(60).repeat(8), Bootstrap(20_000), 20
-    )
+        predicted.repeat(8), labels.repeat(8).astype(float), np.arange(60).repeat(8), Bootstrap(20_000), 20,
+        right.repeat(8),
+    )  # fmt: skip
     columns = ["value", "low", "high"]
     np.testing.assert_allclose(eight[columns], table[columns], atol=1e-12)
 
@@ -92,6 +94,19 @@ def test_the_gap_of_a_calibrated_model_holds_0_as_often_as_it_says():
     for number in range(600):
         predicted = generator.random(40)
         found = (generator.random(40) < predicted).astype(float)
-        row = estimate_bias(predicted, found, np.arange(40), Bootstrap(300, seed=number), 9).iloc[0]
+        right = (predicted >= 0.5) == found
+        row = estimate_bias(predicted, found, np.arange(40), Bootstrap(300, seed=number), 9, right).iloc[0]
         held += row["low"] <= 0 <= row["high"]
     assert 0.92 <= held / 600 <= 0.98
+
+
+@pytest.mark.parametrize("cases", [5, 50])
+def test_without_an_error_the_bias_is_as_uncertain_as_the_accuracy(cases):
+    """With probabilities near 0 and 1 no resample has another bias. Wilson's bound of n of n is n / (n + z^2)."""
+    labels = np.repeat([0.0, 1.0], cases)
+    predicted = np.where(labels == 1, 0.9999, 0.0001)
+    right = np.ones(2 * cases, dtype=bool)
+    row = estimate_bias(predicted, labels, np.arange(2 * cases), Bootstrap(99), cases, right).iloc[0]
+    square = stats.norm.ppf(0.975) ** 2
+    expected = square / (2 * cases + square)
+    assert [row["low"], row["high"]] == pytest.approx([-expected, expected])

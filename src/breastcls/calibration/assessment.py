@@ -143,7 +143,7 @@ def assess_calibration(predictions: Predictions, *, bins: int = 10, bootstrap: B
         equal_mass=_reliability(predictions, mass, bounds[1], bootstrap.confidence),
         brier=_with_bounds(np.stack([brier, *bounds[4]]), (*BRIER, "log_loss"), "part"),
         consistency=compare_errors(off["value"], resampled, bootstrap.confidence),
-        bias=estimate_bias(predicted, observed, codes, bootstrap, fewest),
+        bias=estimate_bias(predicted, observed, codes, bootstrap, fewest, predictions.decisions == predictions.labels),
         bins=bins,
         event="positive class" if len(predictions.classes) == 2 else "predicted class",
     )

@@ -9,7 +9,8 @@ their probabilities allow. Independent numbers per image would make the errors b
 The calibration bias, the mean predicted probability minus the observed frequency, gets a bootstrap confidence interval
 over all cases without strata: strata by class, as elsewhere, would fix the observed frequency, and intervals with them
 exclude 0 too often. Where the event occurs, or does not occur, in fewer than five cases, the observed frequency has
-at least Wilson's interval at the number of cases.
+at least Wilson's interval at the number of cases. Where fewer than five cases are misclassified, resamples show too
+little of how an error changes the bias, and each bound is as far from it as that of the accuracy is from the accuracy.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.intervals.bootstrap import BLOCK, Bootstrap
-from breastcls.intervals.proportion_bounds import Proportions, bound_few
+from breastcls.intervals.minimum_cases import FEW_CASES
+from breastcls.intervals.proportion_bounds import Proportions, bound_few, interval_at_cases
 
 Floats = npt.NDArray[np.float64]
 BIAS = "calibration_bias"
@@ -99,7 +101,12 @@ def compare_errors(errors: pd.Series, resampled: Floats, confidence: float) -> p
 
 
 def estimate_bias(
-    predicted: Floats, observed: Floats, codes: npt.NDArray[np.int64], bootstrap: Bootstrap, fewest: int
+    predicted: Floats,
+    observed: Floats,
+    codes: npt.NDArray[np.int64],
+    bootstrap: Bootstrap,
+    fewest: int,
+    correct: npt.NDArray[np.bool_],
 ) -> pd.DataFrame:
     """Return the mean of predicted minus observed over the rows.
 
@@ -109,6 +116,7 @@ def estimate_bias(
         codes: int64 (n,), the index of the case of each row.
         bootstrap: How the confidence interval is computed.
         fewest: Cases of the class with the fewest.
+        correct: bool (n,), whether the class of each row is predicted.
 
     Returns:
         One row `BIAS`, columns `value`, `low`, `high`, `reason`.
@@ -126,4 +134,11 @@ def estimate_bias(
     events = Proportions.from_cases(np.bincount(codes, observed)[:, None], images[:, None])
     of_frequency = bound_few(of_frequency, events, bootstrap.confidence)
     bounds = of_frequency._replace(low=mean - of_frequency.high, high=mean - of_frequency.low)
+    # An error in a further row changes the bias by as much as the accuracy, in one direction or the other.
+    hits = Proportions.from_cases(np.bincount(codes, correct)[:, None], images[:, None])
+    accuracy = hits.successes / hits.trials
+    low, high = interval_at_cases(hits.successes, hits.trials, hits.cases, bootstrap.confidence)
+    further = np.maximum(accuracy - low, high - accuracy)
+    ends = np.maximum(value - further, mean - 1), np.minimum(value + further, mean)
+    bounds = bounds.widen(hits.varying < FEW_CASES, *ends)
     return pd.DataFrame({"value": value, **bounds._asdict()}, index=pd.Index([BIAS], name="part"))
