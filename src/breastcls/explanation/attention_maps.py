@@ -11,8 +11,10 @@ import numpy as np
 from breastcls.errors import ExplanationError
 from breastcls.explanation.feature_map import FeatureMap
 from breastcls.explanation.gradients.score_gradients import feature_gradients
+from breastcls.explanation.map_placement import WHOLE, find_placements
 from breastcls.explanation.scored_model import ScoredModel, to_float32
 from breastcls.explanation.token_grid import TokenGrid, find_token_grid
+from breastcls.explanation.token_maps import find_patches
 from breastcls.models.backbones.transformers.transformer_layers import AttentionWeights
 from breastcls.models.ensemble import list_members
 from breastcls.models.keras_internals import flatten_layers, observe_attention
@@ -55,7 +57,15 @@ class AttentionMaps:
                 "rollout needs attention among the same tokens in every block. Use 'occlusion' or 'rise'."
             )
         self.tokens = int(self.shapes[0][-1])
-        self.grid: TokenGrid = find_token_grid(scored.graph, self.tokens, (images.shape[1], images.shape[2]))
+        size = (int(images.shape[1]), int(images.shape[2]))
+        found = find_patches(scored.graph, self.tokens, size, scored.shapes)
+        self.grid: TokenGrid = found or find_token_grid(scored.graph, self.tokens, size)
+
+    def to_map(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the tokens (n, tokens) as a map of the image, float32 (n, rows, columns)."""
+        placements = find_placements(self._scored.graph, self._scored.shapes)
+        patches = self.grid.patches(values).astype(np.float32)
+        return placements.get(self._last_tokens().slot, WHOLE).place(patches)
 
     def weights(self, images: np.ndarray) -> list[np.ndarray]:
         """Return the attention weights of each block, float32 (n, heads, tokens, tokens)."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from breastcls.explanation.feature_map import FeatureMap
 
-def sum_branches(values: Sequence[np.ndarray]) -> np.ndarray:
+
+def sum_branches(values: Sequence[np.ndarray], maps: Sequence[FeatureMap] = ()) -> np.ndarray:
     """Return the sum of the evidence of several branches at the resolution of the finest.
 
     The values of a map are shares of one score, so that the evidence of a position is divided among the positions that
@@ -16,6 +18,8 @@ def sum_branches(values: Sequence[np.ndarray]) -> np.ndarray:
 
     Args:
         values: One array (n, height, width) per branch.
+        maps: The feature maps that they belong to, to place them where these are in the image; nothing if the values
+            are of the whole image.
 
     Returns:
         float32 (n, height, width). That of a single branch is returned as it is.
@@ -25,6 +29,8 @@ def sum_branches(values: Sequence[np.ndarray]) -> np.ndarray:
         >>> sum_branches([coarse, fine]).tolist()
         [[[2.0, 3.0], [4.0, 5.0]]]
     """
+    if maps:
+        values = [item.placement.place(value) for item, value in zip(maps, values, strict=True)]
     if len(values) == 1:
         return values[0]
     height, width = max((value.shape[1:] for value in values), key=lambda sides: sides[0] * sides[1])

@@ -249,7 +249,7 @@ def read_batch(
 
 
 def warn_of_bypass(scored: Any, maps: Sequence[FeatureMap]) -> None:
-    """Warn if the score depends on the image by paths around the feature maps, which a heat-map does not show."""
+    """Warn if the score depends on the image by paths around the feature maps, or if their positions are not known."""
     around = scored.bypass(maps)
     if around:
         warnings.warn(
@@ -260,3 +260,12 @@ def warn_of_bypass(scored: Any, maps: Sequence[FeatureMap]) -> None:
             # The caller of `explain` or `explain_to_folder`, above this function and `open_explainer`.
             stacklevel=4,
         )
+    for item in maps:
+        if item.placement.joined:
+            warnings.warn(
+                f"The positions of {item.path} are not those of the image: {item.placement.joined} joins different "
+                "parts of it. Use a layer in front of that one, or a method without feature maps, such as "
+                "'integrated-gradients' or 'occlusion'.",
+                ExplanationWarning,
+                stacklevel=4,
+            )

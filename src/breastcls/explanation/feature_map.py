@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ import numpy as np
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.layer_graph import LayerGraph
+from breastcls.explanation.map_placement import WHOLE, Placement, find_placements, holds_a_convolution
 from breastcls.explanation.token_maps import find_patches
 from breastcls.models.backbones.transformers.transformer_layers import AttentionWeights
 
@@ -39,12 +40,14 @@ class FeatureMap:
         shape: (height, width, channels); of tokens the rows, columns and channels of the patches.
         prefix: The number of tokens in front of the patches, class token and registers; None for a tensor that is not
             one of tokens.
+        placement: Where in the image it is.
     """
 
     slot: int
     path: str
     shape: tuple[int, int, int]
     prefix: int | None = None
+    placement: Placement = WHOLE
 
     def to_map(self, values: np.ndarray) -> np.ndarray:
         """Return values of the tensor, or gradients, as (n, height, width, channels), without prefix tokens."""
@@ -117,7 +120,8 @@ def find_feature_maps(graph: LayerGraph, shapes: Shapes, score: int) -> tuple[Fe
                 "without feature maps, such as 'integrated-gradients' or 'occlusion', or rebuild the model with "
                 "data_format='channels_last'."
             )
-    return tuple(sorted(found.values(), key=lambda item: (_without_calls(item.path), len(item.path), item.path)))
+    ordered = sorted(found.values(), key=lambda item: (_without_calls(item.path), len(item.path), item.path))
+    return _place(graph, shapes, ordered)
 
 
 def find_named_maps(graph: LayerGraph, shapes: Shapes, score: int, layer: str) -> tuple[FeatureMap, ...]:
@@ -148,7 +152,7 @@ def find_named_maps(graph: LayerGraph, shapes: Shapes, score: int, layer: str) -
         # Where a layer is called on its own output, only the last call acts on the score directly.
         _, read = graph.needed_for(score, [item.slot for item in maps])
         direct = {item.slot: item for item in maps if item.slot in read}
-        return tuple(direct[slot] for slot in sorted(direct)) or (maps[0],)
+        return _place(graph, shapes, [direct[slot] for slot in sorted(direct)] or maps[:1])
     usable = [item.path for item in list_feature_maps(graph, shapes, any_map=True)]
     if matches:
         sizes = [tuple(shapes[slot]) for path in matches for slot in outputs[path] if slot in shapes]
@@ -218,7 +222,7 @@ def list_feature_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = Fals
     convolved: set[int] = set()
     found = []
     for step in graph.steps:
-        if _holds_a_convolution(step.operation) or convolved.intersection(step.inputs):
+        if holds_a_convolution(step.operation) or convolved.intersection(step.inputs):
             convolved.update(step.outputs)
         # The attention weights are no feature map: those of Keras are the second output of the layer.
         attention = isinstance(step.operation, keras.layers.MultiHeadAttention | keras.layers.Attention)
@@ -231,7 +235,12 @@ def list_feature_maps(graph: LayerGraph, shapes: Shapes, *, any_map: bool = Fals
             spatial = spatial and not isinstance(step.operation, AttentionWeights)
             if spatial or any_map or item.prefix is not None:
                 found.append(item)
-    return found
+    return list(_place(graph, shapes, found))
+
+
+def _place(graph: LayerGraph, shapes: Shapes, maps: Sequence[FeatureMap]) -> tuple[FeatureMap, ...]:
+    placements = find_placements(graph, shapes)
+    return tuple(replace(item, placement=placements.get(item.slot, WHOLE)) for item in maps)
 
 
 def _without_calls(path: str) -> str:
@@ -249,8 +258,3 @@ def _describe(graph: LayerGraph, slot: int, path: str, shapes: Shapes) -> Featur
         if grid is not None:
             return FeatureMap(slot, path, (grid.rows, grid.columns, lengths[1]), grid.prefix)
     return None
-
-
-def _holds_a_convolution(operation: Any) -> bool:
-    """Return whether a layer, or a layer inside it, has a kernel over height and width."""
-    return any(len(weight.shape) >= 4 for weight in getattr(operation, "weights", ()))

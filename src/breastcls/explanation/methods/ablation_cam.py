@@ -49,8 +49,9 @@ def ablation_cam(
         Desai and Ramaswamy 2020, DOI 10.1109/WACV45572.2020.9093360.
     """
     check_count("channels", channels, optional=True, error=ExplanationError)
-    branches = [_weigh_channels(scored, images, targets, item, channels) for item in scored.feature_maps(layer)]
-    return Attribution(sum_branches(branches))
+    maps = scored.feature_maps(layer)
+    branches = [_weigh_channels(scored, images, targets, item, channels) for item in maps]
+    return Attribution(sum_branches(branches, maps))
 
 
 ABLATION_CAM = Method(

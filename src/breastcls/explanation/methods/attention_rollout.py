@@ -34,7 +34,7 @@ def attention_rollout(scored: ScoredModel, images: np.ndarray, targets: np.ndarr
         mixed = 0.5 * weights.mean(axis=1, dtype=np.float64) + 0.5 * np.eye(maps.tokens)
         rollout = mixed / mixed.sum(axis=-1, keepdims=True) @ rollout
     reached = np.einsum("nt,nts->ns", maps.read_tokens(images, targets), rollout)
-    return Attribution(maps.grid.patches(reached).astype(np.float32))
+    return Attribution(maps.to_map(reached))
 
 
 ATTENTION_ROLLOUT = Method(

@@ -27,7 +27,7 @@ def eigen_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray, *, l
         Muhammad and Yeasin 2020, DOI 10.1109/IJCNN48605.2020.9206626.
     """
     maps = scored.feature_maps(layer)
-    return Attribution(sum_branches([_project(scored.features(images, item)) for item in maps]))
+    return Attribution(sum_branches([_project(scored.features(images, item)) for item in maps], maps))
 
 
 EIGEN_CAM = Method(

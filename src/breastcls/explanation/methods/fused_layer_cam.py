@@ -43,7 +43,8 @@ def fused_layer_cam(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
     fused: np.ndarray | None = None
     # From the finest to the coarsest.
     for item in maps:
-        values = np.maximum(layer_cam(*feature_gradients(scored, images, targets, item)), 0.0)
+        values = item.placement.place(layer_cam(*feature_gradients(scored, images, targets, item)))
+        values = np.maximum(values, 0.0)
         highest = values.max(axis=(1, 2), keepdims=True)
         values = np.divide(values, highest, out=np.zeros_like(values), where=highest > 0.0)
         if item is not maps[-1]:

@@ -51,7 +51,7 @@ def gradient_cam(
 
         def compute_once(pixels: np.ndarray) -> np.ndarray:
             pairs = branch_gradients(scored, pixels, targets, maps)
-            return sum_branches([combine(features, gradients) for features, gradients in pairs])
+            return sum_branches([combine(features, gradients) for features, gradients in pairs], maps)
 
         def compute_tiles(pixels: np.ndarray) -> np.ndarray:
             return join_tiles(compute_once, pixels, tiles)

@@ -36,7 +36,7 @@ def gradient_rollout(scored: ScoredModel, images: np.ndarray, targets: np.ndarra
     # The identity is the token itself, not evidence: without it a patch that is read would mark itself.
     gained = relevance - np.eye(maps.tokens)
     found = np.einsum("nt,nts->ns", maps.read_tokens(images, targets), gained)
-    return Attribution(maps.grid.patches(found).astype(np.float32))
+    return Attribution(maps.to_map(found))
 
 
 GRADIENT_ROLLOUT = Method(

@@ -50,7 +50,8 @@ def score_cam(
     empty = make_baseline(images, baseline)
     branches = []
     for feature_map in scored.feature_maps(layer):
-        features = scored.features(images, feature_map)
+        # The masks are of the whole image.
+        features = feature_map.placement.place(scored.features(images, feature_map))
         branches.append(_weigh_channels(scored, images, targets, features, empty, channels))
     return Attribution(sum_branches(branches))
 
