@@ -36,6 +36,8 @@ from breastcls.predictions.unit_labels import scored_images
 RESAMPLES = 2000
 # So many per pair that ten are beyond the bound that Holm's method sets the smallest p at a confidence of 95%.
 RESAMPLES_PER_PAIR = 400
+# Smaller p-values are not written out: they depend on the tails of a distribution that no study shows.
+SMALLEST_SHOWN = 0.001
 
 
 def compare(
@@ -238,10 +240,14 @@ def _verdict(first: pd.Series, second: pd.Series, row: Any, metric: str, confide
         return f"The cases are too few to show whether {a} and {b} differ in {name}: {numbers} ({interval})."
     shown = [row["low"], row["high"]] if pairs == 1 else [row["low_adjusted"], row["high_adjusted"]]
     correction = "" if pairs == 1 else f", both corrected for {pairs} pairs"
-    interval = f"{100 * confidence:g}% CI {shown[0]:.3f} to {shown[1]:.3f}, p = {row['p_holm']:.2g}{correction}"
+    interval = f"{100 * confidence:g}% CI {shown[0]:.3f} to {shown[1]:.3f}, {_p_in_words(row['p_holm'])}{correction}"
     outside = row["low_adjusted"] > 0 or row["high_adjusted"] < 0
     if not (outside and row["p_holm"] < 1 - confidence):
         return f"No significant difference in {name} between {a} and {b}: {numbers} ({interval})."
 
     better, worse = (a, b) if (row["difference"] > 0) != (metric in LOSSES) else (b, a)
     return f"{better} has a better {name} than {worse}: {numbers} ({interval})."
+
+
+def _p_in_words(value: float) -> str:
+    return f"p = {value:.2g}" if not value < SMALLEST_SHOWN else f"p < {SMALLEST_SHOWN:g}"

@@ -53,9 +53,9 @@ def intervals_and_p(
 
     All use the same resamples: p is below one minus the confidence exactly where the interval excludes 0. Where almost
     no resample reaches 0, there are no percentiles beyond it: p is then that of the difference divided by its standard
-    deviation, which is Student's t for a mean. With two or three cases of a class no resample is far enough out for the
-    interval to be as wide as it should be, and p may be large although the interval excludes 0: p is then the more
-    reliable of the two.
+    deviation, which is Student's t for a mean, but not below `smallest_p`. With two or three cases of a class no
+    resample is far enough out for the interval to be as wide as it should be, and p may be large although the interval
+    excludes 0: p is then the more reliable of the two.
 
     Args:
         bootstrap: How resamples and confidence intervals are computed.
@@ -82,7 +82,7 @@ def intervals_and_p(
     elif bootstrap.method == "bca":
         bias, skew = median_bias(values, point), acceleration(statistic, strata)
         below, above = _undo_bca(ndtri(below), bias, skew), _undo_bca(ndtri(above), -bias, -skew)
-    p = np.minimum(2 * np.minimum(below, above), 1.0)
+    p = np.clip(2 * np.minimum(below, above), smallest_p(len(strata)), 1.0)
     same = (bounds.reason == NO_VARIATION) & (np.abs(point) < ROUNDING)
     p = np.where(bounds.reason == "", np.where(point == 0, 1.0, p), np.where(same, 1.0, np.nan))
     low, high = bounds.low.copy(), bounds.high.copy()
@@ -95,6 +95,18 @@ def intervals_and_p(
             at_level = dataclasses.replace(bootstrap, confidence=1 - float(level))
             low[chosen], high[chosen] = at_level.bounds(values[:, chosen], _columns(statistic, chosen), strata)
     return Differences(bounds, p, low, high)
+
+
+def smallest_p(cases: int) -> float:
+    """Return the smallest two-sided p-value that so many cases support, whatever is assumed of a distribution.
+
+    A permutation test exchanges the two models in each case: it has 2^n results, of which two are the most extreme.
+
+    Example:
+        >>> smallest_p(10), smallest_p(25) < 1e-7
+        (0.001953125, True)
+    """
+    return min(2.0 ** (1 - min(cases, 1000)), 1.0)
 
 
 def holm_levels(p_values: Any, level: float) -> Floats:

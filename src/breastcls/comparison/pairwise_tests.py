@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from breastcls.comparison.auc_covariance import delong
-from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar
+from breastcls.comparison.p_values import holm, intervals_and_p, mcnemar, smallest_p
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.intervals.case_statistics import CaseStatistics
 from breastcls.intervals.metric_support import count_support
@@ -133,5 +133,7 @@ def _delong_p(scored: Sequence[Predictions], pairs: Sequence[tuple[int, int]]) -
         return np.full(len(pairs), np.nan)
     found = delong(np.stack([one.positive for one in scored]), first.labels, first.cases)
     tests = [found.difference(a, b) for a, b in pairs]
+    # The normal approximation has far smaller ones where the errors are of few cases.
+    least = smallest_p(count_units(first)["cases"])
     # Without any variation a difference has no error, and no test.
-    return np.array([p if error > 0 or difference == 0 else np.nan for difference, error, p in tests])
+    return np.array([max(p, least) if error > 0 or difference == 0 else np.nan for difference, error, p in tests])
