@@ -34,7 +34,7 @@ COLOUR = """new Promise((done) => {
 
 
 @pytest.fixture(scope="module")
-def page_file(blue_squares, tmp_path_factory):
+def explained(blue_squares, tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
     paths = [str(folder / f"{number}.png") for number in range(4)]
     for path, image in zip(paths, blue_squares.images, strict=True):
@@ -44,8 +44,12 @@ def page_file(blue_squares, tmp_path_factory):
     made = [explain(blue_squares.model, data, method, target_class=1) for method in ("grad-cam", "hires-cam")]
     share = np.array([0.02, 1, 1, 1], np.float32)
     predicted = np.array([1, 1, 0, 1])
-    made = [replace(one, positive_share=share, predicted=predicted) for one in made]
-    return write_viewer(made, folder / "viewer.html")
+    return [replace(one, positive_share=share, predicted=predicted) for one in made]
+
+
+@pytest.fixture(scope="module")
+def page_file(explained, tmp_path_factory):
+    return write_viewer(explained, tmp_path_factory.mktemp("page") / "viewer.html")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +103,24 @@ def test_keys_change_method_sorting_and_zoom_of_all_images(page):
     page.press("0")
     assert not page.evaluate("document.querySelector('[data-viewer]').classList.contains('zoomed')")
     assert np.abs(np.subtract(page.evaluate(COLOUR % 2), before)).sum() > 0.5
+
+
+def test_a_method_without_the_class_changes_the_class_too_and_unknown_labels_are_no_errors(
+    browser, explained, tmp_path
+):
+    grad_cam, hires = (replace(one, source=replace(one.source, labels=None)) for one in explained)
+    of_predicted = replace(hires, targets=hires.predicted)
+    browser.open(write_viewer([grad_cam, of_predicted], tmp_path / "viewer.html").as_uri())
+    browser.press("m")
+    assert status(browser) == "Method: HiResCAM, Class explained: predicted class"
+    selected = "[...document.querySelectorAll('.toolbar select')].slice(0, 2).map((one) => one.value)"
+    assert browser.evaluate(selected) == ["HiResCAM", "predicted class"]
+    assert browser.evaluate(f"{CANVASES}.every((one) => one.getAttribute('aria-label').includes('HiResCAM'))")
+    browser.press("v")
+    assert status(browser) == "Model: there is only one"
+    browser.press("s")
+    assert status(browser) == "Sorted: probability of square"
+    assert browser.errors == []
 
 
 def test_images_are_sorted_by_case(page):

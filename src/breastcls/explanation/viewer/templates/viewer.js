@@ -258,9 +258,11 @@
     canvas.addEventListener("click", () => { if (state.scale === 1) { openImage(number); } });
   });
 
+  const labelled = data.images.some((image) => image.label !== null);
   const SORTS = {
     given: ["as given", () => 0],
-    errors: ["errors first", (one, two) => isWrong(two) - isWrong(one) || probability(two) - probability(one)],
+    ...(labelled
+      ? { errors: ["errors first", (one, two) => isWrong(two) - isWrong(one) || probability(two) - probability(one)] } : {}),
     probability: [`probability of ${data.classes[data.classes.length - 1]}`, (one, two) => positive(two) - positive(one)],
     certainty: ["least certain first", (one, two) => probability(one) - probability(two)],
     share: ["least positive share first", (one, two) => (findMap(one)?.share ?? 2) - (findMap(two)?.share ?? 2)],
@@ -290,10 +292,22 @@
   // ---- Controls
   const controls = {};
   const choose = (key, value) => {
-    state[key] = value;
-    for (const show of controls[key] ?? []) { show(value); }
-    if (key === "model" || key === "sort" || key === "errors") { arrange(); }
+    const changes = { [key]: value, ...nearestMap(key, value) };
+    Object.assign(state, changes);
+    for (const [name, chosen] of Object.entries(changes)) {
+      for (const show of controls[name] ?? []) { show(chosen); }
+    }
+    if (["model", "sort", "errors"].some((name) => name in changes)) { arrange(); }
     refresh();
+    return Object.keys(changes);
+  };
+  // Not every method has every class: then the others are changed to those of the nearest heat-map that exists.
+  const nearestMap = (key, value) => {
+    if (!axes.some((axis) => axis.key === key)) { return {}; }
+    const others = axes.map((axis) => axis.key).filter((name) => name !== key);
+    const shared = (map) => others.filter((name) => map[name] === state[name]).length;
+    const [nearest] = data.maps.filter((map) => map[key] === value).sort((one, two) => shared(two) - shared(one));
+    return Object.fromEntries(others.filter((name) => nearest[name] !== state[name]).map((name) => [name, nearest[name]]));
   };
   const select = (key, title, options, names = options) => {
     const control = make("select", { onchange: (event) => choose(key, event.target.value) },
@@ -360,7 +374,7 @@
     make("details", { class: "more" }, make("summary", {}, "Options"), make("div", {},
       check("shown", "Heat-map"), check("lines", "Contour lines"), check("tissue", "On tissue only"),
       check("share", "Less opacity for little evidence"),
-      data.images.some((image) => image.label !== null) ? check("errors", "Errors only") : "",
+      labelled ? check("errors", "Errors only") : "",
       select("colours", "Colours", data.colours.map(({ name }) => name)),
       check("keys", "Keyboard shortcuts"), make("p", { class: "small" }, data.keys))));
   const scale = make("div", { class: "scale" }, make("span", {}, "0"), bar, make("span", {}, "1"),
@@ -432,8 +446,9 @@
   // ---- Keyboard
   const cycle = (key, by) => {
     const values = axes.find((axis) => axis.key === key).values;
-    choose(key, values[(values.indexOf(state[key]) + by + values.length) % values.length]);
-    say(`${names[key]}: ${state[key]}`);
+    if (values.length === 1) { say(`${names[key]}: there is only one`); return; }
+    const changed = choose(key, values[(values.indexOf(state[key]) + by + values.length) % values.length]);
+    say(changed.map((name) => `${names[name]}: ${state[name]}`).join(", "));
   };
   const focusCard = (by) => {
     const now = document.activeElement.closest?.("li[data-number]");
