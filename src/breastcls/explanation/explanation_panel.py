@@ -13,8 +13,11 @@ from breastcls.drawing.figures import BASELINE, MUTED, TWO_COLUMNS, drawing_styl
 from breastcls.explanation.colour_maps import find_colour_map
 
 SMALL = {"fontsize": 7.0, "fontweight": "normal"}
-# The width of a character of a column's title, in millimetres.
-_CHARACTER = 2.0
+# The width of a character of a column's title, of a caption and of a note, in millimetres.
+_CHARACTER, _OF_CAPTION, _OF_NOTE = 2.0, 1.6, 1.4
+# Narrower columns would show neither tissue nor the text below it.
+_LEAST_COLUMN = 32.0
+_LINE = 3.0
 SCALE = "evidence, scaled per image;\nopacity by positive share"
 
 
@@ -59,16 +62,20 @@ def draw_panel(rows: Sequence[PanelRow], title: str, *, total: int, colour_map: 
     count = len(rows)
     heights = [relative_height(row.image) for row in rows]
     column = (TWO_COLUMNS - 16.0) / 3.0
+    captions = [
+        [_wrap(text, column / _OF_CAPTION) for text in (row.caption, f"class explained: {row.target}")] for row in rows
+    ]
+    further = sum(max(text.count("\n") for text in of_row) for of_row in captions)
     with drawing_style():
-        figure = new_figure(TWO_COLUMNS, sum(heights) * column + 13.0 * count + 9.0)
+        figure = new_figure(TWO_COLUMNS, sum(heights) * column + 13.0 * count + 9.0 + _LINE * further)
         figure.suptitle(title, fontsize=9.0)
         axes = figure.subplots(count, 3, squeeze=False, height_ratios=heights)
-        for row, cells in zip(rows, axes, strict=True):
+        for row, (caption, target), cells in zip(rows, captions, axes, strict=True):
             cells[0].imshow(row.image)
             draw_heatmap(cells[1], row.heatmap, row.glass, row.opacity, colour_map)
             cells[2].imshow(row.overlay)
-            cells[0].set_title(row.caption, **SMALL)
-            cells[1].set_title(f"class explained: {row.target}", **SMALL)
+            cells[0].set_title(caption, **SMALL)
+            cells[1].set_title(target, **SMALL)
             cells[1].set_xlabel(row.evidence, color=MUTED, fontsize=6.5, loc="left")
             if row.flag:
                 cells[2].set_title(f"flag: {row.flag}", color=BASELINE, fontsize=7.0)
@@ -143,18 +150,22 @@ def draw_grid(rows: Sequence[GridRow], titles: Sequence[str], *, total: int, col
     """Draw images with one overlay per title on one `matplotlib.figure.Figure`; see `plot_explanations`."""
     count, columns = len(rows), len(titles) + 1
     heights = [relative_height(row.image) for row in rows]
-    width = (TWO_COLUMNS - 14.0) / columns
-    # A long title would overlap that of the next column.
-    wrapped = [textwrap.fill(title, max(8, int(width / _CHARACTER))) for title in titles]
+    width = max((TWO_COLUMNS - 14.0) / columns, _LEAST_COLUMN)
+    # Longer texts would overlap those of the next column.
+    wrapped = [_wrap(title, width / _CHARACTER) for title in titles]
+    notes = [[_wrap(note, width / _OF_NOTE) for note in row.notes] for row in rows]
     lines = max(title.count("\n") for title in wrapped)
+    further = sum(max(0, max(note.count("\n") for note in of_row) - 2) for of_row in notes)
     with drawing_style():
-        figure = new_figure(TWO_COLUMNS, sum(heights) * width + 18.0 * count + 9.0 + 3.5 * lines)
+        height = sum(heights) * width + 18.0 * count + 9.0 + 3.5 * lines + _LINE * further
+        figure = new_figure(columns * width + 14.0, height)
         axes = figure.subplots(count, columns, squeeze=False, height_ratios=heights)
         for place, (row, cells) in enumerate(zip(rows, axes, strict=True)):
             cells[0].imshow(row.image)
-            cells[0].set_title(row.caption, **SMALL)
-            cells[0].set_xlabel(shorten(row.name, 26), color=MUTED, fontsize=6.0, loc="left")
-            for title, overlay, note, cell in zip(wrapped, row.overlays, row.notes, cells[1:], strict=True):
+            cells[0].set_title(_wrap(row.caption, width / _OF_CAPTION), **SMALL)
+            name = shorten(row.name, int(width / _OF_NOTE))
+            cells[0].set_xlabel(name, color=MUTED, fontsize=6.0, loc="left")
+            for title, overlay, note, cell in zip(wrapped, row.overlays, notes[place], cells[1:], strict=True):
                 cell.imshow(overlay)
                 cell.set_xlabel(note, color=MUTED, fontsize=6.0, loc="left")
                 if place == 0:
@@ -165,3 +176,7 @@ def draw_grid(rows: Sequence[GridRow], titles: Sequence[str], *, total: int, col
         if count < total:
             figure.supxlabel(f"the first {count} of {total} images", color=MUTED, fontsize=7.5)
     return figure
+
+
+def _wrap(text: str, characters: float) -> str:
+    return "\n".join(textwrap.fill(line, max(8, int(characters))) for line in text.splitlines())
