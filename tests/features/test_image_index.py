@@ -1,5 +1,6 @@
 import json
 import warnings
+from importlib.util import find_spec
 
 import cv2
 import keras
@@ -9,7 +10,6 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.errors import DatasetError, DatasetWarning, LeakageWarning
-from breastcls.features.approximate_index import has_faiss
 from breastcls.features.embedding_table import load_embeddings
 from breastcls.features.feature_extraction import extract_features
 from breastcls.features.image_index import ImageIndex, index_images
@@ -66,7 +66,8 @@ def test_unknown_cases_are_warned_of_and_the_same_file_is_left_out(train, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "kind", ["exact", pytest.param("approximate", marks=pytest.mark.skipif(not has_faiss(), reason="no faiss"))]
+    "kind",
+    ["exact", pytest.param("approximate", marks=pytest.mark.skipif(find_spec("faiss") is None, reason="no faiss"))],
 )
 def test_an_index_is_saved_and_loaded_without_pickles(kind, tmp_path):
     generator = np.random.default_rng(0)
@@ -80,6 +81,7 @@ def test_an_index_is_saved_and_loaded_without_pickles(kind, tmp_path):
     first, second = index.search(queries), loaded.search(queries)
     assert first.table()["case"].tolist() == second.table()["case"].tolist()
     np.testing.assert_array_equal(first.distances, second.distances)
+    assert index_images(data).kind == "exact"  # Also where faiss is installed.
     record = json.loads((tmp_path / "index" / "index.json").read_text(encoding="utf-8"))
     (tmp_path / "index" / "index.json").write_text(json.dumps({**record, "images": 7}), encoding="utf-8")
     with pytest.raises(DatasetError, match="300 images with 8 components; the record states 7"):

@@ -107,15 +107,6 @@ def open_faiss() -> Any:
     return faiss
 
 
-def has_faiss() -> bool:
-    """Return whether faiss is installed."""
-    try:
-        open_faiss()
-    except DatasetError:
-        return False
-    return True
-
-
 def _prepare(vectors: Vectors, distance: Distance) -> Vectors:
     """Return vectors as faiss takes them: contiguous, and of length one for the cosine."""
     values = np.ascontiguousarray(vectors, dtype=np.float32)

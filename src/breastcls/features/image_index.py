@@ -15,7 +15,7 @@ from breastcls.datasets.dataset import Dataset
 from breastcls.datasets.table_reader import load_table
 from breastcls.datasets.vectors.vector_rows import differing_entries
 from breastcls.errors import DatasetError
-from breastcls.features.approximate_index import Vectors, build_index, has_faiss, read_index, search_index, write_index
+from breastcls.features.approximate_index import Vectors, build_index, read_index, search_index, write_index
 from breastcls.features.nearest_neighbours import Distance, find_neighbours
 from breastcls.features.query_cases import number_cases, warn_shared_cases
 from breastcls.features.similar_images import SimilarImages
@@ -25,9 +25,7 @@ from breastcls.size_limits import read_json
 from breastcls.text_tables import format_count
 
 SCHEMA = "breastcls.image-index/1"
-Kind = Literal["auto", "exact", "approximate"]
-MOST_EXACT = 20_000
-"""The number of images up to which every one is compared by default."""
+Kind = Literal["exact", "approximate"]
 
 _TABLE, _RECORD, _LISTS = "images.csv", "index.json", "index.faiss"
 
@@ -162,16 +160,15 @@ class ImageIndex(Result):
         )
 
 
-def index_images(data: Dataset, *, metric: Distance = "cosine", kind: Kind = "auto", seed: int = 0) -> ImageIndex:
+def index_images(data: Dataset, *, metric: Distance = "cosine", kind: Kind = "exact", seed: int = 0) -> ImageIndex:
     """Make an index of images with feature vectors.
 
     Args:
         data: Images with vectors and cases, usually the training data; see `breastcls.features.extract_features`.
         metric: `"cosine"` or `"euclidean"`. The cosine distance between a vector of zeros and any vector is 1.
-        kind: `"exact"` compares every image; `"approximate"` needs faiss (`pip install 'breastcls[similar]'`) and
-            searches a part of them, which suits the 277,524 patches of IDC: it keeps one byte per component in memory
-            and reads the vectors of the candidates from their file. `"auto"` is exact up to 20,000 images, and where
-            faiss is not installed.
+        kind: `"exact"` compares every image, block by block from the file of the vectors. `"approximate"` needs faiss
+            (`pip install 'breastcls[similar]'`) and compares a part of them. Building it takes as long as many exact
+            searches; it suits a saved index that is searched for one image at a time, such as that of a service.
         seed: The seed of the clustering of the approximate index.
 
     Raises:
@@ -198,7 +195,7 @@ def index_images(data: Dataset, *, metric: Distance = "cosine", kind: Kind = "au
             "An index needs the case of every image: similar images are taken from other cases only. Load the data "
             "with a column `case`."
         )
-    if kind == "exact" or (kind == "auto" and (len(data) <= MOST_EXACT or not has_faiss())):
+    if kind == "exact":
         return ImageIndex(data, metric)
     return ImageIndex(data, metric, "approximate", build_index(vectors, metric, seed))
 
