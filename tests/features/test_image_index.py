@@ -94,6 +94,21 @@ def test_an_index_is_saved_and_loaded_without_pickles(kind, tmp_path):
         ImageIndex.load(tmp_path)
 
 
+def test_an_index_of_one_case_has_no_image_of_another(tmp_path):
+    paths = [str(tmp_path / f"{number}.png") for number in range(2)]
+    for path in paths:
+        cv2.imwrite(path, np.full((8, 8, 3), 150, np.uint8))
+    data = make([(path, "benign", "a") for path in paths], [[1, 0], [0, 1]], "one")
+    with pytest.warns(LeakageWarning):
+        similar = index_images(data).search(data, count=12)
+    assert str(similar).endswith("None: the index has no image of another case.")
+    assert (similar.shown(paths[0]), similar.shown("other.png")) == ([], None)
+    figure = similar.plot()
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["no image of\nanother case"] * 2
+    others = index_images(data).search(make([(paths[0], "benign", "z")], [[1, 0]], "one"), count=12)
+    assert len(others.plot().axes) == 3  # No columns for images that there are not.
+
+
 def test_an_index_is_searched_with_vectors_of_another_engine_and_version():
     rows, record = [("1.png", "benign", "a")], {"name": "vit", "engine": "keras", "written_by": "breastcls 0.1.0"}
     new = make([("x.png", "benign", "z")], [[1, 0]], {**record, "engine": "openvino", "written_by": "breastcls 0.2.0"})
@@ -157,6 +172,6 @@ def test_similar_training_images_of_a_model(coloured, tmp_path):
     shown = found.shown(test.paths[1])
     assert [entry["label"] for entry in shown] == ["malignant"] * 3
     assert shown[0]["src"].startswith("data:image/jpeg;base64,")
-    assert found.shown("elsewhere.png") == []
+    assert found.shown("elsewhere.png") is None
     with pytest.raises(DatasetError, match="limit is 0"):
         found.plot(limit=0)

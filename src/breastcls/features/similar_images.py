@@ -22,6 +22,7 @@ from breastcls.text_tables import format_count, text_table
 
 SCHEMA = "breastcls.similar-images/1"
 _SHOWN = 10
+_NONE = "the index has no image of another case"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,7 +88,7 @@ class SimilarImages(Result):
         wanted = os.path.abspath(path)
         return next((number for number, own in enumerate(self.queries.paths) if os.path.abspath(own) == wanted), None)
 
-    def shown(self, image: int | str, longest: int = 224, *, named: bool = True) -> list[dict[str, Any]]:
+    def shown(self, image: int | str, longest: int = 224, *, named: bool = True) -> list[dict[str, Any]] | None:
         """Return the similar images of one image as the HTML pages show them: picture, label, case, name, distance.
 
         Args:
@@ -96,13 +97,13 @@ class SimilarImages(Result):
             named: Whether to give cases and file names, or "" for a page in which names are replaced by pseudonyms.
 
         Returns:
-            The most similar first; empty for an image that was not compared.
+            The most similar first, empty if there is no image of another case; None for an image that was not compared.
         """
         from breastcls.drawing.embedded_pictures import encode_photograph
 
         number = self.position(image) if isinstance(image, str) else image
-        if number is None:
-            return []
+        if number is None or number >= len(self):
+            return None
         labels = self._labels()
         entries = []
         for row, distance in zip(self.neighbours[number], self.distances[number], strict=True):
@@ -161,7 +162,8 @@ class SimilarImages(Result):
                 if row >= 0
             ]
             rows.append(SimilarRow(image, "\n".join(caption), Path(self.queries.paths[number]).stem, near))
-        figure = draw_similar(rows, columns=self.neighbours.shape[1], total=len(self), text=self.describe())
+        columns = max(1, *(len(row.near) for row in rows))
+        figure = draw_similar(rows, columns=columns, total=len(self), text=self.describe())
         return export_figure(figure, path, dpi=150)
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,7 +186,7 @@ class SimilarImages(Result):
         for pair in table.head(_SHOWN).astype(object).to_numpy():
             path, rank, similar, label, case, distance = pair
             rows.append([Path(path).name, str(rank), Path(similar).name, label or "-", case, f"{distance:.4f}"])
-        lines.append(text_table(rows))
+        lines.append(text_table(rows) if len(table) else f"None: {_NONE}.")
         if len(table) > _SHOWN:
             lines.append(f"... and {format_count(len(table) - _SHOWN, 'further pair')}: table() has all")
         return "\n".join(lines)

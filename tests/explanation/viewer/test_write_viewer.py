@@ -12,7 +12,7 @@ import pytest
 
 from breastcls.datasets.dataset import Dataset
 from breastcls.drawing.html_page import read_template, theme_script
-from breastcls.errors import ExplanationError
+from breastcls.errors import ExplanationError, LeakageWarning
 from breastcls.explanation.explain import explain
 from breastcls.explanation.viewer.write_viewer import PACKAGE, write_viewer
 from breastcls.features.embedding_table import load_embeddings
@@ -105,6 +105,10 @@ def test_similar_images_have_no_names_under_pseudonyms(blue_squares, tmp_path):
     [image] = read_data(page)["images"]
     assert [entry["label"] for entry in image["similar"]] == ["none", "square"]
     assert not re.search("secret|person", page.read_text(encoding="utf-8"))
+    with pytest.warns(LeakageWarning):
+        none = index_images(data[3:]).search(data[3:], count=2)
+    [image] = read_data(made.to_html(tmp_path / "none.html", similar=none))["images"]
+    assert image["similar"] == []
     other = explain(blue_squares.model, paths[:1], target_class=1, classes=CLASSES)
     with pytest.raises(ExplanationError, match="similar images are of none"):
         other.to_html(tmp_path / "viewer.html", similar=similar)

@@ -67,8 +67,8 @@ def viewer_part(
         maps = NamedMaps(overlay.explanation)
         axes = {**maps.axes, "target": "predicted class"}
         one = image_values({0: (maps, overlay.number)}, 1, source=f"#{picture_key(row)}", sizes=sizes)
-        neighbours = list(similar.get(row, ()))
-        images.append({**one, **_known(predictions, row), **({"similar": neighbours} if neighbours else {})})
+        neighbours = {"similar": list(similar[row])} if row in similar else {}
+        images.append({**one, **_known(predictions, row), **neighbours})
     if not images:
         return []
     values = viewer_values(predictions.classes, [axes], images, similar=how)

@@ -130,8 +130,9 @@ def find_neighbours(
     if similar is None or predictions.paths is None:
         return {}
     named = all(str(predictions.paths[row]) == predictions.file_of(row) for row in rows)
-    found = {row: similar.shown(predictions.file_of(row), longest=96, named=named) for row in rows}
-    if rows and not any(found.values()):
+    shown = {row: similar.shown(predictions.file_of(row), longest=96, named=named) for row in rows}
+    found = {row: near for row, near in shown.items() if near is not None}
+    if rows and not found:
         raise EvaluationError(
             "The similar images are of none of the images that the report shows. Pass those of the test images: "
             "find_similar(model, test, train)."

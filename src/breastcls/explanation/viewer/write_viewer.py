@@ -86,7 +86,7 @@ def write_viewer(
             first, number = next(iter(found.values()))
             one["similar"] = _show_similar(similar, first.explanation, number)
         images.append(one)
-    if similar is not None and not any(one["similar"] for one in images):
+    if similar is not None and all(one["similar"] is None for one in images):
         raise ExplanationError(
             "The similar images are of none of the images of the page. Pass those of the explained images: "
             "find_similar(model, images, train)."
@@ -150,10 +150,10 @@ def _name(explanations: Any) -> list[NamedMaps]:
     return named
 
 
-def _show_similar(similar: SimilarImages, explanation: ExplainedImages, number: int) -> list[dict[str, Any]]:
+def _show_similar(similar: SimilarImages, explanation: ExplainedImages, number: int) -> list[dict[str, Any]] | None:
     """Return the similar images of one image; without names where its own name is a pseudonym."""
     if explanation.paths is None:
-        return similar.shown(number) if number < len(similar) else []
+        return similar.shown(number)
     file = explanation.source.file_of(number)
     return similar.shown(file, named=file == explanation.paths[number])
 

@@ -416,9 +416,9 @@
     const place = state.order.indexOf(image);
     dialog.querySelector(".place").textContent = `${place + 1} of ${state.order.length}`;
   };
-  const similar = (image) => !image.similar?.length ? [] : [
+  const similar = (image) => !image.similar ? [] : [
     make("h3", {}, "Most similar training images, of other cases"),
-    make("p", { class: "muted small" }, data.similar),
+    make("p", { class: "muted small" }, image.similar.length ? data.similar : "The index has no image of another case."),
     make("ul", { class: "similar" }, ...image.similar.map((one) => make("li", {}, make("figure", {},
       one.src ? make("img", { src: one.src, alt: `Training image ${one.name}, ${one.label ?? "no label"}` }) : "",
       make("figcaption", {}, make("strong", { class: one.label === prediction(image).predicted ? "same" : "other" },
