@@ -108,7 +108,7 @@ def test_bad_arguments():
     first, second = _random_parts(3)
     with pytest.raises(DatasetError, match="at least two parts"):
         propose_repairs(first)
-    with pytest.raises(DatasetError, match="'move' or 'drop'; found 'delete'"):
+    with pytest.raises(DatasetError, match="how is 'delete'; expected one of 'move', 'drop'"):
         repair_split(first, second, how="delete", pixels=False)
     with pytest.raises(DatasetError, match="different classes"):
         propose_repairs(first, second.with_classes(("b", "m", "x"), "label"), pixels=False)

@@ -326,7 +326,7 @@ def test_sets_are_not_scored_on_their_own_cases(draw):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"coverage": 90}, "`coverage` is 90"), ({"score": "raps"}, "`score` is 'raps'"), ({"by": "slide"}, "`by` is")],
+    [({"coverage": 90}, "`coverage` is 90"), ({"score": "raps"}, "score is 'raps'"), ({"by": "slide"}, "by is")],
 )
 def test_wrong_arguments(draw, arguments, words):
     with pytest.raises(EvaluationError, match=words):

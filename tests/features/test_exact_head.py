@@ -162,7 +162,7 @@ def test_more_features_than_rows():
         ({"labels": np.zeros(3)}, "takes features"),
         ({"labels": np.zeros(4, int)}, "each of the 2 classes"),
         ({"features": np.full((4, 2), np.nan)}, "not finite, the first is row 0"),
-        ({"folds": 1}, "at least 2; found 1"),
+        ({"folds": 1}, "folds is 1; expected a whole number of at least 2"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, message):
