@@ -144,7 +144,7 @@ class ConformalSets(Result):
         """
         unproved = "not proved: fitted on out-of-fold predictions, which come from models other than the one used"
         row = "case" if self.level == "case" else f"{self.level} of a new case"
-        promised = (
+        guaranteed = (
             f"for a new {row}, with equal weights of all cases, if cases are exchangeable"
             if self.by == "case"
             else f"for a new {self.level}, if {self.level}s are exchangeable"
@@ -152,11 +152,11 @@ class ConformalSets(Result):
         return {
             "nominal_coverage": self.coverage,
             "fitted_on": f"{self.part or 'validation'} predictions by {self.level}",
-            "guarantee": unproved if self.part == "out-of-fold" else promised,
+            "guarantee": unproved if self.part == "out-of-fold" else guaranteed,
             "measured": f"coverage as the mean over cases, all else over {self.level}s",
             "score": self.score,
             "calibrated_over": f"{self.by}s",
-            "promised_for_each_class": "yes" if self.per_class else "no",
+            "class_conditional": "yes" if self.per_class else "no",
             "validation_images": self.images,
             "validation_cases": len(self.cases),
             "limitations": " ".join(self.limitations) or None,

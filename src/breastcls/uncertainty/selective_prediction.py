@@ -110,7 +110,7 @@ def aurc(predictions: Predictions, uncertainty: Any = None, *, bootstrap: Bootst
     # Of the three the risk is a proportion of the images.
     risk = order.proportions(value, np.ones(3)).mask(np.arange(3) == 2)
     bounds = bound_few(bounds, risk, bootstrap.confidence).drop_few(order.fewest, np.arange(3) != 2)
-    index = pd.Index(["aurc", "excess_aurc", "risk"], name="figure")
+    index = pd.Index(["aurc", "excess_aurc", "risk"], name="metric")
     return PrintedTable({"value": value, **bounds._asdict()}, index=index)
 
 
