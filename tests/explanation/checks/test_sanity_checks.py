@@ -5,11 +5,13 @@ import keras
 import numpy as np
 import pytest
 
+from breastcls.explanation.checks.faithfulness import Faithfulness
 from breastcls.explanation.checks.parameter_randomisation import randomise_parameters
 from breastcls.explanation.checks.sanity_checks import check_explanation
 from breastcls.explanation.explain import explain
 from breastcls.explanation.methods.method import Attribution, Method
 from breastcls.explanation.methods.method_registry import METHODS
+from breastcls.intervals.bootstrap import Bootstrap
 
 
 @pytest.fixture
@@ -38,6 +40,26 @@ def test_grad_cam_passes_on_a_known_model(blue_squares):
     assert unknown.sentence.endswith("): passed; not estimable: random labels.")
     assert "random labels: not estimable" in str(unknown)
     assert unknown.to_dict()["not_estimable"] == ["random labels"]
+
+
+@pytest.mark.parametrize(
+    ("gains", "shown"), [((0.01, 0.02, 0.015, 0.012, 0.011), True), ((0.9, -0.1, -0.2, -0.1, 0.1), False)]
+)
+def test_a_mean_gain_over_random_maps_that_may_be_chance_is_not_shown(blue_squares, gains, shown):
+    short = check_explanation(blue_squares.model, blue_squares.images, "grad-cam", target_class=1, removal=False)
+    gain = np.array(gains)[:, None]
+    # Deletion and ROAD fall by the gain of each image, insertion rises by it.
+    flat = np.full((5, 3), 0.5)
+    signs = {"deletion": -1, "insertion": 1, "imputation": -1}
+    curves = {
+        name: {"heat-map": flat + sign * gain / 2, "random": flat - sign * gain / 2, "centre": flat}
+        for name, sign in signs.items()
+    }
+    measured = Faithfulness("grad-cam", np.linspace(0, 1, 3), curves, np.arange(5), Bootstrap(200))
+    report = dataclasses.replace(short, faithfulness=measured)
+    assert report.problems == ()
+    end = "all passed" if shown else "passed; not shown: that heat-maps are better than random maps"
+    assert report.verdict == end
 
 
 def test_an_edge_detector_fails_the_randomisation_test(blue_squares, register):

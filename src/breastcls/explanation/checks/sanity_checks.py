@@ -132,11 +132,18 @@ class SanityReport(Result):
         return measured if measured is not None and len(np.unique(measured.cases)) >= FEW_CASES else None
 
     @property
+    def _no_gain_shown(self) -> bool:
+        """Whether no confidence interval of the gain over random maps excludes 0, so that the maps may be no better."""
+        measured = self._estimable_faithfulness
+        return measured is not None and not (measured.table["gain_random_low"] > 0).any()
+
+    @property
     def verdict(self) -> str:
-        """The failed checks, or that all passed, and the checks that are not estimable."""
-        passed = "passed" if self.not_estimable else "all passed"
+        """The failed checks, or that all passed, and the checks that are not estimable or do not show a gain."""
+        passed = "passed" if self.not_estimable or self._no_gain_shown else "all passed"
         verdict = f"failed: {'; '.join(self.problems)}" if self.problems else passed
-        return verdict + (f"; not estimable: {', '.join(self.not_estimable)}" if self.not_estimable else "")
+        verdict += f"; not estimable: {', '.join(self.not_estimable)}" if self.not_estimable else ""
+        return verdict + ("; not shown: that heat-maps are better than random maps" if self._no_gain_shown else "")
 
     @property
     def sentence(self) -> str:
