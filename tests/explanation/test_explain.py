@@ -97,6 +97,7 @@ def test_the_target_can_be_named_or_numbered(blue_squares):
         ({"steps": 4}, "'grad-cam' has no option 'steps'. Its options: layer"),
         ({"layer": "dense"}, "expected a feature map|No layer"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"classes": ("square", "square")}, "a name more than once: square, square"),
     ],
 )
 def test_wrong_arguments_are_named(blue_squares, options, message):

@@ -77,7 +77,11 @@ def test_functions_of_the_caller_are_not_kept_with_the_model(model):
         (ClassDifference("benign", 0), "difference of a class with itself"),
         (ClassDifference("benign", "other"), "target_class='other'"),
         (1.5, "expected the name or the index"),
-        (lambda scores: scores, r"returned the shape \(.*, 3\); expected \(n,\)"),
+        (lambda scores: scores, r"returned the shape \(.*, 3\); expected \(.*,\), one value per image"),
+        (lambda scores: scores[:1, 0], r"returned the shape \(1,\); expected"),
+        (lambda scores: scores[:, 0] - scores[0, 0], "from its own class scores alone"),
+        (lambda scores: scores[:, 7], r"failed on scores of 3 classes: .*keras\.ops"),
+        (lambda scores: np.asarray(scores)[:, 0], r"failed on scores of 3 classes: .*keras\.ops"),
     ],
 )
 def test_wrong_targets_are_named(model, target, message):

@@ -28,22 +28,22 @@ def test_the_tokens_are_those_on_which_the_score_depends(kind, layer, prefix):
     assert values.shape == (2, 4, 4, 8)
 
 
-def build_single_token(token, prefix=1, rows=2, columns=4):
+def build_single_token(token, prefix=1, behind=0, rows=2, columns=4):
     """A transformer whose score is the brightness of one patch."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((16, 32, 3))
     patches = layers.Conv2D(1, 8, strides=8, kernel_initializer="ones", name="patches")(layers.Rescaling(1e-3)(inputs))
-    value = layers.ZeroPadding1D((prefix, 0))(layers.Reshape((rows * columns, 1))(patches))
+    value = layers.ZeroPadding1D((prefix, behind))(layers.Reshape((rows * columns, 1))(patches))
     attended = layers.MultiHeadAttention(1, 1, kernel_initializer="zeros")(value, value)
     value = layers.Add(name="tokens")([value, attended])
     kernel = keras.initializers.Constant([[-1.0, 1.0]])
     return keras.Model(inputs, layers.Dense(2, "softmax", kernel_initializer=kernel)(value[:, prefix + token]))
 
 
-@pytest.mark.parametrize(("token", "prefix"), [(0, 1), (6, 1), (3, 5)])
-def test_a_model_that_reads_one_token_has_its_evidence_at_that_patch(token, prefix):
+@pytest.mark.parametrize(("token", "prefix", "behind"), [(0, 1, 0), (6, 1, 0), (3, 5, 0), (3, 0, 1), (7, 1, 4)])
+def test_a_model_that_reads_one_token_has_its_evidence_at_that_patch(token, prefix, behind):
     images = np.full((1, 16, 32, 3), 90, np.uint8)
-    made = explain(build_single_token(token, prefix), images, "hires-cam", target_class=1)
+    made = explain(build_single_token(token, prefix, behind), images, "hires-cam", target_class=1)
     assert made.layer == "tokens"
     row, column = divmod(token, 4)
     inside = np.zeros((16, 32), bool)

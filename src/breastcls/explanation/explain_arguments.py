@@ -69,6 +69,8 @@ def find_classes(
         raise ExplanationError(
             f"classes has {format_count(len(classes), 'name')}; the model has {format_count(count, 'output')}."
         )
+    if classes is not None and len(set(classes)) < len(classes):
+        raise ExplanationError(f"classes has a name more than once: {', '.join(map(str, classes))}.")
     for names in (classes, card.classes if card is not None else None, known):
         if names is not None and len(names) == count:
             return tuple(str(name) for name in names)

@@ -27,7 +27,7 @@ from breastcls.explanation.heatmap import Heatmaps, make_heatmaps
 from breastcls.explanation.image_input import ImageInput, open_images
 from breastcls.explanation.methods.method import Method
 from breastcls.explanation.methods.method_registry import METHODS
-from breastcls.explanation.target_score import TargetedModel, TargetScore
+from breastcls.explanation.target_score import TargetedModel, TargetScore, check_target
 from breastcls.images.resize import Resize, resize_image
 from breastcls.models import probability_rule
 from breastcls.models.card_normalizer import find_normalizer
@@ -193,6 +193,8 @@ def open_explainer(
     )
     names = find_classes(scored.class_count, classes, card, source.classes)
     targets, target = find_target(target_class, names, len(source))
+    if target is not None:
+        check_target(target, len(names))
     members: tuple[ScoredMember, ...] = ()
     maps: tuple[FeatureMap, ...] = ()
     paths = None

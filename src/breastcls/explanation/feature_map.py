@@ -50,10 +50,11 @@ class FeatureMap:
     placement: Placement = WHOLE
 
     def to_map(self, values: np.ndarray) -> np.ndarray:
-        """Return values of the tensor, or gradients, as (n, height, width, channels), without prefix tokens."""
+        """Return values of the tensor, or gradients, as (n, height, width, channels), of patches only."""
         if self.prefix is None:
             return values
-        return values[:, self.prefix :].reshape(len(values), *self.shape)
+        patches = values[:, self.prefix : self.prefix + self.shape[0] * self.shape[1]]
+        return patches.reshape(len(values), *self.shape)
 
 
 def measure_shapes(graph: LayerGraph, images: Any) -> dict[int, tuple[int | None, ...]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -57,12 +57,15 @@ class LayerGraph:
         output: The slot of the output of the model.
         models: The slots of the outputs of each nested model, by its path.
         input_dtype: The dtype of the model's input; that of the pixels where the first layers convert integers.
+        patch_starts: Of a transformer the number of tokens in front of the patches, by the number of all tokens, where
+            it was measured.
     """
 
     steps: tuple[Step, ...]
     output: int
     models: dict[str, tuple[int, ...]]
     input_dtype: str
+    patch_starts: Mapping[int, int] = field(default_factory=dict)
 
     def producer(self, slot: int) -> Step | None:
         """Return the step that computes `slot`, or None for the image batch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -23,7 +23,7 @@ from breastcls.explanation.gradients.gradient_backend import find_gradient_backe
 from breastcls.explanation.gradients.half_precision import differentiate_scaled
 from breastcls.explanation.layer_graph import LayerGraph, Observer
 from breastcls.explanation.model_state import describe_state
-from breastcls.explanation.token_maps import choose_tokens
+from breastcls.explanation.token_maps import choose_tokens, measure_patch_starts
 from breastcls.explanation.unrolling import unroll
 from breastcls.models.backbones.backbone_registry import BACKBONES
 from breastcls.models.keras_internals import flatten_layers
@@ -114,6 +114,7 @@ class PreparedModel:
                 "is random in inference. Rebuild it as a functional model."
             )
         self.class_count = max(2, output.shape[1])
+        self.graph = replace(self.graph, patch_starts=measure_patch_starts(self.graph, self.shapes, self._image_shape))
         if self.score.activation == "none" and not are_probabilities(output):
             # Logits behind a last layer that does not show it, such as one that scales them.
             self._is_logits = True
@@ -181,8 +182,8 @@ class PreparedModel:
         if not candidates:
             return last
         noise = np.random.default_rng(0).uniform(0.0, 255.0, (1, *self._image_shape)).astype(np.float32)
-        pairs = [(item.slot, int(item.prefix or 0)) for item in candidates]
-        slot = choose_tokens(self.graph, self.score_tensor, self.differentiate, pairs, noise)
+        patches = [(item.slot, _find_patches(item)) for item in candidates]
+        slot = choose_tokens(self.graph, self.score_tensor, self.differentiate, patches, noise)
         return next(item for item in candidates if item.slot == slot)
 
     def score_tensor(self, images: Any, observe: Observer | None = None, given: Any = None) -> Any:
@@ -236,6 +237,11 @@ class PreparedModel:
         if self._is_half:
             return differentiate_scaled(self._backend.differentiate, function, inputs)
         return self._backend.differentiate(function, inputs)
+
+
+def _find_patches(tokens: FeatureMap) -> slice:
+    start = tokens.prefix or 0
+    return slice(start, start + tokens.shape[0] * tokens.shape[1])
 
 
 def _tolerance(model: Any) -> tuple[float, float]:

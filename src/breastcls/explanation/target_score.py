@@ -131,11 +131,42 @@ class TargetedModel:
         return np.asarray(1.0 / (1.0 + np.exp(-scores.astype(np.float64))), dtype=np.float32)
 
     def _apply(self, scores: Any) -> Any:
-        values = self._target.function(scores)
-        shape = tuple(getattr(values, "shape", ()))
-        if len(shape) != 1:
-            raise ExplanationError(
-                f"The function {self._target.text!r} of the class scores returned the shape {shape}; expected (n,), "
-                "one value per image."
-            )
-        return keras.ops.cast(keras.ops.expand_dims(values, -1), "float32")
+        return keras.ops.cast(keras.ops.expand_dims(_call(self._target, scores), -1), "float32")
+
+
+def check_target(target: TargetScore, classes: int) -> None:
+    """Raise an `ExplanationError` if a function of the class scores does not return one value for each image alone.
+
+    Args:
+        target: The target.
+        classes: The number of classes.
+    """
+    scores = np.random.default_rng(0).normal(size=(3, classes)).astype(np.float32)
+    together, alone = (
+        [keras.ops.convert_to_numpy(_call(target, keras.ops.convert_to_tensor(part))) for part in parts]
+        for parts in ([scores], [scores[number : number + 1] for number in range(3)])
+    )
+    if not np.allclose(together[0], np.concatenate(alone), rtol=1e-3, atol=1e-4, equal_nan=True):
+        raise ExplanationError(
+            f"The function {target.text!r} returns another value for an image when other images are in the batch; "
+            "expected one value for each image, from its own class scores alone."
+        )
+
+
+def _call(target: TargetScore, scores: Any) -> Any:
+    try:
+        values = target.function(scores)
+    # A function of the caller may fail in any way, also in one of the backend.
+    except Exception as error:
+        raise ExplanationError(
+            f"The function {target.text!r} failed on scores of {scores.shape[-1]} classes: {error}. It takes a tensor "
+            "float32 (n, classes) of the backend and returns one value per image; compute with keras.ops."
+        ) from error
+    shape = tuple(getattr(values, "shape", ()))
+    # While a function is traced the number of images is None on both sides.
+    if shape != tuple(scores.shape[:1]):
+        raise ExplanationError(
+            f"The function {target.text!r} of the class scores returned the shape {shape}; expected "
+            f"{tuple(scores.shape[:1])}, one value per image."
+        )
+    return values

@@ -16,7 +16,7 @@ MOST_PREFIX_TOKENS = 16
 
 @dataclass(frozen=True)
 class TokenGrid:
-    """The first `prefix` tokens are no patches; the others are patches, row by row.
+    """The first `prefix` tokens are no patches; those behind them are patches, row by row.
 
     Attributes:
         prefix: Number of tokens in front of the patches: class token and registers.
@@ -30,7 +30,8 @@ class TokenGrid:
 
     def patches(self, values: np.ndarray) -> np.ndarray:
         """Return values of tokens (n, tokens) as values of patches (n, rows, columns)."""
-        return values[:, self.prefix :].reshape(len(values), self.rows, self.columns)
+        patches = values[:, self.prefix : self.prefix + self.rows * self.columns]
+        return patches.reshape(len(values), self.rows, self.columns)
 
 
 def find_token_grid(graph: LayerGraph, tokens: int, image_size: tuple[int, int]) -> TokenGrid:

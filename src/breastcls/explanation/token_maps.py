@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -42,19 +43,60 @@ def find_patches(
             if rows and columns and 0 <= tokens - rows * columns <= MOST_PREFIX_TOKENS and rows * columns > 1
         ]
         if fitting:
-            return min(fitting, key=lambda grid: grid.prefix)
+            return _start_at(min(fitting, key=lambda grid: grid.prefix), graph, tokens)
     try:
         grid = find_token_grid(graph, tokens, image_size)
     except ExplanationError:
         return None
-    return grid if grid.rows * grid.columns > 1 else None
+    return _start_at(grid, graph, tokens) if grid.rows * grid.columns > 1 else None
+
+
+def _start_at(grid: TokenGrid, graph: LayerGraph, tokens: int) -> TokenGrid:
+    """Return the grid with the measured position of its first patch, if it fits there."""
+    start = graph.patch_starts.get(tokens, grid.prefix)
+    return replace(grid, prefix=start) if start + grid.rows * grid.columns <= tokens else grid
+
+
+def measure_patch_starts(
+    graph: LayerGraph, shapes: Mapping[int, tuple[int | None, ...]], image_shape: Sequence[int]
+) -> dict[int, int]:
+    """Return the number of tokens in front of the patches, by the number of all tokens.
+
+    Where tokens are first joined, class token and registers are the same for every image, and patches are not. A model
+    may have them in front of the patches or behind them. Of a model with a layer `PrefixTokens`, or without tokens that
+    are no patches, nothing is measured.
+
+    Args:
+        graph: The layer calls of the model.
+        shapes: The shape of each tensor.
+        image_shape: (height, width, channels) of the input.
+    """
+    operations = [step.operation for step in graph.steps]
+    if any(isinstance(item, PrefixTokens) for item in operations) or not any(_attends(item) for item in operations):
+        return {}
+    grids = {int(shape[1] or 0) * int(shape[2] or 0) for shape in shapes.values() if len(shape) == 4}
+    first: dict[int, int] = {}
+    for step in graph.steps:
+        for slot in step.outputs:
+            shape = shapes.get(slot, ())
+            if len(shape) == 3 and shape[1] and shape[1] not in grids:
+                first.setdefault(int(shape[1]), slot)
+    image = np.random.default_rng(0).uniform(0.0, 255.0, tuple(image_shape)).astype(np.float32)
+    starts = {}
+    for tokens, slot in first.items():
+        values = np.asarray(keras.ops.convert_to_numpy(graph.run(np.stack([image, 255.0 - image]), slot)), np.float32)
+        [changing] = np.nonzero(np.any(values[0] != values[1], axis=-1))
+        # Patches that another token separates fill no grid.
+        if len(changing) and changing[-1] - changing[0] + 1 == len(changing) < tokens:
+            starts[tokens] = int(changing[0])
+    return starts
 
 
 def choose_tokens(
     graph: LayerGraph,
     compute_scores: Callable[..., Any],
     differentiate: Callable[..., tuple[Any, ...]],
-    candidates: Sequence[tuple[int, int]],
+    candidates: Sequence[tuple[int, slice]],
     image: np.ndarray,
 ) -> int:
     """Return the last tokens for which the score has a gradient at the patches.
@@ -67,7 +109,7 @@ def choose_tokens(
         compute_scores: Returns class scores (1, classes) from an image and from given tensors, see
             `ScoredModel.score_tensor`.
         differentiate: See `GradientBackend.differentiate`.
-        candidates: Slot and number of prefix tokens of tensors that carry the whole score, the last one first.
+        candidates: Slot, and which tokens are patches, of tensors that carry the whole score, the last one first.
         image: float32 (1, h, w, 3).
 
     Raises:
@@ -82,7 +124,7 @@ def choose_tokens(
         return value
 
     graph.run(image, observe=record)
-    for slot, prefix in candidates:
+    for slot, patches in candidates:
 
         def weighted_scores(tokens: Any, slot: int = slot) -> Any:
             scores = compute_scores(None, given={slot: tokens})
@@ -91,7 +133,7 @@ def choose_tokens(
             return keras.ops.sum(scores * factors, axis=-1)
 
         [gradient] = differentiate(weighted_scores, [values[slot]])
-        if gradient is not None and np.any(np.asarray(keras.ops.convert_to_numpy(gradient))[:, prefix:] != 0.0):
+        if gradient is not None and np.any(np.asarray(keras.ops.convert_to_numpy(gradient))[:, patches] != 0.0):
             return slot
     raise ExplanationError(
         "The class score does not depend on the patches of the transformer in a differentiable way. Use 'occlusion'."
