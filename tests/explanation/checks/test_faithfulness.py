@@ -18,7 +18,8 @@ def explanation(blue_squares):
 
 
 def test_a_good_map_is_better_than_both_baselines_and_an_inverted_one_worse(blue_squares, explanation):
-    good = measure_faithfulness(blue_squares.model, explanation, bootstrap=Bootstrap(resamples=200))
+    drawn = Bootstrap(resamples=200)
+    good = measure_faithfulness(blue_squares.model, explanation, cases=list("abcd"), bootstrap=drawn)
     # Four cases are too few to show it.
     assert good.table["beats_baselines"].tolist() == [None] * 3
     assert str(good).endswith("only 4 cases, which are too few to show that heat-maps are better than random maps.")
@@ -26,6 +27,12 @@ def test_a_good_map_is_better_than_both_baselines_and_an_inverted_one_worse(blue
     more = dataclasses.replace(good, curves=curves, cases=np.arange(8))
     assert more.table["beats_baselines"].all()
     assert "too few" not in str(more)
+    # Without cases, nothing excludes that all images are of one.
+    unknown = dataclasses.replace(more, cases_known=False)
+    assert unknown.table["beats_baselines"].tolist() == [None] * 3
+    assert "8 images of unknown cases, 95% CI over images" in str(unknown)
+    assert str(unknown).endswith("Pass cases=, the case of each image, or a Dataset with cases.")
+    assert unknown.to_dict()["cases"] is None
     assert np.isfinite(good.table.loc[["deletion", "insertion"], "low"]).all()
     assert "deletion (lower is better)" in str(good)
     assert good.to_dict()["table"]["index"] == ["deletion", "insertion", "imputation"]

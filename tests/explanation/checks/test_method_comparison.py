@@ -50,7 +50,8 @@ def test_it_has_one_row_per_method_and_prints(comparison):
     assert comparison.table["glass_share"].tolist() == pytest.approx([0, 0, 0], abs=0.05)
     text = str(comparison)
     assert "averaged" in text
-    assert "4 images of 4 cases" in text
+    assert "4 images of unknown cases, 95% CI over images" in text
+    assert "Pass cases=" in text
     values = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
     assert values["table"]["index"] == comparison.table.index.tolist()
 

@@ -83,6 +83,14 @@ def test_a_random_method_fails_the_repeatability_check(blue_squares, register):
     assert any("two equal calls differ" in problem for problem in report.problems)
 
 
+def test_images_of_unknown_cases_do_not_pass_the_faithfulness_check(blue_squares):
+    images = np.concatenate([blue_squares.images, blue_squares.images[:2]])
+    report = check_explanation(blue_squares.model, images, "hires-cam", target_class=1, steps=2)
+    assert "faithfulness" in report.not_estimable
+    known = dataclasses.replace(report, faithfulness=dataclasses.replace(report.faithfulness, cases_known=True))
+    assert "faithfulness" not in known.not_estimable
+
+
 def test_a_map_of_other_pixels_fails_the_faithfulness_check(blue_squares, register):
     def wrong_way(scored, images, targets):
         return Attribution((images[..., 0] - images[..., 2]) * (1 + scored.model.layers[-1].get_weights()[1][0]) + 200)

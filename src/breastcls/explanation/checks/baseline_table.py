@@ -27,6 +27,7 @@ def compare_with_baselines(
     bootstrap: Bootstrap,
     *,
     within_one: bool = True,
+    cases_known: bool = True,
 ) -> pd.DataFrame:
     """Return one row per measure: the mean of the heat-maps and of both baselines, and the gains over the baselines.
 
@@ -36,12 +37,13 @@ def compare_with_baselines(
         codes: int64 (n,), the case of each image.
         bootstrap: How the confidence intervals over cases are computed.
         within_one: Whether values are between 0 and 1, and their confidence intervals with them.
+        cases_known: Whether the cases of the images are known, or each image is counted as a case of its own.
 
     Returns:
         Index `measure`; columns `better`, `value`, `low`, `high`, `random`, `centre`, and for each baseline
         `gain_random`, `gain_random_low`, `gain_random_high`: the paired difference, positive where the heat-map is
         better. `beats_baselines` is whether both confidence intervals are above zero; None with fewer than five cases,
-        which are too few to show it.
+        which are too few to show it, and where the cases are not known.
     """
     columns: list[Floats] = []
     for measure, of_maps in values.items():
@@ -77,7 +79,7 @@ def compare_with_baselines(
                 },
                 "beats_baselines": (
                     bool(bounds.low[at + 3] > 0 and bounds.low[at + 4] > 0)
-                    if cases[at + 3 : at + 5].min() >= FEW_CASES
+                    if cases_known and cases[at + 3 : at + 5].min() >= FEW_CASES
                     else None
                 ),
             }
@@ -85,12 +87,17 @@ def compare_with_baselines(
     return pd.DataFrame(rows).set_index("measure").astype({"beats_baselines": object})
 
 
-def baseline_values(method: str, table: pd.DataFrame, codes: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """Return such a table of a method as JSON values, with the numbers of images and cases."""
-    return {"method": method, "images": len(codes), "cases": int(codes.max()) + 1, "table": table_to_dict(table)}
+def baseline_values(
+    method: str, table: pd.DataFrame, codes: npt.NDArray[np.int64], cases_known: bool
+) -> dict[str, Any]:
+    """Return such a table of a method as JSON values, with the numbers of images and cases; None if not known."""
+    cases = int(codes.max()) + 1 if cases_known else None
+    return {"method": method, "images": len(codes), "cases": cases, "table": table_to_dict(table)}
 
 
-def baseline_text(title: str, table: pd.DataFrame, codes: npt.NDArray[np.int64], bootstrap: Bootstrap) -> str:
+def baseline_text(
+    title: str, table: pd.DataFrame, codes: npt.NDArray[np.int64], bootstrap: Bootstrap, cases_known: bool
+) -> str:
     """Return such a table as text, below a title with the numbers of images and cases."""
     head = ["", "heat-map", "random", "centre", "gain over random", "gain over centre"]
     rows = [head]
@@ -107,12 +114,29 @@ def baseline_text(title: str, table: pd.DataFrame, codes: npt.NDArray[np.int64],
                 ),
             ]
         )
-    cases = int(codes.max()) + 1
-    few = f"\n{too_few_cases(cases)}" if cases < FEW_CASES else ""
-    return (
-        f"{title}, {format_count(len(codes), 'image')} of {format_count(cases, 'case')}, "
-        f"{100 * bootstrap.confidence:g}% CI over cases\n{text_table(rows)}{few}"
+    counted, limits = describe_sample(len(codes), int(codes.max()) + 1, cases_known)
+    unit = "cases" if cases_known else "images"
+    head_line = f"{title}, {counted}, {100 * bootstrap.confidence:g}% CI over {unit}"
+    return "\n".join([head_line, text_table(rows), *limits])
+
+
+def describe_sample(images: int, cases: int, cases_known: bool) -> tuple[str, list[str]]:
+    """Return how many images and cases were measured, and sentences on what they do not show.
+
+    Example:
+        >>> describe_sample(12, 6, True)
+        ('12 images of 6 cases', [])
+        >>> describe_sample(12, 12, False)[0]
+        '12 images of unknown cases'
+    """
+    few = [too_few_cases(cases)] if cases < FEW_CASES else []
+    if cases_known:
+        return f"{format_count(images, 'image')} of {format_count(cases, 'case')}", few
+    sentence = (
+        "Each image is counted as a case of its own: if several are of one case, the confidence intervals are too "
+        "narrow. Pass cases=, the case of each image, or a Dataset with cases."
     )
+    return f"{format_count(images, 'image')} of unknown cases", [*few, sentence]
 
 
 def too_few_cases(cases: int) -> str:

@@ -49,6 +49,7 @@ class Faithfulness(Result):
         imputed_fractions: Fractions of the pixels that are imputed from the others.
         of_probabilities: Whether the curves are of probabilities, whose confidence intervals stay within 0 to 1, and
             not of a function of the scores.
+        cases_known: Whether the cases are known, or each image is counted as a case of its own.
     """
 
     method: str
@@ -58,6 +59,7 @@ class Faithfulness(Result):
     bootstrap: Bootstrap
     imputed_fractions: tuple[float, ...] = ROAD_FRACTIONS
     of_probabilities: bool = True
+    cases_known: bool = True
 
     def area(self, curve: str, map_: str = HEATMAP) -> np.ndarray:
         """Return the area under a curve, for ROAD its mean, per image: float64 (n,), 0..1 for probabilities.
@@ -75,14 +77,16 @@ class Faithfulness(Result):
     def table(self) -> pd.DataFrame:
         """One row per curve: `value` with its CI, `random`, `centre`, and the paired gains over both with their CI."""
         areas = {curve: {name: self.area(curve, name) for name in MAPS} for curve in CURVES}
-        return compare_with_baselines(areas, CURVES, self.cases, self.bootstrap, within_one=self.of_probabilities)
+        return compare_with_baselines(
+            areas, CURVES, self.cases, self.bootstrap, within_one=self.of_probabilities, cases_known=self.cases_known
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON values."""
-        return baseline_values(self.method, self.table, self.cases)
+        return baseline_values(self.method, self.table, self.cases, self.cases_known)
 
     def __str__(self) -> str:
-        return baseline_text(f"Faithfulness of {self.method}", self.table, self.cases, self.bootstrap)
+        return baseline_text(f"Faithfulness of {self.method}", self.table, self.cases, self.bootstrap, self.cases_known)
 
 
 def measure_faithfulness(
@@ -140,7 +144,8 @@ def measure_faithfulness(
         (['deletion', 'insertion', 'imputation'], (2,))
     """
     check_count("steps", steps, error=ExplanationError)
-    found = check_cases(explanation.cases if cases is None else cases, len(explanation.heatmaps))
+    cases = explanation.cases if cases is None else cases
+    found = check_cases(cases, len(explanation.heatmaps))
     images = explanation.images.astype(np.float32)
     scored = open_scores(model, explanation.images, batch_size, "faithfulness", engine=engine)
     targeted, targets = open_target(scored, explanation)
@@ -155,6 +160,7 @@ def measure_faithfulness(
         cases=found,
         bootstrap=bootstrap or Bootstrap(seed=seed),
         of_probabilities=removal.of_probabilities,
+        cases_known=cases is not None,
     )
 
 

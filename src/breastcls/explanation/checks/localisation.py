@@ -42,24 +42,26 @@ class Localisation(Result):
             mask. A blank heat-map has 0 of each. The values of `"random"` are the expectations of a random map.
         cases: int64 (n,), the number of the case of each image.
         bootstrap: How the confidence intervals over cases are computed.
+        cases_known: Whether the cases are known, or each image is counted as a case of its own.
     """
 
     method: str
     values: dict[str, dict[str, np.ndarray]]
     cases: np.ndarray
     bootstrap: Bootstrap
+    cases_known: bool = True
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per measure: `value` with its CI, `random`, `centre`, and the paired gains with their CI."""
-        return compare_with_baselines(self.values, MEASURES, self.cases, self.bootstrap)
+        return compare_with_baselines(self.values, MEASURES, self.cases, self.bootstrap, cases_known=self.cases_known)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON values."""
-        return baseline_values(self.method, self.table, self.cases)
+        return baseline_values(self.method, self.table, self.cases, self.cases_known)
 
     def __str__(self) -> str:
-        return baseline_text(f"Localisation of {self.method}", self.table, self.cases, self.bootstrap)
+        return baseline_text(f"Localisation of {self.method}", self.table, self.cases, self.bootstrap, self.cases_known)
 
 
 def measure_localisation(
@@ -103,7 +105,8 @@ def measure_localisation(
         raise ExplanationError(
             f"There are {format_count(len(masks), 'mask')} for {format_count(count, 'heat-map')}; expected one each."
         )
-    found = check_cases(explanation.cases if cases is None else cases, count)
+    cases = explanation.cases if cases is None else cases
+    found = check_cases(cases, count)
     centre = centre_map(explanation.heatmaps.shape[1:])
     values = {measure: {name: np.full(count, np.nan) for name in MAPS} for measure in MEASURES}
     for number, mask in enumerate(masks):
@@ -125,7 +128,7 @@ def measure_localisation(
         # The maximum of a random map is anywhere, and its highest pixels overlap with the mask as any others do.
         for measure, value in (("pointing", share), ("iou", share / (2.0 - share)), ("inside", share)):
             values[measure][RANDOM][number] = value
-    return Localisation(explanation.method, values, found, bootstrap or Bootstrap())
+    return Localisation(explanation.method, values, found, bootstrap or Bootstrap(), cases is not None)
 
 
 def _compare(heat: np.ndarray, inside: np.ndarray) -> dict[str, float]:

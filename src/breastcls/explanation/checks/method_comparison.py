@@ -13,7 +13,7 @@ import pandas as pd
 
 from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.checks.agreement import measure_agreement
-from breastcls.explanation.checks.baseline_table import HEATMAP, MAPS, interval_text, too_few_cases
+from breastcls.explanation.checks.baseline_table import HEATMAP, MAPS, describe_sample, interval_text
 from breastcls.explanation.checks.case_means import check_cases, mean_over_cases
 from breastcls.explanation.checks.faithfulness import Faithfulness, baseline_curves
 from breastcls.explanation.checks.localisation import Localisation, measure_localisation
@@ -23,11 +23,10 @@ from breastcls.explanation.forward_model import open_scores
 from breastcls.explanation.methods.method_registry import METHODS
 from breastcls.explanation.target_score import open_target
 from breastcls.intervals.bootstrap import Bootstrap
-from breastcls.intervals.minimum_cases import FEW_CASES
 from breastcls.json_values import table_to_dict
 from breastcls.metrics.division import divide
 from breastcls.result import Result
-from breastcls.text_tables import format_count, wide_table
+from breastcls.text_tables import wide_table
 
 GAINS = ("gain_random", "gain_centre")
 
@@ -47,6 +46,7 @@ class MethodComparison(Result):
         skipped: By name of a method, why it could not explain this model.
         counts: `images`, `cases`.
         bootstrap: How the confidence intervals over cases are computed.
+        cases_known: Whether the cases are known, or each image is counted as a case of its own.
     """
 
     table: pd.DataFrame
@@ -54,6 +54,7 @@ class MethodComparison(Result):
     skipped: Mapping[str, str]
     counts: Mapping[str, int]
     bootstrap: Bootstrap
+    cases_known: bool = True
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -85,15 +86,16 @@ class MethodComparison(Result):
                     f"{row['seconds']:.2f}",
                 ]
             )
+        counted, limits = describe_sample(self.counts["images"], self.counts["cases"], self.cases_known)
+        unit = "cases" if self.cases_known else "images"
         lines = [
-            f"Explanation methods on {format_count(self.counts['images'], 'image')} of "
-            f"{format_count(self.counts['cases'], 'case')}, {100 * self.bootstrap.confidence:g}% CI over cases; "
-            "a gain is positive where a method is better than random maps on these images",
+            f"Explanation methods on {counted}, {100 * self.bootstrap.confidence:g}% CI over {unit}; a gain is "
+            "positive where a method is better than random maps on these images",
             "",
             wide_table(rows, width=120),
         ]
-        if self.counts["cases"] < FEW_CASES:
-            lines += ["", too_few_cases(self.counts["cases"])]
+        if limits:
+            lines += ["", *limits]
         if self.skipped:
             lines += ["", "Not computed", *(f"  {name}: {reason}" for name, reason in self.skipped.items())]
         return "\n".join(lines)
@@ -184,7 +186,8 @@ def compare_methods(
             scored = open_scores(model, made.images, batch_size, "faithfulness", engine=engine)
             targeted, targets = open_target(scored, made)
             removal = RemovalCurves(targeted, pixels, targets, steps=steps, seed=seed)
-            codes = check_cases(made.cases if cases is None else cases, len(made))
+            cases = made.cases if cases is None else cases
+            codes = check_cases(cases, len(made))
             # The same for all methods.
             baselines = baseline_curves(removal, pixels, seed)
         of_maps = {HEATMAP: removal.measure(made.heatmaps), **baselines}
@@ -211,7 +214,8 @@ def compare_methods(
     defined = np.isfinite(others)
     mean = divide(np.where(defined, others, 0.0).sum(axis=1), defined.sum(axis=1))
     table.insert(list(table.columns).index("flagged"), "agreement", mean)
-    return MethodComparison(table, agreement, skipped, {"images": len(codes), "cases": int(codes.max()) + 1}, drawn)
+    counts = {"images": len(codes), "cases": int(codes.max()) + 1}
+    return MethodComparison(table, agreement, skipped, counts, drawn, cases is not None)
 
 
 def _flatten(table: pd.DataFrame) -> dict[str, float]:

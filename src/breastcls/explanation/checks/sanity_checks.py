@@ -108,7 +108,7 @@ class SanityReport(Result):
             if medians[changed] < LOWEST_STABILITY:
                 found.append(f"heat-maps are unstable when {what} (rank correlation {medians[changed]:.2f})")
         measured = self._estimable_faithfulness
-        if measured is not None and measured.table["gain_random"].mean() <= 0:
+        if measured is not None and _is_worse_than_random(measured):
             found.append("deletion, insertion and ROAD are on average no better than for random maps")
         if self.flagged:
             found.append(f"{self.flagged} of {self.similarity.shape[1]} heat-maps are flagged")
@@ -118,8 +118,8 @@ class SanityReport(Result):
     def not_estimable(self) -> tuple[str, ...]:
         """The checks without a result.
 
-        A rank correlation is missing where heat-maps are blank or the model has no last dense layer, and fewer than
-        five cases do not show whether heat-maps are better than random maps.
+        A rank correlation is missing where heat-maps are blank or the model has no last dense layer. Fewer than five
+        cases do not show whether heat-maps are better than random maps, and images of unknown cases not that they are.
         """
         missing = [changed for changed, value in self.medians.items() if not np.isfinite(value)]
         few = self.faithfulness is not None and self._estimable_faithfulness is None
@@ -127,9 +127,12 @@ class SanityReport(Result):
 
     @property
     def _estimable_faithfulness(self) -> Faithfulness | None:
-        """Deletion, insertion and ROAD, if they were measured on five cases or more."""
+        """Deletion, insertion and ROAD, if they were measured on enough cases for a result."""
         measured = self.faithfulness
-        return measured if measured is not None and len(np.unique(measured.cases)) >= FEW_CASES else None
+        if measured is None or len(np.unique(measured.cases)) < FEW_CASES:
+            return None
+        # Images of unknown cases may be of one: they can fail, but not pass.
+        return measured if measured.cases_known or _is_worse_than_random(measured) else None
 
     @property
     def _no_gain_shown(self) -> bool:
@@ -207,7 +210,7 @@ def check_explanation(
     Args:
         model: A Keras model.
         images: A `Dataset`, or images in any other form that `breastcls.explain` takes. Four to eight are enough; if
-            the removal of pixels is measured, they should be of five cases or more.
+            the removal of pixels is measured, they should be a `Dataset` of five cases or more.
         method: The name of the method, see `breastcls.explanation.list_methods`.
         seed: Seed of all random draws.
         steps: Number of steps of the deletion and insertion curves.
@@ -254,6 +257,10 @@ def check_explanation(
         faithfulness=measure_faithfulness(model, explanation, steps=steps, seed=seed) if removal else None,
         flagged=sum(map(bool, explanation.flags)),
     )
+
+
+def _is_worse_than_random(measured: Faithfulness) -> bool:
+    return bool(measured.table["gain_random"].mean() <= 0)
 
 
 def _median(values: np.ndarray) -> float:
