@@ -118,7 +118,7 @@ def test_products_are_those_of_the_paper():
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(TrainingError, match="'int8'; expected float32 or bfloat16"):
+    with pytest.raises(TrainingError, match="precision is 'int8'; expected one of 'float32', 'bfloat16'"):
         compile_frozen(build("cnn4", 32), 2, "int8")
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from breastcls.argument_checks import check_choice
 from breastcls.errors import TrainingError
 from breastcls.images.resize import Pixels
 from breastcls.models.engines.keras_session import run_keras_batches
@@ -88,8 +89,7 @@ def compile_frozen(frozen: keras.Model, size: int, precision: str = "float32") -
     Raises:
         TrainingError: If the precision is unknown.
     """
-    if precision not in PRECISIONS:
-        raise TrainingError(f"The precision of features is {precision!r}; expected {' or '.join(PRECISIONS)}.")
+    check_choice("precision", precision, PRECISIONS, error=TrainingError)
     compile_network = _compile_graph if keras.backend.backend() == "tensorflow" else _compile_by_keras
     run = compile_network(frozen, size, precision)
 

@@ -22,6 +22,11 @@ def flatten_layers(layer: Any, *, include_self: bool = True) -> list[Any]:
     return list(layer._flatten_layers(include_self=include_self))
 
 
+def forget_functions(model: keras.Model) -> None:
+    """Let Keras trace a model again: its compiled functions contain the former weights or precision."""
+    model.train_function = model.test_function = model.predict_function = None
+
+
 def find_seed_generators(model: Any) -> list[Any]:
     """Return the random generators of the layers of a model, each once, in the order of the layers.
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from breastcls.errors import ModelError
-from breastcls.models.keras_internals import flatten_layers, remove_lora, without_lora
+from breastcls.models.keras_internals import flatten_layers, forget_functions, remove_lora, without_lora
 from breastcls.models.model_parts import find_backbone
 
 
@@ -67,7 +67,7 @@ def add_lora(model: keras.Model, rank: int, alpha: float | None = None, seed: in
     for number, layer in enumerate(layers):
         initial = keras.initializers.HeUniform(seed=seed + number)
         layer.enable_lora(rank, lora_alpha=alpha, a_initializer=initial)
-    _forget_graphs(model)
+    forget_functions(model)
     return Adapters(tuple(layers), tuple(frozen))
 
 
@@ -84,7 +84,7 @@ def merge_lora(model: keras.Model, adapters: Adapters) -> None:
         remove_lora(layer)
     for weight in adapters.frozen:
         weight.trainable = True
-    _forget_graphs(model)
+    forget_functions(model)
 
 
 @contextmanager
@@ -97,8 +97,3 @@ def merged_lora(model: keras.Model) -> Iterator[None]:
 
 def _takes_adapter(layer: Any) -> bool:
     return bool(callable(getattr(layer, "enable_lora", None)) and hasattr(layer, "kernel") and layer.trainable)
-
-
-def _forget_graphs(model: keras.Model) -> None:
-    """Let Keras trace a model again: its compiled functions contain the former weights."""
-    model.train_function = model.test_function = model.predict_function = None

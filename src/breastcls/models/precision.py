@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from breastcls.models.keras_internals import flatten_layers
+from breastcls.models.keras_internals import flatten_layers, forget_functions
 from breastcls.models.model_card import get_card
 from breastcls.models.output_layer import ends_in_softmax
 from breastcls.models.spatial_moments import SpatialMoments
@@ -95,10 +95,10 @@ def use_precision(model: keras.Model, precision: str) -> Iterator[None]:
     try:
         # The policy of the model itself decides whether Keras scales the loss.
         with switch_policies([model, *layers], precision):
-            _forget_functions(model)
+            forget_functions(model)
             yield
     finally:
-        _forget_functions(model)
+        forget_functions(model)
 
 
 @contextmanager
@@ -135,8 +135,3 @@ def _kept_layers(model: keras.Model) -> set[int]:
             last += 1
         kept |= {id(layer) for layer in (*part.layers[:first], *part.layers[last:])}
     return kept
-
-
-def _forget_functions(model: keras.Model) -> None:
-    # These functions were traced in the previous precision.
-    model.train_function = model.test_function = model.predict_function = None

@@ -206,7 +206,7 @@ class Trainer:
                 return
 
         def keep() -> None:
-            self._write_step(number, phase, learner, end)
+            self._write_step(number, learner, end)
 
         handlers: list[keras.callbacks.Callback] = [
             StopAtNonFiniteLoss(phase.name, self.best),
@@ -283,7 +283,7 @@ class Trainer:
         self.checkpoints.write(f"phase-{number}", Checkpoint(arrays, meta))
         self.checkpoints.remove_steps()
 
-    def _write_step(self, number: int, phase: Phase, learner: keras.Model, end: int) -> None:
+    def _write_step(self, number: int, learner: keras.Model, end: int) -> None:
         assert self.checkpoints is not None
         best, best_weights = self.best.state()
         weights = learner.get_weights()

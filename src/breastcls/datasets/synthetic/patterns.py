@@ -146,7 +146,7 @@ def fill_with_cells(scene: Scene, mask: Mask, nucleus_type: NucleusType, spacing
     scene.cell_centres.append(position)
 
 
-def noise_region(scene: Scene, noise: FloatMap, share: float) -> Mask:
+def noise_region(noise: FloatMap, share: float) -> Mask:
     """Return the area in which `noise` is among its highest `share` of values."""
     area: Mask = noise > np.quantile(noise[::4, ::4], 1 - share)
     return area

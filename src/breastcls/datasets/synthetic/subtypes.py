@@ -65,7 +65,7 @@ def ductal(scene: Scene) -> None:
     """Irregular nests and sheets of large, pleomorphic cells, some with central necrosis."""
     rng = scene.rng
     noise = scene.noise(rng.uniform(90, 170)) + 0.35 * scene.noise(35)
-    nests = noise_region(scene, noise, rng.uniform(0.42, 0.72))
+    nests = noise_region(noise, rng.uniform(0.42, 0.72))
     depth = distance_to(~nests) / np.float32(scene.scale)
     scene.fill(nests, Region.TUMOUR)
     if rng.random() < 0.35:
@@ -137,7 +137,7 @@ def papillary(scene: Scene) -> None:
     away = distance_to(zero_crossings(centre_noise(scene, noise))) / np.float32(scene.scale)
     core = 4.0 * np.clip(1 + 0.6 * scene.noise(60), 0.3, 2.5)
     height = rng.uniform(12, 18)
-    zone = noise_region(scene, scene.noise(300) + 0.2 * scene.noise(60), rng.uniform(0.7, 0.95))
+    zone = noise_region(scene.noise(300) + 0.2 * scene.noise(60), rng.uniform(0.7, 0.95))
     zone |= distance_to(zone) < 30 * scene.scale
     scene.fill(zone, Region.LUMEN)
     fronds = (away < core + height) & zone
@@ -163,9 +163,9 @@ def normal_tissue(scene: Scene) -> None:
         shapes = outlines(rng, spots, size, elongation=0.5, irregularity=0.1)
         line_with_epithelium(scene, outline_mask(scene.shape, shapes), thickness=12, secretion=0.3)
     else:
-        _acini(scene, 44, 16, noise_region(scene, scene.noise(200), 0.15) & stroma, irregularity=0.1)
+        _acini(scene, 44, 16, noise_region(scene.noise(200), 0.15) & stroma, irregularity=0.1)
     if rng.random() < 0.3:
-        infiltrate = noise_region(scene, scene.noise(110), 0.06) & stroma
+        infiltrate = noise_region(scene.noise(110), 0.06) & stroma
         scene.add(scene.inside(scene.grid(8.5), infiltrate), LYMPHOCYTE)
 
 

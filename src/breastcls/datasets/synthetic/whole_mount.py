@@ -115,17 +115,17 @@ def _fill(scene: Scene, tumour: Mask) -> None:
     rng, scale = scene.rng, scene.scale
     scene.fill(fat_mask(scene, rng.uniform(0.15, 0.4)) & ~tumour, Region.FAT)
     stroma = scene.is_in(Region.STROMA)
-    lobules = noise_region(scene, scene.noise(500), 0.12) & stroma & ~tumour
+    lobules = noise_region(scene.noise(500), 0.12) & stroma & ~tumour
     acini = scene.inside(scene.grid(60, 0.2), lobules)
     ducts = scene.inside(scene.grid(650, 0.3), stroma)
     size = np.concatenate([rng.uniform(18, 30, len(acini)), rng.uniform(50, 110, len(ducts))]) * scale
     centres = np.concatenate([acini, ducts])
     glands = outline_mask(scene.shape, outlines(rng, centres, size, elongation=0.5, irregularity=0.1), gap=1)
     line_with_epithelium(scene, glands, thickness=14, secretion=0.1)
-    nests = noise_region(scene, scene.noise(110) + 0.4 * scene.noise(40), rng.uniform(0.45, 0.7))
+    nests = noise_region(scene.noise(110) + 0.4 * scene.noise(40), rng.uniform(0.45, 0.7))
     nests &= tumour & ~cv2.dilate(glands.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     scene.fill(nests, Region.TUMOUR)
     fill_with_cells(scene, nests, TUMOUR, 12.5)
     # Lymphocytic infiltrates occur around tumours, and elsewhere.
-    infiltrate = noise_region(scene, scene.noise(260), rng.uniform(0.03, 0.10)) & scene.is_in(Region.STROMA)
+    infiltrate = noise_region(scene.noise(260), rng.uniform(0.03, 0.10)) & scene.is_in(Region.STROMA)
     scene.add(scene.inside(scene.grid(9), infiltrate), LYMPHOCYTE)

@@ -9,10 +9,7 @@ from typing import Any
 
 from breastcls.errors import ModelError
 from breastcls.images.resize import check_image_size
-from breastcls.models.input_scaling import INPUT_SCALINGS, InputScaling, Scaling, find_scaling
-
-SCALINGS = tuple(INPUT_SCALINGS)
-"""Names of the input scalings."""
+from breastcls.models.input_scaling import InputScaling, Scaling, find_scaling
 
 HEADS = ("linear", "mlp", "flatten-mlp")
 """Classification heads that `build_model` can put on a backbone."""
