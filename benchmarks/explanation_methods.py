@@ -42,6 +42,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 FINER = (*VARIANTS, "fused-layer-cam", "layer-cam")
 
 
+def options_of(names: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the options of some of the methods."""
+    return {name: OPTIONS[name] for name in names if name in OPTIONS}
+
+
 def fit_head(train: Dataset, val: Dataset, weights: Path) -> Any:
     """Return MobileNetV2 with an exact head on its frozen features."""
     model = bc.build_model("mobilenetv2", classes=train.classes, weights=weights, head="linear", seed=1)
@@ -62,7 +67,7 @@ def compare(folder: Path, magnification: int, weights: Path, names: dict[str, st
     train, val, test = data.split((0.4, 0.1, 0.5), by="case", seed=1)
     model = fit_head(train, val, weights)
     made = bc.explanation.compare_methods(
-        model, spread(test, count), names, options=OPTIONS, engine="openvino", steps=8
+        model, spread(test, count), names, options=options_of(names), engine="openvino", steps=8
     )
     print(made, flush=True)
     return {**made.to_dict(), "auc": float(bc.evaluate(model, test, train=train + val).metrics.loc["roc_auc", "value"])}
@@ -85,7 +90,7 @@ def localise(weights: Path, names: dict[str, str], count: int) -> dict[str, Any]
             malignant[shown],
             names,
             masks=[masks[number] for number in shown],
-            options=OPTIONS,
+            options=options_of(names),
             engine="openvino",
             steps=1,
             target_class="malignant",

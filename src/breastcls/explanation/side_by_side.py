@@ -20,7 +20,7 @@ from breastcls.explanation.overlay import OverlayStyle
 def plot_methods(
     model: Any,
     images: Any,
-    methods: Sequence[str] = ("grad-cam", "layer-cam", "occlusion"),
+    methods: str | Sequence[str] = ("grad-cam", "layer-cam", "occlusion"),
     path: str | os.PathLike[str] | None = None,
     *,
     target_class: Any = None,
@@ -33,7 +33,7 @@ def plot_methods(
     Args:
         model: See `breastcls.explain`.
         images: The images, such as `test[:4]`.
-        methods: Names of `list_methods()`.
+        methods: One or more names of `list_methods()`.
         path: Where to save the figure, or None; the suffix `.svg`, `.png` or `.pdf` chooses the format.
         target_class: The class, as in `explain`; None for the predicted one of each image.
         limit: The largest number of images to draw, the first ones.
@@ -54,6 +54,7 @@ def plot_methods(
         >>> [axes.get_title(loc="left") for axes in figure.axes[1:3]]
         ['SmoothGrad', 'Occlusion']
     """
+    methods = [methods] if isinstance(methods, str) else methods
     made = {METHODS[name].title: explain(model, images, name, target_class=target_class, **options) for name in methods}
     return plot_explanations(made, path, limit=limit, style=style)
 

@@ -18,6 +18,10 @@ def test_it_is_the_mean_rank_correlation_of_each_two_methods(small_model, noise_
     assert np.diag(table).tolist() == pytest.approx([1, 1])
     with pytest.raises(ExplanationError, match="other images or classes"):
         measure_agreement({**made, "other": explain(model, noise_images, "hires-cam", target_class=0)})
+    with pytest.raises(ExplanationError, match="other images or classes"):
+        measure_agreement({**made, "other": explain(model, noise_images[::-1], "hires-cam", target_class=1)})
+    with pytest.raises(ExplanationError, match="no explanations to compare"):
+        measure_agreement({})
 
 
 def test_the_rank_correlation_is_that_of_scipy_with_ties():

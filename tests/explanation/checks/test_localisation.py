@@ -33,7 +33,8 @@ def test_the_measures_of_a_known_map(explanation):
     known = dataclasses.replace(explanation, heatmaps=np.repeat(heat[None], 4, axis=0))
     left = np.zeros((32, 32), bool)
     left[:, :16] = True
-    values = measure_localisation(known, [left, ~left, np.zeros((32, 32)), np.ones((32, 32))]).values
+    measured = measure_localisation(known, [left, ~left, np.zeros((32, 32)), np.ones((32, 32))], cases=list("abcd"))
+    values = measured.values
     assert values["pointing"]["heat-map"][:2].tolist() == [1, 0]
     # The upper half has the highest values: a quarter of the image is in both, three quarters in one of the two.
     np.testing.assert_allclose(values["iou"]["heat-map"][:2], 1 / 3)
@@ -42,6 +43,14 @@ def test_the_measures_of_a_known_map(explanation):
     np.testing.assert_allclose(values["iou"]["random"][:2], 1 / 3)
     # An empty or a full mask says nothing.
     assert np.isnan(values["iou"]["heat-map"][2:]).all()
+    assert "2 images of 2 cases" in str(measured)
+    assert str(measured).endswith("2 further images with an empty or a full mask left out.")
+    assert (measured.to_dict()["images"], measured.to_dict()["cases"]) == (2, 2)
+    nothing = str(measure_localisation(known, np.zeros((4, 32, 32)), cases=list("abcd")))
+    assert "0 images of 0 cases" in nothing
+    assert "nan" not in nothing
+    with pytest.raises(ExplanationError, match="Mask 1 has NaN"):
+        measure_localisation(known, np.where(np.arange(4)[:, None, None] == 1, np.nan, np.ones((4, 32, 32))))
 
 
 def test_a_blank_map_counts_as_a_miss(explanation, blue_squares):

@@ -68,3 +68,12 @@ def test_methods_that_cannot_explain_the_model_are_named(blue_squares):
     with pytest.raises(ExplanationError, match="No method can explain"):
         compare_methods(flat, blue_squares.images, ["grad-cam"])
     assert np.isfinite(made.table["deletion"]).all()
+
+
+def test_methods_and_their_options_are_checked_before_anything_is_computed(blue_squares):
+    model, images = blue_squares.model, blue_squares.images
+    with pytest.raises(ExplanationError, match="no methods to compare"):
+        compare_methods(model, images, [])
+    # One name is a method, and not its letters.
+    with pytest.raises(ExplanationError, match="options for 'gradcam'; expected one of the methods grad-cam"):
+        compare_methods(model, images, "grad-cam", options={"gradcam": {"dihedral": True}})

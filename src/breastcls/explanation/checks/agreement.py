@@ -27,7 +27,7 @@ def measure_agreement(explanations: Mapping[str, Any]) -> pd.DataFrame:
         averaged over the images. NaN where all heat-maps of a method are blank.
 
     Raises:
-        ExplanationError: If the images or the explained classes differ.
+        ExplanationError: If there are no explanations, or the images or the explained classes differ.
 
     Example:
         >>> class Made:
@@ -38,11 +38,17 @@ def measure_agreement(explanations: Mapping[str, Any]) -> pd.DataFrame:
         -1.0
     """
     names = list(explanations)
+    if not names:
+        raise ExplanationError("There are no explanations to compare; expected at least one.")
     first = explanations[names[0]]
     for name in names:
         other = explanations[name]
         same = other.heatmaps.shape == first.heatmaps.shape and np.array_equal(other.targets, first.targets)
-        if not same or getattr(other, "target_score", "") != getattr(first, "target_score", ""):
+        if (
+            not same
+            or not _same_images(other, first)
+            or getattr(other, "target_score", "") != getattr(first, "target_score", "")
+        ):
             raise ExplanationError(f"The heat-maps of {name!r} and {names[0]!r} are of other images or classes.")
     ranks = np.stack([_ranks(explanations[name].heatmaps) for name in names])
     together = np.einsum("anp,bnp->abn", ranks, ranks)
@@ -60,6 +66,15 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
         return 0.0
     one, other = _normalise(first), _normalise(second)
     return float(one @ other)
+
+
+def _same_images(one: Any, other: Any) -> bool:
+    """Return whether two explanations are of the same files or arrays; their inputs may differ in the stain."""
+    sources = [getattr(explanation, "source", None) for explanation in (one, other)]
+    if None in sources:
+        return True
+    images = [source.arrays or [source.file_of(number) for number in range(len(source))] for source in sources]
+    return all(np.array_equal(*pair) for pair in zip(*images, strict=True))
 
 
 def _ranks(heatmaps: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ def baseline_values(
     method: str, table: pd.DataFrame, codes: npt.NDArray[np.int64], cases_known: bool
 ) -> dict[str, Any]:
     """Return such a table of a method as JSON values, with the numbers of images and cases; None if not known."""
-    cases = int(codes.max()) + 1 if cases_known else None
+    cases = len(np.unique(codes)) if cases_known else None
     return {"method": method, "images": len(codes), "cases": cases, "table": table_to_dict(table)}
 
 
@@ -106,15 +106,14 @@ def baseline_text(
             [
                 f"{measure} ({row['better']} is better)",
                 interval_text(row["value"], row["low"], row["high"]),
-                f"{row['random']:.3f}",
-                f"{row['centre']:.3f}",
+                *(f"{row[name]:.3f}" if np.isfinite(row[name]) else NOT_DEFINED for name in (RANDOM, CENTRE)),
                 *(
                     interval_text(row[f"gain_{name}"], row[f"gain_{name}_low"], row[f"gain_{name}_high"], signed=True)
                     for name in ("random", "centre")
                 ),
             ]
         )
-    counted, limits = describe_sample(len(codes), int(codes.max()) + 1, cases_known)
+    counted, limits = describe_sample(len(codes), len(np.unique(codes)), cases_known)
     unit = "cases" if cases_known else "images"
     head_line = f"{title}, {counted}, {100 * bootstrap.confidence:g}% CI over {unit}"
     return "\n".join([head_line, text_table(rows), *limits])

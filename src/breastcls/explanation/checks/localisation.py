@@ -57,11 +57,19 @@ class Localisation(Result):
         return compare_with_baselines(self.values, MEASURES, self.cases, self.bootstrap, cases_known=self.cases_known)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the table as JSON values."""
-        return baseline_values(self.method, self.table, self.cases, self.cases_known)
+        """Return the table as JSON values, with the numbers of images and cases that were measured."""
+        return baseline_values(self.method, self.table, self.cases[self._measured], self.cases_known)
 
     def __str__(self) -> str:
-        return baseline_text(f"Localisation of {self.method}", self.table, self.cases, self.bootstrap, self.cases_known)
+        cases = self.cases[self._measured]
+        text = baseline_text(f"Localisation of {self.method}", self.table, cases, self.bootstrap, self.cases_known)
+        left_out = len(self.cases) - len(cases)
+        more = f"\n{format_count(left_out, 'further image')} with an empty or a full mask left out." if left_out else ""
+        return text + more
+
+    @property
+    def _measured(self) -> np.ndarray:
+        return np.isfinite(self.values["inside"][HEATMAP])
 
 
 def measure_localisation(
@@ -85,7 +93,7 @@ def measure_localisation(
         intervals over cases.
 
     Raises:
-        ExplanationError: If there is not one mask for each image, of its size.
+        ExplanationError: If there is not one mask for each image, of its size, or a mask has NaN.
 
     References:
         Pointing game: Zhang et al. 2018, DOI 10.1007/s11263-017-1059-x.
@@ -111,7 +119,12 @@ def measure_localisation(
     values = {measure: {name: np.full(count, np.nan) for name in MAPS} for measure in MEASURES}
     for number, mask in enumerate(masks):
         size = (int(explanation.sizes[number, 0]), int(explanation.sizes[number, 1]))
-        inside = np.asarray(mask).astype(bool)
+        inside = np.asarray(mask)
+        if inside.dtype.kind == "f" and np.isnan(inside).any():
+            raise ExplanationError(
+                f"Mask {number} has NaN; expected true or a positive number inside, and 0 elsewhere."
+            )
+        inside = inside.astype(bool)
         if inside.shape != size:
             raise ExplanationError(f"Mask {number} has the shape {inside.shape}; its image has {size}.")
         heat = explanation.heatmap(number)

@@ -104,7 +104,7 @@ class MethodComparison(Result):
 def compare_methods(
     model: Any,
     images: Any,
-    methods: Sequence[str] | Mapping[str, str] | None = None,
+    methods: str | Sequence[str] | Mapping[str, str] | None = None,
     *,
     masks: Sequence[np.ndarray] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -121,8 +121,8 @@ def compare_methods(
     Args:
         model: A Keras model.
         images: A `Dataset`, or images in any other form that `breastcls.explain` takes.
-        methods: Names of `list_methods()`; None takes all. One that cannot explain this model is listed in `skipped`. A
-            mapping from any names to methods compares a method with different options.
+        methods: One or more names of `list_methods()`; None takes all. One that cannot explain this model is listed in
+            `skipped`. A mapping from any names to methods compares a method with different options.
         masks: One mask per image at its own size, (height, width), for the pointing game, the overlap and the share of
             evidence inside; see `measure_localisation`.
         options: By name, the options of the method: `{"rise": {"masks": 1000}}`.
@@ -140,7 +140,8 @@ def compare_methods(
 
     Raises:
         RegistryError: If there is no such method.
-        ExplanationError: If no method can explain the model, or a mask or a case is missing.
+        ExplanationError: If no method can explain the model, there are options for another one, or a mask or a case is
+            missing.
 
     Example:
         >>> import breastcls as bc
@@ -153,7 +154,13 @@ def compare_methods(
     drawn = bootstrap or Bootstrap(seed=seed)
     if methods is None:
         methods = list(METHODS)
+    methods = [methods] if isinstance(methods, str) else methods
     named = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
+    if not named:
+        raise ExplanationError("There are no methods to compare; expected at least one name of list_methods().")
+    for name in options or {}:
+        if name not in named:
+            raise ExplanationError(f"There are options for {name!r}; expected one of the methods {', '.join(named)}.")
     entries = {name: METHODS[method] for name, method in named.items()}
     rows: dict[str, dict[str, Any]] = {}
     explanations: dict[str, Any] = {}
