@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from breastcls.errors import ExplanationError
+from breastcls.explanation.scored_model import ScoredModel
 from breastcls.explanation.unrolling import unroll
 
 
@@ -99,3 +100,19 @@ def test_two_outputs_are_refused():
     inputs = keras.Input((4, 4, 3))
     with pytest.raises(ExplanationError, match="1 inputs and 2 outputs"):
         unroll(keras.Model(inputs, [keras.layers.Flatten()(inputs), keras.layers.Flatten()(inputs)]))
+
+
+def test_a_subclassed_model_with_two_outputs_is_refused(noise_images):
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(2)
+
+        def call(self, images):
+            pooled = keras.ops.mean(images, axis=(1, 2))
+            return self.dense(pooled), pooled
+
+    model = Two()
+    model(noise_images.astype(np.float32))
+    with pytest.raises(ExplanationError, match="has 2 outputs; expected one array"):
+        ScoredModel(model, noise_images)

@@ -94,7 +94,7 @@ class PreparedModel:
         self._forward: dict[tuple[int, ...], Callable[..., Any]] = {}
         try:
             checked = opened or _needs_check(self.graph)
-            expected = _to_float32(model(images[:1], training=False)) if checked else None
+            expected = _to_float32(_call_once(model, images[:1])) if checked else None
             self._first: ForwardPass | None = self._open(model, images, layer)
         except (ValueError, TypeError) as error:
             if isinstance(error, ExplanationError):
@@ -237,6 +237,16 @@ class PreparedModel:
         if self._is_half:
             return differentiate_scaled(self._backend.differentiate, function, inputs)
         return self._backend.differentiate(function, inputs)
+
+
+def _call_once(model: Any, images: np.ndarray) -> Any:
+    output = model(images, training=False)
+    if isinstance(output, list | tuple | dict) and len(output) != 1:
+        raise ExplanationError(
+            f"The model {model.name!r} has {len(output)} outputs; expected one array of class scores (n, classes). "
+            "Make a keras.Model of that part."
+        )
+    return keras.tree.flatten(output)[0]
 
 
 def _find_patches(tokens: FeatureMap) -> slice:

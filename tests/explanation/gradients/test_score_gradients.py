@@ -70,8 +70,8 @@ def test_the_feature_map_is_that_of_the_layer():
 
 
 def test_pixels_that_are_rounded_have_no_gradient():
-    inputs = keras.Input((6, 6, 3), dtype="uint8")
-    value = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    inputs = keras.Input((6, 6, 3))
+    value = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(keras.ops.cast(inputs, "uint8")))
     model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(value))
     with pytest.raises(ExplanationError, match="occlusion"):
         image_gradients(ScoredModel(model, IMAGES), IMAGES, TARGETS)
