@@ -11,6 +11,7 @@ from breastcls.evaluation.report.headline_block import size_verdict
 from breastcls.evaluation.report.leak_audit_text import audit_verdict
 from breastcls.evaluation.report.section_parts import collect_findings
 from breastcls.evaluation.section_registry import SECTIONS
+from breastcls.evaluation.sections.calibration_section import bin_table
 from breastcls.intervals.bootstrap import Bootstrap
 from breastcls.predictions.aggregation import Aggregation
 from breastcls.predictions.predictions import Predictions
@@ -87,6 +88,15 @@ def test_few_cases_of_a_class_do_not_show_that_probabilities_are_wrong(few, tone
     verdict = verdict_of("calibration", score_predictions(some, bootstrap=Bootstrap(200)))
     assert verdict.tone == tone
     assert ("too few to assess the calibration" in verdict.text) == (few < 5)
+
+
+def test_a_bin_whose_edges_are_equal_as_printed_is_no_interval(evaluate):
+    claimed = np.concatenate([np.linspace(1e-5, 4e-4, 50), np.linspace(0.1, 0.9, 50)])
+    found = with_probabilities(evaluate(), claimed, np.arange(100) % 2)
+    edges = [row[0].text for row in bin_table(found.calibration, found).rows]
+    assert edges[1] == "near 0.000"
+    assert not any(edge in ("0.000 to 0.000", "1.000 to 1.000") for edge in edges)
+    assert edges[-1].endswith(" to 1.000")
 
 
 def test_no_finding_is_good_where_a_class_has_no_image(evaluate):

@@ -90,7 +90,9 @@ def bin_table(calibration: Calibration, evaluation: EvaluationData) -> Table:
     """Return the bins of the reliability diagram."""
     rows = []
     for row in calibration.equal_mass.to_dict("records"):
-        edges = f"{format_number(row['lower'])} to {format_number(row['upper'])}"
+        # Edges near 0 or 1 may differ in later decimals only, and would read as an interval of no width.
+        lower, upper = format_number(row["lower"]), format_number(row["upper"])
+        edges = f"near {lower}" if lower == upper else f"{lower} to {upper}"
         rows.append(
             (
                 Cell(edges, sort_value(row["lower"])),
