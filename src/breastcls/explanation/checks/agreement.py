@@ -70,7 +70,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 def _same_images(one: Any, other: Any) -> bool:
     """Return whether two explanations are of the same files or arrays; their inputs may differ in the stain."""
-    sources = [getattr(explanation, "source", None) for explanation in (one, other)]
+    sources: list[Any] = [getattr(explanation, "source", None) for explanation in (one, other)]
     if None in sources:
         return True
     images = [source.arrays or [source.file_of(number) for number in range(len(source))] for source in sources]

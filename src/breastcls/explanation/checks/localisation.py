@@ -69,7 +69,7 @@ class Localisation(Result):
 
     @property
     def _measured(self) -> np.ndarray:
-        return np.isfinite(self.values["inside"][HEATMAP])
+        return np.asarray(np.isfinite(self.values["inside"][HEATMAP]))
 
 
 def measure_localisation(
