@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 
 from breastcls.explanation.checks.stability import shift_stability
@@ -22,3 +24,7 @@ def test_a_map_that_moves_with_the_image_is_stable_and_one_that_stays_is_not(blu
         found[method.name] = shift_stability(blue_squares.model, explanation)
     np.testing.assert_allclose(found["moving"], 1, atol=1e-3)
     assert found["fixed"].max() < 0.8
+    # The input of a model with a stain normalizer is not normalised once more.
+    explanation = explain(blue_squares.model, blue_squares.images, "moving", target_class=1)
+    normalised = dataclasses.replace(explanation, images=255 - explanation.images)
+    np.testing.assert_array_equal(shift_stability(blue_squares.model, normalised), found["moving"])

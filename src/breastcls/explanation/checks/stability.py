@@ -8,6 +8,7 @@ import numpy as np
 
 from breastcls.explanation.checks.agreement import rank_correlation
 from breastcls.explanation.checks.parameter_randomisation import explain_targets
+from breastcls.images.resize import resize_image
 from breastcls.robustness.perturbations import PERTURBATIONS
 
 # Strength of the stain jitter: the largest relative change of a stain, the weakest that `measure_robustness` uses.
@@ -45,7 +46,10 @@ def shift_stability(model: Any, explanation: Any, **options: Any) -> np.ndarray:
     """
     height, width = explanation.images.shape[1:3]
     down, across = max(1, round(SHIFT * height)), max(1, round(SHIFT * width))
-    padded = np.pad(explanation.images, ((0, 0), (down, 0), (across, 0), (0, 0)), mode="reflect")
+    # The images before a stain normalizer of the model, which is applied to the shifted ones as in use.
+    originals = (explanation.image(number) for number in range(len(explanation)))
+    images = np.stack([resize_image(image, (height, width), resize=explanation.resize) for image in originals])
+    padded = np.pad(images, ((0, 0), (down, 0), (across, 0), (0, 0)), mode="reflect")
     shifted = np.ascontiguousarray(padded[:, :height, :width])
     maps = explain_targets(model, shifted, explanation, {**options, "resize": "stretch"})
     pairs = zip(explanation.heatmaps[:, : height - down, : width - across], maps[:, down:, across:], strict=True)
