@@ -62,7 +62,7 @@ def test_a_network_with_layers_whose_arguments_have_changed(tmp_path):
         return found
 
     as_keras_2(tmp_path / "old.h5", change)
-    model = load_model(tmp_path / "old.h5", classes=CLASSES)
+    model = load_model(tmp_path / "old.h5", classes=CLASSES, scaling="none")
     expected = network.predict(IMAGES.astype(np.float32), verbose=0)[:, 0]
     np.testing.assert_allclose(bc.predict(model, IMAGES).probabilities[:, 1], expected, atol=1e-6)
 
