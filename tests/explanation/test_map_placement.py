@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from breastcls.errors import ExplanationWarning
+from breastcls.errors import ExplanationError, ExplanationWarning
 from breastcls.explanation.explain import explain
 from breastcls.explanation.map_placement import WHOLE, Placement
 from breastcls.explanation.scored_model import ScoredModel
@@ -35,6 +35,18 @@ PARTS = {
     "slice backwards": (LOWER, UPPER, lambda image: convolve(image[:, ::-1])[..., :8, :8, :]),
     "transposed": (UPPER, LOWER, lambda image: layers.Permute((2, 1, 3))(convolve(image))[:, 8:, :8]),
     "padded": (UPPER, LOWER, lambda image: convolve(layers.ZeroPadding2D(((0, 8), (0, 0)))(image))[:, :8, 8:]),
+    "rotated": (UPPER, LOWER, lambda image: ops.rot90(convolve(image), axes=(1, 2))[:, :8, :8]),
+    "rotated back": (LOWER, UPPER, lambda image: ops.rot90(convolve(image), k=-1, axes=(1, 2))[:, :8, :8]),
+    "crop to proportions": (
+        slice(0, 16),
+        slice(4, 12),
+        lambda image: convolve(layers.Resizing(16, 8, crop_to_aspect_ratio=True)(image)),
+    ),
+    "pad to proportions": (
+        slice(0, 16),
+        LOWER,
+        lambda image: convolve(layers.Resizing(8, 16, pad_to_aspect_ratio=True)(image))[:, :, 8:],
+    ),
     "every second row": (UPPER, UPPER, lambda image: convolve(image[:, 1::2, ::2])[:, :4, :4]),
 }
 
@@ -55,6 +67,14 @@ def test_tokens_of_a_cropped_image_are_at_their_place():
     for method in ("attention-rollout", "gradient-rollout", "eigen-cam"):
         heat = explain(model, IMAGES, method, target_class=1).heatmaps
         assert heat[:, 8:, 2:14].sum() > 0.9 * heat.sum() > 0, method
+
+
+def test_tiles_that_become_images_of_a_batch_are_refused():
+    inputs = keras.Input((16, 16, 3))
+    tiles = ops.reshape(convolve(ops.reshape(inputs, (-1, 8, 16, 3))), (-1, 2 * 8 * 16, 2))
+    model = keras.Model(inputs, layers.Dense(2, "softmax")(layers.GlobalAveragePooling1D()(tiles)))
+    with pytest.raises(ExplanationError, match=r"conv.* 4 feature maps for 2 images.*occlusion"):
+        explain(model, IMAGES, "hires-cam", target_class=1)
 
 
 def test_a_sum_over_crops_has_each_at_its_place():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +60,9 @@ WHOLE = Placement()
 def find_placements(graph: LayerGraph, shapes: Shapes) -> dict[int, Placement]:
     """Return where in the image each tensor of a model is, by its slot.
 
-    Followed are the operations that select or reorder rows and columns: cropping, slicing, padding, flipping and
-    transposing. All others keep the positions. Padding of feature maps, and cropping of one row or column of them, is
-    part of how convolutions are aligned, and is not followed.
+    Followed are the operations that select or reorder rows and columns: cropping, slicing, padding, flipping, rotating
+    and transposing. All others keep the positions. Padding of feature maps, and cropping of one row or column of them,
+    is part of how convolutions are aligned, and is not followed.
 
     Args:
         graph: The layer calls of the model.
@@ -108,6 +108,8 @@ def _is_near(first: Placement, second: Placement) -> bool:
 
 def _follow(step: Step, placement: Placement, shapes: Shapes) -> Placement:
     """Return the placement of the output of an operation on a tensor (n, rows, columns, channels)."""
+    if not isinstance(step.operation, keras.Layer) and type(step.operation).__name__ == "Rot90":
+        return _turn(placement, step.operation)
     order = _find_order(step)
     if order == (2, 1):
         return Placement(placement.columns, placement.rows)
@@ -128,6 +130,16 @@ def _follow(step: Step, placement: Placement, shapes: Shapes) -> Placement:
     return Placement(sides[0], sides[1])
 
 
+def _turn(placement: Placement, operation: Any) -> Placement:
+    axes = tuple(int(axis) % 4 for axis in operation.axes)
+    if axes not in ((1, 2), (2, 1)):
+        return placement
+    for _ in range((operation.k if axes == (1, 2) else -operation.k) % 4):
+        axis, start, end = placement.columns
+        placement = Placement(rows=(axis, end, start), columns=placement.rows)
+    return placement
+
+
 def _find_order(step: Step) -> tuple[int, ...] | None:
     """Return the order of the axes of height and width after an operation that transposes, or None."""
     operation = step.operation
@@ -140,7 +152,7 @@ def _find_order(step: Step) -> tuple[int, ...] | None:
     return tuple(axis for axis in order if axis in (1, 2))
 
 
-def _find_spans(step: Step, lengths: list[int], outputs: list[int]) -> list[tuple[int, int]] | None:
+def _find_spans(step: Step, lengths: list[int], outputs: list[int]) -> Sequence[tuple[float, float]] | None:
     """Return where the rows and the columns of the output start and end in those of the input, or None."""
     operation = step.operation
     name = type(operation).__name__
@@ -153,6 +165,8 @@ def _find_spans(step: Step, lengths: list[int], outputs: list[int]) -> list[tupl
         if all(size <= length for length, size in pairs):
             return [((length - size) // 2, (length - size) // 2 + size) for length, size in pairs]
         return None
+    if isinstance(operation, keras.layers.Resizing):
+        return _find_resized_spans(operation, lengths, outputs)
     if isinstance(operation, keras.layers.ZeroPadding2D):
         before = [pair[0] for pair in operation.padding]
         return [(-start, size - start) for start, size in zip(before, outputs, strict=True)]
@@ -166,6 +180,21 @@ def _find_spans(step: Step, lengths: list[int], outputs: list[int]) -> list[tupl
     if name == "GetItem":
         return _find_slices(step, lengths)
     return None
+
+
+def _find_resized_spans(operation: Any, lengths: list[int], outputs: list[int]) -> list[tuple[float, float]] | None:
+    """Return the part in the centre that a layer resizes, larger than the image where it pads; None for all of it."""
+    if 0 in outputs or 0 in lengths:
+        return None
+    scales = [size / length for length, size in zip(lengths, outputs, strict=True)]
+    if operation.crop_to_aspect_ratio:
+        scale = max(scales)
+    elif operation.pad_to_aspect_ratio:
+        scale = min(scales)
+    else:
+        return None
+    halves = [size / scale / 2 for size in outputs]
+    return [(length / 2 - half, length / 2 + half) for length, half in zip(lengths, halves, strict=True)]
 
 
 def _find_slices(step: Step, lengths: list[int]) -> list[tuple[int, int]] | None:

@@ -158,11 +158,22 @@ class ScoredModel:
         Args:
             images: float32 (n, h, w, 3), values 0..255.
             maps: The feature maps to return.
+
+        Raises:
+            ExplanationError: If there is not one feature map for each image.
         """
         slots = tuple(item.slot for item in maps)
         last = self._last
         if last is None or last.images is not images or any(slot not in last.features for slot in slots):
             last = self._last = self._prepared.forward(images, slots)
+        for item in maps:
+            count = int(last.features[item.slot].shape[0])
+            if count != len(images):
+                raise ExplanationError(
+                    f"The layer {item.path!r} has {count} feature maps for {len(images)} images: the model divides "
+                    "images into tiles, and the position of a tile is not known. Use 'integrated-gradients' or "
+                    "'occlusion'."
+                )
         return last
 
     def forget_pass(self) -> None:
