@@ -76,6 +76,8 @@ def test_raw_maps_are_read_back_by_other_libraries(explanation, tmp_path):
             np.testing.assert_array_equal(values, own)
     with pytest.raises(ExplanationError, match="raw='exr'; expected 'tiff' or 'npy'"):
         made.save(tmp_path, raw="exr")
+    with pytest.raises(ExplanationError, match="raw=None; expected 'tiff' or 'npy'"):
+        made.save(tmp_path, raw=None)
     with pytest.raises(OutputError, match="0000"):
         made.save(tmp_path, raw="tiff")
 

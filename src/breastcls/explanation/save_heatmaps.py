@@ -181,7 +181,7 @@ def write_raw(path: Path, heatmap: np.ndarray) -> None:
 
 
 def _check_formats(raw: str | Sequence[str]) -> tuple[str, ...]:
-    formats = (raw,) if isinstance(raw, str) else tuple(raw)
+    formats = (raw,) if isinstance(raw, str) or not isinstance(raw, Iterable) else tuple(raw)
     unknown = [name for name in formats if name not in RAW_FORMATS]
     if unknown:
         raise ExplanationError(f"raw={unknown[0]!r}; expected {' or '.join(map(repr, RAW_FORMATS))}, or both.")

@@ -82,8 +82,9 @@ def branch_gradients(
     for item, gradient in zip(maps, gradients, strict=True):
         if gradient is None:
             raise ExplanationError(
-                f"The class score has no gradient with respect to {item.path!r}. "
-                "Choose another layer, or the gradient-free method 'occlusion'."
+                f"The explained score has no gradient with respect to {item.path!r}: a layer behind it or the function "
+                "given as target, rounds or selects (such as argmax). Choose another layer or function, or the "
+                "gradient-free method 'occlusion'."
             )
     return [
         (item.to_map(to_float32(value)), item.to_map(to_float32(gradient)))
@@ -119,8 +120,8 @@ def image_gradients(scored: ScoredModel, images: np.ndarray, targets: np.ndarray
     [gradient] = scored.traced("gradients of the pixels", differentiate)(images.astype(np.float32, copy=False), targets)
     if gradient is None:
         raise ExplanationError(
-            "The class score has no gradient with respect to the pixels: the model rounds or looks up "
-            "(an integer input, for example). Use the gradient-free method 'occlusion'."
+            "The explained score has no gradient with respect to the pixels: the model or the function given as target "
+            "rounds, looks up or selects (such as argmax). Use the gradient-free method 'occlusion'."
         )
     return to_float32(gradient)
 
