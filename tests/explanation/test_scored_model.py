@@ -4,6 +4,7 @@ import pytest
 
 from breastcls.errors import ExplanationError
 from breastcls.explanation.scored_model import ScoredModel
+from support.explanation_fixtures import build_in_precision
 
 
 def test_scores_do_not_depend_on_the_batch_size(small_model, noise_images):
@@ -49,17 +50,6 @@ def test_a_batch_size_of_zero_is_refused(small_model, noise_images):
 
 
 def test_scores_and_features_are_float32_in_mixed_precision(noise_images):
-    keras.utils.set_random_seed(0)
-    policy = keras.DTypePolicy("mixed_bfloat16")
-    model = keras.Sequential(
-        [
-            keras.Input((16, 16, 3)),
-            keras.layers.Rescaling(1 / 255, dtype=policy),
-            keras.layers.Conv2D(4, 3, activation="relu", dtype=policy),
-            keras.layers.GlobalAveragePooling2D(dtype=policy),
-            keras.layers.Dense(2, activation="softmax", dtype="float32"),
-        ]
-    )
-    scored = ScoredModel(model, noise_images)
+    scored = ScoredModel(build_in_precision("mixed_bfloat16"), noise_images)
     assert scored.scores(noise_images.astype(np.float32)).dtype == np.float32
     assert scored.features(noise_images.astype(np.float32), scored.feature_map()).dtype == np.float32

@@ -66,6 +66,21 @@ def small_model() -> Callable[..., Any]:
     return build_small
 
 
+def build_in_precision(policy: str, seed: int = 0) -> Any:
+    """Return a model for images of 16x16 pixels whose layers, but not the last, have a dtype policy."""
+    keras.utils.set_random_seed(seed)
+    dtype = keras.DTypePolicy(policy)
+    return keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Rescaling(1 / 255, dtype=dtype),
+            keras.layers.Conv2D(4, 3, activation="relu", dtype=dtype),
+            keras.layers.GlobalAveragePooling2D(dtype=dtype),
+            keras.layers.Dense(2, activation="softmax", dtype="float32"),
+        ]
+    )
+
+
 def build_nested(seed: int = 5) -> Any:
     """Return a model with models nested at two depths, a skip connection and dropout."""
     keras.utils.set_random_seed(seed)

@@ -6,22 +6,13 @@ from breastcls.explanation.gradients.gradient_backend import find_gradient_backe
 from breastcls.explanation.gradients.half_precision import differentiate_scaled
 from breastcls.explanation.gradients.score_gradients import image_gradients
 from breastcls.explanation.scored_model import ScoredModel
+from support.explanation_fixtures import build_in_precision
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (2, 16, 16, 3)).astype(np.float32)
 
 
 def build(policy, gain):
-    keras.utils.set_random_seed(5)
-    policy = keras.DTypePolicy(policy)
-    model = keras.Sequential(
-        [
-            keras.Input((16, 16, 3)),
-            keras.layers.Rescaling(1 / 255, dtype=policy),
-            keras.layers.Conv2D(4, 3, activation="relu", dtype=policy),
-            keras.layers.GlobalAveragePooling2D(dtype=policy),
-            keras.layers.Dense(2, activation="softmax", dtype="float32"),
-        ]
-    )
+    model = build_in_precision(policy, seed=5)
     model.layers[-1].kernel.assign(gain * model.layers[-1].kernel)
     return model
 
